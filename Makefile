@@ -1,0 +1,72 @@
+# Each target sets itself up: Python 3.11 or newer, its venv module and a package index are enough.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+PYTHON ?= python3
+# Used where present, only for speed; `make UV= test` does without.
+UV ?= $(shell command -v uv 2>/dev/null)
+
+LOCK := requirements/dev.txt
+READY := .venv/.ready
+BIN := .venv/bin
+
+# Settings of the caller's shell that would put other modules into the environment, or ours elsewhere.
+unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_ROOT PIP_TARGET PIP_USER
+
+.PHONY: help
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(READY)  ## rotate real-shaped credentials against a local AWS, no account needed
+	@$(BIN)/rotation demo
+
+.PHONY: test
+test: $(READY)  ## every test that takes seconds
+	@$(BIN)/python -m pytest -n auto
+
+.PHONY: slow
+slow: $(READY)  ## every test that takes minutes
+	@$(BIN)/python -m pytest -n auto -m slow --timeout 3600
+
+.PHONY: lint
+lint: $(READY)  ## format, style, types, import directions, secrets
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@git ls-files -z | xargs -0 $(BIN)/python .ci/scan_secrets.py
+
+.PHONY: lock
+lock:  ## resolve requirements/dev.txt again from pyproject.toml (needs uv)
+	@test -n '$(UV)' || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
+	@$(UV) pip compile pyproject.toml --extra demo --group build --group dev \
+	  --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --quiet --output-file $(LOCK)
+
+.PHONY: clean
+clean:  ## remove the environment and what the tools left
+	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment is made anew whenever what it is made from changed: nothing stale survives.
+# uv knows nothing of an index that only pip is configured for, hence the second way after the first.
+$(READY): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "rotation needs Python 3.11 or newer, and $(PYTHON) is not: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo 'Setting up .venv from $(LOCK) (once; well under a minute on most machines) ...'; \
+	began=$$(date +%s); \
+	{ test -n '$(UV)' && $(SET_UP_WITH_UV); } || { $(SET_UP_WITH_PIP); } || exit 1; \
+	echo "Set-up took $$(($$(date +%s) - began)) s."
+	@touch $@
+
+SET_UP_WITH_UV = $(UV) venv --quiet --clear --python '$(PYTHON)' .venv \
+	&& $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(LOCK) \
+	&& $(UV) pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
+
+SET_UP_WITH_PIP = $(PYTHON) -m venv --clear .venv \
+	&& $(PIP_INSTALL) --require-hashes -r $(LOCK) \
+	&& $(PIP_INSTALL) --no-build-isolation --no-deps -e .
+
+PIP_INSTALL = $(BIN)/python -m pip --quiet --disable-pip-version-check install

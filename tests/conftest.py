@@ -1,0 +1,43 @@
+"""What holds for every test: no network but loopback, and nothing of the developer's own cloud."""
+
+import ipaddress
+import os
+import socket
+import sys
+
+import pytest
+from hypothesis import settings
+
+# A loaded machine is no bug, and a failure must come back when the test runs again.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.load_profile("house")
+
+AMBIENT = ("AWS_", "BOTO_", "MOTO_", "PG", "ROTATION_", "VAULT_")
+PROXIES = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NETRC", "NO_PROXY", "SSLKEYLOGFILE"}
+
+
+def refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
+    """Let a test connect to this machine only."""
+    if event != "socket.connect":
+        return
+    connecting, address = arguments
+    if not isinstance(connecting, socket.socket) or connecting.family == socket.AF_UNIX:
+        return
+    host = str(address[0]) if isinstance(address, tuple) else str(address)
+    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        raise AssertionError(f"a test tried to reach {host}")
+
+
+# An audit hook cannot be taken out again, so it also holds in fixtures, threads and at shutdown.
+sys.addaudithook(refuse_the_network)
+
+
+@pytest.fixture(autouse=True)
+def no_ambient_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the credentials, endpoints and proxies of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(AMBIENT) or name.upper() in PROXIES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
