@@ -19,7 +19,9 @@ KINDS = {
     "Slack token": re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{20,}"),
     "Pulumi token": re.compile(r"\bpul-[0-9a-f]{40}\b"),
     "signed web token": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}"),
-    "password in an address": re.compile(r"\b[a-z][a-z+]{2,}://[^\s:/@{}<>$\"']+:[^\s:/@{}<>$\"'*]{6,}@"),
+    "password in an address": re.compile(
+        r"\b[a-z][a-z+]{2,}://[^\s:/@{}<>$\"']+:[^\s:/@{}<>$\"'*]{6,}@"
+    ),
 }
 
 
