@@ -1,0 +1,264 @@
+"""The rules of the house that a machine can check."""
+
+import ast
+import importlib
+import re
+import runpy
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+FUNCTION_LINES_MAX = 50
+MODULE_LINES_MAX = 400
+CORE = ("plan", "types", "interfaces", "errors", "machine", "effects", "runner")
+CORE_LINES_MAX = 1500
+
+# The clock asks the time; waiting is the scheduler's, which nobody else may do.
+ASKS_TIME = {"rotation/clock.py"}
+WAITS = {"rotation/scheduler.py"}
+BANNED_CALLS = {
+    "datetime.now": ASKS_TIME,
+    "datetime.utcnow": ASKS_TIME,
+    "datetime.today": ASKS_TIME,
+    "time.time": ASKS_TIME,
+    "time.sleep": WAITS,
+}
+
+# Where the bytes of a secret may be taken out of their wrapper, outside of adapters, and why.
+REVEALS = {
+    "rotation/types.py": "the writers' refusal has to compare texts with the live values",
+}
+
+# Split, so that this file does not hold what it looks for.
+NOT_FOR_THE_REPOSITORY = re.compile(
+    "|".join(
+        (
+            r"(?<![\w.])/(?:work|home|root|Users)/\w",
+            r"/tmp/\w+/bin/",  # noqa: S108 -- looked for, not used
+            "pypi" + r"\.org",
+            "pythonhosted" + r"\.org",
+            "registry" + r"\.npmjs",
+            "proxy" + r"\.golang",
+        )
+    )
+)
+
+
+def tracked() -> list[Path]:
+    """What is in the repository; a colleague's unfinished file is not."""
+    git = ["git", "ls-files", "-z"]
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout, so nothing says which files are the repository's")
+    names = subprocess.run(git, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [path for name in names.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def shipped() -> list[Path]:
+    return sorted(path for top in ("rotation", "providers") for path in (ROOT / top).rglob("*.py"))
+
+
+def in_repository(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def calls(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield each `a.b` that the module mentions, by the last two names, and its line."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            match node.value:
+                case ast.Name(id=owner) | ast.Attribute(attr=owner):
+                    yield f"{owner}.{node.attr}", node.lineno
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import(names=aliases):
+                names |= {alias.name for alias in aliases}
+            case ast.ImportFrom(module=module, names=aliases):
+                names |= {f"{module}.{alias.name}" for alias in aliases}
+    return names
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    long = {
+        f"{in_repository(path)}:{node.lineno} {node.name}": length(node)
+        for path in shipped()
+        for node in functions(path)
+        if length(node) > FUNCTION_LINES_MAX
+    }
+    assert not long
+
+
+def test_a_module_has_one_subject() -> None:
+    assert not {
+        in_repository(path): lines(path) for path in shipped() if lines(path) > MODULE_LINES_MAX
+    }
+
+
+def test_the_core_is_read_in_one_sitting() -> None:
+    core = [
+        path
+        for path in shipped()
+        if (parts := path.relative_to(ROOT).parts)[0] == "rotation"
+        and parts[1].removesuffix(".py") in CORE
+    ]
+    assert sum(map(lines, core)) <= CORE_LINES_MAX
+
+
+def test_only_the_clock_asks_the_time_and_nobody_sleeps() -> None:
+    assert not [
+        f"{name}:{line} {call}"
+        for path in shipped()
+        for call, line in calls(path)
+        if (name := in_repository(path)) not in BANNED_CALLS.get(call, {name})
+    ]
+
+
+def test_randomness_comes_from_the_operating_system() -> None:
+    assert not [
+        in_repository(path)
+        for path in shipped()
+        if any(name.split(".")[0] == "random" for name in imported(path))
+    ]
+
+
+def test_secrets_are_revealed_only_by_adapters_and_where_a_reason_is_given() -> None:
+    revealing = {
+        in_repository(path)
+        for path in shipped()
+        if any(call.endswith(".reveal") for call, _ in calls(path))
+    }
+    assert {name for name in revealing if not name.startswith("providers/")} <= REVEALS.keys()
+
+
+@pytest.mark.parametrize("package", ["providers", "providers/aws"])
+def test_a_family_costs_nothing_until_one_of_it_is_used(package: str) -> None:
+    opening = ROOT / package / "__init__.py"
+    assert not opening.exists() or not imported(opening)
+
+
+def test_options_are_known_without_loading_the_adapter() -> None:
+    for path in (ROOT / "providers").glob("*/options.py"):
+        ours = {name for name in imported(path) if name.split(".")[0] in {"providers", "rotation"}}
+        assert all(name.startswith("rotation.types.") for name in ours), path
+
+
+def entry_points() -> list[tuple[str, str]]:
+    groups = PROJECT["project"]["entry-points"]
+    return [
+        (f"{group}:{name}", target)
+        for group, named in groups.items()
+        for name, target in named.items()
+    ]
+
+
+@pytest.mark.parametrize(("name", "target"), entry_points())
+def test_every_entry_point_loads(name: str, target: str) -> None:
+    module, _, attribute = target.partition(":")
+    if not list(ROOT.glob(module.replace(".", "/") + "*")):
+        pytest.skip(f"{module} has not been written yet")
+    assert callable(getattr(importlib.import_module(module), attribute)), name
+
+
+def test_every_plugin_has_its_options() -> None:
+    groups = PROJECT["project"]["entry-points"]
+    plugins = {
+        name
+        for kind in ("issuers", "stores", "probes", "consumers", "connections")
+        for name in groups[f"rotation.{kind}"]
+    }
+    assert plugins == groups["rotation.options"].keys()
+
+
+def test_nothing_of_a_workplace_is_in_the_repository() -> None:
+    found = []
+    for path in tracked():
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        found += [f"{in_repository(path)}: {hit}" for hit in NOT_FOR_THE_REPOSITORY.findall(text)]
+    assert not found
+
+
+def test_no_lock_names_the_host_that_served_it() -> None:
+    assert not [path for path in tracked() if path.name in {"uv.lock", "poetry.lock"}]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "journal.db",
+        "journal.db-wal",
+        "some/where/journal.sqlite3",
+        "friday.plan.json",
+        "emergency.spill.jsonl",
+        "rotation.infra.json",
+        "infra/rotation.infra.json",
+        ".env",
+        "uv.lock",
+    ],
+)
+def test_what_a_runner_leaves_is_never_committed(name: str) -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    ignored = subprocess.run(
+        ["git", "check-ignore", "-q", "--no-index", name], cwd=ROOT, check=False
+    )
+    assert ignored.returncode == 0
+
+
+def test_the_lock_holds_what_the_project_asks_for() -> None:
+    text = (ROOT / "requirements" / "dev.txt").read_text()
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE))
+    project = PROJECT["project"]
+    asked = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+        *(line for group in PROJECT["dependency-groups"].values() for line in group),
+        *PROJECT["build-system"]["requires"],
+    ]
+    for requirement in map(Requirement, asked):
+        name = canonicalize_name(requirement.name)
+        if name == "rotation":
+            continue
+        assert name in pinned, f"make lock: {name} is missing"
+        assert requirement.specifier.contains(pinned[name]), f"make lock: {name} is too old"
+
+
+def test_every_locked_package_is_known_by_hash() -> None:
+    text = (ROOT / "requirements" / "dev.txt").read_text()
+    packages = re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]
+    assert packages
+    assert all("--hash=sha256:" in package for package in packages)
+    assert "://" not in text
+
+
+def test_the_secret_scan_sees_a_key_and_lets_an_example_pass(tmp_path: Path) -> None:
+    findings = runpy.run_path(str(ROOT / ".ci" / "scan_secrets.py"))["findings"]
+    text = tmp_path / "notes.txt"
+    text.write_text("one\nkey: AKIA" + "Q7RSTUVWXYZ23456" + "\n")
+    assert findings(text) == [f"{text}:2: AWS access key id"]
+    text.write_text("key: AKIAIOSFODNN7EXAMPLE\n")
+    assert findings(text) == []
