@@ -1,0 +1,112 @@
+"""Every error that an adapter, the journal or the configuration may raise.
+
+Ordered by what the runner does next:
+
+RotationError
+├── NotYet          no error: not true yet; come back at `until`
+├── Transient       it did not happen; back off and try again
+├── Ambiguous       it may have happened; look at the world, then act
+└── Permanent       it did not and will not happen
+    ├── Refused         the other side said no: the row's own `on_failure` decides
+    │   └── Complaint   something still needs the old credential: it is resumed, then Held
+    └── NeedsPerson     Held: nothing is undone, a person decides
+        ├── Denied          we lack a permission
+        ├── SlotFull        the issuer is full; we never free a slot that is not ours
+        └── Conflict        somebody else moved the world under us
+"""
+
+from datetime import datetime
+
+from rotation.types import Facts
+
+
+class RotationError(Exception):
+    """`code` is stable, dotted, lower case; `message` says what happened and what state it left;
+    `hint` is one next step. None of them ever holds a secret or a vendor's raw text."""
+
+    def __init__(self, code: str, message: str, hint: str = "", **facts: str | int | None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.facts: Facts = {key: value for key, value in facts.items() if value is not None}
+
+    def __str__(self) -> str:
+        return f"{self.message} [{self.code}]"
+
+
+class NotYet(RotationError):
+    """Not true yet. `observed` is partial progress worth keeping, e.g. two of three logins."""
+
+    def __init__(
+        self, code: str, message: str, *, until: datetime, observed: Facts | None = None
+    ) -> None:
+        super().__init__(code, message)
+        self.until = until
+        self.observed = observed
+
+
+class Transient(RotationError):
+    """`retry_after` in seconds, where the other side asked for it."""
+
+    def __init__(
+        self, code: str, message: str, hint: str = "", *, retry_after: int | None = None
+    ) -> None:
+        super().__init__(code, message, hint)
+        self.retry_after = retry_after
+
+
+class Ambiguous(RotationError):
+    pass
+
+
+class Permanent(RotationError):
+    pass
+
+
+class Refused(Permanent):
+    pass
+
+
+class Complaint(Refused):
+    pass
+
+
+class NeedsPerson(Permanent):
+    pass
+
+
+class Denied(NeedsPerson):
+    pass
+
+
+class SlotFull(NeedsPerson):
+    pass
+
+
+class Conflict(NeedsPerson):
+    pass
+
+
+class Usage(RotationError):
+    """The command line or the configuration is wrong; nothing was done (exit 2)."""
+
+
+class UnknownName(RotationError):
+    """No secret, rotation or verb of that name (exit 6)."""
+
+
+class PolicyRefusal(RotationError):
+    """Refused by a window, a freeze, a hold or a rule of ours (exit 5)."""
+
+
+class JournalError(RotationError):
+    """The journal cannot be read or written, or it is not the one of this installation (exit 9)."""
+
+
+class StaleEpoch(JournalError):
+    """Another runner took over: this one does nothing more."""
+
+
+class AlreadyOpen(JournalError):
+    """The identity has an open rotation."""

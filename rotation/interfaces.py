@@ -1,0 +1,165 @@
+"""What a provider implements: the whole contract with the outside world on one page.
+
+Protocols, not base classes. Every method may be called again with the same arguments and then
+makes the same thing true. Every method raises only `rotation.errors`; a call's total deadline is
+at most 20 seconds. A plugin is built as `Plugin(options, around)`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from rotation.types import (
+    Credential,
+    Fields,
+    Listing,
+    PermissionSet,
+    SecretValue,
+    StoreState,
+    Traits,
+    Usage,
+    Verdict,
+)
+
+CONTRACT = 1
+"""The version of this page; raised only when a provider must change."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+
+class Verifier(Protocol):
+    """A service that must accept a generated value before anybody uses it."""
+
+    def accept(self, handle_id: str, value: SecretValue) -> None:
+        """The service accepts `value`, beside the ones that it accepts already."""
+        ...
+
+    def drop(self, handle_id: str, value: SecretValue | None) -> None:
+        """The service refuses the value known as `handle_id`; unknown to it is success."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What a plugin may know of its surroundings.
+
+    verifiers: of the secret at hand. fields: issuer field -> the secret's own field name; the
+    single entry {x: ""} means that the whole secret is that one value. public: the issuer fields
+    that are no secret (ids, user names).
+    """
+
+    installation: str
+    clock: Clock
+    connections: Mapping[str, Any] = field(default_factory=dict)
+    file_roots: tuple[Path, ...] = ()
+    command_directory: Path | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    public: frozenset[str] = frozenset()
+    keep_foreign: bool = True
+    verifiers: tuple[Verifier, ...] = ()
+
+
+class Issuer(Protocol):
+    """Makes and unmakes the credentials of one identity at one service."""
+
+    @property
+    def traits(self) -> Traits: ...
+
+    def listing(self) -> Listing:
+        """Every live instance. Where `traits.lists` is false: empty."""
+        ...
+
+    def issue(self, attempt: str) -> Credential:
+        """Assigned: mint one, sent exactly once; a lost answer is Ambiguous, never repeated.
+        Chosen: make the bytes; nothing happens in the world, the handle is a function of
+        `attempt`."""
+        ...
+
+    def activate(self, new: Credential) -> None:
+        """Chosen values: the service accepts it from now on. Assigned: nothing to do."""
+        ...
+
+    def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
+        """Off, reversibly. Gone already = Conflict."""
+        ...
+
+    def resume(self, handle_id: str) -> None: ...
+
+    def destroy(
+        self,
+        handle_id: str,
+        fields: Fields | None = None,
+        *,
+        under: PermissionSet = PermissionSet.REVOKE,
+    ) -> None:
+        """Gone for good; gone already = success. `fields`: its bytes, where they can be read."""
+        ...
+
+    def usage(self, handle_id: str) -> Usage:
+        """Only where `traits.reports_usage`."""
+        ...
+
+    def handle_of(self, fields: Fields, version: str) -> str:
+        """The id of the instance whose stored value this is (a person's `adopt`)."""
+        ...
+
+
+class Store(Protocol):
+    """Keeps the versions of one secret and knows which one consumers read."""
+
+    def state(self) -> StoreState:
+        """One fresh read of pointers, claim and replicas. Missing secret = NeedsPerson."""
+        ...
+
+    def stage(self, attempt: str, new: Credential, *, onto: str | None) -> str:
+        """The value is in the pending slot under this attempt's mark; what readers get is
+        unchanged. Fields that are not ours come from version `onto`, byte for byte. Returns the
+        version. Our token with other bytes = Conflict."""
+        ...
+
+    def read(self, version: str, *, under: PermissionSet) -> Fields:
+        """The owned fields of exactly that version. `under` is verify, deliver or prove. Not there (yet) = Transient."""
+        ...
+
+    def place(self, attempt: str) -> str:
+        """An empty secret gets a marked placeholder without any secret in it; returns the
+        version. Not empty = Conflict."""
+        ...
+
+    def promote(self, to: str, *, expecting: str) -> None:
+        """Compare-and-set: readers get `to`. Already so = success; another current = Conflict."""
+        ...
+
+    def unlabel(self, version: str, label: str, *, under: PermissionSet) -> None:
+        """That label no longer names that version; not there = success."""
+        ...
+
+    def mark_compromised(self, version: str) -> None: ...
+
+    def claim(self, installation: str) -> None:
+        """The world says that this installation owns the secret (permission set claim)."""
+        ...
+
+
+class Probe(Protocol):
+    """Logs in for real and leaves nothing behind."""
+
+    def login(self, fields: Fields) -> Verdict: ...
+
+    def wrong(self, fields: Fields) -> Verdict:
+        """The negative control: the same login with a secret that cannot be right."""
+        ...
+
+
+class Consumer(Protocol):
+    """Somebody who uses the secret."""
+
+    def deliver(self, version: str, fields: Fields) -> None:
+        """The consumer was given that version. Where it `confirms`, it runs on it."""
+        ...

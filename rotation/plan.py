@@ -1,0 +1,313 @@
+"""A rotation as data: the rows of each plan, and what undoes them. Read this page first.
+
+Phases are the product's four words. A row makes one thing true. `compile_rows` turns a plan into
+the rows of one identity: it drops what the issuer cannot do and makes one row per consumer or
+region. The compiled rows are stored when a rotation opens, and it finishes on those.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rotation.types import PermissionSet, Specification, Traits
+
+OBSERVE, MINT, VERIFY, PROMOTE, DELIVER, PROVE, REVOKE, CONTAIN, CLAIM = PermissionSet
+
+
+class Phase(StrEnum):
+    CREATE = "create"
+    PROPAGATE = "propagate"
+    VERIFY = "verify"
+    REVOKE = "revoke"
+    UNDO = "undo"
+
+
+class Step(StrEnum):
+    PLACE = "place"  # an empty secret holds a marked placeholder
+    ISSUE = "issue"  # a new instance exists and its bytes are staged as pending
+    ACTIVATE = "activate"  # the service accepts it (values chosen by us)
+    VERIFY = "verify"  # real logins with the staged version, and a wrong one that fails
+    PROMOTE = "promote"  # pending is current, compare-and-set
+    DELIVER = "deliver"  # a consumer that is pushed has it
+    CONFIRM = "confirm"  # there is evidence that a consumer moved
+    VERIFY_LIVE = "verify-live"  # the promoted version logs in, read as consumers read it
+    DRAIN = "drain"  # grace is over and the old instance is quiet
+    SUSPEND = "suspend"  # the old instance is off, reversibly
+    PROVE_OFF = "prove-off"  # logins with the suspended one fail
+    SOAK = "soak"  # it stays off and nobody complains
+    DESTROY = "destroy"  # the old instance is gone: the only irreversible step
+    PROVE_DEAD = "prove-dead"  # its death is proved or asserted
+    TIDY = "tidy"  # no label of ours is left over, the listing is as recorded
+    RESUME_OLD = "resume-old"
+    VERIFY_OLD = "verify-old"
+    DEMOTE = "demote"
+    DELIVER_OLD = "deliver-old"
+    CONFIRM_OLD = "confirm-old"
+    SUSPEND_NEW = "suspend-new"
+    DESTROY_NEW = "destroy-new"
+    PROVE_NEW_DEAD = "prove-new-dead"
+    DISCARD_NEW = "discard-new"
+    INSPECT = "inspect"  # what is there is what we were told
+    CLAIM = "claim"  # the world says that this installation owns it
+    RELABEL = "relabel"  # leftover labels are gone
+    EVIDENCE = "evidence"  # what a containment erases is on record
+    CONTAIN = "contain"  # every instance in scope is off
+    MAKE_ROOM = "make-room"  # the issuer has a free slot
+    SWEEP = "sweep"  # nothing came back, no copy of the old bytes is labelled
+
+
+class OnFailure(StrEnum):
+    """What a definite refusal of the row leads to. Whatever needs a person is Held in any row."""
+
+    ROLL_BACK = "roll-back"
+    WAIT = "wait"  # keep trying, both credentials stay alive, alert
+    HOLD = "hold"
+    KEEP_TRYING = "keep-trying"  # too late to go back: try for ever, alert
+
+
+class Per(StrEnum):
+    SECRET = "secret"
+    PUSHED_CONSUMER = "pushed-consumer"
+    CONSUMER = "consumer"
+    REGION = "region"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """effect: it changes the world, so a durable intent comes first. looks: it reads the world
+    before that intent, and the intent records what it saw. windowed: it starts only inside a
+    window and outside a freeze. successes: how often a login must agree. after: the steps that
+    it waits for; None: the row before it."""
+
+    phase: Phase
+    step: Step
+    on_failure: OnFailure
+    sets: tuple[PermissionSet, ...]
+    effect: bool = False
+    looks: bool = False
+    windowed: bool = False
+    per: Per = Per.SECRET
+    successes: int = 1
+    after: tuple[Step, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """A row of a rollback; it is left out where none of the steps in `of` was ever intended."""
+
+    row: Row
+    of: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    name: str
+    rows: tuple[Row, ...]
+    rollback: tuple[Undo, ...] = ()
+    version: int = 1
+
+
+def _create(first: tuple[Row, ...] = (), on_failure: OnFailure = OnFailure.ROLL_BACK) -> tuple[Row, ...]:
+    return (
+        *first,
+        Row(Phase.CREATE, Step.ISSUE, on_failure, (OBSERVE, MINT, REVOKE), effect=True, looks=True),
+        Row(Phase.CREATE, Step.ACTIVATE, on_failure, (VERIFY, MINT), effect=True),
+        Row(Phase.CREATE, Step.VERIFY, on_failure, (VERIFY,), successes=3),
+        Row(Phase.PROPAGATE, Step.PROMOTE, on_failure, (PROMOTE,), effect=True, windowed=True),
+        Row(
+            Phase.PROPAGATE, Step.DELIVER, OnFailure.WAIT, (DELIVER,),
+            effect=True, per=Per.PUSHED_CONSUMER,
+        ),
+    )
+
+
+_CONFIRM = Row(Phase.PROPAGATE, Step.CONFIRM, OnFailure.WAIT, (OBSERVE,), per=Per.CONSUMER)
+_VERIFY_LIVE = Row(Phase.VERIFY, Step.VERIFY_LIVE, OnFailure.HOLD, (VERIFY,), per=Per.REGION)
+_TIDY = Row(Phase.REVOKE, Step.TIDY, OnFailure.KEEP_TRYING, (PROMOTE, OBSERVE), effect=True)
+
+_REVOKE = (
+    Row(Phase.VERIFY, Step.DRAIN, OnFailure.HOLD, (OBSERVE,)),
+    Row(
+        Phase.REVOKE, Step.SUSPEND, OnFailure.HOLD, (OBSERVE, REVOKE),
+        effect=True, looks=True, windowed=True,
+    ),
+    Row(Phase.REVOKE, Step.PROVE_OFF, OnFailure.HOLD, (PROVE,), successes=2),
+    Row(Phase.REVOKE, Step.SOAK, OnFailure.HOLD, (OBSERVE,)),
+    Row(
+        Phase.REVOKE, Step.DESTROY, OnFailure.KEEP_TRYING, (OBSERVE, PROVE, REVOKE),
+        effect=True, looks=True, windowed=True,
+    ),
+    Row(Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2),
+)
+
+
+def _undo(step: Step, of: Step, *sets: PermissionSet, effect: bool = True, per: Per = Per.SECRET) -> Undo:
+    return Undo(Row(Phase.UNDO, step, OnFailure.HOLD, sets, effect=effect, per=per), of)
+
+
+# Not the forward rows reversed: the label moves back before consumers are told, because readers
+# of the store would fetch the new value again, and they confirm the old one before the new dies.
+_ROLLBACK = (
+    _undo(Step.RESUME_OLD, Step.SUSPEND, REVOKE),
+    _undo(Step.VERIFY_OLD, Step.PROMOTE, PROVE, effect=False),
+    _undo(Step.DEMOTE, Step.PROMOTE, PROMOTE),
+    _undo(Step.DELIVER_OLD, Step.DELIVER, DELIVER, per=Per.PUSHED_CONSUMER),
+    _undo(Step.CONFIRM_OLD, Step.PROMOTE, OBSERVE, effect=False, per=Per.CONSUMER),
+    _undo(Step.SUSPEND_NEW, Step.ISSUE, OBSERVE, REVOKE),
+    _undo(Step.DESTROY_NEW, Step.ISSUE, OBSERVE, VERIFY, REVOKE),
+    _undo(Step.PROVE_NEW_DEAD, Step.ISSUE, VERIFY, effect=False),
+    _undo(Step.DISCARD_NEW, Step.ISSUE, PROMOTE),
+)
+
+ROUTINE = Plan("routine", (*_create(), _CONFIRM, _VERIFY_LIVE, *_REVOKE, _TIDY), _ROLLBACK)
+
+FIRST = Plan(
+    "first",
+    (
+        *_create((Row(Phase.CREATE, Step.PLACE, OnFailure.HOLD, (OBSERVE, MINT), effect=True),)),
+        _CONFIRM,
+        _VERIFY_LIVE,
+        _TIDY,
+    ),
+    _ROLLBACK,
+)
+
+ADOPT = Plan(
+    "adopt",
+    (
+        Row(Phase.VERIFY, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE)),
+        _VERIFY_LIVE,
+        Row(Phase.VERIFY, Step.CLAIM, OnFailure.HOLD, (CLAIM,), effect=True),
+    ),
+)
+
+RETIRE = Plan("retire", (*_REVOKE, _TIDY))
+
+REPAIR = Plan(
+    "repair",
+    (
+        Row(Phase.VERIFY, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE)),
+        Row(Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (PROMOTE,), effect=True, windowed=True),
+        _VERIFY_LIVE,
+    ),
+)
+
+
+def _emergency_rows() -> tuple[Row, ...]:
+    issue, activate, verify, promote, deliver = _create(on_failure=OnFailure.HOLD)
+    return (
+        Row(Phase.REVOKE, Step.EVIDENCE, OnFailure.HOLD, (OBSERVE,)),
+        Row(Phase.REVOKE, Step.CONTAIN, OnFailure.HOLD, (OBSERVE, CONTAIN), effect=True),
+        Row(Phase.REVOKE, Step.PROVE_OFF, OnFailure.KEEP_TRYING, (PROVE,), successes=2),
+        Row(
+            Phase.CREATE, Step.MAKE_ROOM, OnFailure.HOLD, (OBSERVE, REVOKE),
+            effect=True, after=(Step.CONTAIN,),
+        ),
+        issue, activate, verify, _anytime(promote), deliver,
+        Row(
+            Phase.PROPAGATE, Step.CONFIRM, OnFailure.WAIT, (OBSERVE,),
+            per=Per.CONSUMER, after=(Step.DELIVER,),
+        ),
+        Row(
+            Phase.VERIFY, Step.VERIFY_LIVE, OnFailure.HOLD, (VERIFY,),
+            per=Per.REGION, after=(Step.DELIVER,),
+        ),
+        Row(
+            Phase.REVOKE, Step.DESTROY, OnFailure.KEEP_TRYING, (OBSERVE, PROVE, REVOKE),
+            effect=True, looks=True, after=(Step.VERIFY_LIVE, Step.PROVE_OFF),
+        ),
+        Row(Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2),
+        Row(
+            Phase.REVOKE, Step.SWEEP, OnFailure.KEEP_TRYING, (OBSERVE, CONTAIN, PROMOTE, REVOKE),
+            effect=True,
+        ),
+        _TIDY,
+    )
+
+
+def _anytime(row: Row) -> Row:
+    return Row(
+        row.phase, row.step, row.on_failure, row.sets,
+        effect=row.effect, looks=row.looks, windowed=False, per=row.per,
+    )
+
+
+COMPROMISED = Plan("compromised", _emergency_rows())
+
+PLANS = {plan.name: plan for plan in (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, COMPROMISED)}
+
+
+@dataclass(frozen=True, slots=True)
+class RowInstance:
+    """A row of one identity. `after` are positions. Stored in OPENED, so it is plain data."""
+
+    position: int
+    phase: Phase
+    step: Step
+    subject: str
+    on_failure: OnFailure
+    after: tuple[int, ...]
+    effect: bool
+    looks: bool
+    windowed: bool
+    successes: int
+
+    @property
+    def name(self) -> str:
+        return self.step if self.subject == "-" else f"{self.step}[{self.subject}]"
+
+
+def compile_rows(rows: Iterable[Row], spec: Specification, traits: Traits, start: int = 0) -> tuple[RowInstance, ...]:
+    """The rows of this identity, numbered from `start`."""
+    compiled: list[RowInstance] = []
+    groups: dict[Step, tuple[int, ...]] = {}
+    before: tuple[int, ...] = ()
+    for row in rows:
+        after = before if row.after is None else _positions(row.after, groups, before)
+        group = []
+        for subject in _subjects(row, spec, traits):
+            position = start + len(compiled)
+            compiled.append(_instance(row, position, subject, after, groups))
+            group.append(position)
+        before = tuple(group) or before
+        groups[row.step] = tuple(group) or after
+    return tuple(compiled)
+
+
+def _positions(
+    steps: Sequence[Step], groups: dict[Step, tuple[int, ...]], before: tuple[int, ...]
+) -> tuple[int, ...]:
+    return tuple(sorted({position for step in steps for position in groups.get(step, before)}))
+
+
+def _instance(
+    row: Row, position: int, subject: str, after: tuple[int, ...], groups: dict[Step, tuple[int, ...]]
+) -> RowInstance:
+    return RowInstance(
+        position, row.phase, row.step, subject, row.on_failure, after,
+        row.effect, row.looks, row.windowed, row.successes,
+    )
+
+
+_NEEDS_SUSPEND = {Step.SUSPEND, Step.PROVE_OFF, Step.SOAK, Step.SUSPEND_NEW, Step.RESUME_OLD}
+_NEEDS_PROBE = {Step.VERIFY, Step.VERIFY_LIVE, Step.PROVE_OFF, Step.VERIFY_OLD}
+
+
+def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
+    if row.step is Step.ACTIVATE and traits.origin == "assigned":
+        return ()
+    if row.step in _NEEDS_SUSPEND and not traits.can_suspend:
+        return ()
+    if row.step in _NEEDS_PROBE and spec.probe is None:
+        return ()
+    if row.per is Per.PUSHED_CONSUMER:
+        return tuple(f"consumer:{c.id}" for c in spec.consumers if c.pushed and _reads(c))
+    if row.per is Per.CONSUMER:
+        return tuple(f"consumer:{c.id}" for c in spec.consumers if _reads(c))
+    if row.per is Per.REGION:
+        return ("-", *(f"region:{name}" for name in spec.regions))
+    return ("-",)
+
+
+def _reads(consumer: object) -> bool:
+    return getattr(consumer, "role", "reader") == "reader" and not getattr(consumer, "gone", False)

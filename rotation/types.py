@@ -1,0 +1,304 @@
+"""The nouns: what a credential, an instance, a version and a listing are. Standard library only."""
+
+import base64
+import threading
+import urllib.parse
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal, NoReturn, TypeAlias
+
+Json: TypeAlias = None | bool | int | str | list["Json"] | dict[str, "Json"]
+Facts: TypeAlias = dict[str, Json]
+
+SECRET_LENGTH_MIN = 8
+"""Shorter values are refused by policy: searching for them in texts would hit everything."""
+
+
+class SecretValue:
+    """A secret that cannot be printed, logged, pickled or copied by accident.
+
+    `reveal` is the only way to the bytes. While an instance lives, `contains_live_value` finds it
+    in any text, so that the writers of journal, log and report can refuse that text.
+    """
+
+    __slots__ = ("__weakref__", "_value")
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        if len(value) >= SECRET_LENGTH_MIN:
+            with _live_lock:
+                _live.add(self)
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretValue) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return "SecretValue(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return "SecretValue(***)"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("SecretValue refuses to be pickled or copied")
+
+
+_live: "weakref.WeakSet[SecretValue]" = weakref.WeakSet()
+_live_lock = threading.Lock()
+
+
+def _spellings(value: str) -> Iterator[str]:
+    raw = value.encode()
+    yield value
+    yield base64.b64encode(raw).decode().rstrip("=")
+    yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    yield raw.hex()
+    yield urllib.parse.quote(value, safe="")
+    yield value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def contains_live_value(text: str) -> bool:
+    """Whether `text` holds a secret that is in memory now, plain or in a usual encoding."""
+    with _live_lock:
+        values = list(_live)
+    return any(spelling in text for value in values for spelling in _spellings(value.reveal()))
+
+
+class PermissionSet(StrEnum):
+    """What a provider call may do; the only source of roles and policies (DESIGN 4.20)."""
+
+    OBSERVE = "observe"
+    MINT = "mint"
+    VERIFY = "verify"
+    PROMOTE = "promote"
+    DELIVER = "deliver"
+    PROVE = "prove"
+    REVOKE = "revoke"
+    CONTAIN = "contain"
+    CLAIM = "claim"
+
+
+class KeyState(StrEnum):
+    """What the issuer says of an instance (NIST SP 800-57: active, suspended)."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """The public name of one instance at its issuer. Never a secret: it is shown and journaled."""
+
+    id: str
+    created: datetime | None = None
+    state: KeyState = KeyState.ACTIVE
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Every live instance of an identity, suspended ones included, as the issuer lists them."""
+
+    handles: tuple[Handle, ...]
+    server_at: datetime | None = None
+
+    def find(self, handle_id: str) -> Handle | None:
+        return next((handle for handle in self.handles if handle.id == handle_id), None)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(handle.id for handle in self.handles)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """What a client logs in with, by issuer field name: ids and user names are public, are shown
+    and may be journaled; the rest is secret."""
+
+    public: Mapping[str, str] = field(default_factory=dict)
+    secret: Mapping[str, SecretValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """One instance together with its bytes."""
+
+    handle: Handle
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The issuer's report of an instance's latest use; `service` names where, if it says."""
+
+    last_used: datetime | None
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What an issuer can do, as data: the plan is compiled from it, the conformance suite holds
+    the issuer to each claim.
+
+    origin: "assigned" by the issuer at the mint, or "chosen" by us before it.
+    live_max: how many instances may exist at once; suspended ones count.
+    report_lag: how late a usage report may be.
+    """
+
+    origin: Literal["assigned", "chosen"]
+    can_suspend: bool
+    reports_usage: bool
+    lists: bool = True
+    live_max: int | None = None
+    report_lag: timedelta = timedelta()
+    failed_logins_safe: int = 1
+    failed_logins_lock: str = "nothing known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One immutable value in a store and the labels that point at it."""
+
+    id: str
+    labels: frozenset[str] = frozenset()
+    created: datetime | None = None
+
+
+CURRENT, PENDING, PREVIOUS, COMPROMISED = "current", "pending", "previous", "compromised"
+"""The labels of every store, in our words; adapters translate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreState:
+    """One fresh read of a secret's pointers; no value in it.
+
+    versions: the labelled versions. claim: the installation that owns the secret, if any.
+    refusal: (code, sentence) where the store must not be written, e.g. somebody else rotates it.
+    replicas: region -> "in-sync" | "in-progress" | "failed".
+    """
+
+    versions: tuple[Version, ...]
+    claim: str | None = None
+    refusal: tuple[str, str] | None = None
+    replicas: Mapping[str, str] = field(default_factory=dict)
+    server_at: datetime | None = None
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        return {label: version.id for version in self.versions for label in version.labels}
+
+    @property
+    def current(self) -> str | None:
+        return self.labels.get(CURRENT)
+
+    @property
+    def pending(self) -> str | None:
+        return self.labels.get(PENDING)
+
+    @property
+    def pointers(self) -> frozenset[str]:
+        """Ids of the versions that any label names."""
+        return frozenset(version.id for version in self.versions if version.labels)
+
+
+class Verdict(StrEnum):
+    """A probe's answer. Anything else (time-out, throttle, clock) is an error, not a verdict."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+class Evidence(StrEnum):
+    """Why we believe that a consumer moved, strongest first (faults.md e1-e4)."""
+
+    ACKNOWLEDGED = "acknowledged"
+    USAGE = "usage"
+    ELAPSED = "elapsed"
+
+
+class Death(StrEnum):
+    """How sure we are that an instance is dead; always printed (DESIGN 4.13)."""
+
+    PROVED = "proved"
+    ASSERTED = "asserted"
+    SENT = "sent"
+
+
+def mark(installation: str, attempt: str) -> str:
+    """The version token of an attempt: our mark in the world (DETAILS: Installation, marks)."""
+    return f"rot1-{installation}-{attempt}"
+
+
+def is_our_mark(version: str, installation: str) -> bool:
+    return version.startswith(f"rot1-{installation}-")
+
+
+def is_any_mark(version: str) -> bool:
+    return version.startswith("rot1-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginSpec:
+    """One plugin's part of a specification: its registered name and its options as plain JSON."""
+
+    type: str
+    options: Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerSpec:
+    """A consumer of the secret, as the machine needs to know it.
+
+    pushed: `deliver` does something. confirms: its delivery acknowledges the version.
+    refresh_s: the longest time until it reads the store again, in seconds.
+    role: "reader" uses the credential; "verifier" is the service that must accept it.
+    """
+
+    id: str
+    plugin: PluginSpec
+    pushed: bool
+    confirms: bool
+    refresh_s: int
+    accept_elapsed: bool = False
+    role: str = "reader"
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specification:
+    """The resolved specification of one identity: all that a rotation must hold on to.
+
+    Stored whole in OPENED; a rotation finishes on the one it began with. No owner, schedule,
+    endpoint or connection credential in it: those are read live. All times in whole seconds.
+    """
+
+    secret: str
+    identity: str
+    store: PluginSpec
+    issuer: PluginSpec
+    probe: PluginSpec | None
+    consumers: tuple[ConsumerSpec, ...]
+    fields: Mapping[str, str]
+    keep_foreign: bool
+    exclusive: bool = False
+    destroy_by_hand: bool = False
+    settle_s: int = 30
+    grace_s: int = 7200
+    quiet_s: int = 86_400
+    soak_s: int = 86_400
+    regions: tuple[str, ...] = ()
