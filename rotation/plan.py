@@ -6,7 +6,7 @@ region. The compiled rows are stored when a rotation opens, and it finishes on t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rotation.types import PermissionSet, Specification, Traits
@@ -232,7 +232,19 @@ def _anytime(row: Row) -> Row:
     )
 
 
-COMPROMISED = Plan("compromised", _emergency_rows())
+# Only a person's `emergency cancel` starts it, and only while nothing was promoted or destroyed.
+_CANCEL = (
+    _undo(Step.RESUME_OLD, Step.CONTAIN, REVOKE),
+    *(undo for undo in _ROLLBACK if undo.of is Step.ISSUE),
+)
+
+COMPROMISED = Plan("compromised", _emergency_rows(), _CANCEL)
+
+# `resolve --accept-current`: what is current is the new baseline; what we minted meanwhile goes.
+ACCEPT = (
+    Row(Phase.UNDO, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE)),
+    *(undo.row for undo in _ROLLBACK if undo.of is Step.ISSUE),
+)
 
 PLANS = {plan.name: plan for plan in (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, COMPROMISED)}
 
@@ -251,38 +263,50 @@ class RowInstance:
     looks: bool
     windowed: bool
     successes: int
+    of: Step | None = None
 
     @property
     def name(self) -> str:
         return self.step if self.subject == "-" else f"{self.step}[{self.subject}]"
 
 
-def compile_rows(rows: Iterable[Row], spec: Specification, traits: Traits, start: int = 0) -> tuple[RowInstance, ...]:
+def compile_rows(
+    rows: Iterable[Row], spec: Specification, traits: Traits, start: int = 0
+) -> tuple[RowInstance, ...]:
     """The rows of this identity, numbered from `start`."""
     compiled: list[RowInstance] = []
     groups: dict[Step, tuple[int, ...]] = {}
     before: tuple[int, ...] = ()
     for row in rows:
-        after = before if row.after is None else _positions(row.after, groups, before)
-        group = []
-        for subject in _subjects(row, spec, traits):
-            position = start + len(compiled)
-            compiled.append(_instance(row, position, subject, after, groups))
-            group.append(position)
-        before = tuple(group) or before
-        groups[row.step] = tuple(group) or after
+        after = before if row.after is None else _positions(row.after, groups)
+        instances = [
+            _instance(row, start + len(compiled) + n, subject, after)
+            for n, subject in enumerate(_subjects(row, spec, traits))
+        ]
+        compiled += instances
+        groups[row.step] = tuple(instance.position for instance in instances) or after
+        before = groups[row.step]
     return tuple(compiled)
 
 
-def _positions(
-    steps: Sequence[Step], groups: dict[Step, tuple[int, ...]], before: tuple[int, ...]
-) -> tuple[int, ...]:
-    return tuple(sorted({position for step in steps for position in groups.get(step, before)}))
+def compile_rollback(
+    plan: Plan, spec: Specification, traits: Traits, start: int
+) -> tuple[RowInstance, ...]:
+    """One after the other, each with the step that it undoes."""
+    compiled: list[RowInstance] = []
+    for undo in plan.rollback:
+        for subject in _subjects(undo.row, spec, traits):
+            compiled.append(
+                replace(_instance(undo.row, start + len(compiled), subject, ()), of=undo.of)
+            )
+    return tuple(compiled)
 
 
-def _instance(
-    row: Row, position: int, subject: str, after: tuple[int, ...], groups: dict[Step, tuple[int, ...]]
-) -> RowInstance:
+def _positions(steps: Sequence[Step], groups: dict[Step, tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(sorted({position for step in steps for position in groups.get(step, ())}))
+
+
+def _instance(row: Row, position: int, subject: str, after: tuple[int, ...]) -> RowInstance:
     return RowInstance(
         position, row.phase, row.step, subject, row.on_failure, after,
         row.effect, row.looks, row.windowed, row.successes,
@@ -294,20 +318,16 @@ _NEEDS_PROBE = {Step.VERIFY, Step.VERIFY_LIVE, Step.PROVE_OFF, Step.VERIFY_OLD}
 
 
 def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
-    if row.step is Step.ACTIVATE and traits.origin == "assigned":
+    if row.step in (Step.ACTIVATE, ) and traits.origin == "assigned":
         return ()
     if row.step in _NEEDS_SUSPEND and not traits.can_suspend:
         return ()
     if row.step in _NEEDS_PROBE and spec.probe is None:
         return ()
-    if row.per is Per.PUSHED_CONSUMER:
-        return tuple(f"consumer:{c.id}" for c in spec.consumers if c.pushed and _reads(c))
-    if row.per is Per.CONSUMER:
-        return tuple(f"consumer:{c.id}" for c in spec.consumers if _reads(c))
     if row.per is Per.REGION:
         return ("-", *(f"region:{name}" for name in spec.regions))
-    return ("-",)
-
-
-def _reads(consumer: object) -> bool:
-    return getattr(consumer, "role", "reader") == "reader" and not getattr(consumer, "gone", False)
+    if row.per is Per.SECRET:
+        return ("-",)
+    readers = [c for c in spec.consumers if c.role == "reader" and not c.gone]
+    pushed_only = row.per is Per.PUSHED_CONSUMER
+    return tuple(f"consumer:{c.id}" for c in readers if c.pushed or not pushed_only)

@@ -302,3 +302,17 @@ class Specification:
     quiet_s: int = 86_400
     soak_s: int = 86_400
     regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gates:
+    """Whether windowed rows may start now. `until`: the window's hard end; `opens_at`: when the
+    next one begins; `frozen`: the reason of a freeze."""
+
+    open: bool = True
+    until: datetime | None = None
+    opens_at: datetime | None = None
+    frozen: str | None = None
+
+
+OPEN_GATES = Gates()

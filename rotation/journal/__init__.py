@@ -4,138 +4,34 @@ Entries never hold a secret. Beside them stands one derived table, `identity`, w
 transaction and rebuildable from the entries; only its lease columns are not derived.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
+from rotation.entries import (
+    GENESIS,
+    INSTALLATION,
+    INSTALLATION_KINDS,
+    SCHEMA,
+    Draft,
+    Entry,
+    Identity,
+    Kind,
+    Lease,
+    RowKey,
+    canonical,
+    entry_hash,
+    stamp,
+    unstamp,
+)
 from rotation.errors import JournalError
-from rotation.types import Facts, contains_live_value
+from rotation.types import contains_live_value
 
-SCHEMA = 1
-GENESIS = "0" * 64
-INSTALLATION = "installation"
-"""The reserved stream for what concerns the whole installation."""
-
-
-class Kind(StrEnum):
-    OPENED = "opened"
-    BEGAN = "began"  # the intent, durable before its effect
-    NOTED = "noted"  # the id of a minted instance, before its bytes go to the store
-    DONE = "done"
-    OBSERVED = "observed"  # partial progress: two of three logins
-    WAITING = "waiting"
-    RETRY = "retry"  # it did not happen
-    IN_DOUBT = "in-doubt"  # it may have happened
-    FAILED = "failed"  # it was refused
-    HELD = "held"
-    REQUESTED = "requested"  # a person's verb
-    CLOSED = "closed"
-    CREATED = "created"
-    FROZEN = "frozen"
-    BREAKER = "breaker"
-    TRUSTED = "trusted"
-    RESTORED = "restored"
-
-
-INSTALLATION_KINDS = frozenset({Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED, Kind.RESTORED})
-
-
-@dataclass(frozen=True, slots=True)
-class RowKey:
-    """Which row instance, in which round: DONE counts only in its round."""
-
-    position: int
-    step: str
-    subject: str
-    round: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """An entry before it has its place in the stream."""
-
-    kind: Kind
-    row: RowKey | None = None
-    attempt: str | None = None
-    who: str | None = None
-    server_at: datetime | None = None
-    facts: Facts = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """`rotation` is the seq of the OPENED that it belongs to. `at` never goes back in a stream."""
-
-    stream: str
-    seq: int
-    rotation: int
-    schema: int
-    kind: Kind
-    row: RowKey | None
-    attempt: str | None
-    epoch: int
-    runner: str
-    who: str | None
-    at: datetime
-    server_at: datetime | None
-    facts: Facts
-    prev: str
-    hash: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """The right to advance one stream, until a higher epoch exists."""
-
-    stream: str
-    runner: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """The derived row of one stream: what `status`, `due` and the runner's queue read.
-
-    plan: of the open rotation, None where none is open. wake_at: when it can go on.
-    version, handle, created, expires: the current credential as the journal last recorded it;
-    created is when the issuer made it; `stated`: a person said so.
-    """
-
-    stream: str
-    identity: str
-    secret: str
-    seq: int
-    hash: str
-    rotation: int = 0
-    plan: str | None = None
-    opened_at: datetime | None = None
-    phase: str | None = None
-    row: str | None = None
-    wake_at: datetime | None = None
-    why: str | None = None
-    held: str | None = None
-    held_at: datetime | None = None
-    on_hold: bool = False
-    version: str | None = None
-    handle: str | None = None
-    created: datetime | None = None
-    stated: bool = False
-    expires: datetime | None = None
-    old: str | None = None
-    last_outcome: str | None = None
-    last_success_at: datetime | None = None
-    last_closed_at: datetime | None = None
-    rollbacks: int = 0
-    retired: bool = False
-    unverified: bool = False
-    epoch: int = 0
-    lease_runner: str | None = None
-    lease_until: datetime | None = None
-
+__all__ = [
+    "GENESIS", "INSTALLATION", "INSTALLATION_KINDS", "SCHEMA", "Decide", "Draft", "Entry",
+    "Identity", "Journal", "Kind", "Lease", "RowKey", "canonical", "entry_hash", "refuse_secrets",
+    "stamp", "unstamp",
+]
 
 Decide = Callable[[tuple[Entry, ...]], Sequence[Draft]]
 """Pure: from the whole rotation's entries to the drafts that follow at exactly the next seq."""
@@ -210,54 +106,6 @@ class Journal(Protocol):
         ...
 
     def installation_entries(self) -> tuple[Entry, ...]: ...
-
-
-def canonical(value: object) -> str:
-    """Canonical JSON: sorted keys, UTF-8, no white space, no floats."""
-    _refuse_floats(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _refuse_floats(value: object) -> None:
-    if isinstance(value, float):
-        raise JournalError("journal.float", "a fact is a float; the journal holds whole numbers only")
-    if isinstance(value, dict):
-        for inner in value.values():
-            _refuse_floats(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            _refuse_floats(inner)
-
-
-def stamp(at: datetime | None) -> str | None:
-    """UTC text with microseconds: sorts as time, the same bytes in every database."""
-    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def unstamp(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def entry_hash(entry: Entry) -> str:
-    """SHA-256 of the canonical entry without its hash."""
-    row = entry.row
-    content = {
-        "stream": entry.stream,
-        "seq": entry.seq,
-        "rotation": entry.rotation,
-        "schema": entry.schema,
-        "kind": str(entry.kind),
-        "row": None if row is None else [row.position, row.step, row.subject, row.round],
-        "attempt": entry.attempt,
-        "epoch": entry.epoch,
-        "runner": entry.runner,
-        "who": entry.who,
-        "at": stamp(entry.at),
-        "server_at": stamp(entry.server_at),
-        "facts": entry.facts,
-        "prev": entry.prev,
-    }
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def refuse_secrets(drafts: Sequence[Draft]) -> None:
