@@ -55,9 +55,10 @@ clean:  ## remove the environment and what the tools left
 $(READY): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "rotation needs Python 3.11 or newer, and $(PYTHON) is not: make PYTHON=/path/to/python" >&2; exit 1; }
-	@echo 'Setting up .venv from $(LOCK) (once; well under a minute on most machines) ...'; \
+	@echo 'Setting up .venv from $(LOCK) (once; about a minute with pip, seconds with uv) ...'; \
 	began=$$(date +%s); \
-	{ test -n '$(UV)' && $(SET_UP_WITH_UV); } || { $(SET_UP_WITH_PIP); } || exit 1; \
+	{ test -n '$(UV)' && { $(SET_UP_WITH_UV) || { echo 'uv could not; trying pip.'; false; }; }; } \
+	  || { $(SET_UP_WITH_PIP); } || exit 1; \
 	echo "Set-up took $$(($$(date +%s) - began)) s."
 	@touch $@
 

@@ -16,6 +16,13 @@ AMBIENT = ("AWS_", "BOTO_", "MOTO_", "PG", "ROTATION_", "VAULT_")
 PROXIES = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NETRC", "NO_PROXY", "SSLKEYLOGFILE"}
 
 
+def is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
     """Let a test connect to this machine only."""
     if event != "socket.connect":
@@ -24,7 +31,7 @@ def refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
     if not isinstance(connecting, socket.socket) or connecting.family == socket.AF_UNIX:
         return
     host = str(address[0]) if isinstance(address, tuple) else str(address)
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+    if not is_this_machine(host):
         raise AssertionError(f"a test tried to reach {host}")
 
 
