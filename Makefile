@@ -29,13 +29,21 @@ test: $(READY)  ## every test that takes seconds
 slow: $(READY)  ## every test that takes minutes
 	@$(BIN)/python -m pytest -n auto -m slow --timeout 3600
 
+.PHONY: sim
+sim: $(READY)  ## explore the machine under crashes and faults; a failure prints its seed
+	@$(BIN)/python -m pytest -n auto -m 'slow or not slow' --timeout 3600 tests/crash
+
+.PHONY: bench
+bench: $(READY)  ## print the numbers that the documentation quotes
+	@$(BIN)/python -m benchmarks
+
 .PHONY: lint
 lint: $(READY)  ## format, style, types, import directions, secrets
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@git ls-files -z | xargs -0 $(BIN)/python .ci/scan_secrets.py
+	@$(BIN)/python .ci/scan_secrets.py
 
 .PHONY: lock
 lock:  ## resolve requirements/dev.txt again from pyproject.toml (needs uv)

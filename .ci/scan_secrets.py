@@ -1,10 +1,11 @@
-"""Refuse files that hold what looks like a live credential.
+"""Refuse files that hold what looks like a live credential: those named, or all that git tracks.
 
 Prints where and which kind, never the match: this output ends in build logs.
 The vendors' documented examples, which all say EXAMPLE, are let through.
 """
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -39,9 +40,16 @@ def findings(path: Path) -> list[str]:
     ]
 
 
+def tracked() -> list[str]:
+    """Return the names of the repository's files; without a repository this fails."""
+    listing = ["git", "ls-files", "-z"]
+    names = subprocess.run(listing, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    return names.split("\0")
+
+
 def main(names: list[str]) -> int:
-    """Scan the named files; links and directories are not content of the repository."""
-    paths = [Path(name) for name in names]
+    """Print each finding; links and directories are not content of the repository."""
+    paths = [Path(name) for name in names or tracked()]
     found = [line for path in paths if path.is_file() for line in findings(path)]
     for line in found:
         print(line)  # noqa: T201 -- a command's result

@@ -122,6 +122,19 @@ def test_the_core_is_read_in_one_sitting() -> None:
     assert sum(map(lines, core)) <= CORE_LINES_MAX
 
 
+def test_tests_lie_where_their_subject_lies() -> None:
+    places = {
+        path.parent.relative_to(ROOT / "tests")
+        for top in ("rotation", "providers")
+        for path in (ROOT / "tests" / top).rglob("test_*.py")
+    }
+    assert not [
+        place
+        for place in places
+        if not (ROOT / place).is_dir() and not (ROOT / place).with_suffix(".py").is_file()
+    ]
+
+
 def test_only_a_clock_asks_the_time() -> None:
     assert not [
         f"{in_repository(path)}:{line} {call}"
