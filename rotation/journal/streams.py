@@ -1,0 +1,231 @@
+"""The rules of the journal, over any storage that has transactions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from rotation.entries import INSTALLATION, Draft, Entry, Identity, Kind, Lease
+from rotation.errors import AlreadyOpen, JournalError, StaleEpoch
+from rotation.journal import Decide
+from rotation.journal.chain import Summarise, blank, derived, fold, is_open, link
+from rotation.machine import summarise as machine_summarise
+
+
+class Transaction(Protocol):
+    """Reads and writes that become true together or not at all."""
+
+    def row(self, stream: str) -> Identity | None:
+        """The derived row, locked until the transaction ends."""
+        ...
+
+    def latest(self, stream: str, after: int = 0) -> tuple[Entry, ...]:
+        """Entries of the rotation that the stream's last entry belongs to, beyond seq `after`."""
+        ...
+
+    def history(self, stream: str) -> Iterable[Entry]: ...
+
+    def insert(self, entries: Sequence[Entry]) -> None: ...
+
+    def save(self, before: Identity | None, row: Identity) -> None:
+        """`before` is what `row` read of that stream."""
+        ...
+
+
+class StreamJournal(ABC):
+    """Everything of a Journal that changes it. Where it is kept is the subclass's matter.
+
+    summarise: another one than the machine's only in tests.
+    """
+
+    def __init__(self, installation: str, summarise: Summarise = machine_summarise) -> None:
+        self._installation = installation
+        self._summarise = summarise
+
+    @property
+    def installation(self) -> str:
+        return self._installation
+
+    @abstractmethod
+    def _transaction(self) -> AbstractContextManager[Transaction]: ...
+
+    def claim(
+        self, stream: str, runner: str, now: datetime, ttl: timedelta, *,
+        dead: Callable[[str], bool] = lambda runner: False,
+    ) -> Lease | None:
+        with self._transaction() as transaction:
+            before = transaction.row(stream)
+            row = before or blank(stream)
+            if not _is_free(row, runner, now, dead):
+                return None
+            epoch = row.epoch if row.lease_runner == runner else row.epoch + 1
+            leased = replace(row, epoch=epoch, lease_runner=runner, lease_until=now + ttl)
+            transaction.save(before, leased)
+        return Lease(stream=stream, runner=runner, epoch=epoch)
+
+    def release(self, lease: Lease) -> None:
+        with self._transaction() as transaction:
+            row = transaction.row(lease.stream)
+            if row is not None and _holds(row, lease):
+                transaction.save(row, replace(row, lease_runner=None, lease_until=None))
+
+    def open(self, lease: Lease, identity: str, secret: str, draft: Draft, now: datetime) -> Entry:
+        _only(Kind.OPENED, draft)
+        with self._transaction() as transaction:
+            before = _fenced(transaction.row(lease.stream), lease)
+            rotation = transaction.latest(lease.stream)
+            if is_open(rotation):
+                raise _already_open(secret)
+            opened, row = self._opened(before, rotation, identity, secret, draft, now)
+            transaction.insert((opened,))
+            transaction.save(before, row)
+        return opened
+
+    def append(
+        self, lease: Lease, drafts: Sequence[Draft], now: datetime, *,
+        known: Sequence[Entry] = (), then: Decide | None = None,
+    ) -> tuple[Entry, ...]:
+        with self._transaction() as transaction:
+            before = _fenced(transaction.row(lease.stream), lease)
+            rotation = _caught_up(transaction, before, known)
+            present = len(rotation)
+            rotation += _following(rotation, lease, drafts, now)
+            if then is not None:
+                rotation += _following(rotation, lease, then(rotation), now)
+            if len(rotation) > present:
+                transaction.insert(rotation[present:])
+                transaction.save(before, derived(rotation, before, self._summarise))
+        return rotation
+
+    def request(self, stream: str, draft: Draft, runner: str, now: datetime) -> Entry:
+        _only(Kind.REQUESTED, draft)
+        with self._transaction() as transaction:
+            before = transaction.row(stream)
+            row = before or blank(stream)
+            rotation = transaction.latest(stream)
+            requested = link(
+                rotation[-1:], stream, (draft,), epoch=row.epoch, runner=runner, now=now
+            )
+            transaction.insert(requested)
+            transaction.save(before, derived(rotation + requested, row, self._summarise))
+        return requested[0]
+
+    def supersede(
+        self, stream: str, runner: str, identity: str, secret: str, drafts: Sequence[Draft],
+        now: datetime, ttl: timedelta,
+    ) -> Lease:
+        *closing, opening = drafts
+        _only(Kind.CLOSED, *closing)
+        _only(Kind.OPENED, opening)
+        with self._transaction() as transaction:
+            before = transaction.row(stream)
+            row = before or blank(stream)
+            row = replace(
+                row, epoch=row.epoch + 1, lease_runner=runner, lease_until=now + ttl
+            )
+            lease = Lease(stream=stream, runner=runner, epoch=row.epoch)
+            rotation = transaction.latest(stream)
+            if is_open(rotation):
+                if not closing:
+                    raise _already_open(secret)
+                closed = _following(rotation, lease, closing, now)
+                transaction.insert(closed)
+                rotation += closed
+                row = derived(rotation, row, self._summarise)
+            opened, row = self._opened(row, rotation, identity, secret, opening, now)
+            transaction.insert((opened,))
+            transaction.save(before, row)
+        return lease
+
+    def record(self, draft: Draft, runner: str, now: datetime) -> Entry:
+        with self._transaction() as transaction:
+            past = transaction.latest(INSTALLATION)
+            recorded = link(past[-1:], INSTALLATION, (draft,), epoch=0, runner=runner, now=now)
+            transaction.insert(recorded)
+        return recorded[0]
+
+    def rebuild(self, stream: str) -> None:
+        """Derives the stream's row anew from its entries. The lease stays as it is."""
+        with self._transaction() as transaction:
+            before = transaction.row(stream)
+            row = fold(transaction.history(stream), self._summarise)
+            if row is not None:
+                transaction.save(before, with_lease_of(before, row))
+
+    def _opened(
+        self, row: Identity, past: Sequence[Entry], identity: str, secret: str, draft: Draft,
+        now: datetime,
+    ) -> tuple[Entry, Identity]:
+        opened = link(
+            past[-1:], row.stream, (draft,), epoch=row.epoch, runner=str(row.lease_runner), now=now
+        )
+        named = replace(row, identity=identity, secret=secret)
+        return opened[0], self._summarise(opened, named)
+
+
+def with_lease_of(before: Identity | None, row: Identity) -> Identity:
+    """`row` with the columns that are not derived."""
+    if before is None:
+        return row
+    return replace(
+        row, epoch=before.epoch, lease_runner=before.lease_runner, lease_until=before.lease_until
+    )
+
+
+def _is_free(row: Identity, runner: str, now: datetime, dead: Callable[[str], bool]) -> bool:
+    holder = row.lease_runner
+    ran_out = row.lease_until is None or row.lease_until <= now
+    return holder is None or holder == runner or ran_out or dead(holder)
+
+
+def _holds(row: Identity, lease: Lease) -> bool:
+    # The runner too: after a restore an epoch of the lost time could come again.
+    return row.epoch == lease.epoch and row.lease_runner == lease.runner
+
+
+def _fenced(row: Identity | None, lease: Lease) -> Identity:
+    if row is None or not _holds(row, lease):
+        raise StaleEpoch(
+            "journal.stale-epoch",
+            "another runner took this rotation over, or the lease was given back; "
+            "nothing was written",
+        )
+    return row
+
+
+def _caught_up(
+    transaction: Transaction, row: Identity, known: Sequence[Entry]
+) -> tuple[Entry, ...]:
+    """The whole latest rotation; reads only what `known` lacks."""
+    seen = known[-1].seq if known else 0
+    if seen > row.seq:
+        raise JournalError(
+            "journal.behind", "the journal ends before entries that were read from it"
+        )
+    newer = transaction.latest(row.stream, after=seen) if seen < row.seq else ()
+    if newer and newer[0].kind is Kind.OPENED:
+        return newer
+    return (*known, *newer)
+
+
+def _following(
+    rotation: Sequence[Entry], lease: Lease, drafts: Sequence[Draft], now: datetime
+) -> tuple[Entry, ...]:
+    if not rotation or rotation[-1].rotation == 0:
+        raise JournalError("journal.no-rotation", "this identity never had a rotation to add to")
+    if any(draft.kind is Kind.OPENED for draft in drafts):
+        raise JournalError("journal.kind", "a rotation is opened by itself, not by an append")
+    return link(
+        rotation[-1:], lease.stream, drafts, epoch=lease.epoch, runner=lease.runner, now=now
+    )
+
+
+def _only(kind: Kind, *drafts: Draft) -> None:
+    if any(draft.kind is not kind for draft in drafts):
+        raise JournalError("journal.kind", f"only {kind} can be written this way")
+
+
+def _already_open(secret: str) -> AlreadyOpen:
+    return AlreadyOpen("journal.already-open", f"{secret} has an open rotation", "rotation status")
