@@ -1,0 +1,117 @@
+"""The tests' side: governing a strict AWS at a distance, and starting one in its own process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+
+from providers.aws.testing.settings import ADMIN, Credential, Settings
+
+if TYPE_CHECKING:
+    from providers.aws.testing.authorisation import Gate
+    from providers.aws.testing.clock import ServerClock
+    from providers.aws.testing.conditions import Conditions
+    from providers.aws.testing.faults import Faults
+    from providers.aws.testing.human import Human
+    from providers.aws.testing.truth import Truth
+
+
+class OrderRefused(Exception):
+    """The control plane could not do what a test asked of it."""
+
+
+class StrictControl:
+    """Governs the strict AWS at an endpoint.
+
+    Each facet has the methods of the class that is named as its type; only their arguments and
+    results travel.
+    """
+
+    def __init__(self, endpoint: str, *, region: str = Settings.region) -> None:
+        self.endpoint = endpoint
+        self.region = region
+        self.clock = cast("ServerClock", _Facet(self, "clock"))
+        self.conditions = cast("Conditions", _Facet(self, "conditions"))
+        self.faults = cast("Faults", _Facet(self, "faults"))
+        self.gate = cast("Gate", _Facet(self, "gate"))
+        self.human = cast("Human", _Facet(self, "human"))
+        self.truth = cast("Truth", _Facet(self, "truth"))
+
+    def client(
+        self, service: str, credential: Credential = ADMIN, *, region: str | None = None
+    ) -> Any:
+        """A boto3 client of this endpoint that tries once and gives up after two seconds."""
+        # The stubs know a client per literal name; a test names the service it wants.
+        session = cast("Any", boto3.session.Session())
+        return session.client(
+            service,
+            region_name=region or self.region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=credential.access_key_id,
+            aws_secret_access_key=credential.secret_access_key,
+            aws_session_token=credential.session_token,
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=2),
+        )
+
+    def order(self, facet: str, verb: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Send one order and return its result."""
+        connection = HTTPConnection(urlsplit(self.endpoint).netloc, timeout=10)
+        try:
+            body = json.dumps({"args": args, "kwargs": kwargs})
+            connection.request("POST", f"/_strict/{facet}/{verb}", body)
+            response = connection.getresponse()
+            content = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise OrderRefused(content["error"])
+        return content["result"]
+
+
+class _Facet:
+    def __init__(self, control: StrictControl, name: str) -> None:
+        self._control = control
+        self._name = name
+
+    def __getattr__(self, verb: str) -> Any:
+        def order(*args: Any, **kwargs: Any) -> Any:
+            return self._control.order(self._name, verb, args, kwargs)
+
+        return order
+
+
+@contextmanager
+def spawn_strict_aws(
+    *,
+    account: str = Settings.account,
+    region: str = Settings.region,
+    latency_ms: float = Settings.latency_ms,
+) -> Iterator[StrictControl]:
+    """Strict AWS in a process of its own, which ends with this block or with this process."""
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-m", "providers.aws.testing"]
+    command += ["--account", account, "--region", region, "--latency-ms", str(latency_ms)]
+    with subprocess.Popen(  # noqa: S603 -- our own module, in our own interpreter
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": str(root)},
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        try:
+            yield StrictControl(ready["endpoint"], region=region)
+        finally:
+            process.stdin.close()

@@ -1,0 +1,208 @@
+"""IAM users and their access keys. Roles and policies go to moto as they are (`passthrough`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from moto.iam.models import AccessKey, User
+
+from providers.aws.testing.identity import Principal
+from providers.aws.testing.refusals import Refusal, invalid
+from providers.aws.testing.state import Call, Mint, Operations, State
+from providers.aws.testing.wire import Result
+
+KEYS_PER_USER = 2
+
+
+class Iam:
+    """The operations on users and access keys."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._iam = state.iam
+        self.operations: Operations = {
+            "CreateUser": self._create_user,
+            "GetUser": self._get_user,
+            "DeleteUser": self._delete_user,
+            "TagUser": self._tag_user,
+            "UntagUser": self._untag_user,
+            "ListUserTags": self._list_user_tags,
+            "CreateAccessKey": self._create_access_key,
+            "ListAccessKeys": self._list_access_keys,
+            "UpdateAccessKey": self._update_access_key,
+            "DeleteAccessKey": self._delete_access_key,
+            "GetAccessKeyLastUsed": self._get_access_key_last_used,
+        }
+
+    def install(self, user_name: str, access_key_id: str, secret: str) -> Principal:
+        """The administrator, whose credential the tests know beforehand."""
+        user = self._new_user(user_name, "/", [])
+        key = user.create_access_key(prefix="AKIA")
+        key.access_key_id, key.secret_access_key = access_key_id, secret
+        self._add(user, key)
+        return _principal(user, access_key_id)
+
+    def _create_user(self, call: Call) -> Result:
+        name = call.parameters["UserName"]
+        if name in self._iam.users:
+            raise Refusal("EntityAlreadyExists", f"User with name {name} already exists.", 409)
+        path, tags = call.parameters.get("Path", "/"), call.parameters.get("Tags", [])
+        return {"User": self._describe(self._new_user(name, path, tags))}
+
+    def _new_user(self, name: str, path: str, tags: list[dict[str, str]]) -> User:
+        user = self._iam.create_user(self._state.region, name, path, tags)
+        user.create_date = self._state.clock.now()
+        return user
+
+    def _get_user(self, call: Call) -> Result:
+        return {"User": self._describe(self._user(call))}
+
+    def _delete_user(self, call: Call) -> Result:
+        user = self._user(call)
+        for attached, what in (
+            (user.access_keys, "access keys"),
+            (user.managed_policies, "attached policies"),
+            (user.policies, "policies"),
+        ):
+            if attached:
+                raise Refusal(
+                    "DeleteConflict", f"Cannot delete entity, must delete {what} first.", 409
+                )
+        self._iam.delete_user(user.name)
+        return {}
+
+    def _tag_user(self, call: Call) -> Result:
+        self._iam.tagger.tag_resource(self._user(call).arn, call.parameters["Tags"])
+        return {}
+
+    def _untag_user(self, call: Call) -> Result:
+        user = self._user(call)
+        self._iam.tagger.untag_resource_using_names(user.arn, call.parameters["TagKeys"])
+        return {}
+
+    def _list_user_tags(self, call: Call) -> Result:
+        return {"Tags": self._tags(self._user(call)), "IsTruncated": False}
+
+    def _create_access_key(self, call: Call) -> Result:
+        user = self._user(call)
+        if len(user.access_keys) >= KEYS_PER_USER:
+            raise Refusal(
+                "LimitExceeded", f"Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}", 409
+            )
+        key = user.create_access_key(prefix="AKIA")
+        self._add(user, key)
+        self._state.mints.append(
+            Mint(
+                user=user.name,
+                access_key_id=key.access_key_id,
+                by=call.principal.arn,
+                at=self._state.clock.time(),
+            )
+        )
+        described = _describe_key(key)
+        return {"AccessKey": {**described, "SecretAccessKey": key.secret_access_key}}
+
+    def _add(self, user: User, key: AccessKey) -> None:
+        key.create_date = self._state.clock.now()
+        self._iam.access_keys[key.access_key_id] = key
+        self._state.keyring.add_key(
+            key.access_key_id,
+            key.secret_access_key,
+            lambda: self._owner(user, key.access_key_id),
+        )
+
+    def _owner(self, user: User, access_key_id: str) -> Principal | None:
+        if self._iam.users.get(user.name) is not user:
+            return None
+        return _principal(user, access_key_id)
+
+    def _list_access_keys(self, call: Call) -> Result:
+        keys = [_describe_key(key) for key in self._user(call).access_keys]
+        start = int(call.parameters.get("Marker", 0))
+        asked = int(call.parameters.get("MaxItems", self._state.page_size))
+        end = start + min(asked, self._state.page_size)
+        more = end < len(keys)
+        return {
+            "AccessKeyMetadata": keys[start:end],
+            "IsTruncated": more,
+            "Marker": str(end) if more else None,
+        }
+
+    def _update_access_key(self, call: Call) -> Result:
+        status = call.parameters["Status"]
+        if status not in ("Active", "Inactive"):
+            raise invalid("iam", f"Value '{status}' at 'status' is not Active or Inactive.")
+        key = self._key(call)
+        if key.status != status:
+            key.status = status
+            self._state.keyring.change(key.access_key_id, status)
+        return {}
+
+    def _delete_access_key(self, call: Call) -> Result:
+        key = self._key(call)
+        self._user(call).access_keys.remove(key)
+        del self._iam.access_keys[key.access_key_id]
+        self._state.keyring.change(key.access_key_id, "deleted")
+        return {}
+
+    def _get_access_key_last_used(self, call: Call) -> Result:
+        key_id = call.parameters["AccessKeyId"]
+        key = self._iam.access_keys.get(key_id)
+        if key is None:
+            raise _no_such_key(key_id)
+        use = self._state.last_used.told(key_id, self._state.clock.now())
+        last: dict[str, datetime | str | None] = {"ServiceName": "N/A", "Region": "N/A"}
+        if use is not None:
+            last = {"LastUsedDate": use.at, "ServiceName": use.service, "Region": use.region}
+        return {"UserName": key.user_name, "AccessKeyLastUsed": last}
+
+    def _user(self, call: Call) -> User:
+        """The named user; without a name, the caller, as IAM does it."""
+        name = call.parameters.get("UserName", call.principal.user_name)
+        if name is None:
+            raise invalid("iam", "Must specify userName when calling with non-User credentials")
+        user = self._iam.users.get(name)
+        if user is None:
+            raise Refusal("NoSuchEntity", f"The user with name {name} cannot be found.", 404)
+        return user
+
+    def _key(self, call: Call) -> AccessKey:
+        key_id = call.parameters["AccessKeyId"]
+        for key in self._user(call).access_keys:
+            if key.access_key_id == key_id:
+                return key
+        raise _no_such_key(key_id)
+
+    def _describe(self, user: User) -> dict[str, Any]:
+        return {
+            "Path": user.path,
+            "UserName": user.name,
+            "UserId": user.id,
+            "Arn": user.arn,
+            "CreateDate": user.create_date,
+            "Tags": self._tags(user),
+        }
+
+    def _tags(self, user: User) -> list[dict[str, str]]:
+        tags: list[dict[str, str]] = self._iam.tagger.list_tags_for_resource(user.arn)["Tags"]
+        return tags
+
+
+def _principal(user: User, access_key_id: str) -> Principal:
+    return Principal(
+        arn=user.arn, unique_id=user.id, access_key_id=access_key_id, user_name=user.name
+    )
+
+
+def _describe_key(key: AccessKey) -> dict[str, Any]:
+    return {
+        "UserName": key.user_name,
+        "AccessKeyId": key.access_key_id,
+        "Status": key.status,
+        "CreateDate": key.create_date,
+    }
+
+
+def _no_such_key(access_key_id: str) -> Refusal:
+    return Refusal("NoSuchEntity", f"The Access Key with id {access_key_id} cannot be found.", 404)

@@ -1,0 +1,45 @@
+"""When a key was last used, as IAM tells it: coarse, late, and only the latest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A key signed a request for this service in this region."""
+
+    at: datetime
+    service: str
+    region: str
+
+
+class LastUsed:
+    """The uses of every key.
+
+    `grain_s`: a further use within this time is not recorded. `lag_s`: a recorded use is told this
+    much later. `failed_use_counts`: whether refused requests are uses as well.
+    """
+
+    def __init__(self) -> None:
+        self.grain_s = 0.0
+        self.lag_s = 0.0
+        self.failed_use_counts = False
+        self._recorded: dict[str, list[tuple[datetime, Use]]] = {}
+
+    def note(self, access_key_id: str, use: Use, *, succeeded: bool) -> None:
+        """A request signed by this key came in."""
+        if not (succeeded or self.failed_use_counts):
+            return
+        recorded = self._recorded.setdefault(access_key_id, [])
+        if recorded and use.at - recorded[-1][1].at < timedelta(seconds=self.grain_s):
+            return
+        recorded.append((use.at + timedelta(seconds=self.lag_s), use))
+        while len(recorded) > 1 and recorded[1][0] <= use.at:
+            recorded.pop(0)
+
+    def told(self, access_key_id: str, now: datetime) -> Use | None:
+        """The latest use that is published by now."""
+        told = [use for told_at, use in self._recorded.get(access_key_id, ()) if told_at <= now]
+        return told[-1] if told else None

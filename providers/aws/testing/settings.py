@@ -1,0 +1,29 @@
+"""What a strict AWS is started with, and the credential that its tests begin with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential of the double. None of them opens anything else in the world."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None = None
+
+
+ADMIN_NAME = "administrator"
+ADMIN = Credential("AKIASTRICTAWSEXAMPLE", "not-a-secret/strict-aws-administrator")
+"""An IAM user to whom everything is allowed but what a test denies by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything else is changed while it runs, through the control plane."""
+
+    account: str = "123456789012"
+    region: str = "eu-central-1"
+    port: int = 0
+    latency_ms: float = 0.0

@@ -1,0 +1,63 @@
+"""Everything that the services share: storage, credentials, the clock, the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from moto.iam.models import IAMBackend
+
+from providers.aws.testing.authorisation import Gate
+from providers.aws.testing.calls import CallLog
+from providers.aws.testing.clock import ServerClock
+from providers.aws.testing.identity import KeyRing, Principal
+from providers.aws.testing.last_used import LastUsed
+from providers.aws.testing.replication import Replication
+from providers.aws.testing.secret_store import SecretShelf
+from providers.aws.testing.wire import Parameters, Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One authenticated call of one operation."""
+
+    service: str
+    operation: str
+    region: str
+    principal: Principal
+    parameters: Parameters
+
+    @property
+    def action(self) -> str:
+        return f"{self.service}:{self.operation}"
+
+
+Operations = Mapping[str, Callable[[Call], Result]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mint:
+    """A key that was made, by whom and when. A deleted key stays in this list."""
+
+    user: str
+    access_key_id: str
+    by: str
+    at: float
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """The world behind the endpoint. Touched only under the server's lock."""
+
+    account: str
+    region: str
+    clock: ServerClock
+    keyring: KeyRing
+    gate: Gate
+    iam: IAMBackend
+    shelf: SecretShelf
+    replication: Replication
+    last_used: LastUsed
+    log: CallLog = field(default_factory=CallLog)
+    mints: list[Mint] = field(default_factory=list)
+    page_size: int = 100
