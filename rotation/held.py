@@ -33,36 +33,91 @@ _WORLD = (Exit.RESUME, Exit.ACCEPT_CURRENT, Exit.ABANDON)
 _UNKNOWN = (Exit.FOREIGN, Exit.OURS, Exit.RESUME, Exit.ABANDON)
 
 REASONS: dict[str, Reason] = {
-    "held.world-changed": Reason("the store's current version is not the one that the journal last recorded", _WORLD),
-    "held.journal-behind": Reason("the store holds a version of ours that this journal does not know: the journal is lost or older than the world", (Exit.ACCEPT_CURRENT, Exit.ABANDON)),
+    "held.world-changed": Reason(
+        "the store's current version is not the one that the journal last recorded", _WORLD
+    ),
+    "held.journal-behind": Reason(
+        "the store holds a version of ours that this journal does not know: the journal is lost or older than the world",
+        (Exit.ACCEPT_CURRENT, Exit.ABANDON),
+    ),
     "held.foreign-mark": Reason("another installation of rotation wrote to this secret", _WORLD),
-    "held.claim-missing": Reason("the secret carries no owner claim of this installation", (Exit.RESUME, Exit.ABANDON)),
-    "held.claim-foreign": Reason("another installation claims this secret", (Exit.RESUME, Exit.ABANDON)),
+    "held.claim-missing": Reason(
+        "the secret carries no owner claim of this installation", (Exit.RESUME, Exit.ABANDON)
+    ),
+    "held.claim-foreign": Reason(
+        "another installation claims this secret", (Exit.RESUME, Exit.ABANDON)
+    ),
     "held.pending-foreign": Reason("a pending version that is not ours is in the store", _WORLD),
-    "held.unknown-pointer": Reason("a label names a version that the journal does not know", _WORLD),
-    "held.unknown-instance": Reason("the issuer lists an instance that is not provably ours; it was not touched", _UNKNOWN),
-    "held.instance-missing": Reason("the issuer no longer lists an instance that the journal has as live", _WORLD),
-    "held.not-empty": Reason("the secret already has a value; `create` is for empty ones", (Exit.ABANDON,)),
-    "held.found-suspended": Reason("an instance was found suspended, and not by this rotation", _BACK),
-    "held.slot-full": Reason("the issuer has no free slot, and none of the instances there is ours to remove", (Exit.OURS, Exit.RESUME, Exit.ABANDON)),
-    "held.no-consumers": Reason("no consumer is declared, so nothing can show that they moved", (Exit.ROLLBACK, Exit.ABANDON)),
-    "held.no-evidence": Reason("a consumer gives no evidence that it moved and does not accept elapsed time", (Exit.RESUME, Exit.ROLLBACK, Exit.ABANDON)),
-    "held.pointer-moved": Reason("a pointer was moved back to the old version; the old credential was resumed", _BACK),
+    "held.unknown-pointer": Reason(
+        "a label names a version that the journal does not know", _WORLD
+    ),
+    "held.unknown-instance": Reason(
+        "the issuer lists an instance that is not provably ours; it was not touched", _UNKNOWN
+    ),
+    "held.instance-missing": Reason(
+        "the issuer no longer lists an instance that the journal has as live", _WORLD
+    ),
+    "held.not-empty": Reason(
+        "the secret already has a value; `create` is for empty ones", (Exit.ABANDON,)
+    ),
+    "held.found-suspended": Reason(
+        "an instance was found suspended, and not by this rotation", _BACK
+    ),
+    "held.slot-full": Reason(
+        "the issuer has no free slot, and none of the instances there is ours to remove",
+        (Exit.OURS, Exit.RESUME, Exit.ABANDON),
+    ),
+    "held.no-consumers": Reason(
+        "no consumer is declared, so nothing can show that they moved",
+        (Exit.ROLLBACK, Exit.ABANDON),
+    ),
+    "held.no-evidence": Reason(
+        "a consumer gives no evidence that it moved and does not accept elapsed time",
+        (Exit.RESUME, Exit.ROLLBACK, Exit.ABANDON),
+    ),
+    "held.pointer-moved": Reason(
+        "a pointer was moved back to the old version; the old credential was resumed", _BACK
+    ),
+    "held.pointer-moved-late": Reason(
+        "a pointer was moved back to the old version while its credential was destroyed", _BACK
+    ),
     "held.complaint": Reason("somebody still needed the old credential; it was resumed", _BACK),
     "held.still-alive": Reason("the credential still logs in after it was switched off", _BACK),
     "held.live-refused": Reason("the promoted version does not log in", _BACK),
-    "held.probe-broken": Reason("the probe refuses the old credential as well as the new one: the probe is broken, not the credential", _BACK),
-    "held.probe-meaningless": Reason("the probe accepts a wrong secret, so its success means nothing", _BACK),
-    "held.spec-changed": Reason("the configuration of this secret changed while its rotation is open", _BACK),
-    "held.destroy-by-hand": Reason("everything is proven; destroying the old credential waits for a person", (Exit.DESTROY, Exit.ROLLBACK, Exit.ABANDON)),
+    "held.probe-broken": Reason(
+        "the probe refuses the old credential as well as the new one: the probe is broken, not the credential",
+        _BACK,
+    ),
+    "held.probe-meaningless": Reason(
+        "the probe accepts a wrong secret, so its success means nothing", _BACK
+    ),
+    "held.spec-changed": Reason(
+        "the configuration of this secret changed while its rotation is open", _BACK
+    ),
+    "held.destroy-by-hand": Reason(
+        "everything is proven; destroying the old credential waits for a person",
+        (Exit.DESTROY, Exit.ROLLBACK, Exit.ABANDON),
+    ),
     "held.replica": Reason("a replica did not take the new version", _BACK),
     "held.denied": Reason("the provider denied a call", _BACK),
-    "held.conflict": Reason("somebody else changed the store or the issuer meanwhile", (Exit.RESUME, Exit.ROLLBACK, Exit.ACCEPT_CURRENT, Exit.ABANDON)),
+    "held.conflict": Reason(
+        "somebody else changed the store or the issuer meanwhile",
+        (Exit.RESUME, Exit.ROLLBACK, Exit.ACCEPT_CURRENT, Exit.ABANDON),
+    ),
     "held.refused": Reason("the other side refused a step that has no automatic way back", _BACK),
     "held.out-of-tries": Reason("the same step failed too often", _BACK),
-    "held.rollback-failed": Reason("a step of the rollback was refused", (Exit.RESUME, Exit.ABANDON)),
+    "held.rollback-failed": Reason(
+        "a step of the rollback was refused", (Exit.RESUME, Exit.ABANDON)
+    ),
     "held.clock": Reason("the local clock and the provider's disagree", (Exit.RESUME,)),
-    "held.unknown-row": Reason("this version of the program does not know a row of the open rotation", (Exit.ABANDON,)),
+    "held.unknown-row": Reason(
+        "this version of the program does not know a row of the open rotation", (Exit.ABANDON,)
+    ),
+    "held.compromised": Reason(
+        "the store marks the old version as compromised; nothing is switched on again",
+        (Exit.ABANDON,),
+    ),
+    "held.empty": Reason("the secret has no current version to adopt", (Exit.ABANDON,)),
     "held.needs-person": Reason("a person must decide", _BACK),
 }
 

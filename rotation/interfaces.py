@@ -123,8 +123,8 @@ class Store(Protocol):
         version. Our token with other bytes = Conflict."""
         ...
 
-    def read(self, version: str, *, under: PermissionSet) -> Fields:
-        """The owned fields of exactly that version. `under` is verify, deliver or prove. Not there (yet) = Transient."""
+    def read(self, version: str, *, under: PermissionSet, region: str | None = None) -> Fields:
+        """The owned fields of exactly that version. `under` is verify, deliver or prove; `region` reads a replica. Not there (yet) = Transient."""
         ...
 
     def place(self, attempt: str) -> str:
@@ -163,3 +163,14 @@ class Consumer(Protocol):
     def deliver(self, version: str, fields: Fields) -> None:
         """The consumer was given that version. Where it `confirms`, it runs on it."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """The adapters of one specification, ready to be called. probe: None where nothing can log
+    in (`unverified: true`). consumers: by their id."""
+
+    issuer: Issuer
+    store: Store
+    probe: Probe | None
+    consumers: Mapping[str, Consumer]

@@ -73,6 +73,7 @@ class Rotation:
     foreign: frozenset[str] = frozenset()
     abandoned: bool = False
     destroy_released: bool = False
+    change_accepted: bool = False
     outcome: str | None = None
     result: Facts | None = None
 
@@ -166,8 +167,17 @@ Action: TypeAlias = Do | Wait | Held | Close
 
 def row_to_json(row: RowInstance) -> list[object]:
     return [
-        row.position, row.phase, row.step, row.subject, row.on_failure, list(row.after),
-        row.effect, row.looks, row.windowed, row.successes, row.of,
+        row.position,
+        row.phase,
+        row.step,
+        row.subject,
+        row.on_failure,
+        list(row.after),
+        row.effect,
+        row.looks,
+        row.windowed,
+        row.successes,
+        row.of,
     ]
 
 
@@ -175,11 +185,19 @@ def _rows(value: object) -> tuple[RowInstance, ...]:
     assert isinstance(value, list)
     return tuple(
         RowInstance(
-            position, Phase(phase), Step(step), subject, OnFailure(on_failure), tuple(after),
-            effect, looks, windowed, successes, None if of is None else Step(of),
+            position,
+            Phase(phase),
+            Step(step),
+            subject,
+            OnFailure(on_failure),
+            tuple(after),
+            effect,
+            looks,
+            windowed,
+            successes,
+            None if of is None else Step(of),
         )
-        for position, phase, step, subject, on_failure, after, effect, looks, windowed, successes, of
-        in value
+        for position, phase, step, subject, on_failure, after, effect, looks, windowed, successes, of in value
     )
 
 
@@ -191,12 +209,20 @@ def fold(entries: Sequence[Entry]) -> Rotation:
     rows, undo, accept = (_rows(opened.facts[name]) for name in ("rows", "undo", "accept"))
     baseline = opened.facts.get("baseline")
     rotation = Rotation(
-        opened.stream, opened, str(opened.facts["plan"]), rows, undo, accept,
+        opened.stream,
+        opened,
+        str(opened.facts["plan"]),
+        rows,
+        undo,
+        accept,
         {row.position: RowState() for row in (*rows, *undo, *accept)},
-        opened, baseline if isinstance(baseline, dict) else {},
+        opened,
+        baseline if isinstance(baseline, dict) else {},
     )
     foreign = rotation.baseline.get("foreign")
-    rotation.foreign = frozenset(str(i) for i in foreign) if isinstance(foreign, list) else frozenset()
+    rotation.foreign = (
+        frozenset(str(i) for i in foreign) if isinstance(foreign, list) else frozenset()
+    )
     for entry in entries[1:]:
         rotation.last = entry
         if entry.row is not None:
@@ -219,7 +245,7 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
         state.began_at, state.attempt = entry.at, entry.attempt
     if key.round < state.round:
         return
-    if entry.kind is Kind.RETRY and entry.facts.get("void"):
+    if entry.facts.get("void"):
         # That attempt left nothing behind: the next one starts from nothing.
         state.facts, state.attempt = {}, None
     else:
@@ -235,7 +261,10 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
                 state.tries += 1
                 state.in_doubt = entry.kind is Kind.IN_DOUBT
         case Kind.FAILED:
-            state.failed, state.message = _text(entry.facts.get("code")), _text(entry.facts.get("message"))
+            state.failed, state.message = (
+                _text(entry.facts.get("code")),
+                _text(entry.facts.get("message")),
+            )
             state.complaint = entry.facts.get("complaint") is True
             state.in_doubt = entry.facts.get("in_doubt") is True
             if _rolls_back(rotation, key.position) and rotation.undo:
@@ -251,7 +280,9 @@ def _text(value: object) -> str | None:
 def _rolls_back(rotation: Rotation, position: int) -> bool:
     row = next((row for row in rotation.rows if row.position == position), None)
     state = rotation.states[position]
-    return row is not None and row.on_failure is OnFailure.ROLL_BACK and state.failed == "held.refused"
+    return (
+        row is not None and row.on_failure is OnFailure.ROLL_BACK and state.failed == "held.refused"
+    )
 
 
 def _after_done(rotation: Rotation, key: RowKey) -> None:
@@ -280,6 +311,7 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
     elif verb == "release":
         rotation.on_hold = None
     elif verb == "resume":
+        rotation.change_accepted |= rotation.held == "held.spec-changed"
         _resume(rotation)
         rotation.destroy_released |= entry.facts.get("destroy") is True
     elif verb in ("rollback", "cancel") and rotation.undo:
@@ -450,12 +482,21 @@ def _replaced(rotation: Rotation, before: Facts) -> Facts:
     if rotation.new is None:
         scope = set(_list(rotation.opened.facts, "scope"))
         return {**before, "live": [i for i in _list(before, "live") if i not in scope]}
-    gone = {rotation.old, *_list(rotation.opened.facts, "scope"), *_list(rotation.state(Step.SWEEP).facts, "contained")}
+    gone = {
+        rotation.old,
+        *_list(rotation.opened.facts, "scope"),
+        *_list(rotation.state(Step.SWEEP).facts, "contained"),
+    }
     live = sorted({rotation.new, *(i for i in _list(before, "live") if i not in gone)})
     issued = rotation.state(Step.ISSUE).facts
     return {
-        **before, "version": rotation.new_version, "handle": rotation.new, "live": list(live),
-        "created": issued.get("created"), "expires": issued.get("expires"), "stated": False,
+        **before,
+        "version": rotation.new_version,
+        "handle": rotation.new,
+        "live": list(live),
+        "created": issued.get("created"),
+        "expires": issued.get("expires"),
+        "stated": False,
         "known": sorted(v for v in (rotation.new_version, rotation.old_version) if v),
     }
 
@@ -471,12 +512,20 @@ def summarise(entries: tuple[Entry, ...], before: Identity | None) -> Identity:
     rotation = fold(entries)
     opened, last = rotation.opened, entries[-1]
     base = before or Identity(
-        stream=opened.stream, identity=str(opened.facts["spec_identity"]),
-        secret=str(opened.facts["secret"]), seq=0, hash="",
+        stream=opened.stream,
+        identity=str(opened.facts["spec_identity"]),
+        secret=str(opened.facts["secret"]),
+        seq=0,
+        hash="",
     )
     base = replace(
-        base, secret=str(opened.facts["secret"]), identity=str(opened.facts["spec_identity"]),
-        seq=last.seq, hash=last.hash, rotation=opened.seq, on_hold=rotation.on_hold is not None,
+        base,
+        secret=str(opened.facts["secret"]),
+        identity=str(opened.facts["spec_identity"]),
+        seq=last.seq,
+        hash=last.hash,
+        rotation=opened.seq,
+        on_hold=rotation.on_hold is not None,
         epoch=max(base.epoch, last.epoch),
     )
     if rotation.outcome is not None:
@@ -491,13 +540,17 @@ def _open(rotation: Rotation, base: Identity, last: Entry) -> Identity:
     is_held = isinstance(action, Held)
     known = _known(rotation.baseline)
     return replace(
-        base, plan=rotation.plan, opened_at=rotation.opened.at,
-        phase=None if row is None else str(row.phase), row=None if row is None else row.name,
+        base,
+        plan=rotation.plan,
+        opened_at=rotation.opened.at,
+        phase=None if row is None else str(row.phase),
+        row=None if row is None else row.name,
         wake_at=None if is_held and rotation.held else until,
         why=action.why if isinstance(action, Wait) else None,
         held=action.code if isinstance(action, Held) else None,
         held_at=(rotation.held_at or last.at) if is_held else None,
-        old=rotation.old if rotation.new_version else None, **known,
+        old=rotation.old if rotation.new_version else None,
+        **known,
     )
 
 
@@ -518,10 +571,20 @@ def _closed(rotation: Rotation, base: Identity, entries: Iterable[Entry]) -> Ide
     already = base.plan is None and base.last_closed_at == closed.at
     result = rotation.result or {}
     return replace(
-        base, plan=None, opened_at=None, phase=None, row=None, wake_at=None, why=None,
-        held=None, held_at=None, old=None, last_outcome=rotation.outcome,
+        base,
+        plan=None,
+        opened_at=None,
+        phase=None,
+        row=None,
+        wake_at=None,
+        why=None,
+        held=None,
+        held_at=None,
+        old=None,
+        last_outcome=rotation.outcome,
         last_closed_at=closed.at,
         last_success_at=closed.at if rotated else base.last_success_at,
         rollbacks=base.rollbacks + (not already) if back else (0 if rotated else base.rollbacks),
-        retired=result.get("retired") is True, **_known(result),
+        retired=result.get("retired") is True,
+        **_known(result),
     )

@@ -107,7 +107,9 @@ class Plan:
     version: int = 1
 
 
-def _create(first: tuple[Row, ...] = (), on_failure: OnFailure = OnFailure.ROLL_BACK) -> tuple[Row, ...]:
+def _create(
+    first: tuple[Row, ...] = (), on_failure: OnFailure = OnFailure.ROLL_BACK
+) -> tuple[Row, ...]:
     return (
         *first,
         Row(Phase.CREATE, Step.ISSUE, on_failure, (OBSERVE, MINT, REVOKE), effect=True, looks=True),
@@ -115,8 +117,12 @@ def _create(first: tuple[Row, ...] = (), on_failure: OnFailure = OnFailure.ROLL_
         Row(Phase.CREATE, Step.VERIFY, on_failure, (VERIFY,), successes=3),
         Row(Phase.PROPAGATE, Step.PROMOTE, on_failure, (PROMOTE,), effect=True, windowed=True),
         Row(
-            Phase.PROPAGATE, Step.DELIVER, OnFailure.WAIT, (DELIVER,),
-            effect=True, per=Per.PUSHED_CONSUMER,
+            Phase.PROPAGATE,
+            Step.DELIVER,
+            OnFailure.WAIT,
+            (DELIVER,),
+            effect=True,
+            per=Per.PUSHED_CONSUMER,
         ),
     )
 
@@ -128,20 +134,32 @@ _TIDY = Row(Phase.REVOKE, Step.TIDY, OnFailure.KEEP_TRYING, (PROMOTE, OBSERVE), 
 _REVOKE = (
     Row(Phase.VERIFY, Step.DRAIN, OnFailure.HOLD, (OBSERVE,)),
     Row(
-        Phase.REVOKE, Step.SUSPEND, OnFailure.HOLD, (OBSERVE, REVOKE),
-        effect=True, looks=True, windowed=True,
+        Phase.REVOKE,
+        Step.SUSPEND,
+        OnFailure.HOLD,
+        (OBSERVE, REVOKE),
+        effect=True,
+        looks=True,
+        windowed=True,
     ),
     Row(Phase.REVOKE, Step.PROVE_OFF, OnFailure.HOLD, (PROVE,), successes=2),
     Row(Phase.REVOKE, Step.SOAK, OnFailure.HOLD, (OBSERVE,)),
     Row(
-        Phase.REVOKE, Step.DESTROY, OnFailure.KEEP_TRYING, (OBSERVE, PROVE, REVOKE),
-        effect=True, looks=True, windowed=True,
+        Phase.REVOKE,
+        Step.DESTROY,
+        OnFailure.KEEP_TRYING,
+        (OBSERVE, PROVE, REVOKE),
+        effect=True,
+        looks=True,
+        windowed=True,
     ),
     Row(Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2),
 )
 
 
-def _undo(step: Step, of: Step, *sets: PermissionSet, effect: bool = True, per: Per = Per.SECRET) -> Undo:
+def _undo(
+    step: Step, of: Step, *sets: PermissionSet, effect: bool = True, per: Per = Per.SECRET
+) -> Undo:
     return Undo(Row(Phase.UNDO, step, OnFailure.HOLD, sets, effect=effect, per=per), of)
 
 
@@ -200,25 +218,49 @@ def _emergency_rows() -> tuple[Row, ...]:
         Row(Phase.REVOKE, Step.CONTAIN, OnFailure.HOLD, (OBSERVE, CONTAIN), effect=True),
         Row(Phase.REVOKE, Step.PROVE_OFF, OnFailure.KEEP_TRYING, (PROVE,), successes=2),
         Row(
-            Phase.CREATE, Step.MAKE_ROOM, OnFailure.HOLD, (OBSERVE, REVOKE),
-            effect=True, after=(Step.CONTAIN,),
+            Phase.CREATE,
+            Step.MAKE_ROOM,
+            OnFailure.HOLD,
+            (OBSERVE, REVOKE),
+            effect=True,
+            after=(Step.CONTAIN,),
         ),
-        issue, activate, verify, _anytime(promote), deliver,
+        issue,
+        activate,
+        verify,
+        _anytime(promote),
+        deliver,
         Row(
-            Phase.PROPAGATE, Step.CONFIRM, OnFailure.WAIT, (OBSERVE,),
-            per=Per.CONSUMER, after=(Step.DELIVER,),
+            Phase.PROPAGATE,
+            Step.CONFIRM,
+            OnFailure.WAIT,
+            (OBSERVE,),
+            per=Per.CONSUMER,
+            after=(Step.DELIVER,),
         ),
         Row(
-            Phase.VERIFY, Step.VERIFY_LIVE, OnFailure.HOLD, (VERIFY,),
-            per=Per.REGION, after=(Step.DELIVER,),
+            Phase.VERIFY,
+            Step.VERIFY_LIVE,
+            OnFailure.HOLD,
+            (VERIFY,),
+            per=Per.REGION,
+            after=(Step.DELIVER,),
         ),
         Row(
-            Phase.REVOKE, Step.DESTROY, OnFailure.KEEP_TRYING, (OBSERVE, PROVE, REVOKE),
-            effect=True, looks=True, after=(Step.VERIFY_LIVE, Step.PROVE_OFF),
+            Phase.REVOKE,
+            Step.DESTROY,
+            OnFailure.KEEP_TRYING,
+            (OBSERVE, PROVE, REVOKE),
+            effect=True,
+            looks=True,
+            after=(Step.VERIFY_LIVE, Step.PROVE_OFF),
         ),
         Row(Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2),
         Row(
-            Phase.REVOKE, Step.SWEEP, OnFailure.KEEP_TRYING, (OBSERVE, CONTAIN, PROMOTE, REVOKE),
+            Phase.REVOKE,
+            Step.SWEEP,
+            OnFailure.KEEP_TRYING,
+            (OBSERVE, CONTAIN, PROMOTE, REVOKE),
             effect=True,
         ),
         _TIDY,
@@ -227,8 +269,14 @@ def _emergency_rows() -> tuple[Row, ...]:
 
 def _anytime(row: Row) -> Row:
     return Row(
-        row.phase, row.step, row.on_failure, row.sets,
-        effect=row.effect, looks=row.looks, windowed=False, per=row.per,
+        row.phase,
+        row.step,
+        row.on_failure,
+        row.sets,
+        effect=row.effect,
+        looks=row.looks,
+        windowed=False,
+        per=row.per,
     )
 
 
@@ -239,6 +287,18 @@ _CANCEL = (
 )
 
 COMPROMISED = Plan("compromised", _emergency_rows(), _CANCEL)
+
+# What was contained is not what readers use: nothing has to be replaced.
+CONTAIN_ONLY = Plan(
+    "compromised",
+    tuple(
+        replace(row, after=None)
+        for row in COMPROMISED.rows
+        if row.step
+        in (Step.EVIDENCE, Step.CONTAIN, Step.DESTROY, Step.PROVE_DEAD, Step.SWEEP, Step.TIDY)
+    ),
+    _CANCEL[:1],
+)
 
 # `resolve --accept-current`: what is current is the new baseline; what we minted meanwhile goes.
 ACCEPT = (
@@ -303,13 +363,21 @@ def compile_rollback(
 
 
 def _positions(steps: Sequence[Step], groups: dict[Step, tuple[int, ...]]) -> tuple[int, ...]:
-    return tuple(sorted({position for step in steps for position in groups.get(step, ())}))
+    return tuple(sorted({position for step in steps for position in groups[step]}))
 
 
 def _instance(row: Row, position: int, subject: str, after: tuple[int, ...]) -> RowInstance:
     return RowInstance(
-        position, row.phase, row.step, subject, row.on_failure, after,
-        row.effect, row.looks, row.windowed, row.successes,
+        position,
+        row.phase,
+        row.step,
+        subject,
+        row.on_failure,
+        after,
+        row.effect,
+        row.looks,
+        row.windowed,
+        row.successes,
     )
 
 
@@ -318,7 +386,7 @@ _NEEDS_PROBE = {Step.VERIFY, Step.VERIFY_LIVE, Step.PROVE_OFF, Step.VERIFY_OLD}
 
 
 def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
-    if row.step in (Step.ACTIVATE, ) and traits.origin == "assigned":
+    if row.step in (Step.ACTIVATE,) and traits.origin == "assigned":
         return ()
     if row.step in _NEEDS_SUSPEND and not traits.can_suspend:
         return ()

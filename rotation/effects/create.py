@@ -1,0 +1,228 @@
+"""create: a new instance exists, staged and proven, before anything old is touched."""
+
+from datetime import timedelta
+
+from rotation.effects import world
+from rotation.effects.context import Context, logins_agree, wait_until
+from rotation.entries import stamp, unstamp
+from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
+from rotation.plan import Step
+from rotation.types import (
+    Credential,
+    Facts,
+    Handle,
+    Listing,
+    PermissionSet,
+    Verdict,
+    mark,
+)
+
+
+def place(cx: Context) -> Facts:
+    """FIRST: the first version of an empty secret is current whatever we ask, so it is a marked
+    placeholder; a placeholder of ours is left as it is."""
+    state = cx.store_state()
+    world.check_writable(cx, state)
+    ours = {mark(cx.installation, cx.attempt), cx.rotation.baseline.get("version")}
+    if state.current is not None and state.current not in ours:
+        raise NeedsPerson(
+            "held.not-empty",
+            "the secret already has a current version; nothing was touched",
+            f"bring it under rotation with `rotation adopt {cx.spec.secret}`",
+        )
+    return {"version": state.current or cx.store.place(cx.attempt)}
+
+
+def look_issue(cx: Context) -> Facts:
+    """The inventory before the mint. Only a world that equals the journal may be changed."""
+    listing = cx.listing()
+    if cx.rotation.plan != "compromised":
+        state = cx.store_state()
+        if cx.rotation.plan == "routine":
+            world.compare(cx, state, listing)
+        else:
+            world.check_current(cx, state, cx.rotation.old_version)
+            world.check_unknown(cx, listing, set())
+        world.check_slot(cx, listing)
+    removing = listing.ids & cx.rotation.ours
+    return {"inventory": sorted(listing.ids - removing), "removing": sorted(removing)}
+
+
+def issue(cx: Context) -> Facts:
+    """A new credential exists for us only once it is staged: one step, three durable points."""
+    if cx.in_doubt:
+        return settle_doubt(cx)
+    if cx.looked.get("removing"):
+        raise Ambiguous(
+            "issue.ours-first", "removes the instance that a person named as ours first"
+        )
+    new = cx.issuer.issue(cx.attempt)
+    facts = _new_facts(new.handle)
+    if cx.issuer.traits.origin == "assigned":
+        cx.note(facts)
+    version = _stage(cx, new)
+    return {**facts, "new_version": version}
+
+
+def _new_facts(handle: Handle) -> Facts:
+    return {"new": handle.id, "created": stamp(handle.created), "expires": stamp(handle.expires)}
+
+
+def _stage(cx: Context, new: Credential) -> str:
+    onto = None if cx.rotation.plan == "first" else cx.rotation.old_version
+    try:
+        return cx.store.stage(cx.attempt, new, onto=onto)
+    except (Permanent, Transient) as definite:
+        # The bytes are nowhere and never will be: an instance that nobody can use must not live.
+        if cx.issuer.traits.origin == "assigned":
+            _remove(cx, new.handle.id)
+        definite.facts["void"] = True
+        raise
+
+
+def _remove(cx: Context, handle_id: str) -> None:
+    try:
+        cx.issuer.destroy(handle_id)
+    except (Permanent, Transient) as error:
+        raise Ambiguous(
+            "issue.not-removed",
+            f"staging failed and {handle_id} could not be removed yet; nobody has its bytes",
+            error.hint,
+        ) from error
+
+
+def settle_doubt(cx: Context) -> Facts:
+    """An intent without a fact: look at the world, then act."""
+    began = cx.state.began_at
+    assert began is not None, "doubt begins with an intent"
+    version = mark(cx.installation, cx.attempt)
+    noted = cx.state.facts.get("new")
+    wait_until(began + cx.settle, cx.now, "issue.doubt", "waits until the world has settled")
+    state = cx.store_state()
+    staged = any(known.id == version for known in state.versions)
+    if cx.issuer.traits.origin == "chosen":
+        if staged:
+            handle = f"{cx.issuer.issue(cx.attempt).handle.id}"
+            return {"new": handle, "created": stamp(began), "expires": None, "new_version": version}
+        raise _void("issue.nothing-staged", "nothing was staged; the next attempt starts anew")
+    if isinstance(noted, str):
+        if staged:
+            return {"new_version": version}
+        _remove(cx, noted)
+        raise _void("issue.bytes-lost", f"{noted} was never staged and has been removed")
+    return _unnoted(cx, cx.listing())
+
+
+def _void(code: str, message: str) -> Transient:
+    error = Transient(code, message)
+    error.facts["void"] = True
+    return error
+
+
+def _unnoted(cx: Context, listing: Listing) -> Facts:
+    """BEGAN without NOTED: nothing was minted, or an instance whose bytes nobody has, or a
+    colleague made one in the same minute. Being inside our window proves nothing."""
+    inventory = cx.state.facts.get("inventory")
+    before = {str(i) for i in inventory} if isinstance(inventory, list) else set()
+    unknown = sorted(listing.ids - before - cx.rotation.foreign)
+    if not unknown:
+        return _nothing_minted(cx)
+    allowed = cx.rotation.ours if not cx.spec.exclusive else cx.rotation.ours | set(unknown)
+    if len(unknown) > 1 or not allowed.issuperset(unknown):
+        world.check_unknown(cx, listing, before)
+    return _remove_unknown(cx, unknown[0], listing)
+
+
+def _nothing_minted(cx: Context) -> Facts:
+    if cx.settle and not cx.state.facts.get("read_once"):
+        raise NotYet(
+            "issue.doubt",
+            "reads the listing a second time",
+            until=cx.now + cx.settle,
+            observed={"read_once": True},
+        )
+    raise _void("issue.nothing-minted", "nothing was minted; the next attempt starts anew")
+
+
+def _remove_unknown(cx: Context, handle_id: str, listing: Listing) -> Facts:
+    """Suspend, soak, destroy: only while it was never used, read twice across the report lag."""
+    facts = cx.state.facts
+    _never_used(cx, handle_id)
+    if not facts.get("doubt_read_at"):
+        raise NotYet(
+            "issue.doubt",
+            f"watches whether {handle_id} is used",
+            until=cx.now + max(cx.issuer.traits.report_lag, cx.settle),
+            observed={"doubt_read_at": stamp(cx.now)},
+        )
+    suspended = unstamp(str(facts["doubt_off_at"])) if "doubt_off_at" in facts else None
+    if cx.issuer.traits.can_suspend and suspended is None:
+        cx.issuer.suspend(handle_id)
+        raise NotYet(
+            "issue.doubt",
+            f"{handle_id} is off; soaks before it is destroyed",
+            until=cx.now + timedelta(seconds=cx.spec.soak_s),
+            observed={"doubt_off_at": stamp(cx.now)},
+        )
+    _remove(cx, handle_id)
+    raise _void("issue.doubt-removed", f"{handle_id} was never used and has been removed")
+
+
+def _never_used(cx: Context, handle_id: str) -> None:
+    if handle_id in cx.rotation.ours:
+        return
+    known = {cx.rotation.old, cx.rotation.new}
+    used = cx.issuer.usage(handle_id).last_used if cx.issuer.traits.reports_usage else None
+    if handle_id in known or used is not None:
+        raise NeedsPerson(
+            "held.unknown-instance",
+            f"{handle_id} appeared during our mint and is in use: it is somebody's; it was not touched",
+            "`rotation resolve --foreign ID` leaves it alone",
+            instances=handle_id,
+        )
+
+
+def activate(cx: Context) -> Facts:
+    """Chosen values: every verifier accepts the staged value beside the old one."""
+    fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
+    cx.issuer.activate(Credential(handle=Handle(id=cx.new()), fields=fields))
+    return {}
+
+
+def verify(cx: Context) -> Facts:
+    """Real logins with exactly the staged version, spread over the settle time; a wrong secret
+    fails. Where the old one fails as well, the probe is broken and not the credential."""
+    fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
+    refused = Refused(
+        "verify.refused", "the new credential does not log in; the old one is untouched"
+    )
+    try:
+        facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
+    except Refused as error:
+        if error is refused:
+            _check_probe(cx)
+        raise
+    if cx.probe.wrong(fields) is Verdict.ACCEPTED:
+        raise NeedsPerson(
+            "held.probe-meaningless",
+            "the probe accepts a wrong secret; nothing was promoted",
+            "mend the probe or the service's authentication",
+        )
+    return {**facts, "version": cx.new_version()}
+
+
+def _check_probe(cx: Context) -> None:
+    version = cx.rotation.old_version
+    if cx.rotation.plan != "routine" or version is None:
+        return
+    old = cx.store.read(version, under=PermissionSet.PROVE)
+    if cx.probe.login(old) is Verdict.REFUSED:
+        raise NeedsPerson(
+            "held.probe-broken",
+            "the probe refuses the old credential too; nothing was promoted",
+            "mend the probe, then `rotation resume`",
+        )
+
+
+LOOKS = {Step.ISSUE: look_issue}
+EFFECTS = {Step.PLACE: place, Step.ISSUE: issue, Step.ACTIVATE: activate, Step.VERIFY: verify}

@@ -1,0 +1,114 @@
+"""ADOPT and REPAIR: what is there is read, written down and claimed; nothing is changed but our
+own marks and leftover labels."""
+
+from rotation.effects.context import Context
+from rotation.entries import stamp
+from rotation.errors import NeedsPerson
+from rotation.plan import Step
+from rotation.types import (
+    PENDING,
+    Facts,
+    Handle,
+    KeyState,
+    Listing,
+    PermissionSet,
+    StoreState,
+    is_any_mark,
+    is_our_mark,
+)
+
+
+def inspect(cx: Context) -> Facts:
+    """The current value is read once and its instance found at the issuer: that is the baseline.
+    Other instances are listed and stay foreign."""
+    state, listing = cx.store_state(), cx.listing()
+    if state.refusal is not None:
+        raise NeedsPerson(*state.refusal)
+    _claimable(cx, state)
+    current = state.current
+    if current is None:
+        raise NeedsPerson(
+            "held.empty",
+            "the secret has no current version",
+            f"`rotation create {cx.spec.secret}` makes the first one",
+        )
+    handle = _handle(cx, current, listing)
+    created = stamp(handle.created) or cx.rotation.opened.facts.get("created")
+    return {
+        "version": current,
+        "handle": handle.id,
+        "created": created,
+        "stated": handle.created is None,
+        "expires": stamp(handle.expires),
+        "live": [handle.id],
+        "foreign": sorted(listing.ids - {handle.id}),
+        "others": _others(cx, listing, handle.id),
+        "known": sorted(state.pointers - _leftover(cx, state)),
+        "claim": state.claim,
+    }
+
+
+def _claimable(cx: Context, state: StoreState) -> None:
+    take_over = cx.rotation.opened.facts.get("take_over") is True
+    if state.claim is not None and state.claim != cx.installation and not take_over:
+        raise NeedsPerson(
+            "held.claim-foreign",
+            f"installation {state.claim} claims this secret; nothing was touched",
+            f"if that one is gone: `rotation adopt {cx.spec.secret} --take-over`",
+        )
+
+
+def _handle(cx: Context, version: str, listing: Listing) -> Handle:
+    fields = cx.store.read(version, under=PermissionSet.PROVE)
+    handle_id = cx.issuer.handle_of(fields, version)
+    if not cx.issuer.traits.lists:
+        return Handle(id=handle_id)
+    handle = listing.find(handle_id)
+    if handle is None:
+        raise NeedsPerson(
+            "held.instance-missing",
+            f"the current value names {handle_id}, which the issuer does not list",
+            "the secret holds a dead credential, or the issuer's user is another one",
+        )
+    if handle.state is not KeyState.ACTIVE:
+        raise NeedsPerson("held.found-suspended", f"{handle_id} is {handle.state}")
+    return handle
+
+
+def _others(cx: Context, listing: Listing, handle_id: str) -> list[object]:
+    """A second live instance is a finding: it is shown with its age and last use."""
+    others: list[object] = []
+    for handle in listing.handles:
+        if handle.id != handle_id:
+            used = cx.issuer.usage(handle.id).last_used if cx.issuer.traits.reports_usage else None
+            others.append([handle.id, str(handle.state), stamp(handle.created), stamp(used)])
+    return others
+
+
+def _leftover(cx: Context, state: StoreState) -> set[str]:
+    pending = state.pending
+    return {pending} if pending is not None and pending != state.current else set()
+
+
+def claim(cx: Context) -> Facts:
+    cx.store.claim(cx.installation)
+    return {"claim": cx.installation}
+
+
+def relabel(cx: Context) -> Facts:
+    """The one safe repair: a pending label that nobody works on goes. It never promotes what this
+    installation did not stage, and a foreign pending version is left to a person."""
+    state = cx.store_state()
+    pending = state.pending
+    if pending is None:
+        return {"repair": "none"}
+    foreign = is_any_mark(pending) and not is_our_mark(pending, cx.installation)
+    if foreign:
+        raise NeedsPerson(
+            "held.foreign-mark", f"version {pending} is another installation's; it was not touched"
+        )
+    cx.store.unlabel(pending, PENDING, under=PermissionSet.PROMOTE)
+    return {"repair": "pending-removed", "pending": pending}
+
+
+EFFECTS = {Step.INSPECT: inspect, Step.CLAIM: claim, Step.RELABEL: relabel}

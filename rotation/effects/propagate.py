@@ -1,0 +1,76 @@
+"""propagate: readers get the new version, pushed consumers are given it, and there is evidence."""
+
+from datetime import datetime, timedelta
+
+from rotation.effects.context import Context, done_at, wait_until
+from rotation.errors import NeedsPerson, Refused
+from rotation.plan import Step
+from rotation.types import ConsumerSpec, Evidence, Facts, PermissionSet, Verdict
+
+VERIFY_AGE_MAX = timedelta(minutes=10)
+
+
+def promote(cx: Context) -> Facts:
+    """I2: what becomes current logged in not long ago, as exactly that version."""
+    verified = cx.rotation.state(Step.VERIFY)
+    assert cx.bound.probe is None or verified.facts.get("version") == cx.new_version(), "I2"
+    if verified.done_at is not None and cx.now > verified.done_at + VERIFY_AGE_MAX:
+        fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
+        if cx.probe.login(fields) is Verdict.REFUSED:
+            raise Refused(
+                "verify.refused", "the staged credential no longer logs in; nothing was promoted"
+            )
+    old = cx.rotation.old_version
+    assert old is not None, "a promotion names the version that it expects"
+    cx.store.promote(cx.new_version(), expecting=old)
+    return {"version": cx.new_version()}
+
+
+def deliver(cx: Context) -> Facts:
+    consumer = cx.bound.consumers[cx.consumer_id]
+    fields = cx.store.read(cx.new_version(), under=PermissionSet.DELIVER)
+    consumer.deliver(cx.new_version(), fields)
+    return {"version": cx.new_version()}
+
+
+def confirm(cx: Context) -> Facts:
+    """Evidence, dated after the promotion, that this consumer moved. Where it is the issuer's
+    usage report, the refresh time passes here and `drain` reads the report."""
+    consumer = consumer_spec(cx)
+    if consumer.confirms:
+        return {"evidence": Evidence.ACKNOWLEDGED}
+    given = _given_at(cx, Step.PROMOTE, Step.DELIVER)
+    refresh = timedelta(seconds=consumer.refresh_s)
+    if consumer.accept_elapsed:
+        wait_until(
+            given + 2 * refresh,
+            cx.now,
+            "confirm.refresh",
+            f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
+        )
+        return {"evidence": Evidence.ELAPSED}
+    if not cx.issuer.traits.reports_usage:
+        raise NeedsPerson(
+            "held.no-evidence",
+            f"nothing can show that {consumer.id} moved; both credentials stay alive",
+            "let it confirm, or state `accept_elapsed: true` beside it",
+        )
+    wait_until(
+        given + refresh,
+        cx.now,
+        "confirm.refresh",
+        f"{consumer.id} reads the store again within {consumer.refresh_s} s",
+    )
+    return {"evidence": Evidence.USAGE}
+
+
+def consumer_spec(cx: Context) -> ConsumerSpec:
+    return next(c for c in cx.spec.consumers if c.id == cx.consumer_id)
+
+
+def _given_at(cx: Context, *steps: Step) -> datetime:
+    times = [at for step in steps if (at := done_at(cx, step)) is not None]
+    return max(times, default=cx.rotation.opened.at)
+
+
+EFFECTS = {Step.PROMOTE: promote, Step.DELIVER: deliver, Step.CONFIRM: confirm}

@@ -1,0 +1,214 @@
+"""revoke: the old credential is switched off, watched, destroyed and proven dead. Every act here
+stands on evidence that is fresh, and is bracketed by two reads of every pointer."""
+
+from datetime import timedelta
+
+from rotation.effects import world
+from rotation.effects.context import Context, done_at, logins_agree, read_old
+from rotation.effects.verify import last_given, relies_on_usage
+from rotation.entries import stamp
+from rotation.errors import Complaint, NeedsPerson, NotYet, Refused, Transient
+from rotation.plan import Step
+from rotation.types import (
+    PENDING,
+    Death,
+    Facts,
+    Fields,
+    Listing,
+    PermissionSet,
+    StoreState,
+    Verdict,
+)
+
+
+def old_handle(cx: Context) -> str:
+    assert cx.rotation.old is not None, "a row that revokes has somebody to revoke"
+    return cx.rotation.old
+
+
+def look_before_off(cx: Context) -> Facts:
+    """I3, by fresh reads: what `suspend` and `destroy` record in their intent."""
+    state, listing = cx.store_state(), cx.listing()
+    _evidence(cx)
+    _pointers(cx, state)
+    _instances(cx, listing)
+    used = _unused_since(cx)
+    return {"current": state.current, "listing": sorted(listing.ids), "last_used": used}
+
+
+def _evidence(cx: Context) -> None:
+    """I3 stays on in production: no consumer without evidence, no revoke before verify-live."""
+    if cx.rotation.plan == "retire":
+        return
+    assert cx.bound.probe is None or cx.rotation.done(Step.VERIFY_LIVE), "I3: verified live"
+    for consumer in cx.spec.consumers:
+        if consumer.role == "reader" and not consumer.gone:
+            state = cx.rotation.state(Step.CONFIRM, f"consumer:{consumer.id}")
+            assert state.done and state.facts.get("evidence"), f"I3: evidence of {consumer.id}"
+
+
+def _pointers(cx: Context, state: StoreState) -> None:
+    if cx.rotation.plan == "retire":
+        return
+    world.check_current(cx, state, cx.rotation.new_version)
+    world.check_pending(cx, state)
+    world.check_pointers(cx, state)
+    assert state.current != cx.rotation.old_version, "I2: what is current is never revoked"
+
+
+def _instances(cx: Context, listing: Listing) -> None:
+    if not cx.issuer.traits.lists:
+        return
+    world.check_unknown(cx, listing, world.expected_instances(cx))
+    if cx.rotation.new is not None:
+        world.check_active(cx, listing, cx.rotation.new)
+        if cx.rotation.new not in listing.ids:
+            raise NeedsPerson(
+                "held.instance-missing",
+                f"the new instance {cx.rotation.new} is gone; the old one was not touched",
+            )
+    if not cx.in_doubt and not cx.rotation.done(Step.SUSPEND):
+        world.check_active(cx, listing, old_handle(cx))
+
+
+def _unused_since(cx: Context) -> str | None:
+    """The issuer's fresh report of the old one. Use after everybody should have moved is a
+    complaint; use while it is off as well, but for our own probes (they come first: `prove-off`)."""
+    if not cx.issuer.traits.reports_usage:
+        return None
+    used = cx.issuer.usage(old_handle(cx)).last_used
+    suspended = done_at(cx, Step.SUSPEND)
+    if used is None:
+        return None
+    if suspended is not None:
+        probed = done_at(cx, Step.PROVE_OFF) or suspended
+        if used > probed:
+            raise Complaint(
+                "held.complaint",
+                f"{old_handle(cx)} was used at {used:%H:%M:%S} UTC while it was off",
+            )
+    elif (given := last_given(cx)) is not None and not cx.in_doubt:
+        longest = max((c.refresh_s for c in cx.spec.consumers), default=0)
+        if used > given + timedelta(seconds=longest) and not relies_on_usage(cx):
+            pause = max(timedelta(seconds=longest), timedelta(seconds=1))
+            raise NotYet(
+                "suspend.in-use",
+                f"{old_handle(cx)} is still used: a consumer has not moved",
+                until=cx.now + pause,
+            )
+    return stamp(used)
+
+
+def suspend(cx: Context) -> Facts:
+    """Off, and then every pointer is read again: one that names the old one now brings it back."""
+    cx.issuer.suspend(old_handle(cx))
+    _still_not_pointed_at(cx)
+    return {"suspended": old_handle(cx)}
+
+
+def _still_not_pointed_at(cx: Context) -> None:
+    if cx.rotation.plan == "retire":
+        return
+    state = cx.store_state()
+    if (
+        state.current == cx.rotation.old_version
+        or state.labels.get(PENDING) == cx.rotation.old_version
+    ):
+        raise Complaint(
+            "held.pointer-moved",
+            f"the store points at the old version again; {old_handle(cx)} is being resumed",
+            "see who moved the label",
+        )
+
+
+def prove_off(cx: Context) -> Facts:
+    return {**_refused(cx, read_old_or_none(cx)), "grade": Death.PROVED}
+
+
+def read_old_or_none(cx: Context) -> Fields | None:
+    """None where the store no longer has the bytes: then death is asserted, not proved."""
+    try:
+        return read_old(cx)
+    except (Transient, NeedsPerson) as error:
+        if error.code in ("store.version-missing", "store.missing"):
+            return None
+        raise
+
+
+def _refused(cx: Context, fields: Fields | None) -> Facts:
+    if fields is None:
+        return {"logins": 0}
+    alive = Refused(
+        "held.still-alive", "the old credential still logs in after it was switched off"
+    )
+    return logins_agree(cx, fields, Verdict.REFUSED, alive)
+
+
+def soak(cx: Context) -> Facts:
+    """It stays off; the signal is the issuer's usage report, read whenever the row wakes."""
+    suspended = done_at(cx, Step.SUSPEND)
+    assert suspended is not None, "soak comes after suspend"
+    until = suspended + timedelta(seconds=cx.spec.soak_s)
+    if cx.now < until:
+        _unused_since(cx)
+        pause = max(timedelta(seconds=cx.spec.soak_s) / 12, timedelta(seconds=1))
+        raise NotYet(
+            "soak",
+            "the old credential is off; listens for complaints",
+            until=min(until, cx.now + pause),
+        )
+    return {"signal": "usage" if cx.issuer.traits.reports_usage else "none"}
+
+
+def destroy(cx: Context) -> Facts:
+    fields = _bytes_for_drop(cx)
+    cx.issuer.destroy(old_handle(cx), fields)
+    if cx.rotation.plan != "retire" and cx.store_state().current == cx.rotation.old_version:
+        raise NeedsPerson(
+            "held.pointer-moved-late",
+            f"the store points at the old version again, and {old_handle(cx)} is destroyed: "
+            "readers may be without a working credential",
+            f"`rotation resolve --accept-current` or `rotation emergency {cx.spec.secret}`",
+        )
+    return {"destroyed": old_handle(cx)}
+
+
+def _bytes_for_drop(cx: Context) -> Fields | None:
+    """Only a verifier needs the bytes to drop; an issuer that lists destroys by id."""
+    return None if cx.issuer.traits.lists else read_old_or_none(cx)
+
+
+def prove_dead(cx: Context) -> Facts:
+    """The grade is always printed: proved by a refused login, or asserted by the issuer."""
+    fields = read_old_or_none(cx) if cx.bound.probe is not None else None
+    if fields is not None:
+        return {**_refused(cx, fields), "grade": Death.PROVED}
+    if cx.issuer.traits.lists and old_handle(cx) in cx.listing().ids:
+        raise NotYet(
+            "prove-dead.listed",
+            f"the issuer still lists {old_handle(cx)}",
+            until=cx.now + max(cx.settle, timedelta(seconds=1)),
+        )
+    return {"grade": Death.ASSERTED}
+
+
+def tidy(cx: Context) -> Facts:
+    """No pending label of ours is left, and the issuer lists what the journal will say it lists."""
+    if cx.rotation.new_version is not None:
+        cx.store.unlabel(cx.rotation.new_version, PENDING, under=PermissionSet.PROMOTE)
+    listing = cx.listing()
+    gone = {cx.rotation.old} if cx.rotation.plan in ("routine", "retire") else set()
+    if cx.rotation.plan != "compromised":
+        world.check_unknown(cx, listing, world.expected_instances(cx) - {g for g in gone if g})
+    return {"listing": sorted(listing.ids)}
+
+
+LOOKS = {Step.SUSPEND: look_before_off, Step.DESTROY: look_before_off}
+EFFECTS = {
+    Step.SUSPEND: suspend,
+    Step.PROVE_OFF: prove_off,
+    Step.SOAK: soak,
+    Step.DESTROY: destroy,
+    Step.PROVE_DEAD: prove_dead,
+    Step.TIDY: tidy,
+}

@@ -1,0 +1,178 @@
+"""undo: every consumer is back on the old credential before the new one dies."""
+
+from datetime import timedelta
+
+from rotation.effects import world
+from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
+from rotation.effects.propagate import consumer_spec
+from rotation.errors import NeedsPerson, NotYet, Refused
+from rotation.plan import Step
+from rotation.types import (
+    COMPROMISED,
+    PENDING,
+    PREVIOUS,
+    Death,
+    Facts,
+    KeyState,
+    PermissionSet,
+    StoreState,
+    Verdict,
+)
+
+
+def resume_old(cx: Context) -> Facts:
+    """Undoes only our own suspend of an instance that was found active; never what an emergency
+    has marked."""
+    _not_compromised(cx, cx.store_state())
+    resumed = _suspended_by_us(cx)
+    for handle_id in resumed:
+        cx.issuer.resume(handle_id)
+    if cx.rotation.plan == "compromised" and cx.rotation.old_version is not None:
+        cx.store.unlabel(cx.rotation.old_version, COMPROMISED, under=PermissionSet.CONTAIN)
+    return {"resumed": list(resumed)}
+
+
+def _not_compromised(cx: Context, state: StoreState) -> None:
+    if cx.rotation.plan != "compromised" and COMPROMISED in state.labels:
+        raise NeedsPerson(
+            "held.compromised",
+            "the store marks this secret as compromised; nothing is switched on again",
+            "finish with `rotation emergency`",
+        )
+
+
+def _suspended_by_us(cx: Context) -> list[str]:
+    if cx.rotation.plan == "compromised":
+        found = cx.rotation.state(Step.EVIDENCE).facts.get("active")
+        return [str(handle) for handle in found] if isinstance(found, list) else []
+    assert cx.rotation.intended(Step.SUSPEND), "resume-old undoes our own suspend only"
+    return [cx.rotation.old] if cx.rotation.old else []
+
+
+def verify_old(cx: Context) -> Facts:
+    """A fresh login with the old credential, just before readers are sent back to it."""
+    fields = read_old(cx)
+    if fields is None:
+        return {}
+    refused = Refused(
+        "rollback.old-refused", "the old credential does not log in; readers stay on the new one"
+    )
+    return logins_agree(cx, fields, Verdict.ACCEPTED, refused)
+
+
+def demote(cx: Context) -> Facts:
+    state = cx.store_state()
+    _not_compromised(cx, state)
+    old = cx.rotation.old_version
+    assert old is not None
+    if state.current != cx.rotation.new_version:
+        world.check_current(cx, state, old)
+        return {"version": old}
+    cx.store.promote(old, expecting=cx.new_version())
+    return {"version": old}
+
+
+def deliver_old(cx: Context) -> Facts:
+    old = cx.rotation.old_version
+    if old is None or cx.rotation.old is None:
+        return {}
+    fields = cx.store.read(old, under=PermissionSet.DELIVER)
+    cx.bound.consumers[cx.consumer_id].deliver(old, fields)
+    return {"version": old}
+
+
+def confirm_old(cx: Context) -> Facts:
+    """Elapsed time is enough on the way back: it is as long as on the way forward, and the new
+    one must be quiet where the issuer reports use."""
+    consumer = consumer_spec(cx)
+    demoted = done_at(cx, Step.DEMOTE)
+    if consumer.confirms or demoted is None or cx.rotation.old is None:
+        return {}
+    refresh = timedelta(seconds=2 * consumer.refresh_s)
+    wait_until(
+        demoted + refresh,
+        cx.now,
+        "confirm.refresh",
+        f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
+    )
+    if cx.issuer.traits.reports_usage and cx.rotation.new is not None:
+        used = cx.issuer.usage(cx.rotation.new).last_used
+        if used is not None and used > demoted + refresh:
+            raise NotYet(
+                "confirm.in-use",
+                "the new credential is still used",
+                until=cx.now + max(refresh, timedelta(seconds=1)),
+            )
+    return {}
+
+
+def _not_current(cx: Context) -> None:
+    """I2, by a fresh read: what readers get is never revoked."""
+    state = cx.store_state()
+    if cx.rotation.new_version is not None and state.current == cx.rotation.new_version:
+        raise NeedsPerson(
+            "held.pointer-moved",
+            "the store's current version is the new one again; it was not revoked",
+            "see who moved the label; then `rotation resolve --accept-current`",
+        )
+
+
+def suspend_new(cx: Context) -> Facts:
+    if cx.rotation.new is None or _kept(cx):
+        return {}
+    _not_current(cx)
+    handle = cx.listing().find(cx.rotation.new)
+    if handle is not None and handle.state is KeyState.ACTIVE:
+        cx.issuer.suspend(cx.rotation.new)
+    return {"suspended": cx.rotation.new}
+
+
+def destroy_new(cx: Context) -> Facts:
+    if cx.rotation.new is None or _kept(cx):
+        return {}
+    _not_current(cx)
+    fields = None
+    if not cx.issuer.traits.lists and cx.rotation.new_version is not None:
+        fields = cx.store.read(cx.rotation.new_version, under=PermissionSet.VERIFY)
+    cx.issuer.destroy(cx.rotation.new, fields)
+    return {"destroyed": cx.rotation.new}
+
+
+def _kept(cx: Context) -> bool:
+    """`resolve --accept-current` may find that readers use the new one already: then it stays."""
+    return cx.rotation.fact(Step.INSPECT, "handle") == cx.rotation.new
+
+
+def prove_new_dead(cx: Context) -> Facts:
+    if cx.rotation.new is None or _kept(cx):
+        return {}
+    if cx.bound.probe is None or cx.rotation.new_version is None:
+        return {"grade": Death.ASSERTED}
+    fields = cx.store.read(cx.rotation.new_version, under=PermissionSet.VERIFY)
+    alive = Refused("held.still-alive", "the new credential still logs in after it was destroyed")
+    return {**logins_agree(cx, fields, Verdict.REFUSED, alive), "grade": Death.PROVED}
+
+
+def discard_new(cx: Context) -> Facts:
+    """No label names the dead new version any more."""
+    version = cx.rotation.new_version
+    if version is None or _kept(cx):
+        return {}
+    labels = cx.store_state().labels
+    for label in (PENDING, PREVIOUS):
+        if labels.get(label) == version:
+            cx.store.unlabel(version, label, under=PermissionSet.PROMOTE)
+    return {}
+
+
+EFFECTS = {
+    Step.RESUME_OLD: resume_old,
+    Step.VERIFY_OLD: verify_old,
+    Step.DEMOTE: demote,
+    Step.DELIVER_OLD: deliver_old,
+    Step.CONFIRM_OLD: confirm_old,
+    Step.SUSPEND_NEW: suspend_new,
+    Step.DESTROY_NEW: destroy_new,
+    Step.PROVE_NEW_DEAD: prove_new_dead,
+    Step.DISCARD_NEW: discard_new,
+}

@@ -1,0 +1,425 @@
+"""The runner: claim, decide, write the intent, act, write the fact. The only place where order
+matters."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from rotation.effects import Context, effect_for, look_for
+from rotation.entries import Draft, Entry, Kind, Lease, RowKey, stamp
+from rotation.errors import (
+    Ambiguous,
+    Complaint,
+    NeedsPerson,
+    NotYet,
+    Permanent,
+    Refused,
+    RotationError,
+    StaleEpoch,
+    Transient,
+    Usage,
+)
+from rotation.held import held_code
+from rotation.interfaces import Bound, Clock
+from rotation.journal import Journal
+from rotation.machine import (
+    Action,
+    Close,
+    Do,
+    Held,
+    Mode,
+    Outcome,
+    Rotation,
+    Wait,
+    fold,
+    held,
+    next_action,
+    outcome_baseline,
+    row_to_json,
+)
+from rotation.plan import (
+    ACCEPT,
+    COMPROMISED,
+    CONTAIN_ONLY,
+    PLANS,
+    OnFailure,
+    Plan,
+    RowInstance,
+    Step,
+    compile_rollback,
+    compile_rows,
+)
+from rotation.specification import differences, spec_digest, spec_from_json, spec_to_json
+from rotation.types import OPEN_GATES, Facts, Gates, Specification
+
+LEASE = timedelta(seconds=60)
+BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """What is read live, never from the stored specification: the secret's gates and what the
+    configuration says now (None: it no longer names the secret)."""
+
+    gates: Callable[[str, datetime], Gates] = lambda secret, now: OPEN_GATES
+    specification: Callable[[str], Specification | None] = lambda secret: None
+
+
+def _silent(entries: Sequence[Entry]) -> None:
+    """Nobody follows."""
+
+
+@dataclass(kw_only=True)
+class Runner:
+    """Advances rotations. One instance serves many threads; a stream is advanced by one at a time
+    (the lease sees to that). `follow` is shown every entry that this runner writes, after it is
+    durable. `stopping` true: no further effect is begun."""
+
+    journal: Journal
+    bind: Callable[[Specification], Bound]
+    clock: Clock
+    id: str
+    live: Live = field(default_factory=Live)
+    follow: Callable[[Sequence[Entry]], None] = _silent
+    dead: Callable[[str], bool] = lambda runner: False
+    new_attempt: Callable[[], str] = lambda: uuid.uuid4().hex
+    stopping: Callable[[], bool] = lambda: False
+
+    # ------------------------------------------------------------------------------- opening
+
+    def open(
+        self,
+        stream: str,
+        plan: Plan,
+        spec: Specification,
+        *,
+        trigger: str,
+        who: str | None = None,
+        facts: Facts | None = None,
+    ) -> Entry:
+        """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
+        is open, Usage where the plan needs a credential that the journal does not know."""
+        baseline = self.baseline(stream)
+        if plan.name in ("routine", "retire") and not baseline.get("handle"):
+            raise Usage(
+                "rotation.unknown-credential",
+                f"the journal does not know the current credential of {spec.secret}; nothing was done",
+                f"`rotation adopt {spec.secret}` for an existing one, `rotation create` for the first",
+            )
+        draft = self._opened(plan, spec, baseline, {"trigger": trigger, **(facts or {})}, who)
+        now = self.clock.now()
+        lease = self.journal.claim(stream, self.id, now, LEASE, dead=self.dead)
+        if lease is None:
+            raise RotationError("rotation.busy", f"another runner works on {spec.secret}")
+        entry = self.journal.open(lease, spec.identity, spec.secret, draft, now)
+        self.follow([entry])
+        return entry
+
+    def baseline(self, stream: str) -> Facts:
+        """What the journal last recorded of the world; empty where it never did."""
+        entries = self.journal.entries(stream)
+        return (fold(entries).result or {}) if entries else {}
+
+    def _opened(
+        self, plan: Plan, spec: Specification, baseline: Facts, facts: Facts, who: str | None
+    ) -> Draft:
+        traits = self.bind(spec).issuer.traits
+        rows = compile_rows(plan.rows, spec, traits)
+        undo = compile_rollback(plan, spec, traits, start=len(rows))
+        accept = compile_rows(ACCEPT, spec, traits, start=len(rows) + len(undo))
+        content: dict[str, Any] = {
+            "plan": plan.name,
+            "plan_version": plan.version,
+            "secret": spec.secret,
+            "spec_identity": spec.identity,
+            "spec": spec_to_json(spec),
+            "spec_sha256": spec_digest(spec),
+            "baseline": baseline,
+            "rows": [row_to_json(row) for row in rows],
+            "undo": [row_to_json(row) for row in undo],
+            "accept": [row_to_json(row) for row in accept],
+            **facts,
+        }
+        return Draft(kind=Kind.OPENED, who=who, facts=content)
+
+    def open_emergency(
+        self,
+        stream: str,
+        spec: Specification,
+        baseline: Facts,
+        scope: Sequence[str],
+        *,
+        who: str,
+        reason: str,
+        facts: Facts | None = None,
+    ) -> Lease:
+        """One transaction: whatever is open is closed as superseded, the epoch is raised and
+        COMPROMISED is open with the instances of `baseline`. Any other runner's next write is
+        refused from here on."""
+        plan = COMPROMISED if baseline.get("handle") in scope else CONTAIN_ONLY
+        content: Facts = {
+            "trigger": "emergency",
+            "reason": reason,
+            "scope": list(scope),
+            **(facts or {}),
+        }
+        drafts = [self._opened(plan, spec, baseline, content, who)]
+        entries = self.journal.entries(stream)
+        if entries and fold(entries).outcome is None:
+            rotation = fold(entries)
+            result = outcome_baseline(rotation, Outcome.SUPERSEDED)
+            drafts.insert(
+                0,
+                Draft(
+                    kind=Kind.CLOSED,
+                    who=who,
+                    facts={"outcome": Outcome.SUPERSEDED, "baseline": result},
+                ),
+            )
+        return self.journal.supersede(
+            stream, self.id, spec.identity, spec.secret, drafts, self.clock.now(), LEASE
+        )
+
+    # ----------------------------------------------------------------------------- advancing
+
+    def advance(self, stream: str, *, until: Step | None = None) -> Action:
+        """Takes the open rotation as far as it goes now: to its close, a wait or Held. `until`
+        stops before that step. Safe to call at any time, from any number of runners."""
+        lease = self.journal.claim(stream, self.id, self.clock.now(), LEASE, dead=self.dead)
+        if lease is None:
+            return Wait(None, "another runner works on it")
+        try:
+            action = _Run(self, lease).advance(until)
+        except StaleEpoch:
+            # Somebody took over. Whatever we had on the wire is theirs to look at: do nothing.
+            return Wait(None, "another runner took over")
+        self.journal.release(lease)
+        return action
+
+
+class _Run:
+    """One claim of one stream."""
+
+    def __init__(self, runner: Runner, lease: Lease) -> None:
+        self.runner, self.lease = runner, lease
+        self.entries: tuple[Entry, ...] = runner.journal.entries(lease.stream)
+        self.started = self.entries[-1].seq if self.entries else 0
+        self.renewed_at = runner.clock.now()
+        self.changed = self._spec_changed()
+
+    def advance(self, until: Step | None) -> Action:
+        if not self.entries:
+            return Wait(None, "nothing was ever opened")
+        if self._follow_up(self.entries):
+            self._append([])
+        while True:
+            action = self._decide(self.entries)
+            if not isinstance(action, Do) or action.row.step is until:
+                return action
+            if self.runner.stopping():
+                return Wait(self.runner.clock.now(), "stopping; resumed by the next runner")
+            self._perform(fold(self.entries), action)
+
+    def _decide(self, entries: Sequence[Entry]) -> Action:
+        rotation = fold(entries)
+        now = self.runner.clock.now()
+        open_forward = rotation.outcome is None and rotation.mode is Mode.FORWARD
+        if (
+            self.changed
+            and open_forward
+            and not rotation.change_accepted
+            and not rotation.abandoned
+        ):
+            return held("held.spec-changed")
+        return next_action(
+            rotation, now, self.runner.live.gates(str(rotation.opened.facts["secret"]), now)
+        )
+
+    def _spec_changed(self) -> list[str]:
+        if not self.entries:
+            return []
+        rotation = fold(self.entries)
+        present = self.runner.live.specification(str(rotation.opened.facts["secret"]))
+        return [] if present is None else differences(spec_from_json(rotation.spec), present)
+
+    def _append(self, drafts: Sequence[Draft]) -> None:
+        """Facts, and in the same transaction what follows from them."""
+        now = self.runner.clock.now()
+        if now - self.renewed_at > LEASE / 3:
+            self.runner.journal.claim(self.lease.stream, self.runner.id, now, LEASE)
+            self.renewed_at = now
+        known = self.entries
+        self.entries = self.runner.journal.append(
+            self.lease, drafts, now, known=known, then=self._follow_up
+        )
+        self.runner.follow(self.entries[len(known) :])
+
+    def _follow_up(self, entries: tuple[Entry, ...]) -> Sequence[Draft]:
+        """Pure: the entry that the next action needs before anything is done for it."""
+        rotation = fold(entries)
+        if rotation.outcome is not None:
+            return []
+        match self._decide(entries):
+            case Close(outcome):
+                baseline = outcome_baseline(rotation, outcome)
+                return [Draft(kind=Kind.CLOSED, facts={"outcome": outcome, "baseline": baseline})]
+            case Held(code) if rotation.held is None:
+                return [Draft(kind=Kind.HELD, facts={"code": code, "changed": list(self.changed)})]
+            case Wait(until, why, row) if (
+                row is not None and until != rotation.states[row.position].until
+            ):
+                facts: Facts = {"until": stamp(until), "why": why}
+                return [Draft(kind=Kind.WAITING, row=_key(rotation, row), facts=facts)]
+            case Do(row, False) if row.effect and not row.looks:
+                return [
+                    Draft(
+                        kind=Kind.BEGAN, row=_key(rotation, row), attempt=self.runner.new_attempt()
+                    )
+                ]
+            case _:
+                return []
+
+    def _is_fresh(self, row: RowInstance) -> bool:
+        """The intent is this run's own and nothing has been done for it yet: no doubt."""
+        last = self.entries[-1]
+        mine = last.seq > self.started and last.runner == self.runner.id
+        return (
+            mine
+            and last.kind is Kind.BEGAN
+            and last.row is not None
+            and last.row.position == row.position
+        )
+
+    def _perform(self, rotation: Rotation, do: Do) -> None:
+        fresh = do.in_doubt and self._is_fresh(do.row)
+        cx = self._context(rotation, do.row, in_doubt=do.in_doubt and not fresh)
+        step, plan = do.row.step, rotation.plan
+        try:
+            if do.row.looks and not fresh and not (cx.in_doubt and step is Step.ISSUE):
+                cx.looked = look_for(plan, step)(cx)
+                if not cx.in_doubt:
+                    self._began(cx)
+            facts = effect_for(plan, step)(cx)
+        except RotationError as error:
+            self._append([self._failure(cx, error)])
+        else:
+            self._append([self._draft(cx, Kind.DONE, facts)])
+
+    def _context(self, rotation: Rotation, row: RowInstance, *, in_doubt: bool) -> Context:
+        spec = spec_from_json(rotation.spec)
+        state = rotation.states[row.position]
+        attempt = state.attempt if state.in_doubt and state.attempt else self.runner.new_attempt()
+        cx = Context(
+            rotation=rotation,
+            row=row,
+            spec=spec,
+            bound=self.runner.bind(spec),
+            clock=self.runner.clock,
+            installation=self.runner.journal.installation,
+            attempt=attempt,
+            in_doubt=in_doubt,
+            note=lambda facts: self._note(cx, facts),
+        )
+        return cx
+
+    def _began(self, cx: Context) -> None:
+        draft = self._draft(cx, Kind.BEGAN, cx.looked)
+        known = self.entries
+        self.entries = self.runner.journal.append(
+            self.lease, [draft], self.runner.clock.now(), known=known
+        )
+        self.runner.follow(self.entries[len(known) :])
+
+    def _note(self, cx: Context, facts: Facts) -> None:
+        """NOTED is durable before the bytes go to the store. Refused as stale, the instance is
+        removed: its bytes went nowhere, and nobody else knows of it."""
+        known = self.entries
+        try:
+            self.entries = self.runner.journal.append(
+                self.lease,
+                [self._draft(cx, Kind.NOTED, facts)],
+                self.runner.clock.now(),
+                known=known,
+            )
+        except StaleEpoch:
+            cx.issuer.destroy(str(facts["new"]))
+            raise
+        self.runner.follow(self.entries[len(known) :])
+
+    def _draft(self, cx: Context, kind: Kind, facts: Facts) -> Draft:
+        return Draft(
+            kind=kind,
+            row=_key(cx.rotation, cx.row),
+            attempt=cx.attempt if cx.row.effect else None,
+            server_at=cx.server_at,
+            facts=facts,
+        )
+
+    # ------------------------------------------------------------------------------- failures
+
+    def _failure(self, cx: Context, error: RotationError) -> Draft:
+        told: Facts = {"message": error.message, "hint": error.hint, **error.facts}
+        keeps_trying = cx.row.on_failure in (OnFailure.WAIT, OnFailure.KEEP_TRYING)
+        match error:
+            case NotYet():
+                until: Facts = {"until": stamp(error.until), "why": error.message}
+                return self._draft(cx, Kind.WAITING, {**(error.observed or {}), **until})
+            case Ambiguous():
+                return self._draft(cx, Kind.IN_DOUBT, {**told, **self._again(cx, error)})
+            case Complaint():
+                return self._draft(
+                    cx, Kind.FAILED, {**told, "code": held_code(error), "complaint": True}
+                )
+            case NeedsPerson():
+                return self._draft(
+                    cx,
+                    Kind.FAILED,
+                    {
+                        **told,
+                        "code": held_code(error),
+                        "cause": error.code,
+                        "in_doubt": _doubtful(cx, error),
+                    },
+                )
+            case Refused() if not keeps_trying:
+                return self._draft(
+                    cx,
+                    Kind.FAILED,
+                    {
+                        **told,
+                        "code": held_code(error),
+                        "cause": error.code,
+                        "in_doubt": _doubtful(cx, error),
+                    },
+                )
+            case Transient() | Permanent():
+                return self._draft(cx, Kind.RETRY, {**told, **self._again(cx, error)})
+            case _:
+                raise error
+
+    def _again(self, cx: Context, error: RotationError) -> Facts:
+        """Exponential, spread by a hash so that many rows do not return together, capped."""
+        tries = cx.state.tries
+        delay = min(BACKOFF_FIRST * 2 ** min(tries, 12), BACKOFF_MAX)
+        if isinstance(error, Transient) and error.retry_after is not None:
+            delay = max(delay, timedelta(seconds=error.retry_after))
+        if error.facts.get("void") or cx.spec.settle_s == 0:
+            delay = min(delay, BACKOFF_FIRST)
+        seed = hashlib.sha256(f"{self.lease.stream}/{self.entries[-1].seq}".encode()).digest()[0]
+        until = cx.now + delay * (1 + seed / 1024)
+        return {"code": error.code, "until": stamp(until), "why": error.message}
+
+
+def _doubtful(cx: Context, error: RotationError) -> bool:
+    return cx.in_doubt and not error.facts.get("void")
+
+
+def _key(rotation: Rotation, row: RowInstance) -> RowKey:
+    return RowKey(row.position, row.step, row.subject, rotation.states[row.position].round)
+
+
+def plan_named(name: str) -> Plan:
+    return PLANS[name]

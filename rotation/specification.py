@@ -1,0 +1,58 @@
+"""A specification as plain JSON: stored in OPENED, compared with what the configuration says now."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+from rotation.entries import canonical
+from rotation.types import ConsumerSpec, Facts, PluginSpec, Specification
+
+
+def spec_to_json(spec: Specification) -> Facts:
+    content = asdict(spec)
+    content["consumers"] = [asdict(consumer) for consumer in spec.consumers]
+    content["regions"] = list(spec.regions)
+    return content
+
+
+def spec_from_json(content: Facts) -> Specification:
+    return _parsed(canonical(content))
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Specification:
+    """Cached by its text: a rotation asks for the same one in every step."""
+
+    content: dict[str, Any] = json.loads(text)
+    content["store"] = PluginSpec(**content["store"])
+    content["issuer"] = PluginSpec(**content["issuer"])
+    content["probe"] = PluginSpec(**content["probe"]) if content["probe"] else None
+    content["consumers"] = tuple(
+        ConsumerSpec(**{**consumer, "plugin": PluginSpec(**consumer["plugin"])})
+        for consumer in content["consumers"]
+    )
+    content["regions"] = tuple(content["regions"])
+    return Specification(**content)
+
+
+def spec_digest(spec: Specification) -> str:
+    return hashlib.sha256(canonical(spec_to_json(spec)).encode()).hexdigest()
+
+
+def differences(stored: Specification, present: Specification) -> list[str]:
+    """What of the configuration must not change under an open rotation (DETAILS: Journal). Other
+    differences wait for the next rotation; a removed consumer stays until the close."""
+    changed = [
+        name
+        for name in ("identity", "issuer", "store", "fields")
+        if getattr(stored, name) != getattr(present, name)
+    ]
+    return changed + [f"consumer:{name}" for name in _added(stored.consumers, present.consumers)]
+
+
+def _added(stored: Sequence[ConsumerSpec], present: Sequence[ConsumerSpec]) -> list[str]:
+    known = {consumer.id for consumer in stored}
+    return sorted(consumer.id for consumer in present if consumer.id not in known)
