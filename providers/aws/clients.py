@@ -1,0 +1,304 @@
+"""Connections: base credentials, roles and clients, each made once and shared by all threads.
+
+Nothing but base credentials is taken from the environment. Every credential session proves its
+account before its first use, so that a wrong profile changes nothing anywhere.
+"""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.config import Config
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import NoCredentialsError
+from botocore.httpsession import URLLib3Session
+from botocore.loaders import Loader
+from botocore.session import Session
+
+from providers.aws import errors
+from providers.aws.errors import translated
+from providers.aws.options import ConnectionOptions
+from providers.aws.sts import CallerIdentity
+from rotation import __version__
+from rotation.errors import NeedsPerson, Usage
+from rotation.interfaces import Clock
+from rotation.types import PermissionSet
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam.client import IAMClient
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+    from mypy_boto3_sts.client import STSClient
+
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 10
+"""Together well under the 20 seconds that a call may take. The SDK never repeats one: the machine
+does, and it knows whether it may."""
+
+POOL = 64
+SESSION = timedelta(minutes=15)
+RENEWED_BEFORE_END = timedelta(minutes=3)
+
+# At DEBUG the SDK logs requests and answers whole, secrets included.
+for _name in ("boto3", "botocore", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+# AWS's own service models only: a model in the user's directory could redirect calls.
+_MODELS = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+
+
+class CheckedCredentials:
+    """Credentials in the SDK's sense that prove their account before their first use."""
+
+    method = "rotation"
+    account_id = None
+
+    def __init__(
+        self,
+        fetch: Callable[[], ReadOnlyCredentials],
+        check: Callable[[ReadOnlyCredentials], None],
+    ) -> None:
+        self._fetch = fetch
+        self._check = check
+        self._checked: str | None = None
+        self._lock = threading.Lock()
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        frozen = self._fetch()
+        if frozen.access_key != self._checked:  # every credential session has an id of its own
+            with self._lock:
+                if frozen.access_key != self._checked:
+                    self._check(frozen)
+                    self._checked = frozen.access_key
+        return frozen
+
+    def get_deferred_property(self, name: str) -> Callable[[], Any]:
+        return lambda: getattr(self, name, None)
+
+    def load_credentials(self) -> "CheckedCredentials":
+        """The SDK's way to ask a provider of credentials."""
+        return self
+
+
+class AssumedRole:
+    """The session of one role, renewed shortly before it ends."""
+
+    def __init__(self, role: str, name: str, options: ConnectionOptions, clock: Clock) -> None:
+        self._request = {
+            "RoleArn": role,
+            "RoleSessionName": name,
+            "DurationSeconds": int(SESSION.total_seconds()),
+        }
+        if options.external_id is not None:
+            self._request["ExternalId"] = options.external_id
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._session: tuple[ReadOnlyCredentials, datetime] | None = None
+
+    def fetch(self, sts: Callable[[], "STSClient"]) -> ReadOnlyCredentials:
+        session = self._fresh()
+        if session is None:
+            with self._lock:
+                session = self._fresh() or self._assume(sts())
+        return session
+
+    def _fresh(self) -> ReadOnlyCredentials | None:
+        if self._session is None:
+            return None
+        credentials, end = self._session
+        return credentials if self._clock.now() < end - RENEWED_BEFORE_END else None
+
+    def _assume(self, sts: "STSClient") -> ReadOnlyCredentials:
+        with translated("sts:AssumeRole", of=str(self._request["RoleArn"]), repeatable=True):
+            given = sts.assume_role(**self._request)["Credentials"]  # type: ignore[arg-type]
+        credentials = ReadOnlyCredentials(
+            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+        )
+        self._session = (credentials, given["Expiration"])
+        return credentials
+
+
+_BROKER = "broker"  # who assumes the roles; no permission set
+
+
+class AwsConnection:
+    """One account in one region: clients by service, region and permission set."""
+
+    def __init__(self, options: ConnectionOptions, *, installation: str, clock: Clock) -> None:
+        if options.endpoint is None:
+            _refuse_ambient()
+        self.options = options
+        self._installation = installation
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._base: Credentials | None = None
+        self._credentials: dict[str, CheckedCredentials] = {}
+        self._clients: dict[tuple[str, str, str], Any] = {}
+        self._caller_identity: CallerIdentity | None = None
+
+    def iam(self, under: PermissionSet) -> "IAMClient":
+        return cast("IAMClient", self._client("iam", self.options.region, under))
+
+    def secrets_manager(
+        self, under: PermissionSet, region: str | None = None
+    ) -> "SecretsManagerClient":
+        client = self._client("secretsmanager", region or self.options.region, under)
+        return cast("SecretsManagerClient", client)
+
+    @property
+    def caller_identity(self) -> CallerIdentity:
+        """Whose are these credentials? For any credentials, not only this connection's."""
+        if self._caller_identity is None:
+            with self._lock:
+                if self._caller_identity is None:
+                    self._caller_identity = self._make_caller_identity()
+        return self._caller_identity
+
+    def close(self) -> None:
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+            if self._caller_identity is not None:
+                self._caller_identity.close()
+                self._caller_identity = None
+
+    def _client(self, service: str, region: str, under: str) -> Any:
+        key = (service, region, under)
+        client = self._clients.get(key)
+        if client is None:
+            with self._lock:
+                client = self._clients.get(key) or self._make_client(service, region, under)
+                self._clients[key] = client
+        return client
+
+    def _make_client(self, service: str, region: str, under: str) -> Any:
+        with translated(f"{service}:*", of=f"account {self.options.account}", repeatable=True):
+            session = Session(session_vars=_session_variables(self.options))
+            session.register_component("data_loader", _MODELS)
+            session.register_component("credential_provider", self._credentials_for(under))
+            return session.create_client(
+                service,
+                region_name=region,
+                endpoint_url=self.options.endpoint,
+                verify=self.options.ca_bundle or True,
+                config=_config(self.options, under),
+            )
+
+    def _credentials_for(self, under: str) -> CheckedCredentials:
+        """One per role; the sets without a role share the base credentials."""
+        role = self.options.roles.get(under)
+        key = under if role or under == _BROKER else ""
+        if key not in self._credentials:
+            self._credentials[key] = self._make_credentials(key, role)
+        return self._credentials[key]
+
+    def _make_credentials(self, key: str, role: str | None) -> CheckedCredentials:
+        if role is None:
+            # The broker's own account may be another one: it only assumes roles of this one.
+            check = _trust if key == _BROKER else self._check_account
+            return CheckedCredentials(self._base_credentials, check)
+        session = AssumedRole(
+            role, f"rotation.{key}.{self._installation}", self.options, self._clock
+        )
+        return CheckedCredentials(lambda: session.fetch(self._broker), self._check_account)
+
+    def _broker(self) -> "STSClient":
+        return cast("STSClient", self._client("sts", self.options.region, _BROKER))
+
+    def _base_credentials(self) -> ReadOnlyCredentials:
+        if self._base is None:
+            with self._lock:
+                if self._base is None:
+                    self._base = self._load_base()
+        return self._base.get_frozen_credentials()
+
+    def _load_base(self) -> Credentials:
+        session = Session(session_vars=_session_variables(self.options))
+        session.register_component("data_loader", _MODELS)
+        session.set_default_client_config(_config(self.options, _BROKER))
+        if self.options.profile or self.options.credentials_file:
+            session.set_config_variable("profile", self.options.profile or "default")
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        return credentials
+
+    def _make_caller_identity(self) -> CallerIdentity:
+        return CallerIdentity(
+            url=self.options.endpoint or self._broker().meta.endpoint_url,
+            region=self.options.region,
+            http=URLLib3Session(
+                verify=self.options.ca_bundle or True,  # type: ignore[arg-type]
+                proxies=_proxies(self.options),
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),  # type: ignore[arg-type]
+                max_pool_connections=POOL,
+                socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+            ),
+            user_agent=f"rotation/{__version__}",
+        )
+
+    def _check_account(self, credentials: ReadOnlyCredentials) -> None:
+        declared = self.options.account
+        answer = self.caller_identity.ask(credentials)
+        if answer.refusal is not None:
+            raise errors.refused(answer.refusal, "sts:GetCallerIdentity", "itself")
+        if answer.account != declared:
+            raise NeedsPerson(
+                "aws.wrong-account",
+                f"the connection says account {declared}, its credentials are of {answer.account}",
+                "correct the connection's account, profile or roles; nothing was changed",
+            )
+
+
+def _trust(_credentials: ReadOnlyCredentials) -> None:
+    """The base credentials are judged by the roles that they can assume."""
+
+
+def _config(options: ConnectionOptions, under: str) -> Config:
+    return Config(  # type: ignore[call-arg]  # the stubs lag behind
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=POOL,
+        proxies=_proxies(options),
+        ignore_configured_endpoint_urls=True,
+        inject_host_prefix=False,
+        disable_request_compression=True,
+        tcp_keepalive=True,
+        user_agent_extra=f"rotation/{__version__} {under}",
+    )
+
+
+def _proxies(options: ConnectionOptions) -> dict[str, str]:
+    """Never None, for then the SDK would ask the environment."""
+    return {"http": options.proxy, "https": options.proxy} if options.proxy else {}
+
+
+def _session_variables(options: ConnectionOptions) -> dict[str, Any]:
+    """Where the SDK's settings come from: (key of a file, environment variable, default, cast).
+    With a credentials file of ours the user's own files are not read at all."""
+    return {
+        "profile": (None, None, None, None),
+        "data_path": (None, None, None, None),
+        "ca_bundle": (None, None, options.ca_bundle, None),
+        "config_file": (
+            None, None, os.devnull if options.credentials_file else "~/.aws/config", None,
+        ),
+        "credentials_file": (
+            None, None, options.credentials_file or "~/.aws/credentials", None,
+        ),
+    }  # fmt: skip
+
+
+def _refuse_ambient() -> None:
+    """Variables that would send our calls elsewhere, or write down what is encrypted."""
+    for name in os.environ:
+        if name.startswith("AWS_ENDPOINT_URL") or name in {"NETRC", "SSLKEYLOGFILE"}:
+            raise Usage(
+                "aws.ambient",
+                f"{name} is set, and a runner of production credentials does not run with it",
+                f"unset {name}; endpoints belong into the connection",
+            )

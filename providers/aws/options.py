@@ -1,0 +1,174 @@
+"""What a configuration may say about AWS. Known, and checked, without loading a single client."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import ClassVar
+from urllib.parse import SplitResult, urlsplit
+
+from rotation.types import PermissionSet, Traits
+
+_ACCOUNT = re.compile(r"\d{12}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[\w+=,.@/-]{1,576}")
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
+_USER = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+
+
+def _require(holds: object, complaint: str) -> None:
+    """Complaints name the key and the rule, never the content."""
+    if not holds:
+        raise ValueError(complaint)
+
+
+def _is_loopback(url: SplitResult) -> bool:
+    if url.hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(url.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionOptions:
+    """One account in one region, and the way to it. Nothing is taken from the environment but
+    the base credentials, where no profile is named."""
+
+    account: str = field(metadata={"doc": "the 12 digits that the account must turn out to be"})
+    region: str = field(metadata={"doc": "where the secrets live, e.g. eu-central-1"})
+    profile: str | None = field(
+        default=None, metadata={"doc": "profile of the base credentials; else the usual chain"}
+    )
+    credentials_file: str | None = field(
+        default=None, metadata={"doc": "shared credentials file that holds the profile"}
+    )
+    roles: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={"doc": "permission set -> ARN of the role that its calls are made under"},
+    )
+    external_id: str | None = field(
+        default=None, metadata={"doc": "external id that the roles' trust policies ask for"}
+    )
+    endpoint: str | None = field(
+        default=None, metadata={"doc": "another endpoint; on this machine only (demo, tests)"}
+    )
+    ca_bundle: str | None = field(
+        default=None, metadata={"doc": "file of the certificate authorities to trust instead"}
+    )
+    proxy: str | None = field(
+        default=None, metadata={"doc": "URL of the proxy to go through, without a password"}
+    )
+    settle_s: int = field(
+        default=30, metadata={"doc": "how long IAM may need until a change holds everywhere"}
+    )
+    report_lag_s: int = field(
+        default=14_400, metadata={"doc": "how late a key's last use may be reported"}
+    )
+
+    def __post_init__(self) -> None:
+        _require(_ACCOUNT.fullmatch(self.account), "account: twelve digits, quoted")
+        _require(_REGION.fullmatch(self.region), "region: a region's code, e.g. eu-central-1")
+        _require(self.settle_s >= 0, "settle_s: not negative")
+        _require(self.report_lag_s >= 0, "report_lag_s: not negative")
+        self._check_roles()
+        self._check_urls()
+
+    def _check_roles(self) -> None:
+        sets = {str(name) for name in PermissionSet}
+        for name, arn in self.roles.items():
+            _require(name in sets, f"roles: the sets are {', '.join(sorted(sets))}")
+            role = _ROLE.fullmatch(arn)
+            _require(role, f"roles.{name}: the ARN of a role, without wildcards")
+            _require(
+                role and role["account"] == self.account,
+                f"roles.{name}: a role of another account",
+            )
+        if self.external_id is not None:
+            _require(_EXTERNAL_ID.fullmatch(self.external_id), "external_id: not a valid one")
+            _require(self.roles, "external_id: of no use without roles")
+
+    def _check_urls(self) -> None:
+        if self.endpoint is not None:
+            url = urlsplit(self.endpoint)
+            _require(
+                url.scheme in {"http", "https"} and _is_loopback(url),
+                "endpoint: a URL of this machine; AWS's own are found by region",
+            )
+        if self.proxy is not None:
+            url = urlsplit(self.proxy)
+            _require(url.scheme in {"http", "https"} and url.hostname, "proxy: an http(s) URL")
+            _require(url.username is None and url.password is None, "proxy: no login in the URL")
+
+
+Connections = Mapping[str, ConnectionOptions]
+
+
+def _connection(connections: Connections, name: str) -> ConnectionOptions:
+    _require(name in connections, "connection: no AWS connection of that name")
+    return connections[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessKeyOptions:
+    """Access keys of one IAM user."""
+
+    FIELDS: ClassVar = ("access_key_id", "secret_access_key")
+    PUBLIC: ClassVar = frozenset({"access_key_id"})
+    TRAITS: ClassVar = Traits(
+        origin="assigned",
+        can_suspend=True,
+        reports_usage=True,
+        live_max=2,
+        report_lag=timedelta(hours=4),
+        failed_logins_safe=100,
+        failed_logins_lock="nothing: AWS counts no failed signatures",
+    )
+
+    connection: str = field(metadata={"doc": "name of an AWS connection"})
+    user: str = field(metadata={"doc": "name of the IAM user, without its path"})
+
+    def __post_init__(self) -> None:
+        _require(_USER.fullmatch(self.user), "user: an IAM user's name, no ARN, no wildcard")
+
+    def identity(self, connections: Connections) -> str:
+        """IAM tells names apart without regard to case, so the identity does too."""
+        return f"aws-iam/{_connection(connections, self.connection).account}/{self.user.lower()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretsManagerOptions:
+    """One secret in Secrets Manager."""
+
+    connection: str = field(metadata={"doc": "name of an AWS connection"})
+    name: str = field(metadata={"doc": "name of the secret, not its ARN"})
+    replicas: tuple[str, ...] = field(
+        default=(), metadata={"doc": "regions whose replica must hold the new version as well"}
+    )
+
+    def __post_init__(self) -> None:
+        _require(_SECRET_NAME.fullmatch(self.name), "name: a secret's name, no ARN, no wildcard")
+        _require(
+            all(_REGION.fullmatch(region) for region in self.replicas), "replicas: regions' codes"
+        )
+        _require(len(set(self.replicas)) == len(self.replicas), "replicas: a region twice")
+
+    def home(self, connections: Connections) -> str:
+        """Which store this is."""
+        connection = _connection(connections, self.connection)
+        return f"aws-secrets-manager/{connection.account}/{connection.region}"
+
+    @property
+    def location(self) -> str:
+        """Where in that store."""
+        return self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class StsOptions:
+    """A login at AWS, which says whose the credentials are."""
+
+    connection: str = field(metadata={"doc": "name of an AWS connection"})

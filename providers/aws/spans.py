@@ -1,0 +1,216 @@
+"""A secret's text: changing our fields in it, and not one byte of the others."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined]  # public, but not in typeshed
+from typing import Any, NoReturn
+
+from rotation.errors import NeedsPerson, Permanent, Transient
+from rotation.types import SECRET_LENGTH_MIN, Fields, SecretValue
+
+BYTES_MAX = 65_536
+
+PLACEHOLDER = '{"rotation": "placeholder"}'
+"""The first version of an empty secret becomes current whatever we ask: this one says so."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_MASKED = re.compile(r"[*•●]{3,}|\W*(redacted|masked|hidden|sensitive value)\W*", re.IGNORECASE)
+_BLANK = re.compile(r"\s*|<[\w .-]*>|\$\{.*\}|change_?me|placeholder|todo", re.IGNORECASE)
+
+
+class NotAnObject(ValueError):
+    """The text is no JSON object that everybody reads alike. Never carries content."""
+
+
+class DuplicateKeys(NotAnObject):
+    """Readers differ in which of the two they take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a member's value stands in the text, and what it is."""
+
+    start: int
+    end: int
+    value: Any
+
+
+def members(text: str) -> dict[str, Span]:
+    """The members of the object that `text` is, in its order."""
+    try:
+        return _scan(text)
+    except NotAnObject:
+        raise
+    except (ValueError, IndexError, RecursionError):
+        raise NotAnObject("not a JSON object") from None
+
+
+def replaced(text: str, values: Mapping[str, str]) -> str:
+    """The same text with these members' values replaced; those that it lacks are appended."""
+    spans = members(text)
+    pieces, done = [], 0
+    for name, span in spans.items():
+        if name in values:
+            pieces += [text[done : span.start], json.dumps(values[name])]
+            done = span.end
+    added = [f"{json.dumps(name)}: {json.dumps(values[name])}" for name in values.keys() - spans]
+    if added:
+        end = max((span.end for span in spans.values()), default=text.index("{") + 1)
+        pieces += [text[done:end], ", " if spans else "", ", ".join(sorted(added))]
+        done = end
+    return "".join((*pieces, text[done:]))
+
+
+class SecretText:
+    """Where the fields of a credential stand in the text of its secret.
+
+    fields: issuer field -> member of the JSON object; {x: ""} makes the text that one value.
+    """
+
+    def __init__(self, fields: Mapping[str, str], public: frozenset[str]) -> None:
+        self._fields = fields
+        self._public = public
+        self.is_whole = list(fields.values()) == [""]
+
+    def write(self, new: Fields, onto: str | None) -> str:
+        """The text with this credential in it; everything else is as it is in `onto`."""
+        values = {own: _sound(name, new) for name, own in self._fields.items()}
+        if self.is_whole:
+            return _fitting(values[""])
+        if onto is None or onto == PLACEHOLDER:
+            # Sorted: the text must come out the same when the attempt is repeated.
+            return _fitting(json.dumps(values, sort_keys=True))
+        spans = _object(onto)
+        if any(isinstance(s.value, str) and _MASKED.fullmatch(s.value) for s in spans.values()):
+            raise _masked("a field beside ours")
+        return _fitting(replaced(onto, values))
+
+    def read(self, text: str) -> Fields:
+        """Only our own fields; the public ones in the open."""
+        if text == PLACEHOLDER:
+            raise Transient("store.placeholder", "the secret holds no credential yet", "wait")
+        values = dict.fromkeys(self._fields, text) if self.is_whole else self._own(text)
+        return Fields(
+            public={name: value for name, value in values.items() if name in self._public},
+            secret={
+                name: SecretValue(value)
+                for name, value in values.items()
+                if name not in self._public
+            },
+        )
+
+    def _own(self, text: str) -> dict[str, str]:
+        spans = _object(text)
+        for own in self._fields.values():
+            if own not in spans or text[spans[own].start] != '"':
+                raise NeedsPerson(
+                    "store.missing-field",
+                    f"the secret's text has no string named {own}",
+                    "compare the secret's `fields:` with what is in the store",
+                )
+        return {name: spans[own].value for name, own in self._fields.items()}
+
+
+def _sound(name: str, new: Fields) -> str:
+    """A value that can be one: a redacted record must never be written back."""
+    public = name in new.public
+    if not public and name not in new.secret:
+        raise Permanent(
+            "store.missing-field",
+            f"the new credential has no field {name}",
+            "correct the secret's `fields:`",
+        )
+    value = new.public[name] if public else new.secret[name].reveal()
+    if _MASKED.fullmatch(value) or _BLANK.fullmatch(value):
+        raise _masked(name)
+    if not public and len(value) < SECRET_LENGTH_MIN:
+        raise Permanent(
+            "store.too-short",
+            f"{name} has fewer than {SECRET_LENGTH_MIN} characters",
+            "make the issuer's values longer",
+        )
+    return value
+
+
+def _fitting(text: str) -> str:
+    if len(text.encode()) > BYTES_MAX:
+        raise NeedsPerson(
+            "store.too-large",
+            f"the secret would have more than {BYTES_MAX} bytes; nothing was written",
+            "move fields that are not ours into another secret",
+        )
+    return text
+
+
+def _object(text: str) -> dict[str, Span]:
+    try:
+        return members(text)
+    except DuplicateKeys:
+        raise NeedsPerson(
+            "store.duplicate-keys",
+            "the secret's text has a key twice, and readers differ in which one they take",
+            "remove one of them",
+        ) from None
+    except NotAnObject:
+        raise NeedsPerson(
+            "store.not-json",
+            "the secret's text is not a JSON object",
+            'map the one field to "" to use the whole text, or write an object',
+        ) from None
+
+
+def _masked(name: str) -> NeedsPerson:
+    return NeedsPerson(
+        "store.masked",
+        f"{name} is empty, a placeholder or a mask; nothing was written",
+        "find out who writes masked values; they must never be written back",
+    )
+
+
+def _scan(text: str) -> dict[str, Span]:
+    found: dict[str, Span] = {}
+    at = _past(text, 0, "{")
+    while text[at] != "}":
+        if found:
+            at = _past(text, at, ",")
+        name, at = scanstring(text, _past(text, at, '"', skip=False), True)
+        at = _past(text, at, ":")
+        value, end = _DECODER.raw_decode(text, at)
+        if name in found:
+            raise DuplicateKeys("a key twice")
+        found[name] = Span(at, end, value)
+        at = _skip(text, end)
+    if _skip(text, at + 1) != len(text):
+        raise NotAnObject("something after the object")
+    return found
+
+
+def _past(text: str, at: int, character: str, *, skip: bool = True) -> int:
+    at = _skip(text, at)
+    if text[at] != character:
+        raise NotAnObject("not a JSON object")
+    return _skip(text, at + 1) if skip else at + 1
+
+
+def _skip(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    assert space is not None  # it matches nothing, too
+    return space.end()
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise NotAnObject("NaN and Infinity are not JSON")
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise DuplicateKeys("a key twice")
+    return dict(pairs)
+
+
+# Numbers stay text: nothing here needs them, and converting a long one costs or fails.
+_DECODER = json.JSONDecoder(
+    parse_constant=_no_constant, parse_int=str, parse_float=str, object_pairs_hook=_no_twins
+)
