@@ -80,20 +80,18 @@ def lines(path: Path) -> int:
 def calls(path: Path) -> Iterator[tuple[str, int]]:
     """Yield each `a.b` that the module mentions, by the last two names, and its line."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Attribute):
-            match node.value:
-                case ast.Name(id=owner) | ast.Attribute(attr=owner):
-                    yield f"{owner}.{node.attr}", node.lineno
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
+            yield f"{owner}.{node.attr}", node.lineno
 
 
 def imported(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        match node:
-            case ast.Import(names=aliases):
-                names |= {alias.name for alias in aliases}
-            case ast.ImportFrom(module=module, names=aliases):
-                names |= {f"{module}.{alias.name}" for alias in aliases}
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
