@@ -1,0 +1,1 @@
+"""Credentials that we make ourselves: passwords, tokens and key pairs."""
