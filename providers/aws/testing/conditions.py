@@ -47,6 +47,10 @@ class Conditions:
         if failed_use_counts is not None:
             report.failed_use_counts = failed_use_counts
 
+    def listing_lag(self, seconds: float) -> None:
+        """How much older than the truth a list of access keys is."""
+        self._state.listings.lag_s = seconds
+
     def page_size(self, entries: int) -> None:
         """The most that a listing returns at once, whatever was asked."""
         self._state.page_size = entries
@@ -63,6 +67,15 @@ class Conditions:
         A held InSync is a lie that AWS can tell: the copy still follows only after the lag.
         """
         self._state.replication.force(self._secret(secret, region), copy_region, status)
+
+    def forget_deprecated(self, secret: str, region: str | None = None) -> None:
+        """AWS deletes versions without labels in the background: now."""
+        stored = self._secret(secret, region)
+        stored.versions = {
+            version_id: version
+            for version_id, version in stored.versions.items()
+            if version["version_stages"]
+        }
 
     def managed(
         self,

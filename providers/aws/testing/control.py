@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -51,9 +52,7 @@ class StrictControl:
         self, service: str, credential: Credential = ADMIN, *, region: str | None = None
     ) -> Any:
         """A boto3 client of this endpoint that tries once and gives up after two seconds."""
-        # The stubs know a client per literal name; a test names the service it wants.
-        session = cast("Any", boto3.session.Session())
-        return session.client(
+        return _session().client(
             service,
             region_name=region or self.region,
             endpoint_url=self.endpoint,
@@ -76,6 +75,13 @@ class StrictControl:
         if response.status != 200:
             raise OrderRefused(content["error"])
         return content["result"]
+
+
+@cache
+def _session() -> Any:
+    # One for all: a session reads the service models once. The stubs know a client per literal
+    # name only, and a test names the service that it wants.
+    return boto3.session.Session()
 
 
 class _Facet:

@@ -44,7 +44,7 @@ class ControlPlane:
                 result = method(*arguments["args"], **arguments["kwargs"])
         except Refusal as refusal:
             return _json(409, {"error": f"{refusal.code}: {refusal.message}"})
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             return _json(400, {"error": f"{type(error).__name__}: {error}"})
         return _json(200, {"result": result})
 

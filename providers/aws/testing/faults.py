@@ -10,7 +10,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from inspect import signature
 from typing import Any, Literal, NotRequired, TypedDict
+
+from providers.aws.testing.human import Human
 
 
 class Act(TypedDict):
@@ -101,6 +104,9 @@ class Faults:
 
     def between(self, acts: list[Act], pattern: str = "*", *, nth: int = 1) -> None:
         """Somebody does this just before the nth matching call from now is applied."""
+        for act in acts:
+            # A deed that cannot be done must fail here, not in a thread of the server.
+            signature(getattr(Human, act["act"])).bind(None, **act.get("arguments", {}))
         self._order(Fault(pattern=pattern, kind="between", acts=tuple(acts), nth=nth, times=1))
 
     def latency(self, milliseconds: float) -> None:

@@ -9,7 +9,7 @@ from moto.iam.models import AccessKey, User
 
 from providers.aws.testing.identity import Principal
 from providers.aws.testing.refusals import Refusal, invalid
-from providers.aws.testing.state import Call, Mint, Operations, State
+from providers.aws.testing.state import Call, Mint, Operation, Operations, State
 from providers.aws.testing.wire import Result
 
 KEYS_PER_USER = 2
@@ -22,17 +22,23 @@ class Iam:
         self._state = state
         self._iam = state.iam
         self.operations: Operations = {
-            "CreateUser": self._create_user,
-            "GetUser": self._get_user,
-            "DeleteUser": self._delete_user,
-            "TagUser": self._tag_user,
-            "UntagUser": self._untag_user,
-            "ListUserTags": self._list_user_tags,
-            "CreateAccessKey": self._create_access_key,
-            "ListAccessKeys": self._list_access_keys,
-            "UpdateAccessKey": self._update_access_key,
-            "DeleteAccessKey": self._delete_access_key,
-            "GetAccessKeyLastUsed": self._get_access_key_last_used,
+            "CreateUser": Operation(self._create_user, "UserName", "Path Tags PermissionsBoundary"),
+            "GetUser": Operation(self._get_user, optional="UserName"),
+            "DeleteUser": Operation(self._delete_user, "UserName"),
+            "TagUser": Operation(self._tag_user, "UserName Tags"),
+            "UntagUser": Operation(self._untag_user, "UserName TagKeys"),
+            "ListUserTags": Operation(self._list_user_tags, "UserName"),
+            "PutUserPermissionsBoundary": Operation(
+                self._put_boundary, "UserName PermissionsBoundary"
+            ),
+            "DeleteUserPermissionsBoundary": Operation(self._delete_boundary, "UserName"),
+            "CreateAccessKey": Operation(self._create_access_key, optional="UserName"),
+            "ListAccessKeys": Operation(
+                self._list_access_keys, optional="UserName Marker MaxItems"
+            ),
+            "UpdateAccessKey": Operation(self._update_access_key, "AccessKeyId Status", "UserName"),
+            "DeleteAccessKey": Operation(self._delete_access_key, "AccessKeyId", "UserName"),
+            "GetAccessKeyLastUsed": Operation(self._get_access_key_last_used, "AccessKeyId"),
         }
 
     def install(self, user_name: str, access_key_id: str, secret: str) -> Principal:
@@ -48,11 +54,15 @@ class Iam:
         if name in self._iam.users:
             raise Refusal("EntityAlreadyExists", f"User with name {name} already exists.", 409)
         path, tags = call.parameters.get("Path", "/"), call.parameters.get("Tags", [])
-        return {"User": self._describe(self._new_user(name, path, tags))}
+        user = self._new_user(name, path, tags)
+        if "PermissionsBoundary" in call.parameters:
+            self._put_boundary(call)
+        return {"User": self._describe(user)}
 
     def _new_user(self, name: str, path: str, tags: list[dict[str, str]]) -> User:
         user = self._iam.create_user(self._state.region, name, path, tags)
         user.create_date = self._state.clock.now()
+        user.id = f"AIDA{user.id[:16].upper()}"
         return user
 
     def _get_user(self, call: Call) -> Result:
@@ -70,6 +80,7 @@ class Iam:
                     "DeleteConflict", f"Cannot delete entity, must delete {what} first.", 409
                 )
         self._iam.delete_user(user.name)
+        self._state.boundaries.pop(user.name, None)
         return {}
 
     def _tag_user(self, call: Call) -> Result:
@@ -83,6 +94,17 @@ class Iam:
 
     def _list_user_tags(self, call: Call) -> Result:
         return {"Tags": self._tags(self._user(call)), "IsTruncated": False}
+
+    def _put_boundary(self, call: Call) -> Result:
+        policy = call.parameters["PermissionsBoundary"]
+        if policy not in self._iam.managed_policies:
+            raise Refusal("NoSuchEntity", f"Policy {policy} does not exist.", 404)
+        self._state.boundaries[self._user(call).name] = policy
+        return {}
+
+    def _delete_boundary(self, call: Call) -> Result:
+        self._state.boundaries.pop(self._user(call).name, None)
+        return {}
 
     def _create_access_key(self, call: Call) -> Result:
         user = self._user(call)
@@ -111,6 +133,11 @@ class Iam:
             key.secret_access_key,
             lambda: self._owner(user, key.access_key_id),
         )
+        self._listing_changed(user)
+
+    def _listing_changed(self, user: User) -> None:
+        listing = [_describe_key(key) for key in user.access_keys]
+        self._state.listings.changed(user.id, listing, self._state.clock.moment())
 
     def _owner(self, user: User, access_key_id: str) -> Principal | None:
         if self._iam.users.get(user.name) is not user:
@@ -118,7 +145,7 @@ class Iam:
         return _principal(user, access_key_id)
 
     def _list_access_keys(self, call: Call) -> Result:
-        keys = [_describe_key(key) for key in self._user(call).access_keys]
+        keys = self._state.listings.shown(self._user(call).id, self._state.clock.moment())
         start = int(call.parameters.get("Marker", 0))
         asked = int(call.parameters.get("MaxItems", self._state.page_size))
         end = start + min(asked, self._state.page_size)
@@ -137,13 +164,16 @@ class Iam:
         if key.status != status:
             key.status = status
             self._state.keyring.change(key.access_key_id, status)
+            self._listing_changed(self._user(call))
         return {}
 
     def _delete_access_key(self, call: Call) -> Result:
         key = self._key(call)
-        self._user(call).access_keys.remove(key)
+        user = self._user(call)
+        user.access_keys.remove(key)
         del self._iam.access_keys[key.access_key_id]
         self._state.keyring.change(key.access_key_id, "deleted")
+        self._listing_changed(user)
         return {}
 
     def _get_access_key_last_used(self, call: Call) -> Result:
@@ -151,7 +181,7 @@ class Iam:
         key = self._iam.access_keys.get(key_id)
         if key is None:
             raise _no_such_key(key_id)
-        use = self._state.last_used.told(key_id, self._state.clock.now())
+        use = self._state.last_used.told(key_id, self._state.clock.moment())
         last: dict[str, datetime | str | None] = {"ServiceName": "N/A", "Region": "N/A"}
         if use is not None:
             last = {"LastUsedDate": use.at, "ServiceName": use.service, "Region": use.region}
@@ -175,6 +205,7 @@ class Iam:
         raise _no_such_key(key_id)
 
     def _describe(self, user: User) -> dict[str, Any]:
+        boundary = self._state.boundaries.get(user.name)
         return {
             "Path": user.path,
             "UserName": user.name,
@@ -182,6 +213,11 @@ class Iam:
             "Arn": user.arn,
             "CreateDate": user.create_date,
             "Tags": self._tags(user),
+            "PermissionsBoundary": boundary
+            and {
+                "PermissionsBoundaryType": "Policy",
+                "PermissionsBoundaryArn": boundary,
+            },
         }
 
     def _tags(self, user: User) -> list[dict[str, str]]:

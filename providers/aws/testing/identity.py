@@ -82,7 +82,7 @@ class KeyRing:
 
     def change(self, access_key_id: str, state: KeyState) -> None:
         """The key's state changed; each endpoint hears of it after its delay, in order."""
-        now = self._clock.now()
+        now = self._clock.moment()
         key = self._keys[access_key_id]
         heard_at = {name: now + timedelta(seconds=self.delays[name]) for name in ENDPOINTS}
         if key.changes:
@@ -114,13 +114,13 @@ class KeyRing:
         return (
             key is not None
             and secrets.compare_digest(key.secret, secret)
-            and key.state_at(endpoint, self._clock.now()) == "Active"
+            and key.state_at(endpoint, self._clock.moment()) == "Active"
         )
 
     def state_at(self, access_key_id: str, endpoint: str) -> KeyState | None:
         """What this endpoint thinks of the key now; None if it has not heard of it."""
         key = self._keys.get(access_key_id)
-        return key.state_at(endpoint, self._clock.now()) if key else None
+        return key.state_at(endpoint, self._clock.moment()) if key else None
 
     def authenticate(self, request: Request, claim: Claim) -> Principal:
         """The caller, proved by date, key state and signature; or a refusal."""
@@ -137,7 +137,7 @@ class KeyRing:
         if key is None or claim.session_token is not None:
             raise refusals.unknown_credential(claim.service)
         owner = key.owner()
-        if owner is None or key.state_at(claim.service, self._clock.now()) != "Active":
+        if owner is None or key.state_at(claim.service, self._clock.moment()) != "Active":
             raise refusals.unknown_credential(claim.service)
         return owner, key.secret
 

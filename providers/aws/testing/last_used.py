@@ -28,18 +28,18 @@ class LastUsed:
         self.failed_use_counts = False
         self._recorded: dict[str, list[tuple[datetime, Use]]] = {}
 
-    def note(self, access_key_id: str, use: Use, *, succeeded: bool) -> None:
+    def note(self, access_key_id: str, use: Use, moment: datetime, *, succeeded: bool) -> None:
         """A request signed by this key came in."""
         if not (succeeded or self.failed_use_counts):
             return
         recorded = self._recorded.setdefault(access_key_id, [])
         if recorded and use.at - recorded[-1][1].at < timedelta(seconds=self.grain_s):
             return
-        recorded.append((use.at + timedelta(seconds=self.lag_s), use))
-        while len(recorded) > 1 and recorded[1][0] <= use.at:
+        recorded.append((moment + timedelta(seconds=self.lag_s), use))
+        while len(recorded) > 1 and recorded[1][0] <= moment:
             recorded.pop(0)
 
-    def told(self, access_key_id: str, now: datetime) -> Use | None:
-        """The latest use that is published by now."""
-        told = [use for told_at, use in self._recorded.get(access_key_id, ()) if told_at <= now]
+    def told(self, access_key_id: str, moment: datetime) -> Use | None:
+        """The latest use that is published by then."""
+        told = [use for told_at, use in self._recorded.get(access_key_id, ()) if told_at <= moment]
         return told[-1] if told else None

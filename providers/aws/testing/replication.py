@@ -9,20 +9,23 @@ from typing import Any, Literal
 
 from providers.aws.testing.clock import ServerClock
 from providers.aws.testing.refusals import Refusal
-from providers.aws.testing.secret_store import SecretShelf, StoredSecret
+from providers.aws.testing.secret_store import AWS_KEY, SecretShelf, StoredSecret
 
 Status = Literal["InProgress", "InSync", "Failed"]
 
-_COPIED = ("versions", "tags", "description", "deleted_date", "rotation_enabled")
+_COPIED = ("versions", "tags", "description", "deleted_date", "policy", "rotation_enabled")
 
 
 class Replica(StoredSecret):
     """A read-only copy."""
 
-    def __init__(self, primary: StoredSecret, region: str, created: datetime) -> None:
+    def __init__(
+        self, primary: StoredSecret, region: str, created: datetime, kms_key_id: str | None
+    ) -> None:
         super().__init__(primary.account_id, region, primary.name, created)
         self.arn = primary.arn.replace(f":{primary.region}:", f":{region}:")
         self.primary_region = primary.region
+        self.kms_key_id = kms_key_id
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Replication:
         self._links: dict[str, dict[str, _Link]] = {}
         self.lag_s = 0.0
 
-    def add(self, primary: StoredSecret, region: str) -> None:
+    def add(self, primary: StoredSecret, region: str, kms_key_id: str | None = None) -> None:
         """Begin to copy a secret to a region; a name that is taken there makes it fail."""
         if region == primary.region:
             raise Refusal("InvalidParameterException", "Invalid replica region.")
@@ -70,7 +73,7 @@ class Replication:
             taken = "Secret with this name already exists in this region"
             links[region] = _Link(None, forced="Failed", message=taken)
             return
-        replica = Replica(primary, region, now)
+        replica = Replica(primary, region, now, kms_key_id)
         self._shelf.put(replica)
         links[region] = _Link(replica)
         self._send(primary, links[region])
@@ -90,7 +93,7 @@ class Replication:
 
     def settle(self) -> None:
         """Deliver everything that is due by now."""
-        now = self._clock.now()
+        now = self._clock.moment()
         for links in self._links.values():
             for link in links.values():
                 link.settle(now)
@@ -104,7 +107,7 @@ class Replication:
         return [
             {
                 "Region": region,
-                "KmsKeyId": "alias/aws/secretsmanager",
+                "KmsKeyId": (link.replica and link.replica.kms_key_id) or AWS_KEY,
                 "Status": link.status(),
                 "StatusMessage": link.message or f"Replication {link.status()}",
                 **(
@@ -121,6 +124,6 @@ class Replication:
         self._links[primary.arn][region].forced = status
 
     def _send(self, primary: StoredSecret, link: _Link) -> None:
-        due = self._clock.now() + timedelta(seconds=self.lag_s)
+        due = self._clock.moment() + timedelta(seconds=self.lag_s)
         link.underway.append((due, {name: deepcopy(getattr(primary, name)) for name in _COPIED}))
-        link.settle(self._clock.now())
+        link.settle(self._clock.moment())

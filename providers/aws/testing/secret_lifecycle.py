@@ -10,7 +10,7 @@ from providers.aws.testing.replication import Replica
 from providers.aws.testing.secret_rules import SecretRules
 from providers.aws.testing.secret_store import CURRENT, PENDING, StoredSecret
 from providers.aws.testing.secret_values import SecretValues, given_value, version_token
-from providers.aws.testing.state import Call, Operations
+from providers.aws.testing.state import Call, Operation, Operations
 from providers.aws.testing.wire import Result
 
 RECOVERY_DAYS = range(7, 31)
@@ -24,17 +24,31 @@ class SecretLifecycle:
         self._values = values
         self._state = rules.state
         self.operations: Operations = {
-            "CreateSecret": self._create_secret,
-            "DescribeSecret": self._describe_secret,
-            "ListSecretVersionIds": self._list_secret_version_ids,
-            "DeleteSecret": self._delete_secret,
-            "RestoreSecret": self._restore_secret,
-            "TagResource": self._tag_resource,
-            "UntagResource": self._untag_resource,
-            "RotateSecret": self._rotate_secret,
-            "CancelRotateSecret": self._cancel_rotate_secret,
-            "ReplicateSecretToRegions": self._replicate,
-            "RemoveRegionsFromReplication": self._remove_regions,
+            "CreateSecret": Operation(
+                self._create_secret,
+                "Name",
+                "ClientRequestToken Description KmsKeyId SecretString SecretBinary Tags AddReplicaRegions",
+            ),
+            "DescribeSecret": Operation(self._describe_secret, "SecretId"),
+            "ListSecretVersionIds": Operation(
+                self._list_secret_version_ids, "SecretId", "IncludeDeprecated MaxResults NextToken"
+            ),
+            "DeleteSecret": Operation(
+                self._delete_secret, "SecretId", "RecoveryWindowInDays ForceDeleteWithoutRecovery"
+            ),
+            "RestoreSecret": Operation(self._restore_secret, "SecretId"),
+            "TagResource": Operation(self._tag_resource, "SecretId Tags"),
+            "UntagResource": Operation(self._untag_resource, "SecretId TagKeys"),
+            "RotateSecret": Operation(
+                self._rotate_secret,
+                "SecretId",
+                "ClientRequestToken RotationLambdaARN RotationRules RotateImmediately",
+            ),
+            "CancelRotateSecret": Operation(self._cancel_rotate_secret, "SecretId"),
+            "ReplicateSecretToRegions": Operation(self._replicate, "SecretId AddReplicaRegions"),
+            "RemoveRegionsFromReplication": Operation(
+                self._remove_regions, "SecretId RemoveReplicaRegions"
+            ),
         }
 
     def _create_secret(self, call: Call) -> Result:
@@ -53,7 +67,7 @@ class SecretLifecycle:
             self._values.add_version(secret, token, value, [CURRENT])
         self._state.shelf.put(secret)
         for replica in call.parameters.get("AddReplicaRegions", []):
-            self._state.replication.add(secret, replica["Region"])
+            self._state.replication.add(secret, replica["Region"], replica.get("KmsKeyId"))
         return _named(secret) | ({} if value is None else {"VersionId": token})
 
     def _describe_secret(self, call: Call) -> Result:
@@ -163,7 +177,7 @@ class SecretLifecycle:
     def _replicate(self, call: Call) -> Result:
         secret = self._rules.primary(call)
         for replica in call.parameters["AddReplicaRegions"]:
-            self._state.replication.add(secret, replica["Region"])
+            self._state.replication.add(secret, replica["Region"], replica.get("KmsKeyId"))
         return {"ARN": secret.arn, "ReplicationStatus": self._state.replication.report(secret)}
 
     def _remove_regions(self, call: Call) -> Result:

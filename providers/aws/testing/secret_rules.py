@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from providers.aws.testing.refusals import Refusal
 from providers.aws.testing.replication import Replica
-from providers.aws.testing.secret_store import StoredSecret
+from providers.aws.testing.secret_store import AWS_KEY, StoredSecret
 from providers.aws.testing.state import Call, State
 
 
@@ -70,7 +70,7 @@ class SecretRules:
         gate = self.state.gate
         if secret.kms_key_id is None:
             # AWS asks nobody's policies about its own key; a test may still deny it.
-            allowed = not gate.denies(call.principal, action, "alias/aws/secretsmanager")
+            allowed = not gate.denies(call.principal, action, AWS_KEY)
         else:
             context = {
                 "kms:ViaService": f"secretsmanager.{call.region}.amazonaws.com",

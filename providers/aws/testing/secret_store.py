@@ -17,6 +17,8 @@ CURRENT = "AWSCURRENT"
 PREVIOUS = "AWSPREVIOUS"
 PENDING = "AWSPENDING"
 
+AWS_KEY = "alias/aws/secretsmanager"
+
 Version = dict[str, Any]
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from providers.aws.testing.refusals import Refusal
 from providers.aws.testing.secret_rules import SecretRules
 from providers.aws.testing.secret_store import CURRENT, PENDING, StoredSecret
-from providers.aws.testing.state import Call, Operations
+from providers.aws.testing.state import Call, Operation, Operations
 from providers.aws.testing.wire import Parameters, Result
 
 BYTES_MAX = 65_536
@@ -24,11 +24,25 @@ class SecretValues:
     def __init__(self, rules: SecretRules) -> None:
         self._rules = rules
         self.operations: Operations = {
-            "PutSecretValue": self._put_secret_value,
-            "UpdateSecret": self._update_secret,
-            "GetSecretValue": self._get_secret_value,
-            "BatchGetSecretValue": self._batch_get_secret_value,
-            "UpdateSecretVersionStage": self._update_secret_version_stage,
+            "PutSecretValue": Operation(
+                self._put_secret_value,
+                "SecretId",
+                "ClientRequestToken SecretString SecretBinary VersionStages RotationToken",
+            ),
+            "UpdateSecret": Operation(
+                self._update_secret,
+                "SecretId",
+                "ClientRequestToken Description KmsKeyId SecretString SecretBinary",
+            ),
+            "GetSecretValue": Operation(
+                self._get_secret_value, "SecretId", "VersionId VersionStage"
+            ),
+            "BatchGetSecretValue": Operation(self._batch_get_secret_value, "SecretIdList"),
+            "UpdateSecretVersionStage": Operation(
+                self._update_secret_version_stage,
+                "SecretId VersionStage",
+                "MoveToVersionId RemoveFromVersionId",
+            ),
         }
 
     def _put_secret_value(self, call: Call) -> Result:

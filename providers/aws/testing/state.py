@@ -12,6 +12,8 @@ from providers.aws.testing.calls import CallLog
 from providers.aws.testing.clock import ServerClock
 from providers.aws.testing.identity import KeyRing, Principal
 from providers.aws.testing.last_used import LastUsed
+from providers.aws.testing.listings import Listings
+from providers.aws.testing.refusals import invalid, not_modelled
 from providers.aws.testing.replication import Replication
 from providers.aws.testing.secret_store import SecretShelf
 from providers.aws.testing.wire import Parameters, Result
@@ -32,7 +34,29 @@ class Call:
         return f"{self.service}:{self.operation}"
 
 
-Operations = Mapping[str, Callable[[Call], Result]]
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation with the parameters that are modelled, as words.
+
+    A parameter that AWS knows and this double does not is refused, never ignored.
+    """
+
+    answer: Callable[[Call], Result]
+    required: str = ""
+    optional: str = ""
+
+    def run(self, call: Call) -> Result:
+        """Check the parameters, then apply the rules."""
+        required = set(self.required.split())
+        given = call.parameters.keys()
+        if missing := required - given:
+            raise invalid(call.service, f"Missing: {', '.join(sorted(missing))}.")
+        if surplus := given - required - set(self.optional.split()):
+            raise not_modelled(f"{call.action} with {', '.join(sorted(surplus))}")
+        return self.answer(call)
+
+
+Operations = Mapping[str, Operation]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,4 +84,6 @@ class State:
     last_used: LastUsed
     log: CallLog = field(default_factory=CallLog)
     mints: list[Mint] = field(default_factory=list)
+    boundaries: dict[str, str] = field(default_factory=dict)
+    listings: Listings = field(default_factory=Listings)
     page_size: int = 100

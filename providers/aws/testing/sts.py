@@ -9,7 +9,7 @@ from moto.iam.models import Role
 
 from providers.aws.testing.identity import Principal, Session, new_session_key_id
 from providers.aws.testing.refusals import Refusal, denied, invalid
-from providers.aws.testing.state import Call, Operations, State
+from providers.aws.testing.state import Call, Operation, Operations, State
 from providers.aws.testing.wire import Result
 
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
@@ -24,9 +24,13 @@ class Sts:
     def __init__(self, state: State) -> None:
         self._state = state
         self.operations: Operations = {
-            "GetCallerIdentity": self._get_caller_identity,
-            "AssumeRole": self._assume_role,
-            "GetSessionToken": self._get_session_token,
+            "GetCallerIdentity": Operation(self._get_caller_identity),
+            "AssumeRole": Operation(
+                self._assume_role,
+                "RoleArn RoleSessionName",
+                "DurationSeconds ExternalId SourceIdentity",
+            ),
+            "GetSessionToken": Operation(self._get_session_token, optional="DurationSeconds"),
         }
 
     def _get_caller_identity(self, call: Call) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from providers.aws.testing import policies
 from providers.aws.testing.identity import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -63,6 +64,18 @@ class Truth:
         version = stored.versions.get(version_id or stored.labels().get("AWSCURRENT", ""), {})
         value: str | None = version.get("secret_string", version.get("secret_binary"))
         return value
+
+    def policies(self, principal: str) -> dict[str, Any]:
+        """What a policy evaluator needs to know of a user, a role or a role session."""
+        return {
+            "identity": policies.identity_policies(self._state, principal),
+            "boundary": policies.boundary(self._state, principal),
+            "trust": policies.trust_policy(self._state, principal),
+        }
+
+    def resource_policy(self, secret: str, region: str | None = None) -> str | None:
+        """The resource policy of a secret."""
+        return self._secret(secret, region).policy
 
     def calls(self, pattern: str = "*", since: int = 0) -> list[dict[str, Any]]:
         """The call log from this index on, for `service:Operation` by wildcard."""

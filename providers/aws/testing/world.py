@@ -112,10 +112,7 @@ class World:
         self._authorise(call)
         if known is None:
             return ask_moto(self.state.iam, self.state.shelf, call.service, call.region, request)
-        try:
-            return wire.answer(call.service, call.operation, known(call))
-        except KeyError as missing:
-            raise refusals.invalid(call.service, f"{missing} is missing.") from missing
+        return wire.answer(call.service, call.operation, known.run(call))
 
     def _authorise(self, call: Call) -> None:
         if call.action == _NEVER_DENIED:
@@ -131,6 +128,7 @@ class World:
         self.state.last_used.note(
             claim.access_key_id,
             Use(now, claim.service, claim.region),
+            self.state.clock.moment(),
             succeeded=outcome == "ok",
         )
         owner = self.state.keyring.owner_of(claim.access_key_id)

@@ -1,0 +1,113 @@
+"""Identities and temporary credentials."""
+
+import pytest
+
+from providers.aws.testing import Credential
+
+ROLE = "arn:aws:iam::123456789012:role/runner"
+
+
+@pytest.fixture
+def role(iam):
+    iam.create_role(RoleName="runner", AssumeRolePolicyDocument="{}", MaxSessionDuration=7200)
+    return ROLE
+
+
+def credential(answer):
+    made = answer["Credentials"]
+    return Credential(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+
+
+def assume(client, **given):
+    return client.assume_role(RoleArn=ROLE, RoleSessionName="attempt-1", **given)
+
+
+def test_the_caller_is_told_who_it_is(aws, iam):
+    made = aws.human.create_key("app")
+    key = Credential(made["AccessKeyId"], made["SecretAccessKey"])
+    identity = aws.client("sts", key).get_caller_identity()
+    assert identity["Arn"] == "arn:aws:iam::123456789012:user/app"
+    assert identity["Account"] == "123456789012"
+    assert identity["UserId"].startswith("AIDA")
+
+
+def test_a_session_is_the_role_and_its_name(aws, sts, role):
+    answer = assume(sts)
+    arn = "arn:aws:sts::123456789012:assumed-role/runner/attempt-1"
+    assert answer["AssumedRoleUser"]["Arn"] == arn
+    session = credential(answer)
+    aws.client("iam", session).list_users()
+    aws.client("secretsmanager", session).list_secrets()
+    assert aws.client("sts", session).get_caller_identity()["Arn"] == arn
+
+
+def test_a_session_ends(aws, sts, role, refused):
+    session = credential(assume(sts, DurationSeconds=900))
+    aws.clock.advance(899)
+    aws.client("sts", session).get_caller_identity()
+    aws.clock.advance(2)
+    with refused("ExpiredToken"):
+        aws.client("sts", session).get_caller_identity()
+    with refused("ExpiredTokenException"):
+        aws.client("secretsmanager", session).list_secrets()
+
+
+def test_a_session_needs_its_token(aws, sts, role, refused):
+    session = credential(assume(sts))
+    for token in (None, "made-up"):
+        broken = Credential(session.access_key_id, session.secret_access_key, token)
+        with refused("InvalidClientTokenId"):
+            aws.client("sts", broken).get_caller_identity()
+
+
+def test_a_session_needs_its_secret(aws, sts, role, refused):
+    session = credential(assume(sts))
+    with refused("SignatureDoesNotMatch"):
+        aws.client(
+            "sts", Credential(session.access_key_id, "x" * 40, session.session_token)
+        ).get_caller_identity()
+
+
+def test_a_role_that_is_not_there_is_denied(sts, iam, refused):
+    with refused("AccessDenied"):
+        assume(sts)
+
+
+@pytest.mark.parametrize("seconds", [899, 7201])
+def test_a_session_lasts_from_fifteen_minutes_to_the_roles_longest(
+    unchecked, role, refused, seconds
+):
+    with refused("ValidationError"):
+        assume(unchecked("sts"), DurationSeconds=seconds)
+
+
+def test_a_chained_session_lasts_an_hour_at_most(aws, sts, role, refused):
+    chained = aws.client("sts", credential(assume(sts)))
+    assume(chained, DurationSeconds=3600)
+    with refused("ValidationError"):
+        assume(chained, DurationSeconds=3601)
+
+
+def test_a_session_name_has_no_spaces(sts, role, refused):
+    with refused("ValidationError"):
+        sts.assume_role(RoleArn=ROLE, RoleSessionName="not a name")
+
+
+def test_a_session_policy_is_refused_rather_than_ignored(sts, role, refused):
+    with refused("NotModelled"):
+        assume(sts, Policy="{}")
+
+
+def test_a_session_outlives_the_key_that_made_it(aws, iam, refused):
+    made = aws.human.create_key("app")
+    key = Credential(made["AccessKeyId"], made["SecretAccessKey"])
+    session = credential(aws.client("sts", key).get_session_token(DurationSeconds=900))
+    aws.human.delete_key("app", key.access_key_id)
+    with refused("InvalidClientTokenId"):
+        aws.client("sts", key).get_caller_identity()
+    assert aws.client("sts", session).get_caller_identity()["Arn"].endswith(":user/app")
+
+
+def test_a_session_cannot_ask_for_a_session_token(aws, sts, role, refused):
+    with refused("AccessDenied"):
+        aws.client("sts", credential(assume(sts))).get_session_token()
