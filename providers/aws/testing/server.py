@@ -40,7 +40,7 @@ class StrictAws:
         self.world = World(self.settings)
         self.world.state.gate.hook = authorise
         self._server = _Server(self.world, port)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.control = StrictControl(self.endpoint, region=region)
 

@@ -54,7 +54,7 @@ def unchecked(aws: StrictControl) -> Callable[[str], Any]:
         endpoint_url=aws.endpoint,
         aws_access_key_id=ADMIN.access_key_id,
         aws_secret_access_key=ADMIN.secret_access_key,
-        config=Config(parameter_validation=False),
+        config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
     )
 
 

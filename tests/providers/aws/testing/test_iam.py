@@ -203,7 +203,8 @@ def test_moto_answers_for_roles_and_policies_over_the_same_storage(aws, iam):
     assert aws.truth.policies("arn:aws:iam::123456789012:user/app")["identity"] == [DOCUMENT]
 
 
-def test_two_doubles_in_one_process_share_nothing(aws, iam):
+@pytest.mark.usefixtures("iam")
+def test_two_doubles_in_one_process_share_nothing():
     with StrictAws() as other:
         users = other.control.client("iam").list_users()["Users"]
     assert [user["UserName"] for user in users] == ["administrator"]

@@ -16,7 +16,7 @@ def key_parts(key):
 
 
 @pytest.fixture
-def slow(aws, iam):
+def slow(aws, iam):  # noqa: ARG001 -- for its user
     aws.conditions.propagation(sts=10, secretsmanager=20)
     return aws
 
@@ -82,7 +82,8 @@ def test_the_list_does_not_wait_for_the_endpoints(slow):
     assert slow.truth.live_keys("app") == []
 
 
-def test_the_wrong_bytes_are_not_accepted(aws, iam):
+@pytest.mark.usefixtures("iam")
+def test_the_wrong_bytes_are_not_accepted(aws):
     key = aws.human.create_key("app")
     assert not aws.truth.accepts(key["AccessKeyId"], "other")
     assert not aws.truth.accepts("AKIA" + "X" * 16, key["SecretAccessKey"])

@@ -90,7 +90,7 @@ def change_the_target(request, **_):
 
 
 @pytest.mark.parametrize("change", [change_the_body, change_the_target])
-def test_a_request_that_was_changed_after_signing_is_refused(aws, sm, refused, change):
+def test_a_request_that_was_changed_after_signing_is_refused(sm, refused, change):
     sm.meta.events.register("before-send", change)
     with refused("InvalidSignatureException"):
         sm.describe_secret(SecretId="app/db")

@@ -22,7 +22,8 @@ def assume(client, **given):
     return client.assume_role(RoleArn=ROLE, RoleSessionName="attempt-1", **given)
 
 
-def test_the_caller_is_told_who_it_is(aws, iam):
+@pytest.mark.usefixtures("iam")
+def test_the_caller_is_told_who_it_is(aws):
     made = aws.human.create_key("app")
     key = Credential(made["AccessKeyId"], made["SecretAccessKey"])
     identity = aws.client("sts", key).get_caller_identity()
@@ -31,7 +32,8 @@ def test_the_caller_is_told_who_it_is(aws, iam):
     assert identity["UserId"].startswith("AIDA")
 
 
-def test_a_session_is_the_role_and_its_name(aws, sts, role):
+@pytest.mark.usefixtures("role")
+def test_a_session_is_the_role_and_its_name(aws, sts):
     answer = assume(sts)
     arn = "arn:aws:sts::123456789012:assumed-role/runner/attempt-1"
     assert answer["AssumedRoleUser"]["Arn"] == arn
@@ -41,7 +43,8 @@ def test_a_session_is_the_role_and_its_name(aws, sts, role):
     assert aws.client("sts", session).get_caller_identity()["Arn"] == arn
 
 
-def test_a_session_ends(aws, sts, role, refused):
+@pytest.mark.usefixtures("role")
+def test_a_session_ends(aws, sts, refused):
     session = credential(assume(sts, DurationSeconds=900))
     aws.clock.advance(899)
     aws.client("sts", session).get_caller_identity()
@@ -52,7 +55,8 @@ def test_a_session_ends(aws, sts, role, refused):
         aws.client("secretsmanager", session).list_secrets()
 
 
-def test_a_session_needs_its_token(aws, sts, role, refused):
+@pytest.mark.usefixtures("role")
+def test_a_session_needs_its_token(aws, sts, refused):
     session = credential(assume(sts))
     for token in (None, "made-up"):
         broken = Credential(session.access_key_id, session.secret_access_key, token)
@@ -60,7 +64,8 @@ def test_a_session_needs_its_token(aws, sts, role, refused):
             aws.client("sts", broken).get_caller_identity()
 
 
-def test_a_session_needs_its_secret(aws, sts, role, refused):
+@pytest.mark.usefixtures("role")
+def test_a_session_needs_its_secret(aws, sts, refused):
     session = credential(assume(sts))
     with refused("SignatureDoesNotMatch"):
         aws.client(
@@ -68,37 +73,41 @@ def test_a_session_needs_its_secret(aws, sts, role, refused):
         ).get_caller_identity()
 
 
-def test_a_role_that_is_not_there_is_denied(sts, iam, refused):
+@pytest.mark.usefixtures("iam")
+def test_a_role_that_is_not_there_is_denied(sts, refused):
     with refused("AccessDenied"):
         assume(sts)
 
 
 @pytest.mark.parametrize("seconds", [899, 7201])
-def test_a_session_lasts_from_fifteen_minutes_to_the_roles_longest(
-    unchecked, role, refused, seconds
-):
+@pytest.mark.usefixtures("role")
+def test_a_session_lasts_from_fifteen_minutes_to_the_roles_longest(unchecked, refused, seconds):
     with refused("ValidationError"):
         assume(unchecked("sts"), DurationSeconds=seconds)
 
 
-def test_a_chained_session_lasts_an_hour_at_most(aws, sts, role, refused):
+@pytest.mark.usefixtures("role")
+def test_a_chained_session_lasts_an_hour_at_most(aws, sts, refused):
     chained = aws.client("sts", credential(assume(sts)))
     assume(chained, DurationSeconds=3600)
     with refused("ValidationError"):
         assume(chained, DurationSeconds=3601)
 
 
-def test_a_session_name_has_no_spaces(sts, role, refused):
+@pytest.mark.usefixtures("role")
+def test_a_session_name_has_no_spaces(sts, refused):
     with refused("ValidationError"):
         sts.assume_role(RoleArn=ROLE, RoleSessionName="not a name")
 
 
-def test_a_session_policy_is_refused_rather_than_ignored(sts, role, refused):
+@pytest.mark.usefixtures("role")
+def test_a_session_policy_is_refused_rather_than_ignored(sts, refused):
     with refused("NotModelled"):
         assume(sts, Policy="{}")
 
 
-def test_a_session_outlives_the_key_that_made_it(aws, iam, refused):
+@pytest.mark.usefixtures("iam")
+def test_a_session_outlives_the_key_that_made_it(aws, refused):
     made = aws.human.create_key("app")
     key = Credential(made["AccessKeyId"], made["SecretAccessKey"])
     session = credential(aws.client("sts", key).get_session_token(DurationSeconds=900))
@@ -108,6 +117,7 @@ def test_a_session_outlives_the_key_that_made_it(aws, iam, refused):
     assert aws.client("sts", session).get_caller_identity()["Arn"].endswith(":user/app")
 
 
-def test_a_session_cannot_ask_for_a_session_token(aws, sts, role, refused):
+@pytest.mark.usefixtures("role")
+def test_a_session_cannot_ask_for_a_session_token(aws, sts, refused):
     with refused("AccessDenied"):
         aws.client("sts", credential(assume(sts))).get_session_token()
