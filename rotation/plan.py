@@ -386,7 +386,7 @@ _NEEDS_PROBE = {Step.VERIFY, Step.VERIFY_LIVE, Step.PROVE_OFF, Step.VERIFY_OLD}
 
 
 def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
-    if row.step in (Step.ACTIVATE,) and traits.origin == "assigned":
+    if row.step is Step.ACTIVATE and traits.origin == "assigned":
         return ()
     if row.step in _NEEDS_SUSPEND and not traits.can_suspend:
         return ()

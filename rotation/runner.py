@@ -22,29 +22,15 @@ from rotation.errors import (
     Transient,
     Usage,
 )
+from rotation.fold import Mode, Outcome, Rotation, fold, listed, row_to_json
 from rotation.held import held_code
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Journal
-from rotation.machine import (
-    Action,
-    Close,
-    Do,
-    Held,
-    Mode,
-    Outcome,
-    Rotation,
-    Wait,
-    fold,
-    held,
-    next_action,
-    outcome_baseline,
-    row_to_json,
-)
+from rotation.machine import Action, Close, Do, Held, Wait, held, next_action
 from rotation.plan import (
     ACCEPT,
     COMPROMISED,
     CONTAIN_ONLY,
-    PLANS,
     OnFailure,
     Plan,
     RowInstance,
@@ -53,6 +39,7 @@ from rotation.plan import (
     compile_rows,
 )
 from rotation.specification import differences, spec_digest, spec_from_json, spec_to_json
+from rotation.summary import outcome_baseline
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
 
 LEASE = timedelta(seconds=60)
@@ -146,39 +133,20 @@ class Runner:
         return Draft(kind=Kind.OPENED, who=who, facts=content)
 
     def open_emergency(
-        self,
-        stream: str,
-        spec: Specification,
-        baseline: Facts,
-        scope: Sequence[str],
-        *,
-        who: str,
-        reason: str,
-        facts: Facts | None = None,
+        self, stream: str, spec: Specification, baseline: Facts, *, who: str, facts: Facts
     ) -> Lease:
         """One transaction: whatever is open is closed as superseded, the epoch is raised and
         COMPROMISED is open with the instances of `baseline`. Any other runner's next write is
-        refused from here on."""
-        plan = COMPROMISED if baseline.get("handle") in scope else CONTAIN_ONLY
-        content: Facts = {
-            "trigger": "emergency",
-            "reason": reason,
-            "scope": list(scope),
-            **(facts or {}),
-        }
-        drafts = [self._opened(plan, spec, baseline, content, who)]
+        refused from here on. `facts` name the `scope` and the `reason`."""
+        plan = COMPROMISED if baseline.get("handle") in listed(facts, "scope") else CONTAIN_ONLY
+        drafts = [self._opened(plan, spec, baseline, {"trigger": "emergency", **facts}, who)]
         entries = self.journal.entries(stream)
-        if entries and fold(entries).outcome is None:
-            rotation = fold(entries)
-            result = outcome_baseline(rotation, Outcome.SUPERSEDED)
-            drafts.insert(
-                0,
-                Draft(
-                    kind=Kind.CLOSED,
-                    who=who,
-                    facts={"outcome": Outcome.SUPERSEDED, "baseline": result},
-                ),
-            )
+        if entries and (rotation := fold(entries)).outcome is None:
+            closed: Facts = {
+                "outcome": Outcome.SUPERSEDED,
+                "baseline": outcome_baseline(rotation, Outcome.SUPERSEDED),
+            }
+            drafts.insert(0, Draft(kind=Kind.CLOSED, who=who, facts=closed))
         return self.journal.supersede(
             stream, self.id, spec.identity, spec.secret, drafts, self.clock.now(), LEASE
         )
@@ -419,7 +387,3 @@ def _doubtful(cx: Context, error: RotationError) -> bool:
 
 def _key(rotation: Rotation, row: RowInstance) -> RowKey:
     return RowKey(row.position, row.step, row.subject, rotation.states[row.position].round)
-
-
-def plan_named(name: str) -> Plan:
-    return PLANS[name]

@@ -25,7 +25,6 @@ def spec_from_json(content: Facts) -> Specification:
 @lru_cache(maxsize=512)
 def _parsed(text: str) -> Specification:
     """Cached by its text: a rotation asks for the same one in every step."""
-
     content: dict[str, Any] = json.loads(text)
     content["store"] = PluginSpec(**content["store"])
     content["issuer"] = PluginSpec(**content["issuer"])

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from rotation.entries import stamp, unstamp
 from rotation.errors import NeedsPerson, NotYet, Refused
+from rotation.fold import Rotation, RowState
 from rotation.interfaces import Bound, Clock, Issuer, Probe, Store
-from rotation.machine import Rotation, RowState
 from rotation.plan import RowInstance, Step
 from rotation.types import (
     Facts,

@@ -8,7 +8,7 @@ from rotation.effects.context import Context
 from rotation.entries import stamp
 from rotation.errors import NeedsPerson, NotYet
 from rotation.plan import Step
-from rotation.types import PREVIOUS, Death, Facts, KeyState, Listing, PermissionSet
+from rotation.types import PREVIOUS, Death, Facts, Json, KeyState, Listing, PermissionSet
 
 
 def scope(cx: Context) -> list[str]:
@@ -20,7 +20,7 @@ def scope(cx: Context) -> list[str]:
 def evidence(cx: Context) -> Facts:
     """What containment and destruction erase: the listing, who used what last, the labels."""
     listing, state = cx.listing(), cx.store_state()
-    seen: list[object] = []
+    seen: list[Json] = []
     for handle in listing.handles:
         used = cx.issuer.usage(handle.id) if cx.issuer.traits.reports_usage else None
         seen.append(
@@ -38,7 +38,7 @@ def evidence(cx: Context) -> Facts:
         "active": list(active),
         "listing": sorted(listing.ids),
         "current": state.current,
-        "labels": {label: v for label, v in state.labels.items()},
+        "labels": dict(state.labels),
     }
 
 

@@ -9,6 +9,7 @@ from rotation.types import (
     PENDING,
     Facts,
     Handle,
+    Json,
     KeyState,
     Listing,
     PermissionSet,
@@ -43,7 +44,7 @@ def inspect(cx: Context) -> Facts:
         "live": [handle.id],
         "foreign": sorted(listing.ids - {handle.id}),
         "others": _others(cx, listing, handle.id),
-        "known": sorted(state.pointers - _leftover(cx, state)),
+        "known": sorted(state.pointers - _leftover(state)),
         "claim": state.claim,
     }
 
@@ -75,9 +76,9 @@ def _handle(cx: Context, version: str, listing: Listing) -> Handle:
     return handle
 
 
-def _others(cx: Context, listing: Listing, handle_id: str) -> list[object]:
+def _others(cx: Context, listing: Listing, handle_id: str) -> list[Json]:
     """A second live instance is a finding: it is shown with its age and last use."""
-    others: list[object] = []
+    others: list[Json] = []
     for handle in listing.handles:
         if handle.id != handle_id:
             used = cx.issuer.usage(handle.id).last_used if cx.issuer.traits.reports_usage else None
@@ -85,7 +86,7 @@ def _others(cx: Context, listing: Listing, handle_id: str) -> list[object]:
     return others
 
 
-def _leftover(cx: Context, state: StoreState) -> set[str]:
+def _leftover(state: StoreState) -> set[str]:
     pending = state.pending
     return {pending} if pending is not None and pending != state.current else set()
 

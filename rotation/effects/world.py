@@ -2,6 +2,7 @@
 
 from rotation.effects.context import Context
 from rotation.errors import NeedsPerson, SlotFull
+from rotation.fold import listed
 from rotation.types import PENDING, KeyState, Listing, StoreState, is_any_mark, is_our_mark
 
 
@@ -55,7 +56,7 @@ def check_current(cx: Context, state: StoreState, expected: object) -> None:
 
 def check_pending(cx: Context, state: StoreState) -> None:
     pending = state.pending
-    if pending is None or pending == state.current or pending == cx.rotation.new_version:
+    if pending in (None, state.current, cx.rotation.new_version):
         return
     if is_our_mark(pending, cx.installation) and pending in _attempts(cx):
         return
@@ -72,17 +73,16 @@ def _attempts(cx: Context) -> set[str]:
         f"rot1-{cx.installation}-{state.attempt}"
         for state in cx.rotation.states.values()
         if state.attempt
-    } | {str(v) for v in _list(cx, "stray")}
+    }
 
 
-def _list(cx: Context, name: str) -> list[object]:
-    value = cx.rotation.baseline.get(name)
-    return value if isinstance(value, list) else []
+def _list(cx: Context, name: str) -> list[str]:
+    return listed(cx.rotation.baseline, name)
 
 
 def check_pointers(cx: Context, state: StoreState) -> None:
     """Every labelled version is one that the journal knows."""
-    known = {*map(str, _list(cx, "known")), cx.rotation.old_version, cx.rotation.new_version}
+    known = {*_list(cx, "known"), cx.rotation.old_version, cx.rotation.new_version}
     known |= _attempts(cx)
     unknown = sorted(
         version.id
@@ -111,10 +111,10 @@ def check_instances(cx: Context, listing: Listing) -> None:
             "see who removed it; then `rotation resolve --accept-current`",
         )
     for handle_id in expected:
-        check_active(cx, listing, handle_id)
+        check_active(listing, handle_id)
 
 
-def check_active(cx: Context, listing: Listing, handle_id: str) -> None:
+def check_active(listing: Listing, handle_id: str) -> None:
     handle = listing.find(handle_id)
     if handle is not None and handle.state is not KeyState.ACTIVE:
         raise NeedsPerson(
@@ -136,7 +136,7 @@ def check_unknown(cx: Context, listing: Listing, expected: set[str]) -> None:
 
 
 def expected_instances(cx: Context) -> set[str]:
-    live = {str(handle) for handle in _list(cx, "live")}
+    live = set(_list(cx, "live"))
     return live | ({cx.rotation.new} if cx.rotation.new else set())
 
 

@@ -8,13 +8,13 @@ from datetime import datetime
 from rotation.entries import INSTALLATION, Entry, Identity
 from rotation.journal.chain import Summarise
 from rotation.journal.streams import StreamJournal
-from rotation.machine import summarise as machine_summarise
+from rotation.summary import summarise
 
 
 class MemoryJournal(StreamJournal):
     """Safe for threads; one transaction at a time."""
 
-    def __init__(self, installation: str, summarise: Summarise = machine_summarise) -> None:
+    def __init__(self, installation: str, summarise: Summarise = summarise) -> None:
         super().__init__(installation, summarise)
         self._entries: dict[str, list[Entry]] = {}
         self._rows: dict[str, Identity] = {}
@@ -40,7 +40,9 @@ class MemoryJournal(StreamJournal):
 
     def identities(self) -> Iterator[Identity]:
         with self._lock:
-            return iter([self._rows[stream] for stream in sorted(self._rows) if self._rows[stream].seq])
+            return iter(
+                [self._rows[stream] for stream in sorted(self._rows) if self._rows[stream].seq]
+            )
 
     def runnable(self, now: datetime) -> Sequence[Identity]:
         with self._lock:

@@ -3,30 +3,36 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, insert, select, update
 
 from rotation.entries import INSTALLATION, Entry, Identity
+from rotation.errors import JournalError
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
-from rotation.journal.migration import check_origin, create, upgrade
+from rotation.journal.migration import create, open_file
 from rotation.journal.schema import (
     ENTRY,
     IDENTITY,
     entry_from,
     entry_values,
+    identity_changes,
     identity_from,
     identity_values,
 )
 from rotation.journal.streams import StreamJournal
-from rotation.machine import summarise as machine_summarise
+from rotation.summary import summarise
 
 PAGE = 1000
 """Rows that a reader of everything takes at a time, so that it holds up nobody else."""
 
-_STREAM, _AFTER = bindparam("stream"), bindparam("after")
+T = TypeVar("T")
+
+_STREAM: BindParameter[str] = bindparam("stream")
+_AFTER: BindParameter[Any] = bindparam("after")
 _LAST_ROTATION = (
     select(ENTRY.c.rotation)
     .where(ENTRY.c.stream == _STREAM)
@@ -43,7 +49,8 @@ _WHOLE = select(ENTRY).where(ENTRY.c.stream == _STREAM).order_by(ENTRY.c.seq)
 _HISTORY = _WHOLE.where(ENTRY.c.seq > _AFTER).limit(PAGE)
 _STREAMS = (
     select(ENTRY.c.stream)
-    .where(ENTRY.c.stream > _AFTER, ENTRY.c.seq == 1, ENTRY.c.stream != INSTALLATION)
+    .where(ENTRY.c.stream > _AFTER, ENTRY.c.stream != INSTALLATION)
+    .distinct()
     .order_by(ENTRY.c.stream)
     .limit(PAGE)
 )
@@ -62,6 +69,9 @@ _NEXT_WAKE = select(func.min(IDENTITY.c.wake_at)).where(IDENTITY.c.wake_at.is_no
 _INSERT_ENTRY = insert(ENTRY)
 _INSERT_ROW = insert(IDENTITY)
 _UPDATE_ROW = update(IDENTITY).where(IDENTITY.c.stream == bindparam("of_stream"))
+_RAISE_EPOCHS = update(IDENTITY).values(
+    epoch=IDENTITY.c.epoch + 1, lease_runner=None, lease_until=None
+)
 
 
 def open_journal(
@@ -69,31 +79,25 @@ def open_journal(
     installation: str,
     *,
     read_only: bool = False,
-    summarise: Summarise = machine_summarise,
+    summarise: Summarise = summarise,
 ) -> "SqlJournal":
     """The journal in that file, which is made if there is none. An older one is brought forward
     after a copy of it. read_only: beside a live writer, for whoever only looks; it must exist."""
     path = path.absolute()
-    with sqlite.translated():
-        if not read_only:
-            create(path, installation)
-            upgrade(path)
-        sqlite.refuse_unsafe(path)
-        writing, reading = sqlite.engines(path, read_only=read_only)
-        journal = SqlJournal(installation, writing, reading, summarise)
-        check_origin(reading, installation)
-    return journal
+    if not read_only:
+        create(path, installation)
+    file = open_file(path, installation, read_only=read_only)
+    return SqlJournal(installation, file, summarise)
 
 
 class SqlJournal(StreamJournal):
     """Safe for threads. `close` it, or use it as a context manager."""
 
     def __init__(
-        self, installation: str, writing: Engine, reading: Engine, summarise: Summarise
+        self, installation: str, file: sqlite.File, summarise: Summarise = summarise
     ) -> None:
         super().__init__(installation, summarise)
-        self._writing = writing
-        self._reading = reading
+        self._file = file
 
     def __enter__(self) -> Self:
         return self
@@ -102,50 +106,69 @@ class SqlJournal(StreamJournal):
         self.close()
 
     def close(self) -> None:
-        self._reading.dispose()
-        self._writing.dispose()
+        self._file.close()
 
     def entries(self, stream: str) -> tuple[Entry, ...]:
-        latest = _entries(self._read(_LATEST, stream=stream, after=0))
-        return latest if latest and latest[0].rotation else ()
+        latest = self._read(_LATEST, entry_from, stream=stream, after=0)
+        return tuple(latest) if latest and latest[0].rotation else ()
 
     def history(self, stream: str) -> Iterator[Entry]:
-        pages = self._pages(_HISTORY, 0, lambda row: row.seq, stream=stream)
-        return map(entry_from, pages)
+        return self._pages(_HISTORY, entry_from, 0, lambda entry: entry.seq, stream=stream)
 
     def streams(self) -> Iterator[str]:
-        return (row[0] for row in self._pages(_STREAMS, "", lambda row: row[0]))
+        return self._pages(_STREAMS, itemgetter(0), "", lambda stream: stream)
 
     def identity(self, stream: str) -> Identity | None:
-        found = self._read(_ROW, stream=stream)
-        return identity_from(found[0]) if found and found[0].seq else None
+        rows = self._read(_ROW, identity_from, stream=stream)
+        return rows[0] if rows and rows[0].seq else None
 
     def identities(self) -> Iterator[Identity]:
-        return map(identity_from, self._pages(_ROWS, "", lambda row: row.stream))
+        return self._pages(_ROWS, identity_from, "", lambda row: row.stream)
 
     def runnable(self, now: datetime) -> Sequence[Identity]:
-        return [identity_from(row) for row in self._read(_RUNNABLE, now=now)]
+        return self._read(_RUNNABLE, identity_from, now=now)
 
     def next_wake(self) -> datetime | None:
-        wake: datetime | None = self._read(_NEXT_WAKE)[0][0]
-        return wake
+        wake: Callable[[Sequence[datetime | None]], datetime | None] = itemgetter(0)
+        return self._read(_NEXT_WAKE, wake)[0]
 
     def installation_entries(self) -> tuple[Entry, ...]:
         return tuple(self.history(INSTALLATION))
 
+    def damage(self) -> tuple[str, ...]:
+        """What is wrong with the file below its tables; slow, for `journal check`."""
+        return self._file.damage()
+
+    def raise_epochs(self) -> None:
+        """No lease given until now is worth anything any more."""
+        with self._file.write() as connection:
+            connection.execute(_RAISE_EPOCHS)
+
     @contextmanager
     def _transaction(self) -> Iterator["_SqlTransaction"]:
-        with sqlite.translated(), self._writing.begin() as connection:
+        with self._file.write() as connection:
             yield _SqlTransaction(connection)
 
-    def _read(self, statement: Select[Any], **parameters: Any) -> Sequence[Any]:
-        with sqlite.translated(), self._reading.connect() as connection:
-            return connection.execute(statement, parameters).fetchall()
+    def _read(
+        self, statement: Select[Any], decode: Callable[[Any], T], **parameters: Any
+    ) -> list[T]:
+        with self._file.read() as connection:
+            try:
+                return [decode(row) for row in connection.execute(statement, parameters)]
+            except ValueError:
+                raise JournalError(
+                    "journal.corrupt", "a line of the journal cannot be read", sqlite.RESTORE
+                ) from None
 
     def _pages(
-        self, statement: Select[Any], after: Any, place: Callable[[Any], Any], **parameters: Any
-    ) -> Iterator[Any]:
-        while page := self._read(statement, after=after, **parameters):
+        self,
+        statement: Select[Any],
+        decode: Callable[[Any], T],
+        after: int | str,
+        place: Callable[[T], int | str],
+        **parameters: Any,
+    ) -> Iterator[T]:
+        while page := self._read(statement, decode, after=after, **parameters):
             yield from page
             after = place(page[-1])
 
@@ -169,11 +192,10 @@ class _SqlTransaction:
         self._connection.execute(_INSERT_ENTRY, [entry_values(entry) for entry in entries])
 
     def save(self, before: Identity | None, row: Identity) -> None:
-        values = identity_values(row)
         if before is None:
-            self._connection.execute(_INSERT_ROW, values)
-        else:
-            self._connection.execute(_UPDATE_ROW, values | {"of_stream": row.stream})
+            self._connection.execute(_INSERT_ROW, identity_values(row))
+        elif changes := identity_changes(before, row):
+            self._connection.execute(_UPDATE_ROW, changes | {"of_stream": row.stream})
 
 
 def _entries(rows: Sequence[Any]) -> tuple[Entry, ...]:

@@ -1,7 +1,7 @@
 """The rules of the journal, over any storage that has transactions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from rotation.entries import INSTALLATION, Draft, Entry, Identity, Kind, Lease
 from rotation.errors import AlreadyOpen, JournalError, StaleEpoch
 from rotation.journal import Decide
 from rotation.journal.chain import Summarise, blank, derived, fold, is_open, link
-from rotation.machine import summarise as machine_summarise
+from rotation.summary import summarise
 
 
 class Transaction(Protocol):
@@ -40,7 +40,7 @@ class StreamJournal(ABC):
     summarise: another one than the machine's only in tests.
     """
 
-    def __init__(self, installation: str, summarise: Summarise = machine_summarise) -> None:
+    def __init__(self, installation: str, summarise: Summarise = summarise) -> None:
         self._installation = installation
         self._summarise = summarise
 
@@ -52,7 +52,12 @@ class StreamJournal(ABC):
     def _transaction(self) -> AbstractContextManager[Transaction]: ...
 
     def claim(
-        self, stream: str, runner: str, now: datetime, ttl: timedelta, *,
+        self,
+        stream: str,
+        runner: str,
+        now: datetime,
+        ttl: timedelta,
+        *,
         dead: Callable[[str], bool] = lambda runner: False,
     ) -> Lease | None:
         with self._transaction() as transaction:
@@ -84,8 +89,13 @@ class StreamJournal(ABC):
         return opened
 
     def append(
-        self, lease: Lease, drafts: Sequence[Draft], now: datetime, *,
-        known: Sequence[Entry] = (), then: Decide | None = None,
+        self,
+        lease: Lease,
+        drafts: Sequence[Draft],
+        now: datetime,
+        *,
+        known: Sequence[Entry] = (),
+        then: Decide | None = None,
     ) -> tuple[Entry, ...]:
         with self._transaction() as transaction:
             before = _fenced(transaction.row(lease.stream), lease)
@@ -113,8 +123,14 @@ class StreamJournal(ABC):
         return requested[0]
 
     def supersede(
-        self, stream: str, runner: str, identity: str, secret: str, drafts: Sequence[Draft],
-        now: datetime, ttl: timedelta,
+        self,
+        stream: str,
+        runner: str,
+        identity: str,
+        secret: str,
+        drafts: Sequence[Draft],
+        now: datetime,
+        ttl: timedelta,
     ) -> Lease:
         *closing, opening = drafts
         _only(Kind.CLOSED, *closing)
@@ -122,9 +138,7 @@ class StreamJournal(ABC):
         with self._transaction() as transaction:
             before = transaction.row(stream)
             row = before or blank(stream)
-            row = replace(
-                row, epoch=row.epoch + 1, lease_runner=runner, lease_until=now + ttl
-            )
+            row = replace(row, epoch=row.epoch + 1, lease_runner=runner, lease_until=now + ttl)
             lease = Lease(stream=stream, runner=runner, epoch=row.epoch)
             rotation = transaction.latest(stream)
             if is_open(rotation):
@@ -155,7 +169,12 @@ class StreamJournal(ABC):
                 transaction.save(before, with_lease_of(before, row))
 
     def _opened(
-        self, row: Identity, past: Sequence[Entry], identity: str, secret: str, draft: Draft,
+        self,
+        row: Identity,
+        past: Sequence[Entry],
+        identity: str,
+        secret: str,
+        draft: Draft,
         now: datetime,
     ) -> tuple[Entry, Identity]:
         opened = link(

@@ -39,7 +39,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 INSTALLATION = "0123456789ab"
 
 
-class Killed(BaseException):  # noqa: N818 - it is what SIGKILL would be, not an error
+class Killed(BaseException):
     """The runner is dead to the world: no `except` and no `finally` of it may act again."""
 
 

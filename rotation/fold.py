@@ -1,0 +1,315 @@
+"""A rotation, folded from its entries: what was intended, what is done, what a person asked for.
+Pure: no clock, no I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from rotation.entries import Entry, Kind, RowKey, unstamp
+from rotation.plan import OnFailure, Phase, RowInstance, Step
+from rotation.types import Facts
+
+
+class Outcome(StrEnum):
+    SUCCEEDED = "succeeded"
+    ROLLED_BACK = "rolled-back"
+    ACCEPTED = "accepted"  # what a person found in the store is the new baseline
+    ABANDONED = "abandoned"
+    SUPERSEDED = "superseded"
+
+
+class Mode(StrEnum):
+    FORWARD = "forward"
+    UNDO = "undo"
+    ACCEPT = "accept"
+
+
+@dataclass(slots=True)
+class RowState:
+    """What the entries say of one row in its present round. `intended` and the facts of an attempt
+    outlive the round: what may have happened in the world does not unhappen."""
+
+    round: int = 0
+    done: bool = False
+    done_at: datetime | None = None
+    intended: bool = False
+    in_doubt: bool = False
+    began_at: datetime | None = None
+    attempt: str | None = None
+    until: datetime | None = None
+    why: str | None = None
+    tries: int = 0
+    failed: str | None = None
+    message: str | None = None
+    complaint: bool = False
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Rotation:
+    """One rotation, folded from its entries."""
+
+    stream: str
+    opened: Entry
+    plan: str
+    rows: tuple[RowInstance, ...]
+    undo: tuple[RowInstance, ...]
+    accept: tuple[RowInstance, ...]
+    states: dict[int, RowState]
+    last: Entry
+    baseline: Facts
+    mode: Mode = Mode.FORWARD
+    on_hold: str | None = None
+    held: str | None = None
+    held_at: datetime | None = None
+    asked: Entry | None = None
+    ours: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
+    abandoned: bool = False
+    destroy_released: bool = False
+    change_accepted: bool = False
+    outcome: str | None = None
+    result: Facts | None = None
+
+    @property
+    def spec(self) -> Facts:
+        spec = self.opened.facts["spec"]
+        assert isinstance(spec, dict)
+        return spec
+
+    @property
+    def active_rows(self) -> tuple[RowInstance, ...]:
+        if self.mode is Mode.FORWARD:
+            return self.rows
+        if self.mode is Mode.ACCEPT:
+            return self.accept
+        return tuple(row for row in self.undo if self._was_intended(row.of))
+
+    def _was_intended(self, step: Step | None) -> bool:
+        return any(self.states[row.position].intended for row in self.rows if row.step == step)
+
+    def state(self, step: Step, subject: str = "-") -> RowState:
+        """Of the row with that step; an empty state where this rotation has no such row."""
+        for row in (*self.rows, *self.undo, *self.accept):
+            if row.step == step and row.subject == subject:
+                return self.states[row.position]
+        return RowState()
+
+    def fact(self, step: Step, name: str) -> str | None:
+        value = self.state(step).facts.get(name)
+        return value if isinstance(value, str) else None
+
+    @property
+    def old(self) -> str | None:
+        """The handle that this rotation replaces or retires."""
+        value = self.baseline.get("handle")
+        return value if isinstance(value, str) else None
+
+    @property
+    def old_version(self) -> str | None:
+        value = self.baseline.get("version")
+        return self.fact(Step.PLACE, "version") or (value if isinstance(value, str) else None)
+
+    @property
+    def new(self) -> str | None:
+        return self.fact(Step.ISSUE, "new")
+
+    @property
+    def new_version(self) -> str | None:
+        return self.fact(Step.ISSUE, "new_version")
+
+    def intended(self, step: Step) -> bool:
+        return self._was_intended(step)
+
+    def done(self, step: Step) -> bool:
+        """Every row of that step is done (and there is one)."""
+        rows = [row for row in self.rows if row.step == step]
+        return bool(rows) and all(self.states[row.position].done for row in rows)
+
+
+def row_to_json(row: RowInstance) -> list[object]:
+    return [
+        row.position,
+        row.phase,
+        row.step,
+        row.subject,
+        row.on_failure,
+        list(row.after),
+        row.effect,
+        row.looks,
+        row.windowed,
+        row.successes,
+        row.of,
+    ]
+
+
+def _rows(value: object) -> tuple[RowInstance, ...]:
+    assert isinstance(value, list)
+    return tuple(
+        RowInstance(
+            position,
+            Phase(phase),
+            Step(step),
+            subject,
+            OnFailure(on_failure),
+            tuple(after),
+            effect,
+            looks,
+            windowed,
+            successes,
+            None if of is None else Step(of),
+        )
+        for position, phase, step, subject, on_failure, after, effect, looks, windowed, successes, of in value
+    )
+
+
+def fold(entries: Sequence[Entry]) -> Rotation:
+    """Of one rotation's entries, OPENED first. Raises ValueError for a row or plan that this
+    version of the program does not know."""
+    opened = entries[0]
+    assert opened.kind is Kind.OPENED, "a rotation begins with OPENED"
+    rows, undo, accept = (_rows(opened.facts[name]) for name in ("rows", "undo", "accept"))
+    baseline = opened.facts.get("baseline")
+    rotation = Rotation(
+        opened.stream,
+        opened,
+        str(opened.facts["plan"]),
+        rows,
+        undo,
+        accept,
+        {row.position: RowState() for row in (*rows, *undo, *accept)},
+        opened,
+        baseline if isinstance(baseline, dict) else {},
+    )
+    foreign = rotation.baseline.get("foreign")
+    rotation.foreign = (
+        frozenset(str(i) for i in foreign) if isinstance(foreign, list) else frozenset()
+    )
+    for entry in entries[1:]:
+        rotation.last = entry
+        if entry.row is not None:
+            _fold_row(rotation, entry, entry.row)
+        elif entry.kind is Kind.REQUESTED:
+            _fold_request(rotation, entry)
+        elif entry.kind is Kind.HELD:
+            rotation.held, rotation.held_at = str(entry.facts["code"]), entry.at
+        elif entry.kind is Kind.CLOSED:
+            rotation.outcome = str(entry.facts["outcome"])
+            result = entry.facts.get("baseline")
+            rotation.result = result if isinstance(result, dict) else {}
+    return rotation
+
+
+def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
+    state = rotation.states[key.position]
+    if entry.kind is Kind.BEGAN:
+        state.intended = state.in_doubt = True
+        state.began_at, state.attempt = entry.at, entry.attempt
+    if key.round < state.round:
+        return
+    if entry.facts.get("void"):
+        # That attempt left nothing behind: the next one starts from nothing.
+        state.facts, state.attempt = {}, None
+    else:
+        state.facts = {**state.facts, **entry.facts}
+    match entry.kind:
+        case Kind.DONE:
+            state.done, state.done_at, state.in_doubt = True, entry.at, False
+            _after_done(rotation, key)
+        case Kind.WAITING | Kind.RETRY | Kind.IN_DOUBT | Kind.OBSERVED:
+            state.until = unstamp(text(entry.facts.get("until")))
+            state.why = text(entry.facts.get("why"))
+            if entry.kind in (Kind.RETRY, Kind.IN_DOUBT):
+                state.tries += 1
+                state.in_doubt = entry.kind is Kind.IN_DOUBT
+        case Kind.FAILED:
+            state.failed, state.message = (
+                text(entry.facts.get("code")),
+                text(entry.facts.get("message")),
+            )
+            state.complaint = entry.facts.get("complaint") is True
+            state.in_doubt = entry.facts.get("in_doubt") is True
+            if _rolls_back(rotation, key.position) and rotation.undo:
+                rotation.mode = Mode.UNDO
+        case _:
+            pass
+
+
+def text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _rolls_back(rotation: Rotation, position: int) -> bool:
+    row = next((row for row in rotation.rows if row.position == position), None)
+    state = rotation.states[position]
+    return (
+        row is not None and row.on_failure is OnFailure.ROLL_BACK and state.failed == "held.refused"
+    )
+
+
+def _after_done(rotation: Rotation, key: RowKey) -> None:
+    # An undone suspend must be done again, and with it all that followed: a new round.
+    if key.step == Step.RESUME_OLD and rotation.mode is Mode.FORWARD:
+        suspend = next((row for row in rotation.rows if row.step is Step.SUSPEND), None)
+        if suspend is not None:
+            _raise_round(rotation, suspend.position, keep_failure=True)
+
+
+def _raise_round(rotation: Rotation, position: int, *, keep_failure: bool = False) -> None:
+    for other, state in rotation.states.items():
+        if other < position:
+            continue
+        state.round += 1
+        state.done, state.until, state.why, state.tries = False, None, None, 0
+        if not keep_failure:
+            state.failed, state.complaint = None, False
+
+
+def _fold_request(rotation: Rotation, entry: Entry) -> None:
+    verb = entry.facts.get("verb")
+    instance = text(entry.facts.get("instance"))
+    if verb == "hold":
+        rotation.on_hold = text(entry.facts.get("reason")) or "on hold"
+    elif verb == "release":
+        rotation.on_hold = None
+    elif verb == "resume":
+        rotation.change_accepted |= rotation.held == "held.spec-changed"
+        _resume(rotation)
+        rotation.destroy_released |= entry.facts.get("destroy") is True
+    elif verb in ("rollback", "cancel") and rotation.undo:
+        _leave_held(rotation)
+        rotation.mode, rotation.asked = Mode.UNDO, entry
+    elif verb == "accept-current":
+        _leave_held(rotation)
+        rotation.mode = Mode.ACCEPT
+    elif verb == "ours" and instance:
+        rotation.ours |= {instance}
+        _resume(rotation)
+    elif verb == "foreign" and instance:
+        rotation.foreign |= {instance}
+        _resume(rotation)
+    elif verb == "abandon":
+        rotation.abandoned = True
+
+
+def _resume(rotation: Rotation) -> None:
+    failed = failed_row(rotation)
+    _leave_held(rotation)
+    if failed is not None:
+        _raise_round(rotation, failed.position)
+
+
+def _leave_held(rotation: Rotation) -> None:
+    rotation.held = rotation.held_at = None
+
+
+def failed_row(rotation: Rotation) -> RowInstance | None:
+    """The row of the present mode that was refused and has not been taken up again."""
+    return next((row for row in rotation.active_rows if rotation.states[row.position].failed), None)
+
+
+def listed(facts: Facts, name: str) -> list[str]:
+    """The fact of that name where it is a list, else an empty one."""
+    value = facts.get(name)
+    return [str(item) for item in value] if isinstance(value, list) else []
