@@ -2,15 +2,14 @@
 
 import os
 import secrets
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from rotation.entries import SCHEMA
 from rotation.errors import JournalError
 from rotation.journal import sqlite
+from rotation.journal.liveness import living, runners_of
 from rotation.journal.schema import META, METADATA, MIGRATIONS
 
 
@@ -29,7 +28,7 @@ def create(path: Path, installation: str) -> None:
             os.link(unborn, path)
         except FileExistsError:
             return  # somebody else was quicker
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     finally:
         unborn.unlink()
 
@@ -37,27 +36,22 @@ def create(path: Path, installation: str) -> None:
 def refuse_remains(path: Path) -> None:
     if path.with_name(path.name + "-wal").exists():
         raise JournalError(
-            "journal.missing", f"{path} is gone, but its write-ahead log is there",
-            "rotation journal restore, from the latest backup",
+            "journal.missing",
+            f"{path} is gone, but its write-ahead log is there",
+            sqlite.RESTORE,
         )
 
 
 def _fill(path: Path, installation: str) -> None:
-    writing, reading = sqlite.engines(path)
-    with writing.begin() as connection:
+    file = sqlite.File(path)
+    with file.write() as connection:
         METADATA.create_all(connection)
-        connection.execute(
-            insert(META),
-            [
-                {"name": "installation", "value": installation},
-                {"name": "schema", "value": str(SCHEMA)},
-            ],
-        )
-    reading.dispose()
-    writing.dispose()
+        origin = [("installation", installation), ("schema", str(SCHEMA))]
+        connection.execute(insert(META), [{"name": name, "value": v} for name, v in origin])
+    file.close()
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     # A new name is durable only when its directory is.
     descriptor = os.open(directory, os.O_RDONLY)
     try:
@@ -66,24 +60,47 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def check_origin(engine: Engine, installation: str) -> None:
-    """The journal is of this installation and of this version's schema."""
-    with engine.connect() as connection:
+def open_file(path: Path, installation: str, *, read_only: bool = False) -> sqlite.File:
+    """The file of this installation's journal, at this version's schema."""
+    sqlite.refuse_unsafe(path)
+    file = sqlite.File(path, read_only=read_only)
+    try:
+        schema = _checked_schema(file, installation)
+        if schema < SCHEMA:
+            _refuse_upgrade(file, schema, read_only=read_only)
+            _bring_forward(file, schema)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _checked_schema(file: sqlite.File, installation: str) -> int:
+    with file.read() as connection:
         schema, origin = _read_schema(connection), _read(connection, "installation")
-    if schema != SCHEMA:
-        raise _wrong_schema(schema)
     if origin != installation:
         raise JournalError(
             "journal.installation",
             f"this journal belongs to installation {origin}, not to {installation}",
             "check `installation:` in the configuration and the path of the journal",
         )
+    if schema > SCHEMA:
+        raise _wrong_schema(schema)
+    return schema
+
+
+def schema_of(path: Path) -> int:
+    sqlite.refuse_unsafe(path)
+    file = sqlite.File(path, read_only=True)
+    try:
+        with file.read() as connection:
+            return _read_schema(connection)
+    finally:
+        file.close()
 
 
 def _read(connection: Connection, name: str) -> str:
-    value: str | None = connection.execute(
-        select(META.c.value).where(META.c.name == name)
-    ).scalar()
+    value: str | None = connection.execute(select(META.c.value).where(META.c.name == name)).scalar()
     if value is None:
         raise JournalError("journal.corrupt", f"the journal does not say its {name}")
     return value
@@ -101,51 +118,47 @@ def _wrong_schema(schema: int) -> JournalError:
             "install that version of rotation again",
         )
     return JournalError(
-        "journal.older-schema", f"the journal has schema {schema}, this version needs {SCHEMA}",
+        "journal.older-schema",
+        f"the journal has schema {schema}, this version needs {SCHEMA}",
         "rotation journal upgrade",
     )
 
 
-def upgrade(path: Path) -> int:
-    """Brings an older journal to this version's schema, after a copy of it as it was. Returns the
-    schema that it had."""
-    sqlite.refuse_unsafe(path)
-    writing, reading = sqlite.engines(path)
-    try:
-        with reading.connect() as connection:
-            had = _read_schema(connection)
-        if had > SCHEMA:
-            raise _wrong_schema(had)
-        if had < SCHEMA:
-            copy(path, path.with_name(f"{path.name}.schema-{had}"))
-            with writing.begin() as connection:
-                _migrate(connection)
-        return had
-    finally:
-        reading.dispose()
-        writing.dispose()
+def _refuse_upgrade(file: sqlite.File, schema: int, *, read_only: bool) -> None:
+    if read_only:
+        raise _wrong_schema(schema)
+    refuse_living(file.path)
 
 
-def _migrate(connection: Connection) -> None:
-    # Read again under the write lock: another process may have been here first.
-    for schema in range(_read_schema(connection), SCHEMA):
-        MIGRATIONS[schema](connection)
-        connection.execute(
-            update(META).where(META.c.name == "schema").values(value=str(schema + 1))
+def refuse_living(journal: Path) -> None:
+    """What changes a journal as a whole needs it for itself."""
+    runners = living(runners_of(journal))
+    if runners:
+        raise JournalError(
+            "journal.runner-alive",
+            f"runner {', '.join(runners)} is alive and uses this journal",
+            "stop it first",
         )
 
 
-def copy(path: Path, target: Path) -> None:
+def _bring_forward(file: sqlite.File, schema: int) -> None:
+    copy(file, file.path.with_name(f"{file.path.name}.schema-{schema}-{secrets.token_hex(4)}"))
+    with file.write() as connection:
+        # Read again under the write lock: another process may have been here first.
+        for older in range(_read_schema(connection), SCHEMA):
+            MIGRATIONS[older](connection)
+        connection.execute(update(META).where(META.c.name == "schema").values(value=str(SCHEMA)))
+
+
+def copy(file: sqlite.File, target: Path) -> None:
     """A consistent copy beside live writers, whole under its name or not there at all."""
     if target.exists():
         raise JournalError("journal.exists", f"{target} exists already", "choose another name")
     unborn = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     sqlite.create_private(unborn)
     try:
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unborn)) as copied:
-            source.backup(copied)
-            # One file, that can be carried away and read from anywhere.
-            copied.execute("PRAGMA journal_mode=DELETE")
+        file.copy_to(unborn)
         os.link(unborn, target)
+        sync_directory(target.parent)
     finally:
         unborn.unlink()

@@ -4,11 +4,11 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -19,11 +19,14 @@ BUSY_SECONDS = 15
 """How long a writer waits for another one; less than the deadline of a provider's call."""
 
 # WAL needs shared memory between all who open the file, and locks that work.
-NETWORK_FILE_SYSTEMS = frozenset(
-    "nfs nfs4 cifs smb smb2 smb3 smbfs afs ceph glusterfs lustre gpfs beegfs ncpfs davfs "
-    "fuse.sshfs fuse.s3fs fuse.gcsfuse fuse.glusterfs fuse.ceph fuse.rclone fuse.davfs2".split()
-)
+NETWORK_FILE_SYSTEMS = frozenset({
+    "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre",
+    "gpfs", "beegfs", "ncpfs", "davfs", "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse",
+    "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.davfs2",
+})  # fmt: skip
 MOUNTS = Path("/proc/self/mounts")
+
+RESTORE = "rotation journal restore, from the latest backup"
 
 _MEANINGS = {
     sqlite3.SQLITE_BUSY: ("journal.busy", "another process holds the journal", "try again"),
@@ -35,31 +38,31 @@ _MEANINGS = {
     sqlite3.SQLITE_IOERR: ("journal.io", "the disk failed under the journal", "check the disk"),
     sqlite3.SQLITE_CORRUPT: (
         "journal.corrupt", "the journal's file is damaged",
-        "rotation journal restore, from the latest backup",
+        RESTORE,
     ),
     sqlite3.SQLITE_NOTADB: (
         "journal.corrupt", "the journal's file is damaged, or it is no journal",
-        "rotation journal restore, from the latest backup",
+        RESTORE,
     ),
 }  # fmt: skip
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def _translated() -> Iterator[None]:
     """Inside it the database's errors become the journal's, by code and without their text."""
     try:
         yield
     except PoolTimeout:
         raise JournalError(*_MEANINGS[sqlite3.SQLITE_BUSY]) from None
     except DBAPIError as error:
-        raise meaning(error.orig) from None
+        raise _meaning(error.orig) from None
     except sqlite3.Error as error:
-        raise meaning(error) from None
+        raise _meaning(error) from None
     except SQLAlchemyError as error:
         raise JournalError("journal.error", f"the journal failed: {type(error).__name__}") from None
 
 
-def meaning(error: BaseException | None) -> JournalError:
+def _meaning(error: BaseException | None) -> JournalError:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return JournalError("journal.error", f"the journal failed: {type(error).__name__}")
@@ -70,30 +73,64 @@ def meaning(error: BaseException | None) -> JournalError:
     return JournalError(what, f"{message} ({name})", hint)
 
 
-def engines(path: Path, *, read_only: bool = False) -> tuple[Engine, Engine]:
-    """One connection that writes, whose pool is the queue of this process's writers; and several
-    that read beside it. Nothing here creates the file: a journal that is gone stays an error."""
-    where = path.stat()
+class File:
+    """The open file: one connection that writes, whose pool is the queue of this process's
+    writers, and several that read beside it. It never makes a file: a lost journal stays lost."""
 
-    def still_there(connection: Connection) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path.absolute()
+        self._opened = self.path.stat()
+        self._writing = _engine(self.path, read_only=read_only, width=1)
+        self._reading = _engine(self.path, read_only=True, width=8)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its beginning."""
+        with _translated(), self._writing.begin() as connection:
+            self._refuse_replaced()
+            # By hand: a listener on the engine's `begin` slows every statement, a fifth in all.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Each statement sees the latest commit."""
+        with _translated(), self._reading.connect() as connection:
+            yield connection
+
+    def copy_to(self, empty: Path) -> None:
+        """One file that can be carried away and read from anywhere."""
+        with (
+            _translated(),
+            closing(_connect(self.path, read_only=True)) as source,
+            closing(sqlite3.connect(empty)) as copied,
+        ):
+            source.backup(copied)
+            copied.execute("PRAGMA journal_mode=DELETE")
+
+    def fold_log(self) -> None:
+        """Everything committed is in the file itself, and the log is empty."""
+        with _translated(), closing(_connect(self.path, read_only=False)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def damage(self) -> tuple[str, ...]:
+        """What SQLite finds wrong with the file's own structure."""
+        with self.read() as connection:
+            found = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
+        return tuple(str(line) for line in found if line != "ok")
+
+    def close(self) -> None:
+        self._reading.dispose()
+        self._writing.dispose()
+
+    def _refuse_replaced(self) -> None:
         # What is committed into a file that was removed or replaced is lost without a word.
-        if not _is_same_file(path, where):
+        if not (self.path.exists() and os.path.samestat(self.path.stat(), self._opened)):
             raise JournalError(
-                "journal.replaced", "the journal's file was removed or replaced while it was open",
+                "journal.replaced",
+                "the journal's file was removed or replaced while it was open",
                 "start again",
             )
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    writing = _engine(path, read_only=read_only, width=1)
-    event.listen(writing, "begin", still_there)
-    return writing, _engine(path, read_only=True, width=8)
-
-
-def _is_same_file(path: Path, where: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(path.stat(), where)
-    except OSError:
-        return False
 
 
 def _engine(path: Path, *, read_only: bool, width: int) -> Engine:
@@ -104,7 +141,6 @@ def _engine(path: Path, *, read_only: bool, width: int) -> Engine:
         pool_size=width,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        pool_use_lifo=True,
         hide_parameters=True,
     )
 
@@ -131,7 +167,8 @@ def _set(connection: sqlite3.Connection, pragma: str, value: str, expected: obje
     if actual != expected:
         connection.close()
         raise JournalError(
-            "journal.unsafe", f"the journal cannot run with {pragma}={value} here",
+            "journal.unsafe",
+            f"the journal cannot run with {pragma}={value} here",
             "put it on a local disk",
         )
 
@@ -147,22 +184,23 @@ def prepare_directory(directory: Path) -> None:
 
 
 def refuse_unsafe(path: Path) -> None:
-    """A journal that others can read, or that lies where its locks do not work."""
+    """A journal that is not there, that others can read, or that lies where locks do not work."""
+    if not path.exists():
+        raise JournalError("journal.missing", f"there is no journal at {path}", "rotation init")
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise JournalError("journal.mode", f"others may read or write {path}", f"chmod 600 {path}")
     if path.stat().st_size == 0:
-        raise JournalError(
-            "journal.corrupt", f"{path} is empty; it was a journal or it never became one",
-            "rotation journal restore, from the latest backup",
-        )
+        raise JournalError("journal.corrupt", f"{path} is empty, which no journal is", RESTORE)
+    refuse_network(path)
 
 
 def refuse_network(path: Path) -> None:
     kind = file_system(path.resolve(), MOUNTS.read_text() if MOUNTS.exists() else "")
     if kind in NETWORK_FILE_SYSTEMS:
         raise JournalError(
-            "journal.network", f"{path} is on a network file system ({kind}), where it would break",
-            "put it on a local disk, or use PostgreSQL",
+            "journal.network",
+            f"{path} is on a network file system ({kind}), where it would break",
+            "put it on a local disk",
         )
 
 

@@ -1,0 +1,88 @@
+"""Which runners of this host are alive: each holds an operating-system lock while it lives.
+
+The kernel frees the lock with the process, however it ends, so a death is seen at once and a
+process that only hangs is not taken for dead.
+"""
+
+import fcntl
+import os
+import re
+import secrets
+import socket
+from pathlib import Path
+from typing import Self
+
+_LEGAL = re.compile(r"[A-Za-z0-9.-]{1,200}")
+
+
+def runners_of(journal: Path) -> Path:
+    """Where the runners of that journal keep their locks."""
+    return journal.absolute().parent / "runners"
+
+
+def new_runner_id() -> str:
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:64]
+    return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+class RunnerLock:
+    """Held from construction to `close` or the end of the process.
+
+    A runner opens its journal first, then takes the lock, then claims; it gives its leases back
+    before it closes. Children made by `exec` do not inherit the lock.
+    """
+
+    def __init__(self, directory: Path, runner_id: str) -> None:
+        if not _is_legal(runner_id):
+            raise ValueError("a runner's id is letters, digits, dots and hyphens")
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.runner_id = runner_id
+        self._path = directory / runner_id
+        self._descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        # Waits only for a neighbour's look at the file, which is over in microseconds.
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+
+def is_dead(directory: Path, runner_id: str) -> bool:
+    """Whether that runner has certainly ended: its file is here and nobody holds it.
+
+    Without a file nothing is known (another host, or it ended in order): not dead, its lease
+    runs out by time.
+    """
+    return _is_legal(runner_id) and _is_held(directory / runner_id) is False
+
+
+def living(directory: Path) -> tuple[str, ...]:
+    """The runners that hold their lock now."""
+    if not directory.is_dir():
+        return ()
+    return tuple(sorted(path.name for path in directory.iterdir() if _is_held(path)))
+
+
+def _is_legal(runner_id: str) -> bool:
+    return bool(_LEGAL.fullmatch(runner_id)) and set(runner_id) != {"."}
+
+
+def _is_held(path: Path) -> bool | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        # Shared, so that two who look at once do not take each other for the runner.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,220 @@
+"""What a person does with a journal as a whole: check, copy, restore, export, rebuild, upgrade."""
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from rotation.entries import (
+    GENESIS,
+    INSTALLATION,
+    SCHEMA,
+    Draft,
+    Entry,
+    Identity,
+    Kind,
+    canonical,
+    entry_hash,
+    stamp,
+)
+from rotation.errors import JournalError
+from rotation.journal import Journal, migration, sqlite
+from rotation.journal.chain import Summarise, fold, is_open, rotations
+from rotation.journal.sql import SqlJournal, open_journal
+from rotation.journal.streams import with_lease_of
+from rotation.summary import summarise
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something in a journal that it cannot have written itself."""
+
+    code: str
+    stream: str
+    seq: int | None
+    message: str
+
+
+def check(path: Path, installation: str) -> tuple[Finding, ...]:
+    """Reads everything and folds everything again, beside a live writer. No finding: whole."""
+    with open_journal(path, installation, read_only=True) as journal:
+        return (*_damage(journal), *check_entries(journal))
+
+
+def _damage(journal: SqlJournal) -> Iterator[Finding]:
+    for message in journal.damage():
+        yield Finding("journal.corrupt", "", None, message)
+
+
+def check_entries(journal: Journal, summarise: Summarise = summarise) -> Iterator[Finding]:
+    """Of any journal: every stream is one unbroken chain, and every row follows from it."""
+    streams = set()
+    for stream in (INSTALLATION, *journal.streams()):
+        streams.add(stream)
+        row = journal.identity(stream)
+        entries = tuple(journal.history(stream))
+        findings = [*_links(entries), *_rotations(entries)]
+        yield from findings
+        if stream != INSTALLATION and not findings:
+            yield from _row(journal, row, entries, summarise)
+    for row in journal.identities():
+        if row.stream not in streams:
+            yield Finding("journal.entries-missing", row.stream, None, "a row without entries")
+
+
+def _links(entries: Sequence[Entry]) -> Iterator[Finding]:
+    if entries and (entries[0].seq != 1 or entries[0].prev != GENESIS):
+        yield _finding("journal.gap", entries[0], "the stream does not begin here")
+    for entry in entries:
+        if entry.hash != entry_hash(entry):
+            yield _finding("journal.changed", entry, "the entry is not what was hashed")
+        if entry.schema > SCHEMA:
+            yield _finding("journal.newer-schema", entry, "a newer version wrote this entry")
+    for before, entry in pairwise(entries):
+        if entry.seq != before.seq + 1:
+            yield _finding("journal.gap", entry, f"follows seq {before.seq}")
+        elif entry.prev != before.hash:
+            yield _finding("journal.chain", entry, "does not follow from the entry before it")
+        if entry.at < before.at:
+            yield _finding("journal.time", entry, "is older than the entry before it")
+
+
+def _rotations(entries: Sequence[Entry]) -> Iterator[Finding]:
+    *closed, _ = rotations(entries) if entries else (None,)
+    for rotation in closed:
+        if rotation and rotation[0].rotation and is_open(rotation):
+            yield _finding("journal.open", rotation[-1], "another rotation opened before its end")
+    for entry in entries:
+        if (entry.kind is Kind.OPENED) != (entry.rotation == entry.seq):
+            yield _finding("journal.rotation", entry, "belongs to no rotation that was opened")
+
+
+def _row(
+    journal: Journal, row: Identity | None, entries: Sequence[Entry], summarise: Summarise
+) -> Iterator[Finding]:
+    last = entries[-1]
+    if row is None:
+        if journal.identity(last.stream) is None:
+            yield _finding("journal.row", last, "the stream has no row")
+        return
+    if row.seq > last.seq:
+        yield _finding("journal.entries-missing", last, f"the stream once ended at {row.seq}")
+        return
+    # A live writer may have gone on since the row was read, and then it has a newer row.
+    if row.seq < last.seq and journal.identity(last.stream) == row:
+        yield _finding("journal.row", last, f"the row ends at {row.seq}")
+    folded = fold((entry for entry in entries if entry.seq <= row.seq), summarise)
+    if folded is None or with_lease_of(row, folded) != row:
+        yield _finding("journal.row", last, "the row does not follow from the entries")
+    if row.epoch < max(entry.epoch for entry in entries):
+        yield _finding("journal.epoch", last, "an entry has a higher epoch than the row")
+
+
+def _finding(code: str, entry: Entry, message: str) -> Finding:
+    return Finding(code, entry.stream, entry.seq, message)
+
+
+def rebuild(journal: SqlJournal) -> None:
+    """Derives every row anew. Safe beside a live writer."""
+    for stream in journal.streams():
+        journal.rebuild(stream)
+
+
+def export(journal: Journal) -> Iterator[str]:
+    """Every entry as a line of canonical JSON. The hash is the SHA-256 of the line without it."""
+    for stream in (INSTALLATION, *journal.streams()):
+        for entry in journal.history(stream):
+            yield canonical(
+                asdict(entry)
+                | {
+                    "row": entry.row and list(asdict(entry.row).values()),
+                    "at": stamp(entry.at),
+                    "server_at": stamp(entry.server_at),
+                }
+            )
+
+
+def backup(path: Path, installation: str, target: Path) -> None:
+    """A consistent copy beside live writers, private, in one file that does not exist yet."""
+    file = migration.open_file(path, installation, read_only=True)
+    try:
+        migration.copy(file, target.absolute())
+    finally:
+        file.close()
+
+
+def restore(
+    path: Path, installation: str, source: Path, *, runner: str, who: str, now: datetime
+) -> Path | None:
+    """The backup takes the journal's place; no lease of before is worth anything, and RESTORED
+    says so in the installation's stream. Returns where the replaced journal was put, if any.
+
+    Refused while a runner is alive, or if the backup is damaged or another installation's.
+    """
+    path = path.absolute()
+    migration.refuse_living(path)
+    sqlite.refuse_unsafe(source)
+    sqlite.prepare_directory(path.parent)
+    unborn = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        _copy_backup(source, unborn)
+        _start_over(unborn, installation, runner=runner, who=who, now=now)
+        aside = _put_aside(path)
+        unborn.replace(path)
+        migration.sync_directory(path.parent)
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            _beside(unborn, suffix).unlink(missing_ok=True)
+    return aside
+
+
+def _copy_backup(source: Path, unborn: Path) -> None:
+    file = sqlite.File(source, read_only=True)
+    try:
+        migration.copy(file, unborn)
+    finally:
+        file.close()
+
+
+def _start_over(path: Path, installation: str, *, runner: str, who: str, now: datetime) -> None:
+    with open_journal(path, installation) as journal:
+        if any(_damage(journal)) or any(check_entries(journal)):
+            raise JournalError(
+                "journal.corrupt",
+                "the backup is damaged; nothing was replaced",
+                "take an older one",
+            )
+        journal.raise_epochs()
+        journal.record(Draft(kind=Kind.RESTORED, who=who), runner, now)
+
+
+def _put_aside(path: Path) -> Path | None:
+    if not path.exists():
+        return None
+    aside = path.with_name(f"{path.name}.replaced-{secrets.token_hex(4)}")
+    with suppress(JournalError):  # it may be too damaged, which is why it is replaced
+        file = sqlite.File(path)
+        file.fold_log()
+        file.close()
+    os.link(path, aside)
+    # A log that stays would be taken for the new file's.
+    log = _beside(path, "-wal")
+    if log.exists():
+        log.replace(_beside(aside, "-wal"))
+    _beside(path, "-shm").unlink(missing_ok=True)
+    return aside
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def upgrade(path: Path, installation: str) -> tuple[int, int]:
+    """Brings an older journal forward, after a copy. The schema that it had, and the one it has."""
+    had = migration.schema_of(path)
+    migration.open_file(path, installation).close()
+    return had, SCHEMA
