@@ -2,13 +2,15 @@
 Pure: no clock, no I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, cast
 
 from rotation.entries import Entry, Kind, RowKey, unstamp
+from rotation.errors import NeedsPerson
 from rotation.plan import OnFailure, Phase, RowInstance, Step
-from rotation.types import Facts
+from rotation.types import Facts, Json
 
 
 class Outcome(StrEnum):
@@ -128,64 +130,72 @@ class Rotation:
         return bool(rows) and all(self.states[row.position].done for row in rows)
 
 
-def row_to_json(row: RowInstance) -> list[object]:
-    return [
-        row.position,
-        row.phase,
-        row.step,
-        row.subject,
-        row.on_failure,
-        list(row.after),
-        row.effect,
-        row.looks,
-        row.windowed,
-        row.successes,
-        row.of,
-    ]
+def row_to_json(row: RowInstance) -> Json:
+    """A row as OPENED keeps it, in the order of its fields."""
+    return [list(value) if isinstance(value, tuple) else value for value in astuple(row)]
 
 
-def _rows(value: object) -> tuple[RowInstance, ...]:
-    assert isinstance(value, list)
-    return tuple(
-        RowInstance(
-            position,
-            Phase(phase),
-            Step(step),
-            subject,
-            OnFailure(on_failure),
-            tuple(after),
-            effect,
-            looks,
-            windowed,
-            successes,
-            None if of is None else Step(of),
+def _row(values: Sequence[Any]) -> RowInstance:
+    position, phase, step, subject, on_failure, after, effect, looks, windowed, wins, of = values
+    return RowInstance(
+        position, Phase(phase), Step(step), subject, OnFailure(on_failure), tuple(after),
+        effect, looks, windowed, wins, None if of is None else Step(of),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    rows: tuple[RowInstance, ...]
+    undo: tuple[RowInstance, ...]
+    accept: tuple[RowInstance, ...]
+
+
+_compiled: dict[str, _Compiled] = {}
+_COMPILED_MAX = 4096
+
+
+def _rows_of(opened: Entry) -> _Compiled:
+    """Parsed once for each OPENED: a rotation is folded at every step."""
+    found = _compiled.get(opened.hash)
+    if found is not None:
+        return found
+    try:
+        rows, undo, accept = (
+            tuple(_row(row) for row in cast("list[Any]", opened.facts[name]))
+            for name in ("rows", "undo", "accept")
         )
-        for position, phase, step, subject, on_failure, after, effect, looks, windowed, successes, of in value
-    )
+    except ValueError:
+        raise NeedsPerson(
+            "held.unknown-row",
+            f"rotation {opened.seq} has a row that this version of the program does not know",
+            "finish it with the version that opened it",
+        ) from None
+    if len(_compiled) >= _COMPILED_MAX:
+        _compiled.clear()
+    return _compiled.setdefault(opened.hash, _Compiled(rows, undo, accept))
 
 
 def fold(entries: Sequence[Entry]) -> Rotation:
-    """Of one rotation's entries, OPENED first. Raises ValueError for a row or plan that this
-    version of the program does not know."""
+    """Of one rotation's entries, OPENED first. A row that this version of the program does not
+    know = NeedsPerson."""
     opened = entries[0]
     assert opened.kind is Kind.OPENED, "a rotation begins with OPENED"
-    rows, undo, accept = (_rows(opened.facts[name]) for name in ("rows", "undo", "accept"))
+    compiled = _rows_of(opened)
     baseline = opened.facts.get("baseline")
     rotation = Rotation(
-        opened.stream,
-        opened,
-        str(opened.facts["plan"]),
-        rows,
-        undo,
-        accept,
-        {row.position: RowState() for row in (*rows, *undo, *accept)},
-        opened,
-        baseline if isinstance(baseline, dict) else {},
+        stream=opened.stream,
+        opened=opened,
+        plan=str(opened.facts["plan"]),
+        rows=compiled.rows,
+        undo=compiled.undo,
+        accept=compiled.accept,
+        states={
+            row.position: RowState() for row in compiled.rows + compiled.undo + compiled.accept
+        },
+        last=opened,
+        baseline=baseline if isinstance(baseline, dict) else {},
     )
-    foreign = rotation.baseline.get("foreign")
-    rotation.foreign = (
-        frozenset(str(i) for i in foreign) if isinstance(foreign, list) else frozenset()
-    )
+    rotation.foreign = frozenset(listed(rotation.baseline, "foreign"))
     for entry in entries[1:]:
         rotation.last = entry
         if entry.row is not None:

@@ -164,6 +164,9 @@ class Runner:
         except StaleEpoch:
             # Somebody took over. Whatever we had on the wire is theirs to look at: do nothing.
             return Wait(None, "another runner took over")
+        except NeedsPerson as error:
+            # Only a rotation that cannot be read at all raises here: it is left as it is.
+            action = held(error.code)
         self.journal.release(lease)
         return action
 
@@ -184,15 +187,15 @@ class _Run:
         if self._follow_up(self.entries):
             self._append([])
         while True:
-            action = self._decide(self.entries)
+            rotation = fold(self.entries)
+            action = self._decide(rotation)
             if not isinstance(action, Do) or action.row.step is until:
                 return action
             if self.runner.stopping():
                 return Wait(self.runner.clock.now(), "stopping; resumed by the next runner")
-            self._perform(fold(self.entries), action)
+            self._perform(rotation, action)
 
-    def _decide(self, entries: Sequence[Entry]) -> Action:
-        rotation = fold(entries)
+    def _decide(self, rotation: Rotation) -> Action:
         now = self.runner.clock.now()
         open_forward = rotation.outcome is None and rotation.mode is Mode.FORWARD
         if (
@@ -230,7 +233,7 @@ class _Run:
         rotation = fold(entries)
         if rotation.outcome is not None:
             return []
-        match self._decide(entries):
+        match self._decide(rotation):
             case Close(outcome):
                 baseline = outcome_baseline(rotation, outcome)
                 return [Draft(kind=Kind.CLOSED, facts={"outcome": outcome, "baseline": baseline})]
