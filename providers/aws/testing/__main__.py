@@ -17,7 +17,7 @@ from providers.aws.testing.control_plane import PREFIX
 from providers.aws.testing.server import StrictAws
 from providers.aws.testing.settings import Settings
 
-_ORPHAN_CHECK_S = 1.0
+_ORPHAN_CHECK_S = 0.25
 
 
 def main() -> None:
@@ -41,7 +41,8 @@ def main() -> None:
 
 
 def _watch_stdin(done: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
+    # Unbuffered: a thread that holds a buffer's lock at exit makes Python abort.
+    while os.read(sys.stdin.fileno(), 1):
         pass
     done.set()
 

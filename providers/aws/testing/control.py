@@ -49,9 +49,14 @@ class StrictControl:
         self.truth = cast("Truth", _Facet(self, "truth"))
 
     def client(
-        self, service: str, credential: Credential = ADMIN, *, region: str | None = None
+        self,
+        service: str,
+        credential: Credential = ADMIN,
+        *,
+        region: str | None = None,
+        read_timeout: float = 5.0,
     ) -> Any:
-        """A boto3 client of this endpoint that tries once and gives up after two seconds."""
+        """A boto3 client of this endpoint that tries once. Make clients in one thread."""
         return _session().client(
             service,
             region_name=region or self.region,
@@ -59,7 +64,7 @@ class StrictControl:
             aws_access_key_id=credential.access_key_id,
             aws_secret_access_key=credential.secret_access_key,
             aws_session_token=credential.session_token,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=2),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
         )
 
     def order(self, facet: str, verb: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

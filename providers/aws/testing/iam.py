@@ -212,7 +212,7 @@ class Iam:
             "UserId": user.id,
             "Arn": user.arn,
             "CreateDate": user.create_date,
-            "Tags": self._tags(user),
+            "Tags": self._tags(user) or None,
             "PermissionsBoundary": boundary
             and {
                 "PermissionsBoundaryType": "Policy",

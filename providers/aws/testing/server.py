@@ -23,8 +23,7 @@ from providers.aws.testing.world import Delivery, World
 class StrictAws:
     """Strict AWS in a thread of this process; a context manager.
 
-    `control` governs it. `world` is for what cannot go over HTTP: the hook that answers whether
-    a principal may do something (`authorise`).
+    `control` governs it as if from afar. `authorise` is what cannot go over HTTP.
     """
 
     def __init__(
@@ -34,15 +33,18 @@ class StrictAws:
         region: str = Settings.region,
         port: int = 0,
         latency_ms: float = 0.0,
-        authorise: Authorise | None = None,
     ) -> None:
         self.settings = Settings(account=account, region=region, port=port, latency_ms=latency_ms)
         self.world = World(self.settings)
-        self.world.state.gate.hook = authorise
         self._server = _Server(self.world, port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.control = StrictControl(self.endpoint, region=region)
+
+    def authorise(self, hook: Authorise | None) -> None:
+        """Ask this hook from now on; it runs under the server's lock and must not call back."""
+        with self.world.lock:
+            self.world.state.gate.hook = hook
 
     def start(self) -> Self:
         """Begin to answer."""

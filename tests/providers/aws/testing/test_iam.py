@@ -166,6 +166,7 @@ def test_users_carry_tags(iam):
         {"Key": "rotation:owner", "Value": "abc"}
     ]
     iam.untag_user(UserName="app", TagKeys=["rotation:owner"])
+    assert "Tags" not in iam.get_user(UserName="app")["User"]
     assert iam.list_user_tags(UserName="app")["Tags"] == []
 
 

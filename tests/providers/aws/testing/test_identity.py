@@ -16,7 +16,7 @@ def key_parts(key):
 
 
 @pytest.fixture
-def slow(aws, iam):  # noqa: ARG001 -- for its user
+def slow(aws, iam):
     aws.conditions.propagation(sts=10, secretsmanager=20)
     return aws
 
