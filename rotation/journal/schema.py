@@ -31,13 +31,13 @@ _T = TypeVar("_T")
 class _AsText(UserDefinedType[_T]):
     """A column of text that means something else to us, in any database."""
 
-    cache_ok = True
-
     def get_col_spec(self, **_: Any) -> str:
         return "TEXT"
 
 
 class _Time(_AsText[datetime]):
+    cache_ok = True  # looked up on this very class, not on its base
+
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
         return stamp
 
@@ -48,6 +48,8 @@ class _Time(_AsText[datetime]):
 
 
 class _Facts(_AsText[Facts]):
+    cache_ok = True
+
     def bind_processor(self, dialect: Dialect) -> Callable[[Facts | None], str]:
         return canonical
 
