@@ -1,0 +1,9 @@
+"""The command line. Importing it costs nothing; a verb is imported when it is typed."""
+
+
+def main() -> None:
+    """The `rotation` program. Ends the process with the exit code that `rotation.cli.failures`
+    lists."""
+    from rotation.cli.app import program  # noqa: PLC0415 -- the package itself stays empty
+
+    program.main()

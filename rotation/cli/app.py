@@ -1,0 +1,170 @@
+"""The root of the command line: global options, verbs that are loaded when typed, and the one
+place where an exception becomes a message and an exit code."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from rotation.cli.verbs import SECTIONS, VERBS
+
+# Rich is for help on a terminal only: it costs a third of the time that `--help` may take.
+_PRETTY = sys.stdout.isatty() and ("--help" in sys.argv or len(sys.argv) == 1)
+if TYPE_CHECKING or not _PRETTY:
+    from click import Command, Group
+else:
+    from rich_click import RichCommand as Command
+    from rich_click import RichGroup as Group
+
+
+@dataclass
+class Settings:
+    """What was asked for globally, before the verb or after it."""
+
+    config: Path | None = None
+    output: str = "text"
+    color: str = "auto"
+    debug: bool = False
+
+
+def settings() -> Settings:
+    """Of the command that is running."""
+    return click.get_current_context().ensure_object(Settings)
+
+
+def _remember(context: click.Context, option: click.Parameter, value: object) -> None:
+    # After the verb an option that was not given must not undo one before it.
+    if value is not None and option.name is not None:
+        setattr(context.ensure_object(Settings), option.name, value)
+
+
+def global_options() -> list[click.Parameter]:
+    shared: dict[str, Any] = {"expose_value": False, "callback": _remember, "default": None}
+    return [
+        click.Option(
+            ["-c", "--config"],
+            type=click.Path(path_type=Path),
+            help="The configuration file.  [env: ROTATION_CONFIG]",
+            **shared,
+        ),
+        click.Option(
+            ["-o", "--output"],
+            type=click.Choice(["text", "json"]),
+            help="What stdout is for: a person or a program.",
+            **shared,
+        ),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            help="Colours; auto obeys NO_COLOR and wants a terminal.",
+            **shared,
+        ),
+        click.Option(["--debug"], flag_value=True, help="Show a traceback.", **shared),
+    ]
+
+
+class Verb(Command):
+    """A verb: takes the global options as well."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += global_options()
+
+
+def _help(function: Callable[..., Any], examples: Sequence[str]) -> str:
+    lines = "\n".join(f"  rotation {example}" for example in examples)
+    return f"{function.__doc__ or ''}\n\n\b\nExamples:\n{lines}"
+
+
+def verb(name: str, *examples: str) -> Callable[[Callable[..., int | None]], click.Command]:
+    """A function becomes a verb. It returns its exit code; none is success."""
+
+    def build(function: Callable[..., int | None]) -> click.Command:
+        return click.command(name, cls=Verb, help=_help(function, examples))(function)
+
+    return build
+
+
+class VerbGroup(Group):
+    """A verb with verbs of its own, such as `journal check`."""
+
+    def add(self, name: str, *examples: str) -> Callable[[Callable[..., int | None]], click.Command]:
+        def build(function: Callable[..., int | None]) -> click.Command:
+            command = verb(name, *examples)(function)
+            self.add_command(command)
+            return command
+
+        return build
+
+
+def verb_group(name: str, help: str, *examples: str) -> VerbGroup:  # noqa: A002 -- click's own word
+    lines = "\n".join(f"  rotation {example}" for example in examples)
+    return VerbGroup(
+        name, params=global_options(), help=f"{help}\n\n\b\nExamples:\n{lines}"
+    )
+
+
+def _load(name: str) -> click.Command:
+    module, _, attribute = VERBS[name].target.partition(":")
+    loaded = getattr(importlib.import_module(f"rotation.cli.{module}"), attribute)
+    assert isinstance(loaded, click.Command), name
+    return loaded
+
+
+class Program(Group):
+    """The root. Its commands are names with a line of help; the real one is loaded when typed."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _load(name) if name and command else None, rest
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section, verbs in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, listed.help) for name, listed in verbs.items()])
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        from rotation.cli.failures import exit_code_of  # noqa: PLC0415 -- --help does without
+
+        extra["standalone_mode"] = False
+        extra.setdefault("obj", Settings())
+        try:
+            code = super().main(*args, **extra) or 0
+        except BaseException as error:  # noqa: BLE001 -- the last one to ask
+            code = exit_code_of(error, extra["obj"])
+        sys.exit(code)
+
+
+def _color(context: click.Context) -> None:
+    chosen = context.ensure_object(Settings).color
+    if chosen != "auto":
+        context.color = chosen == "always"
+    elif os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+def _stubs(names: Iterable[str]) -> dict[str, click.Command]:
+    return {name: click.Command(name, help=VERBS[name].help) for name in names}
+
+
+@click.pass_context
+def _root(context: click.Context) -> None:
+    _color(context)
+
+
+program = Program(
+    "rotation",
+    commands=_stubs(VERBS),
+    params=global_options(),
+    callback=_root,
+    help="Replaces machine credentials without an outage and without leaving a stray key behind.",
+    epilog="`rotation VERB --help` shows examples. Start with `rotation demo`.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)

@@ -1,0 +1,108 @@
+"""From what went wrong to what a person reads and the exit code of the process.
+
+0 ok or nothing due · 1 generic · 2 usage or configuration · 3 denied · 4 failed, the old
+credential is still valid · 5 refused by policy · 6 unknown name · 7 work is due · 8 cancelled,
+resumable · 9 time-out, lock or journal · 10 some failed · 11 held, a person must decide ·
+12 failed, and a consumer may be without a working credential · 255 internal.
+"""
+
+import sys
+import traceback
+from collections.abc import Iterable
+
+import click
+
+from rotation.cli.app import Settings
+from rotation.cli.say import complain
+from rotation.errors import (
+    Ambiguous,
+    Denied,
+    JournalError,
+    NeedsPerson,
+    NotYet,
+    PolicyRefusal,
+    Refused,
+    RotationError,
+    Transient,
+    UnknownName,
+    Usage,
+)
+
+OK, GENERIC, USAGE, DENIED, FAILED, REFUSED, UNKNOWN, DUE = range(8)
+CANCELLED, LOCKED, SOME_FAILED, HELD, AT_RISK, INTERNAL = 8, 9, 10, 11, 12, 255
+
+_WORST_FIRST = (
+    INTERNAL, AT_RISK, HELD, SOME_FAILED, FAILED, DENIED, LOCKED, CANCELLED, REFUSED, UNKNOWN,
+    USAGE, GENERIC, DUE, OK,
+)  # fmt: skip
+
+_BY_KIND: tuple[tuple[type[RotationError], int], ...] = (
+    (Usage, USAGE),
+    (UnknownName, UNKNOWN),
+    (PolicyRefusal, REFUSED),
+    (JournalError, LOCKED),
+    (Denied, DENIED),
+    (NeedsPerson, HELD),
+    (Refused, FAILED),
+    (Transient, LOCKED),
+    (NotYet, LOCKED),
+    (Ambiguous, LOCKED),
+)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """One exit code for several outcomes. Some that failed beside some that did not are 10."""
+    occurred = set(codes)
+    if OK in occurred and len(occurred) > 1:
+        occurred.add(SOME_FAILED)
+    return next((code for code in _WORST_FIRST if code in occurred), OK)
+
+
+def code_of(error: RotationError) -> int:
+    return next((code for kind, code in _BY_KIND if isinstance(error, kind)), GENERIC)
+
+
+def exit_code_of(error: BaseException, settings: Settings) -> int:
+    """Says what happened and returns the exit code."""
+    if settings.debug and not isinstance(error, SystemExit):
+        # Frames and lines only: locals could hold a secret.
+        traceback.print_exception(error, file=sys.stderr)
+    match error:
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else GENERIC
+        case RotationError():
+            complain(error, settings)
+            return code_of(error)
+        case click.ClickException():
+            return _usage(error, settings)
+        case KeyboardInterrupt() | click.Abort() | EOFError():
+            stopped = RotationError(
+                "cli.cancelled",
+                "stopped; whatever was begun is in the journal",
+                "`rotation run` goes on from there",
+            )
+            complain(stopped, settings)
+            return CANCELLED
+        case BrokenPipeError():
+            # Whoever read the result has enough of it. Nothing is left to say to a closed pipe.
+            sys.stdout = None
+            return OK
+        case _:
+            return _internal(error, settings)
+
+
+def _usage(error: click.ClickException, settings: Settings) -> int:
+    context = getattr(error, "ctx", None)
+    hint = f"`{context.command_path} --help` shows how" if context is not None else ""
+    complain(Usage("cli.usage", error.format_message(), hint), settings)
+    return USAGE
+
+
+def _internal(error: BaseException, settings: Settings) -> int:
+    unexpected = RotationError(
+        "cli.internal",
+        f"a bug of this program stopped it ({type(error).__name__}); rotations stay resumable",
+        "run it again with --debug and report what it says" if not settings.debug else "",
+    )
+    complain(unexpected, settings)
+    return INTERNAL

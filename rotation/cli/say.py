@@ -1,0 +1,85 @@
+"""Output: results to stdout, everything else to stderr; tables that fit; nothing secret."""
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rotation.errors import RotationError
+
+if TYPE_CHECKING:
+    from rotation.cli.app import Settings
+
+SCHEMA_VERSION = 1
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """Without control characters: what a provider or a file named must not steer a terminal."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def result(text: str = "") -> None:
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """Progress and remarks: never part of the result."""
+    click.echo(text, err=True)
+
+
+def as_json(kind: str, content: Mapping[str, Any]) -> None:
+    """One document. `kind` and `schema_version` tell a program what it reads."""
+    document = {"schema_version": SCHEMA_VERSION, "kind": kind, **content}
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def complain(error: RotationError, settings: "Settings") -> None:
+    """What happened, what to do next, and the stable code, in that order."""
+    if settings.output == "json":
+        told = {"code": error.code, "message": error.message, "hint": error.hint or None}
+        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "error": told}), err=True)
+        return
+    label = click.style("error", fg="red", bold=True)
+    note(f"{label}: {plain(error.message)}")
+    for finding in getattr(error, "findings", ()):
+        note(f"  {plain(str(finding))}")
+    if error.hint:
+        note(f"  next: {plain(error.hint)}")
+    note(click.style(f"  code: {error.code}", dim=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text and how it is coloured where there are colours."""
+
+    text: str
+    style: Mapping[str, Any] | None = None
+
+    def drawn(self, width: int) -> str:
+        text = self.text if len(self.text) <= width else f"{self.text[: width - 1]}…"
+        padded = text.ljust(width)
+        return click.style(padded, **self.style) if self.style else padded
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, indent: str = "") -> list[str]:
+    """Lines of aligned columns, as wide as their content."""
+    widths = [
+        max([len(title), *(len(row[column].text) for row in rows)])
+        for column, title in enumerate(head)
+    ]
+    lines = [[Cell(title, {"bold": True}) for title in head]] if any(head) else []
+    return [
+        indent + "  ".join(cell.drawn(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in [*lines, *rows]
+    ]
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -1,0 +1,49 @@
+"""Every verb: where it lives and its one line of help, so that `--help` imports none of them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """target: `module:attribute` under rotation.cli."""
+
+    target: str
+    help: str
+
+
+SECTIONS: dict[str, dict[str, Listed]] = {
+    "Every day": {
+        "status": Listed("status:status", "Show how old each secret is and where it stands."),
+        "plan": Listed("plan:plan", "Show what would happen; changes nothing."),
+        "run": Listed("run:run", "Rotate everything that is due, as far as it goes now."),
+        "rotate": Listed("run:rotate", "Rotate the named secrets now, due or not."),
+        "serve": Listed("serve:serve", "Keep rotating by schedule until told to stop."),
+        "history": Listed("history:history", "List past rotations."),
+        "show": Listed("history:show", "Show one rotation, row by row."),
+    },
+    "Trouble": {
+        "emergency": Listed("emergency:emergency", "A key leaked: switch it off first, then replace it."),
+        "doctor": Listed("doctor:doctor", "Find what is wrong; offers the one safe repair."),
+        "reconcile": Listed("reconcile:reconcile", "Compare the world with the journal; changes nothing."),
+        "resume": Listed("requests:resume", "Let a Held rotation go on."),
+        "rollback": Listed("requests:rollback", "Go back to the old credential."),
+        "resolve": Listed("requests:resolve", "Tell the machine what is true: whose a key is, what is current."),
+        "abandon": Listed("requests:abandon", "Close a rotation and touch nothing."),
+        "hold": Listed("requests:hold", "Stop a rotation where it is until it is released."),
+        "release": Listed("requests:release", "Lift a hold."),
+        "freeze": Listed("requests:freeze", "Close every window of this installation, or open them again."),
+    },
+    "Setting up": {
+        "init": Listed("init:init", "Write a commented rotation.yaml and make the journal."),
+        "config": Listed("config:config", "Check, show and compare the configuration."),
+        "create": Listed("enrol:create", "Make the first credential of an empty secret."),
+        "adopt": Listed("enrol:adopt", "Bring an existing credential under rotation."),
+        "retire": Listed("enrol:retire", "Take a secret out of service, its credential last."),
+        "journal": Listed("journal:journal", "Check, back up, restore, export or upgrade the journal."),
+        "demo": Listed("demo:demo", "Watch real rotations; needs no account."),
+        "completion": Listed("about:completion", "Print the completion script of a shell."),
+        "version": Listed("about:version", "Print the versions that a bug report needs."),
+    },
+}  # fmt: skip
+
+VERBS = {name: listed for section in SECTIONS.values() for name, listed in section.items()}

@@ -1,0 +1,332 @@
+"""What a person is told of a rotation: what works right now, until when, and what can be done.
+
+Pure: no clock, no I/O. `status`, `show`, every error and the emergency say it in these words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from rotation.fold import Mode, Outcome, Rotation, RowState, failed_row, listed
+from rotation.held import REASONS, Exit
+from rotation.plan import RowInstance, Step
+from rotation.specification import spec_from_json
+from rotation.types import Specification
+
+
+class Life(StrEnum):
+    """How one instance stands, as the journal has it."""
+
+    UNPROVEN = "unproven"
+    WORKS = "works"
+    REFUSED = "refused"  # it should log in, and does not
+    DOUBTFUL = "doubtful"  # an off-switch was sent, its answer is unknown
+    OFF = "off"
+    GOING = "going"  # its destruction was sent, its answer is unknown
+    GONE = "gone"
+
+
+class Readers(StrEnum):
+    """Which instance whoever reads the store gets."""
+
+    OLD = "old"
+    NEW = "new"
+    EITHER = "either"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """old, new: their public names; None where there is no such instance."""
+
+    old: str | None
+    old_life: Life
+    new: str | None
+    new_life: Life
+    readers: Readers
+
+
+def standing(rotation: Rotation) -> Standing:
+    return Standing(
+        rotation.old, _old_life(rotation), rotation.new, _new_life(rotation), _readers(rotation)
+    )
+
+
+def _old_life(rotation: Rotation) -> Life:
+    destroy = rotation.state(Step.DESTROY)
+    resumed = rotation.state(Step.RESUME_OLD).done
+    off = rotation.state(Step.SUSPEND)
+    if rotation.plan == "compromised":
+        off = rotation.state(Step.CONTAIN)
+        if rotation.old not in listed(rotation.opened.facts, "scope"):
+            return Life.WORKS
+    if destroy.done:
+        return Life.GONE
+    if destroy.in_doubt:
+        return Life.GOING
+    if (off.done or off.complaint) and not resumed:
+        return Life.OFF
+    return Life.DOUBTFUL if off.in_doubt and not resumed else Life.WORKS
+
+
+def _new_life(rotation: Rotation) -> Life:
+    if rotation.state(Step.DESTROY_NEW).done:
+        return Life.GONE
+    if rotation.state(Step.DESTROY_NEW).in_doubt:
+        return Life.GOING
+    if rotation.state(Step.SUSPEND_NEW).done:
+        return Life.OFF
+    if rotation.held == "held.live-refused":
+        return Life.REFUSED
+    return Life.WORKS if rotation.done(Step.VERIFY) else Life.UNPROVEN
+
+
+def _readers(rotation: Rotation) -> Readers:
+    promote, demote = rotation.state(Step.PROMOTE), rotation.state(Step.DEMOTE)
+    if rotation.mode is Mode.UNDO and demote.in_doubt:
+        return Readers.EITHER
+    if promote.done and not demote.done:
+        return Readers.NEW
+    if promote.in_doubt and not demote.done:
+        return Readers.EITHER
+    return Readers.OLD if rotation.old else Readers.NOBODY
+
+
+def what_works(rotation: Rotation) -> str:
+    """What a consumer can log in with at this moment, and what readers of the store get."""
+    if rotation.outcome is not None:
+        return _after_close(rotation)
+    now = standing(rotation)
+    parts = {
+        Readers.OLD: (_read_old(now), _unread_new(now)),
+        Readers.NEW: (_read_new(now), _unread_old(now)),
+        Readers.EITHER: (
+            f"readers get {now.old or 'nothing'} or {now.new}: a move of the label is in doubt"
+            + ("; both work" if now.old_life is Life.WORKS else ""),
+        ),
+        Readers.NOBODY: ("no credential is current yet", _unread_new(now)),
+    }[now.readers]
+    return "; ".join(part for part in parts if part)
+
+
+def _read_old(now: Standing) -> str:
+    return {
+        Life.WORKS: f"{now.old} works, and readers get it",
+        Life.DOUBTFUL: f"readers get {now.old}, which may be off: they may be without a credential",
+        Life.OFF: f"readers get {now.old}, which is off: they are without a working credential",
+        Life.GOING: f"readers get {now.old}, which is being destroyed",
+        Life.GONE: f"readers get {now.old}, which is gone: they are without a working credential",
+    }[now.old_life]
+
+
+def _read_new(now: Standing) -> str:
+    return {
+        Life.UNPROVEN: f"readers get {now.new}",
+        Life.WORKS: f"{now.new} works, and readers get it",
+        Life.REFUSED: f"readers get {now.new}, which does not log in",
+        Life.OFF: f"readers get {now.new}, which is off: they are without a working credential",
+        Life.GOING: f"readers get {now.new}, which is being removed",
+        Life.GONE: f"readers get {now.new}, which is gone: they are without a working credential",
+    }[now.new_life]
+
+
+def _unread_new(now: Standing) -> str:
+    if now.new is None:
+        return ""
+    return {
+        Life.UNPROVEN: f"{now.new} is new and nobody has it yet",
+        Life.WORKS: f"{now.new} is new, works, and nobody has it yet",
+        Life.OFF: f"{now.new} is off again",
+        Life.GOING: f"{now.new} is being removed",
+        Life.GONE: f"{now.new} is gone again",
+    }.get(now.new_life, "")
+
+
+def _unread_old(now: Standing) -> str:
+    if now.old is None:
+        return ""
+    return {
+        Life.WORKS: f"{now.old} works too",
+        Life.DOUBTFUL: f"{now.old} may be off, reversibly",
+        Life.OFF: f"{now.old} is off, reversibly",
+        Life.GOING: f"{now.old} is being destroyed",
+        Life.GONE: f"{now.old} is gone",
+    }[now.old_life]
+
+
+def _after_close(rotation: Rotation) -> str:
+    handle = (rotation.result or {}).get("handle")
+    return f"{handle} is the current credential" if handle else "no credential is current"
+
+
+def consumers_at_risk(rotation: Rotation) -> bool:
+    """Whether a consumer may be without a working credential (exit code 12 where it ended so)."""
+    now = standing(rotation)
+    if rotation.outcome is not None:
+        return False
+    read = now.new_life if now.readers is Readers.NEW else now.old_life
+    bad = {Life.REFUSED, Life.DOUBTFUL, Life.OFF, Life.GOING, Life.GONE}
+    return read in bad or rotation.held in _WITHOUT_CREDENTIAL
+
+
+# The world was found so that the credential which readers get may not work.
+_WITHOUT_CREDENTIAL = frozenset(
+    {"held.pointer-moved-late", "held.found-suspended", "held.instance-missing"}
+)
+
+
+def death(rotation: Rotation) -> str | None:
+    """The grade in which the old one is dead (DESIGN 4.13); None while it is not."""
+    forward = rotation.fact(Step.PROVE_DEAD, "grade")
+    if forward is not None and rotation.done(Step.PROVE_DEAD):
+        return forward
+    return "sent" if rotation.state(Step.DESTROY).done else None
+
+
+def old_dies(rotation: Rotation, now: datetime) -> datetime | None:
+    """The earliest time at which the old one is destroyed; windows and people may delay it. None
+    where nothing is going to be destroyed, or it is already."""
+    ends = not any(row.step is Step.DESTROY for row in rotation.rows)
+    undoing = rotation.mode is not Mode.FORWARD
+    if ends or undoing or rotation.old is None or rotation.outcome is not None:
+        return None
+    if rotation.state(Step.DESTROY).done:
+        return None
+    spec = spec_from_json(rotation.spec)
+    if rotation.plan == "compromised":
+        return now
+    suspended = rotation.state(Step.SUSPEND).done_at if rotation.done(Step.SUSPEND) else None
+    if suspended is None:
+        suspended = max(now, _given(rotation, now) + lull(spec))
+    return max(now, suspended + timedelta(seconds=spec.soak_s))
+
+
+def lull(spec: Specification) -> timedelta:
+    """From the last delivery until the old one may be switched off."""
+    by_usage = any(not c.confirms and not c.accept_elapsed for c in spec.consumers)
+    return timedelta(seconds=max(spec.grace_s, spec.quiet_s if by_usage else 0))
+
+
+def _given(rotation: Rotation, now: datetime) -> datetime:
+    times = [
+        state.done_at
+        for row in rotation.rows
+        if row.step in (Step.PROMOTE, Step.DELIVER)
+        and (state := rotation.states[row.position]).done_at is not None
+        and state.done
+    ]
+    return max(times, default=now)
+
+
+def forecast(spec: Specification, start: datetime) -> dict[Step, datetime]:
+    """The earliest time of each step that people wait for, if nothing has to be waited out."""
+    promoted = start + timedelta(seconds=spec.settle_s)
+    suspended = promoted + lull(spec)
+    return {
+        Step.ISSUE: start,
+        Step.PROMOTE: promoted,
+        Step.SUSPEND: suspended,
+        Step.DESTROY: suspended + timedelta(seconds=spec.soak_s),
+    }
+
+
+def row_mark(rotation: Rotation, row: RowInstance) -> str:
+    """How a row stands, in one word: done, doubt, failed, waits or open."""
+    state = rotation.states[row.position]
+    if state.done:
+        return "done"
+    if state.failed:
+        return "failed"
+    if state.in_doubt:
+        return "doubt"
+    return "waits" if state.until is not None else "open"
+
+
+def present_row(rotation: Rotation) -> RowInstance | None:
+    """The row that the rotation stands at."""
+    failed = failed_row(rotation)
+    return failed or next(
+        (row for row in rotation.active_rows if not rotation.states[row.position].done), None
+    )
+
+
+def present_state(rotation: Rotation) -> RowState:
+    row = present_row(rotation)
+    return RowState() if row is None else rotation.states[row.position]
+
+
+def why_held(code: str) -> str:
+    return REASONS.get(code, REASONS["held.needs-person"]).why
+
+
+def exits_of(code: str) -> tuple[Exit, ...]:
+    return REASONS.get(code, REASONS["held.needs-person"]).exits
+
+
+_COMMANDS = {
+    Exit.RESUME: "resume {secret}",
+    Exit.ROLLBACK: "rollback {secret}",
+    Exit.ACCEPT_CURRENT: "resolve {secret} --accept-current",
+    Exit.OURS: "resolve {secret} --ours ID",
+    Exit.FOREIGN: "resolve {secret} --foreign ID",
+    Exit.ABANDON: "abandon {secret}",
+    Exit.DESTROY: "resume {secret} --destroy",
+}
+
+
+def commands(exits: Sequence[Exit], secret: str) -> tuple[str, ...]:
+    """The exits as a person types them."""
+    return tuple(f"rotation {_COMMANDS[way]}".format(secret=secret) for way in exits)
+
+
+def can_roll_back(rotation: Rotation) -> bool:
+    """Only what was never destroyed can come back."""
+    undoable = bool(rotation.undo) and rotation.plan != "compromised"
+    return undoable and rotation.outcome is None and not rotation.intended(Step.DESTROY)
+
+
+def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
+    """The ways out that really work now: the reason's own, without a way back that is cut off."""
+    if rotation.held is None:
+        return ()
+    return tuple(
+        way
+        for way in exits_of(rotation.held)
+        if way is not Exit.ROLLBACK or can_roll_back(rotation)
+    )
+
+
+_OUTCOMES = {
+    Outcome.SUCCEEDED: "done",
+    Outcome.ROLLED_BACK: "rolled back: the old credential is current and works",
+    Outcome.ACCEPTED: "the store's current version is the new baseline",
+    Outcome.ABANDONED: "abandoned: everything stays as it is",
+    Outcome.SUPERSEDED: "superseded by an emergency",
+}
+
+
+def outcome_text(outcome: str) -> str:
+    return _OUTCOMES[Outcome(outcome)]
+
+
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def duration(span: timedelta) -> str:
+    """The two largest units at most: `3 d 4 h`, `12 min`, `0 s`."""
+    seconds = abs(int(span.total_seconds()))
+    for index, (size, unit) in enumerate(_UNITS):
+        if seconds >= size:
+            text = f"{seconds // size} {unit}"
+            smaller = _UNITS[index + 1 : index + 2]
+            rest = seconds % size // smaller[0][0] if smaller else 0
+            roomy = seconds // size < 10 and rest
+            return f"{text} {rest} {smaller[0][1]}" if roomy else text
+    return "0 s"
+
+
+def relative(at: datetime, now: datetime) -> str:
+    if at >= now:
+        return f"in {duration(at - now)}"
+    return f"{duration(now - at)} ago"
