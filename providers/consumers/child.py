@@ -1,0 +1,89 @@
+"""A command as a child process that can neither see nor keep more than it was given.
+
+Its environment is empty but for what is named, it runs in `/`, in a session of its own, with no
+file open but its input, and nobody keeps what it prints. It ends with its whole process group: at
+the time-out, when we are told to stop, and whatever it leaves behind when it ends by itself. If we
+are killed outright its input closes; the time-out is then its own affair.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PATH = "/usr/bin:/bin"
+GRACE_SECONDS = 2
+"""Between asking a group to end and ending it."""
+
+_running: set[int] = set()
+
+
+class TimedOut(Exception):
+    """It was ended before it had finished."""
+
+
+def run(
+    command: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    given: bytes,
+    seconds: int,
+) -> int:
+    """Its exit code, or the negative number of the signal that ended it. OSError and ValueError
+    where it cannot be started."""
+    with _started(command, arguments, environment) as child:
+        try:
+            child.communicate(given, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            _signal(child.pid, signal.SIGTERM)
+            _await_end(child)
+            raise TimedOut from None
+        return child.returncode
+
+
+def terminate_children() -> int:
+    """Ask every running command to end, as a runner does that is told to stop; how many those
+    were. Who does not end is killed at its own time-out."""
+    groups = tuple(_running)
+    for group in groups:
+        _signal(group, signal.SIGTERM)
+    return len(groups)
+
+
+@contextmanager
+def _started(
+    command: Path, arguments: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    child = subprocess.Popen(  # noqa: S603 -- an argument list from a checked directory, no shell
+        (str(command), *arguments),
+        env={"PATH": PATH, **environment},
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    _running.add(child.pid)
+    try:
+        yield child
+    finally:
+        # The number is still this group's or nobody's: process ids are handed out in a circle.
+        _signal(child.pid, signal.SIGKILL)
+        _await_end(child)
+        _running.discard(child.pid)
+        assert child.stdin is not None, "it was started with a pipe"
+        with suppress(BrokenPipeError):
+            child.stdin.close()
+
+
+def _await_end(child: subprocess.Popen[bytes]) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(GRACE_SECONDS)
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    # Nobody left, or somebody who took on another user's rights: both are beyond our reach.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)

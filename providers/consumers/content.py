@@ -1,0 +1,30 @@
+"""The fields of a secret as bytes, under the names that the secret itself uses."""
+
+import json
+from collections.abc import Mapping
+
+from rotation.errors import Refused
+from rotation.types import Fields
+
+
+def as_json(fields: Fields, names: Mapping[str, str]) -> bytes:
+    """An object of all fields. `names`: issuer field -> the secret's own; without one, or where
+    the whole secret is one value, a field keeps the issuer's name."""
+    values = {names.get(field) or field: value for field, value in _revealed(fields).items()}
+    return json.dumps(values).encode()
+
+
+def of_field(fields: Fields, field: str) -> bytes:
+    """The bytes of that field and nothing around them."""
+    value = _revealed(fields).get(field)
+    if value is None:
+        raise Refused("consumer.no-field", "the secret has no field of the declared name")
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        # The error holds the whole value, so it must not be a cause.
+        raise Refused("consumer.not-text", "the field is no text that a file can hold") from None
+
+
+def _revealed(fields: Fields) -> dict[str, str]:
+    return {**fields.public, **{name: value.reveal() for name, value in fields.secret.items()}}

@@ -1,0 +1,128 @@
+"""What a configuration may say about a consumer. Known, and checked, without loading one."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, ClassVar, Literal
+
+COMMAND_SECONDS_MAX = 15
+"""Leaves room within a call's 20 seconds to end a command that does not want to end."""
+
+TEMPORARY_NAME = ".{}.rotation-tmp"
+NAME_BYTES_MAX = 255 - len(TEMPORARY_NAME.format(""))
+
+_COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_MODE = re.compile(r"0[46][04]0")
+_OWNER = re.compile(r"[a-z0-9_][a-z0-9_.-]*(:[a-z0-9_][a-z0-9_.-]*)?|:[a-z0-9_][a-z0-9_.-]*")
+
+
+def _require(holds: object, complaint: str) -> None:
+    """Complaints name the key and the rule, never the content."""
+    if not holds:
+        raise ValueError(complaint)
+
+
+def _doc(text: str, default: Any) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreReaderOptions:
+    """It reads the store by itself, again and again."""
+
+    PUSHED: ClassVar = False
+    CONFIRMS: ClassVar = False
+
+    refresh_s: int = field(
+        metadata={"doc": "the longest time until it reads the store again; caches count"}
+    )
+
+    def __post_init__(self) -> None:
+        _require(self.refresh_s > 0, "refresh: more than nothing; no reader is instantaneous")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """A file that is replaced, whole and at once, whenever the secret changes."""
+
+    PUSHED: ClassVar = True
+    CONFIRMS: ClassVar = False
+
+    path: str = field(metadata={"doc": "the file, inside one of `file_roots`"})
+    refresh_s: int = field(
+        metadata={"doc": "the longest time until the application reads the file again"}
+    )
+    only_field: str | None = _doc(
+        "the one field whose bytes are the file; else JSON of all, or the one value", None
+    )
+    mode: str = _doc("0400, 0440, 0600 or 0640, as a string", "0600")
+    owner: str | None = _doc("user, user:group or :group; needs the right to give files away", None)
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.path)
+        _require(
+            path.root == "/" and str(path) == self.path and ".." not in path.parts,
+            "path: absolute, without `.`, `..` or doubled slashes",
+        )
+        _require("\0" not in self.path and path.name, "path: the name of a file")
+        _require(
+            len(path.name.encode()) <= NAME_BYTES_MAX,
+            f"path: a file name of at most {NAME_BYTES_MAX} bytes",
+        )
+        _require(self.refresh_s > 0, "refresh: more than nothing; no reader is instantaneous")
+        _require(_MODE.fullmatch(self.mode), "mode: 0400, 0440, 0600 or 0640, as a string")
+        _require(
+            self.owner is None or _OWNER.fullmatch(self.owner), "owner: user, user:group or :group"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeOptions:
+    """A command that only looks whether a credential is accepted."""
+
+    argv: tuple[str, ...] = field(
+        metadata={"doc": "name of a file in the directory `commands`, and its arguments"}
+    )
+    timeout_s: int = _doc("how long it may take before its group is killed", 10)
+
+    def __post_init__(self) -> None:
+        _require(self.argv, "argv: a command and its arguments")
+        _require(all("\0" not in word for word in self.argv), "argv: without NUL")
+        _require(
+            _COMMAND.fullmatch(self.argv[0]), "argv: the bare name of a command, without a path"
+        )
+        _require(
+            0 < self.timeout_s <= COMMAND_SECONDS_MAX,
+            f"timeout: more than nothing, at most {COMMAND_SECONDS_MAX} s",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandOptions(ProbeOptions):
+    """A command that hands the secret to its user, or to the service that must accept it."""
+
+    PUSHED: ClassVar = True
+
+    role: Literal["reader", "verifier"] = _doc(
+        "reader: it uses the secret; verifier: it is the service that accepts and drops values",
+        "reader",
+    )
+    confirms: bool = _doc("exit 0 means that the reader runs on the new version", default=False)
+    refresh_s: int = _doc(
+        "the longest time until the reader uses what it was given, where it does not confirm", 0
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(self.role in {"reader", "verifier"}, "role: reader or verifier")
+        if self.role == "verifier":
+            _require(not self.confirms, "confirms: a verifier reads nothing")
+            _require(not self.refresh_s, "refresh: a verifier reads nothing")
+        elif self.confirms:
+            _require(not self.refresh_s, "refresh: of no use where it confirms")
+        else:
+            _require(self.refresh_s > 0, "refresh: more than nothing, unless it confirms")
+
+    @property
+    def CONFIRMS(self) -> bool:  # noqa: N802 -- class-level data of the other consumers
+        return self.confirms

@@ -1,0 +1,15 @@
+"""The consumer that fetches the secret by itself."""
+
+from providers.consumers.options import StoreReaderOptions
+from rotation.interfaces import Around
+from rotation.types import Fields
+
+
+class StoreReader:
+    """Nothing is delivered: its declared refresh time says when it has the new version."""
+
+    def __init__(self, options: StoreReaderOptions, around: Around) -> None:
+        pass
+
+    def deliver(self, version: str, fields: Fields) -> None:
+        pass
