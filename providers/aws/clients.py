@@ -235,7 +235,7 @@ class AwsConnection:
                 proxies=_proxies(self.options),
                 timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),  # type: ignore[arg-type]
                 max_pool_connections=POOL,
-                socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+                socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # type: ignore[list-item]
             ),
             user_agent=f"rotation/{__version__}",
         )
@@ -268,7 +268,7 @@ def _config(options: ConnectionOptions, under: str) -> Config:
         inject_host_prefix=False,
         disable_request_compression=True,
         tcp_keepalive=True,
-        user_agent_extra=f"rotation/{__version__} {under}",
+        user_agent=f"rotation/{__version__} {under}",
     )
 
 

@@ -46,7 +46,7 @@ _MISMATCH = (
     "InvalidRequestException",
     "ResourceNotFoundException",
 )
-_NOT_THERE = "store.not-there-yet"
+_NOT_THERE = "store.version-missing"
 _REPLICA = {"InSync": "in-sync", "InProgress": "in-progress", "Failed": "failed"}
 
 
@@ -74,7 +74,7 @@ class SecretsManagerStore:
     def stage(self, attempt: str, new: Credential, *, onto: str | None) -> str:
         base = None
         if self._keep_foreign and not self._text.is_whole and onto is not None:
-            base = self._get(onto, CURRENT, PermissionSet.MINT)
+            base = self._base(onto)
         version, labels = self._put(attempt, self._text.write(new.fields, base))
         if "AWSCURRENT" in labels:
             raise Conflict(
@@ -84,11 +84,7 @@ class SecretsManagerStore:
             )
         return version
 
-    def read(self, version: str, *, under: PermissionSet) -> Fields:
-        return self.read_in(self._connection.options.region, version, under=under)
-
-    def read_in(self, region: str, version: str, *, under: PermissionSet) -> Fields:
-        """The same, from the replica in that region."""
+    def read(self, version: str, *, under: PermissionSet, region: str | None = None) -> Fields:
         label = self._labels.get(version, _USUAL.get(under))
         try:
             text = self._get(version, label, under, region)
@@ -157,6 +153,16 @@ class SecretsManagerStore:
             raise NeedsPerson(*state.refusal, "look at the secret with `rotation doctor`")
         return self._labels.get(version)
 
+    def _base(self, onto: str) -> str:
+        """The current text, if it is still the one that the journal knows."""
+        try:
+            return self._get(onto, CURRENT, PermissionSet.MINT)
+        except Transient as error:
+            if error.code != _NOT_THERE:
+                raise
+        self._look_up(onto)
+        raise self._elsewhere(CURRENT, onto)
+
     def _get(
         self, version: str, label: str | None, under: PermissionSet, region: str | None = None
     ) -> str:
@@ -177,11 +183,12 @@ class SecretsManagerStore:
             return text
 
     def _put(self, attempt: str, text: str) -> tuple[str, list[str]]:
-        """The same token and bytes again change nothing, so a lost answer is repeated."""
+        """The same token and bytes again change nothing. But nobody has the bytes of a mint again,
+        so a lost answer is Ambiguous: a look says whether they arrived."""
         client = self._connection.secrets_manager(PermissionSet.MINT)
         token = mark(self._installation, attempt)
         taken = {"ResourceExistsException": lambda: self._taken(token)}
-        with self._translated("secretsmanager:PutSecretValue", taken):
+        with self._translated("secretsmanager:PutSecretValue", taken, repeatable=False):
             answer = client.put_secret_value(
                 SecretId=self._name,
                 ClientRequestToken=token,
@@ -216,12 +223,12 @@ class SecretsManagerStore:
                 raise
 
     def _translated(
-        self, call: str, meanings: Meanings | None = None
+        self, call: str, meanings: Meanings | None = None, *, repeatable: bool = True
     ) -> AbstractContextManager[None]:
         return translated(
             call,
             of=f"secret {self._name}",
-            repeatable=True,
+            repeatable=repeatable,
             meanings={**self._meanings, **(meanings or {})},
         )
 

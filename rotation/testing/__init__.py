@@ -1,0 +1,32 @@
+"""What is shipped for tests: simulators, and the suites that hold a provider to the contract.
+
+A suite is a class of tests. A provider's own test inherits from it and overrides one fixture,
+`bench`: the adapter together with the *service's* opinion of what the adapter did. The suites
+never believe the adapter.
+
+    class TestMyIssuer(IssuerConformance):
+        @pytest.fixture
+        def bench(self) -> Iterator[IssuerBench]:
+            ...
+"""
+
+from enum import StrEnum
+from importlib.util import find_spec
+
+if find_spec("pytest") is not None:
+    import pytest
+
+    # Before the suites are imported, so that their assertions say what they saw.
+    pytest.register_assert_rewrite(
+        *(f"{__name__}.{suite}" for suite in ("issuer", "store", "probe"))
+    )
+
+
+class Trouble(StrEnum):
+    """What may befall a call. A bench makes it happen to the next call of one method."""
+
+    DENIED = "denied"  # the service says that we may not
+    THROTTLED = "throttled"  # it says: later; nothing happened
+    UNREACHABLE = "unreachable"  # it cannot be reached; nothing was sent
+    BROKEN = "broken"  # it says that it failed; nothing happened, but who knows
+    LOST = "lost"  # it did what was asked, and the answer never arrived

@@ -1,0 +1,269 @@
+"""IssuerConformance: what every issuer promises, asked of its service."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import pytest
+
+from rotation.errors import Ambiguous, Conflict, Denied, RotationError, SlotFull, Transient
+from rotation.interfaces import Issuer
+from rotation.testing import Trouble
+from rotation.types import Credential, Fields, KeyState, contains_live_value
+
+ATTEMPTS = tuple(f"{number:032x}" for number in range(1, 5))
+
+READS = ("listing", "usage")
+CHANGES = ("suspend", "resume", "destroy")
+DEEDS = (*READS, "issue", "activate", *CHANGES)
+"""The methods that call the service: `issue` where it makes the values, else `activate`."""
+
+
+class IssuerBench(Protocol):
+    """The issuer under test with an empty identity, and what its service says of it."""
+
+    @property
+    def issuer(self) -> Issuer: ...
+
+    def accepts(self, fields: Fields) -> bool:
+        """Whether the service takes these fields as a login now."""
+        ...
+
+    def use(self, fields: Fields) -> None:
+        """Somebody logs in, so that the service may report it."""
+        ...
+
+    def live(self) -> Mapping[str, KeyState]:
+        """Every instance that the service has, by id."""
+        ...
+
+    def mints(self) -> int:
+        """How many instances the service was ever made to have."""
+        ...
+
+    def settle(self) -> None:
+        """Whatever the service needs to take note has passed."""
+        ...
+
+    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
+        """The next call that the method `deed` makes meets this. Skip what cannot be made."""
+        ...
+
+
+class IssuerConformance:
+    """Inherit and override `bench`. What the traits deny is skipped: a claim made in code."""
+
+    @pytest.fixture
+    def bench(self) -> IssuerBench:
+        raise NotImplementedError("override the fixture `bench`")
+
+    def test_a_new_credential_logs_in(self, bench: IssuerBench) -> None:
+        new = _made(bench)
+        assert bench.accepts(new.fields)
+        assert bench.issuer.handle_of(new.fields, "version-1") == new.handle.id
+
+    def test_the_listing_is_what_is_alive(self, bench: IssuerBench) -> None:
+        _needs(bench, "listing")
+        assert bench.issuer.listing().ids == frozenset()
+        new = _made(bench)
+        listing = bench.issuer.listing()
+        assert {handle.id: handle.state for handle in listing.handles} == bench.live()
+        assert listing.find(new.handle.id) is not None
+
+    def test_the_old_one_survives_the_new_one(self, bench: IssuerBench) -> None:
+        _needs_overlap(bench)
+        old = _made(bench, ATTEMPTS[0])
+        new = _made(bench, ATTEMPTS[1])
+        assert old.handle.id != new.handle.id
+        assert bench.accepts(old.fields)
+        assert bench.accepts(new.fields)
+
+    def test_suspending_is_an_off_switch_that_can_be_undone(self, bench: IssuerBench) -> None:
+        _needs(bench, "suspend")
+        new = _made(bench)
+        for _ in range(2):
+            bench.issuer.suspend(new.handle.id)
+        bench.settle()
+        assert not bench.accepts(new.fields)
+        assert bench.live() == {new.handle.id: KeyState.SUSPENDED}
+        for _ in range(2):
+            bench.issuer.resume(new.handle.id)
+        bench.settle()
+        assert bench.accepts(new.fields)
+
+    def test_what_is_gone_cannot_be_suspended_or_resumed(self, bench: IssuerBench) -> None:
+        _needs(bench, "suspend")
+        new = _made(bench)
+        bench.issuer.destroy(new.handle.id, new.fields)
+        with pytest.raises(Conflict):
+            bench.issuer.suspend(new.handle.id)
+        with pytest.raises(Conflict):
+            bench.issuer.resume(new.handle.id)
+
+    def test_destroying_twice_is_success_and_touches_no_other(self, bench: IssuerBench) -> None:
+        _needs_overlap(bench)
+        old, new = _made(bench, ATTEMPTS[0]), _made(bench, ATTEMPTS[1])
+        for _ in range(2):
+            bench.issuer.destroy(old.handle.id, old.fields)
+        bench.settle()
+        assert not bench.accepts(old.fields)
+        assert bench.accepts(new.fields)
+        assert old.handle.id not in bench.live()
+
+    def test_a_full_issuer_refuses_and_deletes_nothing(self, bench: IssuerBench) -> None:
+        most = bench.issuer.traits.live_max
+        if most is None:
+            pytest.skip("the issuer claims no limit")
+        made = [_made(bench, f"{number:032x}") for number in range(most)]
+        if bench.issuer.traits.can_suspend:
+            bench.issuer.suspend(made[0].handle.id)
+        before = dict(bench.live())
+        with pytest.raises(SlotFull):
+            bench.issuer.issue(ATTEMPTS[-1])
+        assert bench.live() == before
+
+    def test_a_lost_mint_is_in_doubt_and_was_sent_once(self, bench: IssuerBench) -> None:
+        _needs(bench, "issue")
+        with bench.trouble("issue", Trouble.LOST), pytest.raises(Ambiguous):
+            bench.issuer.issue(ATTEMPTS[0])
+        assert bench.mints() == 1
+
+    def test_a_broken_mint_is_in_doubt(self, bench: IssuerBench) -> None:
+        _needs(bench, "issue")
+        with bench.trouble("issue", Trouble.BROKEN), pytest.raises(Ambiguous):
+            bench.issuer.issue(ATTEMPTS[0])
+
+    def test_nothing_is_minted_that_the_listing_does_not_show(self, bench: IssuerBench) -> None:
+        _needs(bench, "listing")
+        with bench.trouble("issue", Trouble.LOST), pytest.raises(RotationError):
+            bench.issuer.issue(ATTEMPTS[0])
+        _made(bench, ATTEMPTS[0])
+        assert len(bench.live()) == bench.mints()
+        assert bench.issuer.listing().ids == bench.live().keys()
+
+    def test_chosen_values_are_known_by_their_attempt(self, bench: IssuerBench) -> None:
+        _needs(bench, "activate")
+        first, again = bench.issuer.issue(ATTEMPTS[0]), bench.issuer.issue(ATTEMPTS[0])
+        assert first.handle.id == again.handle.id
+        assert not bench.accepts(first.fields), "nothing happens in the world before `activate`"
+
+    @pytest.mark.parametrize("deed", DEEDS)
+    def test_a_denial_names_what_is_missing(self, bench: IssuerBench, deed: str) -> None:
+        new = _ready(bench, deed)
+        before = dict(bench.live())
+        with bench.trouble(deed, Trouble.DENIED), pytest.raises(Denied) as caught:
+            _do(bench, deed, new)
+        assert caught.value.hint
+        assert bench.live() == before
+
+    @pytest.mark.parametrize("deed", DEEDS)
+    @pytest.mark.parametrize("kind", [Trouble.THROTTLED, Trouble.UNREACHABLE])
+    def test_what_did_not_happen_is_tried_again(
+        self, bench: IssuerBench, deed: str, kind: Trouble
+    ) -> None:
+        new = _ready(bench, deed)
+        before = dict(bench.live())
+        with bench.trouble(deed, kind), pytest.raises(Transient):
+            _do(bench, deed, new)
+        assert bench.live() == before
+
+    @pytest.mark.parametrize("deed", READS)
+    @pytest.mark.parametrize("kind", [Trouble.LOST, Trouble.BROKEN])
+    def test_an_unanswered_read_is_read_again(
+        self, bench: IssuerBench, deed: str, kind: Trouble
+    ) -> None:
+        new = _ready(bench, deed)
+        with bench.trouble(deed, kind), pytest.raises(Transient):
+            _do(bench, deed, new)
+        _do(bench, deed, new)
+
+    @pytest.mark.parametrize("deed", CHANGES)
+    @pytest.mark.parametrize("kind", [Trouble.LOST, Trouble.BROKEN])
+    def test_an_unanswered_change_is_made_again(
+        self, bench: IssuerBench, deed: str, kind: Trouble
+    ) -> None:
+        new = _ready(bench, deed)
+        with bench.trouble(deed, kind), pytest.raises((Ambiguous, Transient)):
+            _do(bench, deed, new)
+        _do(bench, deed, new)
+        bench.settle()
+        assert bench.accepts(new.fields) == (deed == "resume")
+
+    def test_usage_tells_used_from_unused(self, bench: IssuerBench) -> None:
+        new = _ready(bench, "usage")
+        assert bench.issuer.usage(new.handle.id).last_used is None
+        bench.use(new.fields)
+        used = bench.issuer.usage(new.handle.id).last_used
+        assert used is not None
+        assert used.tzinfo is not None
+
+    def test_nothing_secret_is_told(
+        self, bench: IssuerBench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        new = _made(bench)
+        assert not contains_live_value(f"{new!r} {new}")
+        for deed in DEEDS:
+            if _missing(bench, deed) is None:
+                with bench.trouble(deed, Trouble.DENIED), pytest.raises(RotationError) as caught:
+                    _do(bench, deed, new)
+                assert not contains_live_value(f"{caught.value} {caught.value.__dict__}")
+        bench.issuer.destroy(new.handle.id, new.fields)
+        assert not contains_live_value(caplog.text)
+
+
+def _made(bench: IssuerBench, attempt: str = ATTEMPTS[0]) -> Credential:
+    new = bench.issuer.issue(attempt)
+    bench.issuer.activate(new)
+    bench.settle()
+    return new
+
+
+def _ready(bench: IssuerBench, deed: str) -> Credential:
+    """A credential on which the deed makes a difference."""
+    if reason := _missing(bench, deed):
+        pytest.skip(reason)
+    new = _made(bench)
+    if deed == "resume":
+        bench.issuer.suspend(new.handle.id)
+    return new
+
+
+def _do(bench: IssuerBench, deed: str, new: Credential) -> None:
+    issuer = bench.issuer
+    match deed:
+        case "listing":
+            issuer.listing()
+        case "issue":
+            issuer.issue(ATTEMPTS[1])
+        case "activate":
+            issuer.activate(new)
+        case "destroy":
+            issuer.destroy(new.handle.id, new.fields)
+        case _:
+            getattr(issuer, deed)(new.handle.id)
+
+
+def _missing(bench: IssuerBench, deed: str) -> str | None:
+    """Why the issuer does not do this at its service, by its own traits."""
+    traits = bench.issuer.traits
+    absent = {
+        "listing": not traits.lists,
+        "usage": not traits.reports_usage,
+        "suspend": not traits.can_suspend,
+        "resume": not traits.can_suspend,
+        "issue": traits.origin == "chosen",
+        "activate": traits.origin == "assigned",
+    }
+    return f"no {deed} at the service" if absent.get(deed) else None
+
+
+def _needs(bench: IssuerBench, deed: str) -> None:
+    if reason := _missing(bench, deed):
+        pytest.skip(reason)
+
+
+def _needs_overlap(bench: IssuerBench) -> None:
+    if bench.issuer.traits.live_max == 1:
+        pytest.skip("there is never more than one")

@@ -1,0 +1,85 @@
+"""ProbeConformance: what every probe promises, asked of its service."""
+
+import logging
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import pytest
+
+from rotation.errors import RotationError, Transient
+from rotation.interfaces import Probe
+from rotation.testing import Trouble
+from rotation.types import Fields, Verdict, contains_live_value
+
+
+class ProbeBench(Protocol):
+    """The probe under test, and what its service says of it."""
+
+    @property
+    def probe(self) -> Probe: ...
+
+    def good(self) -> Fields:
+        """A credential that the service takes."""
+        ...
+
+    def dead(self) -> Fields:
+        """A credential that it took once and takes no more."""
+        ...
+
+    def traces(self) -> int:
+        """How many sessions, tokens or the like the service keeps at this moment."""
+        ...
+
+    def trouble(self, kind: Trouble) -> AbstractContextManager[None]:
+        """The next login meets this. Skip what cannot be made."""
+        ...
+
+
+class ProbeConformance:
+    """Inherit and override `bench`."""
+
+    @pytest.fixture
+    def bench(self) -> ProbeBench:
+        raise NotImplementedError("override the fixture `bench`")
+
+    def test_a_good_credential_is_accepted(self, bench: ProbeBench) -> None:
+        assert bench.probe.login(bench.good()) is Verdict.ACCEPTED
+
+    def test_a_dead_credential_is_refused(self, bench: ProbeBench) -> None:
+        assert bench.probe.login(bench.dead()) is Verdict.REFUSED
+
+    def test_a_wrong_secret_is_refused_and_does_no_harm(self, bench: ProbeBench) -> None:
+        good = bench.good()
+        assert bench.probe.wrong(good) is Verdict.REFUSED
+        assert bench.probe.login(good) is Verdict.ACCEPTED
+
+    @pytest.mark.parametrize("alive", [True, False])
+    @pytest.mark.parametrize(
+        "kind", [Trouble.THROTTLED, Trouble.UNREACHABLE, Trouble.BROKEN, Trouble.LOST]
+    )
+    def test_trouble_is_no_verdict(self, bench: ProbeBench, kind: Trouble, *, alive: bool) -> None:
+        fields = bench.good() if alive else bench.dead()
+        with bench.trouble(kind), pytest.raises(Transient) as caught:
+            bench.probe.login(fields)
+        assert caught.value.hint
+
+    def test_a_login_leaves_nothing_behind(self, bench: ProbeBench) -> None:
+        good, dead = bench.good(), bench.dead()
+        before = bench.traces()
+        bench.probe.login(good)
+        bench.probe.wrong(good)
+        bench.probe.login(dead)
+        assert bench.traces() == before
+
+    def test_nothing_secret_is_told(
+        self, bench: ProbeBench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        good, dead = bench.good(), bench.dead()
+        bench.probe.login(good)
+        bench.probe.wrong(good)
+        bench.probe.login(dead)
+        with bench.trouble(Trouble.BROKEN), pytest.raises(RotationError) as caught:
+            bench.probe.login(good)
+        assert not contains_live_value(f"{caught.value} {caught.value.__dict__}")
+        assert not contains_live_value(caplog.text)

@@ -1,0 +1,133 @@
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from providers.aws.iam_access_key import AccessKeyIssuer
+from providers.aws.options import AccessKeyOptions
+from providers.aws.testing import Credential as Login
+from providers.aws.testing import StrictControl
+from rotation.errors import Ambiguous, NeedsPerson
+from rotation.interfaces import Around, Issuer
+from rotation.testing import Trouble
+from rotation.testing.issuer import IssuerConformance
+from rotation.types import Fields, KeyState
+
+ACTIONS = {
+    "listing": "iam:ListAccessKeys",
+    "issue": "iam:CreateAccessKey",
+    "suspend": "iam:UpdateAccessKey",
+    "resume": "iam:UpdateAccessKey",
+    "destroy": "iam:DeleteAccessKey",
+    "usage": "iam:GetAccessKeyLastUsed",
+}
+STATES = {"Active": KeyState.ACTIVE, "Inactive": KeyState.SUSPENDED}
+
+
+@dataclass
+class Bench:
+    issuer: Issuer
+    control: StrictControl
+    user: str
+    befall: Callable[[str, Trouble], AbstractContextManager[None]]
+
+    def accepts(self, fields: Fields) -> bool:
+        return self.control.truth.accepts(
+            fields.public["access_key_id"], fields.secret["secret_access_key"].reveal()
+        )
+
+    def use(self, fields: Fields) -> None:
+        login = Login(fields.public["access_key_id"], fields.secret["secret_access_key"].reveal())
+        self.control.client("sts", login).get_caller_identity()
+
+    def live(self) -> Mapping[str, KeyState]:
+        return {
+            key["AccessKeyId"]: STATES[key["Status"]] for key in self.control.truth.keys(self.user)
+        }
+
+    def mints(self) -> int:
+        return len(self.control.truth.mints(self.user))
+
+    def settle(self) -> None:
+        """Propagation takes no time here."""
+
+    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
+        return self.befall(ACTIONS[deed], kind)
+
+
+@pytest.fixture
+def bench(control, befall, around, fresh_name) -> Bench:
+    control.client("iam").create_user(UserName=fresh_name)
+    issuer = AccessKeyIssuer(AccessKeyOptions(connection="main", user=fresh_name), around)
+    return Bench(issuer, control, fresh_name, befall)
+
+
+class TestConformance(IssuerConformance):
+    @pytest.fixture
+    def bench(self, bench: Bench) -> Bench:
+        return bench
+
+
+def test_the_issuer_is_known_by_account_and_user(bench: Bench):
+    assert bench.issuer.identity == f"aws-iam/123456789012/{bench.user}"
+
+
+def test_traits_take_the_report_s_lag_from_the_connection(bench: Bench):
+    assert bench.issuer.traits.report_lag.total_seconds() == 14_400
+
+
+def test_a_listing_is_read_to_its_end(bench: Bench):
+    made = {bench.issuer.issue("1" * 32).handle.id, bench.issuer.issue("2" * 32).handle.id}
+    bench.control.conditions.page_size(1)
+    listing = bench.issuer.listing()
+    assert listing.ids == made
+    assert listing.server_at is not None
+
+
+def test_the_age_and_the_server_s_time_are_told(bench: Bench):
+    new = bench.issuer.issue("1" * 32)
+    listing = bench.issuer.listing()
+    created, now = listing.handles[0].created, listing.server_at
+    assert new.handle.created == created
+    assert created is not None
+    assert now is not None
+    assert 0 <= (now - created).total_seconds() < 5
+
+
+def test_a_user_that_is_missing_needs_a_person(around: Around):
+    issuer = AccessKeyIssuer(AccessKeyOptions(connection="main", user="nobody"), around)
+    for call in (issuer.listing, lambda: issuer.issue("1" * 32)):
+        with pytest.raises(NeedsPerson) as caught:
+            call()
+        assert caught.value.code == "issuer.missing"
+
+
+def test_every_call_names_the_user(bench: Bench):
+    """Without a name IAM acts on the caller's own keys."""
+    since = len(bench.control.truth.calls())
+    new = bench.issuer.issue("1" * 32)
+    bench.issuer.listing()
+    bench.issuer.suspend(new.handle.id)
+    bench.issuer.resume(new.handle.id)
+    bench.issuer.destroy(new.handle.id)
+    calls = bench.control.truth.calls("iam:*", since)
+    assert len(calls) == 5
+    assert {call["parameters"].get("UserName") for call in calls} == {bench.user}
+
+
+def test_a_mint_that_hangs_is_in_doubt_and_was_sent_once(bench: Bench, monkeypatch):
+    monkeypatch.setattr("providers.aws.clients.READ_TIMEOUT_S", 0.3)
+    bench.control.faults.hang("iam:CreateAccessKey", applied=True)
+    with pytest.raises(Ambiguous) as caught:
+        bench.issuer.issue("1" * 32)
+    assert caught.value.code == "aws.no-answer"
+    assert bench.mints() == 1
+
+
+def test_a_truncated_answer_is_in_doubt(bench: Bench, monkeypatch):
+    bench.issuer.listing()  # proves the account
+    monkeypatch.setattr(AWSResponse, "content", b"<CreateAccessKeyResponse><Create")
+    with pytest.raises(Ambiguous):
+        bench.issuer.issue("1" * 32)

@@ -1,0 +1,374 @@
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+import pytest
+
+from providers.aws.options import SecretsManagerOptions
+from providers.aws.secrets_manager import SecretsManagerStore
+from providers.aws.testing import StrictControl
+from rotation.errors import Conflict, NeedsPerson, Permanent, Transient
+from rotation.interfaces import Around, Store
+from rotation.testing import Trouble
+from rotation.testing.store import StoreConformance
+from rotation.types import (
+    CURRENT,
+    PENDING,
+    Credential,
+    Fields,
+    Handle,
+    PermissionSet,
+    SecretValue,
+)
+
+INSTALLATION = "0123456789ab"
+ACTIONS = {
+    "state": "secretsmanager:DescribeSecret",
+    "stage": "secretsmanager:PutSecretValue",
+    "read": "secretsmanager:GetSecretValue",
+    "promote": "secretsmanager:UpdateSecretVersionStage",
+    "unlabel": "secretsmanager:UpdateSecretVersionStage",
+    "mark_compromised": "secretsmanager:UpdateSecretVersionStage",
+    "claim": "secretsmanager:TagResource",
+}
+VERIFY, PROMOTE, PROVE = PermissionSet.VERIFY, PermissionSet.PROMOTE, PermissionSet.PROVE
+
+
+def credential(number: int) -> Credential:
+    return Credential(
+        handle=Handle(id=f"AKIAEXAMPLE{number}"),
+        fields=Fields(
+            public={"access_key_id": f"AKIAEXAMPLE{number}"},
+            secret={"secret_access_key": SecretValue(f"not/a+secret-{number:04}")},
+        ),
+    )
+
+
+@dataclass
+class Bench:
+    store: Store
+    control: StrictControl
+    name: str
+    befall: Callable[[str, Trouble], AbstractContextManager[None]]
+    installation: str = INSTALLATION
+
+    def credential(self, number: int) -> Credential:
+        return credential(number)
+
+    def seen(self) -> Mapping[str, str] | None:
+        text = self.control.truth.value(self.name)
+        return None if text is None else json.loads(text)
+
+    def given(self, new: Credential) -> Mapping[str, str]:
+        return {
+            "id": new.fields.public["access_key_id"],
+            "secret": new.fields.secret["secret_access_key"].reveal(),
+        }
+
+    def edit(self, fields: Mapping[str, str]) -> None:
+        self.control.human.put_secret(self.name, json.dumps({**(self.seen() or {}), **fields}))
+
+    def move_current(self, version: str) -> None:
+        self.control.human.move_label(self.name, "AWSCURRENT", version)
+
+    def remove(self) -> None:
+        self.control.client("secretsmanager").delete_secret(
+            SecretId=self.name, ForceDeleteWithoutRecovery=True
+        )
+
+    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
+        return self.befall(ACTIONS[deed], kind)
+
+    def calls(self, operation: str, since: int) -> list[dict]:
+        return self.control.truth.calls(f"secretsmanager:{operation}", since)
+
+    def mark(self) -> int:
+        return len(self.control.truth.calls())
+
+
+@pytest.fixture
+def bench(control, befall, around, fresh_name) -> Bench:
+    control.client("secretsmanager").create_secret(Name=fresh_name)
+    store = SecretsManagerStore(SecretsManagerOptions(connection="main", name=fresh_name), around)
+    return Bench(store, control, fresh_name, befall)
+
+
+class TestConformance(StoreConformance):
+    @pytest.fixture
+    def bench(self, bench: Bench) -> Bench:
+        return bench
+
+
+def store_of(bench: Bench, around: Around, **change: object) -> SecretsManagerStore:
+    """The same secret, seen by a process that knows nothing yet."""
+    options = SecretsManagerOptions(connection="main", name=bench.name)
+    return SecretsManagerStore(options, replace(around, **change))
+
+
+def current(bench: Bench, text: str | None = None) -> str:
+    return bench.control.human.put_secret(
+        bench.name, text or json.dumps(bench.given(credential(1)))
+    )
+
+
+def test_a_version_s_id_is_our_mark(bench: Bench):
+    version = bench.store.stage("2" * 32, credential(2), onto=current(bench))
+    assert version == f"rot1-{INSTALLATION}-{'2' * 32}"
+
+
+def test_every_put_says_which_label_it_wants(bench: Bench):
+    """Without VersionStages the value would be current at once."""
+    since = bench.mark()
+    bench.store.place("1" * 32)
+    bench.store.stage("2" * 32, credential(2), onto=None)
+    puts = bench.calls("PutSecretValue", since)
+    assert [put["parameters"]["VersionStages"] for put in puts] == [["AWSPENDING"]] * 2
+
+
+def test_one_look_is_one_call(bench: Bench):
+    bench.store.state()
+    since = bench.mark()
+    bench.store.state()
+    assert [call["operation"] for call in bench.calls("*", since)] == ["DescribeSecret"]
+
+
+def test_foreign_fields_keep_their_bytes(bench: Bench):
+    text = '{ "n" :1.10,"id":"old",\n\t"big": 12345678901234567890123, "u": "\\u00e9",\n"secret" : "x" }'
+    version = bench.store.stage("2" * 32, credential(2), onto=current(bench, text))
+    given = bench.given(credential(2))
+    assert bench.control.truth.value(bench.name, version) == text.replace(
+        '"old"', json.dumps(given["id"])
+    ).replace('"x"', json.dumps(given["secret"]))
+
+
+def test_a_secret_that_is_all_ours_is_written_without_reading(bench: Bench, around: Around):
+    old = current(bench)
+    since = bench.mark()
+    store = store_of(bench, around, keep_foreign=False)
+    version = store.stage("2" * 32, credential(2), onto=old)
+    assert bench.calls("GetSecretValue", since) == []
+    assert json.loads(bench.control.truth.value(bench.name, version)) == bench.given(credential(2))
+
+
+def test_the_whole_secret_may_be_the_one_value(bench: Bench, around: Around):
+    old = current(bench, "old-plain-text")
+    store = store_of(bench, around, fields={"value": ""}, public=frozenset())
+    new = Credential(
+        handle=Handle(id="1"), fields=Fields(secret={"value": SecretValue("new-plain-text")})
+    )
+    version = store.stage("2" * 32, new, onto=old)
+    assert bench.control.truth.value(bench.name, version) == "new-plain-text"
+    assert store.read(version, under=VERIFY) == new.fields
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("plain text", "store.not-json"),
+        ("[1]", "store.not-json"),
+        ('{"a": NaN}', "store.not-json"),
+        ('{"a": 1} x', "store.not-json"),
+        ('{"a": 1, "a": 2}', "store.duplicate-keys"),
+        ('{"other": "***"}', "store.masked"),
+        (json.dumps({"other": "o" * 65_500}), "store.too-large"),
+    ],
+)
+def test_what_cannot_be_kept_whole_is_not_touched(bench: Bench, text: str, code: str):
+    old = current(bench, text)
+    with pytest.raises(NeedsPerson) as caught:
+        bench.store.stage("2" * 32, credential(2), onto=old)
+    assert caught.value.code == code
+    assert bench.control.truth.labels(bench.name) == {"AWSCURRENT": old}
+
+
+def test_a_binary_secret_is_not_touched(bench: Bench):
+    old = bench.control.client("secretsmanager").put_secret_value(
+        SecretId=bench.name, SecretBinary=b"\0\1"
+    )["VersionId"]
+    with pytest.raises(NeedsPerson) as caught:
+        bench.store.stage("2" * 32, credential(2), onto=old)
+    assert caught.value.code == "store.binary"
+
+
+@pytest.mark.parametrize(
+    "value", ["", "***", "••••••", "[REDACTED]", "<secret>", "${SECRET}", "changeme", "   "]
+)
+def test_a_mask_is_never_written(bench: Bench, value: str):
+    new = Credential(
+        handle=Handle(id="1"),
+        fields=Fields(
+            public={"access_key_id": "AKIAEXAMPLE"},
+            secret={"secret_access_key": SecretValue(value)},
+        ),
+    )
+    with pytest.raises(NeedsPerson) as caught:
+        bench.store.stage("2" * 32, new, onto=current(bench))
+    assert caught.value.code == "store.masked"
+
+
+def test_a_value_that_nobody_could_search_for_is_refused(bench: Bench):
+    new = Credential(
+        handle=Handle(id="1"),
+        fields=Fields(
+            public={"access_key_id": "AKIAEXAMPLE"},
+            secret={"secret_access_key": SecretValue("7-chars")},
+        ),
+    )
+    with pytest.raises(Permanent) as caught:
+        bench.store.stage("2" * 32, new, onto=current(bench))
+    assert caught.value.code == "store.too-short"
+
+
+def test_a_stage_onto_what_is_no_longer_current_is_refused(bench: Bench):
+    old = current(bench)
+    newer = current(bench, '{"changed": "meanwhile"}')
+    with pytest.raises(Conflict) as caught:
+        bench.store.stage("2" * 32, credential(2), onto=old)
+    assert caught.value.code == "store.conflict"
+    assert bench.control.truth.labels(bench.name)["AWSCURRENT"] == newer
+
+
+def test_a_stage_into_an_empty_secret_is_noticed(bench: Bench):
+    with pytest.raises(Conflict) as caught:
+        bench.store.stage("2" * 32, credential(2), onto=None)
+    assert caught.value.code == "store.first-version"
+
+
+def test_a_placeholder_race_is_lost_without_harm(bench: Bench):
+    bench.control.faults.between(
+        [{"act": "put_secret", "arguments": {"secret": bench.name, "value": "theirs"}}],
+        "secretsmanager:PutSecretValue",
+    )
+    with pytest.raises(Conflict) as caught:
+        bench.store.place("1" * 32)
+    assert caught.value.code == "store.not-empty"
+    assert bench.control.truth.value(bench.name) == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("managed", "code"),
+    [
+        ({"rotation_enabled": True}, "store.native-rotation"),
+        ({"owning_service": "rds"}, "store.owned-by-service"),
+        ({"external_type": "partner"}, "store.managed-external"),
+    ],
+)
+def test_a_secret_with_another_master_says_so(bench: Bench, managed: dict, code: str):
+    assert bench.store.state().refusal is None
+    bench.control.conditions.managed(bench.name, **managed)
+    refusal = bench.store.state().refusal
+    assert refusal is not None
+    assert refusal[0] == code
+
+
+def test_a_secret_on_its_way_out_says_so(bench: Bench):
+    old = current(bench)
+    bench.control.human.delete_secret(bench.name)
+    refusal = bench.store.state().refusal
+    assert refusal is not None
+    assert refusal[0] == "store.deletion-scheduled"
+    with pytest.raises(NeedsPerson) as caught:
+        bench.store.read(old, under=PROVE)
+    assert caught.value.code == "store.deletion-scheduled"
+    with pytest.raises(NeedsPerson):
+        bench.store.stage("2" * 32, credential(2), onto=None)
+
+
+def test_labels_of_others_are_shown_by_their_own_names(bench: Bench):
+    old = current(bench)
+    bench.control.human.move_label(bench.name, "CANARY", old)
+    assert bench.store.state().labels == {CURRENT: old, "CANARY": old}
+
+
+def test_a_read_names_version_and_label(bench: Bench, around: Around):
+    """IAM can limit a read by label only where the call names one."""
+    old = current(bench)
+    new = bench.store.stage("2" * 32, credential(2), onto=old)
+    since = bench.mark()
+    store_of(bench, around).read(new, under=VERIFY)
+    bench.store.promote(new, expecting=old)
+    bench.store.read(new, under=VERIFY)
+    store_of(bench, around).read(old, under=PROVE)
+    asked = [call["parameters"] for call in bench.calls("GetSecretValue", since)]
+    assert [(ask["VersionId"], ask["VersionStage"]) for ask in asked] == [
+        (new, "AWSPENDING"),
+        (new, "AWSCURRENT"),
+        (old, "AWSPREVIOUS"),
+    ]
+
+
+def test_a_label_that_moved_is_looked_up_once(bench: Bench, around: Around):
+    old = current(bench)
+    new = bench.store.stage("2" * 32, credential(2), onto=old)
+    bench.store.promote(new, expecting=old)
+    bench.store.unlabel(new, PENDING, under=PROMOTE)
+    since = bench.mark()
+    assert store_of(bench, around).read(new, under=VERIFY) == credential(2).fields
+    assert [call["operation"] for call in bench.calls("*", since)] == [
+        "GetSecretValue",
+        "DescribeSecret",
+        "GetSecretValue",
+    ]
+
+
+def test_a_version_without_labels_is_read_by_its_id(bench: Bench, around: Around):
+    first = current(bench)
+    for number in (2, 3):
+        version = bench.store.stage(f"{number}" * 32, credential(number), onto=current(bench))
+        bench.store.promote(version, expecting=bench.store.state().current)
+    assert store_of(bench, around).read(first, under=PROVE) == credential(1).fields
+
+
+def test_a_replica_is_read_in_its_region(bench: Bench):
+    bench.control.client("secretsmanager").replicate_secret_to_regions(
+        SecretId=bench.name, AddReplicaRegions=[{"Region": "eu-west-1"}]
+    )
+    old = current(bench)
+    new = bench.store.stage("2" * 32, credential(2), onto=old)
+    bench.store.promote(new, expecting=old)
+    assert bench.store.state().replicas == {"eu-west-1": "in-sync"}
+    since = bench.mark()
+    assert bench.store.read(new, under=VERIFY, region="eu-west-1") == credential(2).fields
+    assert [call["region"] for call in bench.calls("GetSecretValue", since)] == ["eu-west-1"]
+
+
+def test_a_replica_that_lags_is_not_there_yet(bench: Bench):
+    old = current(bench)
+    bench.control.client("secretsmanager").replicate_secret_to_regions(
+        SecretId=bench.name, AddReplicaRegions=[{"Region": "eu-west-1"}]
+    )
+    bench.control.conditions.replica_status(bench.name, "eu-west-1", "InProgress")
+    new = bench.store.stage("2" * 32, credential(2), onto=old)
+    with pytest.raises(Transient) as caught:
+        bench.store.read(new, under=VERIFY, region="eu-west-1")
+    assert caught.value.code == "store.version-missing"
+    assert bench.store.state().replicas == {"eu-west-1": "in-progress"}
+
+
+def test_fields_that_are_not_there_need_a_person(bench: Bench):
+    old = current(bench, '{"id": "AKIAEXAMPLE1"}')
+    with pytest.raises(NeedsPerson) as caught:
+        bench.store.read(old, under=PROVE)
+    assert caught.value.code == "store.missing-field"
+
+
+def test_the_current_label_only_moves(bench: Bench):
+    old = current(bench)
+    with pytest.raises(Permanent):
+        bench.store.unlabel(old, CURRENT, under=PROMOTE)
+
+
+def test_a_promotion_costs_one_call(bench: Bench):
+    old = current(bench)
+    new = bench.store.stage("2" * 32, credential(2), onto=old)
+    since = bench.mark()
+    bench.store.promote(new, expecting=old)
+    assert [call["operation"] for call in bench.calls("*", since)] == ["UpdateSecretVersionStage"]
+
+
+def test_a_denied_key_needs_a_person(bench: Bench):
+    old = current(bench)
+    bench.control.gate.deny("kms:*")
+    with pytest.raises(NeedsPerson):
+        bench.store.stage("2" * 32, credential(2), onto=old)
