@@ -24,8 +24,11 @@ from rotation.errors import RotationError
 from rotation.interfaces import Consumer
 from rotation.types import Fields, SecretValue, contains_live_value
 
-OLD = SecretValue("canary0old0QmFzZTY0IGlzIG5vdCBh")
-NEW = SecretValue("canary0new0YSBzZWNyZXQgYXQgYWxs")
+OLD = "canary0old0QmFzZTY0IGlzIG5vdCBh"
+NEW = "canary0new0YSBzZWNyZXQgYXQgYWxs"
+LIVE = (SecretValue(OLD), SecretValue(NEW))
+"""Kept, so that `contains_live_value` finds them at any time."""
+
 DIFFICULT = (
     "quote\" back\\slash 'single' `tick` $HOME %s {brace}",
     "line\nbreak\ttab and a last line end\n",
@@ -64,11 +67,11 @@ class ConsumerBench(Protocol):
         ...
 
 
-def fields(password: SecretValue) -> Fields:
-    return Fields(public={"user": "app"}, secret={"password": password})
+def fields(password: str) -> Fields:
+    return Fields(public={"user": "app"}, secret={"password": SecretValue(password)})
 
 
-def deliver_to(bench: ConsumerBench, password: SecretValue, version: str = "v-1") -> None:
+def deliver_to(bench: ConsumerBench, password: str, version: str = "v-1") -> None:
     bench.consumer().deliver(version, fields(password))
 
 
@@ -76,7 +79,7 @@ class ConsumerConformance:
     def test_the_consumer_holds_what_was_delivered(self, bench: ConsumerBench) -> None:
         assert bench.held() is None
         deliver_to(bench, OLD)
-        assert bench.held() == {"user": "app", "password": OLD.reveal()}
+        assert bench.held() == {"user": "app", "password": OLD}
 
     def test_delivering_twice_is_delivering_once(self, bench: ConsumerBench) -> None:
         deliver_to(bench, OLD)
@@ -88,11 +91,11 @@ class ConsumerConformance:
         same_adapter = bench.consumer()
         for password in (OLD, NEW, OLD):
             same_adapter.deliver("v-1", fields(password))
-            assert _password(bench) == password.reveal()
+            assert _password(bench) == password
 
     def test_difficult_values_survive(self, bench: ConsumerBench) -> None:
         for text in DIFFICULT:
-            deliver_to(bench, SecretValue(text))
+            deliver_to(bench, text)
             assert _password(bench) == text
 
     def test_nothing_secret_is_printed_or_left_anywhere_else(
@@ -112,9 +115,9 @@ class ConsumerConformance:
                 points += 1
                 outcomes.add(_password(bench))
                 deliver_to(bench, OLD)
-                assert _password(bench) == OLD.reveal()
+                assert _password(bench) == OLD
                 _assert_no_secret(bench.traces().decode(errors="replace"))
-        assert outcomes == {OLD.reveal(), NEW.reveal()}
+        assert outcomes == {OLD, NEW}
         assert points >= POINTS_MIN
 
     def test_a_refusal_is_an_error_of_ours_without_the_secret(
@@ -128,7 +131,7 @@ class ConsumerConformance:
             refusal = error
         else:
             raise AssertionError("a delivery that cannot be made must not look like one")
-        assert _password(bench) == OLD.reveal()
+        assert _password(bench) == OLD
         printed = capfd.readouterr()
         _assert_no_secret(
             *traceback.format_exception(refusal), *_chain(refusal), printed.out, printed.err
@@ -157,7 +160,7 @@ def _chain(error: BaseException | None) -> Iterator[str]:
 def _deliveries_that_die(bench: ConsumerBench) -> Iterator[Callable[[int], bool]]:
     """Yield `die_at(n)`: a process delivers NEW and is killed before the nth line that it reaches
     for the first time; false where it delivered before it had reached so many."""
-    order = {"package": bench.package, "program": bench.program("v-2", NEW.reveal())}
+    order = {"package": bench.package, "program": bench.program("v-2", NEW)}
     with subprocess.Popen(  # noqa: S603 -- ourselves
         [sys.executable, "-c", f"from {__name__} import _die_on_demand as run; run()"],
         stdin=subprocess.PIPE,
