@@ -13,6 +13,7 @@ Use
     python -m providers.aws.testing            # by hand; ends when its input closes
 
     aws.endpoint                               # for `endpoint_url`; the region is in the signature
+    aws.reset()                                # a new world at the same endpoint, hook included
     aws.client("iam", credential)              # a boto3 client; without credential: ADMIN
     aws.clock.advance(60)                      # time passes for everyone; `skew` for the server
     aws.conditions.propagation(sts=10)         # news of keys, last-used, listings, copies
@@ -26,14 +27,15 @@ R = measured · T = terraform's AWS provider · A = assumed, not verified on AWS
 its test.
 
 Signatures
-    A wrong secret is refused                       B   a_wrong_secret_is_refused
-    An unknown key is refused                       B   an_unknown_key_is_refused
+    A wrong secret is refused                       I   a_wrong_secret_is_refused
+    An unknown key is refused                       I   an_unknown_key_is_refused
     An inactive key is refused                      D   an_inactive_key_is_refused
     A deleted key is refused                        D   a_deleted_key_is_refused
     A date may be five minutes off                  D   a_date_more_than_five_minutes_off_is_refused
     A session needs its token                       D   a_session_needs_its_token
     A session ends                                  B   a_session_ends
     A session outlives its key                      D   a_session_outlives_the_key_that_made_it
+    A user's session is not taken by IAM            B   the_session_of_a_user_is_not_taken_by_iam
     Endpoints hear of a key one by one              I   a_new_key_opens_one_endpoint_after_the_other
     A dead key lives on meanwhile                   D   a_key_dies_at_one_endpoint_after_the_other
 Users and keys

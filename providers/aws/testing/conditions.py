@@ -8,7 +8,6 @@ from providers.aws.testing.identity import ENDPOINTS
 
 if TYPE_CHECKING:
     from providers.aws.testing.replication import Status
-    from providers.aws.testing.secret_store import StoredSecret
     from providers.aws.testing.state import State
 
 
@@ -66,11 +65,11 @@ class Conditions:
 
         A held InSync is a lie that AWS can tell: the copy still follows only after the lag.
         """
-        self._state.replication.force(self._secret(secret, region), copy_region, status)
+        self._state.replication.force(self._state.secret(secret, region), copy_region, status)
 
     def forget_deprecated(self, secret: str, region: str | None = None) -> None:
         """AWS deletes versions without labels in the background: now."""
-        stored = self._secret(secret, region)
+        stored = self._state.secret(secret, region)
         stored.versions = {
             version_id: version
             for version_id, version in stored.versions.items()
@@ -87,9 +86,6 @@ class Conditions:
         region: str | None = None,
     ) -> None:
         """Who else manages this secret; without arguments, nobody."""
-        stored = self._secret(secret, region)
+        stored = self._state.secret(secret, region)
         stored.owner, stored.external_type = owning_service, external_type
         stored.rotation_enabled = rotation_enabled
-
-    def _secret(self, secret: str, region: str | None) -> StoredSecret:
-        return self._state.shelf.find(region or self._state.region, secret, self._state.clock.now())

@@ -67,12 +67,16 @@ class StrictControl:
             config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
         )
 
-    def order(self, facet: str, verb: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def reset(self) -> None:
+        """Begin a new world at the same endpoint: no users, no faults, no time passed."""
+        self.order("reset")
+
+    def order(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Send one order and return its result."""
         connection = HTTPConnection(urlsplit(self.endpoint).netloc, timeout=10)
         try:
             body = json.dumps({"args": args, "kwargs": kwargs})
-            connection.request("POST", f"/_strict/{facet}/{verb}", body)
+            connection.request("POST", f"/_strict/{name}", body)
             response = connection.getresponse()
             content = json.loads(response.read())
         finally:
@@ -96,7 +100,7 @@ class _Facet:
 
     def __getattr__(self, verb: str) -> Any:
         def order(*args: Any, **kwargs: Any) -> Any:
-            return self._control.order(self._name, verb, args, kwargs)
+            return self._control.order(f"{self._name}/{verb}", *args, **kwargs)
 
         return order
 

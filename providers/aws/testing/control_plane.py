@@ -11,6 +11,7 @@ from datetime import datetime
 
 from providers.aws.testing.conditions import Conditions
 from providers.aws.testing.refusals import Refusal
+from providers.aws.testing.settings import Settings
 from providers.aws.testing.truth import Truth
 from providers.aws.testing.wire import Request, Response
 from providers.aws.testing.world import World
@@ -19,10 +20,15 @@ PREFIX = "/_strict/"
 
 
 class ControlPlane:
-    """Lets tests govern a world."""
+    """Holds the world, and lets tests govern it."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new world; calls that are underway end in the old one."""
+        self.world = world = World(self._settings)
         self._facets: dict[str, object] = {
             "clock": world.state.clock,
             "conditions": Conditions(world.state),
@@ -34,13 +40,17 @@ class ControlPlane:
 
     def handle(self, request: Request) -> Response:
         """Carry out one order, under the lock of the world."""
-        facet_name, _, verb = request.path.removeprefix(PREFIX).partition("/")
+        order = request.path.removeprefix(PREFIX)
+        if order == "reset":
+            self.reset()
+            return _json(200, {"result": None})
+        facet_name, _, verb = order.partition("/")
         method = getattr(self._facets.get(facet_name), verb, None)
         if verb.startswith("_") or not callable(method):
-            return _json(404, {"error": f"no such order: {facet_name}.{verb}"})
+            return _json(404, {"error": f"no such order: {order}"})
         arguments = json.loads(request.body)
         try:
-            with self._world.lock:
+            with self.world.lock:
                 result = method(*arguments["args"], **arguments["kwargs"])
         except Refusal as refusal:
             return _json(409, {"error": f"{refusal.code}: {refusal.message}"})

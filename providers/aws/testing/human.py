@@ -89,9 +89,7 @@ class Human:
         self, secret: str, label: str, to: str | None, *, region: str | None = None
     ) -> None:
         """Move a label to a version, wherever it is now; `to=None` takes it off."""
-        stored = self._state.shelf.find(
-            region or self._state.region, secret, self._state.clock.now()
-        )
+        stored = self._state.secret(secret, region)
         given = {"RemoveFromVersionId": stored.holder(label), "MoveToVersionId": to}
         self._do(
             "secretsmanager",

@@ -8,6 +8,7 @@ from typing import Any
 from moto.iam.models import AccessKey, User
 
 from providers.aws.testing.identity import Principal
+from providers.aws.testing.paging import page
 from providers.aws.testing.refusals import Refusal, invalid
 from providers.aws.testing.state import Call, Mint, Operation, Operations, State
 from providers.aws.testing.wire import Result
@@ -146,15 +147,9 @@ class Iam:
 
     def _list_access_keys(self, call: Call) -> Result:
         keys = self._state.listings.shown(self._user(call).id, self._state.clock.moment())
-        start = int(call.parameters.get("Marker", 0))
-        asked = int(call.parameters.get("MaxItems", self._state.page_size))
-        end = start + min(asked, self._state.page_size)
-        more = end < len(keys)
-        return {
-            "AccessKeyMetadata": keys[start:end],
-            "IsTruncated": more,
-            "Marker": str(end) if more else None,
-        }
+        token, asked = call.parameters.get("Marker"), call.parameters.get("MaxItems")
+        shown, marker = page("iam", keys, token, asked, self._state.page_size)
+        return {"AccessKeyMetadata": shown, "IsTruncated": marker is not None, "Marker": marker}
 
     def _update_access_key(self, call: Call) -> Result:
         status = call.parameters["Status"]

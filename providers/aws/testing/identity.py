@@ -143,6 +143,9 @@ class KeyRing:
 
     def _open_session(self, claim: Claim) -> tuple[Principal, str]:
         session = self._sessions[claim.access_key_id]
+        if claim.service == "iam" and session.principal.role_arn is None:
+            # IAM takes a session of GetSessionToken only with a second factor; there is none here.
+            raise refusals.unknown_credential(claim.service)
         if not secrets.compare_digest(session.token, claim.session_token or ""):
             raise refusals.unknown_credential(claim.service)
         if session.expires_at <= self._clock.now():

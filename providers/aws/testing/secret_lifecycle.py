@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from providers.aws.testing.paging import page
 from providers.aws.testing.refusals import Refusal
 from providers.aws.testing.replication import Replica
 from providers.aws.testing.secret_rules import SecretRules
@@ -68,7 +69,7 @@ class SecretLifecycle:
         self._state.shelf.put(secret)
         for replica in call.parameters.get("AddReplicaRegions", []):
             self._state.replication.add(secret, replica["Region"], replica.get("KmsKeyId"))
-        return _named(secret) | ({} if value is None else {"VersionId": token})
+        return secret.named() | ({} if value is None else {"VersionId": token})
 
     def _describe_secret(self, call: Call) -> Result:
         secret = self._rules.find(call)
@@ -93,7 +94,7 @@ class SecretLifecycle:
             "PrimaryRegion": secret.primary_region if isinstance(secret, Replica) else None,
             "ReplicationStatus": self._state.replication.report(secret) or None,
         }
-        return _named(secret) | {name: fact for name, fact in facts.items() if fact is not None}
+        return secret.named() | {name: fact for name, fact in facts.items() if fact is not None}
 
     def _list_secret_version_ids(self, call: Call) -> Result:
         secret = self._rules.find(call)
@@ -103,11 +104,9 @@ class SecretLifecycle:
             for version_id, version in secret.versions.items()
             if secret.has_value(version_id) and (deprecated or version["version_stages"])
         ]
-        start = int(call.parameters.get("NextToken", 0))
-        asked = int(call.parameters.get("MaxResults", self._state.page_size))
-        end = start + min(asked, self._state.page_size)
-        page = {"NextToken": str(end)} if end < len(entries) else {}
-        return _named(secret) | {"Versions": entries[start:end]} | page
+        token, asked = call.parameters.get("NextToken"), call.parameters.get("MaxResults")
+        shown, more = page("secretsmanager", entries, token, asked, self._state.page_size)
+        return secret.named() | {"Versions": shown} | ({"NextToken": more} if more else {})
 
     def _delete_secret(self, call: Call) -> Result:
         force = call.parameters.get("ForceDeleteWithoutRecovery", False)
@@ -125,12 +124,12 @@ class SecretLifecycle:
             self._state.shelf.remove(secret)
         else:
             secret.deleted_date = due.timestamp()
-        return _named(secret) | {"DeletionDate": due}
+        return secret.named() | {"DeletionDate": due}
 
     def _restore_secret(self, call: Call) -> Result:
         secret = self._rules.find(call)
         secret.deleted_date = None
-        return _named(secret)
+        return secret.named()
 
     def _tag_resource(self, call: Call) -> Result:
         secret = self._rules.primary(call)
@@ -162,17 +161,17 @@ class SecretLifecycle:
             )
         secret.rotation_lambda_arn, secret.rotation_enabled = function, True
         if not call.parameters.get("RotateImmediately", True):
-            return _named(secret)
+            return secret.named()
         token = version_token(call.parameters)
         secret.versions.setdefault(token, _empty_version(token, self._state.clock.time()))
         secret.attach(PENDING, token)
         self._rules.changed(secret)
-        return _named(secret) | {"VersionId": token}
+        return secret.named() | {"VersionId": token}
 
     def _cancel_rotate_secret(self, call: Call) -> Result:
         secret = self._rules.writable(call)
         secret.rotation_enabled = False
-        return _named(secret)
+        return secret.named()
 
     def _replicate(self, call: Call) -> Result:
         secret = self._rules.primary(call)
@@ -201,7 +200,7 @@ def _created_before(existing: StoredSecret, token: str, value: dict[str, str] | 
             "ResourceExistsException",
             f"The operation failed because the secret {existing.name} already exists.",
         )
-    return _named(existing) | {"VersionId": token}
+    return existing.named() | {"VersionId": token}
 
 
 def _empty_version(token: str, created: float) -> dict[str, Any]:
@@ -215,7 +214,3 @@ def _version_entry(version: dict[str, Any]) -> dict[str, Any]:
     if "last_accessed" in version:
         entry["LastAccessedDate"] = version["last_accessed"]
     return entry
-
-
-def _named(secret: StoredSecret) -> dict[str, Any]:
-    return {"ARN": secret.arn, "Name": secret.name}

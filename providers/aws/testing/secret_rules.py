@@ -16,10 +16,7 @@ class SecretRules:
 
     def find(self, call: Call) -> StoredSecret:
         """The secret that a call names, deleted or not."""
-        self.state.replication.settle()
-        return self.state.shelf.find(
-            call.region, call.parameters["SecretId"], self.state.clock.now()
-        )
+        return self.state.secret(call.parameters["SecretId"], call.region)
 
     def readable(self, call: Call) -> StoredSecret:
         """The same, unless it is scheduled for deletion."""

@@ -19,7 +19,8 @@ PENDING = "AWSPENDING"
 
 AWS_KEY = "alias/aws/secretsmanager"
 
-Version = dict[str, Any]
+# An ARN ends in a dash and six characters that nobody chose.
+_SUFFIX = 7
 
 
 class StoredSecret(FakeSecret):
@@ -42,6 +43,11 @@ class StoredSecret(FakeSecret):
     @property
     def owning_service(self) -> str | None:
         return self.owner
+
+    def named(self, version_id: str | None = None) -> dict[str, Any]:
+        """How answers name this secret, and one of its versions."""
+        named = {"ARN": self.arn, "Name": self.name}
+        return named if version_id is None else named | {"VersionId": version_id}
 
     def labels(self) -> dict[str, str]:
         """Each label and the version that carries it."""
@@ -103,15 +109,26 @@ class SecretShelf:
 
     def peek(self, region: str, secret_id: str, now: datetime) -> StoredSecret | None:
         """The secret of this name or ARN, if it is there and its deletion is not over."""
-        secrets = self.region(region).secrets
-        secret = secrets.get(secret_id)
+        secret = self._named(region, secret_id)
         if secret is None:
             return None
-        assert isinstance(secret, StoredSecret)
         if secret.deleted_date is not None and secret.deleted_date <= now.timestamp():
-            secrets.pop(secret.name)
+            self.remove(secret)
             return None
         return secret
+
+    def _named(self, region: str, secret_id: str) -> StoredSecret | None:
+        # moto's own look-up reads every secret of the region each time.
+        stored: dict[str, Any] = self.region(region).secrets
+        tail = secret_id.split(":", 6)[-1]
+        for name in (tail, tail[:-_SUFFIX]):
+            secret = dict.get(stored, name)
+            if secret is None:
+                continue
+            assert isinstance(secret, StoredSecret)
+            if secret_id in (secret.name, secret.arn, secret.arn[:-_SUFFIX]):
+                return secret
+        return None
 
     def find(self, region: str, secret_id: str, now: datetime) -> StoredSecret:
         """The same, or a refusal."""
@@ -128,4 +145,4 @@ class SecretShelf:
 
     def remove(self, secret: StoredSecret) -> None:
         """Remove a secret at once."""
-        self.region(secret.region).secrets.pop(secret.name)
+        dict.pop(self.region(secret.region).secrets, secret.name)

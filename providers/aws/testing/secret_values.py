@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 from uuid import uuid4
 
 from providers.aws.testing.refusals import Refusal
@@ -58,7 +57,7 @@ class SecretValues:
                 raise _token_taken(secret, token)
         else:
             self.add_version(secret, token, value, labels)
-        return _named(secret, token) | {"VersionStages": secret.versions[token]["version_stages"]}
+        return secret.named(token) | {"VersionStages": secret.versions[token]["version_stages"]}
 
     def _update_secret(self, call: Call) -> Result:
         secret = self._rules.writable(call)
@@ -67,13 +66,13 @@ class SecretValues:
         value = given_value(call.parameters)
         if value is None:
             self._rules.changed(secret)
-            return _named(secret)
+            return secret.named()
         token = version_token(call.parameters)
         self._rules.may_encrypt(call, secret)
         if token in secret.versions:
             raise _token_taken(secret, token)
         self.add_version(secret, token, value, [CURRENT])
-        return _named(secret, token)
+        return secret.named(token)
 
     def add_version(
         self, secret: StoredSecret, token: str, value: dict[str, str], labels: list[str]
@@ -117,7 +116,7 @@ class SecretValues:
             if name in version
         }
         return (
-            _named(secret, version_id)
+            secret.named(version_id)
             | value
             | {
                 "VersionStages": version["version_stages"],
@@ -154,7 +153,7 @@ class SecretValues:
         elif remove_from is not None:
             secret.detach(label, remove_from)
         self._rules.changed(secret)
-        return _named(secret)
+        return secret.named()
 
 
 def _of(call: Call, secret_id: str) -> Call:
@@ -270,8 +269,3 @@ def _token_taken(secret: StoredSecret, token: str) -> Refusal:
         f"You can't use ClientRequestToken {token} because that value is already in use for a "
         f"version of secret {secret.arn}.",
     )
-
-
-def _named(secret: StoredSecret, version_id: str | None = None) -> dict[str, Any]:
-    named = {"ARN": secret.arn, "Name": secret.name}
-    return named if version_id is None else named | {"VersionId": version_id}

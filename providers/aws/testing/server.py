@@ -17,7 +17,7 @@ from providers.aws.testing.control import StrictControl
 from providers.aws.testing.control_plane import PREFIX, ControlPlane
 from providers.aws.testing.settings import Settings
 from providers.aws.testing.wire import Request, Response
-from providers.aws.testing.world import Delivery, World
+from providers.aws.testing.world import Delivery
 
 
 class StrictAws:
@@ -35,16 +35,16 @@ class StrictAws:
         latency_ms: float = 0.0,
     ) -> None:
         self.settings = Settings(account=account, region=region, port=port, latency_ms=latency_ms)
-        self.world = World(self.settings)
-        self._server = _Server(self.world, port)
+        self._server = _Server(self.settings)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.control = StrictControl(self.endpoint, region=region)
 
     def authorise(self, hook: Authorise | None) -> None:
         """Ask this hook from now on; it runs under the server's lock and must not call back."""
-        with self.world.lock:
-            self.world.state.gate.hook = hook
+        world = self._server.control_plane.world
+        with world.lock:
+            world.state.gate.hook = hook
 
     def start(self) -> Self:
         """Begin to answer."""
@@ -73,10 +73,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, world: World, port: int) -> None:
-        super().__init__(("127.0.0.1", port), _Connection)
-        self.world = world
-        self.control_plane = ControlPlane(world)
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(("127.0.0.1", settings.port), _Connection)
+        self.control_plane = ControlPlane(settings)
         self.stopping = threading.Event()
         self.connections: set[socket.socket] = set()
 
@@ -120,7 +119,7 @@ class _Connection(BaseHTTPRequestHandler):
         if path.startswith(PREFIX):
             self._deliver(Delivery(response=self.server.control_plane.handle(request)))
         else:
-            self._deliver(self.server.world.handle(request))
+            self._deliver(self.server.control_plane.world.handle(request))
 
     def _deliver(self, delivery: Delivery) -> None:
         if delivery.way == "sent":
@@ -132,7 +131,7 @@ class _Connection(BaseHTTPRequestHandler):
         _hang_up(self.connection)
 
     def _bytes(self, response: Response) -> bytes:
-        now = self.server.world.state.clock.now()
+        now = self.server.control_plane.world.state.clock.now()
         headers = {
             "date": format_datetime(now, usegmt=True),
             "x-amzn-requestid": str(uuid4()),

@@ -15,7 +15,7 @@ from providers.aws.testing.last_used import LastUsed
 from providers.aws.testing.listings import Listings
 from providers.aws.testing.refusals import invalid, not_modelled
 from providers.aws.testing.replication import Replication
-from providers.aws.testing.secret_store import SecretShelf
+from providers.aws.testing.secret_store import SecretShelf, StoredSecret
 from providers.aws.testing.wire import Parameters, Result
 
 
@@ -87,3 +87,8 @@ class State:
     boundaries: dict[str, str] = field(default_factory=dict)
     listings: Listings = field(default_factory=Listings)
     page_size: int = 100
+
+    def secret(self, secret_id: str, region: str | None = None) -> StoredSecret:
+        """The secret of this name or ARN, with what is due to it delivered; or a refusal."""
+        self.replication.settle()
+        return self.shelf.find(region or self.region, secret_id, self.clock.now())

@@ -9,7 +9,6 @@ from providers.aws.testing import policies
 from providers.aws.testing.identity import ENDPOINTS
 
 if TYPE_CHECKING:
-    from providers.aws.testing.secret_store import StoredSecret
     from providers.aws.testing.state import State
 
 
@@ -49,18 +48,18 @@ class Truth:
 
     def labels(self, secret: str, region: str | None = None) -> dict[str, str]:
         """Each label of a secret and the version that carries it."""
-        return self._secret(secret, region).labels()
+        return self._state.secret(secret, region).labels()
 
     def versions(self, secret: str, region: str | None = None) -> dict[str, list[str]]:
         """Every version of a secret, labelled or not, and its labels."""
-        stored = self._secret(secret, region)
+        stored = self._state.secret(secret, region)
         return {name: version["version_stages"] for name, version in stored.versions.items()}
 
     def value(
         self, secret: str, version_id: str | None = None, region: str | None = None
     ) -> str | None:
         """The raw bytes of a version as text (binary: base64), the current one by default."""
-        stored = self._secret(secret, region)
+        stored = self._state.secret(secret, region)
         version = stored.versions.get(version_id or stored.labels().get("AWSCURRENT", ""), {})
         value: str | None = version.get("secret_string", version.get("secret_binary"))
         return value
@@ -75,12 +74,8 @@ class Truth:
 
     def resource_policy(self, secret: str, region: str | None = None) -> str | None:
         """The resource policy of a secret."""
-        return self._secret(secret, region).policy
+        return self._state.secret(secret, region).policy
 
     def calls(self, pattern: str = "*", since: int = 0) -> list[dict[str, Any]]:
         """The call log from this index on, for `service:Operation` by wildcard."""
         return self._state.log.matching(pattern, since)
-
-    def _secret(self, secret: str, region: str | None) -> StoredSecret:
-        self._state.replication.settle()
-        return self._state.shelf.find(region or self._state.region, secret, self._state.clock.now())

@@ -160,7 +160,7 @@ def _read(request: wire.Request) -> tuple[Claim, _Asked]:
 
 
 def _injected(fault: Fault) -> Refusal:
-    code = fault.code or "InternalFailure"
+    code = fault.code or "NotApplied"
     return Refusal(code, "This fault was ordered.", fault.status)
 
 

@@ -15,10 +15,23 @@ class Refused(Protocol):
     def __call__(self, code: str) -> AbstractContextManager[None]: ...
 
 
-@pytest.fixture
-def strict() -> Iterator[StrictAws]:
+@pytest.fixture(scope="session")
+def server() -> Iterator[StrictAws]:
     with StrictAws() as aws:
         yield aws
+
+
+@pytest.fixture(scope="session")
+def clients(server: StrictAws) -> dict[str, Any]:
+    """The administrator's clients: making one takes longer than most tests."""
+    services = ("iam", "sts", "secretsmanager")
+    return {service: server.control.client(service) for service in services}
+
+
+@pytest.fixture
+def strict(server: StrictAws) -> StrictAws:
+    server.control.reset()
+    return server
 
 
 @pytest.fixture
@@ -27,22 +40,20 @@ def aws(strict: StrictAws) -> StrictControl:
 
 
 @pytest.fixture
-def iam(aws: StrictControl) -> Any:
-    client = aws.client("iam")
-    client.create_user(UserName="app")
-    return client
+def iam(aws: StrictControl, clients: dict[str, Any]) -> Any:
+    clients["iam"].create_user(UserName="app")
+    return clients["iam"]
 
 
 @pytest.fixture
-def sts(aws: StrictControl) -> Any:
-    return aws.client("sts")
+def sts(aws: StrictControl, clients: dict[str, Any]) -> Any:
+    return clients["sts"]
 
 
 @pytest.fixture
-def sm(aws: StrictControl) -> Any:
-    client = aws.client("secretsmanager")
-    client.create_secret(Name="app/db")
-    return client
+def sm(aws: StrictControl, clients: dict[str, Any]) -> Any:
+    clients["secretsmanager"].create_secret(Name="app/db")
+    return clients["secretsmanager"]
 
 
 @pytest.fixture

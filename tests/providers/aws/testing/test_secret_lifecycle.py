@@ -27,10 +27,13 @@ def test_a_name_is_taken_once_and_a_repeat_needs_the_token(sm, refused):
         sm.create_secret(**given | {"SecretString": "two"})
 
 
-def test_a_secret_is_found_by_name_and_by_arn(sm):
+def test_a_secret_is_found_by_name_and_by_arn(sm, refused):
     arn = describe(sm)["ARN"]
     assert sm.describe_secret(SecretId=arn)["Name"] == SECRET
     assert sm.describe_secret(SecretId=arn.rsplit("-", 1)[0])["Name"] == SECRET
+    for other in (arn[:-1], arn[:-7] + "-AAAAAA", SECRET + "-AAAAAA", "db"):
+        with refused("ResourceNotFoundException"):
+            sm.describe_secret(SecretId=other)
 
 
 def test_a_region_has_its_own_secrets(aws, sm, refused):
@@ -58,7 +61,7 @@ def test_deprecated_versions_are_listed_on_request(aws, sm):
     assert ids(IncludeDeprecated=True) == [first, second]
 
 
-def test_versions_come_in_pages(aws, sm):
+def test_versions_come_in_pages(aws, sm, refused):
     for value in "abc":
         aws.human.put_secret(SECRET, value, labels=[value])
     aws.conditions.page_size(2)
@@ -66,6 +69,8 @@ def test_versions_come_in_pages(aws, sm):
     rest = sm.list_secret_version_ids(SecretId=SECRET, NextToken=first["NextToken"])
     assert [len(first["Versions"]), len(rest["Versions"])] == [2, 1]
     assert "NextToken" not in rest
+    with refused("InvalidParameterException"):
+        sm.list_secret_version_ids(SecretId=SECRET, NextToken="made-up")
 
 
 def test_a_version_was_accessed_on_a_day_and_only_if_read(aws, sm):

@@ -77,6 +77,17 @@ def test_parallel_mints_never_exceed_the_quota(aws, iam):
     assert len(aws.truth.mints("app")) == len(aws.truth.live_keys("app")) == 2
 
 
+def test_a_reset_begins_a_new_world(aws, iam, sts):
+    aws.clock.advance(3600)
+    aws.faults.before("*")
+    aws.conditions.propagation(60)
+    aws.reset()
+    assert abs(aws.clock.time() - time.time()) < 5
+    assert [user["UserName"] for user in iam.list_users()["Users"]] == ["administrator"]
+    iam.create_user(UserName="app")
+    assert aws.truth.accepts(*aws.human.create_key("app").values())
+
+
 def test_an_order_that_is_not_there_is_refused(aws):
     for order in (aws.truth.nonsense, aws.clock._passed):
         with pytest.raises(OrderRefused):

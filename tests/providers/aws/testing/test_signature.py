@@ -90,10 +90,12 @@ def change_the_target(request, **_):
 
 
 @pytest.mark.parametrize("change", [change_the_body, change_the_target])
-def test_a_request_that_was_changed_after_signing_is_refused(sm, refused, change):
-    sm.meta.events.register("before-send", change)
+@pytest.mark.usefixtures("sm")
+def test_a_request_that_was_changed_after_signing_is_refused(aws, refused, change):
+    client = aws.client("secretsmanager")
+    client.meta.events.register("before-send", change)
     with refused("InvalidSignatureException"):
-        sm.describe_secret(SecretId="app/db")
+        client.describe_secret(SecretId="app/db")
 
 
 def test_no_signature_is_refused(aws, service, refused):

@@ -117,6 +117,13 @@ def test_a_session_outlives_the_key_that_made_it(aws, refused):
     assert aws.client("sts", session).get_caller_identity()["Arn"].endswith(":user/app")
 
 
+def test_the_session_of_a_user_is_not_taken_by_iam(aws, sts, refused):
+    session = credential(sts.get_session_token())
+    with refused("InvalidClientTokenId"):
+        aws.client("iam", session).list_users()
+    aws.client("secretsmanager", session).list_secrets()
+
+
 @pytest.mark.usefixtures("role")
 def test_a_session_cannot_ask_for_a_session_token(aws, sts, refused):
     with refused("AccessDenied"):
