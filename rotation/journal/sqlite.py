@@ -29,6 +29,9 @@ MOUNTS = Path("/proc/self/mounts")
 RESTORE = "rotation journal restore, from the latest backup"
 
 _MEANINGS = {
+    sqlite3.SQLITE_ERROR: (
+        "journal.tables", "the file's tables are not those of a journal", "check the path",
+    ),
     sqlite3.SQLITE_BUSY: ("journal.busy", "another process holds the journal", "try again"),
     sqlite3.SQLITE_LOCKED: ("journal.busy", "another process holds the journal", "try again"),
     sqlite3.SQLITE_FULL: ("journal.full", "the journal's disk is full", "make room, then resume"),

@@ -164,9 +164,13 @@ class StreamJournal(ABC):
         """Derives the stream's row anew from its entries. The lease stays as it is."""
         with self._transaction() as transaction:
             before = transaction.row(stream)
-            row = fold(transaction.history(stream), self._summarise)
-            if row is not None:
-                transaction.save(before, with_lease_of(before, row))
+            history = tuple(transaction.history(stream))
+            row = fold(history, self._summarise)
+            if row is None:
+                return
+            # Where the row was lost, no lease that an entry tells of may be given again.
+            newest = replace(blank(stream), epoch=max(entry.epoch for entry in history))
+            transaction.save(before, with_lease_of(before or newest, row))
 
     def _opened(
         self,
@@ -184,10 +188,8 @@ class StreamJournal(ABC):
         return opened[0], self._summarise(opened, named)
 
 
-def with_lease_of(before: Identity | None, row: Identity) -> Identity:
+def with_lease_of(before: Identity, row: Identity) -> Identity:
     """`row` with the columns that are not derived."""
-    if before is None:
-        return row
     return replace(
         row, epoch=before.epoch, lease_runner=before.lease_runner, lease_until=before.lease_until
     )
@@ -218,6 +220,8 @@ def _caught_up(
     transaction: Transaction, row: Identity, known: Sequence[Entry]
 ) -> tuple[Entry, ...]:
     """The whole latest rotation; reads only what `known` lacks."""
+    if known and known[0].kind is not Kind.OPENED:
+        known = ()  # a part of a rotation decides nothing
     seen = known[-1].seq if known else 0
     if seen > row.seq:
         raise JournalError(

@@ -57,13 +57,17 @@ def check_entries(journal: Journal, summarise: Summarise = summarise) -> Iterato
         streams.add(stream)
         row = journal.identity(stream)
         entries = tuple(journal.history(stream))
-        findings = [*_links(entries), *_rotations(entries)]
+        findings = _chain(entries)
         yield from findings
         if stream != INSTALLATION and not findings:
             yield from _row(journal, row, entries, summarise)
     for row in journal.identities():
         if row.stream not in streams:
             yield Finding("journal.entries-missing", row.stream, None, "a row without entries")
+
+
+def _chain(entries: Sequence[Entry]) -> list[Finding]:
+    return [*_links(entries), *_rotations(entries)]
 
 
 def _links(entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -107,9 +111,14 @@ def _row(
     # A live writer may have gone on since the row was read, and then it has a newer row.
     if row.seq < last.seq and journal.identity(last.stream) == row:
         yield _finding("journal.row", last, f"the row ends at {row.seq}")
-    folded = fold((entry for entry in entries if entry.seq <= row.seq), summarise)
-    if folded is None or with_lease_of(row, folded) != row:
-        yield _finding("journal.row", last, "the row does not follow from the entries")
+    known = (entry for entry in entries if entry.seq <= row.seq)
+    try:
+        folded = fold(known, summarise)
+    except (ValueError, LookupError):
+        yield _finding("journal.row", last, "this version does not understand the rotation")
+    else:
+        if folded is None or with_lease_of(row, folded) != row:
+            yield _finding("journal.row", last, "the row does not follow from the entries")
     if row.epoch < max(entry.epoch for entry in entries):
         yield _finding("journal.epoch", last, "an entry has a higher epoch than the row")
 
@@ -182,7 +191,9 @@ def _copy_backup(source: Path, unborn: Path) -> None:
 
 def _start_over(path: Path, installation: str, *, runner: str, who: str, now: datetime) -> None:
     with open_journal(path, installation) as journal:
-        if any(_damage(journal)) or any(check_entries(journal)):
+        streams = (INSTALLATION, *journal.streams())
+        # Rows are derived: whatever is wrong with them does not cost a backup its worth.
+        if journal.damage() or any(_chain(tuple(journal.history(stream))) for stream in streams):
             raise JournalError(
                 "journal.corrupt",
                 "the backup is damaged; nothing was replaced",

@@ -117,6 +117,7 @@ class EntriesConformance:
         assert two[:-1] == one
         assert three[:-1] == two
         assert journal.append(lease, [], NOW) == three
+        assert journal.append(lease, [], NOW, known=three[1:]) == three
         assert list(journal.history(APP)) == list(three)
 
     def test_what_was_known_of_the_rotation_before_is_left_behind(self, journal: Journal) -> None:

@@ -1,0 +1,294 @@
+"""The SQLite file: who may see it, where it may lie, and that it is never mistaken for another."""
+
+import os
+import sqlite3
+import stat
+
+import pytest
+
+from rotation.errors import JournalError
+from rotation.journal import schema, sqlite
+from rotation.journal.sql import open_journal
+from rotation.testing.journal import simple_row
+from rotation.testing.journal.drafts import APP, HOLD, NOW, done, opened
+
+ORIGIN = "0123456789ab"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "state" / "journal.db"
+
+
+def opening(path, **options):
+    return open_journal(path, ORIGIN, summarise=simple_row, **options)
+
+
+def refused(path, **options):
+    with pytest.raises(JournalError) as refusal:
+        opening(path, **options)
+    return refusal.value.code
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_it_is_private_from_its_creation(path, umask):
+    before = os.umask(umask)
+    try:
+        with opening(path) as journal:
+            opened(journal)
+            assert mode(path.parent) == 0o700
+            assert {mode(file) for file in path.parent.iterdir()} == {0o600}
+            assert {file.name for file in path.parent.iterdir()} == {
+                "journal.db",
+                "journal.db-wal",
+                "journal.db-shm",
+            }
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("bits", [0o640, 0o604, 0o620, 0o606])
+def test_a_file_that_others_may_touch_is_refused(path, bits):
+    opening(path).close()
+    path.chmod(bits)
+    assert refused(path) == "journal.mode"
+    assert refused(path, read_only=True) == "journal.mode"
+
+
+def test_a_directory_that_others_may_write_is_refused(path):
+    path.parent.mkdir(mode=0o700)
+    path.parent.chmod(0o770)
+    assert refused(path) == "journal.mode"
+    assert list(path.parent.iterdir()) == []
+
+
+def test_every_commit_is_synchronous_and_logged_ahead(path):
+    opening(path).close()
+    connection = sqlite._connect(path, read_only=False)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_a_place_where_that_cannot_be_had_is_refused(path):
+    connection = sqlite3.connect(":memory:")  # which has no WAL, as some file systems
+    with pytest.raises(JournalError, match=r"journal\.unsafe"):
+        sqlite._set(connection, "journal_mode", "wal", "wal")
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+server:/export /mnt/share nfs4 rw 0 0
+/dev/sdb1 /mnt/share/local xfs rw 0 0
+tmpfs /with\\040space tmpfs rw 0 0
+ada@host: /with\\040space/ssh fuse.sshfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("/var/lib/rotation/journal.db", "ext4"),
+        ("/mnt/share/journal.db", "nfs4"),
+        ("/mnt/shared/journal.db", "ext4"),
+        ("/mnt/share/local/journal.db", "xfs"),
+        ("/with space/ssh/journal.db", "fuse.sshfs"),
+    ],
+)
+def test_the_innermost_mount_says_the_file_system(place, kind):
+    assert sqlite.file_system(sqlite.Path(place), MOUNTS) == kind
+
+
+def test_a_network_file_system_is_refused(path, tmp_path, monkeypatch):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"server:/export {tmp_path} nfs4 rw 0 0\n")
+    monkeypatch.setattr(sqlite, "MOUNTS", mounts)
+    assert refused(path) == "journal.network"
+    assert not path.exists()
+
+
+def test_it_belongs_to_one_installation(path):
+    opening(path).close()
+    with pytest.raises(JournalError) as refusal:
+        open_journal(path, "ba9876543210")
+    assert refusal.value.code == "journal.installation"
+
+
+def test_a_reader_reads_beside_a_writer_and_writes_nothing(path):
+    with opening(path) as journal, opening(path, read_only=True) as reader:
+        lease = opened(journal)
+        assert reader.entries(APP) == journal.entries(APP)
+        whole = journal.append(lease, [done()], NOW)
+        assert reader.entries(APP) == whole
+        with pytest.raises(JournalError, match=r"journal\.read-only"):
+            reader.request(APP, HOLD, "person", NOW)
+
+
+def test_a_reader_finds_what_a_writer_left(path):
+    with opening(path) as journal:
+        opened(journal)
+    with opening(path, read_only=True) as reader:
+        assert [entry.seq for entry in reader.history(APP)] == [1]
+
+
+def test_a_reader_does_not_make_a_journal(path):
+    assert refused(path, read_only=True) == "journal.missing"
+    assert not path.parent.exists()
+
+
+def test_a_log_without_its_journal_is_no_new_journal(path):
+    with opening(path) as journal:
+        opened(journal)
+        path.unlink()
+        assert refused(path) == "journal.missing"
+
+
+def test_a_journal_that_is_replaced_under_its_writer_takes_no_more(path):
+    with opening(path) as journal:
+        lease = opened(journal)
+        path.rename(path.with_name("elsewhere"))
+        with pytest.raises(JournalError, match=r"journal\.replaced"):
+            journal.append(lease, [done()], NOW)
+        path.write_bytes(path.with_name("elsewhere").read_bytes())
+        with pytest.raises(JournalError, match=r"journal\.replaced"):
+            journal.append(lease, [done()], NOW)
+
+
+@pytest.mark.parametrize("rest", [0, 100, 4096, 8192])
+def test_a_truncated_file_is_never_an_empty_journal(path, rest):
+    with opening(path) as journal:
+        opened(journal)
+    os.truncate(path, rest)
+    assert refused(path) == "journal.corrupt"
+    assert refused(path, read_only=True) == "journal.corrupt"
+
+
+def test_a_file_of_something_else_is_no_journal(path):
+    path.parent.mkdir(mode=0o700)
+    path.write_text("this is no database, but it is long enough to look at" * 100)
+    path.chmod(0o600)
+    assert refused(path) == "journal.corrupt"
+
+
+def test_a_database_of_something_else_is_no_journal(path):
+    path.parent.mkdir(mode=0o700)
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE something (else_ TEXT)")
+    connection.close()
+    path.chmod(0o600)
+    assert refused(path) == "journal.tables"
+
+
+def test_a_line_that_cannot_be_read_is_damage(path):
+    with opening(path) as journal:
+        opened(journal)
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE entry SET facts = '{'")
+        connection.commit()
+        connection.close()
+        with pytest.raises(JournalError, match=r"journal\.corrupt"):
+            journal.entries(APP)
+
+
+def test_who_waits_too_long_is_told_that_it_is_busy(path, monkeypatch):
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    with opening(path) as journal:
+        lease = opened(journal)
+        other = sqlite._connect(path, read_only=False)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalError) as refusal:
+            journal.append(lease, [done()], NOW)
+        other.close()
+        assert refusal.value.code == "journal.busy"
+        assert refusal.value.hint
+        assert len(journal.append(lease, [done()], NOW)) == 2
+
+
+def test_a_full_disk_stops_before_the_effect_and_leaves_the_journal_whole(path):
+    with opening(path) as journal:
+        lease = opened(journal)
+        with journal._file._writing.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count=12")
+        reported = []
+
+        def fill(known):
+            while True:
+                known = journal.append(lease, [done(text="x" * 3000)], NOW, known=known)
+                reported.append(known)
+
+        with pytest.raises(JournalError) as refusal:
+            fill(journal.entries(APP))
+        assert refusal.value.code == "journal.full"
+        assert journal.entries(APP) == reported[-1]
+
+
+# --------------------------------------------------------------------------------- the schema
+
+
+@pytest.fixture
+def older(path, monkeypatch):
+    """A journal of schema 0, whose rows did not know `unverified` yet."""
+    with opening(path) as journal:
+        opened(journal)
+    connection = sqlite3.connect(path)
+    connection.execute("ALTER TABLE identity DROP COLUMN unverified")
+    connection.execute("UPDATE meta SET value = '0' WHERE name = 'schema'")
+    connection.commit()
+    connection.close()
+    monkeypatch.setitem(
+        schema.MIGRATIONS,
+        0,
+        lambda connection: connection.exec_driver_sql(
+            "ALTER TABLE identity ADD COLUMN unverified BOOLEAN NOT NULL DEFAULT 0"
+        ),
+    )
+    return path
+
+
+def copies(path):
+    return sorted(path.parent.glob("journal.db.schema-0-*"))
+
+
+def test_an_older_journal_is_brought_forward_after_a_copy(older):
+    with opening(older) as journal:
+        row = journal.identity(APP)
+        assert row is not None
+        assert row.unverified is False
+    (copy,) = copies(older)
+    assert mode(copy) == 0o600
+    connection = sqlite3.connect(copy)
+    assert connection.execute("SELECT value FROM meta WHERE name='schema'").fetchone() == ("0",)
+    connection.close()
+    opening(older).close()
+    assert copies(older) == [copy]
+
+
+def test_a_migration_that_fails_leaves_the_older_journal(older, monkeypatch):
+    def fail(connection):
+        connection.exec_driver_sql("DROP TABLE entry")
+        raise RuntimeError
+
+    monkeypatch.setitem(schema.MIGRATIONS, 0, fail)
+    with pytest.raises(RuntimeError):
+        opening(older)
+    connection = sqlite3.connect(older)
+    assert connection.execute("SELECT count(*) FROM entry").fetchone() == (1,)
+    connection.close()
+
+
+def test_a_reader_does_not_bring_a_journal_forward(older):
+    assert refused(older, read_only=True) == "journal.older-schema"
+    assert copies(older) == []
+
+
+def test_a_newer_journal_is_refused(path):
+    opening(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE meta SET value = '99' WHERE name = 'schema'")
+    connection.commit()
+    connection.close()
+    assert refused(path) == "journal.newer-schema"
