@@ -13,13 +13,13 @@ never believe the adapter.
 from enum import StrEnum
 from importlib.util import find_spec
 
+_SUITES = ("consumer", "issuer", "journal", "probe", "store")
+
 if find_spec("pytest") is not None:
     import pytest
 
     # Before the suites are imported, so that their assertions say what they saw.
-    pytest.register_assert_rewrite(
-        *(f"{__name__}.{suite}" for suite in ("issuer", "store", "probe"))
-    )
+    pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
 
 
 class Trouble(StrEnum):

@@ -1,0 +1,195 @@
+"""What the labels of a secret say has happened, and the one repair that cannot make it worse.
+
+The table is closed: every layout of labels is one of these. None of its repairs promotes a
+version that we did not stage: whoever may write versions could plant one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rotation.types import (
+    COMPROMISED,
+    CURRENT,
+    PENDING,
+    PREVIOUS,
+    StoreState,
+    is_our_mark,
+)
+
+VERSIONS_MANY = 90
+"""Beyond 100, AWS refuses new versions while the old ones are younger than a day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """by_plan: plan REPAIR can do it; otherwise a person does, with the words of `repair`."""
+
+    name: str
+    meaning: str
+    repair: str
+    by_plan: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is known of a secret.
+
+    open_version: the version that an open rotation of ours staged. logs_in: version -> whether
+    its login works; a version that was not tried is missing. valueless: labelled versions without
+    a value. versions_total: all of them, labelled or not.
+    """
+
+    state: StoreState
+    installation: str
+    open_version: str | None = None
+    logs_in: Mapping[str, bool] = field(default_factory=dict)
+    valueless: frozenset[str] = frozenset()
+    versions_total: int = 0
+
+    def works(self, label: str) -> bool | None:
+        """None: nobody tried."""
+        version = self.state.labels.get(label)
+        return None if version is None else self.logs_in.get(version)
+
+
+def _table(*layouts: Layout) -> Mapping[str, Layout]:
+    return {layout.name: layout for layout in layouts}
+
+
+LAYOUTS = _table(
+    Layout(
+        name="healthy",
+        meaning="one version is current and nothing is left over",
+        repair="nothing to do",
+    ),
+    Layout(
+        name="empty",
+        meaning="the secret has no version yet",
+        repair="`rotation create` makes the first credential",
+    ),
+    Layout(
+        name="managed-elsewhere",
+        meaning="somebody else is in charge of the value: a service, native rotation, a deletion",
+        repair="end that first; we write nothing until then",
+    ),
+    Layout(
+        name="write-storm",
+        meaning="the secret has almost as many versions as AWS allows",
+        repair="stop whoever writes it so often; versions older than a day go by themselves",
+    ),
+    Layout(
+        name="compromised-current",
+        meaning="the version that consumers read is marked as compromised",
+        repair="`rotation emergency` replaces it",
+    ),
+    Layout(
+        name="leftover-pending",
+        meaning="the rotation is over, only its label AWSPENDING is left on the current version",
+        repair="take AWSPENDING off",
+        by_plan=True,
+    ),
+    Layout(
+        name="pending-without-value",
+        meaning="AWSPENDING sits on a version without a value: a rotation failed as it began",
+        repair="take AWSPENDING off; there is nothing to lose",
+        by_plan=True,
+    ),
+    Layout(
+        name="in-progress",
+        meaning="a rotation of ours is open and its version is staged",
+        repair="nothing to do; `rotation resume` if it is held",
+    ),
+    Layout(
+        name="abandoned-pending",
+        meaning="we staged a version, its rotation is no longer open, and the current one works",
+        repair="take AWSPENDING off; then look for the instance with `rotation reconcile`",
+        by_plan=True,
+    ),
+    Layout(
+        name="undecided-pending",
+        meaning="we staged a version and its rotation is no longer open",
+        repair="log in with the current version first: `rotation doctor` with the probe",
+    ),
+    Layout(
+        name="foreign-pending",
+        meaning="somebody else staged a version: another tool, or a planted value",
+        repair="find out who; once it is known to be dead, take AWSPENDING off by hand",
+    ),
+    Layout(
+        name="half-promoted",
+        meaning="the current version does not log in, the one that our open rotation staged does: "
+        "consumers are down now",
+        repair="`rotation resume` promotes it",
+    ),
+    Layout(
+        name="unknown-half-promoted",
+        meaning="the current version does not log in, and one that no open rotation of ours "
+        "staged does: consumers are down now",
+        repair="ask whoever staged it; if nobody knows it, `rotation emergency`",
+    ),
+    Layout(
+        name="bad-promotion",
+        meaning="the current version does not log in and the previous one does: consumers are "
+        "down now",
+        repair="`rotation rollback` if its rotation is open; else move AWSCURRENT back by hand",
+    ),
+    Layout(
+        name="dead-current",
+        meaning="the current version does not log in, and the others were not tried",
+        repair="try the pending and the previous version: `rotation doctor` with the probe",
+    ),
+    Layout(
+        name="lost",
+        meaning="no version that has a label logs in: consumers are down now",
+        repair="`rotation emergency` makes a new credential; do not retry blindly",
+    ),
+)
+
+
+def diagnose(look: Look) -> Layout:
+    """The layout of this secret. What takes consumers down comes before what is untidy."""
+    state = look.state
+    if state.refusal is not None:
+        return LAYOUTS["managed-elsewhere"]
+    if not state.pointers:
+        return LAYOUTS["empty"]
+    if state.current is None:
+        return LAYOUTS["lost"]
+    if look.works(CURRENT) is False:
+        return LAYOUTS[_without_current(look)]
+    if state.current == state.labels.get(COMPROMISED):
+        return LAYOUTS["compromised-current"]
+    if look.versions_total > VERSIONS_MANY:
+        return LAYOUTS["write-storm"]
+    return LAYOUTS[_beside_current(look)]
+
+
+def _without_current(look: Look) -> str:
+    others = {
+        label: look.state.labels[label]
+        for label in (PENDING, PREVIOUS)
+        if look.state.labels.get(label) not in (None, look.state.current)
+    }
+    if look.works(PENDING):
+        # Our mark alone proves nothing: whoever may write versions chooses their ids.
+        ours = others[PENDING] == look.open_version
+        return "half-promoted" if ours else "unknown-half-promoted"
+    if look.works(PREVIOUS) and others[PREVIOUS] != look.state.labels.get(COMPROMISED):
+        return "bad-promotion"
+    tried = all(version in look.logs_in or version in look.valueless for version in others.values())
+    return "lost" if tried else "dead-current"
+
+
+def _beside_current(look: Look) -> str:
+    pending = look.state.pending
+    if pending is None:
+        return "healthy"
+    if pending == look.state.current:
+        return "leftover-pending"
+    if pending == look.open_version:
+        return "in-progress"
+    if pending in look.valueless:
+        return "pending-without-value"
+    if not is_our_mark(pending, look.installation):
+        return "foreign-pending"
+    return "abandoned-pending" if look.works(CURRENT) else "undecided-pending"

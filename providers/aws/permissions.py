@@ -1,0 +1,87 @@
+"""Which calls each permission set makes, as data: what roles and policies are compiled from.
+
+Exactly the calls of the adapters, no more: a test records what they send and compares.
+`sts:GetCallerIdentity` is not here, for it needs no permission and cannot be denied.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rotation.types import PermissionSet
+
+Resource = Literal["user", "secret", "key", "role"]
+"""What the action is limited to: the IAM user, the secret (its replicas included), the customer
+managed KMS key of the secret, the connection's roles."""
+
+When = Literal["always", "foreign-fields", "customer-key", "pushed-consumer"]
+"""Where nothing of the kind is configured, the grant is not needed and must not be given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """labels: the only values of `secretsmanager:VersionStage`; empty: IAM cannot tell, or need
+    not. tag_keys: the only values of `aws:TagKeys`."""
+
+    action: str
+    resource: Resource
+    labels: tuple[str, ...] = ()
+    tag_keys: tuple[str, ...] = ()
+    when: When = "always"
+
+
+Grants = Mapping[PermissionSet, tuple[Grant, ...]]
+
+_LIST = Grant(action="iam:ListAccessKeys", resource="user")
+_LAST_USED = Grant(action="iam:GetAccessKeyLastUsed", resource="user")
+_CREATE = Grant(action="iam:CreateAccessKey", resource="user")
+_UPDATE = Grant(action="iam:UpdateAccessKey", resource="user")
+_DELETE = Grant(action="iam:DeleteAccessKey", resource="user")
+
+_DESCRIBE = Grant(action="secretsmanager:DescribeSecret", resource="secret")
+_PUT = Grant(action="secretsmanager:PutSecretValue", resource="secret")
+_DECRYPT = Grant(action="kms:Decrypt", resource="key", when="customer-key")
+_ENCRYPT = Grant(action="kms:GenerateDataKey", resource="key", when="customer-key")
+
+
+def _read(*labels: str, when: When = "always") -> Grant:
+    return Grant(
+        action="secretsmanager:GetSecretValue", resource="secret", labels=labels, when=when
+    )
+
+
+def _move(*labels: str) -> Grant:
+    return Grant(action="secretsmanager:UpdateSecretVersionStage", resource="secret", labels=labels)
+
+
+GRANTS: Mapping[str, Grants] = {
+    "aws-iam-access-key": {
+        PermissionSet.OBSERVE: (_LIST, _LAST_USED),
+        PermissionSet.MINT: (_CREATE,),
+        PermissionSet.REVOKE: (_UPDATE, _DELETE),
+        PermissionSet.CONTAIN: (_UPDATE,),
+    },
+    "aws-secrets-manager": {
+        PermissionSet.OBSERVE: (_DESCRIBE,),
+        # PutSecretValue knows no condition on labels: that it stages only is code, and tested.
+        PermissionSet.MINT: (_PUT, _read("AWSCURRENT", when="foreign-fields"), _ENCRYPT, _DECRYPT),
+        PermissionSet.VERIFY: (_read("AWSPENDING", "AWSCURRENT"), _DECRYPT),
+        # A look tells "so already" from "somebody else was here" when AWS refuses to move a label.
+        PermissionSet.PROMOTE: (_move("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"), _DESCRIBE),
+        PermissionSet.DELIVER: (_read("AWSCURRENT", when="pushed-consumer"), _DECRYPT),
+        # The version being proved may have lost its last label, and then no label can be named.
+        PermissionSet.PROVE: (_read(), _DECRYPT),
+        PermissionSet.CONTAIN: (_move("ROTATION_COMPROMISED"), _DESCRIBE),
+        PermissionSet.CLAIM: (
+            Grant(
+                action="secretsmanager:TagResource",
+                resource="secret",
+                tag_keys=("rotation:owner",),
+            ),
+        ),
+    },
+    "aws-sts": {},
+}
+
+CONNECTION = (Grant(action="sts:AssumeRole", resource="role"),)
+"""What the base credentials need, and nothing else, where a connection names roles."""
