@@ -51,12 +51,11 @@ class ControlPlane:
         arguments = json.loads(request.body)
         try:
             with self.world.lock:
-                result = method(*arguments["args"], **arguments["kwargs"])
+                return _json(200, {"result": method(*arguments["args"], **arguments["kwargs"])})
         except Refusal as refusal:
             return _json(409, {"error": f"{refusal.code}: {refusal.message}"})
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             return _json(400, {"error": f"{type(error).__name__}: {error}"})
-        return _json(200, {"result": result})
 
 
 def _json(status: int, content: object) -> Response:

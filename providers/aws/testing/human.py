@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.testing.identity import Principal
 from providers.aws.testing.refusals import Refusal
+from providers.aws.testing.state import Call
 
 if TYPE_CHECKING:
     from providers.aws.testing.faults import Act
     from providers.aws.testing.state import Operations, State
-
-from providers.aws.testing.state import Call
 
 
 class Human:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from providers.aws.testing.paging import page
@@ -83,6 +83,7 @@ class SecretLifecycle:
             "KmsKeyId": secret.kms_key_id,
             "RotationEnabled": secret.rotation_enabled,
             "RotationLambdaARN": secret.rotation_lambda_arn or None,
+            "RotationRules": secret.rotation_rules,
             "CreatedDate": secret.created_date,
             "LastChangedDate": secret.last_changed_date,
             "LastAccessedDate": secret.last_accessed,
@@ -100,7 +101,7 @@ class SecretLifecycle:
         secret = self._rules.find(call)
         deprecated = call.parameters.get("IncludeDeprecated", False)
         entries = [
-            _version_entry(version)
+            _version_entry(version, secret.accessed.get(version_id))
             for version_id, version in secret.versions.items()
             if secret.has_value(version_id) and (deprecated or version["version_stages"])
         ]
@@ -160,6 +161,7 @@ class SecretLifecycle:
                 "InvalidRequestException", "A previous rotation isn't complete. Reattempt it."
             )
         secret.rotation_lambda_arn, secret.rotation_enabled = function, True
+        secret.rotation_rules = call.parameters.get("RotationRules", secret.rotation_rules)
         if not call.parameters.get("RotateImmediately", True):
             return secret.named()
         token = version_token(call.parameters)
@@ -207,10 +209,11 @@ def _empty_version(token: str, created: float) -> dict[str, Any]:
     return {"version_id": token, "version_stages": [], "createdate": created}
 
 
-def _version_entry(version: dict[str, Any]) -> dict[str, Any]:
-    entry = {"VersionId": version["version_id"], "CreatedDate": version["createdate"]}
-    if version["version_stages"]:
-        entry["VersionStages"] = version["version_stages"]
-    if "last_accessed" in version:
-        entry["LastAccessedDate"] = version["last_accessed"]
-    return entry
+def _version_entry(version: dict[str, Any], accessed: datetime | None) -> dict[str, Any]:
+    entry = {
+        "VersionId": version["version_id"],
+        "CreatedDate": version["createdate"],
+        "VersionStages": version["version_stages"] or None,
+        "LastAccessedDate": accessed,
+    }
+    return {name: fact for name, fact in entry.items() if fact is not None}

@@ -1,7 +1,7 @@
 """Secrets, their versions and labels, in moto's objects: storage, and the one rule about labels.
 
 The version map of moto is used as it is: `version_id`, `version_stages` (the labels),
-`secret_string` or `secret_binary` (base64) and `createdate`; `last_accessed` is ours.
+`secret_string` or `secret_binary` (base64) and `createdate`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ CURRENT = "AWSCURRENT"
 PREVIOUS = "AWSPREVIOUS"
 PENDING = "AWSPENDING"
 
+LABELS_MAX = 20
 AWS_KEY = "alias/aws/secretsmanager"
 
 # An ARN ends in a dash and six characters that nobody chose.
@@ -38,7 +39,8 @@ class StoredSecret(FakeSecret):
         )
         self.owner: str | None = None
         self.external_type: str | None = None
-        self.last_accessed: datetime | None = None
+        self.rotation_rules: dict[str, Any] | None = None
+        self.accessed: dict[str, datetime] = {}
 
     @property
     def owning_service(self) -> str | None:
@@ -75,6 +77,17 @@ class StoredSecret(FakeSecret):
     def detach(self, label: str, version_id: str) -> None:
         """Take a label off a version."""
         self.versions[version_id]["version_stages"].remove(label)
+
+    @property
+    def last_accessed(self) -> datetime | None:
+        """The day on which a value was last read here."""
+        return max(self.accessed.values(), default=None)
+
+    def check_room(self, labels: list[str]) -> None:
+        """Refuse labels that would be too many, the AWSPREVIOUS that they cause included."""
+        caused = [PREVIOUS] if CURRENT in labels and self.holder(CURRENT) else []
+        if len(self.labels().keys() | {*labels, *caused}) > LABELS_MAX:
+            raise Refusal("LimitExceededException", f"More than {LABELS_MAX} staging labels.")
 
     def has_value(self, version_id: str) -> bool:
         """Whether there are bytes, and not only labels (a native rotation begins that way)."""

@@ -7,13 +7,13 @@ from uuid import uuid4
 
 from providers.aws.testing.refusals import Refusal
 from providers.aws.testing.secret_rules import SecretRules
-from providers.aws.testing.secret_store import CURRENT, PENDING, StoredSecret
+from providers.aws.testing.secret_store import CURRENT, LABELS_MAX, PENDING, StoredSecret
 from providers.aws.testing.state import Call, Operation, Operations
 from providers.aws.testing.wire import Parameters, Result
 
 BYTES_MAX = 65_536
-LABELS_MAX = 20
 VERSIONS_MAX = 100
+BATCH_MAX = 20
 TOKEN_LENGTHS = range(32, 65)
 
 
@@ -61,18 +61,17 @@ class SecretValues:
 
     def _update_secret(self, call: Call) -> Result:
         secret = self._rules.writable(call)
+        value = given_value(call.parameters)
+        token = version_token(call.parameters)
+        if value is not None:
+            self._rules.may_encrypt(call, secret)
+            if token in secret.versions:
+                raise _token_taken(secret, token)
+            self.add_version(secret, token, value, [CURRENT])
         secret.description = call.parameters.get("Description", secret.description)
         secret.kms_key_id = call.parameters.get("KmsKeyId", secret.kms_key_id)
-        value = given_value(call.parameters)
-        if value is None:
-            self._rules.changed(secret)
-            return secret.named()
-        token = version_token(call.parameters)
-        self._rules.may_encrypt(call, secret)
-        if token in secret.versions:
-            raise _token_taken(secret, token)
-        self.add_version(secret, token, value, [CURRENT])
-        return secret.named(token)
+        self._rules.changed(secret)
+        return secret.named(token if value is not None else None)
 
     def add_version(
         self, secret: StoredSecret, token: str, value: dict[str, str], labels: list[str]
@@ -84,8 +83,7 @@ class SecretValues:
             raise Refusal("LimitExceededException", "Too many versions of the last 24 hours.")
         # The first version is current whatever was asked for.
         wanted = [*labels] if secret.holder(CURRENT) else [CURRENT, *labels]
-        if len(secret.labels().keys() | set(wanted)) > LABELS_MAX:
-            raise Refusal("LimitExceededException", f"More than {LABELS_MAX} staging labels.")
+        secret.check_room(wanted)
         self._abandon_native_rotation(secret, token)
         version = secret.versions.setdefault(token, {"version_id": token, "version_stages": []})
         version.update(value, createdate=now.timestamp())
@@ -103,31 +101,22 @@ class SecretValues:
         version_id = _chosen(secret, call.parameters)
         self._rules.may_decrypt(call, secret)
         now = self._rules.state.clock.now()
-        version = secret.versions[version_id]
         # AWS keeps the day of the last access, not its time.
-        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        version["last_accessed"] = secret.last_accessed = day
-        value = {
-            public: version[name]
-            for public, name in (
-                ("SecretString", "secret_string"),
-                ("SecretBinary", "secret_binary"),
-            )
-            if name in version
+        secret.accessed[version_id] = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        version = secret.versions[version_id]
+        answer = {
+            "SecretString": version.get("secret_string"),
+            "SecretBinary": version.get("secret_binary"),
+            "VersionStages": version["version_stages"],
+            "CreatedDate": version["createdate"],
         }
-        return (
-            secret.named(version_id)
-            | value
-            | {
-                "VersionStages": version["version_stages"],
-                "CreatedDate": version["createdate"],
-            }
-        )
+        given = {name: fact for name, fact in answer.items() if fact is not None}
+        return secret.named(version_id) | given
 
     def _batch_get_secret_value(self, call: Call) -> Result:
         ids = call.parameters.get("SecretIdList", [])
-        if not 1 <= len(ids) <= 20 or "Filters" in call.parameters:
-            raise Refusal("InvalidParameterException", "1 to 20 entries of SecretIdList, please.")
+        if not 1 <= len(ids) <= BATCH_MAX:
+            raise Refusal("InvalidParameterException", f"A batch has 1 to {BATCH_MAX} secrets.")
         values: list[Result] = []
         errors: list[Result] = []
         for secret_id in ids:
@@ -147,8 +136,7 @@ class SecretValues:
         _check_versions(secret, (move_to, remove_from))
         _check_holder(secret, label, move_to, remove_from)
         if move_to is not None:
-            if len(secret.labels().keys() | {label}) > LABELS_MAX:
-                raise Refusal("LimitExceededException", f"More than {LABELS_MAX} staging labels.")
+            secret.check_room([label])
             secret.attach(label, move_to)
         elif remove_from is not None:
             secret.detach(label, remove_from)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +14,11 @@ class Credential:
     access_key_id: str
     secret_access_key: str
     session_token: str | None = None
+
+    @classmethod
+    def of(cls, made: Mapping[str, Any]) -> Credential:
+        """The credential in an answer: an `AccessKey`, or the `Credentials` of a session."""
+        return cls(made["AccessKeyId"], made["SecretAccessKey"], made.get("SessionToken"))
 
 
 ADMIN_NAME = "administrator"

@@ -11,8 +11,7 @@ KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
 
 @pytest.fixture
 def as_app(aws, iam):
-    made = aws.human.create_key("app")
-    key = Credential(made["AccessKeyId"], made["SecretAccessKey"])
+    key = Credential.of(aws.human.create_key("app"))
     return lambda service: aws.client(service, key)
 
 
@@ -132,7 +131,7 @@ def test_a_session_is_known_by_its_issue_time(aws, iam, sts, asked):
     made = sts.assume_role(
         RoleArn="arn:aws:iam::123456789012:role/runner", RoleSessionName="attempt"
     )["Credentials"]
-    session = Credential(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+    session = Credential.of(made)
     aws.client("iam", session).list_users()
     [(principal, _, _, context)] = asked
     assert principal == "arn:aws:sts::123456789012:assumed-role/runner/attempt"

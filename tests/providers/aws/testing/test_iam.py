@@ -18,7 +18,7 @@ DOCUMENT = json.dumps(
 
 def mint(iam, user="app"):
     made = iam.create_access_key(UserName=user)["AccessKey"]
-    return Credential(made["AccessKeyId"], made["SecretAccessKey"])
+    return Credential.of(made)
 
 
 def listed(iam, user="app"):
@@ -56,7 +56,7 @@ def test_a_role_session_must_name_the_user(aws, iam, sts, refused):
     )["Credentials"]
     client = aws.client(
         "iam",
-        Credential(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]),
+        Credential.of(session),
     )
     with refused("ValidationError"):
         client.create_access_key()

@@ -8,8 +8,7 @@ from providers.aws.testing import Credential
 
 @pytest.fixture
 def key(iam):
-    made = iam.create_access_key(UserName="app")["AccessKey"]
-    return Credential(made["AccessKeyId"], made["SecretAccessKey"])
+    return Credential.of(iam.create_access_key(UserName="app")["AccessKey"])
 
 
 def told(iam, key):

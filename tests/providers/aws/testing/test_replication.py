@@ -22,6 +22,10 @@ def read(client):
     return client.get_secret_value(SecretId=SECRET)["SecretString"]
 
 
+def listed(client):
+    return client.list_secret_version_ids(SecretId=SECRET)["Versions"]
+
+
 def test_a_copy_has_the_arn_of_its_region(sm, far):
     here = sm.describe_secret(SecretId=SECRET)
     there = far.describe_secret(SecretId=SECRET)
@@ -96,8 +100,12 @@ def test_a_secret_is_not_replicated_to_its_own_region_or_twice(sm, far, refused)
             sm.replicate_secret_to_regions(SecretId=SECRET, AddReplicaRegions=[{"Region": region}])
 
 
-def test_each_region_remembers_its_own_readers(sm, far):
+def test_each_region_remembers_its_own_readers(aws, sm, far):
     read(far)
     [entry] = sm.describe_secret(SecretId=SECRET)["ReplicationStatus"]
     assert "LastAccessedDate" in entry
     assert "LastAccessedDate" not in sm.describe_secret(SecretId=SECRET)
+    aws.human.put_secret(SECRET, "two", labels=["AWSPENDING"])
+    [version] = [v for v in listed(far) if v["VersionStages"] == ["AWSCURRENT"]]
+    assert "LastAccessedDate" in version
+    assert not [v for v in listed(sm) if "LastAccessedDate" in v]

@@ -148,12 +148,14 @@ def test_what_is_not_there_is_not_found(sm, refused):
 
 
 def test_more_than_twenty_labels_are_refused(unchecked, aws, sm, refused):
-    put(sm, labels=[f"L{n}" for n in range(18)])
+    put(sm, labels=[f"L{n}" for n in range(18)])  # and AWSCURRENT
     client = unchecked("secretsmanager")
     with refused("LimitExceededException"):
         put(client, "two", ["M1", "M2"])
     with refused("InvalidParameterException"):
         put(client, "two", [f"N{n}" for n in range(21)])
+    with refused("LimitExceededException"):
+        put(client, "two", ["AWSCURRENT", "M1"])  # leaves AWSPREVIOUS behind
     second = put(sm, "two", ["M1"])
     with refused("LimitExceededException"):
         sm.update_secret_version_stage(SecretId=SECRET, VersionStage="M2", MoveToVersionId=second)
@@ -183,7 +185,10 @@ def test_labelled_versions_are_never_pruned(aws, sm):
 def test_update_secret_refuses_a_token_that_is_a_version(sm, refused):
     mine = put(sm)
     with refused("ResourceExistsException"):
-        sm.update_secret(SecretId=SECRET, SecretString="one", ClientRequestToken=mine)
+        sm.update_secret(
+            SecretId=SECRET, SecretString="one", ClientRequestToken=mine, Description="new"
+        )
+    assert "Description" not in sm.describe_secret(SecretId=SECRET)
 
 
 def test_update_secret_is_current_at_once(aws, sm):

@@ -31,8 +31,7 @@ def service(request):
 
 @pytest.fixture
 def key(iam):
-    made = iam.create_access_key(UserName="app")["AccessKey"]
-    return Credential(made["AccessKeyId"], made["SecretAccessKey"])
+    return Credential.of(iam.create_access_key(UserName="app")["AccessKey"])
 
 
 def test_the_right_secret_opens_every_endpoint(aws, key, service):

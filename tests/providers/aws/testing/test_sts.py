@@ -15,7 +15,7 @@ def role(iam):
 
 def credential(answer):
     made = answer["Credentials"]
-    return Credential(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+    return Credential.of(made)
 
 
 def assume(client, **given):
@@ -24,8 +24,7 @@ def assume(client, **given):
 
 @pytest.mark.usefixtures("iam")
 def test_the_caller_is_told_who_it_is(aws):
-    made = aws.human.create_key("app")
-    key = Credential(made["AccessKeyId"], made["SecretAccessKey"])
+    key = Credential.of(aws.human.create_key("app"))
     identity = aws.client("sts", key).get_caller_identity()
     assert identity["Arn"] == "arn:aws:iam::123456789012:user/app"
     assert identity["Account"] == "123456789012"
@@ -108,8 +107,7 @@ def test_a_session_policy_is_refused_rather_than_ignored(sts, refused):
 
 @pytest.mark.usefixtures("iam")
 def test_a_session_outlives_the_key_that_made_it(aws, refused):
-    made = aws.human.create_key("app")
-    key = Credential(made["AccessKeyId"], made["SecretAccessKey"])
+    key = Credential.of(aws.human.create_key("app"))
     session = credential(aws.client("sts", key).get_session_token(DurationSeconds=900))
     aws.human.delete_key("app", key.access_key_id)
     with refused("InvalidClientTokenId"):

@@ -10,7 +10,7 @@ CANARY = "canary-5f0c2d"
 
 
 def test_a_call_is_noted_with_who_what_and_outcome(aws, iam):
-    key = Credential(*aws.human.create_key("app").values())
+    key = Credential.of(aws.human.create_key("app"))
     aws.client("sts", key).get_caller_identity()
     [call] = aws.truth.calls("sts:*")
     assert call["principal"] == "arn:aws:iam::123456789012:user/app"
