@@ -12,7 +12,7 @@ from rotation.fold import Mode, Outcome, Rotation, RowState, failed_row, listed
 from rotation.held import REASONS, Exit
 from rotation.plan import RowInstance, Step
 from rotation.specification import spec_from_json
-from rotation.types import Specification
+from rotation.types import Death, Specification
 
 
 class Life(StrEnum):
@@ -176,12 +176,19 @@ _WITHOUT_CREDENTIAL = frozenset(
 )
 
 
+def destroyed(rotation: Rotation) -> tuple[str, ...]:
+    """What this rotation destroyed going forward."""
+    facts = rotation.state(Step.DESTROY).facts
+    one = facts.get("destroyed")
+    return (one,) if isinstance(one, str) else tuple(listed(facts, "destroyed"))
+
+
 def death(rotation: Rotation) -> str | None:
-    """The grade in which the old one is dead (DESIGN 4.13); None while it is not."""
-    forward = rotation.fact(Step.PROVE_DEAD, "grade")
-    if forward is not None and rotation.done(Step.PROVE_DEAD):
-        return forward
-    return "sent" if rotation.state(Step.DESTROY).done else None
+    """The grade in which those are dead (DESIGN 4.13); None while nothing is destroyed."""
+    if not rotation.state(Step.DESTROY).done or not destroyed(rotation):
+        return None
+    proven = rotation.state(Step.PROVE_DEAD)
+    return str(proven.facts["grade"]) if proven.done else Death.SENT
 
 
 def old_dies(rotation: Rotation, now: datetime) -> datetime | None:

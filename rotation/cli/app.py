@@ -93,7 +93,9 @@ def verb(name: str, *examples: str) -> Callable[[Callable[..., int | None]], cli
 class VerbGroup(Group):
     """A verb with verbs of its own, such as `journal check`."""
 
-    def add(self, name: str, *examples: str) -> Callable[[Callable[..., int | None]], click.Command]:
+    def add(
+        self, name: str, *examples: str
+    ) -> Callable[[Callable[..., int | None]], click.Command]:
         def build(function: Callable[..., int | None]) -> click.Command:
             command = verb(name, *examples)(function)
             self.add_command(command)
@@ -104,9 +106,7 @@ class VerbGroup(Group):
 
 def verb_group(name: str, help: str, *examples: str) -> VerbGroup:  # noqa: A002 -- click's own word
     lines = "\n".join(f"  rotation {example}" for example in examples)
-    return VerbGroup(
-        name, params=global_options(), help=f"{help}\n\n\b\nExamples:\n{lines}"
-    )
+    return VerbGroup(name, params=global_options(), help=f"{help}\n\n\b\nExamples:\n{lines}")
 
 
 def _load(name: str) -> click.Command:

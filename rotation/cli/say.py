@@ -62,17 +62,17 @@ class Cell:
     style: Mapping[str, Any] | None = None
 
     def drawn(self, width: int) -> str:
-        text = self.text if len(self.text) <= width else f"{self.text[: width - 1]}…"
-        padded = text.ljust(width)
-        return click.style(padded, **self.style) if self.style else padded
+        text = self.text.ljust(width)
+        return click.style(text, **self.style) if self.style else text
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, indent: str = "") -> list[str]:
-    """Lines of aligned columns, as wide as their content."""
+    """Lines of aligned columns, as wide as their content; the last one is left ragged."""
     widths = [
         max([len(title), *(len(row[column].text) for row in rows)])
         for column, title in enumerate(head)
     ]
+    widths[-1] = 0
     lines = [[Cell(title, {"bold": True}) for title in head]] if any(head) else []
     return [
         indent + "  ".join(cell.drawn(w) for cell, w in zip(row, widths, strict=True)).rstrip()

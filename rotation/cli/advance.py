@@ -1,0 +1,118 @@
+"""Taking rotations as far as they go: in this process, or by watching a live `serve` do it."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK, worst
+from rotation.cli.session import POLL, Session
+from rotation.describe import consumers_at_risk
+from rotation.entries import Entry
+from rotation.fold import Outcome, Rotation, fold
+from rotation.machine import Action, Close, Do, Held, Wait, next_action
+
+PATIENCE = timedelta(seconds=90)
+"""Waits up to this are sat out; a longer one is left to the next `run`, unless --wait."""
+
+Show = Callable[[Sequence[Entry]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one rotation was left."""
+
+    rotation: Rotation
+    action: Action
+
+    @property
+    def exit_code(self) -> int:
+        match self.action:
+            case Close(Outcome.SUCCEEDED | Outcome.ACCEPTED):
+                return OK
+            case Close(Outcome.ROLLED_BACK):
+                return FAILED
+            case Close():
+                return CANCELLED
+            case Held():
+                return AT_RISK if consumers_at_risk(self.rotation) else HELD
+            case Wait(None, _, None) if not self.rotation.on_hold:
+                return LOCKED
+            case Wait() | Do():
+                return OK
+
+
+def advance_all(
+    session: Session, streams: Sequence[str], show: Show, *, wait: bool, here: bool, width: int
+) -> Mapping[str, Standing]:
+    """Every stream to its close, to Held, or to a wait that is not sat out. A live `serve` does
+    the work and this process watches, unless `here`."""
+    watched = not here and session.live_runner() is not None
+    if not watched:
+        session.runner.follow = show
+
+    def walk(stream: str) -> Standing:
+        if watched:
+            return _watch(session, stream, show, wait=wait)
+        return _work(session, stream, wait=wait)
+
+    with stopping_on_signals(session), ThreadPoolExecutor(max(1, min(width, len(streams)))) as pool:
+        return dict(zip(streams, pool.map(walk, streams), strict=True))
+
+
+def exit_code(session: Session, standings: Mapping[str, Standing]) -> int:
+    code = worst(standing.exit_code for standing in standings.values())
+    return CANCELLED if code == OK and session.stop() else code
+
+
+def _work(session: Session, stream: str, *, wait: bool) -> Standing:
+    while True:
+        action = session.runner.advance(stream)
+        if not _sits_out(session, action, wait=wait):
+            return Standing(fold(session.journal.entries(stream)), action)
+        assert isinstance(action, Wait) and action.until is not None
+        session.pause(action.until)
+
+
+def _watch(session: Session, stream: str, show: Show, *, wait: bool) -> Standing:
+    seen = session.journal.entries(stream)
+    show(seen)
+    while True:
+        entries = session.journal.entries(stream)
+        show(entries[len(seen) :] if entries[0].seq == seen[0].seq else entries)
+        seen, rotation, now = entries, fold(entries), session.clock.now()
+        action = next_action(rotation, now, session.gates(_secret(rotation), now))
+        working = isinstance(action, Do) and session.live_runner() is not None
+        if not working and not _sits_out(session, action, wait=wait):
+            return Standing(rotation, action)
+        session.pause(now + POLL)
+        if session.stop():
+            return Standing(rotation, action)
+
+
+def _secret(rotation: Rotation) -> str:
+    return str(rotation.opened.facts["secret"])
+
+
+def _sits_out(session: Session, action: Action, *, wait: bool) -> bool:
+    if not isinstance(action, Wait) or action.until is None or session.stop():
+        return False
+    return wait or action.until - session.clock.now() <= PATIENCE
+
+
+@contextmanager
+def stopping_on_signals(session: Session) -> Iterator[None]:
+    """SIGINT and SIGTERM end the work in order: the call in flight is awaited, nothing else is
+    begun, the rest stays in the journal."""
+
+    def stop(*_: object) -> None:
+        session.stop.event.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

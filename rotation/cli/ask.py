@@ -1,0 +1,67 @@
+"""Questions to a person, and what a person wrote."""
+
+import re
+
+import click
+
+from rotation.cli.say import is_terminal
+from rotation.errors import Usage
+
+# The start of a well-known token, or a long word as random as a key is: both cases and digits.
+_TOKEN = re.compile(r"(gh[opsu]_|github_pat_|xox[abp]-|hv[sb]\.|glpat-|sk-|eyJ)[A-Za-z0-9_.-]{8,}")
+_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
+_WORD = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Returns if a person agrees. Without a terminal nothing is asked: exit 2 names the flag."""
+    if yes:
+        return
+    if not is_terminal():
+        raise Usage(
+            "cli.needs-yes",
+            f"this needs an answer and there is no terminal: {question}",
+            "--yes answers it",
+        )
+    if not click.confirm(question, err=True):
+        raise click.Abort
+
+
+def confirm_typed(word: str, question: str, *, yes: bool) -> None:
+    """The same for what cannot be undone: the word has to be typed."""
+    if yes:
+        return
+    if not is_terminal():
+        raise Usage(
+            "cli.needs-yes",
+            f"this needs an answer and there is no terminal: {question}",
+            "--yes answers it",
+        )
+    typed = click.prompt(
+        f"{question}\nType {word} to go on", err=True, default="", show_default=False
+    )
+    if typed != word:
+        raise click.Abort
+
+
+def checked_reason(reason: str | None) -> str | None:
+    """What a person wrote goes into the journal for ever: no key may be in it. Key ids are public
+    and welcome."""
+    if reason is not None and _looks_like_a_key(reason):
+        raise Usage(
+            "cli.reason-holds-a-key",
+            "the reason looks as if a key were in it; nothing was written",
+            "say it without the key itself; its id is fine",
+        )
+    return reason
+
+
+def _looks_like_a_key(text: str) -> bool:
+    if _TOKEN.search(text) or _BLOCK.search(text):
+        return True
+    return any(_is_random(word) for word in _WORD.findall(text))
+
+
+def _is_random(word: str) -> bool:
+    kinds = (str.isupper, str.islower, str.isdigit)
+    return all(any(kind(letter) for letter in word) for kind in kinds)

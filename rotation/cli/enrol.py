@@ -1,0 +1,89 @@
+"""A secret comes under rotation, and leaves it: create, adopt, retire."""
+
+from datetime import UTC, datetime
+
+import click
+
+from rotation.cli.app import verb
+from rotation.cli.ask import checked_reason, confirm_typed
+from rotation.cli.opening import carry_out, open_rotation
+from rotation.cli.options import here_option, name_argument, wait_option, yes_option
+from rotation.cli.session import open_session
+from rotation.entries import stamp
+from rotation.errors import Usage
+from rotation.types import Facts
+
+
+@verb("create", "create billing-iam", "create billing-iam --wait")
+@name_argument
+@wait_option
+@here_option
+def create(name: str, *, wait: bool, here: bool) -> int:
+    """Make the first credential of an empty secret.
+
+    The secret must exist and be empty; readers see a marked placeholder until the credential is
+    proven.
+    """
+    with open_session(effectful=True) as session:
+        entry = session.entry(name)
+        open_rotation(session, entry, "first", trigger="person")
+        return carry_out(session, {entry.stream: name}, wait=wait, here=here)
+
+
+@verb("adopt", "adopt billing-iam", "adopt orders-db --created 2026-03-01")
+@name_argument
+@click.option(
+    "--created",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="When it was made, where its issuer does not say.",
+)
+@click.option("--take-over", is_flag=True, help="Although another installation claims it.")
+@yes_option
+@wait_option
+@here_option
+def adopt(
+    name: str, *, created: datetime | None, take_over: bool, yes: bool, wait: bool, here: bool
+) -> int:
+    """Bring an existing credential under rotation: log in, find it at its issuer, write it down.
+
+    Changes nothing but the owner claim on the secret.
+    """
+    with open_session(effectful=True) as session:
+        entry = session.entry(name)
+        facts: Facts = {}
+        if created is not None:
+            facts["created"] = stamp(_not_in_future(created, session.clock.now()))
+        if take_over:
+            confirm_typed(name, f"Take {name} over from the installation that claims it?", yes=yes)
+            facts["take_over"] = True
+        open_rotation(session, entry, "adopt", trigger="person", facts=facts)
+        return carry_out(session, {entry.stream: name}, wait=wait, here=here)
+
+
+def _not_in_future(created: datetime, now: datetime) -> datetime:
+    aware = created.replace(tzinfo=UTC)
+    if aware > now:
+        raise Usage("cli.future", f"--created {created:%Y-%m-%d} is in the future")
+    return aware
+
+
+@verb("retire", "retire old-billing-iam", 'retire old-billing-iam --gap "the app was shut down"')
+@name_argument
+@click.option("--gap", help="Retire although consumers are declared; says why that is right.")
+@yes_option
+@wait_option
+@here_option
+def retire(name: str, *, gap: str | None, yes: bool, wait: bool, here: bool) -> int:
+    """Take a secret out of service: its credential is switched off, watched and destroyed.
+
+    Every consumer must be `gone: true`, or --gap says why not. The secret's container stays; the
+    stack removes it.
+    """
+    with open_session(effectful=True) as session:
+        entry = session.entry(name)
+        confirm_typed(
+            name, f"The credential of {name} will be destroyed, without a successor.", yes=yes
+        )
+        facts: Facts = {"gap": checked_reason(gap)} if gap else {}
+        open_rotation(session, entry, "retire", trigger="person", facts=facts)
+        return carry_out(session, {entry.stream: name}, wait=wait, here=here)

@@ -1,0 +1,234 @@
+"""What was: `history` lists rotations, `show` opens one."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import click
+
+from rotation.cli.app import settings, verb
+from rotation.cli.options import name_argument
+from rotation.cli.outcome import held_lines, local
+from rotation.cli.say import Cell, as_json, plain, result, table
+from rotation.cli.session import Session, open_session
+from rotation.describe import (
+    commands,
+    death,
+    destroyed,
+    duration,
+    old_dies,
+    open_exits,
+    outcome_text,
+    relative,
+    row_mark,
+    what_works,
+)
+from rotation.entries import Entry, stamp
+from rotation.errors import UnknownName
+from rotation.fold import Rotation, fold
+from rotation.plan import RowInstance
+
+
+def rotations(entries: Iterable[Entry]) -> Iterator[Rotation]:
+    """The stream's rotations, oldest first."""
+    for opened, group in groupby(entries, key=lambda entry: entry.rotation):
+        if opened:
+            yield fold(tuple(group))
+
+
+@verb("history", "history", "history billing-iam", "history -n 5 -o json")
+@click.argument("name", required=False)
+@click.option("-n", "--number", default=20, show_default=True, help="At most so many.")
+def history(name: str | None, *, number: int) -> int:
+    """List past rotations, the latest first."""
+    with open_session(effectful=False) as session:
+        streams = [session.stream_of(name)] if name else list(session.journal.streams())
+        found = [
+            rotation
+            for stream in streams
+            for rotation in rotations(session.journal.history(stream))
+        ]
+        found.sort(key=lambda rotation: rotation.opened.at, reverse=True)
+        found = found[:number]
+        if settings().output == "json":
+            as_json("history", {"rotations": [_summary(rotation) for rotation in found]})
+            return 0
+        rows = [_row(rotation, session.clock.now()) for rotation in found]
+        for line in table(("secret", "rotation", "plan", "opened", "took", "by", "outcome"), rows):
+            result(line)
+        return 0
+
+
+def _summary(rotation: Rotation) -> dict[str, Any]:
+    opened = rotation.opened
+    return {
+        "secret": opened.facts["secret"],
+        "rotation": opened.seq,
+        "plan": rotation.plan,
+        "trigger": opened.facts.get("trigger"),
+        "who": opened.who,
+        "opened_at": stamp(opened.at),
+        "last_at": stamp(rotation.last.at),
+        "outcome": rotation.outcome,
+        "held": rotation.held,
+        "old": rotation.old,
+        "new": rotation.new,
+        "destroyed": list(destroyed(rotation)),
+        "death": death(rotation),
+    }
+
+
+def _row(rotation: Rotation, now: datetime) -> list[Cell]:
+    opened = rotation.opened
+    span = (rotation.last.at if rotation.outcome else now) - opened.at
+    return [
+        Cell(plain(str(opened.facts["secret"])), {"bold": True}),
+        Cell(str(opened.seq)),
+        Cell(rotation.plan),
+        Cell(local(opened.at)),
+        Cell(duration(span)),
+        Cell(plain(opened.who or str(opened.facts.get("trigger")))),
+        _outcome_cell(rotation),
+    ]
+
+
+def _outcome_cell(rotation: Rotation) -> Cell:
+    if rotation.outcome is None:
+        return Cell("held", {"fg": "red"}) if rotation.held else Cell("open", {"fg": "yellow"})
+    good = rotation.outcome in ("succeeded", "accepted")
+    grade = death(rotation)
+    return Cell(
+        rotation.outcome + (f", old one {grade} dead" if grade else ""),
+        {"fg": "green" if good else "yellow"},
+    )
+
+
+@verb("show", "show billing-iam", "show billing-iam --rotation 41", "show billing-iam -o json")
+@name_argument
+@click.option("--rotation", "number", type=int, help="Its number in `history`; else the latest.")
+def show(name: str, *, number: int | None) -> int:
+    """Show one rotation, row by row: when each was done, what it found, what still works."""
+    with open_session(effectful=False) as session:
+        rotation = _find(session, name, number)
+        now = session.clock.now()
+        if settings().output == "json":
+            as_json("rotation", _details(rotation, name, now))
+            return 0
+        for line in _told(rotation, name, now):
+            result(line)
+        return 0
+
+
+def _find(session: Session, name: str, number: int | None) -> Rotation:
+    found = list(rotations(session.journal.history(session.stream_of(name))))
+    wanted = found[-1:] if number is None else [r for r in found if r.opened.seq == number]
+    if not wanted:
+        which = "a rotation yet" if number is None else f"a rotation {number}"
+        raise UnknownName(
+            "cli.unknown-rotation", f"{name} does not have {which}", f"`rotation history {name}`"
+        )
+    return wanted[0]
+
+
+def _details(rotation: Rotation, name: str, now: datetime) -> dict[str, Any]:
+    return {
+        **_summary(rotation),
+        "mode": rotation.mode,
+        "rows": [_row_json(rotation, row) for row in _rows(rotation)],
+        "what_works": what_works(rotation),
+        "old_dies_not_before": stamp(old_dies(rotation, now)),
+        "exits": list(commands(open_exits(rotation), name)),
+    }
+
+
+def _rows(rotation: Rotation) -> list[RowInstance]:
+    """Those of the present way, after the forward ones that were done before it was taken."""
+    forward = [
+        row
+        for row in rotation.rows
+        if rotation.states[row.position].intended or rotation.states[row.position].done
+    ]
+    return [*forward, *(row for row in rotation.active_rows if row not in forward)]
+
+
+def _row_json(rotation: Rotation, row: RowInstance) -> dict[str, Any]:
+    state = rotation.states[row.position]
+    return {
+        "row": row.name,
+        "phase": row.phase,
+        "state": row_mark(rotation, row),
+        "began_at": stamp(state.began_at),
+        "done_at": stamp(state.done_at) if state.done else None,
+        "waits_until": stamp(state.until) if not state.done else None,
+        "tries": state.tries,
+        "code": state.failed,
+        "message": None if state.done else state.message or state.why,
+        "facts": state.facts,
+    }
+
+
+_STYLES = {
+    "done": ("✓", {"fg": "green"}),
+    "failed": ("✗", {"fg": "red"}),
+    "doubt": ("?", {"fg": "yellow"}),
+    "waits": ("…", {"fg": "cyan"}),
+    "open": ("·", {"dim": True}),
+}
+
+
+def _told(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
+    opened = rotation.opened
+    by = opened.who or opened.facts.get("trigger")
+    yield plain(f"{name}  {rotation.plan}, opened {local(opened.at)} by {by}")
+    yield ""
+    rows = [_row_cells(rotation, row, now) for row in _rows(rotation)]
+    yield from table(("", "", "", "", ""), rows, indent="  ")
+    yield ""
+    if rotation.outcome is not None:
+        yield f"outcome: {outcome_text(rotation.outcome)}"
+    elif rotation.held is not None:
+        yield from held_lines(rotation, rotation.held, name)
+        return
+    yield f"works now: {what_works(rotation)}"
+    dies = old_dies(rotation, now)
+    if dies is not None:
+        yield f"{rotation.old} dies not before {local(dies)} ({relative(dies, now)})"
+
+
+def _row_cells(rotation: Rotation, row: RowInstance, now: datetime) -> list[Cell]:
+    state = rotation.states[row.position]
+    word = row_mark(rotation, row)
+    sign, style = _STYLES[word]
+    at = state.done_at if state.done else state.began_at
+    return [
+        Cell(sign, style),
+        Cell(str(row.phase)),
+        Cell(row.name, {"bold": True}),
+        Cell(f"{at.astimezone():%m-%d %H:%M:%S}" if at else ""),
+        Cell(plain(_found(rotation, row, now)), {"dim": word == "open"}),
+    ]
+
+
+_SHOWN = ("new", "new_version", "logins", "evidence", "version", "suspended", "destroyed",
+          "signal", "grade", "contained", "handle", "repair", "last_used")  # fmt: skip
+
+
+def _found(rotation: Rotation, row: RowInstance, now: datetime) -> str:
+    """What the row met or found, in a few words."""
+    state = rotation.states[row.position]
+    if state.failed:
+        return state.message or state.failed
+    if not state.done and state.until is not None:
+        return f"{state.why}; {relative(state.until, now)}"
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_short(state.facts[name])}"
+        for name in _SHOWN
+        if state.facts.get(name)
+    )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return str(value)

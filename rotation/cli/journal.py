@@ -1,0 +1,104 @@
+"""`journal`: check, back up, restore, export and upgrade it as a whole."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from rotation.cli.app import settings, verb_group
+from rotation.cli.ask import confirm
+from rotation.cli.failures import LOCKED, OK
+from rotation.cli.options import yes_option
+from rotation.cli.say import as_json, plain, result
+from rotation.cli.session import open_session
+from rotation.errors import Usage
+
+journal = verb_group(
+    "journal",
+    "Check, back up, restore, export or upgrade the journal.",
+    "journal check",
+    "journal backup /backups/rotation-monday.db",
+)
+
+
+@journal.add("check", "journal check", "journal check -o json")
+def check() -> int:
+    """Read every entry, follow the chain of hashes, and derive every row anew. Changes nothing."""
+    from rotation.journal import upkeep  # noqa: PLC0415 -- brings the database along
+
+    with open_session(effectful=False) as session:
+        configuration = session.configuration
+        findings = upkeep.check(configuration.journal, configuration.installation)
+        if settings().output == "json":
+            told = [
+                {"code": f.code, "stream": f.stream, "seq": f.seq, "message": f.message}
+                for f in findings
+            ]
+            as_json("journal-check", {"whole": not findings, "findings": told})
+            return LOCKED if findings else OK
+        for found in findings:
+            where = f"{found.stream} {found.seq or ''}".strip()
+            result(plain(f"{where}: {found.message} [{found.code}]"))
+        result("the journal is damaged" if findings else "the journal is whole")
+        return LOCKED if findings else OK
+
+
+@journal.add("backup", "journal backup /backups/rotation-monday.db")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def backup(file: Path) -> None:
+    """Copy the journal into a new file, beside a live `serve`. There is no secret in it."""
+    from rotation.journal import upkeep  # noqa: PLC0415
+
+    if file.exists():
+        raise Usage("cli.exists", f"{file} exists; nothing was written", "name a new file")
+    with open_session(effectful=False) as session:
+        configuration = session.configuration
+        upkeep.backup(configuration.journal, configuration.installation, file)
+        result(f"copied to {file}")
+
+
+@journal.add("restore", "journal restore /backups/rotation-monday.db")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@yes_option
+def restore(file: Path, *, yes: bool) -> None:
+    """Put a backup in the journal's place.
+
+    What happened since the backup is unknown to it: the secrets that were rotated meanwhile are
+    Held until a person decides. Refused while a runner is alive.
+    """
+    from rotation.journal import upkeep  # noqa: PLC0415
+    from rotation.journal.liveness import new_runner_id  # noqa: PLC0415
+
+    with open_session(effectful=True) as session:
+        configuration = session.configuration
+        confirm(f"Put {file} in the place of {configuration.journal}?", yes=yes)
+        aside = upkeep.restore(
+            configuration.journal, configuration.installation, file,
+            runner=new_runner_id(), who=session.who, now=session.clock.now(),
+        )  # fmt: skip
+        result("restored" + (f"; the former one is {aside}" if aside else ""))
+        result("next: rotation reconcile")
+
+
+@journal.add("export", "journal export > audit.jsonl")
+def export() -> None:
+    """Print every entry as a line of JSON, oldest first. Each carries the hash of the one before.
+
+    The hash of an entry is the SHA-256 of its line without the hash.
+    """
+    from rotation.journal import upkeep  # noqa: PLC0415
+
+    with open_session(effectful=False) as session:
+        for line in upkeep.export(session.journal):
+            sys.stdout.write(line + "\n")
+
+
+@journal.add("upgrade", "journal upgrade")
+def upgrade() -> None:
+    """Bring an older journal to this version's schema, after a copy of it."""
+    from rotation.journal import upkeep  # noqa: PLC0415
+
+    with open_session(effectful=True) as session:
+        configuration = session.configuration
+        had, has = upkeep.upgrade(configuration.journal, configuration.installation)
+        result(f"schema {has} already" if had == has else f"schema {had} is now {has}")

@@ -1,0 +1,120 @@
+"""What a verb leaves a person with: where each rotation stands, what works, what to do next."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+from rotation.cli.advance import Standing
+from rotation.cli.app import settings
+from rotation.cli.say import as_json, plain, result
+from rotation.cli.session import Session
+from rotation.describe import (
+    commands,
+    death,
+    destroyed,
+    old_dies,
+    open_exits,
+    outcome_text,
+    present_state,
+    relative,
+    what_works,
+    why_held,
+)
+from rotation.entries import stamp
+from rotation.fold import Rotation
+from rotation.machine import Close, Held, Wait
+
+
+def tell(session: Session, standings: Mapping[str, Standing]) -> None:
+    """standings: by the secret's id."""
+    now = session.clock.now()
+    if settings().output == "json":
+        told = [outcome_json(name, standing, now) for name, standing in standings.items()]
+        as_json("rotations", {"rotations": told})
+        return
+    for name, standing in standings.items():
+        for line in _lines(name, standing, now):
+            result(line)
+
+
+def outcome_json(name: str, standing: Standing, now: datetime) -> dict[str, Any]:
+    rotation, action = standing.rotation, standing.action
+    dies = old_dies(rotation, now)
+    return {
+        "secret": name,
+        "plan": rotation.plan,
+        "rotation": rotation.opened.seq,
+        "state": state_word(standing),
+        "outcome": rotation.outcome,
+        "held": action.code if isinstance(action, Held) else None,
+        "waits_until": stamp(action.until) if isinstance(action, Wait) else None,
+        "waits_for": action.why if isinstance(action, Wait) else None,
+        "old": rotation.old,
+        "new": rotation.new,
+        "destroyed": list(destroyed(rotation)),
+        "death": death(rotation),
+        "old_dies_not_before": stamp(dies),
+        "what_works": what_works(rotation),
+        "exits": list(commands(open_exits(rotation), name)),
+        "exit_code": standing.exit_code,
+    }
+
+
+def state_word(standing: Standing) -> str:
+    match standing.action:
+        case Close():
+            return "closed"
+        case Held():
+            return "held"
+        case _:
+            return "waiting"
+
+
+def _lines(name: str, standing: Standing, now: datetime) -> list[str]:
+    rotation, action = standing.rotation, standing.action
+    label = click.style(plain(name), bold=True)
+    match action:
+        case Close(outcome):
+            return [
+                f"{label}  {outcome_text(outcome)}{_death(rotation)}; {plain(what_works(rotation))}"
+            ]
+        case Held(code):
+            return [f"{label}  {click.style('held', fg='red')}", *held_lines(rotation, code, name)]
+        case Wait(until, why):
+            when = "" if until is None else f" until {local(until)} ({relative(until, now)})"
+            line = f"{label}  waits{when}: {plain(why)}"
+            return [line, f"  works now: {plain(what_works(rotation))}", *_dies(rotation, now)]
+        case _:
+            return [f"{label}  goes on at the next run"]
+
+
+def held_lines(rotation: Rotation, code: str, name: str) -> list[str]:
+    """Why, exactly what was met, what works, and the ways out."""
+    met = present_state(rotation).message
+    lines = [
+        f"  why: {why_held(code)}",
+        *([f"  met: {met}"] if met else []),
+        f"  works now: {what_works(rotation)}",
+        *(f"  way out: {line}" for line in commands(open_exits(rotation), name)),
+        f"  code: {code}",
+    ]
+    return [plain(line) for line in lines]
+
+
+def _death(rotation: Rotation) -> str:
+    grade = death(rotation)
+    return "" if grade is None else f"; {', '.join(destroyed(rotation))} is dead ({grade})"
+
+
+def _dies(rotation: Rotation, now: datetime) -> list[str]:
+    dies = old_dies(rotation, now)
+    if dies is None:
+        return []
+    return [f"  {rotation.old} dies not before {local(dies)} ({relative(dies, now)})"]
+
+
+def local(at: datetime) -> str:
+    """In the reader's own time zone, which is named."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M %Z}"

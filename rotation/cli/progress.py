@@ -1,0 +1,160 @@
+"""What a person watches while rotations advance: a line per secret on a terminal, plain lines
+elsewhere, nothing where a program reads. Always on stderr."""
+
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+from rotation.cli.advance import Show
+from rotation.cli.app import settings
+from rotation.cli.say import note, plain
+from rotation.cli.session import Session
+from rotation.describe import outcome_text, present_row, relative, row_mark, why_held
+from rotation.entries import Entry, Kind, unstamp
+from rotation.fold import Rotation, fold, text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@contextmanager
+def progress(session: Session, names: Mapping[str, str]) -> Iterator[Show]:
+    """names: stream -> the secret's id."""
+    if settings().output == "json":
+        yield _silent
+    elif sys.stderr.isatty() and click.get_current_context().color is not False:
+        with _live(session, names) as show:
+            yield show
+    else:
+        yield Lines(names)
+
+
+def _silent(entries: Sequence[Entry]) -> None:
+    pass
+
+
+@dataclass
+class Lines:
+    """One plain line for each entry that means something to a person; a wait that goes on for
+    the same reason is said once."""
+
+    names: Mapping[str, str]
+    _waits: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            why = text(entry.facts.get("why")) if entry.kind is Kind.WAITING else None
+            said = None if why and self._waits.get(entry.stream) == why else _said(entry)
+            self._waits[entry.stream] = why or ""
+            if said:
+                name = self.names.get(entry.stream, entry.stream)
+                note(plain(f"{entry.at:%H:%M:%S}Z  {name}  {said}"))
+
+
+_SAID: Mapping[Kind, str] = {
+    Kind.OPENED: "{plan} opened",
+    Kind.NOTED: "{row}: {new} exists, its bytes go into the store",
+    Kind.DONE: "{row}: done{detail}",
+    Kind.WAITING: "{row}: {why}; until {until}",
+    Kind.RETRY: "{row}: {message}; tries again at {until}",
+    Kind.IN_DOUBT: "{row}: in doubt, {message}; looks again at {until}",
+    Kind.FAILED: "{row}: failed, {message}",
+    Kind.HELD: "held: {held}",
+    Kind.REQUESTED: "{who} asks: {verb}",
+    Kind.CLOSED: "{outcome}",
+}
+
+
+def _said(entry: Entry) -> str | None:
+    template = _SAID.get(entry.kind)
+    return None if template is None else template.format_map(_words(entry))
+
+
+def _words(entry: Entry) -> defaultdict[str, str]:
+    facts = {name: str(value) for name, value in entry.facts.items()}
+    words = defaultdict(str, facts)
+    words["row"] = "" if entry.row is None else _row_name(entry.row.step, entry.row.subject)
+    words["who"] = entry.who or "somebody"
+    until = unstamp(text(entry.facts.get("until")))
+    words["until"] = "a person acts" if until is None else f"{until:%H:%M:%S}Z"
+    told = (facts[name] for name in ("grade", "new", "suspended", "evidence") if name in facts)
+    words["detail"] = next((f" ({value})" for value in told), "")
+    if "code" in facts:
+        words["held"] = why_held(facts["code"])
+    if "outcome" in facts:
+        words["outcome"] = outcome_text(facts["outcome"])
+    return words
+
+
+def _row_name(step: str, subject: str) -> str:
+    return step if subject == "-" else f"{step}[{subject.partition(':')[2]}]"
+
+
+@contextmanager
+def _live(session: Session, names: Mapping[str, str]) -> Iterator[Show]:
+    from rich.console import Console  # noqa: PLC0415 -- only a terminal pays for it
+    from rich.live import Live  # noqa: PLC0415
+
+    rotations: dict[str, list[Entry]] = {}
+    lock = threading.Lock()
+
+    def draw() -> "RenderableType":
+        with lock:
+            folded = [(stream, fold(entries)) for stream, entries in rotations.items()]
+        return _lines(session, names, folded)
+
+    def show(entries: Sequence[Entry]) -> None:
+        with lock:
+            for entry in entries:
+                if entry.kind is Kind.OPENED or entry.stream not in rotations:
+                    rotations[entry.stream] = list(session.journal.entries(entry.stream))
+                elif entry.seq > rotations[entry.stream][-1].seq:
+                    rotations[entry.stream].append(entry)
+
+    with Live(get_renderable=draw, console=Console(stderr=True), refresh_per_second=4):
+        yield show
+
+
+_TICKS: Mapping[str, tuple[str, str]] = {
+    "done": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "doubt": ("?", "yellow"),
+    "waits": ("…", "cyan"),
+    "open": ("·", "dim"),
+}
+
+
+def _lines(
+    session: Session, names: Mapping[str, str], folded: Sequence[tuple[str, Rotation]]
+) -> "RenderableType":
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    grid = Table.grid(padding=(0, 2))
+    for stream, rotation in folded:
+        ticks = Text()
+        for row in rotation.active_rows:
+            ticks.append(*_TICKS[row_mark(rotation, row)])
+        grid.add_row(Text(names.get(stream, stream), "bold"), ticks, _doing(session, rotation))
+    return grid
+
+
+def _doing(session: Session, rotation: Rotation) -> str:
+    """Of a live line: where it stands and what it waits for."""
+    if rotation.outcome is not None:
+        return outcome_text(rotation.outcome)
+    if rotation.held is not None:
+        return f"held: {why_held(rotation.held)}"
+    row = present_row(rotation)
+    if row is None:
+        return "closing"
+    state = rotation.states[row.position]
+    if state.until is None:
+        return f"{row.phase} ▸ {row.name}"
+    return f"{row.phase} ▸ {row.name}: {state.why}, {relative(state.until, session.clock.now())}"

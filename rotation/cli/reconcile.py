@@ -1,0 +1,129 @@
+"""`reconcile`: does the world equal the journal? Reads both and changes neither."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+
+from rotation.cli.app import settings, verb
+from rotation.cli.failures import GENERIC, HELD, OK, code_of, worst
+from rotation.cli.say import as_json, plain, result
+from rotation.cli.session import Session, open_session
+from rotation.effects import world
+from rotation.effects.context import Context
+from rotation.errors import NeedsPerson, RotationError
+from rotation.fold import Rotation, fold
+from rotation.plan import Step
+from rotation.types import Facts, Listing, StoreState
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    code: str
+    message: str
+    next: str
+
+
+@verb("reconcile", "reconcile", "reconcile billing-iam", "reconcile -o json")
+@click.argument("name", required=False)
+def reconcile(name: str | None) -> int:
+    """Compare the store and the issuer with what the journal last recorded. Changes nothing.
+
+    Exit code 11 where they differ: the next rotation would be Held for that.
+    """
+    with open_session(effectful=False) as session:
+        names = (
+            [session.entry(name).id] if name else [e.id for e in session.configuration.secrets()]
+        )
+        found = {each: _look(session, each) for each in names}
+        if settings().output == "json":
+            as_json("reconcile", {"secrets": [_json(each, found[each]) for each in names]})
+        else:
+            for each in names:
+                _tell(each, found[each])
+        return worst(code for _, code in found.values())
+
+
+Found = tuple[list[Difference], int]
+
+
+def _look(session: Session, name: str) -> Found:
+    """What differs, and the exit code that it is worth."""
+    entries = session.journal.entries(session.entry(name).stream)
+    if not entries:
+        unknown = Difference(
+            "reconcile.unknown", "the journal does not know this secret", f"rotation adopt {name}"
+        )
+        return [unknown], GENERIC
+    try:
+        differences = list(_differences(_context(session, name, fold(entries))))
+    except RotationError as error:
+        return [Difference(error.code, error.message, error.hint)], code_of(error)
+    return differences, HELD if differences else OK
+
+
+def _context(session: Session, name: str, rotation: Rotation) -> Context:
+    """A look from where the rotation stands; of a closed one, from what it left."""
+    spec = session.specification(name)
+    if rotation.result is not None:
+        rotation = replace(rotation, baseline=rotation.result)
+    return Context(
+        rotation=rotation, row=rotation.rows[0], spec=spec, bound=session.bind(spec),
+        clock=session.clock, installation=session.journal.installation, attempt="",
+        in_doubt=False, note=_nothing_to_note,
+    )  # fmt: skip
+
+
+def _nothing_to_note(facts: Facts) -> None:
+    raise AssertionError(f"a look notes nothing: {sorted(facts)}")
+
+
+def _differences(cx: Context) -> Iterator[Difference]:
+    state, listing = cx.store_state(), cx.listing()
+    for check in _checks(cx, state, listing):
+        try:
+            check()
+        except NeedsPerson as difference:
+            yield Difference(difference.code, difference.message, difference.hint)
+
+
+def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[[], None], ...]:
+    return (
+        lambda: world.check_writable(cx, state),
+        lambda: world.check_current(cx, state, _current(cx.rotation)),
+        lambda: world.check_pending(cx, state),
+        lambda: world.check_pointers(cx, state),
+        lambda: _instances(cx, listing),
+    )
+
+
+def _current(rotation: Rotation) -> object:
+    """What readers should get now: of an open rotation it depends on the promotion."""
+    if rotation.outcome is None and rotation.state(Step.PROMOTE).done:
+        return rotation.fact(Step.DEMOTE, "version") or rotation.new_version
+    return rotation.baseline.get("version")
+
+
+def _instances(cx: Context, listing: Listing) -> None:
+    """While a rotation is open some are off by its own doing: then only strangers count."""
+    if cx.rotation.outcome is None:
+        world.check_unknown(cx, listing, world.expected_instances(cx))
+    else:
+        world.check_instances(cx, listing)
+
+
+def _tell(name: str, found: Found) -> None:
+    differences, _ = found
+    if not differences:
+        result(f"{click.style('✓', fg='green')} {plain(name)}")
+    for each in differences:
+        result(f"{click.style('✗', fg='red')} {plain(f'{name}: {each.message} [{each.code}]')}")
+        if each.next:
+            result(plain(f"    next: {each.next}"))
+
+
+def _json(name: str, found: Found) -> dict[str, Any]:
+    differences, code = found
+    told = [{"code": d.code, "message": d.message, "hint": d.next or None} for d in differences]
+    return {"secret": name, "equal": code == OK, "differences": told}

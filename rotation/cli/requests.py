@@ -1,0 +1,212 @@
+"""Verbs that are entries: a person decides, the journal has it, a runner acts on it."""
+
+import click
+
+from rotation.cli.app import verb
+from rotation.cli.ask import checked_reason, confirm
+from rotation.cli.opening import carry_out, went_back
+from rotation.cli.options import here_option, name_argument, wait_option, yes_option
+from rotation.cli.say import result
+from rotation.cli.session import Session, open_session
+from rotation.describe import can_roll_back, commands, exits_of, open_exits, why_held
+from rotation.entries import Draft, Kind
+from rotation.errors import PolicyRefusal, UnknownName, Usage
+from rotation.fold import Rotation, failed_row, fold, text
+from rotation.held import Exit
+from rotation.types import Facts
+
+
+def open_rotation_of(session: Session, name: str) -> Rotation:
+    entries = session.journal.entries(session.stream_of(name))
+    rotation = fold(entries) if entries else None
+    if rotation is None or rotation.outcome is not None:
+        raise PolicyRefusal(
+            "request.nothing-open",
+            f"{name} has no open rotation; nothing was done",
+            f"`rotation rotate {name}` replaces its credential",
+        )
+    return rotation
+
+
+def _refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
+    if rotation.held is None:
+        raise PolicyRefusal(
+            "request.not-held",
+            f"the rotation of {name} is not Held; it goes on by itself",
+            f"`rotation release {name}` lifts the hold"
+            if rotation.on_hold
+            else f"`rotation status {name}` shows what it waits for",
+        )
+    if way not in exits_of(rotation.held):
+        raise PolicyRefusal(
+            "request.no-such-exit",
+            f"`{way}` is no way out: {why_held(rotation.held)}",
+            " or ".join(f"`{line}`" for line in commands(open_exits(rotation), name)),
+        )
+
+
+def request(session: Session, rotation: Rotation, word: str, **facts: str | bool | None) -> None:
+    content: Facts = {"verb": word, **{key: value for key, value in facts.items() if value}}
+    draft = Draft(kind=Kind.REQUESTED, who=session.who, facts=content)
+    session.journal.request(rotation.stream, draft, session.runner.id, session.clock.now())
+
+
+@verb("resume", "resume billing-iam", "resume billing-iam --destroy --yes")
+@name_argument
+@click.option("--destroy", is_flag=True, help="Let the destruction go that waits for a person.")
+@yes_option
+@wait_option
+@here_option
+def resume(name: str, *, destroy: bool, yes: bool, wait: bool, here: bool) -> int:
+    """Let a Held rotation go on from the step that stopped it."""
+    with open_session(effectful=True) as session:
+        rotation = open_rotation_of(session, name)
+        _refuse_unless_exit(rotation, name, Exit.DESTROY if destroy else Exit.RESUME)
+        if destroy:
+            confirm(f"Destroy {rotation.old}, the old credential of {name}, for good?", yes=yes)
+        request(session, rotation, "resume", destroy=destroy)
+        return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
+
+
+@verb("rollback", "rollback billing-iam", "rollback billing-iam --yes --wait")
+@name_argument
+@yes_option
+@wait_option
+@here_option
+def rollback(name: str, *, yes: bool, wait: bool, here: bool) -> int:
+    """Go back to the old credential: readers first, then the new one is removed.
+
+    Possible until the old credential is destroyed. Afterwards only another rotation helps.
+    """
+    with open_session(effectful=True) as session:
+        rotation = open_rotation_of(session, name)
+        if rotation.held is not None:
+            _refuse_unless_exit(rotation, name, Exit.ROLLBACK)
+        if not can_roll_back(rotation):
+            raise PolicyRefusal(
+                "request.too-late",
+                f"{rotation.old or 'the old credential'} is destroyed or was never there; "
+                "there is nothing to go back to",
+                f"let it finish, then `rotation rotate {name}`",
+            )
+        confirm(f"Send the consumers of {name} back to {rotation.old}?", yes=yes)
+        request(session, rotation, "rollback")
+        return went_back(carry_out(session, {rotation.stream: name}, wait=wait, here=here))
+
+
+@verb(
+    "resolve",
+    "resolve billing-iam --accept-current",
+    "resolve billing-iam --foreign AKIAIOSFODNN7EXAMPLE",
+)
+@name_argument
+@click.option(
+    "--accept-current", is_flag=True, help="What is current in the store is the new baseline."
+)
+@click.option("--ours", metavar="ID", help="That instance is ours: remove it carefully.")
+@click.option("--foreign", metavar="ID", help="That instance is somebody else's: leave it alone.")
+@yes_option
+@wait_option
+@here_option
+def resolve(
+    name: str, *, accept_current: bool, ours: str | None, foreign: str | None,
+    yes: bool, wait: bool, here: bool,
+) -> int:  # fmt: skip
+    """Tell the machine what it cannot know: whose an instance is, or which version is right."""
+    if [accept_current, bool(ours), bool(foreign)].count(True) != 1:
+        raise Usage("cli.usage", "one of --accept-current, --ours ID and --foreign ID is needed")
+    with open_session(effectful=True) as session:
+        rotation = open_rotation_of(session, name)
+        if accept_current:
+            _refuse_unless_exit(rotation, name, Exit.ACCEPT_CURRENT)
+            question = f"Take what the store of {name} holds now as right, and remove what we made?"
+            word, instance = "accept-current", None
+        elif ours:
+            _refuse_unless_exit(rotation, name, Exit.OURS)
+            question = f"Switch {ours} off, watch, then destroy it for good?"
+            word, instance = "ours", ours
+        else:
+            _refuse_unless_exit(rotation, name, Exit.FOREIGN)
+            question = f"Leave {foreign} alone from now on?"
+            word, instance = "foreign", foreign
+        _refuse_unknown_instance(rotation, instance)
+        confirm(question, yes=yes)
+        request(session, rotation, word, instance=instance)
+        return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
+
+
+def _refuse_unknown_instance(rotation: Rotation, instance: str | None) -> None:
+    """Where the Held row says which instances it is about, only those can be meant."""
+    row = failed_row(rotation)
+    named = text(rotation.states[row.position].facts.get("instances")) if row else None
+    if instance is not None and named and instance not in named.split(","):
+        raise UnknownName(
+            "request.unknown-instance",
+            f"{instance} is not what this rotation is Held for",
+            f"it is about {named.replace(',', ', ')}",
+        )
+
+
+@verb("abandon", "abandon billing-iam", "abandon billing-iam --yes")
+@name_argument
+@yes_option
+def abandon(name: str, *, yes: bool) -> int:
+    """Close a Held rotation where it stands and touch nothing: both credentials stay as they are.
+
+    What it minted is listed and stays in the journal as not accounted for.
+    """
+    with open_session(effectful=True) as session:
+        rotation = open_rotation_of(session, name)
+        _refuse_unless_exit(rotation, name, Exit.ABANDON)
+        left = f"; {rotation.new} stays behind" if rotation.new else ""
+        confirm(f"Close the rotation of {name} as it is{left}?", yes=yes)
+        request(session, rotation, "abandon")
+        carry_out(session, {rotation.stream: name}, wait=False, here=False)
+        return 0
+
+
+@verb("hold", 'hold billing-iam --reason "the team is on call alone"')
+@name_argument
+@click.option("--reason", required=True, help="Why; everybody who looks will see it.")
+def hold(name: str, *, reason: str) -> int:
+    """Stop a rotation where it is. Nothing is undone; an old credential that must come back does.
+
+    A hold that lands while a step is on its way stops the one after it.
+    """
+    with open_session(effectful=True) as session:
+        rotation = open_rotation_of(session, name)
+        request(session, rotation, "hold", reason=checked_reason(reason))
+        result(f"{name} is on hold; `rotation release {name}` lets it go on")
+        return 0
+
+
+@verb("release", "release billing-iam")
+@name_argument
+@wait_option
+@here_option
+def release(name: str, *, wait: bool, here: bool) -> int:
+    """Lift a hold."""
+    with open_session(effectful=True) as session:
+        rotation = open_rotation_of(session, name)
+        if rotation.on_hold is None:
+            raise PolicyRefusal("request.not-on-hold", f"{name} is not on hold", "")
+        request(session, rotation, "release")
+        return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
+
+
+@verb("freeze", 'freeze --reason "incident 4711"', "freeze --lift")
+@click.option("--reason", help="Why; everybody who looks will see it.")
+@click.option("--lift", is_flag=True, help="Open the windows again.")
+def freeze(*, reason: str | None, lift: bool) -> int:
+    """Close every window of this installation: nothing is promoted, switched off or destroyed.
+
+    What was begun goes on up to there. An emergency is never frozen.
+    """
+    if lift == bool(reason):
+        raise Usage("cli.usage", "either --reason TEXT or --lift is needed")
+    with open_session(effectful=True) as session:
+        facts: Facts = {"frozen": not lift, "reason": checked_reason(reason)}
+        draft = Draft(kind=Kind.FROZEN, who=session.who, facts=facts)
+        session.journal.record(draft, session.runner.id, session.clock.now())
+        result("the freeze is lifted" if lift else f"everything is frozen: {reason}")
+        return 0

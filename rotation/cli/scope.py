@@ -1,0 +1,72 @@
+"""What an emergency says: every printed line has to be true at 3 a.m."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from rotation.cli.say import plain
+from rotation.describe import duration, present_state, relative, what_works
+from rotation.fold import Rotation, listed
+from rotation.incident import Survey, Suspect
+from rotation.plan import Step
+from rotation.types import Specification
+
+
+def scope_lines(
+    name: str, spec: Specification, found: Survey, scope: Sequence[str], now: datetime
+) -> list[str]:
+    """What a person must know before saying yes."""
+    lines = [f"EMERGENCY {name}: {spec.identity}", "  will be switched off:"]
+    lines += [f"    {_suspect(s, now)}" for s in found.suspects if s.id in scope]
+    left = [s for s in found.suspects if s.id not in scope]
+    if left:
+        lines += ["  listed, and left alone:", *(f"    {_suspect(s, now)}" for s in left)]
+    if any(s.current and s.id in scope for s in found.suspects):
+        lines += ["  who will notice, from that moment until the successor reaches them:"]
+        lines += [f"    {c.id}: {_outage(c.refresh_s, pushed=c.pushed)}"
+                  for c in spec.consumers if c.role == "reader" and not c.gone]  # fmt: skip
+    if not found.store_reached:
+        lines.append("  the store does not answer: what is current is the journal's word")
+    lines.append(f"  what it does not end: {SURVIVES}")
+    return [plain(line) for line in lines]
+
+
+SURVIVES = (
+    "sessions that were obtained with the key earlier; they live until they expire "
+    "(AWS STS: up to 36 h)"
+)
+
+
+def _suspect(suspect: Suspect, now: datetime) -> str:
+    made = f"made {relative(suspect.created, now)}" if suspect.created else "age unknown"
+    used = f"last used {relative(suspect.last_used, now)}" if suspect.last_used else "no known use"
+    where = f" at {suspect.service}" if suspect.service else ""
+    whose = ("current" if suspect.current else "ours") if suspect.ours else "NOT OURS"
+    return f"{suspect.id}  {whose}, {suspect.state}, {made}, {used}{where}"
+
+
+def _outage(refresh_s: int, *, pushed: bool) -> str:
+    if pushed:
+        return "given the successor as soon as it is proven"
+    return f"reads the store again within {duration(timedelta(seconds=refresh_s))}"
+
+
+def contained_lines(rotation: Rotation, found: Survey) -> list[str]:
+    """One true line per fact."""
+    state = rotation.state(Step.CONTAIN)
+    if not state.done or state.done_at is None:
+        met = present_state(rotation)
+        told = met.message or met.why or "stopped before it was done"
+        return [plain(f"NOT CONTAINED: {told}; {what_works(rotation)}")]
+    at = f"{state.done_at:%H:%M:%S}Z"
+    contained = listed(state.facts, "contained")
+    return [
+        *(
+            plain(f"{at}  the issuer says {handle} is off; the proof follows")
+            for handle in contained
+        ),
+        *(
+            plain(f"{at}  {suspect.id} is not in scope and was left {suspect.state}")
+            for suspect in found.suspects
+            if suspect.id not in contained
+        ),
+    ]

@@ -1,0 +1,226 @@
+"""What every verb needs: the configuration, the journal, the runner, the clock, and who is asking.
+
+Each is opened when it is first used. Verbs that only look open the journal read-only and may use
+a configuration that was found by walking up; everything else takes an explicit path.
+"""
+
+import difflib
+import os
+import pwd
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from rotation.cli.app import Settings, settings
+from rotation.clock import SystemClock
+from rotation.errors import JournalError, UnknownName, Usage
+from rotation.interfaces import Bound, Clock
+from rotation.journal import Journal
+from rotation.types import Gates, Specification
+
+if TYPE_CHECKING:
+    from rotation.config import Configuration, Entry
+    from rotation.registry import Registry
+    from rotation.runner import Runner
+
+NAME = "rotation.yaml"
+SERVE = "serve-"
+"""The runner's id of a live `serve` begins so: it takes people's requests at once."""
+
+POLL = timedelta(milliseconds=300)
+
+
+def who() -> str:
+    """The operating system's user of this process; never what the environment says."""
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid-{uid}"
+
+
+@dataclass
+class Stop:
+    """Set by SIGINT and SIGTERM: no further effect is begun."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self) -> bool:
+        return self.event.is_set()
+
+
+@dataclass(kw_only=True)
+class Session:
+    """configuration_path: explicit or found. effectful: the verb may change the world or the
+    journal."""
+
+    configuration_path: Path
+    effectful: bool
+    clock: Clock = field(default_factory=SystemClock)
+    who: str = field(default_factory=who)
+    stop: Stop = field(default_factory=Stop)
+
+    @cached_property
+    def configuration(self) -> "Configuration":
+        from rotation.config import load  # noqa: PLC0415 -- only verbs that read it pay for it
+
+        return load(self.configuration_path)
+
+    @cached_property
+    def journal(self) -> Journal:
+        from rotation.journal.sql import open_journal  # noqa: PLC0415 -- its import is slow
+
+        path, installation = self.configuration.journal, self.configuration.installation
+        if not path.exists():
+            # Never made in passing: an empty journal beside marks in the world is a lost one.
+            raise JournalError(
+                "journal.missing",
+                f"there is no journal at {path}; nothing was done",
+                "`rotation init` makes a new one; `rotation journal restore` brings a lost one back",
+            )
+        return open_journal(path, installation, read_only=not self.effectful)
+
+    @cached_property
+    def runner(self) -> "Runner":
+        """Alive, for other runners of this host to see, until the process ends."""
+        from rotation.journal.liveness import (  # noqa: PLC0415
+            RunnerLock,
+            is_dead,
+            new_runner_id,
+            runners_of,
+        )
+        from rotation.runner import Live, Runner  # noqa: PLC0415
+
+        journal, directory = self.journal, runners_of(self.configuration.journal)
+        self._lock = RunnerLock(directory, new_runner_id())
+        return Runner(
+            journal=journal,
+            bind=self.bind,
+            clock=self.clock,
+            id=self._lock.runner_id,
+            live=Live(gates=self.gates, specification=self.live_specification),
+            dead=lambda runner: is_dead(directory, runner),
+            stopping=self.stop,
+        )
+
+    @cached_property
+    def registry(self) -> "Registry":
+        from rotation.registry import Registry  # noqa: PLC0415
+
+        return Registry(self.configuration, self.clock)
+
+    def bind(self, spec: Specification) -> Bound:
+        return self.registry.bind(spec)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives back what was opened; a runner that ends in order leaves no lock behind."""
+        if "runner" in self.__dict__:
+            self._lock.close()
+        if "registry" in self.__dict__:
+            self.registry.close()
+        if "journal" in self.__dict__ and hasattr(self.journal, "close"):
+            self.journal.close()
+
+    # ---------------------------------------------------------------------------- secrets
+
+    def entry(self, name: str) -> "Entry":
+        found = self.configuration.secret(name)
+        if found is None:
+            raise self._unknown(name)
+        return found
+
+    def stream_of(self, name: str) -> str:
+        """Of a configured secret, or of one that only the journal still knows."""
+        found = self.configuration.secret(name)
+        if found is not None:
+            return found.stream
+        for identity in self.journal.identities():
+            if identity.secret == name:
+                return identity.stream
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> UnknownName:
+        known = [entry.id for entry in self.configuration.secrets()]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "`rotation status --all` lists them"
+        return UnknownName("cli.unknown-secret", f"there is no secret {name}", hint)
+
+    def specification(self, name: str) -> Specification:
+        return self.configuration.specification(self.entry(name))
+
+    def live_specification(self, name: str) -> Specification | None:
+        found = self.configuration.secret(name)
+        return None if found is None else self.configuration.specification(found)
+
+    def gates(self, name: str, now: datetime) -> Gates:
+        from rotation.calendar import gates  # noqa: PLC0415
+
+        found = self.configuration.secret(name)
+        if found is None:
+            return Gates()
+        return gates(found.schedule, self.configuration.freezes, now)
+
+    # ---------------------------------------------------------------------------- time, others
+
+    def live_runner(self) -> str | None:
+        """The `serve` that is alive on this host, if any."""
+        from rotation.journal.liveness import living, runners_of  # noqa: PLC0415
+
+        directory = runners_of(self.configuration.journal)
+        return next((name for name in living(directory) if name.startswith(SERVE)), None)
+
+    def pause(self, until: datetime) -> None:
+        while not self.stop() and (left := until - self.clock.now()) > timedelta():
+            # Short slices, so that a clock that is set does not make it a long wait.
+            self.stop.event.wait(min(left, timedelta(seconds=5)).total_seconds())
+
+
+def configuration_path(chosen: Settings, *, effectful: bool) -> Path:
+    """-c, then ROTATION_CONFIG, then, for verbs that only look, the nearest file upwards."""
+    explicit = chosen.config or _from_environment()
+    if explicit is not None:
+        return explicit
+    found = next(_upwards(), None)
+    if found is not None and not effectful:
+        return found
+    if found is not None:
+        raise Usage(
+            "cli.config-not-explicit",
+            f"{found} was only found by walking up; it is code that would run with your rights",
+            f"say so: -c {found}, or set ROTATION_CONFIG",
+        )
+    raise Usage("cli.no-config", "no configuration is given", "-c FILE, or `rotation init`")
+
+
+def _from_environment() -> Path | None:
+    named = os.environ.get("ROTATION_CONFIG")
+    return Path(named) if named else None
+
+
+def _upwards() -> Iterator[Path]:
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if (candidate := directory / NAME).is_file():
+            yield candidate
+
+
+def open_session(*, effectful: bool) -> Session:
+    """For the verb that is running."""
+    if effectful:
+        from rotation import process  # noqa: PLC0415
+
+        process.harden()
+    return Session(
+        configuration_path=configuration_path(settings(), effectful=effectful),
+        effectful=effectful,
+    )

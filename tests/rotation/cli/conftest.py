@@ -1,0 +1,125 @@
+"""The command line over a simulated world: the product's own verbs, machine and runner, a journal
+in memory, a clock that passes when somebody waits."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rotation import process
+from rotation.cli import session as session_module
+from rotation.cli.app import program
+from rotation.cli.session import Session
+from rotation.interfaces import Bound
+from rotation.journal import Journal
+from rotation.journal.memory import MemoryJournal
+from rotation.testing.simulator import INSTALLATION, SimulatedClock, World, bound, specification
+from rotation.types import Gates, Specification
+
+STREAM = "simulated-app"
+
+
+@dataclass(frozen=True)
+class FakeEntry:
+    id: str = "app"
+    identity: str = "simulated/app"
+    stream: str = STREAM
+    class_name: str = "production"
+    owner: str | None = None
+    application: str | None = None
+    environment: str | None = None
+    state: str = "active"
+
+
+@dataclass
+class FakeConfiguration:
+    spec: Specification
+    journal: Path
+    installation: str = INSTALLATION
+
+    concurrency: int = 4
+
+    def secret(self, name: str) -> FakeEntry | None:
+        return FakeEntry() if name == "app" else None
+
+    def secrets(self) -> Iterator[FakeEntry]:
+        yield FakeEntry()
+
+    def specification(self, entry: FakeEntry) -> Specification:
+        return self.spec
+
+
+@dataclass
+class Shell:
+    """A person at a terminal, or a pipe where `answers` is None."""
+
+    world: World
+    journal: Journal
+    configuration: FakeConfiguration
+    gates: Callable[[datetime], Gates] = lambda now: Gates()
+    living: str | None = None
+    on_pause: Callable[[], None] = lambda: None
+
+    def run(self, *words: str, answers: str | None = None) -> Result:
+        return CliRunner().invoke(program, list(words), input=answers)
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        done = self.run(*words, "-o", "json")
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout)
+
+    def adopted(self) -> "Shell":
+        done = self.run("adopt", "app", "--yes", "--wait")
+        assert done.exit_code == 0, done.output
+        return self
+
+
+@dataclass(kw_only=True)
+class SimulatedSession(Session):
+    shell: Shell = field(repr=False)
+
+    @cached_property
+    def configuration(self) -> Any:
+        return self.shell.configuration
+
+    @cached_property
+    def journal(self) -> Journal:
+        return self.shell.journal
+
+    def bind(self, spec: Specification) -> Bound:
+        return bound(self.shell.world)
+
+    def gates(self, name: str, now: datetime) -> Gates:
+        return self.shell.gates(now)
+
+    def live_runner(self) -> str | None:
+        return self.shell.living
+
+    def pause(self, until: datetime) -> None:
+        self.shell.on_pause()
+        self.shell.world.advance(min(until, self.shell.world.now + timedelta(minutes=1)))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    world = World()
+    world.seed()
+    # Long enough that only --wait sits them out.
+    spec = replace(specification(world), grace_s=600, quiet_s=300, soak_s=3600)
+    configuration = FakeConfiguration(spec, tmp_path / "journal.db")
+    made = Shell(world, MemoryJournal(INSTALLATION), configuration)
+
+    def simulated(**given: Any) -> SimulatedSession:
+        return SimulatedSession(shell=made, clock=SimulatedClock(world), who="alice", **given)
+
+    monkeypatch.setattr(session_module, "Session", simulated)
+    # It cannot be taken back, and the tests' own process needs its core dumps and its umask.
+    monkeypatch.setattr(process, "harden", lambda: None)
+    monkeypatch.setenv("ROTATION_CONFIG", str(tmp_path / "rotation.yaml"))
+    return made

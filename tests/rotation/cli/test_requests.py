@@ -1,0 +1,107 @@
+"""A person's verbs: entries, refused with what works instead where they cannot help."""
+
+from dataclasses import replace
+
+from rotation.entries import Kind
+from rotation.testing.simulator import CURRENT
+from tests.rotation.cli.conftest import STREAM, Shell
+
+
+def held_for_an_unknown_instance(shell: Shell) -> Shell:
+    shell.adopted()
+    shell.world.mint(by_person=True)
+    done = shell.run("rotate", "app")
+    assert done.exit_code == 11, done.output
+    assert "rotation resolve app --foreign ID" in done.stdout
+    return shell
+
+
+def draining(shell: Shell) -> Shell:
+    done = shell.adopted().run("rotate", "app")
+    assert done.exit_code == 0, done.output
+    assert "waits until" in done.stdout
+    return shell
+
+
+def test_nothing_open_is_refused_with_what_works(shell: Shell) -> None:
+    for words in (("resume", "app"), ("rollback", "app"), ("abandon", "app")):
+        done = (
+            shell.adopted().run(*words) if not shell.journal.entries(STREAM) else shell.run(*words)
+        )
+        assert done.exit_code == 5
+        assert "rotation rotate app" in done.stderr
+
+
+def test_an_exit_that_the_reason_does_not_have_is_refused(shell: Shell) -> None:
+    done = held_for_an_unknown_instance(shell).run("resolve", "app", "--accept-current", "--yes")
+    assert done.exit_code == 5
+    assert "rotation resolve app --foreign ID" in done.stderr
+    assert not [e for e in shell.journal.entries(STREAM) if e.kind is Kind.REQUESTED]
+
+
+def test_only_the_instance_in_question_can_be_resolved(shell: Shell) -> None:
+    done = held_for_an_unknown_instance(shell).run("resolve", "app", "--ours", "KEY1", "--yes")
+    assert done.exit_code == 6
+    assert "KEY2" in done.stderr
+
+
+def test_a_foreign_instance_fills_the_slot_and_an_abandoned_rotation_touches_nothing(
+    shell: Shell,
+) -> None:
+    done = held_for_an_unknown_instance(shell).run("resolve", "app", "--foreign", "KEY2", "--yes")
+    assert done.exit_code == 11
+    assert "held.slot-full" in done.stdout
+    done = shell.run("abandon", "app", "--yes")
+    assert done.exit_code == 0, done.output
+    assert set(shell.world.instances) == {"KEY1", "KEY2"}
+    assert all(instance.active for instance in shell.world.instances.values())
+
+
+def test_rollback_before_destroy_brings_the_old_one_back(shell: Shell) -> None:
+    done = draining(shell).run("rollback", "app", "--yes", "--wait")
+    assert done.exit_code == 0, done.output
+    assert set(shell.world.instances) == {"KEY1"}
+    assert shell.world.labels[CURRENT] == "v0"
+    assert shell.world.outages == []
+
+
+def test_a_question_without_a_terminal_names_the_flag(shell: Shell) -> None:
+    done = draining(shell).run("rollback", "app")
+    assert done.exit_code == 2
+    assert "--yes" in done.stderr
+    assert shell.world.labels[CURRENT] != "v0"
+
+
+def test_a_hold_stops_the_rotation_and_a_release_lets_it_go_on(shell: Shell) -> None:
+    assert draining(shell).run("hold", "app", "--reason", "wait for Monday").exit_code == 0
+    done = shell.run("rotate", "app", "--wait")
+    assert "on hold: wait for Monday" in done.stdout
+    assert shell.world.instances["KEY1"].active
+    done = shell.run("release", "app", "--wait")
+    assert done.exit_code == 0, done.output
+    assert set(shell.world.instances) == {"KEY2"}
+    assert shell.run("release", "app").exit_code == 5
+
+
+def test_a_destruction_by_hand_waits_for_its_own_confirmation(shell: Shell) -> None:
+    shell.configuration.spec = replace(shell.configuration.spec, destroy_by_hand=True)
+    done = shell.adopted().run("rotate", "app", "--wait")
+    assert done.exit_code == 11, done.output
+    assert "rotation resume app --destroy" in done.stdout
+    assert shell.run("resume", "app", "--yes").exit_code == 5
+    done = shell.run("resume", "app", "--destroy", "--yes", "--wait")
+    assert done.exit_code == 0, done.output
+    assert set(shell.world.instances) == {"KEY2"}
+
+
+def test_an_unknown_name_is_exit_6_and_names_the_nearest(shell: Shell) -> None:
+    done = shell.run("resume", "ap")
+    assert done.exit_code == 6
+    assert "did you mean app?" in done.stderr
+
+
+def test_an_error_is_json_where_a_program_reads(shell: Shell) -> None:
+    done = shell.run("resume", "nothing-like-it", "-o", "json")
+    assert done.exit_code == 6
+    assert '"code": "cli.unknown-secret"' in done.stderr
+    assert done.stdout == ""
