@@ -75,7 +75,11 @@ def is_writable_by_others(status: os.stat_result) -> bool:
     return bool(status.st_mode & _WRITABLE_BY_OTHERS)
 
 
+def errno_name(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, "EIO")
+
+
 def cannot(what: str, path: Path, error: OSError) -> Refused:
     """The operating system's refusal, by the name of its number."""
-    name = errno.errorcode.get(error.errno or 0, "EIO")
+    name = errno_name(error)
     return Refused("consumer.system", f"cannot {what} {path}: {name}", errno=name)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from providers.consumers.content import as_json, of_field
-from providers.consumers.directories import cannot, trusted
+from providers.consumers.directories import cannot, errno_name, trusted
 from providers.consumers.options import TEMPORARY_NAME, FileOptions
 from rotation.errors import Ambiguous, Refused, Transient
 from rotation.interfaces import Around
@@ -118,7 +118,7 @@ class FileConsumer:
             raise Ambiguous(
                 "consumer.not-durable",
                 f"{self._path} is replaced, but a power failure could undo that",
-                errno=error.errno,
+                errno=errno_name(error),
             ) from None
 
 

@@ -10,7 +10,7 @@ import pytest
 from providers.consumers.file import FileConsumer
 from providers.consumers.options import FileOptions
 from rotation.clock import SystemClock
-from rotation.errors import Refused, RotationError, Transient
+from rotation.errors import Ambiguous, Refused, RotationError, Transient
 from rotation.interfaces import Around
 from rotation.testing.consumer import ConsumerConformance
 from rotation.types import Fields, SecretValue
@@ -323,3 +323,32 @@ def test_no_descriptor_is_left_open(tmp_path):
         except Refused:
             pass
     assert len(list(fds.iterdir())) == before
+
+
+def test_a_temporary_file_that_appears_meanwhile_is_not_written_into(tmp_path, monkeypatch):
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+
+    def link_it_again(name, *, dir_fd):
+        monkeypatch.undo()
+        (tmp_path / TEMPORARY).hardlink_to(theirs)
+
+    monkeypatch.setattr(os, "unlink", link_it_again)
+    with pytest.raises(Refused, match="EEXIST"):
+        consumer(tmp_path).deliver("v", FIELDS)
+    assert theirs.read_text() == "theirs"
+
+
+def test_a_replacement_that_may_not_outlive_a_power_failure_is_in_doubt(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def fail_for_directories(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_for_directories)
+    with pytest.raises(Ambiguous) as ambiguous:
+        consumer(tmp_path).deliver("v", FIELDS)
+    assert ambiguous.value.facts == {"errno": "EIO"}
+    assert json.loads((tmp_path / "db.json").read_text())["user"] == "app"
