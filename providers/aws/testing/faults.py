@@ -38,11 +38,11 @@ class Fault:
     seen: int = 0
 
     def strikes(self, action: str) -> bool:
-        """Count this call, and say whether it is hit."""
+        """Count this call, and say whether it is hit. A spent order is asked no more."""
         if not fnmatchcase(action, self.pattern):
             return False
         self.seen += 1
-        return self.nth <= self.seen < self.nth + self.times
+        return self.seen >= self.nth
 
     @property
     def applies(self) -> bool:

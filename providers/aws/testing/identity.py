@@ -50,6 +50,7 @@ class _Key:
     changes: list[_Change] = field(default_factory=list)
 
     def state_at(self, endpoint: str, now: datetime) -> KeyState | None:
+        # Of what was heard the last change counts, also where older news arrives after it.
         heard = [change for change in self.changes if change.heard_at[endpoint] <= now]
         return heard[-1].state if heard else None
 
@@ -81,14 +82,10 @@ class KeyRing:
         self.change(access_key_id, "Active")
 
     def change(self, access_key_id: str, state: KeyState) -> None:
-        """The key's state changed; each endpoint hears of it after its delay, in order."""
+        """The key's state changed; each endpoint hears of it after its delay."""
         now = self._clock.moment()
-        key = self._keys[access_key_id]
         heard_at = {name: now + timedelta(seconds=self.delays[name]) for name in ENDPOINTS}
-        if key.changes:
-            before = key.changes[-1].heard_at
-            heard_at = {name: max(heard_at[name], before[name]) for name in ENDPOINTS}
-        key.changes.append(_Change(state, heard_at))
+        self._keys[access_key_id].changes.append(_Change(state, heard_at))
 
     def add_session(self, principal: Principal, lifetime: timedelta) -> Session:
         """New temporary credentials for this principal."""

@@ -18,8 +18,7 @@ class Listings:
     def changed(self, user: str, listing: Listing, now: datetime) -> None:
         """Take this as the list from now on; readers see it after the lag."""
         history = self._shown_from.setdefault(user, [])
-        shown_from = now + timedelta(seconds=self.lag_s)
-        history.append((max([shown_from, *(since for since, _ in history[-1:])]), listing))
+        history.append((now + timedelta(seconds=self.lag_s), listing))
 
     def shown(self, user: str, now: datetime) -> Listing:
         """The list that a reader sees now."""
