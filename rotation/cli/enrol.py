@@ -44,9 +44,9 @@ def create(name: str, *, wait: bool, here: bool) -> int:
 def adopt(
     name: str, *, created: datetime | None, take_over: bool, yes: bool, wait: bool, here: bool
 ) -> int:
-    """Bring an existing credential under rotation: log in, find it at its issuer, write it down.
+    """Bring an existing credential under rotation.
 
-    Changes nothing but the owner claim on the secret.
+    Logs in with it, finds it at its issuer, and writes it down. Changes nothing but the owner claim on the secret.
     """
     with open_session(effectful=True) as session:
         entry = session.entry(name)
@@ -74,9 +74,9 @@ def _not_in_future(created: datetime, now: datetime) -> datetime:
 @wait_option
 @here_option
 def retire(name: str, *, gap: str | None, yes: bool, wait: bool, here: bool) -> int:
-    """Take a secret out of service: its credential is switched off, watched and destroyed.
+    """Take a secret out of service, its credential last.
 
-    Every consumer must be `gone: true`, or --gap says why not. The secret's container stays; the
+    It is switched off, watched, then destroyed. Every consumer must be `gone: true`, or --gap says why not. The secret's container stays; the
     stack removes it.
     """
     with open_session(effectful=True) as session:

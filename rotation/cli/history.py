@@ -108,7 +108,10 @@ def _outcome_cell(rotation: Rotation) -> Cell:
 @name_argument
 @click.option("--rotation", "number", type=int, help="Its number in `history`; else the latest.")
 def show(name: str, *, number: int | None) -> int:
-    """Show one rotation, row by row: when each was done, what it found, what still works."""
+    """Show one rotation, row by row.
+
+    When each row was done and what it found; what works now, and what can be done.
+    """
     with open_session(effectful=False) as session:
         rotation = _find(session, name, number)
         now = session.clock.now()

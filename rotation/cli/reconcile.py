@@ -28,7 +28,9 @@ class Difference:
 @verb("reconcile", "reconcile", "reconcile billing-iam", "reconcile -o json")
 @click.argument("name", required=False)
 def reconcile(name: str | None) -> int:
-    """Compare the store and the issuer with what the journal last recorded. Changes nothing.
+    """Compare the world with the journal; changes nothing.
+
+    The store and the issuer are asked, the journal says what it last recorded.
 
     Exit code 11 where they differ: the next rotation would be Held for that.
     """

@@ -74,9 +74,9 @@ def resume(name: str, *, destroy: bool, yes: bool, wait: bool, here: bool) -> in
 @wait_option
 @here_option
 def rollback(name: str, *, yes: bool, wait: bool, here: bool) -> int:
-    """Go back to the old credential: readers first, then the new one is removed.
+    """Go back to the old credential.
 
-    Possible until the old credential is destroyed. Afterwards only another rotation helps.
+    Readers first, then the new one is removed. Possible until the old credential is destroyed. Afterwards only another rotation helps.
     """
     with open_session(effectful=True) as session:
         rotation = open_rotation_of(session, name)
@@ -112,7 +112,7 @@ def resolve(
     name: str, *, accept_current: bool, ours: str | None, foreign: str | None,
     yes: bool, wait: bool, here: bool,
 ) -> int:  # fmt: skip
-    """Tell the machine what it cannot know: whose an instance is, or which version is right."""
+    """Say whose an instance is, or which version is right: what the machine cannot know."""
     if [accept_current, bool(ours), bool(foreign)].count(True) != 1:
         raise Usage("cli.usage", "one of --accept-current, --ours ID and --foreign ID is needed")
     with open_session(effectful=True) as session:
@@ -151,9 +151,9 @@ def _refuse_unknown_instance(rotation: Rotation, instance: str | None) -> None:
 @name_argument
 @yes_option
 def abandon(name: str, *, yes: bool) -> int:
-    """Close a Held rotation where it stands and touch nothing: both credentials stay as they are.
+    """Close a Held rotation and touch nothing.
 
-    What it minted is listed and stays in the journal as not accounted for.
+    Both credentials stay as they are. What it minted is listed and stays in the journal as not accounted for.
     """
     with open_session(effectful=True) as session:
         rotation = open_rotation_of(session, name)
@@ -198,9 +198,9 @@ def release(name: str, *, wait: bool, here: bool) -> int:
 @click.option("--reason", help="Why; everybody who looks will see it.")
 @click.option("--lift", is_flag=True, help="Open the windows again.")
 def freeze(*, reason: str | None, lift: bool) -> int:
-    """Close every window of this installation: nothing is promoted, switched off or destroyed.
+    """Close every window of this installation, or open them again.
 
-    What was begun goes on up to there. An emergency is never frozen.
+    Meanwhile nothing is promoted, switched off or destroyed. What was begun goes on up to there. An emergency is never frozen.
     """
     if lift == bool(reason):
         raise Usage("cli.usage", "either --reason TEXT or --lift is needed")

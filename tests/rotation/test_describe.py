@@ -1,0 +1,177 @@
+"""What a person is told is true: checked against the simulated world at every step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from rotation.describe import (
+    consumers_at_risk,
+    duration,
+    old_dies,
+    open_exits,
+    relative,
+    standing,
+    what_works,
+)
+from rotation.entries import Draft, Kind
+from rotation.fold import Rotation, fold
+from rotation.held import Exit
+from rotation.journal.memory import MemoryJournal
+from rotation.machine import Wait
+from rotation.plan import PLANS, Step
+from rotation.runner import Runner
+from rotation.testing.simulator import (
+    CURRENT,
+    INSTALLATION,
+    START,
+    SimulatedClock,
+    World,
+    bound,
+    specification,
+)
+
+STREAM = "simulated-app"
+
+
+@dataclass
+class Tale:
+    """One identity, advanced a step at a time."""
+
+    world: World = field(default_factory=World)
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.world.seed()
+        self.spec = replace(specification(self.world), grace_s=600, quiet_s=60, soak_s=3600)
+        self.journal = MemoryJournal(INSTALLATION)
+        self.runner = Runner(
+            journal=self.journal, bind=lambda spec: bound(self.world),
+            clock=SimulatedClock(self.world), id="one",
+        )  # fmt: skip
+
+    def open(self, plan: str) -> "Tale":
+        self.runner.open(STREAM, PLANS[plan], self.spec, trigger="test")
+        return self
+
+    def until(self, step: Step | None, check: Callable[[Rotation], None] | None = None) -> Rotation:
+        for _ in range(2000):
+            action = self.runner.advance(STREAM, until=step)
+            rotation = fold(self.journal.entries(STREAM))
+            if check is not None:
+                check(rotation)
+            if not isinstance(action, Wait) or action.until is None:
+                return rotation
+            self.world.advance(action.until)
+        raise AssertionError("it never ends")
+
+    def adopted(self) -> "Tale":
+        self.open("adopt").until(None)
+        return self
+
+    def request(self, verb: str) -> None:
+        draft = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": verb})
+        self.journal.request(STREAM, draft, "one", self.world.now)
+
+
+@pytest.fixture
+def tale() -> Tale:
+    return Tale().adopted()
+
+
+STORY = {
+    Step.ISSUE: "KEY1 works, and readers get it",
+    Step.VERIFY: "KEY1 works, and readers get it; KEY2 is new and nobody has it yet",
+    Step.PROMOTE: "readers get KEY1 or KEY2: a move of the label is in doubt; both work",
+    Step.DRAIN: "KEY2 works, and readers get it; KEY1 works too",
+    Step.PROVE_OFF: "KEY2 works, and readers get it; KEY1 is off, reversibly",
+    Step.PROVE_DEAD: "KEY2 works, and readers get it; KEY1 is gone",
+}
+
+
+def test_a_routine_rotation_is_told_step_by_step(tale: Tale) -> None:
+    tale.open("routine")
+    for step, sentence in STORY.items():
+        assert what_works(tale.until(step)) == sentence
+    assert what_works(tale.until(None)) == "KEY2 is the current credential"
+
+
+def says_what_is_true(world: World) -> Callable[[Rotation], None]:
+    """The sentence against the world: who is active, and whom the label names."""
+
+    def check(rotation: Rotation) -> None:
+        now = standing(rotation)
+        if rotation.outcome is not None:
+            return
+        active = {i.id for i in world.instances.values() if i.active}
+        for handle, life in ((now.old, now.old_life), (now.new, now.new_life)):
+            if handle is not None and life in ("works", "off", "gone"):
+                assert (handle in active) is (life == "works"), (rotation.last, now)
+        readers = world.versions[world.labels[CURRENT]][0]
+        if now.readers in ("old", "new"):
+            assert readers == getattr(now, now.readers), (rotation.last, now)
+
+    return check
+
+
+def test_every_sentence_of_a_routine_rotation_is_true(tale: Tale) -> None:
+    tale.open("routine").until(None, says_what_is_true(tale.world))
+
+
+@pytest.mark.parametrize("step", [Step.VERIFY, Step.PROMOTE, Step.DRAIN, Step.SOAK])
+def test_every_sentence_of_a_rollback_is_true(tale: Tale, step: Step) -> None:
+    tale.open("routine").until(step)
+    tale.request("rollback")
+    last = tale.until(None, says_what_is_true(tale.world))
+    assert last.outcome == "rolled-back"
+
+
+def test_the_death_of_the_old_one_is_foretold_within_its_waits(tale: Tale) -> None:
+    rotation = tale.open("routine").until(Step.PROMOTE)
+    foretold = old_dies(rotation, tale.world.now)
+    assert foretold is not None
+    tale.until(Step.DESTROY)
+    assert foretold <= tale.world.now <= foretold + timedelta(minutes=5)
+
+
+def test_a_destroyed_one_cannot_be_rolled_back_to(tale: Tale) -> None:
+    tale.open("routine").until(Step.DESTROY)
+    tale.world.denied.add("issuer.listing")
+    rotation = tale.until(Step.TIDY)
+    assert rotation.held == "held.denied"
+    assert Exit.ROLLBACK in open_exits(rotation)
+    tale.world.denied.clear()
+    tale.request("resume")
+    tale.until(Step.PROVE_DEAD)
+    tale.world.denied.add("probe.login")
+    rotation = tale.until(None)
+    assert rotation.held == "held.denied"
+    assert Exit.ROLLBACK not in open_exits(rotation)
+
+
+def test_consumers_at_risk_are_seen(tale: Tale) -> None:
+    rotation = tale.open("routine").until(Step.PROMOTE)
+    assert not consumers_at_risk(rotation)
+    tale.until(Step.VERIFY_LIVE)
+    tale.world.instances["KEY2"].active = False
+    tale.world.instances["KEY2"].changed = tale.world.now
+    tale.world.advance(tale.world.now + timedelta(minutes=1))
+    rotation = tale.until(None)
+    assert rotation.held == "held.live-refused"
+    assert consumers_at_risk(rotation)
+    assert what_works(rotation) == "readers get KEY2, which does not log in; KEY1 works too"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (90, "1 min 30 s"), (3600 * 30, "1 d 6 h"),
+     (86_400 * 90, "90 d")],
+)  # fmt: skip
+def test_durations_have_two_units_at_most(seconds: int, text: str) -> None:
+    assert duration(timedelta(seconds=seconds)) == text
+    assert relative(START + timedelta(seconds=seconds), START) == f"in {text}"
+
+
+def test_the_past_is_ago() -> None:
+    assert relative(START - timedelta(days=2), START) == "2 d ago"
