@@ -78,7 +78,7 @@ class CommandBench:
         write_command(
             self.commands,
             f"""
-given=$(cat)
+read -r given
 case $given in *'}}') ;; *) exit 65 ;; esac
 printf '%s' "$given"
 printf '%s' "$given" >&2
