@@ -35,7 +35,9 @@ class Kind(StrEnum):
     RESTORED = "restored"
 
 
-INSTALLATION_KINDS = frozenset({Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED, Kind.RESTORED})
+INSTALLATION_KINDS = frozenset(
+    {Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED, Kind.RESTORED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,18 @@ class Identity:
 def canonical(value: object) -> str:
     """Canonical JSON: sorted keys, UTF-8, no white space, no floats."""
     _refuse_floats(value)
+    return _dumps(value)
+
+
+def _dumps(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _refuse_floats(value: object) -> None:
     if isinstance(value, float):
-        raise JournalError("journal.float", "a fact is a float; the journal holds whole numbers only")
+        raise JournalError(
+            "journal.float", "a fact is a float; the journal holds whole numbers only"
+        )
     if isinstance(value, dict):
         for inner in value.values():
             _refuse_floats(inner)
@@ -158,7 +166,7 @@ def unstamp(text: str | None) -> datetime | None:
 
 
 def entry_hash(entry: Entry) -> str:
-    """SHA-256 of the canonical entry without its hash."""
+    """SHA-256 of the canonical entry without its hash. Floats were refused before it got here."""
     row = entry.row
     content = {
         "stream": entry.stream,
@@ -176,4 +184,4 @@ def entry_hash(entry: Entry) -> str:
         "facts": entry.facts,
         "prev": entry.prev,
     }
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
+    return hashlib.sha256(_dumps(content).encode()).hexdigest()

@@ -76,10 +76,10 @@ REASONS: dict[str, Reason] = {
         (Exit.RESUME, Exit.ROLLBACK, Exit.ABANDON),
     ),
     "held.pointer-moved": Reason(
-        "a pointer was moved back to the old version; the old credential was resumed", _BACK
+        "the current label moved away from the new version; the old credential was resumed", _BACK
     ),
     "held.pointer-moved-late": Reason(
-        "a pointer was moved back to the old version while its credential was destroyed", _BACK
+        "the current label moved away from the new version while the old credential was destroyed", _BACK
     ),
     "held.complaint": Reason("somebody still needed the old credential; it was resumed", _BACK),
     "held.still-alive": Reason("the credential still logs in after it was switched off", _BACK),

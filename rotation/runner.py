@@ -25,7 +25,7 @@ from rotation.errors import (
 from rotation.fold import Mode, Outcome, Rotation, fold, listed, row_to_json
 from rotation.held import held_code
 from rotation.interfaces import Bound, Clock
-from rotation.journal import Journal
+from rotation.journal import Decide, Journal
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action
 from rotation.plan import (
     ACCEPT,
@@ -43,6 +43,8 @@ from rotation.summary import outcome_baseline
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
 
 LEASE = timedelta(seconds=60)
+FENCE = timedelta(seconds=10)
+"""After so long without a word from the journal, a runner asks it before the next call."""
 BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
 
 
@@ -178,7 +180,7 @@ class _Run:
         self.runner, self.lease = runner, lease
         self.entries: tuple[Entry, ...] = runner.journal.entries(lease.stream)
         self.started = self.entries[-1].seq if self.entries else 0
-        self.renewed_at = runner.clock.now()
+        self.renewed_at = self.proved_at = runner.clock.now()
         self.changed = self._spec_changed()
 
     def advance(self, until: Step | None) -> Action:
@@ -220,13 +222,17 @@ class _Run:
         """Facts, and in the same transaction what follows from them."""
         now = self.runner.clock.now()
         if now - self.renewed_at > LEASE / 3:
-            self.runner.journal.claim(self.lease.stream, self.runner.id, now, LEASE)
-            self.renewed_at = now
-        known = self.entries
-        self.entries = self.runner.journal.append(
-            self.lease, drafts, now, known=known, then=self._follow_up
-        )
-        self.runner.follow(self.entries[len(known) :])
+            self._renew(now)
+        self._write(drafts, self._follow_up)
+
+    def _renew(self, now: datetime) -> None:
+        stream, own = self.lease.stream, self.runner.id
+        lease = self.runner.journal.claim(stream, own, now, LEASE, dead=self.runner.dead)
+        if lease is None or lease.epoch != self.lease.epoch:
+            if lease is not None:
+                self.runner.journal.release(lease)
+            raise StaleEpoch("journal.stale", "another runner took over")
+        self.renewed_at = now
 
     def _follow_up(self, entries: tuple[Entry, ...]) -> Sequence[Draft]:
         """Pure: the entry that the next action needs before anything is done for it."""
@@ -268,14 +274,18 @@ class _Run:
         fresh = do.in_doubt and self._is_fresh(do.row)
         cx = self._context(rotation, do.row, in_doubt=do.in_doubt and not fresh)
         step, plan = do.row.step, rotation.plan
+        acting = False
         try:
             if do.row.looks and not fresh and not (cx.in_doubt and step is Step.ISSUE):
                 cx.looked = look_for(plan, step)(cx)
                 if not cx.in_doubt:
                     self._began(cx)
+            acting = do.row.effect
             facts = effect_for(plan, step)(cx)
         except RotationError as error:
-            self._append([self._failure(cx, error)])
+            # An effect is several calls: once it began, only `void` says that nothing is left.
+            doubtful = (acting or cx.in_doubt) and not error.facts.get("void")
+            self._append([self._failure(cx, error, doubtful=doubtful)])
         else:
             self._append([self._draft(cx, Kind.DONE, facts)])
 
@@ -293,32 +303,35 @@ class _Run:
             attempt=attempt,
             in_doubt=in_doubt,
             note=lambda facts: self._note(cx, facts),
+            fence=self._fence,
         )
         return cx
 
     def _began(self, cx: Context) -> None:
-        draft = self._draft(cx, Kind.BEGAN, cx.looked)
+        self._write([self._draft(cx, Kind.BEGAN, cx.looked)])
+
+    def _write(self, drafts: Sequence[Draft], then: Decide | None = None) -> None:
+        now = self.runner.clock.now()
         known = self.entries
-        self.entries = self.runner.journal.append(
-            self.lease, [draft], self.runner.clock.now(), known=known
-        )
+        self.entries = self.runner.journal.append(self.lease, drafts, now, known=known, then=then)
+        self.proved_at = now
         self.runner.follow(self.entries[len(known) :])
+
+    def _fence(self) -> None:
+        """A frozen process wakes up believing that no time has passed: what it still has in hand
+        must not reach the world once another runner is at work. No fence reaches the provider, so
+        this is asked as close to the call as can be."""
+        if abs(self.runner.clock.now() - self.proved_at) > FENCE:
+            self._write([])
 
     def _note(self, cx: Context, facts: Facts) -> None:
         """NOTED is durable before the bytes go to the store. Refused as stale, the instance is
         removed: its bytes went nowhere, and nobody else knows of it."""
-        known = self.entries
         try:
-            self.entries = self.runner.journal.append(
-                self.lease,
-                [self._draft(cx, Kind.NOTED, facts)],
-                self.runner.clock.now(),
-                known=known,
-            )
+            self._write([self._draft(cx, Kind.NOTED, facts)])
         except StaleEpoch:
-            cx.issuer.destroy(str(facts["new"]))
+            cx.bound.issuer.destroy(str(facts["new"]))
             raise
-        self.runner.follow(self.entries[len(known) :])
 
     def _draft(self, cx: Context, kind: Kind, facts: Facts) -> Draft:
         return Draft(
@@ -331,43 +344,25 @@ class _Run:
 
     # ------------------------------------------------------------------------------- failures
 
-    def _failure(self, cx: Context, error: RotationError) -> Draft:
+    def _failure(self, cx: Context, error: RotationError, *, doubtful: bool) -> Draft:
         told: Facts = {"message": error.message, "hint": error.hint, **error.facts}
         keeps_trying = cx.row.on_failure in (OnFailure.WAIT, OnFailure.KEEP_TRYING)
+        failed: Facts = {**told, "cause": error.code, "in_doubt": doubtful}
         match error:
             case NotYet():
                 until: Facts = {"until": stamp(error.until), "why": error.message}
                 return self._draft(cx, Kind.WAITING, {**(error.observed or {}), **until})
-            case Ambiguous():
-                return self._draft(cx, Kind.IN_DOUBT, {**told, **self._again(cx, error)})
             case Complaint():
                 return self._draft(
-                    cx, Kind.FAILED, {**told, "code": held_code(error), "complaint": True}
+                    cx, Kind.FAILED, {**failed, "code": held_code(error), "complaint": True}
                 )
             case NeedsPerson():
-                return self._draft(
-                    cx,
-                    Kind.FAILED,
-                    {
-                        **told,
-                        "code": held_code(error),
-                        "cause": error.code,
-                        "in_doubt": _doubtful(cx, error),
-                    },
-                )
+                return self._draft(cx, Kind.FAILED, {**failed, "code": held_code(error)})
             case Refused() if not keeps_trying:
-                return self._draft(
-                    cx,
-                    Kind.FAILED,
-                    {
-                        **told,
-                        "code": held_code(error),
-                        "cause": error.code,
-                        "in_doubt": _doubtful(cx, error),
-                    },
-                )
-            case Transient() | Permanent():
-                return self._draft(cx, Kind.RETRY, {**told, **self._again(cx, error)})
+                return self._draft(cx, Kind.FAILED, {**failed, "code": held_code(error)})
+            case Transient() | Ambiguous() | Permanent():
+                kind = Kind.IN_DOUBT if doubtful else Kind.RETRY
+                return self._draft(cx, kind, {**told, **self._again(cx, error)})
             case _:
                 raise error
 
@@ -382,10 +377,6 @@ class _Run:
         seed = hashlib.sha256(f"{self.lease.stream}/{self.entries[-1].seq}".encode()).digest()[0]
         until = cx.now + delay * (1 + seed / 1024)
         return {"code": error.code, "until": stamp(until), "why": error.message}
-
-
-def _doubtful(cx: Context, error: RotationError) -> bool:
-    return cx.in_doubt and not error.facts.get("void")
 
 
 def _key(rotation: Rotation, row: RowInstance) -> RowKey:

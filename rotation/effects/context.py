@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from rotation.entries import stamp, unstamp
 from rotation.errors import NeedsPerson, NotYet, Refused
 from rotation.fold import Rotation, RowState
-from rotation.interfaces import Bound, Clock, Issuer, Probe, Store
+from rotation.interfaces import Bound, Clock, Consumer, Issuer, Probe, Store
 from rotation.plan import RowInstance, Step
 from rotation.types import (
     Facts,
@@ -16,6 +16,7 @@ from rotation.types import (
     PermissionSet,
     Specification,
     StoreState,
+    Traits,
     Verdict,
 )
 
@@ -26,7 +27,8 @@ PROPAGATION_MAX = timedelta(minutes=5)
 @dataclass(slots=True, kw_only=True)
 class Context:
     """attempt: the id of this mint or write, durable in the intent. note: writes NOTED, durably,
-    before it returns. server_at: the latest time that a provider told us."""
+    before it returns. fence: raises StaleEpoch where this runner was frozen and another took over;
+    every call to the world passes it. server_at: the latest time that a provider told us."""
 
     rotation: Rotation
     row: RowInstance
@@ -37,6 +39,7 @@ class Context:
     attempt: str
     in_doubt: bool
     note: Callable[[Facts], None]
+    fence: Callable[[], None]
     server_at: datetime | None = None
     looked: Facts = field(default_factory=dict)
 
@@ -50,16 +53,24 @@ class Context:
 
     @property
     def issuer(self) -> Issuer:
+        self.fence()
         return self.bound.issuer
 
     @property
     def store(self) -> Store:
+        self.fence()
         return self.bound.store
 
     @property
     def probe(self) -> Probe:
         assert self.bound.probe is not None, "rows that log in are compiled out without a probe"
+        self.fence()
         return self.bound.probe
+
+    @property
+    def consumer(self) -> Consumer:
+        self.fence()
+        return self.bound.consumers[self.consumer_id]
 
     @property
     def consumer_id(self) -> str:
@@ -74,8 +85,12 @@ class Context:
         self.server_at = state.server_at or self.server_at
         return state
 
+    @property
+    def traits(self) -> Traits:
+        return self.bound.issuer.traits
+
     def listing(self) -> Listing:
-        if not self.issuer.traits.lists:
+        if not self.traits.lists:
             return Listing(handles=())
         listing = self.issuer.listing()
         self.server_at = listing.server_at or self.server_at
@@ -115,7 +130,7 @@ def logins_agree(
     propagation bound is over, then it is `refusal`."""
     needed = cx.row.successes
     if expected is Verdict.REFUSED:
-        needed = max(1, min(needed, cx.issuer.traits.failed_logins_safe))
+        needed = max(1, min(needed, cx.traits.failed_logins_safe))
     seen = int(str(cx.state.facts.get("logins", 0)))
     since = unstamp(str(cx.state.facts["since"])) if "since" in cx.state.facts else None
     since = since or cx.now

@@ -56,12 +56,20 @@ def issue(cx: Context) -> Facts:
         raise Ambiguous(
             "issue.ours-first", "removes the instance that a person named as ours first"
         )
-    new = cx.issuer.issue(cx.attempt)
+    new = _mint(cx)
     facts = _new_facts(new.handle)
-    if cx.issuer.traits.origin == "assigned":
+    if cx.traits.origin == "assigned":
         cx.note(facts)
     version = _stage(cx, new)
     return {**facts, "new_version": version}
+
+
+def _mint(cx: Context) -> Credential:
+    try:
+        return cx.issuer.issue(cx.attempt)
+    except (Permanent, Transient) as definite:
+        definite.facts["void"] = True
+        raise
 
 
 def _new_facts(handle: Handle) -> Facts:
@@ -74,7 +82,7 @@ def _stage(cx: Context, new: Credential) -> str:
         return cx.store.stage(cx.attempt, new, onto=onto)
     except (Permanent, Transient) as definite:
         # The bytes are nowhere and never will be: an instance that nobody can use must not live.
-        if cx.issuer.traits.origin == "assigned":
+        if cx.traits.origin == "assigned":
             _remove(cx, new.handle.id)
         definite.facts["void"] = True
         raise
@@ -100,7 +108,7 @@ def settle_doubt(cx: Context) -> Facts:
     wait_until(began + cx.settle, cx.now, "issue.doubt", "waits until the world has settled")
     state = cx.store_state()
     staged = any(known.id == version for known in state.versions)
-    if cx.issuer.traits.origin == "chosen":
+    if cx.traits.origin == "chosen":
         if staged:
             handle = f"{cx.issuer.issue(cx.attempt).handle.id}"
             return {"new": handle, "created": stamp(began), "expires": None, "new_version": version}
@@ -152,11 +160,11 @@ def _remove_unknown(cx: Context, handle_id: str) -> Facts:
         raise NotYet(
             "issue.doubt",
             f"watches whether {handle_id} is used",
-            until=cx.now + max(cx.issuer.traits.report_lag, cx.settle),
+            until=cx.now + max(cx.traits.report_lag, cx.settle),
             observed={"doubt_read_at": stamp(cx.now)},
         )
     suspended = unstamp(str(facts["doubt_off_at"])) if "doubt_off_at" in facts else None
-    if cx.issuer.traits.can_suspend and suspended is None:
+    if cx.traits.can_suspend and suspended is None:
         cx.issuer.suspend(handle_id)
         raise NotYet(
             "issue.doubt",
@@ -172,7 +180,7 @@ def _never_used(cx: Context, handle_id: str) -> None:
     if handle_id in cx.rotation.ours:
         return
     known = {cx.rotation.old, cx.rotation.new}
-    used = cx.issuer.usage(handle_id).last_used if cx.issuer.traits.reports_usage else None
+    used = cx.issuer.usage(handle_id).last_used if cx.traits.reports_usage else None
     if handle_id in known or used is not None:
         raise NeedsPerson(
             "held.unknown-instance",

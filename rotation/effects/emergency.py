@@ -22,7 +22,7 @@ def evidence(cx: Context) -> Facts:
     listing, state = cx.listing(), cx.store_state()
     seen: list[Json] = []
     for handle in listing.handles:
-        used = cx.issuer.usage(handle.id) if cx.issuer.traits.reports_usage else None
+        used = cx.issuer.usage(handle.id) if cx.traits.reports_usage else None
         seen.append(
             [
                 handle.id,
@@ -52,7 +52,7 @@ def contain(cx: Context) -> Facts:
 
 
 def _switch_off(cx: Context, handle_id: str) -> None:
-    if cx.issuer.traits.can_suspend:
+    if cx.traits.can_suspend:
         cx.issuer.suspend(handle_id, under=PermissionSet.CONTAIN)
     else:
         cx.issuer.destroy(handle_id, under=PermissionSet.CONTAIN)
@@ -65,7 +65,7 @@ def _replaces_current(cx: Context) -> bool:
 def make_room(cx: Context) -> Facts:
     """Only if the issuer is full: one contained instance that readers' version does not name."""
     listing = cx.listing()
-    most = cx.issuer.traits.live_max
+    most = cx.traits.live_max
     if most is None or len(listing.handles) < most:
         return {"destroyed": None}
     spare = [i for i in scope(cx) if i in listing.ids and i != cx.rotation.old] or [

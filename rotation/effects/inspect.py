@@ -62,7 +62,7 @@ def _claimable(cx: Context, state: StoreState) -> None:
 def _handle(cx: Context, version: str, listing: Listing) -> Handle:
     fields = cx.store.read(version, under=PermissionSet.PROVE)
     handle_id = cx.issuer.handle_of(fields, version)
-    if not cx.issuer.traits.lists:
+    if not cx.traits.lists:
         return Handle(id=handle_id)
     handle = listing.find(handle_id)
     if handle is None:
@@ -81,7 +81,7 @@ def _others(cx: Context, listing: Listing, handle_id: str) -> list[Json]:
     others: list[Json] = []
     for handle in listing.handles:
         if handle.id != handle_id:
-            used = cx.issuer.usage(handle.id).last_used if cx.issuer.traits.reports_usage else None
+            used = cx.issuer.usage(handle.id).last_used if cx.traits.reports_usage else None
             others.append([handle.id, str(handle.state), stamp(handle.created), stamp(used)])
     return others
 

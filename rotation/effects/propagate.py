@@ -27,9 +27,8 @@ def promote(cx: Context) -> Facts:
 
 
 def deliver(cx: Context) -> Facts:
-    consumer = cx.bound.consumers[cx.consumer_id]
     fields = cx.store.read(cx.new_version(), under=PermissionSet.DELIVER)
-    consumer.deliver(cx.new_version(), fields)
+    cx.consumer.deliver(cx.new_version(), fields)
     return {"version": cx.new_version()}
 
 
@@ -49,7 +48,7 @@ def confirm(cx: Context) -> Facts:
             f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
         )
         return {"evidence": Evidence.ELAPSED}
-    if not cx.issuer.traits.reports_usage:
+    if not cx.traits.reports_usage:
         raise NeedsPerson(
             "held.no-evidence",
             f"nothing can show that {consumer.id} moved; both credentials stay alive",

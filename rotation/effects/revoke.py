@@ -57,7 +57,7 @@ def _pointers(cx: Context, state: StoreState) -> None:
 
 
 def _instances(cx: Context, listing: Listing) -> None:
-    if not cx.issuer.traits.lists:
+    if not cx.traits.lists:
         return
     world.check_unknown(cx, listing, world.expected_instances(cx))
     if cx.rotation.new is not None:
@@ -74,7 +74,7 @@ def _instances(cx: Context, listing: Listing) -> None:
 def _unused_since(cx: Context) -> str | None:
     """The issuer's fresh report of the old one. Use after everybody should have moved is a
     complaint; use while it is off as well, but for our own probes (they come first: `prove-off`)."""
-    if not cx.issuer.traits.reports_usage:
+    if not cx.traits.reports_usage:
         return None
     used = cx.issuer.usage(old_handle(cx)).last_used
     suspended = done_at(cx, Step.SUSPEND)
@@ -107,16 +107,15 @@ def suspend(cx: Context) -> Facts:
 
 
 def _still_not_pointed_at(cx: Context) -> None:
+    """A label that moved to the old version, or to one that we do not know and whose bytes we do
+    not read: both may name the instance that is off now."""
     if cx.rotation.plan == "retire":
         return
     state = cx.store_state()
-    if (
-        state.current == cx.rotation.old_version
-        or state.labels.get(PENDING) == cx.rotation.old_version
-    ):
+    if state.current != cx.rotation.new_version or state.pending == cx.rotation.old_version:
         raise Complaint(
             "held.pointer-moved",
-            f"the store points at the old version again; {old_handle(cx)} is being resumed",
+            f"the current version is {state.current} now; {old_handle(cx)} is being resumed",
             "see who moved the label",
         )
 
@@ -151,31 +150,38 @@ def soak(cx: Context) -> Facts:
     until = suspended + timedelta(seconds=cx.spec.soak_s)
     if cx.now < until:
         _unused_since(cx)
-        pause = max(timedelta(seconds=cx.spec.soak_s) / 12, timedelta(seconds=1))
+        pause = max(timedelta(seconds=cx.spec.soak_s) / 12, cx.settle, timedelta(seconds=1))
         raise NotYet(
             "soak",
             "the old credential is off; listens for complaints",
             until=min(until, cx.now + pause),
         )
-    return {"signal": "usage" if cx.issuer.traits.reports_usage else "none"}
+    return {"signal": "usage" if cx.traits.reports_usage else "none"}
 
 
 def destroy(cx: Context) -> Facts:
     fields = _bytes_for_drop(cx)
     cx.issuer.destroy(old_handle(cx), fields)
-    if cx.rotation.plan != "retire" and cx.store_state().current == cx.rotation.old_version:
+    _pointer_still_new(cx)
+    return {"destroyed": old_handle(cx)}
+
+
+def _pointer_still_new(cx: Context) -> None:
+    if cx.rotation.plan == "retire":
+        return
+    current = cx.store_state().current
+    if current != cx.rotation.new_version:
         raise NeedsPerson(
             "held.pointer-moved-late",
-            f"the store points at the old version again, and {old_handle(cx)} is destroyed: "
+            f"the current version is {current} now, and {old_handle(cx)} is destroyed: "
             "readers may be without a working credential",
             f"`rotation resolve --accept-current` or `rotation emergency {cx.spec.secret}`",
         )
-    return {"destroyed": old_handle(cx)}
 
 
 def _bytes_for_drop(cx: Context) -> Fields | None:
     """Only a verifier needs the bytes to drop; an issuer that lists destroys by id."""
-    return None if cx.issuer.traits.lists else read_old_or_none(cx)
+    return None if cx.traits.lists else read_old_or_none(cx)
 
 
 def prove_dead(cx: Context) -> Facts:
@@ -183,7 +189,7 @@ def prove_dead(cx: Context) -> Facts:
     fields = read_old_or_none(cx) if cx.bound.probe is not None else None
     if fields is not None:
         return {**_refused(cx, fields), "grade": Death.PROVED}
-    if cx.issuer.traits.lists and old_handle(cx) in cx.listing().ids:
+    if cx.traits.lists and old_handle(cx) in cx.listing().ids:
         raise NotYet(
             "prove-dead.listed",
             f"the issuer still lists {old_handle(cx)}",

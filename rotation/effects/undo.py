@@ -77,7 +77,7 @@ def deliver_old(cx: Context) -> Facts:
     if old is None or cx.rotation.old is None:
         return {}
     fields = cx.store.read(old, under=PermissionSet.DELIVER)
-    cx.bound.consumers[cx.consumer_id].deliver(old, fields)
+    cx.consumer.deliver(old, fields)
     return {"version": old}
 
 
@@ -95,7 +95,7 @@ def confirm_old(cx: Context) -> Facts:
         "confirm.refresh",
         f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
     )
-    if cx.issuer.traits.reports_usage and cx.rotation.new is not None:
+    if cx.traits.reports_usage and cx.rotation.new is not None:
         used = cx.issuer.usage(cx.rotation.new).last_used
         if used is not None and used > demoted + refresh:
             raise NotYet(
@@ -132,7 +132,7 @@ def destroy_new(cx: Context) -> Facts:
         return {}
     _not_current(cx)
     fields = None
-    if not cx.issuer.traits.lists and cx.rotation.new_version is not None:
+    if not cx.traits.lists and cx.rotation.new_version is not None:
         fields = cx.store.read(cx.rotation.new_version, under=PermissionSet.VERIFY)
     cx.issuer.destroy(cx.rotation.new, fields)
     return {"destroyed": cx.rotation.new}

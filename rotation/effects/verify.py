@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from rotation.effects import world
 from rotation.effects.context import Context, done_at, logins_agree, wait_until
 from rotation.entries import stamp
 from rotation.errors import NeedsPerson, NotYet, Refused
@@ -81,14 +82,23 @@ def relies_on_usage(cx: Context) -> bool:
 
 def _quiet(cx: Context, handle_id: str) -> Facts:
     used = cx.issuer.usage(handle_id).last_used
-    quiet = timedelta(seconds=cx.spec.quiet_s) + cx.issuer.traits.report_lag
+    quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
     if used is not None and cx.now < used + quiet:
+        _still_promoted(cx, used)
         raise NotYet(
             "drain.quiet",
             f"{handle_id} was used at {used:%Y-%m-%d %H:%M:%S} UTC",
             until=used + quiet,
         )
     return {"last_used": stamp(used)}
+
+
+def _still_promoted(cx: Context, used: datetime) -> None:
+    """The old one is used after everybody should have moved: a label may have been moved back."""
+    given = last_given(cx)
+    longest = timedelta(seconds=max((c.refresh_s for c in cx.spec.consumers), default=0))
+    if cx.rotation.new_version is not None and given is not None and used > given + longest:
+        world.check_current(cx, cx.store_state(), cx.rotation.new_version)
 
 
 def _new_is_used(cx: Context) -> None:
@@ -117,7 +127,7 @@ def _drain_retired(cx: Context) -> Facts:
             f"consumers still declared: {', '.join(staying)}; nothing was touched",
             "state `gone: true` beside them, or retire with `--gap REASON`",
         )
-    if cx.rotation.old is None or not cx.issuer.traits.reports_usage or gap:
+    if cx.rotation.old is None or not cx.traits.reports_usage or gap:
         return {"gap": gap}
     return _quiet(cx, cx.rotation.old)
 

@@ -99,7 +99,7 @@ def check_pointers(cx: Context, state: StoreState) -> None:
 
 def check_instances(cx: Context, listing: Listing) -> None:
     """The issuer lists exactly the instances that the journal has as live."""
-    if not cx.issuer.traits.lists:
+    if not cx.traits.lists:
         return
     expected = expected_instances(cx)
     check_unknown(cx, listing, expected)
@@ -142,7 +142,7 @@ def expected_instances(cx: Context) -> set[str]:
 
 def check_slot(cx: Context, listing: Listing) -> None:
     """A slot is never freed by us: full means Held."""
-    most = cx.issuer.traits.live_max
+    most = cx.traits.live_max
     staying = listing.ids - cx.rotation.ours
     if most is not None and len(staying) >= most:
         others = ", ".join(sorted(staying - {cx.rotation.old or ""}))

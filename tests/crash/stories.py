@@ -6,7 +6,7 @@ from datetime import timedelta
 from rotation.entries import Draft, Kind
 from rotation.errors import AlreadyOpen
 from rotation.fold import fold
-from rotation.machine import Action, Close, Held, Wait
+from rotation.machine import Action, Close, Wait
 from rotation.plan import PLANS
 from rotation.runner import Runner
 from rotation.testing.crash import STREAM, Story
@@ -44,14 +44,19 @@ def adopt(story: Story) -> Action:
     return story.drive()
 
 
-def routine(story: Story) -> Action:
-    """Adopted without faults, then rotated."""
-    quiet = story.boundaries.kill_at, story.boundaries.act
+def without_faults(story: Story, tell: Teller) -> None:
+    """What comes before the story; boundaries are counted from its end."""
+    faults = story.boundaries.kill_at, story.boundaries.act
     story.boundaries.kill_at, story.boundaries.act = frozenset(), None
-    done = adopt(story)
+    done = tell(story)
     assert isinstance(done, Close), done
     story.boundaries.names.clear()
-    story.boundaries.kill_at, story.boundaries.act = quiet
+    story.boundaries.kill_at, story.boundaries.act = faults
+
+
+def routine(story: Story) -> Action:
+    """Adopted, then rotated."""
+    without_faults(story, adopt)
     open_plan(story, "routine")
     return story.drive()
 
@@ -65,7 +70,10 @@ def request(story: Story, verb: str, **facts: str | bool) -> None:
     """A person's entry; there once."""
 
     def asking(runner: Runner) -> None:
-        asked = any(e.kind is Kind.REQUESTED and e.facts.get("verb") == verb for e in story.journal.entries(STREAM))
+        asked = any(
+            e.kind is Kind.REQUESTED and e.facts.get("verb") == verb
+            for e in story.journal.entries(STREAM)
+        )
         if not asked:
             draft = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": verb, **facts})
             runner.journal.request(STREAM, draft, runner.id, story.world.now)
@@ -91,21 +99,10 @@ def advance_until(story: Story, step: str) -> None:
 
 def rollback_after(step: str) -> Teller:
     def tell(story: Story) -> Action:
-        story_open_routine(story)
+        without_faults(story, adopt)
+        open_plan(story, "routine")
         advance_until(story, step)
         request(story, "rollback")
         return story.drive()
 
     return tell
-
-
-def story_open_routine(story: Story) -> None:
-    quiet = story.boundaries.kill_at, story.boundaries.act
-    story.boundaries.kill_at, story.boundaries.act = frozenset(), None
-    assert isinstance(adopt(story), Close)
-    story.boundaries.names.clear()
-    story.boundaries.kill_at, story.boundaries.act = quiet
-    open_plan(story, "routine")
-
-
-__all__ = ["Held", "adopt", "first", "request", "rollback_after", "routine", "seeded"]

@@ -1,0 +1,149 @@
+"""Other hands at work: at every boundary somebody moves a label, a call is denied, an answer is
+lost, or a frozen runner wakes up after its successor."""
+
+from collections.abc import Callable
+
+import greenlet
+import pytest
+
+from rotation.errors import Ambiguous, Denied, Transient
+from rotation.fold import fold
+from rotation.machine import Close, Held, Wait
+from rotation.plan import PLANS
+from rotation.testing.crash import STREAM, Story
+from rotation.testing.simulator import World
+from tests.crash import stories
+from tests.crash.stories import seeded
+
+
+def clean_boundaries() -> list[str]:
+    story = seeded(exclusive=True)
+    assert isinstance(stories.routine(story), Close)
+    return list(story.boundaries.names)
+
+
+def at(number: int, act: Callable[[World], None]) -> Callable[[Story], None]:
+    def install(story: Story) -> None:
+        def acting(crossed: int, name: str) -> None:
+            del name
+            if crossed == number:
+                act(story.world)
+
+        story.boundaries.act = acting
+
+    return install
+
+
+def back_to_old(world: World) -> None:
+    """A person's rollback in the console."""
+    previous = world.labels.get("previous")
+    if previous is not None:
+        world.move("current", previous)
+
+
+def foreign_version(world: World) -> None:
+    """Somebody writes a copy of the live credential, as an edit of a foreign field would."""
+    current = world.labels["current"]
+    world.versions["foreign"] = world.versions[current]
+    world.move("current", "foreign")
+
+
+@pytest.mark.parametrize("act", [back_to_old, foreign_version])
+def test_somebody_moves_a_label_between_any_two_calls(act: Callable[[World], None]) -> None:
+    """What readers are pointed at works when the rotation comes to rest, and it does not close as
+    if nothing had happened. Two moments nobody can see: between the last look and the destroy
+    (the read behind it finds it, and says that readers may be without one), and after the last
+    read of the rotation (the next comparison of world and journal finds it)."""
+    boundaries = clean_boundaries()
+    last_read = len(boundaries) - 1 - boundaries[::-1].index("before store.state")
+    destroy = boundaries.index("before issuer.destroy")
+    last_look = max(n for n in range(destroy) if boundaries[n] == "before store.state")
+    bad = []
+    for number, name in enumerate(boundaries):
+        story = seeded(exclusive=True)
+        at(number, act)(story)
+        action = stories.routine(story)
+        handle, _ = story.world.versions[story.world.labels["current"]]
+        instance = story.world.instances.get(handle)
+        works = instance is not None and instance.active
+        noticed = (
+            not isinstance(action, Close)
+            or story.rotation().new_version == story.world.labels["current"]
+        )
+        if (not works and number <= last_look) or (not noticed and number <= last_read):
+            bad.append((number, name, action, handle))
+    assert bad == []
+
+
+@pytest.mark.parametrize("refusal", [Denied, Transient, Ambiguous])
+def test_a_call_fails_once_at_each_place(refusal: type[Exception]) -> None:
+    """Before it was sent (denied, unreachable) or after it was applied (the answer is lost)."""
+    bad = []
+    for number, name in enumerate(clean_boundaries()):
+        if "journal" in name or name.startswith("after") is not (refusal is Ambiguous):
+            continue
+        story = seeded(exclusive=True)
+
+        def acting(crossed: int, crossed_name: str, number: int = number) -> None:
+            del crossed_name
+            if crossed == number:
+                raise refusal("sim.fault", "an injected fault", "none")  # type: ignore[call-arg]
+
+        story.boundaries.act = acting
+        action = stories.routine(story)
+        if isinstance(action, Held):
+            assert refusal is Denied or action.code, action
+            assert story.violations() == [], (number, name)
+            story.boundaries.act = None
+            stories.request(story, "resume")
+            action = story.drive()
+        if not isinstance(action, Close) or story.violations():
+            bad.append((number, name, action, story.violations()))
+    assert bad == []
+
+
+@pytest.mark.parametrize("plan", ["routine", "rollback"])
+def test_a_frozen_runner_wakes_after_its_successor_is_done(plan: str) -> None:
+    """SIGSTOP at every boundary, with a successor that takes it for dead (several hosts, the lease
+    ran out): the successor finishes, then the first one goes on. The one place that no fence
+    reaches is between the last look at the journal and the socket: a promotion that left there
+    puts the rolled-back version back, and the next comparison of world and journal finds it."""
+    bad = []
+    for number, name in enumerate(clean_boundaries()):
+        story = seeded(exclusive=True)
+        action = frozen_at(story, number, rollback=plan == "rollback")
+        if story.violations() or not isinstance(action, Close):
+            bad.append((number, name, action, story.violations()))
+    unfenced = {("rollback", "before store.promote")}
+    assert [found for found in bad if (plan, found[1]) not in unfenced] == []
+
+
+def frozen_at(story: Story, number: int, *, rollback: bool) -> object:
+    stories.without_faults(story, stories.adopt)
+    successor = greenlet.getcurrent()
+
+    def work() -> None:
+        runner = story.runner()
+        for _ in range(400):
+            action = runner.advance(STREAM)
+            if not isinstance(action, Wait) or action.until is None:
+                return
+            story.world.advance(action.until)
+
+    sleeper = greenlet.greenlet(work)
+
+    def freeze(crossed: int, name: str) -> None:
+        del name
+        if crossed == number and greenlet.getcurrent() is sleeper:
+            successor.switch()
+
+    story.runner().open(STREAM, PLANS["routine"], story.spec, trigger="test")
+    story.boundaries.names.clear()
+    story.boundaries.act = freeze
+    sleeper.switch()
+    if rollback and fold(story.journal.entries(STREAM)).outcome is None:
+        stories.request(story, "rollback")
+    action = story.drive()
+    while not sleeper.dead:
+        sleeper.switch()
+    return action
