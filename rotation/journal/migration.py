@@ -63,6 +63,7 @@ def sync_directory(directory: Path) -> None:
 def open_file(path: Path, installation: str, *, read_only: bool = False) -> sqlite.File:
     """The file of this installation's journal, at this version's schema."""
     sqlite.refuse_unsafe(path)
+    sqlite.refuse_network(path)
     file = sqlite.File(path, read_only=read_only)
     try:
         schema = _checked_schema(file, installation)
@@ -151,14 +152,18 @@ def _bring_forward(file: sqlite.File, schema: int) -> None:
 
 
 def copy(file: sqlite.File, target: Path) -> None:
-    """A consistent copy beside live writers, whole under its name or not there at all."""
+    """A consistent copy beside live writers. A killed one leaves an empty file, which is refused
+    as a journal, under the name."""
     if target.exists():
         raise JournalError("journal.exists", f"{target} exists already", "choose another name")
+    sqlite.create_private(target)
     unborn = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     sqlite.create_private(unborn)
     try:
         file.copy_to(unborn)
-        os.link(unborn, target)
+        unborn.replace(target)
         sync_directory(target.parent)
-    finally:
-        unborn.unlink()
+    except BaseException:
+        unborn.unlink(missing_ok=True)
+        target.unlink()
+        raise

@@ -84,9 +84,10 @@ def open_journal(
     """The journal in that file, which is made if there is none. An older one is brought forward
     after a copy of it. read_only: beside a live writer, for whoever only looks; it must exist."""
     path = path.absolute()
-    if not read_only:
-        create(path, installation)
-    file = open_file(path, installation, read_only=read_only)
+    with sqlite.translated():
+        if not read_only:
+            create(path, installation)
+        file = open_file(path, installation, read_only=read_only)
     return SqlJournal(installation, file, summarise)
 
 

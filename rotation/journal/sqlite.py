@@ -1,5 +1,6 @@
 """One journal in one SQLite file: who may see it, where it may lie, what a commit means."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -50,9 +51,20 @@ _MEANINGS = {
 }  # fmt: skip
 
 
+_ERRNOS = {
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EDQUOT: sqlite3.SQLITE_FULL,
+    errno.EFBIG: sqlite3.SQLITE_FULL,
+    errno.EROFS: sqlite3.SQLITE_READONLY,
+    errno.EACCES: sqlite3.SQLITE_PERM,
+    errno.EPERM: sqlite3.SQLITE_PERM,
+    errno.ENOENT: sqlite3.SQLITE_CANTOPEN,
+}
+
+
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Inside it the database's errors become the journal's, by code and without their text."""
+def translated() -> Iterator[None]:
+    """Inside it the errors of database and system become the journal's, without SQLite's text."""
     try:
         yield
     except PoolTimeout:
@@ -61,6 +73,10 @@ def _translated() -> Iterator[None]:
         raise _meaning(error.orig) from None
     except sqlite3.Error as error:
         raise _meaning(error) from None
+    except OSError as error:
+        code = _ERRNOS.get(error.errno or 0, sqlite3.SQLITE_IOERR)
+        what, message, hint = _MEANINGS[code]
+        raise JournalError(what, f"{message} ({error.strerror})", hint) from None
     except SQLAlchemyError as error:
         raise JournalError("journal.error", f"the journal failed: {type(error).__name__}") from None
 
@@ -89,7 +105,7 @@ class File:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its beginning."""
-        with _translated(), self._writing.begin() as connection:
+        with translated(), self._writing.begin() as connection:
             self._refuse_replaced()
             # By hand: a listener on the engine's `begin` slows every statement, a fifth in all.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -98,13 +114,13 @@ class File:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Each statement sees the latest commit."""
-        with _translated(), self._reading.connect() as connection:
+        with translated(), self._reading.connect() as connection:
             yield connection
 
     def copy_to(self, empty: Path) -> None:
         """One file that can be carried away and read from anywhere."""
         with (
-            _translated(),
+            translated(),
             closing(_connect(self.path, read_only=True)) as source,
             closing(sqlite3.connect(empty)) as copied,
         ):
@@ -113,7 +129,7 @@ class File:
 
     def fold_log(self) -> None:
         """Everything committed is in the file itself, and the log is empty."""
-        with _translated(), closing(_connect(self.path, read_only=False)) as connection:
+        with translated(), closing(_connect(self.path, read_only=False)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def damage(self) -> tuple[str, ...]:
@@ -128,7 +144,11 @@ class File:
 
     def _refuse_replaced(self) -> None:
         # What is committed into a file that was removed or replaced is lost without a word.
-        if not (self.path.exists() and os.path.samestat(self.path.stat(), self._opened)):
+        try:
+            same = os.path.samestat(self.path.stat(), self._opened)
+        except FileNotFoundError:
+            same = False
+        if not same:
             raise JournalError(
                 "journal.replaced",
                 "the journal's file was removed or replaced while it was open",
@@ -187,14 +207,13 @@ def prepare_directory(directory: Path) -> None:
 
 
 def refuse_unsafe(path: Path) -> None:
-    """A journal that is not there, that others can read, or that lies where locks do not work."""
+    """A journal that is not there, that others can read, or that is none."""
     if not path.exists():
         raise JournalError("journal.missing", f"there is no journal at {path}", "rotation init")
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise JournalError("journal.mode", f"others may read or write {path}", f"chmod 600 {path}")
     if path.stat().st_size == 0:
         raise JournalError("journal.corrupt", f"{path} is empty, which no journal is", RESTORE)
-    refuse_network(path)
 
 
 def refuse_network(path: Path) -> None:

@@ -149,11 +149,12 @@ def export(journal: Journal) -> Iterator[str]:
 
 def backup(path: Path, installation: str, target: Path) -> None:
     """A consistent copy beside live writers, private, in one file that does not exist yet."""
-    file = migration.open_file(path, installation, read_only=True)
-    try:
-        migration.copy(file, target.absolute())
-    finally:
-        file.close()
+    with sqlite.translated():
+        file = migration.open_file(path, installation, read_only=True)
+        try:
+            migration.copy(file, target.absolute())
+        finally:
+            file.close()
 
 
 def restore(
@@ -169,15 +170,16 @@ def restore(
     sqlite.refuse_unsafe(source)
     sqlite.prepare_directory(path.parent)
     unborn = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        _copy_backup(source, unborn)
-        _start_over(unborn, installation, runner=runner, who=who, now=now)
-        aside = _put_aside(path)
-        unborn.replace(path)
-        migration.sync_directory(path.parent)
-    finally:
-        for suffix in ("", "-wal", "-shm"):
-            _beside(unborn, suffix).unlink(missing_ok=True)
+    with sqlite.translated():
+        try:
+            _copy_backup(source, unborn)
+            _start_over(unborn, installation, runner=runner, who=who, now=now)
+            aside = _put_aside(path)
+            unborn.replace(path)
+            migration.sync_directory(path.parent)
+        finally:
+            for suffix in ("", "-wal", "-shm"):
+                _beside(unborn, suffix).unlink(missing_ok=True)
     return aside
 
 

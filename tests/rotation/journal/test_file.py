@@ -1,5 +1,6 @@
 """The SQLite file: who may see it, where it may lie, and that it is never mistaken for another."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -7,7 +8,7 @@ import stat
 import pytest
 
 from rotation.errors import JournalError
-from rotation.journal import schema, sqlite
+from rotation.journal import schema, sql, sqlite
 from rotation.journal.sql import open_journal
 from rotation.testing.journal import simple_row
 from rotation.testing.journal.drafts import APP, HOLD, NOW, done, opened
@@ -224,6 +225,37 @@ def test_a_full_disk_stops_before_the_effect_and_leaves_the_journal_whole(path):
             fill(journal.entries(APP))
         assert refusal.value.code == "journal.full"
         assert journal.entries(APP) == reported[-1]
+
+
+def test_what_a_fleet_asks_for_is_never_searched_line_by_line(path):
+    with opening(path) as journal, journal._file.read() as connection:
+        for statement in (sql._RUNNABLE, sql._NEXT_WAKE, sql._LATEST, sql._HISTORY, sql._ROW):
+            compiled = statement.compile(connection)
+            plan = connection.exec_driver_sql(
+                f"EXPLAIN QUERY PLAN {compiled}", tuple("" for _ in compiled.positiontup)
+            )
+            assert not [step for *_, step in plan if step.startswith("SCAN ")]
+
+
+def test_a_place_that_cannot_be_made_is_the_journals_error(path):
+    path.parent.write_text("a file where the directory should be")
+    with pytest.raises(JournalError):
+        opening(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOSPC, "journal.full"),
+        (errno.EACCES, "journal.denied"),
+        (errno.EROFS, "journal.read-only"),
+        (errno.EIO, "journal.io"),
+    ],
+)
+def test_what_the_system_refuses_is_the_journals_error(number, code):
+    with pytest.raises(JournalError) as refusal, sqlite.translated():
+        raise OSError(number, os.strerror(number))
+    assert refusal.value.code == code
 
 
 # --------------------------------------------------------------------------------- the schema
