@@ -5,7 +5,8 @@ names, for a verifier {"value": ...} (or {} when the bytes are no longer known).
 is deliver, accept, drop or check; ROTATION_VERSION or ROTATION_HANDLE says of what. The same call
 may come again and must then make the same thing true. Input that is no complete object means that
 the runner died: change nothing. Exit 0 is success, 75 is "not now, try again", another number is
-a refusal; of a check 0 is accepted, 1 is refused, and any other number says nothing.
+a refusal; of a check 0 is accepted, 77 is refused, and any other number says nothing: 1 is what a
+crashed script ends with, and a crash must not prove a death.
 """
 
 import json
@@ -24,7 +25,7 @@ from rotation.interfaces import Around
 from rotation.types import Fields, SecretValue, Verdict
 
 TRY_AGAIN = os.EX_TEMPFAIL
-CHECK_REFUSED = 1
+CHECK_REFUSED = os.EX_NOPERM
 
 
 class CommandConsumer:

@@ -391,12 +391,12 @@ def test_a_check_accepts_refuses_or_says_nothing(commands):
         commands,
         f"""
 [ "$ROTATION_ACTION" = check ] || exit 9
-case $(cat) in *'{PASSWORD}'*) exit 0 ;; *) exit 1 ;; esac
+case $(cat) in *'{PASSWORD}'*) exit 0 ;; *) exit 77 ;; esac
 """,
     )
     assert probe(commands).login(FIELDS) is Verdict.ACCEPTED
     assert probe(commands).wrong(FIELDS) is Verdict.REFUSED
-    for code in (2, 75, 126):
+    for code in (1, 2, 75, 126):
         write_command(commands, f"exit {code}")
         with pytest.raises(Transient) as silent:
             probe(commands).login(FIELDS)
@@ -414,7 +414,7 @@ def test_a_check_that_is_late_or_killed_says_nothing(commands, monkeypatch):
 
 
 def test_the_wrong_credential_keeps_what_is_public(commands, tmp_path):
-    write_command(commands, f"cat >{tmp_path}/given; exit 1")
+    write_command(commands, f"cat >{tmp_path}/given; exit 77")
     assert probe(commands).wrong(FIELDS) is Verdict.REFUSED
     tried = json.loads((tmp_path / "given").read_text())
     assert tried["user"] == "app"
