@@ -73,12 +73,16 @@ def _context(session: Session, name: str, rotation: Rotation) -> Context:
     return Context(
         rotation=rotation, row=rotation.rows[0], spec=spec, bound=session.bind(spec),
         clock=session.clock, installation=session.journal.installation, attempt="",
-        in_doubt=False, note=_nothing_to_note,
+        in_doubt=False, note=_nothing_to_note, fence=_unfenced,
     )  # fmt: skip
 
 
 def _nothing_to_note(facts: Facts) -> None:
     raise AssertionError(f"a look notes nothing: {sorted(facts)}")
+
+
+def _unfenced() -> None:
+    """A look holds no lease that could be lost."""
 
 
 def _differences(cx: Context) -> Iterator[Difference]:

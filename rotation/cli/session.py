@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from rotation.cli.app import Settings, settings
 from rotation.clock import SystemClock
+from rotation.entries import Kind
 from rotation.errors import JournalError, UnknownName, Usage
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Journal
@@ -165,6 +166,9 @@ class Session:
     def gates(self, name: str, now: datetime) -> Gates:
         from rotation.calendar import gates  # noqa: PLC0415
 
+        reason = frozen(self.journal)
+        if reason is not None:
+            return Gates(open=False, frozen=reason)
         found = self.configuration.secret(name)
         if found is None:
             return Gates()
@@ -183,6 +187,14 @@ class Session:
         while not self.stop() and (left := until - self.clock.now()) > timedelta():
             # Short slices, so that a clock that is set does not make it a long wait.
             self.stop.event.wait(min(left, timedelta(seconds=5)).total_seconds())
+
+
+def frozen(journal: Journal) -> str | None:
+    """Why a person closed every window (`rotation freeze`); None while they are open."""
+    freezes = [e for e in journal.installation_entries() if e.kind is Kind.FROZEN]
+    if not freezes or not freezes[-1].facts.get("frozen"):
+        return None
+    return str(freezes[-1].facts.get("reason"))
 
 
 def configuration_path(chosen: Settings, *, effectful: bool) -> Path:

@@ -44,6 +44,7 @@ class FakeConfiguration:
     installation: str = INSTALLATION
 
     concurrency: int = 4
+    warnings: tuple[str, ...] = ()
 
     def secret(self, name: str) -> FakeEntry | None:
         return FakeEntry() if name == "app" else None

@@ -1,0 +1,189 @@
+"""`doctor`: what is wrong, what it means, and the one repair that cannot make it worse."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from rotation.cli.app import settings, verb
+from rotation.cli.ask import confirm
+from rotation.cli.failures import GENERIC, OK, code_of, worst
+from rotation.cli.opening import carry_out, open_rotation
+from rotation.cli.options import here_option, yes_option
+from rotation.cli.say import as_json, plain, result
+from rotation.cli.session import Session, open_session
+from rotation.errors import PolicyRefusal, RotationError, Usage
+from rotation.fold import fold
+from rotation.interfaces import Bound
+from rotation.types import PermissionSet, StoreState, Verdict
+
+HEALTHY = frozenset({"healthy", "in-progress"})
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """exit_code 0: as it should be. next: what a person does about it."""
+
+    subject: str
+    finding: str
+    exit_code: int = OK
+    code: str | None = None
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a doctor of a kind of store is shown: the contract of entry points `rotation.doctors`.
+
+    open_version: the version that an open rotation of ours staged. logs_in: version -> whether
+    its login works; a version that was not tried is missing.
+    """
+
+    state: StoreState
+    installation: str
+    open_version: str | None = None
+    logs_in: Mapping[str, bool] = field(default_factory=dict)
+    valueless: frozenset[str] = frozenset()
+    versions_total: int = 0
+
+    def works(self, label: str) -> bool | None:
+        version = self.state.labels.get(label)
+        return None if version is None else self.logs_in.get(version)
+
+
+@verb("doctor", "doctor", "doctor billing-iam --login", "doctor billing-iam --repair")
+@click.argument("name", required=False)
+@click.option("--login", is_flag=True, help="Try a login with each labelled version.")
+@click.option("--repair", is_flag=True, help="Do the one safe repair of NAME.")
+@yes_option
+@here_option
+def doctor(name: str | None, *, login: bool, repair: bool, yes: bool, here: bool) -> int:
+    """Find what is wrong; offers the one safe repair.
+
+    Looks at the configuration, the journal, live runners, every connection's identity, and the
+    labels of each secret. Changes nothing without --repair, which is an ordinary rotation of plan
+    REPAIR: it never promotes a version that this installation did not stage.
+    """
+    if repair and name is None:
+        raise Usage("cli.usage", "--repair needs the name of a secret")
+    with open_session(effectful=repair) as session:
+        checks = list(_all_checks(session, name, login=login))
+        _tell(checks)
+        if repair and name is not None:
+            return _repair(session, name, login=login, yes=yes, here=here)
+        return worst(check.exit_code for check in checks if check.exit_code) or OK
+
+
+def _all_checks(session: Session, name: str | None, *, login: bool) -> Iterator[Check]:
+    configuration = session.configuration
+    yield Check(
+        "configuration", f"{session.configuration_path}, {len(configuration.warnings)} warnings"
+    )
+    yield from _journal_checks(session)
+    names = [session.entry(name).id] if name else [e.id for e in configuration.secrets()]
+    for each in names:
+        yield _secret_check(session, each, login=login)
+
+
+def _journal_checks(session: Session) -> Iterator[Check]:
+    try:
+        journal = session.journal
+    except RotationError as error:
+        yield _failed("journal", error)
+        return
+    yield Check("journal", f"{session.configuration.journal}, installation {journal.installation}")
+    alive = session.live_runner()
+    yield Check("runner", f"{alive} is alive" if alive else "no `rotation serve` is alive here")
+
+
+def _failed(subject: str, error: RotationError) -> Check:
+    return Check(subject, error.message, code_of(error), error.code, error.hint)
+
+
+def _secret_check(session: Session, name: str, *, login: bool) -> Check:
+    try:
+        layout = _layout(session, name, login=login)
+    except RotationError as error:
+        return _failed(name, error)
+    if layout is None:
+        return Check(name, "its store and issuer answer; nobody knows its label layouts")
+    healthy = layout.name in HEALTHY
+    repair = f"{layout.repair}" + (f": rotation doctor {name} --repair" if layout.by_plan else "")
+    return Check(
+        name,
+        f"{layout.name}: {layout.meaning}",
+        OK if healthy else GENERIC,
+        f"layout.{layout.name}",
+        "" if healthy else repair,
+    )
+
+
+def _layout(session: Session, name: str, *, login: bool) -> Any:
+    """None where this kind of store has no doctor. The reads themselves assert each connection's
+    account and that the issuer answers."""
+    from rotation.registry import installed  # noqa: PLC0415
+
+    spec = session.specification(name)
+    bound = session.bind(spec)
+    look = _look(session, name, bound, login=login)
+    bound.issuer.listing()
+    if spec.store.type not in installed().names("doctors"):
+        return None
+    return installed().load("doctors", spec.store.type)(look)
+
+
+def _look(session: Session, name: str, bound: Bound, *, login: bool) -> Look:
+    entries = session.journal.entries(session.entry(name).stream)
+    rotation = fold(entries) if entries else None
+    is_open = rotation is not None and rotation.outcome is None
+    state = bound.store.state()
+    return Look(
+        state=state,
+        installation=session.configuration.installation,
+        open_version=rotation.new_version if rotation is not None and is_open else None,
+        logs_in=_logins(bound, state) if login else {},
+    )
+
+
+def _logins(bound: Bound, state: StoreState) -> dict[str, bool]:
+    """One login with each labelled version. A probe that cannot say leaves it untried."""
+    if bound.probe is None:
+        return {}
+    tried = {}
+    for version in sorted(state.pointers):
+        try:
+            fields = bound.store.read(version, under=PermissionSet.PROVE)
+            tried[version] = bound.probe.login(fields) is Verdict.ACCEPTED
+        except RotationError:
+            continue
+    return tried
+
+
+def _repair(session: Session, name: str, *, login: bool, yes: bool, here: bool) -> int:
+    layout = _layout(session, name, login=login)
+    if layout is None or not layout.by_plan:
+        told = "its label layout is unknown" if layout is None else layout.repair
+        raise PolicyRefusal(
+            "doctor.no-repair", f"there is no repair of {name} that is safe to do for you", told
+        )
+    entry = session.entry(name)
+    confirm(f"{name}: {layout.repair}?", yes=yes)
+    open_rotation(session, entry, "repair", trigger="person")
+    return carry_out(session, {entry.stream: name}, wait=True, here=here)
+
+
+def _tell(checks: list[Check]) -> None:
+    if settings().output == "json":
+        told = [
+            {"subject": c.subject, "ok": not c.exit_code, "code": c.code, "finding": c.finding,
+             "next": c.next or None}
+            for c in checks
+        ]  # fmt: skip
+        as_json("doctor", {"checks": told})
+        return
+    for check in checks:
+        sign = click.style("✗", fg="red") if check.exit_code else click.style("✓", fg="green")
+        result(f"{sign} {plain(f'{check.subject}: {check.finding}')}")
+        if check.next:
+            result(plain(f"    next: {check.next}"))

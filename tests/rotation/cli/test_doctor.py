@@ -1,0 +1,65 @@
+"""`doctor`: the layouts of the real table, the repair as an ordinary rotation."""
+
+from dataclasses import replace
+
+import pytest
+
+from rotation.testing.simulator import CURRENT, PENDING
+from rotation.types import PluginSpec
+from tests.rotation.cli.conftest import STREAM, Shell
+
+
+@pytest.fixture
+def patient(shell: Shell) -> Shell:
+    """A secret whose kind of store has a doctor."""
+    plugin = PluginSpec(type="aws-secrets-manager", options={})
+    shell.configuration.spec = replace(shell.configuration.spec, store=plugin)
+    return shell.adopted()
+
+
+def test_all_is_well(patient: Shell) -> None:
+    told = patient.json("doctor", "--login")
+    assert [check["subject"] for check in told["checks"]] == [
+        "configuration", "journal", "runner", "app",
+    ]  # fmt: skip
+    assert all(check["ok"] for check in told["checks"])
+
+
+def test_a_leftover_label_is_named_and_repaired_by_a_rotation(patient: Shell) -> None:
+    world = patient.world
+    world.labels[PENDING] = world.labels[CURRENT]
+    done = patient.run("doctor", "app")
+    assert done.exit_code == 1
+    assert "leftover-pending" in done.stdout
+    assert "rotation doctor app --repair" in done.stdout
+    assert patient.run("doctor", "app", "--repair").exit_code == 2
+    assert PENDING in world.labels
+    done = patient.run("doctor", "app", "--repair", "--yes")
+    assert done.exit_code == 0, done.output
+    assert PENDING not in world.labels
+    assert patient.journal.entries(STREAM)[0].facts["plan"] == "repair"
+
+
+def test_a_version_that_somebody_else_staged_is_never_touched(patient: Shell) -> None:
+    patient.world.versions["planted"] = ("KEY9", "canary-secret-planted")
+    patient.world.labels[PENDING] = "planted"
+    done = patient.run("doctor", "app", "--repair", "--yes")
+    assert done.exit_code == 5
+    assert patient.world.labels[PENDING] == "planted"
+    assert patient.journal.entries(STREAM)[0].facts["plan"] == "adopt"
+
+
+def test_a_current_version_that_does_not_log_in_is_seen_only_by_a_login(patient: Shell) -> None:
+    patient.world.instances["KEY1"].active = False
+    assert "healthy" in patient.run("doctor", "app").stdout
+    done = patient.run("doctor", "app", "--login")
+    assert done.exit_code == 1
+    assert "consumers are down now" in done.stdout
+
+
+def test_a_denied_look_is_told_and_the_others_go_on(patient: Shell) -> None:
+    patient.world.denied.add("store.state")
+    done = patient.run("doctor")
+    assert done.exit_code == 3
+    assert "store.state is denied" in done.stdout
+    assert "no `rotation serve` is alive" in done.stdout
