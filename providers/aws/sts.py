@@ -89,21 +89,11 @@ class StsProbe:
         self._connection: AwsConnection = around.connections[options.connection]
 
     def login(self, fields: Fields) -> Verdict:
-        try:
-            key_id = fields.public["access_key_id"]
-            secret = fields.secret["secret_access_key"].reveal()
-        except KeyError:
-            raise Permanent(
-                "probe.missing-field",
-                "aws-sts logs in with access_key_id and secret_access_key, and one is not there",
-                "name both in the secret's `fields:`",
-            ) from None
-        return self._verdict(key_id, secret)
+        return self._verdict(*_pair(fields))
 
     def wrong(self, fields: Fields) -> Verdict:
-        secret = fields.secret["secret_access_key"].reveal()
-        other = "A" if secret[-1] != "A" else "B"
-        return self._verdict(fields.public["access_key_id"], secret[:-1] + other)
+        key_id, secret = _pair(fields)
+        return self._verdict(key_id, secret[:-1] + ("B" if secret.endswith("A") else "A"))
 
     def _verdict(self, key_id: str, secret: str) -> Verdict:
         answer = self._connection.caller_identity.ask(ReadOnlyCredentials(key_id, secret, None))
@@ -117,3 +107,14 @@ class StsProbe:
                 "find out who put it there; nothing was changed",
             )
         return Verdict.ACCEPTED
+
+
+def _pair(fields: Fields) -> tuple[str, str]:
+    try:
+        return fields.public["access_key_id"], fields.secret["secret_access_key"].reveal()
+    except KeyError:
+        raise Permanent(
+            "probe.missing-field",
+            "aws-sts logs in with access_key_id and secret_access_key, and one is not there",
+            "name both in the secret's `fields:`",
+        ) from None

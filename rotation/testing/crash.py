@@ -26,6 +26,8 @@ from rotation.testing.simulator import (
 from rotation.types import Specification
 
 STREAM = "simulated-app"
+AFTERWARDS = timedelta(seconds=40)
+"""Long enough for every consumer to read and to use what it holds once more."""
 _WRITES = frozenset({"claim", "release", "open", "append", "request", "supersede", "record"})
 
 
@@ -131,7 +133,8 @@ class Story:
     # ---------------------------------------------------------------------------------- oracle
 
     def violations(self) -> list[str]:
-        """I1, I2, I8, I24: what a person would call an accident."""
+        """I1, I2, I8, I24: what a person would call an accident, a while after the end."""
+        self.world.advance(self.world.now + AFTERWARDS)
         return [
             *self.world.outages,
             *(f"unaccounted instance {handle}" for handle in self._unaccounted()),
@@ -148,7 +151,7 @@ class Story:
         live = rotation.result if rotation.result is not None else None
         if live is not None:
             known = {*listed(live, "live"), *listed(live, "foreign")}
-        return [i for i in self.world.instances if i not in known and f'{i}' not in told]
+        return [i for i in self.world.instances if i not in known and f"{i}" not in told]
 
     def _current_is_dead(self) -> list[str]:
         """What readers get logs in, once the world has settled."""
@@ -158,7 +161,6 @@ class Story:
         if current is None or not self.world.versions[current][0]:
             return []
         handle, secret = self.world.versions[current]
-        self.world.advance(self.world.now + self.world.lag * 2)
         return [] if self.world.accepts(handle, secret) else [f"current {current} is dead"]
 
     def _leaks(self) -> list[str]:

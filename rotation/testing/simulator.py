@@ -78,7 +78,7 @@ class World:
     happens. `call_time` passes with each call."""
 
     chosen: bool = False
-    lag: timedelta = timedelta(seconds=5)
+    lag: timedelta = timedelta(seconds=3)
     call_time: timedelta = timedelta(milliseconds=100)
     now: datetime = START
     instances: dict[str, Instance] = field(default_factory=dict)
@@ -459,10 +459,10 @@ def specification(world: World, *, exclusive: bool = False, pushed: bool = True)
         fields={"id": "id", "secret": "secret"},
         keep_foreign=False,
         exclusive=exclusive,
-        settle_s=10,
+        settle_s=6,
         grace_s=60,
         quiet_s=30,
-        soak_s=60,
+        soak_s=20,
     )
 
 

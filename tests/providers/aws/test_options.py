@@ -13,7 +13,7 @@ from providers.aws.options import (
 
 CONNECTION = ConnectionOptions(account="123456789012", region="eu-central-1")
 CONNECTIONS = {"main": CONNECTION}
-LOGIN = ":".join(("canary", "canary"))  # in one piece, the secret scan would find it
+LOGIN = "canary:canary"
 ROLE = "arn:aws:iam::123456789012:role/rotation/observe"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from providers.aws.clients import AwsConnection
 from providers.aws.options import SecretsManagerOptions
 from providers.aws.secrets_manager import SecretsManagerStore
 from providers.aws.testing import StrictControl
@@ -271,8 +272,36 @@ def test_a_secret_on_its_way_out_says_so(bench: Bench):
     with pytest.raises(NeedsPerson) as caught:
         bench.store.read(old, under=PROVE)
     assert caught.value.code == "store.deletion-scheduled"
-    with pytest.raises(NeedsPerson):
+    with pytest.raises(NeedsPerson) as caught:
+        bench.store.stage("2" * 32, credential(2), onto=old)
+    assert caught.value.code == "store.deletion-scheduled"
+    with pytest.raises(NeedsPerson) as caught:
         bench.store.stage("2" * 32, credential(2), onto=None)
+    assert caught.value.code == "store.closed"
+
+
+def test_a_replica_is_no_place_to_write(bench: Bench, around: Around, connection: AwsConnection):
+    current(bench)
+    bench.control.client("secretsmanager").replicate_secret_to_regions(
+        SecretId=bench.name, AddReplicaRegions=[{"Region": "eu-west-1"}]
+    )
+    connection.options = replace(connection.options, region="eu-west-1")
+    refusal = store_of(bench, around).state().refusal
+    assert refusal is not None
+    assert refusal[0] == "store.replica"
+
+
+def test_an_attempt_is_the_same_whatever_order_the_fields_have(bench: Bench, around: Around):
+    """A mapping that went through the journal comes back sorted."""
+    old = current(bench)
+    turned = dict(reversed(around.fields.items()))
+    versions = {
+        store_of(bench, around, keep_foreign=False, fields=fields).stage(
+            "2" * 32, credential(2), onto=old
+        )
+        for fields in (around.fields, turned)
+    }
+    assert len(versions) == 1
 
 
 def test_labels_of_others_are_shown_by_their_own_names(bench: Bench):

@@ -1,0 +1,1 @@
+"""What the documentation says about calls, time and memory is measured here: `make bench`."""

@@ -1,0 +1,96 @@
+"""What the watcher reads: a line for each thing that happens, and what it is for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+_STEPS = {
+    "issued": "a second credential exists and its bytes are staged; nobody uses it yet",
+    "activated": "the service accepts it beside the old one",
+    "verified": "it logs in, {logins} times, and a wrong secret is refused",
+    "promoted": "readers of the store get the new one from now on; the old one still works",
+    "delivered": "{subject} was given it",
+    "confirmed": "{subject} has moved ({evidence})",
+    "live-verified": "what readers get logs in",
+    "drained": "everybody had time to move",
+    "suspended": "the old one is off, and could still come back",
+    "off-proved": "a login with the old one is refused",
+    "soaked": "nobody missed it",
+    "destroyed": "the old one is gone for good",
+    "death-proved": "the old one is dead: {grade}",
+    "tidied": "no label is left over",
+    "placed": "the empty secret holds a marked placeholder",
+    "inspected": "it logs in, and this is the key at its issuer that belongs to it",
+    "claimed": "the secret carries our owner claim",
+    "evidence-saved": "when and where each key was last used is on record",
+    "contained": "the leaked key is OFF",
+    "swept": "nothing came back, no copy of the old bytes is labelled",
+}
+_ROTATION = {
+    "opened": "{plan} begins ({trigger})",
+    "minted": "{new} exists; its id is in the journal before its bytes go anywhere",
+    "closed": "{outcome}",
+    "held": "HELD: {code}",
+    "postponed": "{message}; tries again",
+    "doubted": "in doubt: {message}; looks at the world first",
+    "refused": "refused: {message}",
+}
+_SHOWN = frozenset(_STEPS) | frozenset(_ROTATION)
+
+
+class Screen:
+    """Lines with the seconds since the beginning. Everything said is kept, for the scan."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._lock = threading.Lock()
+        self._waits: dict[str, str] = {}
+        self.said: list[str] = []
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def say(self, text: str = "", style: str = "") -> None:
+        with self._lock:
+            self.said.append(text)
+            print(self._styled(text, style), flush=True)  # noqa: T201 -- this is the screen
+
+    def title(self, text: str) -> None:
+        self.say()
+        self.say(f"{self.seconds:5.1f} s  {text}", "1")
+
+    def line(self, who: str, text: str, style: str = "") -> None:
+        self.say(f"{self.seconds:5.1f} s    {who:<14} {text}", style)
+
+    def _styled(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colours and style else text
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """One line of a runner's log, told to a newcomer."""
+        name = str(event.get("event", "")).removeprefix("rotation.")
+        who = str(event.get("secret") or "runner")
+        if name == "waited":
+            self._wait(who, event)
+        elif name in _SHOWN:
+            template = _STEPS.get(name) or _ROTATION[name]
+            facts = {**event, "subject": str(event.get("subject", "")).partition(":")[2]}
+            self.line(who, template.format_map(_Facts(facts)))
+
+    def _wait(self, who: str, event: Mapping[str, Any]) -> None:
+        """A wait is said once, though it is looked at several times."""
+        why = str(event.get("why", ""))
+        if self._waits.get(who) != why:
+            self._waits[who] = why
+            self.line(who, f"  … {why}", "2")
+
+
+class _Facts(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "?"

@@ -1,0 +1,47 @@
+"""What the applications lived through, counted from their own reports."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Tally:
+    """Of one application. A refusal is kept with the public id of the key that was refused."""
+
+    calls: int = 0
+    refusals: list[tuple[float, str]] = field(default_factory=list)
+    used: dict[str, float] = field(default_factory=dict)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def heard(self, line: str) -> None:
+        """A line of an application; anything but a report is a failure of the application."""
+        now = time.monotonic()
+        accepted, key = _report(line)
+        with self._changed:
+            self.calls += 1
+            if accepted:
+                self.used.setdefault(key, now)
+            else:
+                self.refusals.append((now, key))
+            self._changed.notify_all()
+
+    def refused_with(self, key: str | None) -> list[float]:
+        """When calls with this key were refused; None: with any other than the contained one."""
+        return [at for at, refused in self.refusals if refused == key]
+
+    def wait_for_calls(self, more: int, seconds: float) -> bool:
+        with self._changed:
+            wanted = self.calls + more
+            return self._changed.wait_for(lambda: self.calls >= wanted, seconds)
+
+
+def _report(line: str) -> tuple[bool, str]:
+    try:
+        accepted, key = json.loads(line)
+    except ValueError:
+        return False, "application broke"
+    return accepted is True, str(key)

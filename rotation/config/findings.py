@@ -1,0 +1,100 @@
+"""What is wrong with a configuration: where, by which rule, and what to write instead."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from rotation.errors import Usage
+
+FINDINGS_MAX = 1000
+"""More are counted, not kept: a generated inventory repeats one mistake a hundred thousand times."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+
+Where: TypeAlias = tuple[str | int, ...]
+"""The keys and positions that lead to a value."""
+
+
+class Level(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One finding. It never holds the content of a value: that might be a secret."""
+
+    file: str
+    line: int
+    path: str
+    code: str
+    message: str
+    hint: str = ""
+    level: Level = Level.ERROR
+
+    def __str__(self) -> str:
+        path = f"{self.path}: " if self.path else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{self.file}:{self.line}: {path}{self.message}{hint} [{self.code}]"
+
+
+class ConfigInvalid(Usage):
+    """Every mistake of a configuration at once; `further` are the ones that were only counted."""
+
+    def __init__(self, findings: Sequence[Finding], further: int = 0) -> None:
+        first, count = findings[0], len(findings) + further
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        super().__init__("config.invalid", f"{first}{more}", "`rotation config check` lists them")
+        self.findings = tuple(findings)
+        self.further = further
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A finding whose file and line are not known yet."""
+
+    where: Where
+    code: str
+    message: str
+    hint: str = ""
+    level: Level = Level.ERROR
+
+    def under(self, *outer: str | int) -> "Problem":
+        return Problem((*outer, *self.where), self.code, self.message, self.hint, self.level)
+
+
+class Invalid(Exception):
+    """Why a value cannot be read: everything that is wrong inside it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+
+
+def invalid(code: str, message: str, hint: str = "", where: Where = ()) -> Invalid:
+    return Invalid([Problem(where, code, message, hint)])
+
+
+def named(key: str) -> str:
+    """A key as it may be printed: what is no plain name may be a value in the wrong place."""
+    return key if _PLAIN_NAME.fullmatch(key) else "?"
+
+
+def spell(where: Where) -> str:
+    """`secrets[3].store.name`."""
+    text = ""
+    for part in where:
+        text += f"[{part}]" if isinstance(part, int) else f".{named(part)}"
+    return text.removeprefix(".")
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """A hint that names what was probably meant, or what there is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"there is {', '.join(names)}" if names else "there is none"

@@ -1,0 +1,166 @@
+"""What `rotation.yaml` may say. Each class is one mapping of the file; its fields are the keys."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from rotation.calendar import Freeze, Schedule
+from rotation.config.findings import invalid
+from rotation.config.plugins import a, read_consumers
+from rotation.config.reading import As, expected, reader, remembering, shape
+from rotation.registry import Plugin
+from rotation.types import ConsumerSpec
+
+INSTALLATION = re.compile(r"[0-9a-f]{12}")
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.)){0,62}")
+NAME_RULE = "at most 63 of A-Z a-z 0-9 . _ -; no path, no `..`, no wildcard"
+DAY = 86_400
+
+
+def _doc(text: str, default: Any = None) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+def _require(holds: object, complaint: str) -> None:
+    """Complaints name the key and the rule, never the content."""
+    if not holds:
+        raise ValueError(complaint)
+
+
+def _read_one(raw: Any) -> str:
+    """Whose the credential is: one name."""
+    if type(raw) is list:
+        raise invalid(
+            "config.shared-credential",
+            "a credential that several share cannot be revoked for one of them",
+            "give each a secret of its own",
+        )
+    if type(raw) is not str:
+        raise expected("text", raw)
+    return raw
+
+
+def _read_list(raw: Any) -> list[Any]:
+    if type(raw) is not list:
+        raise expected("a list", raw)
+    return raw
+
+
+One = Annotated[str, As(_read_one, {"type": "string"})]
+FieldNames = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """One credential: where it lives, who issues it, who uses it."""
+
+    id: str = field(metadata={"doc": "its only name, for ever"})
+    application: One = field(metadata={"doc": "the one application that it belongs to"})
+    environment: One = field(metadata={"doc": "the one environment that it belongs to"})
+    owner: str = field(metadata={"doc": "the team that answers for it"})
+    class_: str = _doc("policy class, one of `classes:`", "production")
+    store: Annotated[Plugin, a("stores")] = field(metadata={"doc": "where consumers read it"})
+    issuer: Annotated[Plugin, a("issuers")] = field(metadata={"doc": "who makes it"})
+    fields: Annotated[FieldNames | None, As(remembering(reader(FieldNames)), plugins="fields")] = field(
+        default=None,
+        metadata={"doc": "issuer's field -> key in the secret's JSON; the issuer's names by default"},
+    )
+    value: Literal["whole"] | None = _doc("the secret is this one value and no JSON")
+    foreign_fields: Literal["keep", "none"] = _doc(
+        "keep: other keys of the JSON keep their bytes", "keep"
+    )
+    probe: Annotated[Plugin | None, a("probes", repeats=True)] = field(
+        default=None, metadata={"doc": "how a login is tried"}
+    )
+    consumers: Annotated[
+        tuple[ConsumerSpec, ...], As(remembering(read_consumers), plugins="consumers")
+    ] = _doc("who uses it, and how each of them gets a new one", ())
+    exclusive: bool = _doc("nobody but this installation makes credentials of the identity", False)
+    destroy: Literal["unattended", "by-hand"] | None = _doc(
+        "by-hand: a person lets the old one go; the default where the issuer cannot suspend"
+    )
+    state: Literal["active", "paused", "retired"] = _doc("paused needs until and reason", "active")
+    until: str | None = _doc("paused: the first day on which it is rotated again")
+    reason: str | None = _doc("paused: why")
+    schedule: Annotated[
+        Schedule | None, As(remembering(shape(Schedule).read), plugins="schedule")
+    ] = field(default=None, metadata={"doc": "when, where it differs from its class"})
+
+    def __post_init__(self) -> None:
+        for key, name in (
+            ("id", self.id),
+            ("application", self.application),
+            ("environment", self.environment),
+        ):
+            _require(NAME.fullmatch(name), f"{key}: {NAME_RULE}")
+        _require(self.owner.strip() and self.owner.isprintable(), "owner: who answers for it")
+        _require(self.value is None or self.fields is None, "value: either `fields` or `value`")
+        if self.state == "paused":
+            _require(self.until is not None, "state: paused needs `until`, a day")
+            _require(self.reason and self.reason.isprintable(), "state: paused needs `reason`")
+            _check_day("until", str(self.until))
+        else:
+            _require(self.until is None, "until: only while paused")
+            _require(self.reason is None, "reason: only while paused")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyClass:
+    """How old a credential may become and how carefully it is replaced."""
+
+    max_age_s: int | None = _doc("no credential lives longer; production 90d, development 180d")
+    margin_s: int = _doc("kept free for windows, freezes and failures", 7 * DAY)
+    grace_s: int | None = _doc("old and new live side by side; 2 x the longest refresh by default")
+    quiet_s: int = _doc("how long the old one must be unused before it is suspended", DAY)
+    soak_s: int = _doc("how long it stays suspended before it is destroyed", DAY)
+    schedule: Schedule = field(
+        default=Schedule(), metadata={"doc": "when; as late as its age allows by default"}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    concurrency: int = _doc("rotations at work at once on one connection", 4)
+
+    def __post_init__(self) -> None:
+        _require(0 < self.concurrency <= 256, "concurrency: from 1 to 256")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """One installation."""
+
+    installation: str = field(metadata={"doc": "12 hex digits, written once by `rotation init`"})
+    journal: str = _doc("the journal's file; relative to this file", "journal.db")
+    commands: str | None = _doc("the one directory that commands are started from")
+    file_roots: tuple[str, ...] = _doc("the only directories that files are written to", ())
+    connections: Mapping[str, Annotated[Plugin, a("connections")]] = field(
+        default_factory=dict, metadata={"doc": "accounts, clusters and servers, by name"}
+    )
+    classes: Mapping[str, PolicyClass] = field(
+        default_factory=dict, metadata={"doc": "policy classes beside production and development"}
+    )
+    freezes: tuple[Freeze, ...] = _doc("nothing is promoted, suspended or destroyed", ())
+    limits: Limits = field(default=Limits(), metadata={"doc": "how much at once"})
+    secrets: Annotated[list[Any], As(_read_list, plugins="secrets")] = field(
+        default_factory=list, metadata={"doc": "the credentials"}
+    )
+    inventory: tuple[str, ...] = _doc("files with further secrets, one JSON object a line", ())
+
+    def __post_init__(self) -> None:
+        _require(INSTALLATION.fullmatch(self.installation), "installation: 12 hex digits, quoted")
+        for key, names in (("connections", self.connections), ("classes", self.classes)):
+            _require(all(map(NAME.fullmatch, names)), f"{key}: names of {NAME_RULE}")
+        for root in self.file_roots:
+            _require(root.startswith("/") and ".." not in root.split("/"), "file_roots: absolute")
+            _require(root.strip("/"), "file_roots: not the whole file system")
+        _require(self.journal and "\0" not in self.journal, "journal: a file's path")
+
+
+def _check_day(key: str, text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{key}: a day, 2026-12-20") from None

@@ -1,0 +1,96 @@
+"""Plugins inside a configuration: `{type: NAME, ...its own options}`."""
+
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Annotated, Any
+
+from rotation.config.findings import Invalid, Problem, invalid
+from rotation.config.reading import As, Shape, expected, reader, remembering, shape
+from rotation.errors import Usage
+from rotation.registry import Plugin, installed
+from rotation.types import ConsumerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What every consumer says, whatever its type."""
+
+    id: str = field(metadata={"doc": "its name, once in this secret"})
+    accept_elapsed: bool = field(
+        default=False,
+        metadata={"doc": "time alone is evidence: it has moved once it had the time to"},
+    )
+    gone: bool = field(default=False, metadata={"doc": "it no longer uses the secret"})
+
+
+def read_plugin(kind: str, raw: Any) -> Plugin:
+    if type(raw) is not dict:
+        raise expected("a mapping with a `type`", raw)
+    options = dict(raw)
+    name = options.pop("type", None)
+    if type(name) is not str:
+        raise invalid("config.missing", "`type` is missing: the name of a plugin")
+    return Plugin(name, options_shape(kind, name).read(options))
+
+
+def a(kind: str, *, repeats: bool = False) -> As:
+    """Annotates a field that names a plugin of that kind. repeats: many secrets say the same."""
+    read = partial(read_plugin, kind)
+    return As(remembering(read) if repeats else read, plugins=kind)
+
+
+def read_consumer(raw: Any) -> ConsumerSpec:
+    """A consumer's own keys and its plugin's options stand side by side."""
+    if type(raw) is not dict:
+        raise expected("a mapping", raw)
+    options = dict(raw)
+    own = {key: options.pop(key) for key in shape(Head).members if key in options}
+    problems: list[Problem] = []
+    parts: list[Any] = []
+    for read, part in ((shape(Head).read, own), (partial(read_plugin, "consumers"), options)):
+        try:
+            parts.append(read(part))
+        except Invalid as error:
+            problems += error.problems
+    if problems:
+        raise Invalid(problems)
+    return _specification(*parts)
+
+
+def _specification(head: Head, plugin: Plugin) -> ConsumerSpec:
+    options = plugin.options
+    return ConsumerSpec(
+        id=head.id,
+        plugin=plugin.specification(),
+        pushed=options.PUSHED,
+        confirms=options.CONFIRMS,
+        refresh_s=getattr(options, "refresh_s", 0),
+        accept_elapsed=head.accept_elapsed,
+        role=getattr(options, "role", "reader"),
+        gone=head.gone,
+    )
+
+
+_read_list = reader(tuple[Annotated[ConsumerSpec, As(read_consumer)], ...])
+
+
+def read_consumers(raw: Any) -> tuple[ConsumerSpec, ...]:
+    """All of a secret's consumers."""
+    consumers: tuple[ConsumerSpec, ...] = _read_list(raw)
+    names = [consumer.id for consumer in consumers]
+    twice = [n for n, name in enumerate(names) if name in names[:n]]
+    if twice:
+        raise Invalid(
+            Problem((n, "id"), "config.duplicate-id", "this consumer is there twice") for n in twice
+        )
+    return consumers
+
+
+@cache
+def options_shape(kind: str, name: str) -> Shape[Any]:
+    """How the options of that plugin are read."""
+    try:
+        return shape(installed().options(kind, name))
+    except Usage as error:
+        code = error.code.replace("plugin.", "config.plugin-")
+        raise invalid(code, error.message, error.hint, where=("type",)) from None

@@ -1,0 +1,279 @@
+"""Plain values to dataclasses, with everything that is wrong with them at once.
+
+The configuration's own parts and the options of plugins are read by the same rules: a field's
+annotation says what is expected, `__post_init__` raises ValueError("key: rule") for the rest.
+A field `refresh_s` is the key `refresh`, a duration; `class_` is the key `class`.
+"""
+
+import dataclasses
+import re
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from rotation.config.findings import Invalid, Problem, invalid, named, nearest
+
+T = TypeVar("T")
+REMEMBERED_MAX = 4096
+Read = Callable[[Any], Any]
+"""Takes a plain value, returns what it means, raises Invalid."""
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(\d{1,6})([smhd])")
+
+LATER = frozenset(
+    {
+        "approvals", "approvers", "blast", "brownout", "canary", "dependents", "heartbeat",
+        "health", "include", "incident", "notify", "overdue", "owners", "replaces", "sensitivity",
+        "tripwire", "usage", "was", "waves",
+    }
+)  # fmt: skip
+"""Words of later versions. What this version does not enforce it does not accept."""
+
+_SECRET_WORDS = re.compile(
+    r"(?i)(.*[_-])?(password|passwd|passphrase|secret|secret[_-]?key|token|api[_-]?key"
+    r"|private[_-]?key|credentials?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class As:
+    """Annotates a field whose values are read by a function of their own. schema: of such a value;
+    plugins: instead of it, the kind of plugin that such a value names."""
+
+    read: Read
+    schema: Mapping[str, Any] | None = None
+    plugins: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One key of a mapping."""
+
+    name: str
+    read: Read
+    required: bool
+
+
+class Shape(Generic[T]):
+    """How a mapping becomes a `cls`."""
+
+    def __init__(self, cls: type[T]) -> None:
+        self.cls = cls
+        self.members = dict(_members(cls))
+        self._required = [key for key, member in self.members.items() if member.required]
+
+    def read(self, raw: Any) -> T:
+        if type(raw) is not dict:
+            raise expected("a mapping", raw)
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        members = self.members
+        for key, value in raw.items():
+            member = members.get(key)
+            if member is None:
+                problems.append(unknown_key(key, members))
+                continue
+            try:
+                values[member.name] = member.read(value)
+            except Invalid as error:
+                problems += [problem.under(key) for problem in error.problems]
+        for key in self._required:
+            if key not in raw:
+                problems.append(Problem((key,), "config.missing", f"`{key}` is missing"))
+        if problems:
+            raise Invalid(problems)
+        try:
+            return self.cls(**values)
+        except ValueError as error:
+            raise Invalid([_complaint(str(error), raw)]) from None
+
+
+_shapes: dict[type, Shape[Any]] = {}
+
+
+def shape(cls: type[T]) -> Shape[T]:
+    if cls not in _shapes:
+        _shapes[cls] = Shape(cls)
+    return _shapes[cls]
+
+
+def key_of(name: str, annotation: Any) -> str:
+    """The key under which a field is written."""
+    return name.removesuffix("_s") if is_duration(name, annotation) else name.rstrip("_")
+
+
+def is_duration(name: str, annotation: Any) -> bool:
+    return name.endswith("_s") and annotation in (int, int | None)
+
+
+def seconds(raw: Any) -> int:
+    match = _DURATION.fullmatch(raw) if type(raw) is str else None
+    if match is None:
+        raise invalid("config.duration", "a duration is expected", "write 90d, 36h, 5m or 30s")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def unknown_key(key: str, known: Mapping[str, object]) -> Problem:
+    """A key that means nothing here; its value is not looked at."""
+    if key in LATER:
+        return Problem(
+            (key,),
+            "config.not-enforced",
+            f"`{key}` is not enforced by this version, so it is not accepted",
+            "leave it out",
+        )
+    if _SECRET_WORDS.fullmatch(key):
+        return Problem(
+            (key,),
+            "config.inline-secret",
+            "no secret belongs into a configuration",
+            "take it out, replace it where it is used, and name its store instead",
+        )
+    if key == "<<":
+        hint = "YAML 1.2 has no merge key; use `classes:` for what secrets share"
+        return Problem((key,), "config.unknown-key", "`<<` is an unknown key", hint)
+    return Problem(
+        (key,), "config.unknown-key", f"`{named(key)}` is an unknown key", nearest(key, known)
+    )
+
+
+def _members(cls: type) -> list[tuple[str, Member]]:
+    hints = get_type_hints(cls, include_extras=True)
+    members = []
+    for field in dataclasses.fields(cls):
+        annotation = hints[field.name]
+        required = (
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        )
+        read = seconds if is_duration(field.name, annotation) else reader(annotation)
+        members.append((key_of(field.name, annotation), Member(field.name, read, required)))
+    return members
+
+
+def reader(annotation: Any) -> Read:
+    """The function that reads a value of that type."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return next(mark.read for mark in arguments if isinstance(mark, As))
+    if origin in (Union, types.UnionType):
+        [only] = [argument for argument in arguments if argument is not type(None)]
+        return reader(only)
+    if origin is Literal:
+        return _one_of(arguments)
+    if origin is tuple:
+        return _list_of(reader(arguments[0]))
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping_of(reader(arguments[1]))
+    if dataclasses.is_dataclass(annotation):
+        return shape(annotation).read  # type: ignore[arg-type]
+    return _SCALARS[annotation]
+
+
+def _text(raw: Any) -> str:
+    if type(raw) is not str:
+        raise expected("text", raw)
+    return raw
+
+
+def _number(raw: Any) -> int:
+    if type(raw) is not int:
+        raise expected("a whole number", raw)
+    return raw
+
+
+def _switch(raw: Any) -> bool:
+    if type(raw) is not bool:
+        raise expected("true or false", raw)
+    return raw
+
+
+_SCALARS: dict[Any, Read] = {str: _text, int: _number, bool: _switch}
+
+
+def _one_of(choices: tuple[Any, ...]) -> Read:
+    def read(raw: Any) -> Any:
+        if raw not in choices or type(raw) is not str:
+            what = f"one of {', '.join(choices)}" if len(choices) > 1 else f"only `{choices[0]}`"
+            raise invalid("config.choice", f"{what} is expected")
+        return raw
+
+    return read
+
+
+def _list_of(read_item: Read) -> Read:
+    def read(raw: Any) -> tuple[Any, ...]:
+        if type(raw) is not list:
+            raise expected("a list", raw)
+        return tuple(_read_all(read_item, enumerate(raw)).values())
+
+    return read
+
+
+def _mapping_of(read_item: Read) -> Read:
+    def read(raw: Any) -> dict[str, Any]:
+        if type(raw) is not dict:
+            raise expected("a mapping", raw)
+        return _read_all(read_item, raw.items())
+
+    return read
+
+
+def _read_all(read_item: Read, items: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    values: dict[Any, Any] = {}
+    problems: list[Problem] = []
+    for place, raw in items:
+        try:
+            values[place] = read_item(raw)
+        except Invalid as error:
+            problems += [problem.under(place) for problem in error.problems]
+    if problems:
+        raise Invalid(problems)
+    return values
+
+
+def expected(what: str, raw: Any) -> Invalid:
+    if raw is None:
+        return invalid(
+            "config.no-value", f"no value, and {what} is expected", "or leave the key out"
+        )
+    hint = "quote it" if what == "text" and type(raw) in (int, float, bool) else ""
+    return invalid("config.type", f"{what} is expected", hint)
+
+
+def _complaint(text: str, raw: Mapping[str, Any]) -> Problem:
+    """`key: rule`, as `__post_init__` says it, to a problem at that key."""
+    name, colon, rule = text.partition(": ")
+    key = name.partition(".")[0]
+    for candidate in (key, key.removesuffix("_s")):
+        if colon and candidate in raw:
+            given = raw[candidate]
+            wild = isinstance(given, str) and ("*" in given or "?" in given) and "wildcard" in rule
+            return Problem((candidate,), "config.wildcard" if wild else "config.value", rule)
+    return Problem((), "config.value", text)
+
+
+def remembering(read: Read) -> Read:
+    """The same, for values that most secrets of a fleet repeat: each distinct one is read once."""
+    known: dict[str, Any] = {}
+
+    def read_once(raw: Any) -> Any:
+        key = repr(raw)
+        if key not in known:
+            if len(known) == REMEMBERED_MAX:
+                known.clear()
+            known[key] = read(raw)
+        return known[key]
+
+    return read_once

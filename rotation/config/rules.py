@@ -1,0 +1,323 @@
+"""What a secret's parts mean together: its identity and place, its times, and what they forbid."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
+from typing import Any
+
+from rotation.calendar import Schedule
+from rotation.config.findings import Invalid, Level, Problem, invalid, named, nearest
+from rotation.config.model import DAY, PolicyClass, Secret
+from rotation.config.reading import UNITS
+from rotation.registry import Plugin
+
+BUILT_IN = {"production": 90 * DAY, "development": 180 * DAY}
+"""The policy classes that are always there, and the age that they may not exceed."""
+
+ADVISED = {"aws-iam-access-key": (90 * DAY, "CIS AWS 1.14")}
+"""How old a credential should become at most, and who says so."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What secrets are read against."""
+
+    connections: Mapping[str, Plugin]
+    classes: Mapping[str, PolicyClass]
+    unreadable: frozenset[str] = frozenset()
+    """Names of connections and classes that have findings of their own."""
+
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """Of the connections."""
+        return {name: connection.options for name, connection in self.connections.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """In seconds. period: the age at which a credential is due."""
+
+    max_age: int
+    grace: int
+    soak: int
+    margin: int
+    period: int
+
+    def __str__(self) -> str:
+        return (
+            f"max age {spoken(self.max_age)} - grace {spoken(self.grace)} - soak "
+            f"{spoken(self.soak)} - margin {spoken(self.margin)} = {spoken(self.period)}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A secret, read against its surroundings. place: of the store's secret; fields: issuer's
+    field -> key in the secret."""
+
+    secret: Secret
+    identity: str
+    place: str
+    fields: Mapping[str, str]
+    policy: PolicyClass
+    timing: Timing
+    schedule: Schedule
+    by_hand: bool
+
+
+def spoken(seconds: int) -> str:
+    """1d 4h."""
+    rest, parts = abs(seconds), []
+    for unit, size in sorted(UNITS.items(), key=lambda item: -item[1]):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return ("-" if seconds < 0 else "") + (" ".join(parts) or "0s")
+
+
+def policy_classes(
+    declared: Mapping[str, PolicyClass],
+) -> tuple[dict[str, PolicyClass], list[Problem]]:
+    """The declared and the built-in ones, and what is wrong with them."""
+    classes = {name: PolicyClass(max_age_s=age) for name, age in BUILT_IN.items()}
+    problems = []
+    for name, policy in declared.items():
+        most = BUILT_IN.get(name)
+        age = most if policy.max_age_s is None else policy.max_age_s
+        if age is None:
+            problems.append(Problem(("classes", name), "config.missing", "`max_age` is missing"))
+        elif most is not None and age > most:
+            problems.append(
+                Problem(
+                    ("classes", name, "max_age"),
+                    "config.class-age",
+                    f"{name} may not exceed {spoken(most)}",
+                    "a class of another name may",
+                )
+            )
+        classes[name] = replace(policy, max_age_s=age or DAY)
+    return classes, problems
+
+
+def resolve(secret: Secret, around: Surroundings) -> Resolved:
+    """Raises Invalid with all errors at once."""
+    attempt = Attempt()
+    attempt.problems += _consumers(secret)
+    place = attempt(_identified, secret, around)
+    fields = attempt(_fields, secret)
+    timed = attempt(_timed, secret, around)
+    if place is None or fields is None or timed is None or attempt.problems:
+        raise Invalid(attempt.problems)
+    by_hand = secret.destroy == "by-hand"
+    if secret.destroy is None:
+        by_hand = not secret.issuer.options.TRAITS.can_suspend
+    policy, schedule, timing = timed
+    return Resolved(
+        secret=secret,
+        identity=place[1],
+        place=place[0],
+        fields=fields,
+        policy=policy,
+        timing=timing,
+        schedule=schedule,
+        by_hand=by_hand,
+    )
+
+
+def remarks(resolved: Resolved) -> Iterator[Problem]:
+    """What is allowed, but a person should know."""
+    secret, max_age = resolved.secret, resolved.timing.max_age
+    age, source = ADVISED.get(secret.issuer.type, (max_age, ""))
+    if max_age > age:
+        yield Problem(
+            ("class",),
+            "config.age-advised",
+            f"a max age of {spoken(max_age)}; {source} asks for at most {spoken(age)}",
+            level=Level.WARNING,
+        )
+    if not any(consumer.role == "reader" for consumer in secret.consumers):
+        yield Problem(
+            ("consumers",),
+            "config.no-consumers",
+            "no consumer is declared, so a rotation will stop before the old one dies",
+            "declare who uses it",
+            Level.WARNING,
+        )
+    if resolved.by_hand and secret.destroy is None:
+        yield Problem(
+            ("issuer",),
+            "config.by-hand",
+            "its issuer cannot suspend, so a person lets each old one go",
+            "or state `destroy: unattended`",
+            Level.INFO,
+        )
+    if getattr(secret.issuer.options, "unverified", False):
+        yield Problem(
+            ("issuer", "unverified"),
+            "config.unverified",
+            "nothing proves that an old value is dead; its death is only asserted",
+            level=Level.INFO,
+        )
+
+
+def _connections(secret: Secret, around: Surroundings) -> Iterator[Problem]:
+    for part in ("store", "issuer", "probe"):
+        plugin: Plugin | None = getattr(secret, part)
+        name = getattr(plugin and plugin.options, "connection", None)
+        if plugin is None or name is None:
+            continue
+        options = around.options.get(name)
+        if options is None and name not in around.unreadable:
+            yield Problem(
+                (part, "connection"),
+                "config.unknown-connection",
+                "no connection of that name",
+                nearest(name, around.connections),
+            )
+        elif options and type(options).__module__ != type(plugin.options).__module__:
+            yield Problem(
+                (part, "connection"),
+                "config.wrong-connection",
+                f"{plugin.type} cannot use a connection of type {around.connections[name].type}",
+            )
+
+
+def _consumers(secret: Secret) -> Iterator[Problem]:
+    options = secret.issuer.options
+    verified = False
+    for n, consumer in enumerate(secret.consumers):
+        if consumer.role == "verifier":
+            verified = True
+        elif not (
+            options.TRAITS.reports_usage
+            or consumer.confirms
+            or consumer.accept_elapsed
+            or consumer.gone
+        ):
+            yield Problem(
+                ("consumers", n),
+                "config.no-evidence",
+                "nothing can show that this consumer moved",
+                "let it confirm, or state `accept_elapsed: true` beside it",
+            )
+    unverified = getattr(options, "unverified", None)
+    if unverified is False and not verified:
+        yield Problem(
+            ("issuer",),
+            "config.no-verifier",
+            "no service is declared that accepts a new value and drops the old one",
+            "declare a consumer with `role: verifier`, or say `unverified: true`",
+        )
+    if secret.probe is None and not unverified:
+        yield Problem(
+            (), "config.no-probe", "no `probe` is declared, so nothing would be proved", ""
+        )
+
+
+def _identify(secret: Secret, connections: Mapping[str, Any]) -> tuple[str, str]:
+    """The place of the secret, and the identity that its credentials belong to."""
+    store, issuer = secret.store.options, secret.issuer.options
+    part = "store"
+    try:
+        home = store.home(connections)
+        part = "issuer"
+        if _lives_in_its_store(type(issuer)):
+            identity = issuer.identity(connections, home, store.location)
+        else:
+            identity = issuer.identity(connections)
+    except ValueError as error:
+        raise invalid("config.value", str(error), where=(part,)) from None
+    return f"{home}/{store.location}", identity
+
+
+@cache
+def _lives_in_its_store(issuer: Any) -> bool:
+    """Its identity is made of the store's: it has no service of its own."""
+    return "home" in inspect.signature(issuer.identity).parameters
+
+
+def _fields(secret: Secret) -> Mapping[str, str]:
+    options = secret.issuer.options
+    made: tuple[str, ...] = getattr(options, "FIELDS", ()) or options.fields()
+    if secret.value == "whole":
+        if len(made) != 1:
+            raise invalid(
+                "config.value", f"it makes several fields: {', '.join(made)}", where=("value",)
+            )
+        return {made[0]: ""}
+    if secret.fields is None:
+        return {name: name for name in made}
+    problems = [
+        Problem(
+            ("fields", name),
+            "config.unknown-field",
+            f"`{named(name)}` is no field of {secret.issuer.type}",
+            nearest(name, made),
+        )
+        for name in secret.fields
+        if name not in made
+    ]
+    problems += [
+        Problem(("fields",), "config.missing", f"`{name}` is missing")
+        for name in made
+        if name not in secret.fields
+    ]
+    if len(set(secret.fields.values())) < len(secret.fields) or "" in secret.fields.values():
+        problems.append(Problem(("fields",), "config.value", "each needs a key of its own"))
+    if problems:
+        raise Invalid(problems)
+    return secret.fields
+
+
+def _timed(secret: Secret, policy: PolicyClass, schedule: Schedule) -> Timing:
+    longest = max(
+        (c.refresh_s for c in secret.consumers if c.role == "reader" and not c.gone), default=0
+    )
+    timing = _timing(policy, longest, secret.issuer.options.TRAITS.can_suspend)
+    own = secret.schedule
+    if schedule.every_s is not None and schedule.every_s > timing.period:
+        raise invalid(
+            "config.every",
+            f"every {spoken(schedule.every_s)} is longer than the period: {timing}",
+            where=("schedule", "every") if own and own.every_s else ("class",),
+        )
+    if schedule.jitter_s and schedule.jitter_s > timing.margin:
+        raise invalid(
+            "config.jitter",
+            f"a jitter of {spoken(schedule.jitter_s)} exceeds the margin of "
+            f"{spoken(timing.margin)}",
+            where=("schedule", "jitter") if own and own.jitter_s else ("class",),
+        )
+    return timing
+
+
+@lru_cache(maxsize=4096)
+def _timing(policy: PolicyClass, longest_refresh: int, can_suspend: bool) -> Timing:  # noqa: FBT001
+    floor = 2 * longest_refresh
+    if policy.grace_s is not None and policy.grace_s < floor:
+        raise invalid(
+            "config.grace",
+            f"the class's grace of {spoken(policy.grace_s)} is below its floor: 2 x the longest "
+            f"refresh of {spoken(longest_refresh)} = {spoken(floor)}",
+            "raise the class's grace, or leave it out",
+            where=("class",),
+        )
+    assert policy.max_age_s is not None
+    grace = floor if policy.grace_s is None else policy.grace_s
+    soak = policy.soak_s if can_suspend else 0
+    timing = Timing(
+        max_age=policy.max_age_s,
+        grace=grace,
+        soak=soak,
+        margin=policy.margin_s,
+        period=policy.max_age_s - grace - soak - policy.margin_s,
+    )
+    if timing.period <= 0:
+        raise invalid(
+            "config.period",
+            f"no time is left to serve: {timing}",
+            "raise the class's max_age, or lower its margin or soak",
+            where=("class",),
+        )
+    return timing

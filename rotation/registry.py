@@ -1,0 +1,271 @@
+"""Plugins by name, and the adapters of one secret, ready to be called.
+
+A plugin is loaded when it is named, never before. A name that two distributions declare is an
+error, ours included: nothing slips in under a name that is trusted already.
+"""
+
+import dataclasses
+import difflib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from rotation.errors import Usage
+from rotation.interfaces import Around, Bound, Clock, Verifier
+from rotation.specification import spec_digest
+from rotation.types import PluginSpec, Specification
+
+GROUP = "rotation."
+BOUND_MAX = 4096
+"""Adapters that are kept: a store remembers which label a version has."""
+
+
+class Plugins:
+    """The plugins of this environment, by their entry points."""
+
+    def __init__(self, points: Iterable[EntryPoint]) -> None:
+        self._points: dict[tuple[str, str], list[EntryPoint]] = {}
+        for point in points:
+            key = (point.group.removeprefix(GROUP), point.name)
+            self._points.setdefault(key, []).append(point)
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(name for group, name in self._points if group == kind)
+
+    def load(self, kind: str, name: str) -> Any:
+        """What the entry point names. Raises Usage where there is not exactly one that loads."""
+        point = self._point(kind, name)
+        try:
+            return point.load()
+        except ImportError:
+            raise Usage(
+                "plugin.library-missing",
+                f"`{name}` needs a library that is not installed",
+                _how_to_install(point),
+            ) from None
+
+    def options(self, kind: str, name: str) -> type[Any]:
+        """The dataclass of a plugin's options; the plugin itself is not loaded. Where a name
+        stands for plugins of two kinds, `rotation.options.<kind>` has what only one of them
+        takes."""
+        self._point(kind, name)
+        special = f"options.{kind}"
+        group = special if (special, name) in self._points else "options"
+        loaded: type[Any] = self.load(group, name)
+        return loaded
+
+    def _point(self, kind: str, name: str) -> EntryPoint:
+        points = self._points.get((kind, name), [])
+        if len(points) > 1:
+            owners = sorted({point.dist.name if point.dist else "?" for point in points})
+            raise Usage(
+                "plugin.twice",
+                f"`{name}` is declared more than once among the {kind}: by {', '.join(owners)}",
+                "uninstall all but one",
+            )
+        if not points:
+            raise self._unknown(kind, name)
+        return points[0]
+
+    def _unknown(self, kind: str, name: str) -> Usage:
+        """The name itself is not repeated: it may be anything that stood in the file."""
+        known = self.names(kind)
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"there is {', '.join(known) or 'none'}"
+        return Usage(
+            "plugin.unknown",
+            f"no plugin of that name among the {kind}",
+            f"{hint}; others come with packages of their own",
+        )
+
+
+def _how_to_install(point: EntryPoint) -> str:
+    family, _, rest = point.module.partition(".")
+    if family == "providers":
+        return f"install rotation[{rest.partition('.')[0]}]"
+    return "install what the plugin's own documentation names"
+
+
+@cache
+def installed() -> Plugins:
+    found = entry_points()
+    return Plugins(
+        point
+        for group in found.groups
+        if group.startswith(GROUP)
+        for point in found.select(group=group)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plugin as a configuration names it: its type and its own options."""
+
+    type: str
+    options: Any
+
+    def specification(self) -> PluginSpec:
+        """As plain JSON, without what is left at its default: an option that a later version
+        adds changes nothing for a rotation that is open."""
+        return PluginSpec(
+            type=self.type,
+            options={
+                field.name: list(value) if isinstance(value, tuple) else value
+                for field in dataclasses.fields(self.options)
+                if (value := getattr(self.options, field.name)) != _default(field)
+            },
+        )
+
+
+def _default(field: "dataclasses.Field[Any]") -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+class Configured(Protocol):
+    """The part of a configuration that adapters are built from."""
+
+    @property
+    def installation(self) -> str: ...
+
+    @property
+    def connections(self) -> Mapping[str, Plugin]: ...
+
+    @property
+    def file_roots(self) -> tuple[Path, ...]: ...
+
+    @property
+    def commands(self) -> Path | None: ...
+
+
+class Registry:
+    """Builds adapters from specifications. A connection is opened once, when it is first used,
+    and shared by all threads."""
+
+    def __init__(
+        self, configuration: Configured, clock: Clock, plugins: Plugins | None = None
+    ) -> None:
+        self._configuration = configuration
+        self._clock = clock
+        self._plugins = plugins or installed()
+        self._connections = _Connections(configuration.connections, self._open)
+        self._bound: OrderedDict[str, Bound] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def bind(self, spec: Specification) -> Bound:
+        """The adapters of that specification; the same ones for the same specification."""
+        key = spec_digest(spec)
+        with self._lock:
+            if key in self._bound:
+                self._bound.move_to_end(key)
+                return self._bound[key]
+        bound = self._build(spec)
+        with self._lock:
+            self._bound[key] = bound
+            if len(self._bound) > BOUND_MAX:
+                self._bound.popitem(last=False)
+        return bound
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._connections.close()
+
+    def _build(self, spec: Specification) -> Bound:
+        around = self._around(spec)
+        return Bound(
+            issuer=self._plugin("issuers", spec.issuer, around),
+            store=self._plugin("stores", spec.store, around),
+            probe=None if spec.probe is None else self._plugin("probes", spec.probe, around),
+            consumers={
+                consumer.id: self._plugin("consumers", consumer.plugin, around)
+                for consumer in spec.consumers
+                if consumer.role == "reader"
+            },
+        )
+
+    def _around(self, spec: Specification) -> Around:
+        issuer = self._plugins.options("issuers", spec.issuer.type)
+        around = Around(
+            installation=self._configuration.installation,
+            clock=self._clock,
+            connections=self._connections,
+            file_roots=self._configuration.file_roots,
+            command_directory=self._configuration.commands,
+            fields=spec.fields,
+            public=getattr(issuer, "PUBLIC", frozenset()),
+            keep_foreign=spec.keep_foreign,
+        )
+        return dataclasses.replace(around, verifiers=tuple(self._verifiers(spec, around)))
+
+    def _verifiers(self, spec: Specification, around: Around) -> Iterator[Verifier]:
+        for consumer in spec.consumers:
+            if consumer.role == "verifier":
+                options = self._options("consumers", consumer.plugin)
+                yield self._plugins.load("verifiers", consumer.plugin.type)(options, around)
+
+    def _plugin(self, kind: str, spec: PluginSpec, around: Around) -> Any:
+        options = self._options(kind, spec)
+        return self._plugins.load(kind, spec.type)(options, around)
+
+    def _options(self, kind: str, spec: PluginSpec) -> Any:
+        given = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in spec.options.items()
+        }
+        try:
+            return self._plugins.options(kind, spec.type)(**given)
+        except (TypeError, ValueError):
+            raise Usage(
+                "plugin.options",
+                f"the options of `{spec.type}` that a rotation began with are no longer understood",
+                "finish the open rotation with the version that began it",
+            ) from None
+
+    def _open(self, connection: Plugin) -> Any:
+        adapter = self._plugins.load("connections", connection.type)
+        return adapter(
+            connection.options,
+            installation=self._configuration.installation,
+            clock=self._clock,
+        )
+
+
+class _Connections(Mapping[str, Any]):
+    """The open connections by name."""
+
+    def __init__(self, declared: Mapping[str, Plugin], connect: Callable[[Plugin], Any]) -> None:
+        self._declared = declared
+        self._connect = connect
+        self._opened: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._declared:
+            raise Usage(
+                "plugin.no-connection",
+                f"the configuration no longer has the connection {name}",
+                "bring it back until the open rotation is finished",
+            )
+        with self._lock:
+            if name not in self._opened:
+                self._opened[name] = self._connect(self._declared[name])
+            return self._opened[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._declared)
+
+    def __len__(self) -> int:
+        return len(self._declared)
+
+    def close(self) -> None:
+        with self._lock:
+            for connection in self._opened.values():
+                if hasattr(connection, "close"):
+                    connection.close()
+            self._opened.clear()
