@@ -12,6 +12,8 @@ import socket
 from pathlib import Path
 from typing import Self
 
+KEPT_SECONDS = 24 * 60 * 60
+
 _LEGAL = re.compile(r"[A-Za-z0-9.-]{1,200}")
 
 
@@ -28,8 +30,8 @@ def new_runner_id() -> str:
 class RunnerLock:
     """Held from construction to `close` or the end of the process.
 
-    A runner opens its journal first, then takes the lock, then claims; it gives its leases back
-    before it closes. Children made by `exec` do not inherit the lock.
+    A runner opens its journal first, then takes the lock, then claims. Children made by `exec` do
+    not inherit the lock.
     """
 
     def __init__(self, directory: Path, runner_id: str) -> None:
@@ -37,8 +39,7 @@ class RunnerLock:
             raise ValueError("a runner's id is letters, digits, dots and hyphens")
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.runner_id = runner_id
-        self._path = directory / runner_id
-        self._descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        self._descriptor = os.open(directory / runner_id, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         # Waits only for a neighbour's look at the file, which is over in microseconds.
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
@@ -49,15 +50,15 @@ class RunnerLock:
         self.close()
 
     def close(self) -> None:
-        self._path.unlink(missing_ok=True)
+        # The file stays: a lease that was forgotten is free at once, as after a kill.
         os.close(self._descriptor)
 
 
 def is_dead(directory: Path, runner_id: str) -> bool:
     """Whether that runner has certainly ended: its file is here and nobody holds it.
 
-    Without a file nothing is known (another host, or it ended in order): not dead, its lease
-    runs out by time.
+    Without a file nothing is known (another host, another journal): not dead, its lease runs out
+    by time.
     """
     return _is_legal(runner_id) and _is_held(directory / runner_id) is False
 
@@ -67,6 +68,17 @@ def living(directory: Path) -> tuple[str, ...]:
     if not directory.is_dir():
         return ()
     return tuple(sorted(path.name for path in directory.iterdir() if _is_held(path)))
+
+
+def sweep(directory: Path) -> None:
+    """Removes what the dead left, but not of the last day: a lease may still name those."""
+    if not directory.is_dir():
+        return
+    written = {path: path.stat().st_mtime for path in directory.iterdir()}
+    # By the files' own clock: the newest one says what time it is.
+    for path, at in written.items():
+        if max(written.values()) - at > KEPT_SECONDS and _is_held(path) is False:
+            path.unlink(missing_ok=True)
 
 
 def _is_legal(runner_id: str) -> bool:

@@ -63,12 +63,17 @@ class LeasesConformance:
         journal.release(first)
         assert journal.claim(APP, "three", NOW + TTL, TTL) is None
 
-    @pytest.mark.parametrize("lost", ["taken", "given back", "superseded", "never had"])
+    @pytest.mark.parametrize(
+        "lost", ["taken", "taken and had again", "given back", "superseded", "never had"]
+    )
     def test_a_stale_runner_writes_nothing(self, journal: Journal, lost: str) -> None:
         lease = opened(journal)
         known = journal.entries(APP)
         if lost == "taken":
             claimed(journal, runner="two", at=NOW + TTL)
+        elif lost == "taken and had again":
+            journal.release(claimed(journal, runner="two", at=NOW + TTL))
+            claimed(journal)
         elif lost == "given back":
             journal.release(lease)
         elif lost == "superseded":

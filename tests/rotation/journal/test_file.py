@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -73,6 +74,14 @@ def test_every_commit_is_synchronous_and_logged_ahead(path):
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def test_what_every_commit_depends_on_is_not_left_to_the_build(path, monkeypatch):
+    opening(path).close()
+    demanded = []
+    monkeypatch.setattr(sqlite, "_set", lambda _, *demand: demanded.append(demand))
+    sqlite._connect(path, read_only=False).close()
+    assert demanded == [("journal_mode", "wal", "wal"), ("synchronous", "FULL", 2)]
 
 
 def test_a_place_where_that_cannot_be_had_is_refused(path):
@@ -235,6 +244,22 @@ def test_what_a_fleet_asks_for_is_never_searched_line_by_line(path):
                 f"EXPLAIN QUERY PLAN {compiled}", tuple("" for _ in compiled.positiontup)
             )
             assert not [step for *_, step in plan if step.startswith("SCAN ")]
+
+
+def test_what_is_more_than_a_page_is_read_to_its_end(path):
+    with opening(path) as journal:
+        lease = opened(journal)
+        many = range(2 * sql.PAGE)
+        journal.append(lease, [done(n=number) for number in many], NOW)
+        assert [entry.facts.get("n") for entry in journal.history(APP)] == [None, *many]
+        row = journal.identity(APP)
+        with journal._transaction() as transaction:
+            for number in many:
+                transaction.save(None, replace(row, stream=f"zebra-{number:05}"))
+        assert [row.stream for row in journal.identities()] == [
+            APP,
+            *(f"zebra-{number:05}" for number in many),
+        ]
 
 
 def test_a_place_that_cannot_be_made_is_the_journals_error(path):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rotation.journal.liveness import RunnerLock, is_dead, living, new_runner_id, runners_of
+from rotation.journal.liveness import RunnerLock, is_dead, living, new_runner_id, runners_of, sweep
 
 HOLD_ONE = """
 import sys
@@ -52,7 +52,7 @@ def test_a_runner_lives_until_it_closes(directory):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         assert stat.S_IMODE((directory / "host-1-abcd").stat().st_mode) == 0o600
     assert living(directory) == ()
-    assert not is_dead(directory, "host-1-abcd"), "it ended in order and gave its leases back"
+    assert is_dead(directory, "host-1-abcd"), "a lease that it forgot is free"
 
 
 def test_a_killed_runner_is_dead_at_once(directory, another):
@@ -101,3 +101,14 @@ def test_an_id_is_a_plain_name(directory, illegal):
 
 def test_without_runners_nobody_lives(directory):
     assert living(directory) == ()
+
+
+def test_only_what_the_dead_left_long_ago_is_swept_away(directory):
+    sweep(directory)
+    RunnerLock(directory, "long-dead").close()
+    with RunnerLock(directory, "long-alive"):
+        for name in ("long-dead", "long-alive"):
+            os.utime(directory / name, (0, 0))
+        RunnerLock(directory, "just-dead").close()
+        sweep(directory)
+        assert {file.name for file in directory.iterdir()} == {"long-alive", "just-dead"}

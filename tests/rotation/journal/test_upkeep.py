@@ -174,6 +174,8 @@ def test_a_restore_takes_the_journal_back_and_ends_every_lease(journal, path, tm
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with open_journal(aside, ORIGIN, read_only=True) as replaced:
         assert [entry.facts.get("lost") for entry in replaced.history(APP)][-1] == "yes"
+    log = aside.with_name(aside.name + "-wal")
+    assert not log.exists() or log.stat().st_size == 0, "nothing could be lost on the way"
 
 
 def test_a_restore_where_there_is_no_journal_any_more(journal, path, tmp_path):
