@@ -7,7 +7,7 @@ few, so `lines` walks the text again and looks only for those.
 import contextlib
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave it out
@@ -31,15 +31,18 @@ _DIGITS_MAX = 18
 _NO_WORD_BEGINS_SO = frozenset("0123456789+-.~nNtTfF")
 
 
-def parse(text: str) -> tuple[Any, list[tuple[int, Problem]]]:
-    """The document's value, and what is wrong with the text, each with its line. The value is
-    None where reading had to stop."""
+Parsed: TypeAlias = tuple[Any, list[tuple[int, Problem]], dict[Where, int]]
+
+
+def parse(text: str) -> Parsed:
+    """The document's value, what is wrong with the text, each with its line, and the lines of the
+    items of its lists. Reading stops at a text that is no YAML: then the value is None."""
     reader = _Reader()
     try:
         value = reader.document(text)
     except _Stop as stop:
-        return None, [*reader.problems, (stop.line, stop.problem)]
-    return value, reader.problems
+        return None, [*reader.problems, (stop.line, stop.problem)], {}
+    return value, reader.problems, reader.lines
 
 
 def lines(text: str, wanted: Iterable[Where]) -> dict[Where, int]:
@@ -137,7 +140,7 @@ class _Reader:
         result: list[Any] = []
         while type(event := self._next()) is not yaml.SequenceEndEvent:
             inner = (*way, len(result))
-            if inner in self._wanted:
+            if (not self._wanted and len(inner) == 2) or inner in self._wanted:
                 self.lines[inner] = _line(event)
             result.append(self._value(event, inner))
         return result

@@ -2,12 +2,15 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from rotation.errors import Usage
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FINDINGS_MAX = 1000
 """More are counted, not kept: a generated inventory repeats one mistake a hundred thousand times."""
@@ -76,6 +79,17 @@ class Invalid(Exception):
 
 def invalid(code: str, message: str, hint: str = "", where: Where = ()) -> Invalid:
     return Invalid([Problem(where, code, message, hint)])
+
+
+def collected(
+    problems: list[Problem], step: Callable[P, T], *given: P.args, **more: P.kwargs
+) -> T | None:
+    """What the step returns; None where it was Invalid, and then its problems are added."""
+    try:
+        return step(*given, **more)
+    except Invalid as error:
+        problems += error.problems
+        return None
 
 
 def named(key: str) -> str:

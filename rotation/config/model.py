@@ -63,9 +63,13 @@ class Secret:
     class_: str = _doc("policy class, one of `classes:`", "production")
     store: Annotated[Plugin, a("stores")] = field(metadata={"doc": "where consumers read it"})
     issuer: Annotated[Plugin, a("issuers")] = field(metadata={"doc": "who makes it"})
-    fields: Annotated[FieldNames | None, As(remembering(reader(FieldNames)), plugins="fields")] = field(
-        default=None,
-        metadata={"doc": "issuer's field -> key in the secret's JSON; the issuer's names by default"},
+    fields: Annotated[FieldNames | None, As(remembering(reader(FieldNames)), plugins="fields")] = (
+        field(
+            default=None,
+            metadata={
+                "doc": "issuer's field -> key in the secret's JSON; the issuer's names by default"
+            },
+        )
     )
     value: Literal["whole"] | None = _doc("the secret is this one value and no JSON")
     foreign_fields: Literal["keep", "none"] = _doc(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Annotated, Any
 
-from rotation.config.findings import Invalid, Problem, invalid
+from rotation.config.findings import Invalid, Problem, collected, invalid
 from rotation.config.reading import As, Shape, expected, reader, remembering, shape
 from rotation.errors import Usage
 from rotation.registry import Plugin, installed
@@ -46,15 +46,11 @@ def read_consumer(raw: Any) -> ConsumerSpec:
     options = dict(raw)
     own = {key: options.pop(key) for key in shape(Head).members if key in options}
     problems: list[Problem] = []
-    parts: list[Any] = []
-    for read, part in ((shape(Head).read, own), (partial(read_plugin, "consumers"), options)):
-        try:
-            parts.append(read(part))
-        except Invalid as error:
-            problems += error.problems
-    if problems:
+    head = collected(problems, shape(Head).read, own)
+    plugin = collected(problems, read_plugin, "consumers", options)
+    if head is None or plugin is None:
         raise Invalid(problems)
-    return _specification(*parts)
+    return _specification(head, plugin)
 
 
 def _specification(head: Head, plugin: Plugin) -> ConsumerSpec:

@@ -7,7 +7,7 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from rotation.calendar import Schedule
-from rotation.config.findings import Invalid, Level, Problem, invalid, named, nearest
+from rotation.config.findings import Invalid, Level, Problem, collected, invalid, named, nearest
 from rotation.config.model import DAY, PolicyClass, Secret
 from rotation.config.reading import UNITS
 from rotation.registry import Plugin
@@ -102,21 +102,20 @@ def policy_classes(
 
 def resolve(secret: Secret, around: Surroundings) -> Resolved:
     """Raises Invalid with all errors at once."""
-    attempt = Attempt()
-    attempt.problems += _consumers(secret)
-    place = attempt(_identified, secret, around)
-    fields = attempt(_fields, secret)
-    timed = attempt(_timed, secret, around)
-    if place is None or fields is None or timed is None or attempt.problems:
-        raise Invalid(attempt.problems)
+    problems = list(_consumers(secret))
+    place, identity = collected(problems, _identified, secret, around) or ("", "")
+    fields = collected(problems, _fields, secret)
+    timed = collected(problems, _timed, secret, around)
+    if problems or not place or fields is None or timed is None:
+        raise Invalid(problems)
+    policy, schedule, timing = timed
     by_hand = secret.destroy == "by-hand"
     if secret.destroy is None:
         by_hand = not secret.issuer.options.TRAITS.can_suspend
-    policy, schedule, timing = timed
     return Resolved(
         secret=secret,
-        identity=place[1],
-        place=place[0],
+        identity=identity,
+        place=place,
         fields=fields,
         policy=policy,
         timing=timing,
@@ -161,26 +160,27 @@ def remarks(resolved: Resolved) -> Iterator[Problem]:
         )
 
 
-def _connections(secret: Secret, around: Surroundings) -> Iterator[Problem]:
+def _connected(secret: Secret, around: Surroundings) -> None:
+    """Each part names a connection that is there and of its own family."""
+    problems, complete = [], True
     for part in ("store", "issuer", "probe"):
         plugin: Plugin | None = getattr(secret, part)
         name = getattr(plugin and plugin.options, "connection", None)
         if plugin is None or name is None:
             continue
-        options = around.options.get(name)
-        if options is None and name not in around.unreadable:
-            yield Problem(
-                (part, "connection"),
-                "config.unknown-connection",
-                "no connection of that name",
-                nearest(name, around.connections),
-            )
-        elif options and type(options).__module__ != type(plugin.options).__module__:
-            yield Problem(
-                (part, "connection"),
-                "config.wrong-connection",
-                f"{plugin.type} cannot use a connection of type {around.connections[name].type}",
-            )
+        connection = around.connections.get(name)
+        where = (part, "connection")
+        if connection is None:
+            complete = False
+            if name not in around.unreadable:
+                hint = nearest(name, around.connections)
+                message = "no connection of that name"
+                problems.append(Problem(where, "config.unknown-connection", message, hint))
+        elif type(connection.options).__module__ != type(plugin.options).__module__:
+            message = f"{plugin.type} cannot use a connection of type {connection.type}"
+            problems.append(Problem(where, "config.wrong-connection", message))
+    if problems or not complete:
+        raise Invalid(problems)
 
 
 def _consumers(secret: Secret) -> Iterator[Problem]:
@@ -215,17 +215,18 @@ def _consumers(secret: Secret) -> Iterator[Problem]:
         )
 
 
-def _identify(secret: Secret, connections: Mapping[str, Any]) -> tuple[str, str]:
+def _identified(secret: Secret, around: Surroundings) -> tuple[str, str]:
     """The place of the secret, and the identity that its credentials belong to."""
+    _connected(secret, around)
     store, issuer = secret.store.options, secret.issuer.options
     part = "store"
     try:
-        home = store.home(connections)
+        home = store.home(around.options)
         part = "issuer"
-        if _lives_in_its_store(type(issuer)):
-            identity = issuer.identity(connections, home, store.location)
+        if _lives_in_its_store(issuer.__class__):
+            identity = issuer.identity(around.options, home, store.location)
         else:
-            identity = issuer.identity(connections)
+            identity = issuer.identity(around.options)
     except ValueError as error:
         raise invalid("config.value", str(error), where=(part,)) from None
     return f"{home}/{store.location}", identity
@@ -270,12 +271,19 @@ def _fields(secret: Secret) -> Mapping[str, str]:
     return secret.fields
 
 
-def _timed(secret: Secret, policy: PolicyClass, schedule: Schedule) -> Timing:
+def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule, Timing]:
+    policy = around.classes.get(secret.class_)
+    if policy is None:
+        if secret.class_ in around.unreadable:
+            raise Invalid([])
+        hint = nearest(secret.class_, around.classes)
+        raise invalid("config.unknown-class", "no policy class of that name", hint, ("class",))
     longest = max(
         (c.refresh_s for c in secret.consumers if c.role == "reader" and not c.gone), default=0
     )
     timing = _timing(policy, longest, secret.issuer.options.TRAITS.can_suspend)
     own = secret.schedule
+    schedule = policy.schedule if own is None else own.over(policy.schedule)
     if schedule.every_s is not None and schedule.every_s > timing.period:
         raise invalid(
             "config.every",
@@ -283,13 +291,13 @@ def _timed(secret: Secret, policy: PolicyClass, schedule: Schedule) -> Timing:
             where=("schedule", "every") if own and own.every_s else ("class",),
         )
     if schedule.jitter_s and schedule.jitter_s > timing.margin:
+        spread, margin = spoken(schedule.jitter_s), spoken(timing.margin)
         raise invalid(
             "config.jitter",
-            f"a jitter of {spoken(schedule.jitter_s)} exceeds the margin of "
-            f"{spoken(timing.margin)}",
+            f"a jitter of {spread} exceeds the margin of {margin}",
             where=("schedule", "jitter") if own and own.jitter_s else ("class",),
         )
-    return timing
+    return policy, schedule, timing
 
 
 @lru_cache(maxsize=4096)

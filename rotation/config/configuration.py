@@ -1,0 +1,152 @@
+"""A configuration that was read and found right: one snapshot, which never changes."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rotation.calendar import Freeze, Schedule
+from rotation.config.findings import Finding
+from rotation.config.model import Secret
+from rotation.config.reading import shape
+from rotation.config.rules import Resolved, Surroundings, resolve
+from rotation.registry import Plugin
+from rotation.types import Specification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A configured secret. Small, for there may be a hundred thousand: what is rarely asked for is
+    read again from `text`, its own JSON.
+
+    place: its secret in the store. connection: the one that its rotations load most. until: while
+    it is paused. period_s: the age at which it is due.
+    """
+
+    id: str
+    identity: str
+    issuer: str
+    place: str
+    connection: str
+    class_name: str
+    owner: str
+    application: str
+    environment: str
+    state: str
+    until: datetime | None
+    reason: str | None
+    schedule: Schedule
+    max_age_s: int
+    margin_s: int
+    period_s: int
+    file: str
+    line: int
+    text: bytes
+
+    @property
+    def stream(self) -> str:
+        """The key of its stream in the journal."""
+        return stream_of(self.issuer, self.identity)
+
+
+def stream_of(issuer: str, identity: str) -> str:
+    return f"{issuer}-{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
+
+
+def connection_of(secret: Secret) -> str:
+    """The issuer's, else the store's: what a rotation loads."""
+    for options in (secret.issuer.options, secret.store.options):
+        name = getattr(options, "connection", None)
+        if name is not None:
+            return str(name)
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Configuration:
+    """warnings: findings that are no errors. digest: of all its files, SHA-256. concurrency:
+    rotations at work at once on one connection."""
+
+    path: Path
+    installation: str
+    journal: Path
+    commands: Path | None
+    file_roots: tuple[Path, ...]
+    freezes: tuple[Freeze, ...]
+    concurrency: int
+    warnings: tuple[Finding, ...]
+    further_warnings: int
+    digest: str
+    surroundings: Surroundings
+    entries: Mapping[str, Entry] = field(repr=False)
+
+    @property
+    def connections(self) -> Mapping[str, Plugin]:
+        return self.surroundings.connections
+
+    def secret(self, name: str) -> Entry | None:
+        return self.entries.get(name)
+
+    def secrets(self) -> Iterator[Entry]:
+        return iter(self.entries.values())
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def specification(self, entry: Entry) -> Specification:
+        """All that a rotation of that secret holds on to."""
+        secret = shape(Secret).read(json.loads(entry.text))
+        return specification(resolve(secret, self.surroundings), self.surroundings)
+
+
+def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> Entry:
+    secret, timing = resolved.secret, resolved.timing
+    return Entry(
+        id=secret.id,
+        identity=resolved.identity,
+        issuer=secret.issuer.type,
+        place=resolved.place,
+        connection=connection_of(secret),
+        class_name=secret.class_,
+        owner=secret.owner,
+        application=secret.application,
+        environment=secret.environment,
+        state=secret.state,
+        until=None if secret.until is None else _midnight(secret.until),
+        reason=secret.reason,
+        schedule=resolved.schedule,
+        max_age_s=timing.max_age,
+        margin_s=timing.margin,
+        period_s=timing.period,
+        file=file,
+        line=line,
+        text=text,
+    )
+
+
+def specification(resolved: Resolved, around: Surroundings) -> Specification:
+    secret, policy, timing = resolved.secret, resolved.policy, resolved.timing
+    issuers = around.connections.get(getattr(secret.issuer.options, "connection", ""))
+    return Specification(
+        secret=secret.id,
+        identity=resolved.identity,
+        store=secret.store.specification(),
+        issuer=secret.issuer.specification(),
+        probe=None if secret.probe is None else secret.probe.specification(),
+        consumers=secret.consumers,
+        fields=dict(resolved.fields),
+        keep_foreign=secret.foreign_fields == "keep" and secret.value is None,
+        exclusive=secret.exclusive,
+        destroy_by_hand=resolved.by_hand,
+        settle_s=0 if issuers is None else getattr(issuers.options, "settle_s", 0),
+        grace_s=timing.grace,
+        quiet_s=policy.quiet_s,
+        soak_s=policy.soak_s,
+        regions=getattr(secret.store.options, "replicas", ()),
+    )
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC)

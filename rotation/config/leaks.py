@@ -1,0 +1,66 @@
+"""Secrets where none belongs: what looks like one is found wherever it stands, and never shown."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from rotation.config.findings import Problem, Where
+
+RUN_MIN = 40
+"""As long as an AWS secret key; names of that length exist, and are told apart by their entropy."""
+ENTROPY_MIN = 4.3
+
+_KNOWN = re.compile(
+    r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN |\bgh[pousr]_\w{30}|\bgithub_pat_\w{20}"
+    r"|\bxox[abeprs]-\w|\bhv[sbr]\.\w{20}|\bAIza[\w-]{30}|\b[rs]k_live_\w{20}|\bglpat-[\w-]{20}"
+    r"|\beyJ[\w-]{10,}\.eyJ|://[^/\s:@]*:[^/\s@]+@"
+)
+_BEGINNINGS = tuple(
+    b"AKIA ASIA -----BEGIN ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ xox hvs. hvb. hvr. AIza k_live_ "
+    b"glpat- .eyJ ://".split()
+)
+_RUN = re.compile(rf"[A-Za-z0-9+/]{{{RUN_MIN},}}")
+_IN_RUN = bytes(ord("x") if _RUN.fullmatch(chr(n) * RUN_MIN) else ord(" ") for n in range(256))
+
+
+def may_hold_one(text: bytes) -> bool:
+    """Quick, for a whole file; `find` then looks at each value. It does not see through escapes."""
+    if b"x" * RUN_MIN in text.translate(_IN_RUN):
+        return True
+    return any(beginning in text for beginning in _BEGINNINGS)
+
+
+def find(value: Any, where: Where = ()) -> Iterator[Problem]:
+    """Each place in a plain value where a secret seems to stand."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if looks_secret(key):
+                yield _found((*where, key))
+            yield from find(inner, (*where, key))
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            yield from find(inner, (*where, n))
+    elif isinstance(value, str) and looks_secret(value):
+        yield _found(where)
+
+
+def looks_secret(text: str) -> bool:
+    return bool(_KNOWN.search(text)) or any(_is_random(run) for run in _RUN.findall(text))
+
+
+def _is_random(run: str) -> bool:
+    mixed = re.search("[a-z]", run) and re.search("[A-Z]", run) and re.search("[0-9]", run)
+    counts = Counter(run).values()
+    entropy = -sum(n / len(run) * math.log2(n / len(run)) for n in counts)
+    return bool(mixed) and entropy >= ENTROPY_MIN
+
+
+def _found(where: Where) -> Problem:
+    return Problem(
+        where,
+        "config.inline-secret",
+        "this looks like a secret, and none belongs into a configuration",
+        "take it out and replace it where it is used: a file is copied further than one thinks",
+    )

@@ -1,0 +1,244 @@
+"""Reads a configuration's files, and finds everything that is wrong with them at once."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rotation.config import access, document, leaks
+from rotation.config.configuration import Configuration, Entry, entry_of
+from rotation.config.findings import (
+    FINDINGS_MAX,
+    ConfigInvalid,
+    Finding,
+    Invalid,
+    Level,
+    Problem,
+    Where,
+    collected,
+    spell,
+)
+from rotation.config.model import Document, Secret
+from rotation.config.reading import shape
+from rotation.config.rules import Surroundings, policy_classes, remarks, resolve
+from rotation.errors import Usage
+
+
+def load(path: Path) -> Configuration:
+    """The configuration of that file and of the inventories that it names. Raises ConfigInvalid
+    with all that is wrong, Usage where the file cannot be read."""
+    return _Loading(path).configuration()
+
+
+class _Report:
+    """Problems as they come, each with its file and, where it is known already, its line."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[str, int | None, Problem]] = []
+        self._count: Counter[Level] = Counter()
+
+    def add(self, file: str, line: int | None, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self._count[problem.level] += 1
+            if self._count[problem.level] <= FINDINGS_MAX:
+                self._kept.append((file, line, problem))
+
+    @property
+    def failed(self) -> bool:
+        return self._count[Level.ERROR] > 0
+
+    @property
+    def further(self) -> int:
+        """How many were not kept."""
+        return self._count.total() - len(self._kept)
+
+    def findings(self, text: str) -> list[Finding]:
+        """text: of the file whose problems came without a line."""
+        asked = [problem.where for _, line, problem in self._kept if line is None]
+        lines = document.lines(text, asked) if asked else {}
+        found = [
+            Finding(
+                file=file,
+                line=lines[problem.where] if line is None else line,
+                path=spell(problem.where),
+                code=problem.code,
+                message=problem.message,
+                hint=problem.hint,
+                level=problem.level,
+            )
+            for file, line, problem in self._kept
+        ]
+        return sorted(found, key=lambda finding: (finding.file, finding.line))
+
+
+class _Loading:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = str(path)
+        self._report = _Report()
+        self._digest = hashlib.sha256()
+        self._entries: dict[str, Entry] = {}
+        self._identities: dict[str, Entry] = {}
+        self._places: dict[str, Entry] = {}
+
+    def configuration(self) -> Configuration:
+        text = self._text()
+        raw, problems, lines = document.parse(text)
+        for line, problem in problems:
+            self._report.add(self._file, line, [problem])
+        found: list[Problem] = []
+        head = collected(found, shape(Document).read, raw)
+        self._report.add(self._file, None, found)
+        if not isinstance(raw, dict):
+            raise self._refusal(text)
+        if leaks.may_hold_one(text.encode()):
+            self._report.add(self._file, None, leaks.find(raw))
+        self._around = self._surroundings(raw)
+        for n, secret in enumerate(_list(raw, "secrets")):
+            where = ("secrets", n)
+            self._secret(secret, json.dumps(secret).encode(), self._file, lines[where], where)
+        for n, name in enumerate(_list(raw, "inventory")):
+            self._inventory(name, ("inventory", n))
+        if head is None or self._report.failed:
+            raise self._refusal(text)
+        return self._result(head, text)
+
+    def _refusal(self, text: str) -> ConfigInvalid:
+        return ConfigInvalid(self._report.findings(text), self._report.further)
+
+    def _result(self, head: Document, text: str) -> Configuration:
+        directory = self._path.absolute().parent
+        return Configuration(
+            path=self._path,
+            installation=head.installation,
+            journal=directory / head.journal,
+            commands=None if head.commands is None else directory / head.commands,
+            file_roots=tuple(map(Path, head.file_roots)),
+            freezes=head.freezes,
+            concurrency=head.limits.concurrency,
+            warnings=tuple(self._report.findings(text)),
+            further_warnings=self._report.further,
+            digest=self._digest.hexdigest(),
+            surroundings=self._around,
+            entries=self._entries,
+        )
+
+    def _text(self) -> str:
+        try:
+            content = self._path.read_bytes()
+            self._report.add(self._file, 1, access.problems(self._path))
+        except OSError as error:
+            raise Usage(
+                "config.unreadable",
+                f"{self._file} cannot be read: {error.strerror}",
+                "name another file with -c, or write one with `rotation init`",
+            ) from None
+        self._digest.update(content)
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            problem = Problem((), "config.syntax", "a byte that is no UTF-8")
+            self._report.add(self._file, line, [problem])
+            raise self._refusal("") from None
+
+    def _surroundings(self, raw: Mapping[str, Any]) -> Surroundings:
+        """What can be read of them, so that the secrets' own mistakes come to light as well."""
+        connections, broken = _readable(raw, "connections")
+        declared, unreadable = _readable(raw, "classes")
+        classes, problems = policy_classes(declared)
+        self._report.add(self._file, None, problems)
+        return Surroundings(connections, classes, broken | unreadable)
+
+    def _secret(self, raw: Any, text: bytes, file: str, line: int, where: Where) -> None:
+        # In the YAML file each problem's own line is looked up when it is needed.
+        known = line if not where else None
+        try:
+            resolved = resolve(shape(Secret).read(raw), self._around)
+        except Invalid as error:
+            self._report.add(file, known, (problem.under(*where) for problem in error.problems))
+            return
+        entry = entry_of(resolved, file=file, line=line, text=text)
+        problems = [*remarks(resolved), *self._repeated(entry)]
+        self._report.add(file, known, (problem.under(*where) for problem in problems))
+
+    def _repeated(self, entry: Entry) -> Iterable[Problem]:
+        """What another entry has already: every credential has one entry, and one owner."""
+        other = self._entries.setdefault(entry.id, entry)
+        if other is not entry:
+            yield Problem(("id",), "config.duplicate-id", f"there is a secret `{entry.id}` already")
+        other = self._identities.setdefault(entry.identity, entry)
+        if other is not entry:
+            yield _same(entry, other, ("issuer",), "config.duplicate-identity")
+        other = self._places.setdefault(entry.place, entry)
+        if other is not entry:
+            yield _same(entry, other, ("store",), "config.duplicate-store")
+
+    def _inventory(self, name: Any, where: Where) -> None:
+        if not isinstance(name, str):
+            return
+        path = self._path.parent / name
+        try:
+            self._report.add(str(path), 1, access.problems(path))
+            with path.open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    self._digest.update(line)
+                    if not line.isspace():
+                        self._line(line.strip(), str(path), number)
+        except OSError as error:
+            message = f"the file cannot be read: {error.strerror}"
+            self._report.add(self._file, None, [Problem(where, "config.unreadable", message)])
+
+    def _line(self, text: bytes, file: str, number: int) -> None:
+        try:
+            raw = _decode(text.decode())
+        except Invalid as error:
+            self._report.add(file, number, error.problems)
+        except (ValueError, RecursionError):
+            problem = Problem((), "config.syntax", "not one JSON object on one line")
+            self._report.add(file, number, [problem])
+        else:
+            if leaks.may_hold_one(text):
+                self._report.add(file, number, leaks.find(raw))
+            self._secret(raw, text, file, number, ())
+
+
+def _same(entry: Entry, other: Entry, where: Where, code: str) -> Problem:
+    if (entry.application, entry.environment) != (other.application, other.environment):
+        return Problem(
+            where,
+            "config.shared-credential",
+            f"the same credential as `{other.id}` of {other.application}, {other.environment}: "
+            "it cannot be revoked for one of them",
+            "give each application and environment a credential of its own",
+        )
+    return Problem(where, code, f"the same as that of `{other.id}`", "one of the two has to go")
+
+
+def _list(raw: Mapping[str, Any], key: str) -> list[Any]:
+    value = raw.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _readable(raw: Mapping[str, Any], key: str) -> tuple[dict[str, Any], frozenset[str]]:
+    """The parts of a mapping that can be read, and the names of the others. What is wrong with
+    those is reported elsewhere."""
+    parts = raw.get(key)
+    good: dict[str, Any] = {}
+    for name, part in parts.items() if isinstance(parts, dict) else ():
+        read = collected([], shape(Document).members[key].read, {name: part})
+        good.update(read or {})
+    return good, frozenset(parts or ()) - good.keys() if isinstance(parts, dict) else frozenset()
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise Invalid([Problem((twice,), "config.duplicate-key", "this key is there twice")])
+    return content
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_once).decode
