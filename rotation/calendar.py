@@ -130,7 +130,7 @@ class Schedule:
             _check_cron(self.cron)
 
     def over(self, outer: "Schedule") -> "Schedule":
-        """This one, and the other's word where this one is silent."""
+        """Its own word, and the other's where it is silent."""
         own = self if self.every_s or self.cron else outer
         return Schedule(
             every_s=own.every_s,

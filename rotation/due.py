@@ -1,0 +1,199 @@
+"""Why a secret is due, or why not: pure checks, asked in order, each with its reason.
+
+Due-ness is a function of journal, configuration and time; nothing remembers a next run. A runner
+that was down for a week finds each secret due once, and a clock that jumps changes an answer, not
+a state.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rotation.calendar import Freeze, gates, last_slot, next_slot
+from rotation.entries import Identity
+from rotation.entries import Kind as EntryKind
+from rotation.fold import Outcome
+
+if TYPE_CHECKING:
+    from rotation.config import Configuration, Entry
+    from rotation.journal import Journal
+
+ROLLBACKS_MAX = 3
+PAUSE = timedelta(hours=24)
+"""After a rollback; each further one in a row doubles it."""
+
+AT_ONCE_MIN, AT_ONCE_SHARE, AT_ONCE_SPAN = 3, 0.2, timedelta(hours=1)
+"""The schedule opens at most this share of all secrets within that time, but three at least."""
+
+
+class Kind(StrEnum):
+    DUE = "due"
+    LATER = "later"
+    OPEN = "open"  # a rotation is on its way
+    HELD = "held"  # a person must decide
+    NEVER = "never"  # the journal does not know it: adopt or create it
+    UNKNOWN = "unknown"  # nobody knows how old its credential is
+    PAUSED = "paused"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """at: since when it is due, or when it will be; None: time alone changes nothing."""
+
+    kind: Kind
+    reason: str
+    at: datetime | None = None
+
+
+def due(
+    entry: "Entry", identity: Identity | None, now: datetime, freezes: Sequence[Freeze] = ()
+) -> Due:
+    """How the secret stands. identity: what the journal says of its stream."""
+    if entry.state == "retired":
+        return Due(Kind.RETIRED, "retired by the configuration")
+    if entry.state == "paused" and entry.until is not None and now < entry.until:
+        return Due(Kind.PAUSED, f"paused: {entry.reason}", entry.until)
+    if identity is None:
+        return Due(Kind.NEVER, "the journal does not know it: adopt it, or create it")
+    for check in (_over, _under_way, _ageless, _rolled_back):
+        answer = check(entry, identity, now)
+        if answer is not None:
+            return answer
+    return _in_time(entry, identity, now, freezes)
+
+
+def due_now(configuration: "Configuration", journal: "Journal", now: datetime) -> list["Entry"]:
+    """What the schedule may open now: due, inside its window, not frozen, and not too many."""
+    if frozen_by(journal) is not None:
+        return []
+    rows = {row.stream: row for row in journal.identities()}
+    found: list[tuple[Entry, Due]] = []
+    busy: Counter[str] = Counter()
+    for entry in configuration.secrets():
+        row = rows.get(entry.stream)
+        busy[entry.connection] += row is not None and _is_loading(row)
+        answer = due(entry, row, now, configuration.freezes)
+        if answer.kind is Kind.DUE:
+            found.append((entry, answer))
+    recent = sum(_is_recent(row, now) for row in rows.values())
+    room = max(AT_ONCE_MIN, int(AT_ONCE_SHARE * len(configuration))) - recent
+    return list(admitted(found, room, busy, configuration.concurrency))
+
+
+def admitted(
+    found: Iterable[tuple["Entry", Due]], room: int, busy: Counter[str], cap: int
+) -> Iterator["Entry"]:
+    """Of those that are due, at most `room`, and no connection busier than `cap`: the longest
+    overdue first, and where many are due since the same moment, in an order of no meaning."""
+    busy = busy.copy()
+    for entry, _ in sorted(found, key=lambda each: (each[1].at, _fraction(each[0].stream))):
+        if room > 0 and busy[entry.connection] < cap:
+            room -= 1
+            busy[entry.connection] += 1
+            yield entry
+
+
+def frozen_by(journal: "Journal") -> str | None:
+    """Why a person closed every window; None while they are open."""
+    freezes = [entry for entry in journal.installation_entries() if entry.kind is EntryKind.FROZEN]
+    if not freezes or not freezes[-1].facts.get("frozen"):
+        return None
+    return str(freezes[-1].facts.get("reason"))
+
+
+def _is_loading(row: Identity) -> bool:
+    """It makes or hands out a credential just now; waiting for consumers loads nobody."""
+    at_work = row.phase == "create" or (row.row or "").startswith(("promote", "deliver"))
+    return row.plan is not None and row.held is None and at_work
+
+
+def _is_recent(row: Identity, now: datetime) -> bool:
+    times = (row.opened_at, row.last_success_at)
+    return any(at is not None and at > now - AT_ONCE_SPAN for at in times)
+
+
+# ------------------------------------------------------------------------------------ the checks
+
+
+def _over(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
+    return Due(Kind.RETIRED, "retired") if identity.retired else None
+
+
+def _under_way(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
+    if identity.held is not None:
+        return Due(Kind.HELD, f"held: {identity.held}")
+    if identity.on_hold:
+        return Due(Kind.HELD, "a person put it on hold")
+    if identity.plan is not None:
+        return Due(Kind.OPEN, f"{identity.plan} under way", identity.wake_at)
+    return None
+
+
+def _ageless(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
+    """Never "due since 1970": the age of what nobody dated is asked for, not assumed."""
+    if identity.created is None:
+        return Due(Kind.UNKNOWN, "its age is unknown: adopt it, or create it")
+    return None
+
+
+def _rolled_back(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
+    if identity.rollbacks >= ROLLBACKS_MAX:
+        return Due(Kind.HELD, f"rolled back {identity.rollbacks} times in a row; rotate it by hand")
+    if identity.last_outcome not in (Outcome.ROLLED_BACK, Outcome.ABANDONED):
+        return None
+    assert identity.last_closed_at is not None
+    again = identity.last_closed_at + PAUSE * 2 ** max(identity.rollbacks - 1, 0)
+    return Due(Kind.LATER, f"{identity.last_outcome} before", again) if now < again else None
+
+
+# -------------------------------------------------------------------------------------- the time
+
+
+def _in_time(entry: "Entry", identity: Identity, now: datetime, freezes: Sequence[Freeze]) -> Due:
+    at, reason = min(_reasons(entry, identity, now))
+    if now < at:
+        return Due(Kind.LATER, reason, at)
+    if not freezes and not entry.schedule.windows:
+        return Due(Kind.DUE, reason, at)
+    gate = gates(entry.schedule, freezes, now)
+    if gate.open:
+        return Due(Kind.DUE, reason, at)
+    waits = f"frozen: {gate.frozen}" if gate.frozen else "waits for its window"
+    return Due(Kind.LATER, f"{reason}; {waits}", gate.opens_at)
+
+
+def _reasons(entry: "Entry", identity: Identity, now: datetime) -> Iterator[tuple[datetime, str]]:
+    """When it is due, by each of the rules that it is under. Jitter delays what a schedule says;
+    never what has an end of its own."""
+    schedule, created = entry.schedule, identity.created
+    assert created is not None
+    spread = timedelta()
+    if schedule.jitter_s:
+        spread = timedelta(seconds=int(schedule.jitter_s * _fraction(entry.stream)))
+    yield created + timedelta(seconds=entry.period_s) + spread, "by its age"
+    if identity.expires is not None:
+        yield identity.expires - timedelta(seconds=entry.margin_s), "before it expires"
+    last = identity.last_success_at or created
+    if schedule.every_s is not None:
+        yield last + timedelta(seconds=schedule.every_s) + spread, "by its interval"
+    if schedule.cron is not None:
+        slot = _slot(schedule.cron, schedule.zone, last, now - spread)
+        if slot is not None:
+            yield slot + spread, "by its schedule"
+
+
+def _slot(cron: str, zone: str, since: datetime, now: datetime) -> datetime | None:
+    """The slot that is due: the latest one, if it came after the last success; missed ones before
+    it are made up for by the same rotation. Else the next one."""
+    latest = last_slot(cron, zone, now)
+    return latest if latest is not None and latest > since else next_slot(cron, zone, now)
+
+
+def _fraction(stream: str) -> float:
+    """From 0 to 1, always the same for a stream."""
+    return int.from_bytes(hashlib.sha256(stream.encode()).digest()[:6]) / 2**48
