@@ -10,7 +10,8 @@ from rotation.machine import Action, Close, Wait
 from rotation.plan import PLANS
 from rotation.runner import Runner
 from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import World, specification
+from rotation.testing.simulator import specification
+from rotation.testing.world import World
 
 Teller = Callable[[Story], Action]
 

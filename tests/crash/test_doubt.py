@@ -4,7 +4,7 @@ import pytest
 
 from rotation.machine import Close, Held
 from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import Killed
+from rotation.testing.world import Killed
 from tests.crash import stories
 from tests.crash.stories import seeded
 
@@ -27,7 +27,7 @@ def killed_in_the_mint(story: Story, *, minted: bool, person: str) -> None:
 
 @pytest.mark.parametrize("person", ["used", "unused"])
 @pytest.mark.parametrize("exclusive", [False, True])
-def test_a_persons_key_in_the_doubt_window(person: str, exclusive: bool) -> None:
+def test_a_persons_key_in_the_doubt_window(person: str, *, exclusive: bool) -> None:
     """Without `exclusive` never touched; with it only an unused one goes, slowly."""
     story = seeded(exclusive=exclusive)
     stories.without_faults(story, stories.adopt)

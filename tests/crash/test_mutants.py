@@ -148,11 +148,18 @@ def killed(boundary: str) -> Tell:
 
 
 def persons_key(person: str, *, exclusive: bool) -> Tell:
-    return lambda: test_doubt.test_a_persons_key_in_the_doubt_window(person, exclusive)
+    return lambda: test_doubt.test_a_persons_key_in_the_doubt_window(person, exclusive=exclusive)
 
 
-def moved_label() -> None:
-    test_others.test_somebody_moves_a_label_between_any_two_calls(test_others.back_to_old)
+def moved_label(around: str) -> Tell:
+    """A person's rollback in the console, around every call of that name."""
+
+    def tell() -> None:
+        boundaries = test_others.clean_boundaries()
+        near = {m for n, name in enumerate(boundaries) if name.endswith(around) for m in (n - 1, n)}
+        assert test_others.moved_at(test_others.back_to_old, sorted(near), boundaries) == []
+
+    return tell
 
 
 believes = effect(Step.CONFIRM, done)
@@ -187,10 +194,15 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
         rollback(lambda undos: tuple(reversed(undos))),
         rolled_back("drain"),
     ),
-    "no read after suspend": (nothing((revoke, "_still_not_pointed_at")), moved_label),
-    "no pointers before suspend": (nothing((revoke, "_pointers")), moved_label),
-    "no read after destroy": (nothing((revoke, "_pointer_still_new")), moved_label),
-    "the world is not compared": (nothing((world, "compare")), moved_label),
+    "no read after suspend": (
+        nothing((revoke, "_still_not_pointed_at")),
+        moved_label("issuer.suspend"),
+    ),
+    "no pointers before suspend": (nothing((revoke, "_pointers")), moved_label("store.state")),
+    "no read after destroy": (
+        nothing((revoke, "_pointer_still_new")),
+        moved_label("issuer.destroy"),
+    ),
     "unknown instances are ours": (
         nothing((world, "check_unknown")),
         persons_key("unused", exclusive=False),

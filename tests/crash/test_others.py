@@ -1,7 +1,7 @@
 """Other hands at work: at every boundary somebody moves a label, a call is denied, an answer is
 lost, or a frozen runner wakes up after its successor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import greenlet
 import pytest
@@ -11,7 +11,7 @@ from rotation.fold import fold
 from rotation.machine import Close, Held, Wait
 from rotation.plan import PLANS
 from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import World
+from rotation.testing.world import World
 from tests.crash import stories
 from tests.crash.stories import seeded
 
@@ -57,31 +57,33 @@ def test_somebody_moves_a_label_between_any_two_calls(act: Callable[[World], Non
     (the read behind it finds it, and says that readers may be without one), and after the last
     read of the rotation (the next comparison of world and journal finds it)."""
     boundaries = clean_boundaries()
+    assert moved_at(act, range(len(boundaries)), boundaries) == []
+
+
+def moved_at(
+    act: Callable[[World], None], numbers: Iterable[int], boundaries: list[str]
+) -> list[object]:
     last_read = len(boundaries) - 1 - boundaries[::-1].index("before store.state")
-    destroy = boundaries.index("before issuer.destroy")
-    last_look = max(n for n in range(destroy) if boundaries[n] == "before store.state")
     suspend = boundaries.index("before issuer.suspend")
-    last_look_suspend = max(n for n in range(suspend) if boundaries[n] == "before store.state")
-    bad = []
-    for number, name in enumerate(boundaries):
+    destroy = boundaries.index("before issuer.destroy")
+    look_suspend, look_destroy = (
+        max(n for n in range(end) if boundaries[n] == "before store.state")
+        for end in (suspend, destroy)
+    )
+    bad: list[object] = []
+    for number in numbers:
         story = seeded(exclusive=True)
         suspended_under = act_at(story, number, act)
         action = stories.routine(story)
-        handle, _ = story.world.versions[story.world.labels["current"]]
-        instance = story.world.instances.get(handle)
+        current = story.world.labels["current"]
+        instance = story.world.instances.get(story.world.versions[current][0])
         works = instance is not None and instance.active
-        noticed = (
-            not isinstance(action, Close)
-            or story.rotation().new_version == story.world.labels["current"]
-        )
-        switched_off = "v0" in suspended_under and number <= last_look_suspend
-        if (
-            switched_off
-            or (not works and number <= last_look)
-            or (not noticed and number <= last_read)
-        ):
-            bad.append((number, name, action, handle))
-    assert bad == []
+        noticed = not isinstance(action, Close) or story.rotation().new_version == current
+        switched_off = "v0" in suspended_under and number <= look_suspend
+        unseen = not noticed and number <= last_read
+        if switched_off or unseen or (not works and number <= look_destroy):
+            bad.append((number, boundaries[number], action, current))
+    return bad
 
 
 @pytest.mark.parametrize("refusal", [Denied, Transient, Ambiguous])

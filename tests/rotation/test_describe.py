@@ -22,15 +22,8 @@ from rotation.journal.memory import MemoryJournal
 from rotation.machine import Wait
 from rotation.plan import PLANS, Step
 from rotation.runner import Runner
-from rotation.testing.simulator import (
-    CURRENT,
-    INSTALLATION,
-    START,
-    SimulatedClock,
-    World,
-    bound,
-    specification,
-)
+from rotation.testing.simulator import CURRENT, SimulatedClock, bound, specification
+from rotation.testing.world import INSTALLATION, START, World
 
 STREAM = "simulated-app"
 

@@ -13,28 +13,29 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rotation import process
+from rotation.calendar import Freeze, Schedule
 from rotation.cli import session as session_module
 from rotation.cli.app import program
 from rotation.cli.session import Session
+from rotation.config import Entry, Finding, stream_of
 from rotation.interfaces import Bound
 from rotation.journal import Journal
 from rotation.journal.memory import MemoryJournal
-from rotation.testing.simulator import INSTALLATION, SimulatedClock, World, bound, specification
-from rotation.types import Gates, Specification
+from rotation.runner import Runner
+from rotation.testing.simulator import SimulatedClock, bound, specification
+from rotation.testing.world import INSTALLATION, World
+from rotation.types import Gates, Specification, Traits
 
-STREAM = "simulated-app"
+STREAM = stream_of("simulated", "simulated/app")
+DAY = 86_400
 
 
-@dataclass(frozen=True)
-class FakeEntry:
-    id: str = "app"
-    identity: str = "simulated/app"
-    stream: str = STREAM
-    class_name: str = "production"
-    owner: str | None = None
-    application: str | None = None
-    environment: str | None = None
-    state: str = "active"
+APP = Entry(
+    id="app", identity="simulated/app", issuer="simulated", place="app", connection="",
+    class_name="production", owner="team", application="app", environment="production",
+    state="active", until=None, reason=None, schedule=Schedule(), max_age_s=90 * DAY,
+    margin_s=7 * DAY, period_s=80 * DAY, file="rotation.yaml", line=1, text=b"",
+)  # fmt: skip
 
 
 @dataclass
@@ -44,15 +45,20 @@ class FakeConfiguration:
     installation: str = INSTALLATION
 
     concurrency: int = 4
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    entry: Entry = APP
 
-    def secret(self, name: str) -> FakeEntry | None:
-        return FakeEntry() if name == "app" else None
+    def secret(self, name: str) -> Entry | None:
+        return self.entry if name == "app" else None
 
-    def secrets(self) -> Iterator[FakeEntry]:
-        yield FakeEntry()
+    def secrets(self) -> Iterator[Entry]:
+        yield self.entry
 
-    def specification(self, entry: FakeEntry) -> Specification:
+    def __len__(self) -> int:
+        return 1
+
+    def specification(self, entry: Entry) -> Specification:
         return self.spec
 
 
@@ -75,6 +81,13 @@ class Shell:
         assert done.exit_code == code, done.output
         return json.loads(done.stdout)
 
+    def elsewhere(self) -> Runner:
+        """The runner of a `serve` in another process."""
+        return Runner(
+            journal=self.journal, bind=lambda spec: bound(self.world),
+            clock=SimulatedClock(self.world), id="serve-elsewhere",
+        )  # fmt: skip
+
     def adopted(self) -> "Shell":
         done = self.run("adopt", "app", "--yes", "--wait")
         assert done.exit_code == 0, done.output
@@ -95,6 +108,9 @@ class SimulatedSession(Session):
 
     def bind(self, spec: Specification) -> Bound:
         return bound(self.shell.world)
+
+    def traits(self, spec: Specification) -> Traits:
+        return bound(self.shell.world).issuer.traits
 
     def gates(self, name: str, now: datetime) -> Gates:
         return self.shell.gates(now)

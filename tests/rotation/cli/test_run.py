@@ -1,4 +1,17 @@
-from tests.rotation.cli.conftest import Shell
+"""`run` and `rotate`: what is due, as far as it goes, safe at any frequency."""
+
+import signal
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from rotation.entries import Kind
+from rotation.fold import fold
+from rotation.testing.simulator import CURRENT
+from rotation.types import Gates
+from tests.rotation.cli.conftest import APP, STREAM, Shell
 
 
 def test_rotate_waits_to_the_end_where_told_to(shell: Shell) -> None:
@@ -7,3 +20,151 @@ def test_rotate_waits_to_the_end_where_told_to(shell: Shell) -> None:
     assert "KEY1 is dead (proved)" in done.stdout
     assert set(shell.world.instances) == {"KEY2"}
     assert shell.world.outages == []
+
+
+def test_a_long_wait_is_left_to_the_next_run(shell: Shell) -> None:
+    told = shell.adopted().json("rotate", "app")["rotations"][0]
+    assert (told["state"], told["exit_code"]) == ("waiting", 0)
+    assert told["waits_until"] is not None
+    assert told["old_dies_not_before"] is not None
+
+
+def test_run_does_what_is_due_and_then_has_nothing_to_do(shell: Shell) -> None:
+    done = shell.adopted().run("run", "--wait")
+    assert done.exit_code == 0, done.output
+    assert set(shell.world.instances) == {"KEY2"}
+    calls = len(shell.world.calls)
+    done = shell.run("run")
+    assert done.exit_code == 0
+    assert "nothing is due" in done.stderr
+    assert len(shell.world.calls) == calls
+
+
+def test_run_at_any_frequency_rotates_once(shell: Shell) -> None:
+    shell.adopted()
+    for _ in range(100):
+        assert shell.run("run").exit_code == 0
+        shell.world.advance(shell.world.now + timedelta(minutes=5))
+    assert set(shell.world.instances) == {"KEY2"}
+    opened = [e for e in shell.journal.history(STREAM) if e.kind is Kind.OPENED]
+    assert [e.facts["plan"] for e in opened] == ["adopt", "routine"]
+    assert shell.world.outages == []
+
+
+def test_run_reports_what_it_finds_held(shell: Shell) -> None:
+    shell.adopted().world.mint(by_person=True)
+    assert shell.run("run").exit_code == 11
+    assert shell.run("run").exit_code == 11
+
+
+def test_only_keeps_to_what_is_named(shell: Shell) -> None:
+    shell.adopted()
+    assert shell.run("run", "--only", "other").exit_code == 6
+    assert shell.run("run", "--only", "app", "--max", "1").exit_code == 0
+    assert "KEY2" in shell.world.instances
+
+
+def test_a_refused_login_rolls_back_and_is_exit_4(shell: Shell) -> None:
+    def refuse(number: int, name: str) -> None:
+        if name == "store.stage":
+            shell.world.instances["KEY2"].secret = "canary-of-somebody-else"
+
+    shell.adopted().world.after = refuse
+    done = shell.run("rotate", "app", "--wait")
+    assert done.exit_code == 4, done.output
+    assert "the old credential is current and works" in done.stdout
+    assert set(shell.world.instances) == {"KEY1"}
+    assert shell.world.labels[CURRENT] == "v0"
+
+
+def test_what_readers_get_does_not_log_in_is_exit_12(shell: Shell) -> None:
+    def break_it(number: int, name: str) -> None:
+        if name == "store.promote":
+            instance = shell.world.instances["KEY2"]
+            instance.secret = "canary-of-somebody-else"
+
+    shell.adopted().world.after = break_it
+    done = shell.run("rotate", "app", "--wait")
+    assert done.exit_code == 12, done.output
+    assert "readers get KEY2, which does not log in; KEY1 works too" in done.stdout
+    assert "rotation rollback app" in done.stdout
+
+
+def test_a_denied_call_is_held_and_the_message_says_what_works(shell: Shell) -> None:
+    shell.adopted().world.denied.add("store.promote")
+    done = shell.run("rotate", "app", "--wait")
+    assert done.exit_code == 11, done.output
+    assert "store.promote is denied" in done.stdout
+    assert "KEY1 works" in done.stdout
+
+
+def test_a_paused_secret_is_refused(shell: Shell) -> None:
+    until = shell.world.now + timedelta(days=1)
+    shell.adopted().configuration.entry = replace(APP, state="paused", until=until, reason="x")
+    assert shell.run("rotate", "app").exit_code == 5
+
+
+def test_a_secret_that_nobody_adopted_is_not_rotated(shell: Shell) -> None:
+    done = shell.run("rotate", "app")
+    assert done.exit_code == 2
+    assert "rotation adopt app" in done.stderr
+    assert shell.world.calls == []
+
+
+def test_a_closed_window_is_waited_for(shell: Shell) -> None:
+    shell.adopted().gates = lambda now: Gates(open=False, opens_at=now + timedelta(hours=3))
+    told = shell.json("rotate", "app")["rotations"][0]
+    assert told["waits_for"] == "waits for its window"
+    assert shell.world.labels[CURRENT] == "v0"
+
+
+def test_a_freeze_is_in_the_journal_and_can_be_lifted(shell: Shell) -> None:
+    shell.adopted()
+    assert shell.run("freeze", "--reason", "incident 4711").exit_code == 0
+    assert "nothing is due" in shell.run("run").stderr
+    assert shell.run("freeze", "--lift").exit_code == 0
+    assert shell.run("run").exit_code == 0
+    assert "KEY2" in shell.world.instances
+    assert shell.run("freeze").exit_code == 2
+
+
+def test_a_stop_leaves_a_resumable_rotation_and_exit_8(shell: Shell) -> None:
+    def stop() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        threading.Event().wait(0.2)  # its handler runs in the main thread, this is another one
+
+    shell.adopted().on_pause = stop
+    done = shell.run("rotate", "app", "--wait")
+    assert done.exit_code == 8, done.output
+    assert fold(shell.journal.entries(STREAM)).outcome is None
+    shell.on_pause = lambda: None
+    assert shell.run("run", "--wait").exit_code == 0
+    assert set(shell.world.instances) == {"KEY2"}
+
+
+def test_a_live_serve_does_the_work_and_the_command_watches(shell: Shell) -> None:
+    shell.adopted().living = "serve-elsewhere"
+    other = shell.elsewhere()
+    shell.on_pause = lambda: other.advance(STREAM)
+    done = shell.run("rotate", "app", "--wait")
+    assert done.exit_code == 0, done.output
+    runners = {e.runner for e in shell.journal.entries(STREAM) if e.kind is not Kind.OPENED}
+    assert runners == {"serve-elsewhere"}
+    assert "promote: done" in done.stderr
+
+
+def test_here_does_it_in_this_process(shell: Shell) -> None:
+    shell.adopted().living = "serve-elsewhere"
+    assert shell.run("rotate", "app", "--wait", "--here").exit_code == 0
+    assert set(shell.world.instances) == {"KEY2"}
+
+
+@pytest.mark.parametrize("words", [("rotate", "app"), ("run",)])
+def test_stdout_is_json_alone_where_a_program_reads(shell: Shell, words: tuple[str, ...]) -> None:
+    told = shell.adopted().json(*words)
+    assert list(told) == ["schema_version", "kind", "rotations"]
+    assert list(told["rotations"][0]) == [
+        "secret", "plan", "rotation", "state", "outcome", "held", "waits_until", "waits_for",
+        "old", "new", "destroyed", "death", "old_dies_not_before", "what_works", "exits",
+        "exit_code",
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ from rotation.journal.memory import MemoryJournal
 from rotation.journal.sql import open_journal
 from rotation.machine import Close
 from rotation.testing.crash import STREAM
-from rotation.testing.simulator import INSTALLATION
+from rotation.testing.world import INSTALLATION
 from tests.crash import stories
 
 

@@ -1,0 +1,86 @@
+"""`plan`: what would happen, without asking anybody; a saved plan holds or is refused."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from rotation.entries import stamp
+from rotation.testing.simulator import CURRENT
+from tests.rotation.cli.conftest import APP, Shell
+
+
+def test_it_says_what_is_due_and_why_and_asks_nobody(shell: Shell) -> None:
+    shell.adopted()
+    calls = len(shell.world.calls)
+    told = shell.json("plan")
+    assert told["due"] == 1
+    assert told["secrets"][0]["kind"] == "due"
+    assert len(shell.world.calls) == calls
+    assert shell.run("plan", "--detailed-exitcode").exit_code == 7
+
+
+def test_nothing_due_is_exit_0(shell: Shell) -> None:
+    shell.configuration.entry = replace(APP, period_s=300 * 86_400)
+    done = shell.adopted().run("plan", "--detailed-exitcode")
+    assert done.exit_code == 0
+    assert "0 of 1 due" in done.stdout
+
+
+def test_with_a_name_it_shows_each_row_its_permissions_and_what_dies_when(shell: Shell) -> None:
+    shell.adopted()
+    told = shell.json("plan", "app")
+    rows = {(row["step"], row["subject"]): row for row in told["rows"]}
+    assert rows["suspend", "-"]["sets"] == ["observe", "revoke"]
+    assert rows["deliver", "consumer:batch"]["sets"] == ["deliver"]
+    assert told["destroys"] == "KEY1"
+    spec, now = shell.configuration.spec, shell.world.now
+    off = now + timedelta(seconds=spec.settle_s + spec.grace_s)
+    assert told["suspend_not_before"] == stamp(off)
+    assert told["destroy_not_before"] == stamp(off + timedelta(seconds=spec.soak_s))
+    text = shell.run("plan", "app").stdout
+    assert "KEY1 is switched off not before" in text
+    assert "permissions are not probed" in text
+
+
+def test_a_refresh_names_what_would_hold_it(shell: Shell) -> None:
+    world = shell.adopted().world
+    world.versions["other"] = ("KEY1", "canary-secret-other")
+    world.labels[CURRENT] = "other"
+    assert "held.world-changed" in shell.run("plan", "app", "--refresh").stdout
+    assert "held.world-changed" not in shell.run("plan", "app").stdout
+
+
+@pytest.fixture
+def saved(shell: Shell, tmp_path: Path) -> Path:
+    path = tmp_path / "friday.plan.json"
+    assert shell.adopted().run("plan", "--out", str(path)).exit_code == 0
+    return path
+
+
+def test_a_saved_plan_is_done_as_it_is(shell: Shell, saved: Path) -> None:
+    assert json.loads(saved.read_text())["secrets"][0]["secret"] == "app"
+    done = shell.run("run", "--plan", str(saved), "--wait")
+    assert done.exit_code == 0, done.output
+    assert set(shell.world.instances) == {"KEY2"}
+
+
+def test_a_saved_plan_is_refused_once_the_journal_moved(shell: Shell, saved: Path) -> None:
+    shell.run("rotate", "app", "--wait")
+    done = shell.run("run", "--plan", str(saved))
+    assert done.exit_code == 5
+    assert "plan.moved" in done.stderr
+    assert set(shell.world.instances) == {"KEY2"}
+
+
+def test_a_saved_plan_is_refused_once_the_specification_changed(shell: Shell, saved: Path) -> None:
+    shell.configuration.spec = replace(shell.configuration.spec, soak_s=1)
+    assert shell.run("run", "--plan", str(saved)).exit_code == 5
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "saved-plan"}', "not json"])
+def test_what_is_no_plan_is_refused(shell: Shell, tmp_path: Path, text: str) -> None:
+    (tmp_path / "x").write_text(text)
+    assert shell.run("run", "--plan", str(tmp_path / "x")).exit_code == 2

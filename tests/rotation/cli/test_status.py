@@ -1,0 +1,113 @@
+"""`status`: what needs somebody first, and true in every line."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from rotation.config import Entry
+from tests.rotation.cli.conftest import APP, Shell
+
+
+def one(shell: Shell, *words: str) -> dict[str, object]:
+    (told,) = shell.json("status", *words)["secrets"]
+    assert isinstance(told, dict)
+    return told
+
+
+def test_a_secret_that_the_journal_does_not_know_is_to_be_adopted(shell: Shell) -> None:
+    told = one(shell)
+    assert (told["state"], told["age_s"]) == ("unknown", None)
+    assert "the journal does not know it" in shell.run("status").stdout
+
+
+def test_a_fresh_one_is_fine_and_says_when_it_is_due(shell: Shell) -> None:
+    shell.adopted().run("rotate", "app", "--wait")
+    told = one(shell)
+    assert (told["state"], told["needs_attention"], told["current"]) == ("fine", False, "KEY2")
+    assert str(told["due_at"]) > "2026-03"
+    line = shell.run("status").stdout.splitlines()[1]
+    assert "░" * 10 in line
+    assert "of 90 d" in line
+
+
+def test_too_old_is_told_first_and_checked(shell: Shell) -> None:
+    shell.adopted()  # made a hundred days ago
+    assert one(shell)["state"] == "past-max-age"
+    done = shell.run("status", "--check")
+    assert done.exit_code == 1
+    assert "█" * 10 in done.stdout
+    assert shell.run("status").exit_code == 0
+
+
+def test_an_open_one_says_where_it_stands_what_works_and_when_the_old_one_dies(
+    shell: Shell,
+) -> None:
+    shell.configuration.entry = replace(APP, max_age_s=200 * 86_400)
+    shell.adopted().run("rotate", "app")
+    told = one(shell, "app")
+    assert told["state"] == "open"
+    assert (told["phase"], told["row"]) == ("verify", "drain")
+    assert told["what_works"] == "KEY2 works, and readers get it; KEY1 works too"
+    assert told["old_dies_not_before"] is not None
+    text = shell.run("status").stdout
+    assert "verify ▸ drain until" in text
+    assert "KEY1 dies not before" in text
+
+
+def test_a_held_one_says_why_what_works_and_the_ways_out(shell: Shell) -> None:
+    shell.adopted().world.mint(by_person=True)
+    shell.run("rotate", "app")
+    told = one(shell)
+    assert (told["state"], told["held"]) == ("held", "held.unknown-instance")
+    assert "rotation resolve app --foreign ID" in told["exits"]  # type: ignore[operator]
+    done = shell.run("status", "--check")
+    assert done.exit_code == 11
+    assert "way out: rotation resolve app --foreign ID" in done.stdout
+    assert "works now: KEY1 works, and readers get it" in done.stdout
+
+
+def test_a_hold_and_a_pause_are_told_apart(shell: Shell) -> None:
+    shell.configuration.entry = replace(APP, max_age_s=200 * 86_400)
+    shell.adopted().run("rotate", "app")
+    shell.run("hold", "app", "--reason", "wait for Monday")
+    assert one(shell)["state"] == "on-hold"
+    assert "wait for Monday" in shell.run("status").stdout
+    shell.run("release", "app", "--wait")
+    until = shell.world.now + timedelta(days=3)
+    shell.configuration.entry = replace(APP, state="paused", until=until, reason="audit")
+    assert one(shell)["state"] == "paused"
+    assert "paused: audit" in shell.run("status").stdout
+
+
+def test_the_summary_counts_all_and_the_urgent_come_first(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def many(configuration: object) -> Iterator[Entry]:
+        for number in range(200):
+            identity = f"simulated/{number}"
+            yield replace(APP, id=f"new-{number:03d}", identity=identity, state="retired")
+        yield APP
+
+    shell.adopted()
+    monkeypatch.setattr(type(shell.configuration), "secrets", many)
+    told = shell.json("status")
+    assert told["summary"] | {"past-max-age": 1, "retired": 200} == told["summary"]
+    assert len(told["secrets"]) == 20
+    assert told["secrets"][0]["secret"] == "app"
+    text = shell.run("status").stdout
+    assert "… and 181 more" in text
+    assert text.splitlines()[-1] == "201 secrets: 1 past-max-age, 200 retired"
+    assert len(shell.json("status", "--all")["secrets"]) == 201
+
+
+def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
+    told = shell.adopted().json("status")
+    assert (told["schema_version"], told["kind"]) == (1, "status")
+    assert list(told["secrets"][0]) == [
+        "secret", "class", "state", "needs_attention", "age_s", "age_stated", "max_age_s",
+        "due_at", "why", "current", "old", "asserted", "plan", "phase", "row", "waits_until",
+        "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works",
+        "old_dies_not_before", "exits",
+    ]  # fmt: skip
