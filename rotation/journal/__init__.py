@@ -28,9 +28,23 @@ from rotation.errors import JournalError
 from rotation.types import contains_live_value
 
 __all__ = [
-    "GENESIS", "INSTALLATION", "INSTALLATION_KINDS", "SCHEMA", "Decide", "Draft", "Entry",
-    "Identity", "Journal", "Kind", "Lease", "RowKey", "canonical", "entry_hash", "refuse_secrets",
-    "stamp", "unstamp",
+    "GENESIS",
+    "INSTALLATION",
+    "INSTALLATION_KINDS",
+    "SCHEMA",
+    "Decide",
+    "Draft",
+    "Entry",
+    "Identity",
+    "Journal",
+    "Kind",
+    "Lease",
+    "RowKey",
+    "canonical",
+    "entry_hash",
+    "refuse_secrets",
+    "stamp",
+    "unstamp",
 ]
 
 Decide = Callable[[tuple[Entry, ...]], Sequence[Draft]]
@@ -66,7 +80,12 @@ class Journal(Protocol):
         ...
 
     def claim(
-        self, stream: str, runner: str, now: datetime, ttl: timedelta, *,
+        self,
+        stream: str,
+        runner: str,
+        now: datetime,
+        ttl: timedelta,
+        *,
         dead: Callable[[str], bool] = lambda runner: False,
     ) -> Lease | None:
         """The lease, where nobody else holds it, it ran out, or its holder is `dead`; else None.
@@ -80,8 +99,13 @@ class Journal(Protocol):
         ...
 
     def append(
-        self, lease: Lease, drafts: Sequence[Draft], now: datetime, *,
-        known: Sequence[Entry] = (), then: Decide | None = None,
+        self,
+        lease: Lease,
+        drafts: Sequence[Draft],
+        now: datetime,
+        *,
+        known: Sequence[Entry] = (),
+        then: Decide | None = None,
     ) -> tuple[Entry, ...]:
         """Appends facts at the next free seq under the lease's epoch (a newer one: StaleEpoch),
         then, in the same transaction, what `then` decides from the whole rotation. Returns the
@@ -94,8 +118,14 @@ class Journal(Protocol):
         ...
 
     def supersede(
-        self, stream: str, runner: str, identity: str, secret: str, drafts: Sequence[Draft],
-        now: datetime, ttl: timedelta,
+        self,
+        stream: str,
+        runner: str,
+        identity: str,
+        secret: str,
+        drafts: Sequence[Draft],
+        now: datetime,
+        ttl: timedelta,
     ) -> Lease:
         """One transaction: raises the epoch whoever holds the lease, closes the open rotation
         (drafts[0], CLOSED, left out where none is open) and opens another (drafts[-1])."""
