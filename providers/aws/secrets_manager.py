@@ -120,7 +120,8 @@ class SecretsManagerStore:
                 "promote another version",
             )
         self._move(label, under, away_from=version)
-        self._labels.pop(version, None)
+        if self._labels.get(version) == label:
+            del self._labels[version]
 
     def mark_compromised(self, version: str) -> None:
         try:
@@ -148,10 +149,13 @@ class SecretsManagerStore:
         return state
 
     def _look_up(self, version: str) -> str | None:
-        state = self.state()
-        if state.refusal is not None:
-            raise NeedsPerson(*state.refusal, "look at the secret with `rotation doctor`")
+        self._check_open(self.state())
         return self._labels.get(version)
+
+    def _check_open(self, state: StoreState) -> None:
+        if state.refusal is not None:
+            code, sentence = state.refusal
+            raise NeedsPerson(code, f"{self._name}: {sentence}", "end that, then `rotation resume`")
 
     def _base(self, onto: str) -> str:
         """The current text, if it is still the one that the journal knows."""
@@ -218,9 +222,12 @@ class SecretsManagerStore:
                     **{name: version for name, version in request.items() if version},
                 )
         except Conflict:
-            holder = self._describe(under).labels.get(label)
-            if holder != to if to else holder == away_from:
-                raise
+            state = self._describe(under)
+            holder = state.labels.get(label)
+            if holder == to if to else holder != away_from:
+                return
+            self._check_open(state)
+            raise
 
     def _translated(
         self, call: str, meanings: Meanings | None = None, *, repeatable: bool = True

@@ -396,6 +396,30 @@ def test_a_promotion_costs_one_call(bench: Bench):
     assert [call["operation"] for call in bench.calls("*", since)] == ["UpdateSecretVersionStage"]
 
 
+def test_a_label_of_a_secret_on_its_way_out_is_not_said_to_have_moved(bench: Bench):
+    old = current(bench)
+    new = bench.store.stage("2" * 32, credential(2), onto=old)
+    bench.control.human.delete_secret(bench.name)
+    for move in (
+        lambda: bench.store.promote(new, expecting=old),
+        lambda: bench.store.unlabel(new, PENDING, under=PROMOTE),
+        lambda: bench.store.mark_compromised(old),
+    ):
+        with pytest.raises(NeedsPerson) as caught:
+            move()
+        assert caught.value.code == "store.deletion-scheduled"
+
+
+def test_the_rest_of_a_version_s_labels_is_remembered(bench: Bench):
+    old = current(bench)
+    new = bench.store.stage("2" * 32, credential(2), onto=old)
+    bench.store.promote(new, expecting=old)
+    bench.store.unlabel(new, PENDING, under=PROMOTE)
+    since = bench.mark()
+    bench.store.read(new, under=VERIFY)
+    assert [call["operation"] for call in bench.calls("*", since)] == ["GetSecretValue"]
+
+
 def test_a_denied_key_needs_a_person(bench: Bench):
     old = current(bench)
     bench.control.gate.deny("kms:*")
