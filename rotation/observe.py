@@ -17,6 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from rotation.entries import Entry, Kind
+from rotation.errors import RotationError
 from rotation.types import Facts, contains_live_value
 
 LEVELS = {
@@ -258,6 +259,12 @@ def events(
         facts |= {"who": entry.who}
         facts |= {key: entry.facts[key] for key in _TOLD if key in entry.facts}
         yield level, name, {k: v for k, v in facts.items() if v is not None and v != "-"}
+
+
+def tell(event: str, error: RotationError, **facts: str) -> None:
+    """An error of ours as an event. Its frames are of no use to whoever reads logs."""
+    log = structlog.get_logger("rotation")
+    log.error(event, code=error.code, message=error.message, hint=error.hint, **facts)
 
 
 def observer(

@@ -16,6 +16,7 @@ from rotation.errors import (
     NeedsPerson,
     NotYet,
     Permanent,
+    PolicyRefusal,
     Refused,
     RotationError,
     StaleEpoch,
@@ -63,8 +64,8 @@ def _silent(entries: Sequence[Entry]) -> None:
 
 @dataclass(kw_only=True)
 class Runner:
-    """Advances rotations. One instance serves many threads; a stream is advanced by one at a time
-    (the lease sees to that). `follow` is shown every entry that this runner writes, after it is
+    """Advances rotations. One instance serves many threads; that no two of them advance one stream
+    is the caller's part (a lease tells runners apart, not threads). `follow` is shown every entry that this runner writes, after it is
     durable. `stopping` true: no further effect is begun."""
 
     journal: Journal
@@ -90,7 +91,9 @@ class Runner:
         facts: Facts | None = None,
     ) -> Entry:
         """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
-        is open, Usage where the plan needs a credential that the journal does not know."""
+        is open, PolicyRefusal where a person holds the identity, Usage where the plan needs a
+        credential that the journal does not know."""
+        self._refuse_held(stream, spec)
         baseline = self.baseline(stream)
         if plan.name in ("routine", "retire") and not baseline.get("handle"):
             raise Usage(
@@ -103,9 +106,22 @@ class Runner:
         lease = self.journal.claim(stream, self.id, now, LEASE, dead=self.dead)
         if lease is None:
             raise RotationError("rotation.busy", f"another runner works on {spec.secret}")
-        entry = self.journal.open(lease, spec.identity, spec.secret, draft, now)
+        try:
+            entry = self.journal.open(lease, spec.identity, spec.secret, draft, now)
+        finally:
+            self.journal.release(lease)
         self.follow([entry])
         return entry
+
+    def _refuse_held(self, stream: str, spec: Specification) -> None:
+        entries = self.journal.entries(stream)
+        reason = fold(entries).on_hold if entries else None
+        if reason is not None and fold(entries).outcome is not None:
+            raise PolicyRefusal(
+                "rotation.on-hold",
+                f"{spec.secret} is on hold: {reason}; nothing was opened",
+                f"`rotation release {spec.secret}` lifts it",
+            )
 
     def baseline(self, stream: str) -> Facts:
         """What the journal last recorded of the world; empty where it never did."""

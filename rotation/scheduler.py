@@ -21,6 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from rotation.errors import AlreadyOpen, JournalError, RotationError
 from rotation.journal import Identity
 from rotation.machine import Wait
+from rotation.observe import tell
 from rotation.plan import Plan
 from rotation.process import Signals, end_children
 from rotation.runner import Runner
@@ -97,7 +98,7 @@ class Scheduler:
             except AlreadyOpen:
                 continue
             except RotationError as error:
-                _tell("rotation.not-opened", error, secret=opening.spec.secret)
+                tell("rotation.not-opened", error, secret=opening.spec.secret)
 
     def drain(self) -> None:
         """Whatever can go on now is being advanced, emergencies first, no lane beyond its
@@ -141,7 +142,7 @@ class Scheduler:
                 pause = LATER if action.row is None else AFTER_ERROR
         except RotationError as error:
             # One secret's trouble is not the others'.
-            _tell("rotation.failed", error, stream=stream)
+            tell("rotation.failed", error, stream=stream)
             pause = AFTER_ERROR
         except Exception:
             log.exception("rotation.broke", stream=stream)
@@ -156,6 +157,12 @@ class Scheduler:
                 self._postponed[stream] = self.runner.clock.now() + pause
             self._fill(lane)
             self._lock.notify_all()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is in flight."""
+        with self._lock:
+            return bool(self._active)
 
     # ------------------------------------------------------------------------------- the process
 
@@ -209,7 +216,7 @@ class Scheduler:
             self._failing_since = self._failing_since or time.monotonic()
             if time.monotonic() - self._failing_since > JOURNAL_PATIENCE.total_seconds():
                 raise
-            _tell("journal.failed", error)
+            tell("journal.failed", error)
             self._drained_until = time.monotonic() + LATER.total_seconds()
             return None
         self._failing_since = None
@@ -250,10 +257,6 @@ def _told(job: Callable[[], None]) -> Callable[[], None]:
         try:
             job()
         except RotationError as error:
-            _tell("scheduler.failed", error)
+            tell("scheduler.failed", error)
 
     return run
-
-
-def _tell(event: str, error: RotationError, **facts: str) -> None:
-    log.error(event, code=error.code, message=error.message, hint=error.hint, **facts)

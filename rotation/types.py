@@ -25,16 +25,23 @@ class SecretValue:
     in any text, so that the writers of journal, log and report can refuse that text.
     """
 
-    __slots__ = ("__weakref__", "_value")
+    __slots__ = ("__weakref__", "_spellings", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        self._spellings: tuple[str, ...] | None = None
         if len(value) >= SECRET_LENGTH_MIN:
             with _live_lock:
                 _live.add(self)
 
     def reveal(self) -> str:
         return self._value
+
+    def is_in(self, text: str) -> bool:
+        """Whether `text` holds it, plain or in a usual encoding."""
+        if self._spellings is None:
+            self._spellings = tuple(_spellings(self._value))
+        return any(spelling in text for spelling in self._spellings)
 
     def __len__(self) -> int:
         return len(self._value)
@@ -75,7 +82,7 @@ def contains_live_value(text: str) -> bool:
     """Whether `text` holds a secret that is in memory now, plain or in a usual encoding."""
     with _live_lock:
         values = list(_live)
-    return any(spelling in text for value in values for spelling in _spellings(value.reveal()))
+    return any(value.is_in(text) for value in values)
 
 
 class PermissionSet(StrEnum):

@@ -21,7 +21,7 @@ Show = Callable[[Sequence[Entry]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Arrival:
     """Where one rotation was left."""
 
     rotation: Rotation
@@ -46,14 +46,14 @@ class Standing:
 
 def advance_all(
     session: Session, streams: Sequence[str], show: Show, *, wait: bool, here: bool, width: int
-) -> Mapping[str, Standing]:
+) -> Mapping[str, Arrival]:
     """Every stream to its close, to Held, or to a wait that is not sat out. A live `serve` does
     the work and this process watches, unless `here`."""
     watched = not here and session.live_runner() is not None
     if not watched:
         session.runner.follow = show
 
-    def walk(stream: str) -> Standing:
+    def walk(stream: str) -> Arrival:
         if watched:
             return _watch(session, stream, show, wait=wait)
         return _work(session, stream, wait=wait)
@@ -62,21 +62,21 @@ def advance_all(
         return dict(zip(streams, pool.map(walk, streams), strict=True))
 
 
-def exit_code(session: Session, standings: Mapping[str, Standing]) -> int:
-    code = worst(standing.exit_code for standing in standings.values())
+def exit_code(session: Session, arrivals: Mapping[str, Arrival]) -> int:
+    code = worst(arrival.exit_code for arrival in arrivals.values())
     return CANCELLED if code == OK and session.stop() else code
 
 
-def _work(session: Session, stream: str, *, wait: bool) -> Standing:
+def _work(session: Session, stream: str, *, wait: bool) -> Arrival:
     while True:
         action = session.runner.advance(stream)
         if not _sits_out(session, action, wait=wait):
-            return Standing(fold(session.journal.entries(stream)), action)
+            return Arrival(fold(session.journal.entries(stream)), action)
         assert isinstance(action, Wait) and action.until is not None
         session.pause(action.until)
 
 
-def _watch(session: Session, stream: str, show: Show, *, wait: bool) -> Standing:
+def _watch(session: Session, stream: str, show: Show, *, wait: bool) -> Arrival:
     seen = session.journal.entries(stream)
     show(seen)
     while True:
@@ -86,10 +86,10 @@ def _watch(session: Session, stream: str, show: Show, *, wait: bool) -> Standing
         action = next_action(rotation, now, session.gates(_secret(rotation), now))
         working = isinstance(action, Do) and session.live_runner() is not None
         if not working and not _sits_out(session, action, wait=wait):
-            return Standing(rotation, action)
+            return Arrival(rotation, action)
         session.pause(now + POLL)
         if session.stop():
-            return Standing(rotation, action)
+            return Arrival(rotation, action)
 
 
 def _secret(rotation: Rotation) -> str:

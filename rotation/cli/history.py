@@ -1,6 +1,6 @@
 """What was: `history` lists rotations, `show` opens one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -171,7 +171,7 @@ def _row_json(rotation: Rotation, row: RowInstance) -> dict[str, Any]:
     }
 
 
-_STYLES = {
+_STYLES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "done": ("✓", {"fg": "green"}),
     "failed": ("✗", {"fg": "red"}),
     "doubt": ("?", {"fg": "yellow"}),

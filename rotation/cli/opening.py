@@ -37,9 +37,9 @@ def carry_out(
     """streams: stream -> the secret's id. Advances or follows them, tells how they stand, and
     returns the exit code of all together."""
     with progress(session, streams) as show:
-        standings = advance_all(session, list(streams), show, wait=wait, here=here, width=width)
-    tell(session, {streams[stream]: standing for stream, standing in standings.items()})
-    return exit_code(session, standings)
+        arrivals = advance_all(session, list(streams), show, wait=wait, here=here, width=width)
+    tell(session, {streams[stream]: arrival for stream, arrival in arrivals.items()})
+    return exit_code(session, arrivals)
 
 
 def went_back(code: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from rotation.cli.advance import Standing
+from rotation.cli.advance import Arrival
 from rotation.cli.app import settings
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session
@@ -27,26 +27,26 @@ from rotation.fold import Rotation
 from rotation.machine import Close, Held, Wait
 
 
-def tell(session: Session, standings: Mapping[str, Standing]) -> None:
-    """standings: by the secret's id."""
+def tell(session: Session, arrivals: Mapping[str, Arrival]) -> None:
+    """arrivals: by the secret's id."""
     now = session.clock.now()
     if settings().output == "json":
-        told = [outcome_json(name, standing, now) for name, standing in standings.items()]
+        told = [outcome_json(name, arrival, now) for name, arrival in arrivals.items()]
         as_json("rotations", {"rotations": told})
         return
-    for name, standing in standings.items():
-        for line in _lines(name, standing, now):
+    for name, arrival in arrivals.items():
+        for line in _lines(name, arrival, now):
             result(line)
 
 
-def outcome_json(name: str, standing: Standing, now: datetime) -> dict[str, Any]:
-    rotation, action = standing.rotation, standing.action
+def outcome_json(name: str, arrival: Arrival, now: datetime) -> dict[str, Any]:
+    rotation, action = arrival.rotation, arrival.action
     dies = old_dies(rotation, now)
     return {
         "secret": name,
         "plan": rotation.plan,
         "rotation": rotation.opened.seq,
-        "state": state_word(standing),
+        "state": state_word(arrival),
         "outcome": rotation.outcome,
         "held": action.code if isinstance(action, Held) else None,
         "waits_until": stamp(action.until) if isinstance(action, Wait) else None,
@@ -58,12 +58,12 @@ def outcome_json(name: str, standing: Standing, now: datetime) -> dict[str, Any]
         "old_dies_not_before": stamp(dies),
         "what_works": what_works(rotation),
         "exits": list(commands(open_exits(rotation), name)),
-        "exit_code": standing.exit_code,
+        "exit_code": arrival.exit_code,
     }
 
 
-def state_word(standing: Standing) -> str:
-    match standing.action:
+def state_word(arrival: Arrival) -> str:
+    match arrival.action:
         case Close():
             return "closed"
         case Held():
@@ -72,8 +72,8 @@ def state_word(standing: Standing) -> str:
             return "waiting"
 
 
-def _lines(name: str, standing: Standing, now: datetime) -> list[str]:
-    rotation, action = standing.rotation, standing.action
+def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
+    rotation, action = arrival.rotation, arrival.action
     label = click.style(plain(name), bold=True)
     match action:
         case Close(outcome):

@@ -65,6 +65,11 @@ def _look(session: Session, name: str) -> Found:
     return differences, HELD if differences else OK
 
 
+def differences_of(session: Session, name: str) -> list[Difference]:
+    """What would stop a rotation of that secret at its first step."""
+    return _look(session, name)[0]
+
+
 def _context(session: Session, name: str, rotation: Rotation) -> Context:
     """A look from where the rotation stands; of a closed one, from what it left."""
     spec = session.specification(name)

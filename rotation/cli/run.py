@@ -1,18 +1,84 @@
 """`run`: everything that is due, safe at any frequency. `rotate`: the named ones, by hand."""
 
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rotation.cli.app import verb
+from rotation.cli.app import settings, verb
+from rotation.cli.failures import code_of, worst
 from rotation.cli.opening import carry_out, is_open, open_rotation
 from rotation.cli.options import here_option, wait_option
-from rotation.cli.say import note
+from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
-from rotation.errors import PolicyRefusal
+from rotation.errors import AlreadyOpen, PolicyRefusal, RotationError
 
 if TYPE_CHECKING:
     from rotation.config import Entry
+
+
+@verb(
+    "run",
+    "run",
+    "run --only billing-iam --max 1",
+    "run --plan friday.plan.json --wait",
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Only that secret; may be repeated.")
+@click.option("--max", "most", type=click.IntRange(min=1), help="Open at most so many.")
+@click.option(
+    "--plan", "saved", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Exactly what that saved plan says; refused if anything moved since.",
+)  # fmt: skip
+@wait_option
+@here_option
+def run(
+    *, only: tuple[str, ...], most: int | None, saved: Path | None, wait: bool, here: bool
+) -> int:
+    """Rotate everything that is due, as far as it goes now.
+
+    Safe at any frequency, from cron or by hand: it opens what is due and inside its window, takes
+    open rotations on from where they stand, and touches nothing else.
+    """
+    with open_session(effectful=True) as session:
+        names = {session.entry(name).id for name in only}
+        wanted = [entry for entry in _due(session, saved) if not names or entry.id in names]
+        failed = _open_all(session, islice(wanted, most))
+        streams = {
+            row.stream: row.secret
+            for row in session.journal.identities()
+            if row.plan is not None and (not names or row.secret in names)
+        }
+        if not streams and not failed:
+            note("nothing is due")
+        width = session.configuration.concurrency
+        advanced = carry_out(session, streams, wait=wait, here=here, width=width)
+        return worst([*failed, advanced])
+
+
+def _due(session: Session, saved: Path | None) -> Iterable["Entry"]:
+    if saved is not None:
+        from rotation.cli.plan import load_plan  # noqa: PLC0415
+
+        return load_plan(session, saved)
+    from rotation.due import due_now  # noqa: PLC0415
+
+    return due_now(session.configuration, session.journal, session.clock.now())
+
+
+def _open_all(session: Session, entries: Iterable["Entry"]) -> list[int]:
+    """One that cannot be opened is told, and the others go on."""
+    codes = []
+    for entry in entries:
+        try:
+            open_rotation(session, entry, "routine", trigger="run")
+        except AlreadyOpen:
+            continue
+        except RotationError as error:
+            complain(error, settings())
+            codes.append(code_of(error))
+    return codes
 
 
 @verb("rotate", "rotate billing-iam", "rotate billing-iam orders-db --wait")

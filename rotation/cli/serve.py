@@ -17,13 +17,12 @@ from rotation.cli.failures import CANCELLED, OK
 from rotation.cli.session import SERVE, configuration_path
 from rotation.clock import SystemClock
 from rotation.config import Configuration, load
-from rotation.due import due_now
-from rotation.entries import INSTALLATION, Kind
+from rotation.due import due_now, frozen_by
 from rotation.errors import JournalError, RotationError
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Identity, Journal
 from rotation.journal.liveness import RunnerLock, is_dead, new_runner_id, runners_of, sweep
-from rotation.journal.sql import open_journal
+from rotation.journal.sql import SqlJournal, open_journal
 from rotation.plan import ROUTINE
 from rotation.registry import Registry
 from rotation.runner import Live, Runner
@@ -51,9 +50,7 @@ class Served:
         try:
             fresh = load(self._path)
         except RotationError as error:
-            log.error(
-                "configuration.refused", code=error.code, message=error.message, kept=before.digest
-            )
+            observe.tell("configuration.refused", error, kept=before.digest)
             return
         if (fresh.installation, fresh.journal) != (before.installation, before.journal):
             log.error("configuration.refused", code="config.other-journal", kept=before.digest)
@@ -69,15 +66,15 @@ class Served:
         return None if entry is None else self.configuration.specification(entry)
 
     def gates(self, journal: Journal, secret: str, now: datetime) -> Gates:
-        reason = frozen(journal)
+        reason = frozen_by(journal)
         if reason is not None:
             return Gates(open=False, frozen=reason)
         entry = self.configuration.secret(secret)
         return gates(entry.schedule, self.configuration.freezes, now) if entry else Gates()
 
     def lane(self, identity: Identity) -> str:
-        spec = self.specification(identity.secret)
-        return "" if spec is None else connection_of(spec)
+        entry = self.configuration.secret(identity.secret)
+        return "" if entry is None else entry.connection
 
     def due(self, journal: Journal, now: datetime) -> Iterator[Opening]:
         for entry in due_now(self.configuration, journal, now):
@@ -85,18 +82,20 @@ class Served:
             yield Opening(stream=entry.stream, plan=ROUTINE, spec=spec)
 
 
-def frozen(journal: Journal) -> str | None:
-    """Why a person closed every window; None while they are open."""
-    freezes = [e for e in journal.installation_entries() if e.kind is Kind.FROZEN]
-    if not freezes or not freezes[-1].facts.get("frozen"):
-        return None
-    return str(freezes[-1].facts.get("reason"))
+def _open(configuration: Configuration) -> SqlJournal:
+    """Never made in passing: an empty journal beside marks in the world is a lost one."""
+    if not configuration.journal.exists():
+        raise JournalError(
+            "journal.missing",
+            f"there is no journal at {configuration.journal}; nothing was done",
+            "`rotation init` makes a new one; `rotation journal restore` brings a lost one back",
+        )
+    return open_journal(configuration.journal, configuration.installation)
 
 
-def connection_of(spec: Specification) -> str:
-    """The connection that a rotation loads: its issuer's, else its store's."""
-    named = spec.issuer.options.get("connection") or spec.store.options.get("connection")
-    return str(named or "")
+def _secret_of(journal: Journal, stream: str) -> str | None:
+    row = journal.identity(stream)
+    return None if row is None else row.secret
 
 
 @verb(
@@ -131,7 +130,7 @@ def serve(*, log_level: str) -> int:
             clock=SystemClock(),
             id=lock.runner_id,
             live=Live(gates=partial(served.gates, journal), specification=served.specification),
-            follow=observe.observer(_names(journal)),
+            follow=observe.observer(partial(_secret_of, journal)),
             dead=partial(is_dead, directory),
             stopping=lambda: signals.stopping,
         )

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Self
 
 from rotation.cli.app import Settings, settings
 from rotation.clock import SystemClock
-from rotation.entries import Kind
 from rotation.errors import JournalError, UnknownName, Usage
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Journal
-from rotation.types import Gates, Specification
+from rotation.types import Gates, Specification, Traits
 
 if TYPE_CHECKING:
     from rotation.config import Configuration, Entry
@@ -117,6 +116,13 @@ class Session:
     def bind(self, spec: Specification) -> Bound:
         return self.registry.bind(spec)
 
+    def traits(self, spec: Specification) -> Traits:
+        """Of the issuer; its adapter and its SDK are not loaded."""
+        from rotation.registry import installed  # noqa: PLC0415
+
+        traits: Traits = installed().options("issuers", spec.issuer.type).TRAITS
+        return traits
+
     def __enter__(self) -> Self:
         return self
 
@@ -165,8 +171,9 @@ class Session:
 
     def gates(self, name: str, now: datetime) -> Gates:
         from rotation.calendar import gates  # noqa: PLC0415
+        from rotation.due import frozen_by  # noqa: PLC0415
 
-        reason = frozen(self.journal)
+        reason = frozen_by(self.journal)
         if reason is not None:
             return Gates(open=False, frozen=reason)
         found = self.configuration.secret(name)
@@ -187,14 +194,6 @@ class Session:
         while not self.stop() and (left := until - self.clock.now()) > timedelta():
             # Short slices, so that a clock that is set does not make it a long wait.
             self.stop.event.wait(min(left, timedelta(seconds=5)).total_seconds())
-
-
-def frozen(journal: Journal) -> str | None:
-    """Why a person closed every window (`rotation freeze`); None while they are open."""
-    freezes = [e for e in journal.installation_entries() if e.kind is Kind.FROZEN]
-    if not freezes or not freezes[-1].facts.get("frozen"):
-        return None
-    return str(freezes[-1].facts.get("reason"))
 
 
 def configuration_path(chosen: Settings, *, effectful: bool) -> Path:

@@ -40,7 +40,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "adopt": Listed("enrol:adopt", "Bring an existing credential under rotation."),
         "retire": Listed("enrol:retire", "Take a secret out of service, its credential last."),
         "journal": Listed("journal:journal", "Check, back up, restore, export or upgrade the journal."),
-        "demo": Listed("demo:demo", "Watch real rotations; needs no account."),
+        "demo": Listed("demo:demo", "Watch real rotations for half a minute; needs no account and no network."),
         "completion": Listed("about:completion", "Print the completion script of a shell."),
         "version": Listed("about:version", "Print the versions that a bug report needs."),
     },

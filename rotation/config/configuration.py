@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from rotation.calendar import Freeze, Schedule
 from rotation.config.findings import Finding
@@ -16,8 +17,7 @@ from rotation.registry import Plugin
 from rotation.types import Specification
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """A configured secret. Small, for there may be a hundred thousand: what is rarely asked for is
     read again from `text`, its own JSON.
 

@@ -25,6 +25,9 @@ from rotation.config.reading import shape
 from rotation.config.rules import Surroundings, policy_classes, remarks, resolve
 from rotation.errors import Usage
 
+BLOCK = 1 << 20
+"""Bytes of an inventory that are looked at together."""
+
 
 def load(path: Path) -> Configuration:
     """The configuration of that file and of the inventories that it names. Raises ConfigInvalid
@@ -161,8 +164,8 @@ class _Loading:
             self._report.add(file, known, (problem.under(*where) for problem in error.problems))
             return
         entry = entry_of(resolved, file=file, line=line, text=text)
-        problems = [*remarks(resolved), *self._repeated(entry)]
-        self._report.add(file, known, (problem.under(*where) for problem in problems))
+        for problem in (*remarks(resolved), *self._repeated(entry)):
+            self._report.add(file, known, [problem.under(*where)])
 
     def _repeated(self, entry: Entry) -> Iterable[Problem]:
         """What another entry has already: every credential has one entry, and one owner."""
@@ -182,16 +185,24 @@ class _Loading:
         path = self._path.parent / name
         try:
             self._report.add(str(path), 1, access.problems(path))
-            with path.open("rb") as lines:
-                for number, line in enumerate(lines, 1):
-                    self._digest.update(line)
-                    if not line.isspace():
-                        self._line(line.strip(), str(path), number)
+            with path.open("rb") as file:
+                number = 0
+                while lines := file.readlines(BLOCK):
+                    self._lines(lines, str(path), number)
+                    number += len(lines)
         except OSError as error:
             message = f"the file cannot be read: {error.strerror}"
             self._report.add(self._file, None, [Problem(where, "config.unreadable", message)])
 
-    def _line(self, text: bytes, file: str, number: int) -> None:
+    def _lines(self, lines: list[bytes], file: str, before: int) -> None:
+        block = b"".join(lines)
+        self._digest.update(block)
+        suspicious = leaks.may_hold_one(block)
+        for number, line in enumerate(lines, before + 1):
+            if not line.isspace():
+                self._line(line.strip(), file, number, suspicious=suspicious)
+
+    def _line(self, text: bytes, file: str, number: int, *, suspicious: bool) -> None:
         try:
             raw = _decode(text.decode())
         except Invalid as error:
@@ -200,7 +211,7 @@ class _Loading:
             problem = Problem((), "config.syntax", "not one JSON object on one line")
             self._report.add(file, number, [problem])
         else:
-            if leaks.may_hold_one(text):
+            if suspicious:
                 self._report.add(file, number, leaks.find(raw))
             self._secret(raw, text, file, number, ())
 

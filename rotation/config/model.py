@@ -14,8 +14,9 @@ from rotation.registry import Plugin
 from rotation.types import ConsumerSpec
 
 INSTALLATION = re.compile(r"[0-9a-f]{12}")
-NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.)){0,62}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 NAME_RULE = "at most 63 of A-Z a-z 0-9 . _ -; no path, no `..`, no wildcard"
+_NAMES = ("id", "application", "environment")
 DAY = 86_400
 
 
@@ -27,6 +28,10 @@ def _require(holds: object, complaint: str) -> None:
     """Complaints name the key and the rule, never the content."""
     if not holds:
         raise ValueError(complaint)
+
+
+def _is_name(text: str) -> bool:
+    return NAME.fullmatch(text) is not None and ".." not in text
 
 
 def _read_one(raw: Any) -> str:
@@ -52,7 +57,7 @@ One = Annotated[str, As(_read_one, {"type": "string"})]
 FieldNames = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: a fleet's inventory makes a lot of them
 class Secret:
     """One credential: where it lives, who issues it, who uses it."""
 
@@ -93,12 +98,9 @@ class Secret:
     ] = field(default=None, metadata={"doc": "when, where it differs from its class"})
 
     def __post_init__(self) -> None:
-        for key, name in (
-            ("id", self.id),
-            ("application", self.application),
-            ("environment", self.environment),
-        ):
-            _require(NAME.fullmatch(name), f"{key}: {NAME_RULE}")
+        if not (_is_name(self.id) and _is_name(self.application) and _is_name(self.environment)):
+            wrong = next(key for key in _NAMES if not _is_name(getattr(self, key)))
+            raise ValueError(f"{wrong}: {NAME_RULE}")
         _require(self.owner.strip() and self.owner.isprintable(), "owner: who answers for it")
         _require(self.value is None or self.fields is None, "value: either `fields` or `value`")
         if self.state == "paused":
@@ -156,7 +158,7 @@ class Document:
     def __post_init__(self) -> None:
         _require(INSTALLATION.fullmatch(self.installation), "installation: 12 hex digits, quoted")
         for key, names in (("connections", self.connections), ("classes", self.classes)):
-            _require(all(map(NAME.fullmatch, names)), f"{key}: names of {NAME_RULE}")
+            _require(all(map(_is_name, names)), f"{key}: names of {NAME_RULE}")
         for root in self.file_roots:
             _require(root.startswith("/") and ".." not in root.split("/"), "file_roots: absolute")
             _require(root.strip("/"), "file_roots: not the whole file system")

@@ -26,7 +26,7 @@ class Head:
 def read_plugin(kind: str, raw: Any) -> Plugin:
     if type(raw) is not dict:
         raise expected("a mapping with a `type`", raw)
-    options = dict(raw)
+    options = raw.copy()
     name = options.pop("type", None)
     if type(name) is not str:
         raise invalid("config.missing", "`type` is missing: the name of a plugin")

@@ -72,25 +72,36 @@ class Shape(Generic[T]):
     def __init__(self, cls: type[T]) -> None:
         self.cls = cls
         self.members = dict(_members(cls))
-        self._required = [key for key, member in self.members.items() if member.required]
+        self._quick = {key: (member.name, member.read) for key, member in self.members.items()}
 
     def read(self, raw: Any) -> T:
+        """Raises Invalid with everything that is wrong."""
+        quick = self._quick
+        try:
+            values = {}
+            for key, value in raw.items():
+                name, read = quick[key]
+                values[name] = read(value)
+            return self.cls(**values)
+        except (AttributeError, KeyError, TypeError, ValueError, Invalid):
+            return self._read_thoroughly(raw)
+
+    def _read_thoroughly(self, raw: Any) -> T:
         if type(raw) is not dict:
             raise expected("a mapping", raw)
         values: dict[str, Any] = {}
         problems: list[Problem] = []
-        members = self.members
         for key, value in raw.items():
-            member = members.get(key)
+            member = self.members.get(key)
             if member is None:
-                problems.append(unknown_key(key, members))
+                problems.append(unknown_key(key, self.members))
                 continue
             try:
                 values[member.name] = member.read(value)
             except Invalid as error:
                 problems += [problem.under(key) for problem in error.problems]
-        for key in self._required:
-            if key not in raw:
+        for key, member in self.members.items():
+            if member.required and key not in raw:
                 problems.append(Problem((key,), "config.missing", f"`{key}` is missing"))
         if problems:
             raise Invalid(problems)

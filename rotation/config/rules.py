@@ -2,8 +2,8 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from typing import Any
 
 from rotation.calendar import Schedule
@@ -27,6 +27,10 @@ class Surroundings:
     classes: Mapping[str, PolicyClass]
     unreadable: frozenset[str] = frozenset()
     """Names of connections and classes that have findings of their own."""
+    fitting: set[tuple[str, str]] = field(default_factory=set, repr=False)
+    """Types of plugins with names of connections that were found to go together."""
+    timings: "dict[tuple[str, int, bool], Timing]" = field(default_factory=dict, repr=False)
+    """By class, longest refresh and whether the issuer can suspend: there are only a few."""
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
@@ -51,7 +55,7 @@ class Timing:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Resolved:
     """A secret, read against its surroundings. place: of the store's secret; fields: issuer's
     field -> key in the secret."""
@@ -163,10 +167,13 @@ def remarks(resolved: Resolved) -> Iterator[Problem]:
 def _connected(secret: Secret, around: Surroundings) -> None:
     """Each part names a connection that is there and of its own family."""
     problems, complete = [], True
-    for part in ("store", "issuer", "probe"):
-        plugin: Plugin | None = getattr(secret, part)
+    for part, plugin in (
+        ("store", secret.store),
+        ("issuer", secret.issuer),
+        ("probe", secret.probe),
+    ):
         name = getattr(plugin and plugin.options, "connection", None)
-        if plugin is None or name is None:
+        if plugin is None or name is None or (plugin.type, name) in around.fitting:
             continue
         connection = around.connections.get(name)
         where = (part, "connection")
@@ -179,6 +186,8 @@ def _connected(secret: Secret, around: Surroundings) -> None:
         elif type(connection.options).__module__ != type(plugin.options).__module__:
             message = f"{plugin.type} cannot use a connection of type {connection.type}"
             problems.append(Problem(where, "config.wrong-connection", message))
+        else:
+            around.fitting.add((plugin.type, name))
     if problems or not complete:
         raise Invalid(problems)
 
@@ -278,10 +287,14 @@ def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule,
             raise Invalid([])
         hint = nearest(secret.class_, around.classes)
         raise invalid("config.unknown-class", "no policy class of that name", hint, ("class",))
-    longest = max(
-        (c.refresh_s for c in secret.consumers if c.role == "reader" and not c.gone), default=0
-    )
-    timing = _timing(policy, longest, secret.issuer.options.TRAITS.can_suspend)
+    longest = 0
+    for consumer in secret.consumers:
+        if consumer.refresh_s > longest and consumer.role == "reader" and not consumer.gone:
+            longest = consumer.refresh_s
+    key = (secret.class_, longest, secret.issuer.options.TRAITS.can_suspend)
+    timing = around.timings.get(key)
+    if timing is None:
+        timing = around.timings[key] = _timing(policy, longest, key[2])
     own = secret.schedule
     schedule = policy.schedule if own is None else own.over(policy.schedule)
     if schedule.every_s is not None and schedule.every_s > timing.period:
@@ -300,7 +313,6 @@ def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule,
     return policy, schedule, timing
 
 
-@lru_cache(maxsize=4096)
 def _timing(policy: PolicyClass, longest_refresh: int, can_suspend: bool) -> Timing:  # noqa: FBT001
     floor = 2 * longest_refresh
     if policy.grace_s is not None and policy.grace_s < floor:

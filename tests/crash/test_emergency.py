@@ -12,6 +12,7 @@ from rotation.testing.crash import STREAM, Story
 from rotation.testing.simulator import bound
 from tests.crash import stories
 from tests.crash.stories import seeded
+from tests.crash.test_every_boundary import EVERY
 
 
 def declare(story: Story) -> None:
@@ -48,12 +49,13 @@ def findings(story: Story) -> list[str]:
     return [*(f"{i} is alive" for i in alive), *dead, *story.violations()]
 
 
-def test_killed_at_every_boundary() -> None:
+@pytest.mark.parametrize("stride", [pytest.param(3, id="every third"), EVERY])
+def test_killed_at_every_boundary(stride: int) -> None:
     clean = seeded(exclusive=True)
     assert isinstance(emergency(clean), Close)
     assert findings(clean) == []
     bad = []
-    for number in range(len(clean.boundaries.names)):
+    for number in range(0, len(clean.boundaries.names), stride):
         story = seeded(exclusive=True)
         story.boundaries.kill_at = frozenset({number})
         action = emergency(story)

@@ -152,10 +152,12 @@ def persons_key(person: str, *, exclusive: bool) -> Tell:
 
 
 def moved_label(around: str) -> Tell:
-    """A person's rollback in the console, around every call of that name."""
+    """A person's rollback in the console, around every call of that name: where the product as it
+    is makes it, and counted on the product as it is."""
+    boundaries: list[str] = []
 
     def tell() -> None:
-        boundaries = test_others.clean_boundaries()
+        boundaries.extend([] if boundaries else test_others.clean_boundaries())
         near = {m for n, name in enumerate(boundaries) if name.endswith(around) for m in (n - 1, n)}
         assert test_others.moved_at(test_others.back_to_old, sorted(near), boundaries) == []
 

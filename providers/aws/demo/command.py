@@ -11,7 +11,7 @@ import sys
 
 
 def main() -> int:
-    """0: done, or the value is accepted; 1: a checked value is refused."""
+    """0: done, or the value is accepted; 77: a checked value is refused; else try again."""
     port, service = sys.argv[1:]
     given = json.load(sys.stdin)
     action = {"check": "login"}.get(os.environ["ROTATION_ACTION"], os.environ["ROTATION_ACTION"])
@@ -20,7 +20,7 @@ def main() -> int:
     headers = {"x-handle": os.environ.get("ROTATION_HANDLE", "")}
     connection.request("POST", f"/{service}/{action}", value.encode(), headers)
     status = connection.getresponse().status
-    return {200: 0, 403: 1}.get(status, 2)
+    return {200: os.EX_OK, 403: os.EX_NOPERM}.get(status, os.EX_TEMPFAIL)
 
 
 if __name__ == "__main__":

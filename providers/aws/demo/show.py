@@ -61,7 +61,8 @@ class Show:
     def _finished(self, program: Program, words: tuple[str, ...]) -> None:
         code = program.wait()
         if code:
-            raise ShowStopped(f"`rotation {' '.join(words)}` ended with {code}")
+            said = "\n    ".join(program.last_words)
+            raise ShowStopped(f"`rotation {' '.join(words)}` ended with {code}:\n    {said}")
 
     def _logged(self, line: str) -> None:
         try:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shlex
 import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +41,7 @@ class Program:
     """A process of the show. Its lines go to a file and to whoever listens."""
 
     process: subprocess.Popen[str]
+    last_words: deque[str] = field(default_factory=lambda: deque(maxlen=8))
     _readers: list[threading.Thread] = field(default_factory=list)
 
     @classmethod
@@ -69,6 +72,7 @@ class Program:
                 for line in stream:
                     kept.write(line)
                     kept.flush()
+                    self.last_words.append(line.rstrip("\n"))
                     heard(line.rstrip("\n"))
 
         thread = threading.Thread(target=read, daemon=True)
@@ -232,15 +236,25 @@ def _write_files(here: Stage) -> None:
         file = here.root / "commands" / service
         file.write_text(f"#!/bin/sh\nexec {shlex.join(words)}\n")
         file.chmod(0o700)
-    here.configuration.write_text(_configuration(here, credentials))
-    here.configuration.chmod(0o600)
+    begun = here.rotation("init", "--journal", str(here.root / "journal" / "journal.db"))
+    if begun.wait():
+        raise OSError("`rotation init` failed")
+    _claim_empty(here)
+    with here.configuration.open("a") as configuration:
+        configuration.write(_configuration(here, credentials))
+
+
+def _claim_empty(here: Stage) -> None:
+    """The stack that makes an empty secret writes whose it is; `adopt` does so for a used one."""
+    written = re.search(r'^installation: "(\w+)"', here.configuration.read_text(), re.MULTILINE)
+    assert written is not None, "`rotation init` writes the installation's id"
+    here.aws.human.tag_secret(STORED[ORDERS], {"rotation:owner": written[1]})
 
 
 def _configuration(here: Stage, credentials: Path) -> str:
-    return f"""\
-installation: {secrets.token_hex(6)}
-journal: journal/journal.db
-commands: commands
+    """What a person adds to the file that `rotation init` wrote."""
+    return f"""
+commands: {here.root / "commands"}
 file_roots: [{here.handed.parent}]
 
 connections:
@@ -279,6 +293,7 @@ secrets:
     issuer: {{type: generated, kind: password}}
     fields: {{password: password}}
     probe: {{type: command, argv: [{ORDERS}]}}
+    destroy: unattended                 # a person's turn by default: it cannot be switched off first
     consumers:
       - {{id: orders-service, type: command, role: verifier, argv: [{ORDERS}]}}
       - {{id: orders-api, type: file, path: {here.handed}, refresh: {REFRESH_S}s, accept_elapsed: true}}
@@ -292,6 +307,7 @@ secrets:
     issuer: {{type: generated, kind: token, prefix: prt_}}
     fields: {{token: token}}
     probe: {{type: command, argv: [{PARTNER}]}}
+    destroy: unattended                 # a person's turn by default: it cannot be switched off first
     consumers:
       - {{id: partner-service, type: command, role: verifier, argv: [{PARTNER}]}}
       - {{id: partner-client, type: store-reader, refresh: {REFRESH_S}s, accept_elapsed: true}}
