@@ -240,7 +240,7 @@ _OF_KIND = {
 }
 
 _TOLD = (
-    "plan", "trigger", "new", "version", "evidence", "grade", "outcome", "verb", "reason", "code",
+    "plan", "trigger", "new", "version", "evidence", "logins", "grade", "outcome", "verb", "reason", "code",
     "cause", "message", "hint", "why", "until",
 )  # fmt: skip
 

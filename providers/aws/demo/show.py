@@ -119,13 +119,13 @@ class Show:
         self.screen.line("somebody", "kill -9: the runner is dead, with a new key in flight", "31")
         seen = len(self.events)
         self.runner = self.serve()
-        by_hand = self.typed("rotate", ORDERS)
         taken_over = self.await_event("", BILLING, after=seen)["heard"]
         self.measured.takeover_s = taken_over - killed
         self.screen.line(
             "runner",
             f"a new one went on {taken_over - killed:.1f} s after the kill, its own start included",
         )
+        by_hand = self.typed("rotate", ORDERS)
         for name in (BILLING, PARTNER, ORDERS):
             self.await_event("closed", name, after=seen)
         self._finished(by_hand, ("rotate", ORDERS))
