@@ -88,11 +88,11 @@ def _all_checks(session: Session, name: str | None, *, login: bool) -> Iterator[
 
 def _journal_checks(session: Session) -> Iterator[Check]:
     try:
-        journal = session.journal
+        installation = session.records.installation
     except RotationError as error:
         yield _failed("journal", error)
         return
-    yield Check("journal", f"{session.configuration.journal}, installation {journal.installation}")
+    yield Check("journal", f"{session.configuration.journal}, installation {installation}")
     alive = session.live_runner()
     yield Check("runner", f"{alive} is alive" if alive else "no `rotation serve` is alive here")
 
@@ -134,7 +134,7 @@ def _layout(session: Session, name: str, *, login: bool) -> Any:
 
 
 def _look(session: Session, name: str, bound: Bound, *, login: bool) -> Look:
-    entries = session.journal.entries(session.entry(name).stream)
+    entries = session.records.entries(session.entry(name).stream)
     rotation = fold(entries) if entries else None
     is_open = rotation is not None and rotation.outcome is None
     state = bound.store.state()

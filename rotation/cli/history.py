@@ -43,16 +43,19 @@ def rotations(entries: Iterable[Entry]) -> Iterator[Rotation]:
 def history(name: str | None, *, number: int) -> int:
     """List past rotations, the latest first."""
     with open_session(effectful=False) as session:
-        streams = [session.stream_of(name)] if name else list(session.journal.streams())
+        streams = [session.stream_of(name)] if name else list(session.records.streams())
         found = [
             rotation
             for stream in streams
-            for rotation in rotations(session.journal.history(stream))
+            for rotation in rotations(session.records.history(stream))
         ]
         found.sort(key=lambda rotation: rotation.opened.at, reverse=True)
         found = found[:number]
         if settings().output == "json":
             as_json("history", {"rotations": [_summary(rotation) for rotation in found]})
+            return 0
+        if not found:
+            result("no rotation yet")
             return 0
         rows = [_row(rotation, session.clock.now()) for rotation in found]
         for line in table(("secret", "rotation", "plan", "opened", "took", "by", "outcome"), rows):
@@ -124,7 +127,7 @@ def show(name: str, *, number: int | None) -> int:
 
 
 def _find(session: Session, name: str, number: int | None) -> Rotation:
-    found = list(rotations(session.journal.history(session.stream_of(name))))
+    found = list(rotations(session.records.history(session.stream_of(name))))
     wanted = found[-1:] if number is None else [r for r in found if r.opened.seq == number]
     if not wanted:
         which = "a rotation yet" if number is None else f"a rotation {number}"

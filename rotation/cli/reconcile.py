@@ -52,7 +52,7 @@ Found = tuple[list[Difference], int]
 
 def _look(session: Session, name: str) -> Found:
     """What differs, and the exit code that it is worth."""
-    entries = session.journal.entries(session.entry(name).stream)
+    entries = session.records.entries(session.entry(name).stream)
     if not entries:
         unknown = Difference(
             "reconcile.unknown", "the journal does not know this secret", f"rotation adopt {name}"
@@ -77,7 +77,7 @@ def _context(session: Session, name: str, rotation: Rotation) -> Context:
         rotation = replace(rotation, baseline=rotation.result)
     return Context(
         rotation=rotation, row=rotation.rows[0], spec=spec, bound=session.bind(spec),
-        clock=session.clock, installation=session.journal.installation, attempt="",
+        clock=session.clock, installation=session.records.installation, attempt="",
         in_doubt=False, note=_nothing_to_note, fence=_unfenced,
     )  # fmt: skip
 

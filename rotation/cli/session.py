@@ -13,17 +13,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from rotation.cli.app import Settings, settings
 from rotation.clock import SystemClock
+from rotation.entries import Entry, Identity
 from rotation.errors import JournalError, UnknownName, Usage
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Journal
 from rotation.types import Gates, Specification, Traits
 
 if TYPE_CHECKING:
-    from rotation.config import Configuration, Entry
+    from rotation.config import Configuration
+    from rotation.config import Entry as Configured
     from rotation.registry import Registry
     from rotation.runner import Runner
 
@@ -41,6 +43,18 @@ def who() -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid-{uid}"
+
+
+class Records(Protocol):
+    """The half of a journal that reads."""
+
+    @property
+    def installation(self) -> str: ...
+    def entries(self, stream: str) -> tuple[Entry, ...]: ...
+    def history(self, stream: str) -> Iterator[Entry]: ...
+    def streams(self) -> Iterator[str]: ...
+    def identity(self, stream: str) -> Identity | None: ...
+    def identities(self) -> Iterator[Identity]: ...
 
 
 @dataclass
@@ -74,7 +88,20 @@ class Session:
     def journal(self) -> Journal:
         from rotation.journal.sql import open_journal  # noqa: PLC0415 -- its import is slow
 
-        path, installation = self.configuration.journal, self.configuration.installation
+        path, installation = self._journal_file(), self.configuration.installation
+        return open_journal(path, installation, read_only=not self.effectful)
+
+    @cached_property
+    def records(self) -> Records:
+        """The journal for whoever only looks."""
+        if self.effectful:
+            return self.journal
+        from rotation.cli.glance import Glance  # noqa: PLC0415 -- beside the runner's own
+
+        return Glance(self._journal_file(), self.configuration.installation)
+
+    def _journal_file(self) -> Path:
+        path = self.configuration.journal
         if not path.exists():
             # Never made in passing: an empty journal beside marks in the world is a lost one.
             raise JournalError(
@@ -82,7 +109,7 @@ class Session:
                 f"there is no journal at {path}; nothing was done",
                 "`rotation init` makes a new one; `rotation journal restore` brings a lost one back",
             )
-        return open_journal(path, installation, read_only=not self.effectful)
+        return path
 
     @cached_property
     def runner(self) -> "Runner":
@@ -135,12 +162,13 @@ class Session:
             self._lock.close()
         if "registry" in self.__dict__:
             self.registry.close()
-        if "journal" in self.__dict__ and hasattr(self.journal, "close"):
-            self.journal.close()
+        for opened in ("journal", "records"):
+            if hasattr(self.__dict__.get(opened), "close"):
+                self.__dict__[opened].close()
 
     # ---------------------------------------------------------------------------- secrets
 
-    def entry(self, name: str) -> "Entry":
+    def entry(self, name: str) -> "Configured":
         found = self.configuration.secret(name)
         if found is None:
             raise self._unknown(name)
@@ -151,7 +179,7 @@ class Session:
         found = self.configuration.secret(name)
         if found is not None:
             return found.stream
-        for identity in self.journal.identities():
+        for identity in self.records.identities():
             if identity.secret == name:
                 return identity.stream
         raise self._unknown(name)

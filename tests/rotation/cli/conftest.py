@@ -106,6 +106,10 @@ class SimulatedSession(Session):
     def journal(self) -> Journal:
         return self.shell.journal
 
+    @cached_property
+    def records(self) -> Journal:
+        return self.shell.journal
+
     def bind(self, spec: Specification) -> Bound:
         return bound(self.shell.world)
 

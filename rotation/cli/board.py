@@ -1,0 +1,149 @@
+"""The rows of `status`: how each secret stands, and what needs somebody first. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Any
+
+from rotation.cli.outcome import local
+from rotation.cli.say import Cell, plain
+from rotation.describe import duration, relative
+from rotation.entries import Identity, stamp
+
+BAR = 10
+
+
+class Rank(IntEnum):
+    """What needs a person comes first."""
+
+    HELD = 0
+    PAST_MAX_AGE = 1
+    UNKNOWN = 2  # the journal does not know its credential
+    ON_HOLD = 3
+    OPEN = 4
+    DUE = 5
+    FINE = 6
+    PAUSED = 7
+    RETIRED = 8
+
+    @property
+    def needs_attention(self) -> bool:
+        return self <= Rank.ON_HOLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """One secret at one moment. due_at: when it is due next; why: what says so."""
+
+    secret: str
+    policy: str
+    rank: Rank
+    max_age: timedelta
+    age: timedelta | None
+    due_at: datetime | None
+    why: str
+    row: Identity | None
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """Among the equally urgent: the oldest in proportion to its age limit first."""
+        used = self.age / self.max_age if self.age is not None else 0.0
+        return (self.rank, -used, self.secret)
+
+
+_STYLES: Mapping[Rank, Mapping[str, Any]] = {
+    Rank.HELD: {"fg": "red", "bold": True},
+    Rank.PAST_MAX_AGE: {"fg": "red"},
+    Rank.UNKNOWN: {"fg": "yellow"},
+    Rank.ON_HOLD: {"fg": "yellow"},
+    Rank.OPEN: {"fg": "cyan"},
+    Rank.DUE: {"fg": "cyan"},
+    Rank.FINE: {"fg": "green"},
+    Rank.PAUSED: {"dim": True},
+    Rank.RETIRED: {"dim": True},
+}
+
+HEAD = ("secret", "class", "age", "", "next due", "where it stands")
+
+
+def cells(health: Health, now: datetime) -> list[Cell]:
+    return [
+        Cell(plain(health.secret), {"bold": health.rank.needs_attention}),
+        Cell(health.policy, {"dim": True}),
+        Cell(_bar(health), _STYLES[_age_rank(health)]),
+        Cell(_age(health)),
+        Cell(_due(health, now)),
+        Cell(plain(_where(health, now)), _STYLES[health.rank]),
+    ]
+
+
+def _age_rank(health: Health) -> Rank:
+    if health.age is None:
+        return Rank.UNKNOWN
+    if health.age > health.max_age:
+        return Rank.PAST_MAX_AGE
+    return Rank.DUE if health.age > health.max_age * 0.8 else Rank.FINE
+
+
+def _bar(health: Health) -> str:
+    if health.age is None:
+        return "?" * BAR
+    filled = min(BAR, max(0, round(health.age / health.max_age * BAR)))
+    return "█" * filled + "░" * (BAR - filled)
+
+
+def _age(health: Health) -> str:
+    limit = duration(health.max_age)
+    if health.age is None:
+        return f"? of {limit}"
+    stated = " stated" if health.row is not None and health.row.stated else ""
+    return f"{duration(health.age)} of {limit}{stated}"
+
+
+def _due(health: Health, now: datetime) -> str:
+    if health.due_at is None:
+        return "-"
+    if health.due_at <= now:
+        return "now"
+    return f"{health.due_at.astimezone():%Y-%m-%d} ({relative(health.due_at, now)})"
+
+
+def _where(health: Health, now: datetime) -> str:
+    row = health.row
+    if row is not None and row.held is not None:
+        since = f", {relative(row.held_at, now)}" if row.held_at else ""
+        return f"{row.held}{since}"
+    if row is not None and row.plan is not None:
+        place = f"{row.phase} ▸ {row.row}" if row.row else row.plan
+        until = f" until {local(row.wake_at)}" if row.wake_at and row.wake_at > now else ""
+        return f"{place}{until}{f': {row.why}' if row.why else ''}"
+    asserted = "; asserted, nothing can log in" if row is not None and row.unverified else ""
+    return f"{health.why}{asserted}"
+
+
+def as_json(health: Health) -> dict[str, Any]:
+    row = health.row
+    return {
+        "secret": health.secret,
+        "class": health.policy,
+        "state": health.rank.name.lower().replace("_", "-"),
+        "needs_attention": health.rank.needs_attention,
+        "age_s": None if health.age is None else int(health.age.total_seconds()),
+        "age_stated": bool(row and row.stated),
+        "max_age_s": int(health.max_age.total_seconds()),
+        "due_at": stamp(health.due_at),
+        "why": health.why,
+        "current": row.handle if row else None,
+        "old": row.old if row else None,
+        "asserted": bool(row and row.unverified),
+        "plan": row.plan if row else None,
+        "phase": row.phase if row else None,
+        "row": row.row if row else None,
+        "waits_until": stamp(row.wake_at) if row else None,
+        "waits_for": row.why if row else None,
+        "held": row.held if row else None,
+        "held_at": stamp(row.held_at) if row else None,
+        "last_outcome": row.last_outcome if row else None,
+        "last_success_at": stamp(row.last_success_at) if row else None,
+    }

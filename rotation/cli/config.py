@@ -1,0 +1,149 @@
+"""`config`: check, schema, show and diff."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from rotation.cli.app import settings, verb_group
+from rotation.cli.failures import OK, USAGE
+from rotation.cli.say import as_json, plain, result
+from rotation.cli.session import Session, open_session
+from rotation.config import ConfigInvalid, Finding
+from rotation.fold import fold
+from rotation.specification import differences, spec_from_json, spec_to_json
+
+config = verb_group(
+    "config",
+    "Check, show and compare the configuration.",
+    "config check",
+    "config schema > rotation.schema.json",
+)
+
+
+@config.add("check", "config check", "-c rotation.yaml config check -o json")
+def check() -> int:
+    """Find every mistake at once, with file and line. Exit 2 where there is an error.
+
+    The content of a value is never printed: it could be a secret.
+    """
+    with open_session(effectful=False) as session:
+        try:
+            loaded = session.configuration
+        except ConfigInvalid as invalid:
+            _tell(invalid.findings, invalid.further, secrets=None)
+            return USAGE
+        _tell(loaded.warnings, loaded.further_warnings, secrets=len(loaded))
+        return OK
+
+
+def _tell(findings: tuple[Finding, ...], further: int, *, secrets: int | None) -> None:
+    if settings().output == "json":
+        told = [asdict(finding) for finding in findings]
+        valid = secrets is not None
+        as_json("config-check", {"valid": valid, "secrets": secrets, "findings": told,
+                                 "further": further})  # fmt: skip
+        return
+    for finding in findings:
+        level = click.style(finding.level, fg="red" if finding.level == "error" else "yellow")
+        result(f"{level} {plain(str(finding))}")
+    if further:
+        result(f"… and {further} more")
+    if secrets is not None:
+        result(f"the configuration is valid: {secrets} secrets")
+
+
+@config.add("schema", "config schema > rotation.schema.json")
+def schema() -> None:
+    """Print the JSON Schema, for editors."""
+    from rotation.config import schema as json_schema  # noqa: PLC0415 -- the group imports less
+
+    result(json.dumps(json_schema(), indent=2))
+
+
+@config.add("show", "config show", "config show billing-iam -o json")
+@click.argument("name", required=False)
+def show(name: str | None) -> None:
+    """Show what the configuration comes to: every default filled in, every time computed."""
+    with open_session(effectful=False) as session:
+        loaded = session.configuration
+        names = [session.entry(name).id] if name else [entry.id for entry in loaded.secrets()]
+        told = {
+            "path": str(session.configuration_path),
+            "installation": loaded.installation,
+            "journal": str(loaded.journal),
+            "digest": loaded.digest,
+            "secrets": [_shown(session, each) for each in names],
+        }
+        if settings().output == "json":
+            as_json("config", told)
+        else:
+            for line in _outline(told):
+                result(plain(line))
+
+
+def _shown(session: Session, name: str) -> dict[str, Any]:
+    entry = session.entry(name)
+    return {
+        "class": entry.class_name,
+        "owner": entry.owner,
+        "application": entry.application,
+        "environment": entry.environment,
+        "state": entry.state,
+        "max_age_s": entry.max_age_s,
+        "period_s": entry.period_s,
+        "from": f"{entry.file}:{entry.line}",
+        **spec_to_json(session.configuration.specification(entry)),
+    }
+
+
+def _outline(value: Any, indent: str = "") -> list[str]:
+    """Nested mappings and lists as indented lines."""
+    lines: list[str] = []
+    pairs = value.items() if isinstance(value, dict) else [("-", item) for item in value]
+    for key, inner in pairs:
+        if isinstance(inner, dict | list | tuple) and inner:
+            lines += [
+                f"{indent}{key}:" if key != "-" else f"{indent}-",
+                *_outline(inner, indent + "  "),
+            ]
+        else:
+            lines.append(f"{indent}{key}: {'' if inner in ([], {}, ()) else inner}".rstrip())
+    return lines
+
+
+@config.add("diff", "config diff", "config diff -o json")
+def diff() -> None:
+    """Compare the configuration with what the journal knows.
+
+    Which secrets it does not know yet, which left the configuration without being retired, and
+    which open rotations would be Held because their secret changed under them.
+    """
+    with open_session(effectful=False) as session:
+        rows = {row.stream: row for row in session.records.identities()}
+        configured = {entry.stream: entry for entry in session.configuration.secrets()}
+        told: dict[str, Any] = {
+            "new": [e.id for stream, e in configured.items() if stream not in rows],
+            "gone": [r.secret for stream, r in rows.items()
+                     if stream not in configured and not r.retired],
+            "changed": {r.secret: changed for stream, r in rows.items()
+                        if stream in configured and r.plan is not None
+                        and (changed := _changed(session, r.secret, stream))},
+        }  # fmt: skip
+        if settings().output == "json":
+            as_json("config-diff", told)
+            return
+        for word in ("new", "gone"):
+            for name in told[word]:
+                result(f"{word:<8} {plain(name)}")
+        for name, changed in told["changed"].items():
+            result(f"changed  {plain(name)}: {', '.join(changed)}; its open rotation is Held")
+        if not any(told.values()):
+            result("the configuration and the journal know the same secrets")
+
+
+def _changed(session: Session, name: str, stream: str) -> list[str]:
+    stored = spec_from_json(fold(session.records.entries(stream)).spec)
+    present = session.live_specification(name)
+    return [] if present is None else differences(stored, present)

@@ -1,0 +1,129 @@
+"""The journal's file, read by the standard library alone.
+
+For verbs that only look: the database toolkit takes half of the time in which `status` must have
+answered. What is read is the same; a test compares the two, column by column.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from rotation.entries import INSTALLATION, SCHEMA, Entry, Identity, Kind, RowKey, unstamp
+from rotation.errors import JournalError
+
+_IDENTITY = tuple(field.name for field in fields(Identity))
+_TIMES = frozenset(name for name in _IDENTITY if name.endswith(("_at", "_until"))) | {
+    "created",
+    "expires",
+}
+_FLAGS = frozenset({"on_hold", "stated", "retired", "unverified"})
+_ENTRY = (
+    "stream, seq, rotation, schema, kind, position, step, subject, round, attempt, epoch, "
+    "runner, who, at, server_at, facts, prev, hash"
+)
+
+
+class Glance:
+    """The journal of that installation, as it is at each question. Never writes."""
+
+    def __init__(self, path: Path, installation: str) -> None:
+        self.installation = installation
+        with _told(path):
+            self._file = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+            self._check(path)
+        self._path = path
+
+    def close(self) -> None:
+        self._file.close()
+
+    def identity(self, stream: str) -> Identity | None:
+        return next(self._identities("stream = ? AND seq > 0", stream), None)
+
+    def identities(self) -> Iterator[Identity]:
+        return self._identities("seq > 0 ORDER BY stream")
+
+    def entries(self, stream: str) -> tuple[Entry, ...]:
+        """The latest rotation of the stream, from its OPENED on."""
+        latest = (
+            "stream = ?1 AND seq >= (SELECT rotation FROM entry WHERE stream = ?1"
+            " ORDER BY seq DESC LIMIT 1) ORDER BY seq"
+        )
+        found = tuple(self._entries(latest, stream))
+        return found if found and found[0].rotation else ()
+
+    def history(self, stream: str) -> Iterator[Entry]:
+        return self._entries("stream = ? ORDER BY seq", stream)
+
+    def streams(self) -> Iterator[str]:
+        wanted = "SELECT stream FROM entry WHERE seq = 1 AND stream <> ? ORDER BY stream"
+        return (row[0] for row in self._rows(wanted, INSTALLATION))
+
+    def installation_entries(self) -> tuple[Entry, ...]:
+        return tuple(self.history(INSTALLATION))
+
+    def _check(self, path: Path) -> None:
+        meta = dict(self._file.execute("SELECT name, value FROM meta"))
+        if meta.get("installation") != self.installation:
+            raise JournalError(
+                "journal.installation",
+                f"the journal at {path} belongs to installation {meta.get('installation')}",
+                "check `installation:` in the configuration and the path of the journal",
+            )
+        if meta.get("schema") != str(SCHEMA):
+            raise JournalError(
+                "journal.schema",
+                f"the journal has schema {meta.get('schema')}, this version reads {SCHEMA}",
+                "`rotation journal upgrade`, or the version of rotation that wrote it",
+            )
+
+    def _rows(self, statement: str, *values: str) -> Iterator[Any]:
+        with _told(self._path):
+            yield from self._file.execute(statement, values)
+
+    def _identities(self, where: str, *values: str) -> Iterator[Identity]:
+        columns = ", ".join(f'"{name}"' for name in _IDENTITY)
+        for row in self._rows(f"SELECT {columns} FROM identity WHERE {where}", *values):  # noqa: S608 -- our own words
+            yield Identity(**{n: _meant(n, v) for n, v in zip(_IDENTITY, row, strict=True)})
+
+    def _entries(self, where: str, *values: str) -> Iterator[Entry]:
+        for row in self._rows(f"SELECT {_ENTRY} FROM entry WHERE {where}", *values):  # noqa: S608 -- our own words
+            yield _entry(row)
+
+
+def _meant(name: str, value: Any) -> Any:
+    if name in _TIMES:
+        return unstamp(value)
+    return bool(value) if name in _FLAGS else value
+
+
+def _entry(values: tuple[Any, ...]) -> Entry:
+    (
+        stream, seq, rotation, schema, kind, position, step, subject, round_, attempt,
+        epoch, runner, who, at, server_at, facts, prev, hash_,
+    ) = values  # fmt: skip
+    happened = unstamp(at)
+    assert happened is not None, "an entry has its time"
+    return Entry(
+        stream=stream, seq=seq, rotation=rotation, schema=schema, kind=Kind(kind),
+        row=None if position is None else RowKey(position, step, subject, round_),
+        attempt=attempt, epoch=epoch, runner=runner, who=who, at=happened,
+        server_at=unstamp(server_at), facts=json.loads(facts), prev=prev, hash=hash_,
+    )  # fmt: skip
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """The database's errors become the journal's, without their text."""
+    try:
+        yield
+    except sqlite3.Error:
+        raise JournalError(
+            "journal.unreadable",
+            f"the journal at {path} cannot be read",
+            "`rotation journal check` says why",
+        ) from None

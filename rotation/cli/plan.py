@@ -1,0 +1,265 @@
+"""`plan`: what would happen, and when. Changes nothing."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rotation.cli.app import settings, verb
+from rotation.cli.failures import DUE, OK
+from rotation.cli.outcome import local
+from rotation.cli.reconcile import differences_of
+from rotation.cli.say import SCHEMA_VERSION, Cell, as_json, plain, result, table
+from rotation.cli.session import Session, open_session
+from rotation.describe import duration, forecast, relative
+from rotation.due import Due, Kind, due
+from rotation.entries import Identity, stamp
+from rotation.errors import PolicyRefusal, Usage
+from rotation.plan import PLANS, RowInstance, Step, compile_rows
+from rotation.specification import spec_digest
+from rotation.types import Specification
+
+if TYPE_CHECKING:
+    from rotation.config import Entry
+
+SHOWN = 20
+
+
+@verb(
+    "plan",
+    "plan",
+    "plan billing-iam",
+    "plan billing-iam --refresh",
+    "plan --out friday.plan.json && rotation run --plan friday.plan.json",
+)
+@click.argument("name", required=False)
+@click.option("--refresh", is_flag=True, help="Ask the store and the issuer as well.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save it for `run`.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 7 where something is due.")
+@click.option("--all", "everything", is_flag=True, help="Every secret, not only the next ones.")
+def plan(
+    name: str | None, *, refresh: bool, out: Path | None, detailed_exitcode: bool, everything: bool
+) -> int:
+    """Show what would happen; changes nothing.
+
+    Without a name: what is due, why, and when the others are. With one: every step that its
+    rotation would take, what is called under which permission, and what is destroyed when.
+    """
+    with open_session(effectful=False) as session:
+        now = session.clock.now()
+        planned = list(_planned(session, name, now))
+        work = [each for each in planned if each.due.kind is Kind.DUE]
+        if out is not None:
+            _save(session, work, out)
+        if name is not None:
+            _tell_one(session, planned[0], now, refresh=refresh)
+        else:
+            _tell_all(planned, work, now, everything=everything)
+        return DUE if detailed_exitcode and work else OK
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    entry: "Entry"
+    row: Identity | None
+    due: Due
+
+
+def _planned(session: Session, name: str | None, now: datetime) -> Iterator[Planned]:
+    if name is not None:
+        entry = session.entry(name)
+        row = session.records.identity(entry.stream)
+        yield Planned(entry, row, due(entry, row, now, session.configuration.freezes))
+        return
+    rows = {row.stream: row for row in session.records.identities()}
+    for entry in session.configuration.secrets():
+        row = rows.get(entry.stream)
+        yield Planned(entry, row, due(entry, row, now, session.configuration.freezes))
+
+
+# ------------------------------------------------------------------------------ what is due
+
+
+def _tell_all(
+    planned: list[Planned], work: list[Planned], now: datetime, *, everything: bool
+) -> None:
+    if settings().output == "json":
+        as_json("plan", {"due": len(work), "secrets": [_json(each) for each in planned]})
+        return
+    later = [each for each in planned if each.due.kind is not Kind.DUE]
+    later.sort(key=lambda each: (each.due.at is None, each.due.at or now, each.entry.id))
+    shown = [*work, *later] if everything else [*work[:SHOWN], *later[:SHOWN]]
+    rows = [
+        [
+            Cell(plain(each.entry.id), {"bold": each.due.kind is Kind.DUE}),
+            Cell(each.due.kind, {"fg": "cyan" if each.due.kind is Kind.DUE else "white"}),
+            Cell(_when(each.due, now)),
+            Cell(plain(each.due.reason)),
+        ]
+        for each in shown
+    ]
+    for line in table(("secret", "", "when", "why"), rows):
+        result(line)
+    if len(shown) < len(planned):
+        result(f"… and {len(planned) - len(shown)} more: --all")
+    result()
+    result(f"{len(work)} of {len(planned)} due; `rotation run` does them, `plan NAME` shows how")
+
+
+def _when(due: Due, now: datetime) -> str:
+    if due.at is None:
+        return "-"
+    return "now" if due.at <= now else f"{due.at.astimezone():%Y-%m-%d} ({relative(due.at, now)})"
+
+
+def _json(each: Planned) -> dict[str, Any]:
+    return {
+        "secret": each.entry.id,
+        "kind": each.due.kind,
+        "why": each.due.reason,
+        "at": stamp(each.due.at),
+        "open": each.row.plan if each.row else None,
+    }
+
+
+# ------------------------------------------------------------------------------ one rotation
+
+
+def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) -> None:
+    spec = session.configuration.specification(each.entry)
+    rows = compile_rows(PLANS["routine"].rows, spec, session.traits(spec))
+    differences = differences_of(session, each.entry.id) if refresh else []
+    if settings().output == "json":
+        as_json("plan", {**_json(each), **_one_json(spec, rows, each.row, now),
+                         "differences": [asdict(d) for d in differences]})  # fmt: skip
+        return
+    result(f"{plain(each.entry.id)}: {each.due.kind}, {plain(each.due.reason)}")
+    if each.due.kind in (Kind.NEVER, Kind.UNKNOWN):
+        result(f"first: rotation adopt {plain(each.entry.id)}")
+    result()
+    for line in table(
+        ("", "step", "on", "calls under", "if refused"), _row_cells(rows), indent="  "
+    ):
+        result(line)
+    result()
+    for line in _destroyed(spec, each.row, now):
+        result(plain(line))
+    for difference in differences:
+        result(plain(f"would be Held: {difference.message} [{difference.code}]"))
+
+
+def _row_cells(rows: tuple[RowInstance, ...]) -> list[list[Cell]]:
+    sets = {row.step: row.sets for row in PLANS["routine"].rows}
+    return [
+        [
+            Cell(row.phase, {"dim": True}),
+            Cell(row.step, {"bold": row.effect}),
+            Cell("" if row.subject == "-" else row.subject.partition(":")[2]),
+            Cell(", ".join(sets[row.step])),
+            Cell(row.on_failure.replace("-", " ") + (", inside a window" if row.windowed else "")),
+        ]
+        for row in rows
+    ]
+
+
+def _destroyed(spec: Specification, row: Identity | None, now: datetime) -> Iterator[str]:
+    at = forecast(spec, now)
+    handle = row.handle if row is not None and row.handle else "the current credential"
+    yield f"began now: {handle} is switched off not before {local(at[Step.SUSPEND])}"
+    if spec.destroy_by_hand:
+        yield f"and destroyed by hand, not before {local(at[Step.DESTROY])}"
+    else:
+        yield f"and destroyed not before {local(at[Step.DESTROY])}"
+    yield (
+        f"grace {_span(spec.grace_s)}, quiet {_span(spec.quiet_s)}, soak {_span(spec.soak_s)}; "
+        "windows, freezes and consumers that are slow come on top"
+    )
+    if spec.probe is None:
+        yield "no probe: nothing logs in, and the death of the old one is asserted, not proved"
+    else:
+        yield f"probe {spec.probe.type}: a login proves acceptance; permissions are not probed"
+
+
+def _span(seconds: int) -> str:
+    return duration(timedelta(seconds=seconds))
+
+
+def _one_json(
+    spec: Specification, rows: tuple[RowInstance, ...], row: Identity | None, now: datetime
+) -> dict[str, Any]:
+    at = forecast(spec, now)
+    sets = {each.step: each.sets for each in PLANS["routine"].rows}
+    return {
+        "rows": [
+            {"step": each.step, "phase": each.phase, "subject": each.subject,
+             "sets": list(sets[each.step]), "effect": each.effect, "windowed": each.windowed,
+             "on_failure": each.on_failure}
+            for each in rows
+        ],
+        "destroys": row.handle if row is not None else None,
+        "by_hand": spec.destroy_by_hand,
+        "suspend_not_before": stamp(at[Step.SUSPEND]),
+        "destroy_not_before": stamp(at[Step.DESTROY]),
+        "permissions_probed": False,
+    }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------ saved plans
+
+
+def _save(session: Session, work: list[Planned], out: Path) -> None:
+    """What is due, and where the journal stood: `run --plan` refuses if either moved."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "saved-plan",
+        "installation": session.configuration.installation,
+        "secrets": [
+            {
+                "secret": each.entry.id,
+                "stream": each.entry.stream,
+                "seq": each.row.seq if each.row else 0,
+                "hash": each.row.hash if each.row else "",
+                "spec_sha256": spec_digest(session.configuration.specification(each.entry)),
+            }
+            for each in work
+        ],
+    }
+    text = json.dumps(content, indent=2, sort_keys=True)
+    with os.fdopen(os.open(out, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+        file.write(text + "\n")
+
+
+def load_plan(session: Session, saved: Path) -> list["Entry"]:
+    """The entries of a saved plan. Refused where the journal or a specification moved since."""
+    content = _read(saved)
+    if content.get("installation") != session.configuration.installation:
+        raise Usage("plan.unreadable", f"{saved} is no plan of this installation")
+    entries = []
+    for each in content["secrets"]:
+        entry = session.entry(each["secret"])
+        row = session.records.identity(entry.stream)
+        stands = (row.seq, row.hash) if row is not None else (0, "")
+        spec = session.configuration.specification(entry)
+        if stands != (each["seq"], each["hash"]) or spec_digest(spec) != each["spec_sha256"]:
+            raise PolicyRefusal(
+                "plan.moved",
+                f"{entry.id} is no longer as the plan saw it; nothing was done",
+                f"make the plan again: `rotation plan --out {saved}`",
+            )
+        entries.append(entry)
+    return entries
+
+
+def _read(saved: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(saved.read_text())
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict) or content.get("kind") != "saved-plan":
+        raise Usage("plan.unreadable", f"{saved} is no plan")
+    return content

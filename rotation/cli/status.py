@@ -1,0 +1,179 @@
+"""`status`: what an operator looks at every day."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rotation.calendar import Freeze
+from rotation.cli import board
+from rotation.cli.app import settings, verb
+from rotation.cli.board import Health, Rank
+from rotation.cli.failures import GENERIC, HELD, OK
+from rotation.cli.outcome import held_lines, local
+from rotation.cli.say import as_json, plain, result, table
+from rotation.cli.session import Session, open_session
+from rotation.describe import commands, old_dies, open_exits, relative, what_works
+from rotation.due import Kind, due
+from rotation.entries import Identity, stamp
+from rotation.fold import Rotation, fold
+
+if TYPE_CHECKING:
+    from rotation.config import Entry
+
+SHOWN = 20
+"""Lines without --all; whatever needs attention is shown up to three times as many."""
+
+
+@verb("status", "status", "status billing-iam", "status --check -o json")
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every secret, not the urgent ones first.")
+@click.option("--check", is_flag=True, help="Exit 11 where one is Held, 1 where one is too old.")
+def status(name: str | None, *, everything: bool, check: bool) -> int:
+    """Show how old each secret is and where it stands.
+
+    What needs somebody comes first, with what works right now, when the old credential dies, and
+    the ways out. Reads the configuration and the journal; asks no provider.
+    """
+    with open_session(effectful=False) as session:
+        now = session.clock.now()
+        healths = list(_healths(session, name, now))
+        shown = _shown(healths, everything=everything or name is not None)
+        if settings().output == "json":
+            as_json("status", {"summary": _summary(healths), "secrets": [
+                _json(session, health, now) for health in shown
+            ]})  # fmt: skip
+        else:
+            _print(session, healths, shown, now)
+        return _exit_code(healths) if check else OK
+
+
+def _healths(session: Session, name: str | None, now: datetime) -> Iterator[Health]:
+    freezes = session.configuration.freezes
+    if name is not None:
+        entry = session.entry(name)
+        yield _health(entry, session.records.identity(entry.stream), freezes, now)
+        return
+    rows = {row.stream: row for row in session.records.identities()}
+    for entry in session.configuration.secrets():
+        yield _health(entry, rows.get(entry.stream), freezes, now)
+
+
+def _health(
+    entry: "Entry", row: Identity | None, freezes: Sequence[Freeze], now: datetime
+) -> Health:
+    told = due(entry, row, now, freezes)
+    age = now - row.created if row is not None and row.created is not None else None
+    max_age = timedelta(seconds=entry.max_age_s)
+    return Health(
+        secret=entry.id,
+        policy=entry.class_name,
+        rank=_rank(row, age, max_age, told.kind),
+        max_age=max_age,
+        age=age,
+        due_at=told.at,
+        why=told.reason,
+        row=row,
+    )
+
+
+def _rank(row: Identity | None, age: timedelta | None, max_age: timedelta, kind: Kind) -> Rank:
+    if row is not None and row.held is not None:
+        return Rank.HELD
+    if kind is Kind.RETIRED:
+        return Rank.RETIRED
+    if age is not None and age > max_age:
+        return Rank.PAST_MAX_AGE
+    if row is not None and row.plan is not None:
+        return Rank.ON_HOLD if row.on_hold else Rank.OPEN
+    return _BY_KIND[kind]
+
+
+_BY_KIND = {
+    Kind.HELD: Rank.HELD,
+    Kind.NEVER: Rank.UNKNOWN,
+    Kind.UNKNOWN: Rank.UNKNOWN,
+    Kind.OPEN: Rank.OPEN,
+    Kind.DUE: Rank.DUE,
+    Kind.LATER: Rank.FINE,
+    Kind.PAUSED: Rank.PAUSED,
+}
+
+
+def _shown(healths: list[Health], *, everything: bool) -> list[Health]:
+    if everything:
+        return sorted(healths, key=lambda health: health.order)
+    urgent = sum(health.rank.needs_attention for health in healths)
+    many = min(max(SHOWN, urgent), 3 * SHOWN)
+    return heapq.nsmallest(many, healths, key=lambda health: health.order)
+
+
+def _print(session: Session, healths: list[Health], shown: list[Health], now: datetime) -> None:
+    lines = table(board.HEAD, [board.cells(health, now) for health in shown])
+    result(lines[0])
+    for health, line in zip(shown, lines[1:], strict=True):
+        result(line)
+        for detail in _details(session, health, now):
+            result(f"    {detail}")
+    if len(shown) < len(healths):
+        result(f"… and {len(healths) - len(shown)} more that are less urgent: --all")
+    result()
+    result(_summary_line(healths))
+
+
+def _details(session: Session, health: Health, now: datetime) -> list[str]:
+    """Of a rotation that is open: what works, until when, and the ways out."""
+    if health.rank is Rank.UNKNOWN:
+        name = plain(health.secret)
+        return [f"next: rotation adopt {name}, or rotation create {name} where it is empty"]
+    rotation = _open_rotation(session, health)
+    if rotation is None:
+        return []
+    if rotation.held is not None:
+        return [line.strip() for line in held_lines(rotation, rotation.held, health.secret)]
+    lines = [f"works now: {plain(what_works(rotation))}"]
+    dies = old_dies(rotation, now)
+    if dies is not None:
+        lines.append(f"{rotation.old} dies not before {local(dies)} ({relative(dies, now)})")
+    return lines
+
+
+def _open_rotation(session: Session, health: Health) -> Rotation | None:
+    if health.row is None or health.row.plan is None:
+        return None
+    rotation = fold(session.records.entries(health.row.stream))
+    return rotation if rotation.outcome is None else None
+
+
+def _json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
+    told = board.as_json(health)
+    rotation = _open_rotation(session, health)
+    if rotation is None:
+        return {**told, "what_works": None, "old_dies_not_before": None, "exits": []}
+    return {
+        **told,
+        "what_works": what_works(rotation),
+        "old_dies_not_before": stamp(old_dies(rotation, now)),
+        "exits": list(commands(open_exits(rotation), health.secret)),
+    }
+
+
+def _summary(healths: Iterable[Health]) -> dict[str, int]:
+    counted = Counter(health.rank for health in healths)
+    return {rank.name.lower().replace("_", "-"): counted[rank] for rank in Rank}
+
+
+def _summary_line(healths: list[Health]) -> str:
+    parts = [f"{count} {word}" for word, count in _summary(healths).items() if count]
+    count = f"{len(healths)} secret{'' if len(healths) == 1 else 's'}"
+    return count + (f": {', '.join(parts)}" if parts else "")
+
+
+def _exit_code(healths: Iterable[Health]) -> int:
+    ranks = {health.rank for health in healths}
+    if Rank.HELD in ranks:
+        return HELD
+    return GENERIC if Rank.PAST_MAX_AGE in ranks else OK
