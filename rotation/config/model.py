@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from rotation.calendar import Freeze, Schedule
 from rotation.config.findings import invalid
-from rotation.config.plugins import a, read_consumers
+from rotation.config.plugins import Listed, a, read_consumers
 from rotation.config.reading import As, expected, reader, remembering, shape
 from rotation.registry import Plugin
 from rotation.types import ConsumerSpec
@@ -53,7 +53,7 @@ def _read_list(raw: Any) -> list[Any]:
     return raw
 
 
-One = Annotated[str, As(_read_one, {"type": "string"})]
+One = Annotated[str, As(_read_one, like=str)]
 FieldNames = Mapping[str, str]
 
 
@@ -68,7 +68,7 @@ class Secret:
     class_: str = _doc("policy class, one of `classes:`", "production")
     store: Annotated[Plugin, a("stores")] = field(metadata={"doc": "where consumers read it"})
     issuer: Annotated[Plugin, a("issuers")] = field(metadata={"doc": "who makes it"})
-    fields: Annotated[FieldNames | None, As(remembering(reader(FieldNames)), plugins="fields")] = (
+    fields: Annotated[FieldNames | None, As(remembering(reader(FieldNames)), like=FieldNames)] = (
         field(
             default=None,
             metadata={
@@ -83,9 +83,9 @@ class Secret:
     probe: Annotated[Plugin | None, a("probes", repeats=True)] = field(
         default=None, metadata={"doc": "how a login is tried"}
     )
-    consumers: Annotated[
-        tuple[ConsumerSpec, ...], As(remembering(read_consumers), plugins="consumers")
-    ] = _doc("who uses it, and how each of them gets a new one", ())
+    consumers: Annotated[tuple[ConsumerSpec, ...], As(remembering(read_consumers), like=Listed)] = (
+        _doc("who uses it, and how each of them gets a new one", ())
+    )
     exclusive: bool = _doc("nobody but this installation makes credentials of the identity", False)
     destroy: Literal["unattended", "by-hand"] | None = _doc(
         "by-hand: a person lets the old one go; the default where the issuer cannot suspend"
@@ -93,9 +93,9 @@ class Secret:
     state: Literal["active", "paused", "retired"] = _doc("paused needs until and reason", "active")
     until: str | None = _doc("paused: the first day on which it is rotated again")
     reason: str | None = _doc("paused: why")
-    schedule: Annotated[
-        Schedule | None, As(remembering(shape(Schedule).read), plugins="schedule")
-    ] = field(default=None, metadata={"doc": "when, where it differs from its class"})
+    schedule: Annotated[Schedule | None, As(remembering(shape(Schedule).read), like=Schedule)] = (
+        field(default=None, metadata={"doc": "when, where it differs from its class"})
+    )
 
     def __post_init__(self) -> None:
         if not (_is_name(self.id) and _is_name(self.application) and _is_name(self.environment)):
@@ -150,7 +150,7 @@ class Document:
     )
     freezes: tuple[Freeze, ...] = _doc("nothing is promoted, suspended or destroyed", ())
     limits: Limits = field(default=Limits(), metadata={"doc": "how much at once"})
-    secrets: Annotated[list[Any], As(_read_list, plugins="secrets")] = field(
+    secrets: Annotated[list[Any], As(_read_list, like=tuple[Secret, ...])] = field(
         default_factory=list, metadata={"doc": "the credentials"}
     )
     inventory: tuple[str, ...] = _doc("files with further secrets, one JSON object a line", ())

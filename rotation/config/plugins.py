@@ -36,7 +36,7 @@ def read_plugin(kind: str, raw: Any) -> Plugin:
 def a(kind: str, *, repeats: bool = False) -> As:
     """Annotates a field that names a plugin of that kind. repeats: many secrets say the same."""
     read = partial(read_plugin, kind)
-    return As(remembering(read) if repeats else read, plugins=kind)
+    return As(remembering(read) if repeats else read, like=kind)
 
 
 def read_consumer(raw: Any) -> ConsumerSpec:
@@ -67,7 +67,8 @@ def _specification(head: Head, plugin: Plugin) -> ConsumerSpec:
     )
 
 
-_read_list = reader(tuple[Annotated[ConsumerSpec, As(read_consumer)], ...])
+Listed = tuple[Annotated[ConsumerSpec, As(read_consumer, like="consumers")], ...]
+_read_list = reader(Listed)
 
 
 def read_consumers(raw: Any) -> tuple[ConsumerSpec, ...]:

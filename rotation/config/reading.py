@@ -8,7 +8,7 @@ A field `refresh_s` is the key `refresh`, a duration; `class_` is the key `class
 import dataclasses
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import (
     Annotated,
@@ -49,12 +49,11 @@ _SECRET_WORDS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class As:
-    """Annotates a field whose values are read by a function of their own. schema: of such a value;
-    plugins: instead of it, the kind of plugin that such a value names."""
+    """Annotates a field whose values are read by a function of their own. like: what they look
+    like, for the schema: another annotation, or the kind of plugin that they name."""
 
     read: Read
-    schema: Mapping[str, Any] | None = None
-    plugins: str = ""
+    like: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +159,15 @@ def unknown_key(key: str, known: Mapping[str, object]) -> Problem:
     )
 
 
-def _members(cls: type) -> list[tuple[str, Member]]:
+def _members(cls: type) -> Iterator[tuple[str, Member]]:
     hints = get_type_hints(cls, include_extras=True)
-    members = []
     for field in dataclasses.fields(cls):
         annotation = hints[field.name]
         required = (
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         )
         read = seconds if is_duration(field.name, annotation) else reader(annotation)
-        members.append((key_of(field.name, annotation), Member(field.name, read, required)))
-    return members
+        yield key_of(field.name, annotation), Member(field.name, read, required)
 
 
 def reader(annotation: Any) -> Read:
