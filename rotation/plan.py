@@ -107,59 +107,31 @@ class Plan:
     version: int = 1
 
 
-def _create(
-    first: tuple[Row, ...] = (), on_failure: OnFailure = OnFailure.ROLL_BACK
-) -> tuple[Row, ...]:
+def _create(on_failure: OnFailure = OnFailure.ROLL_BACK) -> tuple[Row, ...]:
     return (
-        *first,
         Row(Phase.CREATE, Step.ISSUE, on_failure, (OBSERVE, MINT, REVOKE), effect=True, looks=True),
         Row(Phase.CREATE, Step.ACTIVATE, on_failure, (VERIFY, MINT), effect=True),
         Row(Phase.CREATE, Step.VERIFY, on_failure, (VERIFY,), successes=3),
         Row(Phase.PROPAGATE, Step.PROMOTE, on_failure, (PROMOTE,), effect=True, windowed=True),
-        Row(
-            Phase.PROPAGATE,
-            Step.DELIVER,
-            OnFailure.WAIT,
-            (DELIVER,),
-            effect=True,
-            per=Per.PUSHED_CONSUMER,
-        ),
+        Row(Phase.PROPAGATE, Step.DELIVER, OnFailure.WAIT, (DELIVER,), effect=True, per=Per.PUSHED_CONSUMER),
     )
 
 
 _CONFIRM = Row(Phase.PROPAGATE, Step.CONFIRM, OnFailure.WAIT, (OBSERVE,), per=Per.CONSUMER)
 _VERIFY_LIVE = Row(Phase.VERIFY, Step.VERIFY_LIVE, OnFailure.HOLD, (VERIFY,), per=Per.REGION)
+_INSPECT = Row(Phase.VERIFY, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE))
+_DRAIN = Row(Phase.VERIFY, Step.DRAIN, OnFailure.HOLD, (OBSERVE,))
+_SUSPEND = Row(Phase.REVOKE, Step.SUSPEND, OnFailure.HOLD, (OBSERVE, REVOKE), effect=True, looks=True, windowed=True)
+_PROVE_OFF = Row(Phase.REVOKE, Step.PROVE_OFF, OnFailure.HOLD, (PROVE,), successes=2)
+_SOAK = Row(Phase.REVOKE, Step.SOAK, OnFailure.HOLD, (OBSERVE,))
+_DESTROY = Row(Phase.REVOKE, Step.DESTROY, OnFailure.KEEP_TRYING, (OBSERVE, PROVE, REVOKE), effect=True, looks=True, windowed=True)
+_PROVE_DEAD = Row(Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2)
 _TIDY = Row(Phase.REVOKE, Step.TIDY, OnFailure.KEEP_TRYING, (PROMOTE, OBSERVE), effect=True)
 
-_REVOKE = (
-    Row(Phase.VERIFY, Step.DRAIN, OnFailure.HOLD, (OBSERVE,)),
-    Row(
-        Phase.REVOKE,
-        Step.SUSPEND,
-        OnFailure.HOLD,
-        (OBSERVE, REVOKE),
-        effect=True,
-        looks=True,
-        windowed=True,
-    ),
-    Row(Phase.REVOKE, Step.PROVE_OFF, OnFailure.HOLD, (PROVE,), successes=2),
-    Row(Phase.REVOKE, Step.SOAK, OnFailure.HOLD, (OBSERVE,)),
-    Row(
-        Phase.REVOKE,
-        Step.DESTROY,
-        OnFailure.KEEP_TRYING,
-        (OBSERVE, PROVE, REVOKE),
-        effect=True,
-        looks=True,
-        windowed=True,
-    ),
-    Row(Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2),
-)
+_REVOKE = (_DRAIN, _SUSPEND, _PROVE_OFF, _SOAK, _DESTROY, _PROVE_DEAD)
 
 
-def _undo(
-    step: Step, of: Step, *sets: PermissionSet, effect: bool = True, per: Per = Per.SECRET
-) -> Undo:
+def _undo(step: Step, of: Step, *sets: PermissionSet, effect: bool = True, per: Per = Per.SECRET) -> Undo:
     return Undo(Row(Phase.UNDO, step, OnFailure.HOLD, sets, effect=effect, per=per), of)
 
 
@@ -179,105 +151,35 @@ _ROLLBACK = (
 
 ROUTINE = Plan("routine", (*_create(), _CONFIRM, _VERIFY_LIVE, *_REVOKE, _TIDY), _ROLLBACK)
 
-FIRST = Plan(
-    "first",
-    (
-        *_create((Row(Phase.CREATE, Step.PLACE, OnFailure.HOLD, (OBSERVE, MINT), effect=True),)),
-        _CONFIRM,
-        _VERIFY_LIVE,
-        _TIDY,
-    ),
-    _ROLLBACK,
-)
+_PLACE = Row(Phase.CREATE, Step.PLACE, OnFailure.HOLD, (OBSERVE, MINT), effect=True)
+_CLAIM = Row(Phase.VERIFY, Step.CLAIM, OnFailure.HOLD, (CLAIM,), effect=True)
+_RELABEL = Row(Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (PROMOTE,), effect=True, windowed=True)
 
-ADOPT = Plan(
-    "adopt",
-    (
-        Row(Phase.VERIFY, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE)),
-        _VERIFY_LIVE,
-        Row(Phase.VERIFY, Step.CLAIM, OnFailure.HOLD, (CLAIM,), effect=True),
-    ),
-)
-
+FIRST = Plan("first", (_PLACE, *_create(), _CONFIRM, _VERIFY_LIVE, _TIDY), _ROLLBACK)
+ADOPT = Plan("adopt", (_INSPECT, _VERIFY_LIVE, _CLAIM))
 RETIRE = Plan("retire", (*_REVOKE, _TIDY))
+REPAIR = Plan("repair", (_INSPECT, _RELABEL, _VERIFY_LIVE))
 
-REPAIR = Plan(
-    "repair",
-    (
-        Row(Phase.VERIFY, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE)),
-        Row(Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (PROMOTE,), effect=True, windowed=True),
-        _VERIFY_LIVE,
-    ),
+# Contain first. Nothing waits for `confirm`; the proof that the old is off and the new one's way
+# to the readers run beside each other.
+_ISSUE, _ACTIVATE, _VERIFY, _PROMOTE, _DELIVER = _create(on_failure=OnFailure.HOLD)
+_EMERGENCY = (
+    Row(Phase.REVOKE, Step.EVIDENCE, OnFailure.HOLD, (OBSERVE,)),
+    Row(Phase.REVOKE, Step.CONTAIN, OnFailure.HOLD, (OBSERVE, CONTAIN), effect=True),
+    replace(_PROVE_OFF, on_failure=OnFailure.KEEP_TRYING),
+    Row(Phase.CREATE, Step.MAKE_ROOM, OnFailure.HOLD, (OBSERVE, REVOKE), effect=True, after=(Step.CONTAIN,)),
+    _ISSUE,
+    _ACTIVATE,
+    _VERIFY,
+    replace(_PROMOTE, windowed=False),
+    _DELIVER,
+    replace(_CONFIRM, after=(Step.DELIVER,)),
+    replace(_VERIFY_LIVE, after=(Step.DELIVER,)),
+    replace(_DESTROY, windowed=False, after=(Step.VERIFY_LIVE, Step.PROVE_OFF)),
+    _PROVE_DEAD,
+    Row(Phase.REVOKE, Step.SWEEP, OnFailure.KEEP_TRYING, (OBSERVE, CONTAIN, PROMOTE, REVOKE), effect=True),
+    _TIDY,
 )
-
-
-def _emergency_rows() -> tuple[Row, ...]:
-    issue, activate, verify, promote, deliver = _create(on_failure=OnFailure.HOLD)
-    return (
-        Row(Phase.REVOKE, Step.EVIDENCE, OnFailure.HOLD, (OBSERVE,)),
-        Row(Phase.REVOKE, Step.CONTAIN, OnFailure.HOLD, (OBSERVE, CONTAIN), effect=True),
-        Row(Phase.REVOKE, Step.PROVE_OFF, OnFailure.KEEP_TRYING, (PROVE,), successes=2),
-        Row(
-            Phase.CREATE,
-            Step.MAKE_ROOM,
-            OnFailure.HOLD,
-            (OBSERVE, REVOKE),
-            effect=True,
-            after=(Step.CONTAIN,),
-        ),
-        issue,
-        activate,
-        verify,
-        _anytime(promote),
-        deliver,
-        Row(
-            Phase.PROPAGATE,
-            Step.CONFIRM,
-            OnFailure.WAIT,
-            (OBSERVE,),
-            per=Per.CONSUMER,
-            after=(Step.DELIVER,),
-        ),
-        Row(
-            Phase.VERIFY,
-            Step.VERIFY_LIVE,
-            OnFailure.HOLD,
-            (VERIFY,),
-            per=Per.REGION,
-            after=(Step.DELIVER,),
-        ),
-        Row(
-            Phase.REVOKE,
-            Step.DESTROY,
-            OnFailure.KEEP_TRYING,
-            (OBSERVE, PROVE, REVOKE),
-            effect=True,
-            looks=True,
-            after=(Step.VERIFY_LIVE, Step.PROVE_OFF),
-        ),
-        Row(Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2),
-        Row(
-            Phase.REVOKE,
-            Step.SWEEP,
-            OnFailure.KEEP_TRYING,
-            (OBSERVE, CONTAIN, PROMOTE, REVOKE),
-            effect=True,
-        ),
-        _TIDY,
-    )
-
-
-def _anytime(row: Row) -> Row:
-    return Row(
-        row.phase,
-        row.step,
-        row.on_failure,
-        row.sets,
-        effect=row.effect,
-        looks=row.looks,
-        windowed=False,
-        per=row.per,
-    )
 
 
 # Only a person's `emergency cancel` starts it, and only while nothing was promoted or destroyed.
@@ -286,7 +188,7 @@ _CANCEL = (
     *(undo for undo in _ROLLBACK if undo.of is Step.ISSUE),
 )
 
-COMPROMISED = Plan("compromised", _emergency_rows(), _CANCEL)
+COMPROMISED = Plan("compromised", _EMERGENCY, _CANCEL)
 
 # What was contained is not what readers use: nothing has to be replaced.
 CONTAIN_ONLY = Plan(
@@ -294,15 +196,14 @@ CONTAIN_ONLY = Plan(
     tuple(
         replace(row, after=None)
         for row in COMPROMISED.rows
-        if row.step
-        in (Step.EVIDENCE, Step.CONTAIN, Step.DESTROY, Step.PROVE_DEAD, Step.SWEEP, Step.TIDY)
+        if row.step in (Step.EVIDENCE, Step.CONTAIN, Step.DESTROY, Step.PROVE_DEAD, Step.SWEEP, Step.TIDY)
     ),
     _CANCEL[:1],
 )
 
 # `resolve --accept-current`: what is current is the new baseline; what we minted meanwhile goes.
 ACCEPT = (
-    Row(Phase.UNDO, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE)),
+    replace(_INSPECT, phase=Phase.UNDO),
     *(undo.row for undo in _ROLLBACK if undo.of is Step.ISSUE),
 )
 
