@@ -23,7 +23,7 @@ def test_it_says_what_is_due_and_why_and_asks_nobody(shell: Shell) -> None:
 
 
 def test_nothing_due_is_exit_0(shell: Shell) -> None:
-    shell.configuration.entry = replace(APP, period_s=300 * 86_400)
+    shell.configuration.entry = APP._replace(period_s=300 * 86_400)
     done = shell.adopted().run("plan", "--detailed-exitcode")
     assert done.exit_code == 0
     assert "0 of 1 due" in done.stdout

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -101,7 +100,7 @@ def test_a_denied_call_is_held_and_the_message_says_what_works(shell: Shell) -> 
 
 def test_a_paused_secret_is_refused(shell: Shell) -> None:
     until = shell.world.now + timedelta(days=1)
-    shell.adopted().configuration.entry = replace(APP, state="paused", until=until, reason="x")
+    shell.adopted().configuration.entry = APP._replace(state="paused", until=until, reason="x")
     assert shell.run("rotate", "app").exit_code == 5
 
 

@@ -1,7 +1,6 @@
 """`status`: what needs somebody first, and true in every line."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -44,7 +43,7 @@ def test_too_old_is_told_first_and_checked(shell: Shell) -> None:
 def test_an_open_one_says_where_it_stands_what_works_and_when_the_old_one_dies(
     shell: Shell,
 ) -> None:
-    shell.configuration.entry = replace(APP, max_age_s=200 * 86_400)
+    shell.configuration.entry = APP._replace(max_age_s=200 * 86_400)
     shell.adopted().run("rotate", "app")
     told = one(shell, "app")
     assert told["state"] == "open"
@@ -69,14 +68,14 @@ def test_a_held_one_says_why_what_works_and_the_ways_out(shell: Shell) -> None:
 
 
 def test_a_hold_and_a_pause_are_told_apart(shell: Shell) -> None:
-    shell.configuration.entry = replace(APP, max_age_s=200 * 86_400)
+    shell.configuration.entry = APP._replace(max_age_s=200 * 86_400)
     shell.adopted().run("rotate", "app")
     shell.run("hold", "app", "--reason", "wait for Monday")
     assert one(shell)["state"] == "on-hold"
     assert "wait for Monday" in shell.run("status").stdout
     shell.run("release", "app", "--wait")
     until = shell.world.now + timedelta(days=3)
-    shell.configuration.entry = replace(APP, state="paused", until=until, reason="audit")
+    shell.configuration.entry = APP._replace(state="paused", until=until, reason="audit")
     assert one(shell)["state"] == "paused"
     assert "paused: audit" in shell.run("status").stdout
 
@@ -87,7 +86,7 @@ def test_the_summary_counts_all_and_the_urgent_come_first(
     def many(configuration: object) -> Iterator[Entry]:
         for number in range(200):
             identity = f"simulated/{number}"
-            yield replace(APP, id=f"new-{number:03d}", identity=identity, state="retired")
+            yield APP._replace(id=f"new-{number:03d}", identity=identity, state="retired")
         yield APP
 
     shell.adopted()
