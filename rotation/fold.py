@@ -278,21 +278,18 @@ def _rolls_back(rotation: Rotation, position: int) -> bool:
 
 
 def _after_done(rotation: Rotation, key: RowKey) -> None:
-    # An undone suspend must be done again, and with it all that followed: a new round.
+    # An undone suspend must be done again, and with it all that followed: a new round. What was
+    # complained of stays, until a person resumes.
     if key.step == Step.RESUME_OLD and rotation.mode is Mode.FORWARD:
         suspend = next((row for row in rotation.rows if row.step is Step.SUSPEND), None)
         if suspend is not None:
-            _raise_round(rotation, suspend.position, keep_failure=True)
+            for row in rotation.rows[suspend.position :]:
+                _new_round(rotation.states[row.position])
 
 
-def _raise_round(rotation: Rotation, position: int, *, keep_failure: bool = False) -> None:
-    for other, state in rotation.states.items():
-        if other < position:
-            continue
-        state.round += 1
-        state.done, state.until, state.why, state.tries = False, None, None, 0
-        if not keep_failure:
-            state.failed, state.complaint = None, False
+def _new_round(state: RowState) -> None:
+    state.round += 1
+    state.done, state.until, state.why, state.tries = False, None, None, 0
 
 
 def _fold_request(rotation: Rotation, entry: Entry) -> None:
@@ -306,7 +303,7 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
         rotation.change_accepted |= rotation.held == "held.spec-changed"
         _resume(rotation)
         rotation.destroy_released |= entry.facts.get("destroy") is True
-    elif verb in ("rollback", "cancel") and rotation.undo:
+    elif verb in ("rollback", "cancel") and can_go_back(rotation):
         _leave_held(rotation)
         rotation.mode, rotation.asked = Mode.UNDO, entry
     elif verb == "accept-current":
@@ -314,6 +311,7 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
         rotation.mode = Mode.ACCEPT
     elif verb == "ours" and instance:
         rotation.ours |= {instance}
+        rotation.foreign -= {instance}
         _resume(rotation)
     elif verb == "foreign" and instance:
         rotation.foreign |= {instance}
@@ -322,11 +320,25 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
         rotation.abandoned = True
 
 
+def can_go_back(rotation: Rotation) -> bool:
+    """Until destroy was intended. An emergency is cancelled only while nothing is destroyed or
+    promoted."""
+    too_late = [Step.DESTROY]
+    if rotation.plan == "compromised":
+        too_late += [Step.PROMOTE]
+    made_room = rotation.state(Step.MAKE_ROOM).facts.get("destroyed") is not None
+    return bool(rotation.undo) and not made_room and not any(map(rotation.intended, too_late))
+
+
 def _resume(rotation: Rotation) -> None:
     failed = failed_row(rotation)
     _leave_held(rotation)
-    if failed is not None:
-        _raise_round(rotation, failed.position)
+    if failed is None:
+        return
+    for position, state in rotation.states.items():
+        if position >= failed.position:
+            _new_round(state)
+            state.failed, state.complaint = None, False
 
 
 def _leave_held(rotation: Rotation) -> None:

@@ -201,9 +201,11 @@ CONTAIN_ONLY = Plan(
     _CANCEL[:1],
 )
 
-# `resolve --accept-current`: what is current is the new baseline; what we minted meanwhile goes.
+# `resolve --accept-current`: what is current is the new baseline; consumers are given it, and only
+# then what we minted meanwhile goes.
 ACCEPT = (
     replace(_INSPECT, phase=Phase.UNDO),
+    *(undo.row for undo in _ROLLBACK if undo.row.step in (Step.DELIVER_OLD, Step.CONFIRM_OLD)),
     *(undo.row for undo in _ROLLBACK if undo.of is Step.ISSUE),
 )
 

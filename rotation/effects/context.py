@@ -116,7 +116,7 @@ def done_at(cx: Context, step: Step) -> datetime | None:
     """When the last row of that step was done, in its present round."""
     times = [
         state.done_at
-        for row in (*cx.rotation.rows, *cx.rotation.undo)
+        for row in (*cx.rotation.rows, *cx.rotation.undo, *cx.rotation.accept)
         if row.step is step and (state := cx.rotation.states[row.position]).done and state.done_at
     ]
     return max(times, default=None)

@@ -34,6 +34,8 @@ def inspect(cx: Context) -> Facts:
             f"`rotation create {cx.spec.secret}` makes the first one",
         )
     handle = _handle(cx, current, listing)
+    # After `resolve --accept-current` the predecessor may live on: it is still ours.
+    live = {handle.id} | ({cx.rotation.old} & listing.ids if cx.rotation.old else set())
     created = stamp(handle.created) or cx.rotation.opened.facts.get("created")
     return {
         "version": current,
@@ -41,8 +43,8 @@ def inspect(cx: Context) -> Facts:
         "created": created,
         "stated": handle.created is None,
         "expires": stamp(handle.expires),
-        "live": [handle.id],
-        "foreign": sorted(listing.ids - {handle.id}),
+        "live": sorted(live),
+        "foreign": sorted(listing.ids - live - {cx.rotation.new or ""}),
         "others": _others(cx, listing, handle.id),
         "known": sorted(state.pointers - _leftover(state)),
         "claim": state.claim,

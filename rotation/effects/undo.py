@@ -73,19 +73,20 @@ def demote(cx: Context) -> Facts:
 
 
 def deliver_old(cx: Context) -> Facts:
-    old = cx.rotation.old_version
-    if old is None or cx.rotation.old is None:
+    """What readers get from now on: the old version, or the one that a person accepted."""
+    version = cx.rotation.fact(Step.INSPECT, "version") or cx.rotation.old_version
+    if version is None or cx.rotation.old is None:
         return {}
-    fields = cx.store.read(old, under=PermissionSet.DELIVER)
-    cx.consumer.deliver(old, fields)
-    return {"version": old}
+    fields = cx.store.read(version, under=PermissionSet.DELIVER)
+    cx.consumer.deliver(version, fields)
+    return {"version": version}
 
 
 def confirm_old(cx: Context) -> Facts:
     """Elapsed time is enough on the way back: it is as long as on the way forward, and the new
     one must be quiet where the issuer reports use."""
     consumer = consumer_spec(cx)
-    demoted = done_at(cx, Step.DEMOTE)
+    demoted = done_at(cx, Step.DEMOTE) or done_at(cx, Step.INSPECT)
     if consumer.confirms or demoted is None or cx.rotation.old is None:
         return {}
     refresh = timedelta(seconds=2 * consumer.refresh_s)
