@@ -91,6 +91,8 @@ class _Loading:
         raw, problems, lines = document.parse(text)
         for line, problem in problems:
             self._report.add(self._file, line, [problem])
+        if raw is None and problems:
+            raise self._refusal(text)
         found: list[Problem] = []
         head = collected(found, shape(Document).read, raw)
         self._report.add(self._file, None, found)
