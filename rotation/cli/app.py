@@ -2,6 +2,7 @@
 place where an exception becomes a message and an exit code."""
 
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -77,8 +78,12 @@ class Verb(Command):
 
 
 def _help(function: Callable[..., Any], examples: Sequence[str]) -> str:
+    return _with_examples(inspect.getdoc(function) or "", examples)
+
+
+def _with_examples(text: str, examples: Sequence[str]) -> str:
     lines = "\n".join(f"  rotation {example}" for example in examples)
-    return f"{function.__doc__ or ''}\n\n\b\nExamples:\n{lines}"
+    return f"{text}\n\n\b\nExamples:\n{lines}"
 
 
 def verb(name: str, *examples: str) -> Callable[[Callable[..., int | None]], click.Command]:
@@ -105,8 +110,7 @@ class VerbGroup(Group):
 
 
 def verb_group(name: str, help: str, *examples: str) -> VerbGroup:  # noqa: A002 -- click's own word
-    lines = "\n".join(f"  rotation {example}" for example in examples)
-    return VerbGroup(name, params=global_options(), help=f"{help}\n\n\b\nExamples:\n{lines}")
+    return VerbGroup(name, params=global_options(), help=_with_examples(help, examples))
 
 
 def _load(name: str) -> click.Command:
@@ -131,13 +135,13 @@ class Program(Group):
                 formatter.write_dl([(name, listed.help) for name, listed in verbs.items()])
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
-        from rotation.cli.failures import exit_code_of  # noqa: PLC0415 -- --help does without
-
         extra["standalone_mode"] = False
         extra.setdefault("obj", Settings())
         try:
             code = super().main(*args, **extra) or 0
         except BaseException as error:  # noqa: BLE001 -- the last one to ask
+            from rotation.cli.failures import exit_code_of  # noqa: PLC0415 -- --help does without
+
             code = exit_code_of(error, extra["obj"])
         sys.exit(code)
 
@@ -168,3 +172,9 @@ program = Program(
     epilog="`rotation VERB --help` shows examples. Start with `rotation demo`.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+if not TYPE_CHECKING and _PRETTY:
+    from rich_click.rich_panel import RichCommandPanel
+
+    for section, verbs in SECTIONS.items():
+        program.add_panel(RichCommandPanel(section, commands=list(verbs)))

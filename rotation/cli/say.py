@@ -46,8 +46,10 @@ def complain(error: RotationError, settings: "Settings") -> None:
         click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "error": told}), err=True)
         return
     label = click.style("error", fg="red", bold=True)
-    note(f"{label}: {plain(error.message)}")
-    for finding in getattr(error, "findings", ()):
+    findings = getattr(error, "findings", ())
+    many = f"the configuration has {len(findings)} mistakes; nothing was done"
+    note(f"{label}: {many if len(findings) > 1 else plain(error.message)}")
+    for finding in findings if len(findings) > 1 else ():
         note(f"  {plain(str(finding))}")
     if error.hint:
         note(f"  next: {plain(error.hint)}")
