@@ -1,8 +1,8 @@
 """When: windows in local time, freezes, intervals and cron. Pure; every answer is in UTC.
 
-A window's `from` and `to` are what a clock on the wall shows there. Where that time comes twice,
-the first one counts. Where it is skipped, a window opens after the gap and closes before it: its
-end is hard, so it errs to the early side.
+A window lasts from the first moment at which a clock on the wall there shows `from` or later, until
+the first at which it shows `to` or later. So it is right on the days on which clocks are set: where
+a time comes twice the first one counts, where it is skipped the gap's end does.
 """
 
 import re
@@ -64,7 +64,7 @@ class Window:
         last = day if self._closes > self._opens else day + DAY
         start = datetime.combine(day, _clock(self._opens), self._zone)
         end = datetime.combine(last + self._closes // DAY * DAY, _clock(self._closes), self._zone)
-        return Span(start.astimezone(UTC), min(_both(end)))
+        return Span(_first_shown(start), _first_shown(end))
 
     @cached_property
     def _weekdays(self) -> frozenset[int]:
@@ -144,6 +144,11 @@ class Schedule:
 def gates(schedule: Schedule, freezes: Sequence[Freeze], now: datetime) -> Gates:
     """Whether windowed rows may start now. The end of a window is where the next freeze begins,
     if that comes first."""
+    return _gates(schedule, tuple(freezes), now)
+
+
+@lru_cache(maxsize=1024)  # a fleet has few schedules
+def _gates(schedule: Schedule, freezes: tuple[Freeze, ...], now: datetime) -> Gates:
     frozen = next((freeze for freeze in freezes if freeze.span.covers(now)), None)
     windows = schedule.windows or ()
     end = _open_until(windows, now)
@@ -166,9 +171,7 @@ def _open_until(windows: Sequence[Window], now: datetime) -> datetime | None:
     return end
 
 
-def _next_opening(
-    windows: Sequence[Window], freezes: Sequence[Freeze], now: datetime
-) -> datetime:
+def _next_opening(windows: Sequence[Window], freezes: Sequence[Freeze], now: datetime) -> datetime:
     moment = now
     while True:
         freeze = next((freeze for freeze in freezes if freeze.span.covers(moment)), None)
@@ -262,6 +265,21 @@ def _clock(since_midnight: timedelta) -> time:
 def _both(local: datetime) -> tuple[datetime, datetime]:
     """The two readings of a time on the wall; they differ where clocks are set."""
     return local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+
+
+def _first_shown(local: datetime) -> datetime:
+    """When the wall first shows that time or later."""
+    early, late = sorted(_both(local))
+    shown = local.replace(tzinfo=None)
+    if early.astimezone(local.tzinfo).replace(tzinfo=None) == shown:
+        return early
+    while late - early > timedelta(microseconds=1):  # skipped: find the moment of the leap
+        middle = early + (late - early) / 2
+        if middle.astimezone(local.tzinfo).replace(tzinfo=None) < shown:
+            early = middle
+        else:
+            late = middle
+    return late
 
 
 def _moment(key: str, text: str) -> datetime:
