@@ -60,11 +60,13 @@ def due(
         return Due(Kind.PAUSED, f"paused: {entry.reason}", entry.until)
     if identity is None:
         return Due(Kind.NEVER, "the journal does not know it: adopt it, or create it")
-    for check in (_over, _under_way, _ageless, _rolled_back):
-        answer = check(entry, identity, now)
-        if answer is not None:
-            return answer
-    return _in_time(entry, identity, now, freezes)
+    return (
+        _over(identity)
+        or _under_way(identity)
+        or _ageless(identity)
+        or _rolled_back(identity, now)
+        or _in_time(entry, identity, now, freezes)
+    )
 
 
 def due_now(configuration: "Configuration", journal: "Journal", now: datetime) -> list["Entry"]:
@@ -120,11 +122,11 @@ def _is_recent(row: Identity, now: datetime) -> bool:
 # ------------------------------------------------------------------------------------ the checks
 
 
-def _over(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
+def _over(identity: Identity) -> Due | None:
     return Due(Kind.RETIRED, "retired") if identity.retired else None
 
 
-def _under_way(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
+def _under_way(identity: Identity) -> Due | None:
     if identity.held is not None:
         return Due(Kind.HELD, f"held: {identity.held}")
     if identity.on_hold:
@@ -134,14 +136,14 @@ def _under_way(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
     return None
 
 
-def _ageless(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
+def _ageless(identity: Identity) -> Due | None:
     """Never "due since 1970": the age of what nobody dated is asked for, not assumed."""
     if identity.created is None:
         return Due(Kind.UNKNOWN, "its age is unknown: adopt it, or create it")
     return None
 
 
-def _rolled_back(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
+def _rolled_back(identity: Identity, now: datetime) -> Due | None:
     if identity.rollbacks >= ROLLBACKS_MAX:
         return Due(Kind.HELD, f"rolled back {identity.rollbacks} times in a row; rotate it by hand")
     if identity.last_outcome not in (Outcome.ROLLED_BACK, Outcome.ABANDONED):

@@ -89,5 +89,4 @@ def options_shape(kind: str, name: str) -> Shape[Any]:
     try:
         return shape(installed().options(kind, name))
     except Usage as error:
-        code = error.code.replace("plugin.", "config.plugin-")
-        raise invalid(code, error.message, error.hint, where=("type",)) from None
+        raise invalid(error.code, error.message, error.hint, where=("type",)) from None

@@ -67,11 +67,11 @@ CASES: dict[str, tuple[str, int, str, str]] = {
     ),
     "unknown plugin": (
         changed("aws-secrets-manager", "aws-secret-manager"), 9, "secrets[0].store.type",
-        "config.plugin-unknown",
+        "plugin.unknown",
     ),
     "a plugin of another kind": (
         changed("aws-secrets-manager", "aws-sts"), 9, "secrets[0].store.type",
-        "config.plugin-unknown",
+        "plugin.unknown",
     ),
     "unknown connection": (
         changed("connection: aws-prod, user", "connection: aws-dev, user"), 10,
@@ -174,7 +174,7 @@ approvals: 2
     assert [(f.line, f.path, f.code) for f in found(text)] == [
         (1, "installation", "config.type"),
         (3, "connections.aws-prod.account", "config.value"),
-        (4, "connections.other.type", "config.plugin-unknown"),
+        (4, "connections.other.type", "plugin.unknown"),
         (15, "secrets[0].onwer", "config.unknown-key"),
         (24, "secrets[1].consumers[0].refresh", "config.duration"),
         (26, "secrets[2].application", "config.missing"),
