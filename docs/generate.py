@@ -1,0 +1,94 @@
+"""Writes the generated parts of the documents, from the code that they describe.
+
+    python docs/generate.py               write them
+    python docs/generate.py --check       exit 1 where one is out of date
+    python docs/generate.py invariants    print which test holds which invariant
+
+A generated part stands between `<!-- generated: NAME ARGUMENT -->` and `<!-- end -->`.
+"""  # noqa: INP001 -- a script beside the pages that it writes
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import code_tables
+import error_codes
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+BLOCK = re.compile(r"(<!-- generated: (\S+)(?: (\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Part = Callable[[str], str]
+
+
+def include(path: str) -> str:
+    """A file of the repository, as code."""
+    name = Path(path)
+    language = {".py": "python", ".yaml": "yaml", ".toml": "toml"}[name.suffix]
+    return f"```{language}\n{(ROOT / name).read_text().strip()}\n```"
+
+
+PARTS: Mapping[str, Part] = {
+    "include": include,
+    "plan": code_tables.plan,
+    "rollback": code_tables.rollback,
+    "steps": code_tables.steps,
+    "core": lambda _: code_tables.core(ROOT),
+    "held": code_tables.held,
+    "runbook": code_tables.runbook,
+    "fields": code_tables.fields,
+    "plugins": code_tables.plugins,
+    "grants": code_tables.grants,
+    "exit-codes": code_tables.exit_codes,
+    "errors": lambda _: error_codes.errors(ROOT),
+    "waits": lambda _: error_codes.waits(ROOT),
+}
+
+
+def pages() -> list[Path]:
+    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def generated(text: str) -> str:
+    def part(match: re.Match[str]) -> str:
+        opening, name, argument, closing = match.groups()
+        return f"{opening}\n{PARTS[name](argument or '').strip()}\n\n{closing}"
+
+    return BLOCK.sub(part, text)
+
+
+def stale() -> Iterator[tuple[Path, str]]:
+    """Pages whose generated parts are out of date, with what they should be."""
+    for page in pages():
+        before = page.read_text()
+        after = generated(before)
+        if after != before:
+            yield page, after
+
+
+def invariants() -> str:
+    """The table of docs/invariants.md as plain lines."""
+    rows = re.findall(
+        r"^\| (I\d+) \| (.+?) \| (.+?) \|$", (DOCS / "invariants.md").read_text(), re.MULTILINE
+    )
+    return "\n".join(
+        f"{number:<4} {text}\n" + "".join(f"       {test}\n" for test in tests.split("<br>"))
+        for number, text, tests in rows
+    )
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["invariants"]:
+        sys.stdout.write(invariants())
+        return 0
+    found = list(stale())
+    for page, text in found:
+        sys.stdout.write(f"{page.relative_to(ROOT)}\n")
+        if arguments != ["--check"]:
+            page.write_text(text)
+    return int(bool(found) and arguments == ["--check"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
