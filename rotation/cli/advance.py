@@ -13,6 +13,7 @@ from rotation.describe import consumers_at_risk
 from rotation.entries import Entry
 from rotation.fold import Outcome, Rotation, fold
 from rotation.machine import Action, Close, Do, Held, Wait, next_action
+from rotation.process import end_children
 
 PATIENCE = timedelta(seconds=90)
 """Waits up to this are sat out; a longer one is left to the next `run`, unless --wait."""
@@ -105,10 +106,11 @@ def _sits_out(session: Session, action: Action, *, wait: bool) -> bool:
 @contextmanager
 def stopping_on_signals(session: Session) -> Iterator[None]:
     """SIGINT and SIGTERM end the work in order: the call in flight is awaited, nothing else is
-    begun, the rest stays in the journal."""
+    begun, commands are asked to end, the rest stays in the journal."""
 
     def stop(*_: object) -> None:
         session.stop.event.set()
+        end_children()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -8,6 +8,7 @@ import click
 
 from rotation.cli.app import settings, verb_group
 from rotation.cli.failures import OK, USAGE
+from rotation.cli.options import maybe_name_argument
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.config import ConfigInvalid, Finding
@@ -63,7 +64,7 @@ def schema() -> None:
 
 
 @config.add("show", "config show", "config show billing-iam -o json")
-@click.argument("name", required=False)
+@maybe_name_argument
 def show(name: str | None) -> None:
     """Show what the configuration comes to: every default filled in, every time computed."""
     with open_session(effectful=False) as session:

@@ -10,7 +10,7 @@ from rotation.cli.app import settings, verb
 from rotation.cli.ask import confirm
 from rotation.cli.failures import GENERIC, OK, code_of, worst
 from rotation.cli.opening import carry_out, open_rotation
-from rotation.cli.options import here_option, yes_option
+from rotation.cli.options import here_option, maybe_name_argument, yes_option
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.errors import PolicyRefusal, RotationError, Usage
@@ -53,7 +53,7 @@ class Look:
 
 
 @verb("doctor", "doctor", "doctor billing-iam --login", "doctor billing-iam --repair")
-@click.argument("name", required=False)
+@maybe_name_argument
 @click.option("--login", is_flag=True, help="Try a login with each labelled version.")
 @click.option("--repair", is_flag=True, help="Do the one safe repair of NAME.")
 @yes_option

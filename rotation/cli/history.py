@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rotation.cli.app import settings, verb
-from rotation.cli.options import name_argument
+from rotation.cli.options import maybe_name_argument, name_argument
 from rotation.cli.outcome import held_lines, local
 from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
@@ -38,7 +38,7 @@ def rotations(entries: Iterable[Entry]) -> Iterator[Rotation]:
 
 
 @verb("history", "history", "history billing-iam", "history -n 5 -o json")
-@click.argument("name", required=False)
+@maybe_name_argument
 @click.option("-n", "--number", default=20, show_default=True, help="At most so many.")
 def history(name: str | None, *, number: int) -> int:
     """List past rotations, the latest first."""

@@ -12,6 +12,7 @@ import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.failures import DUE, OK
+from rotation.cli.options import maybe_name_argument
 from rotation.cli.outcome import local
 from rotation.cli.reconcile import differences_of
 from rotation.cli.say import SCHEMA_VERSION, Cell, as_json, plain, result, table
@@ -37,7 +38,7 @@ SHOWN = 20
     "plan billing-iam --refresh",
     "plan --out friday.plan.json && rotation run --plan friday.plan.json",
 )
-@click.argument("name", required=False)
+@maybe_name_argument
 @click.option("--refresh", is_flag=True, help="Ask the store and the issuer as well.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save it for `run`.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 7 where something is due.")

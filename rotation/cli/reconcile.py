@@ -8,6 +8,7 @@ import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.failures import GENERIC, HELD, OK, code_of, worst
+from rotation.cli.options import maybe_name_argument
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.effects import world
@@ -26,7 +27,7 @@ class Difference:
 
 
 @verb("reconcile", "reconcile", "reconcile billing-iam", "reconcile -o json")
-@click.argument("name", required=False)
+@maybe_name_argument
 def reconcile(name: str | None) -> int:
     """Compare the world with the journal; changes nothing.
 

@@ -10,7 +10,7 @@ import click
 from rotation.cli.app import settings, verb
 from rotation.cli.failures import code_of, worst
 from rotation.cli.opening import carry_out, is_open, open_rotation
-from rotation.cli.options import here_option, wait_option
+from rotation.cli.options import here_option, names_argument, wait_option
 from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
 from rotation.errors import AlreadyOpen, PolicyRefusal, RotationError
@@ -82,7 +82,7 @@ def _open_all(session: Session, entries: Iterable["Entry"]) -> list[int]:
 
 
 @verb("rotate", "rotate billing-iam", "rotate billing-iam orders-db --wait")
-@click.argument("names", nargs=-1, required=True)
+@names_argument
 @wait_option
 @here_option
 def rotate(names: tuple[str, ...], *, wait: bool, here: bool) -> int:

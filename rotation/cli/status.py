@@ -13,6 +13,7 @@ from rotation.cli import board
 from rotation.cli.app import settings, verb
 from rotation.cli.board import Health, Rank
 from rotation.cli.failures import GENERIC, HELD, OK
+from rotation.cli.options import maybe_name_argument
 from rotation.cli.outcome import held_lines, local
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
@@ -29,7 +30,7 @@ SHOWN = 20
 
 
 @verb("status", "status", "status billing-iam", "status --check -o json")
-@click.argument("name", required=False)
+@maybe_name_argument
 @click.option("--all", "everything", is_flag=True, help="Every secret, not the urgent ones first.")
 @click.option("--check", is_flag=True, help="Exit 11 where one is Held, 1 where one is too old.")
 def status(name: str | None, *, everything: bool, check: bool) -> int:

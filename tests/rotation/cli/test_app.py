@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -178,11 +179,26 @@ def test_completion_knows_verbs_and_their_options() -> None:
     assert "plain,rotate" in done.stdout
 
 
+def test_completion_knows_the_secrets_of_the_configuration(tmp_path: Path) -> None:
+    config = tmp_path / "rotation.yaml"
+    made = CliRunner().invoke(
+        program,
+        ["-c", str(config), "init", "--journal", str(tmp_path / "journal.db"), "--account",
+         "111122223333", "--user", "billing", "--secret", "prod/billing"],
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    asked = {"COMP_WORDS": "rotation rotate pro", "COMP_CWORD": "2", "ROTATION_CONFIG": str(config)}
+    done = CliRunner(env={**asked, "_ROTATION_COMPLETE": "bash_complete"}).invoke(
+        program, [], prog_name="rotation"
+    )
+    assert "plain,prod-billing" in done.stdout
+
+
 def test_effects_need_an_explicit_configuration(
-    tmp_path: "pytest.TempPathFactory", monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(str(tmp_path))
-    (tmp_path / "rotation.yaml").write_text("")  # type: ignore[operator]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rotation.yaml").write_text("")
     done = CliRunner().invoke(program, ["rotate", "app"])
     assert done.exit_code == 2
     assert "cli.config-not-explicit" in done.stderr

@@ -1,7 +1,5 @@
 """`emergency`: the scope before the question, containment at once, every printed line true."""
 
-import pytest
-
 from rotation.fold import fold
 from tests.rotation.cli.conftest import STREAM, Shell
 
@@ -39,7 +37,6 @@ def test_a_reason_with_a_key_in_it_is_refused(shell: Shell) -> None:
     assert leaked not in done.output
 
 
-@pytest.mark.xfail(reason="the machine destroys a foreign instance that was named", strict=True)
 def test_a_key_id_alone_names_the_secret_and_only_that_key_is_contained(shell: Shell) -> None:
     shell.adopted()
     stranger = shell.world.mint(by_person=True)
