@@ -74,7 +74,7 @@ class Runner:
     id: str
     live: Live = field(default_factory=Live)
     follow: Callable[[Sequence[Entry]], None] = _silent
-    dead: Callable[[str], bool] = lambda runner: False
+    dead: Callable[[str], bool | None] = lambda runner: None
     new_attempt: Callable[[], str] = lambda: uuid.uuid4().hex
     stopping: Callable[[], bool] = lambda: False
 

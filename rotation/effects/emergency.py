@@ -7,6 +7,7 @@ from rotation.effects import revoke
 from rotation.effects.context import Context
 from rotation.entries import stamp
 from rotation.errors import NeedsPerson, NotYet
+from rotation.fold import listed
 from rotation.plan import Step
 from rotation.types import PREVIOUS, Death, Facts, Json, KeyState, Listing, PermissionSet
 
@@ -97,9 +98,10 @@ def look_destroy(cx: Context) -> Facts:
 def destroy(cx: Context) -> Facts:
     """What is ours in scope; a foreign one only where the person said so."""
     foreign_too = cx.rotation.opened.facts.get("destroy_foreign") is True
+    ours = set(listed(cx.rotation.baseline, "live"))
     destroyed = []
     for handle_id in scope(cx):
-        if foreign_too or handle_id not in cx.rotation.foreign:
+        if foreign_too or handle_id in ours:
             cx.issuer.destroy(handle_id, under=PermissionSet.REVOKE)
             destroyed.append(handle_id)
     return {"destroyed": list(destroyed)}

@@ -50,6 +50,8 @@ def _evidence(cx: Context) -> None:
 def _pointers(cx: Context, state: StoreState) -> None:
     if cx.rotation.plan == "retire":
         return
+    if cx.rotation.done(Step.SUSPEND):
+        _not_pointed_at(cx, state)
     world.check_current(cx, state, cx.rotation.new_version)
     world.check_pending(cx, state)
     world.check_pointers(cx, state)
@@ -107,11 +109,13 @@ def suspend(cx: Context) -> Facts:
 
 
 def _still_not_pointed_at(cx: Context) -> None:
+    if cx.rotation.plan != "retire":
+        _not_pointed_at(cx, cx.store_state())
+
+
+def _not_pointed_at(cx: Context, state: StoreState) -> None:
     """A label that moved to the old version, or to one that we do not know and whose bytes we do
     not read: both may name the instance that is off now."""
-    if cx.rotation.plan == "retire":
-        return
-    state = cx.store_state()
     if state.current != cx.rotation.new_version or state.pending == cx.rotation.old_version:
         raise Complaint(
             "held.pointer-moved",
@@ -144,12 +148,14 @@ def _refused(cx: Context, fields: Fields | None) -> Facts:
 
 
 def soak(cx: Context) -> Facts:
-    """It stays off; the signal is the issuer's usage report, read whenever the row wakes."""
+    """It stays off; the signals are the issuer's usage report and the store's pointers, read
+    whenever the row wakes."""
     suspended = done_at(cx, Step.SUSPEND)
     assert suspended is not None, "soak comes after suspend"
     until = suspended + timedelta(seconds=cx.spec.soak_s)
     if cx.now < until:
         _unused_since(cx)
+        _still_not_pointed_at(cx)
         pause = max(timedelta(seconds=cx.spec.soak_s) / 12, cx.settle, timedelta(seconds=1))
         raise NotYet(
             "soak",

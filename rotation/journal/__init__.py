@@ -86,9 +86,11 @@ class Journal(Protocol):
         now: datetime,
         ttl: timedelta,
         *,
-        dead: Callable[[str], bool] = lambda runner: False,
+        dead: Callable[[str], bool | None] = lambda runner: None,
     ) -> Lease | None:
-        """The lease, where nobody else holds it, it ran out, or its holder is `dead`; else None.
+        """The lease, where nobody else holds it or its holder is `dead`; else None. Time decides
+        only where `dead` cannot tell (None): a runner that is seen to live keeps its lease, for a
+        frozen one may still have a call in hand.
         Taking it from another runner raises the epoch; one's own is renewed."""
         ...
 

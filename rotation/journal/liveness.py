@@ -54,13 +54,12 @@ class RunnerLock:
         os.close(self._descriptor)
 
 
-def is_dead(directory: Path, runner_id: str) -> bool:
-    """Whether that runner has certainly ended: its file is here and nobody holds it.
-
-    Without a file nothing is known (another host, another journal): not dead, its lease runs out
-    by time.
-    """
-    return _is_legal(runner_id) and _is_held(directory / runner_id) is False
+def is_dead(directory: Path, runner_id: str) -> bool | None:
+    """Whether that runner has certainly ended: its file is here and nobody holds it. False: it
+    lives. None: without a file nothing is known (another host, another journal), its lease runs
+    out by time."""
+    held = _is_held(directory / runner_id) if _is_legal(runner_id) else None
+    return None if held is None else not held
 
 
 def living(directory: Path) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ class StreamJournal(ABC):
         now: datetime,
         ttl: timedelta,
         *,
-        dead: Callable[[str], bool] = lambda runner: False,
+        dead: Callable[[str], bool | None] = lambda runner: None,
     ) -> Lease | None:
         with self._transaction() as transaction:
             before = transaction.row(stream)
@@ -195,10 +195,14 @@ def with_lease_of(before: Identity, row: Identity) -> Identity:
     )
 
 
-def _is_free(row: Identity, runner: str, now: datetime, dead: Callable[[str], bool]) -> bool:
+def _is_free(row: Identity, runner: str, now: datetime, dead: Callable[[str], bool | None]) -> bool:
     holder = row.lease_runner
-    ran_out = row.lease_until is None or row.lease_until <= now
-    return holder is None or holder == runner or ran_out or dead(holder)
+    if holder is None or holder == runner:
+        return True
+    is_dead = dead(holder)
+    if is_dead is None:
+        return row.lease_until is None or row.lease_until <= now
+    return is_dead
 
 
 def _holds(row: Identity, lease: Lease) -> bool:

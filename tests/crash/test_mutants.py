@@ -197,7 +197,7 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
         rolled_back("drain"),
     ),
     "no read after suspend": (
-        nothing((revoke, "_still_not_pointed_at")),
+        nothing((revoke, "_still_not_pointed_at"), (revoke, "_not_pointed_at")),
         moved_label("issuer.suspend"),
     ),
     "no pointers before suspend": (nothing((revoke, "_pointers")), moved_label("store.state")),
