@@ -4,6 +4,7 @@ import click
 
 from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm
+from rotation.cli.failures import OK
 from rotation.cli.opening import carry_out, went_back
 from rotation.cli.options import here_option, name_argument, wait_option, yes_option
 from rotation.cli.say import result
@@ -16,10 +17,20 @@ from rotation.held import Exit
 from rotation.types import Facts
 
 
-def open_rotation_of(session: Session, name: str) -> Rotation:
+def _latest_rotation(session: Session, name: str) -> Rotation:
     entries = session.journal.entries(session.stream_of(name))
-    rotation = fold(entries) if entries else None
-    if rotation is None or rotation.outcome is not None:
+    if not entries:
+        raise PolicyRefusal(
+            "request.unknown",
+            f"the journal does not know {name} yet; nothing was done",
+            f"`rotation adopt {name}` writes down what is there",
+        )
+    return fold(entries)
+
+
+def open_rotation_of(session: Session, name: str) -> Rotation:
+    rotation = _latest_rotation(session, name)
+    if rotation.outcome is not None:
         raise PolicyRefusal(
             "request.nothing-open",
             f"{name} has no open rotation; nothing was done",
@@ -162,22 +173,23 @@ def abandon(name: str, *, yes: bool) -> int:
         confirm(f"Close the rotation of {name} as it is{left}?", yes=yes)
         request(session, rotation, "abandon")
         carry_out(session, {rotation.stream: name}, wait=False, here=False)
-        return 0
+        return OK
 
 
 @verb("hold", 'hold billing-iam --reason "the team is on call alone"')
 @name_argument
 @click.option("--reason", required=True, help="Why; everybody who looks will see it.")
 def hold(name: str, *, reason: str) -> int:
-    """Stop a rotation where it is. Nothing is undone; an old credential that must come back does.
+    """Stop a secret where it is.
 
-    A hold that lands while a step is on its way stops the one after it.
+    An open rotation stands still, none is opened, and nothing is undone; an old credential that
+    must come back does. A hold that lands while a step is on its way stops the one after it.
     """
     with open_session(effectful=True) as session:
-        rotation = open_rotation_of(session, name)
+        rotation = _latest_rotation(session, name)
         request(session, rotation, "hold", reason=checked_reason(reason))
-        result(f"{name} is on hold; `rotation release {name}` lets it go on")
-        return 0
+        result(f"{name} is on hold; `rotation release {name}` lifts it")
+        return OK
 
 
 @verb("release", "release billing-iam")
@@ -187,10 +199,13 @@ def hold(name: str, *, reason: str) -> int:
 def release(name: str, *, wait: bool, here: bool) -> int:
     """Lift a hold."""
     with open_session(effectful=True) as session:
-        rotation = open_rotation_of(session, name)
+        rotation = _latest_rotation(session, name)
         if rotation.on_hold is None:
-            raise PolicyRefusal("request.not-on-hold", f"{name} is not on hold", "")
+            raise PolicyRefusal("request.not-on-hold", f"{name} is not on hold")
         request(session, rotation, "release")
+        if rotation.outcome is not None:
+            result(f"{name} is no longer on hold")
+            return OK
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
 
 
@@ -209,4 +224,4 @@ def freeze(*, reason: str | None, lift: bool) -> int:
         draft = Draft(kind=Kind.FROZEN, who=session.who, facts=facts)
         session.journal.record(draft, session.runner.id, session.clock.now())
         result("the freeze is lifted" if lift else f"everything is frozen: {reason}")
-        return 0
+        return OK

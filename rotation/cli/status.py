@@ -88,8 +88,8 @@ def _rank(row: Identity | None, age: timedelta | None, max_age: timedelta, kind:
         return Rank.RETIRED
     if age is not None and age > max_age:
         return Rank.PAST_MAX_AGE
-    if row is not None and row.plan is not None:
-        return Rank.ON_HOLD if row.on_hold else Rank.OPEN
+    if row is not None and row.on_hold:
+        return Rank.ON_HOLD
     return _BY_KIND[kind]
 
 

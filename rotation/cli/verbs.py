@@ -29,7 +29,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "rollback": Listed("requests:rollback", "Go back to the old credential."),
         "resolve": Listed("requests:resolve", "Say whose an instance is, or which version is right: what the machine cannot know."),
         "abandon": Listed("requests:abandon", "Close a Held rotation and touch nothing."),
-        "hold": Listed("requests:hold", "Stop a rotation where it is."),
+        "hold": Listed("requests:hold", "Stop a secret where it is."),
         "release": Listed("requests:release", "Lift a hold."),
         "freeze": Listed("requests:freeze", "Close every window of this installation, or open them again."),
     },

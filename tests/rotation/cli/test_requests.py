@@ -83,6 +83,17 @@ def test_a_hold_stops_the_rotation_and_a_release_lets_it_go_on(shell: Shell) -> 
     assert shell.run("release", "app").exit_code == 5
 
 
+def test_a_held_secret_is_not_opened_until_it_is_released(shell: Shell) -> None:
+    shell.adopted()
+    assert shell.run("hold", "app", "--reason", "audit").exit_code == 0
+    assert shell.run("rotate", "app").exit_code == 5
+    assert "nothing is due" in shell.run("run").stderr
+    assert shell.json("status")["secrets"][0]["state"] in ("on-hold", "past-max-age")
+    assert shell.run("release", "app").exit_code == 0
+    assert shell.run("rotate", "app").exit_code == 0
+    assert "KEY2" in shell.world.instances
+
+
 def test_a_destruction_by_hand_waits_for_its_own_confirmation(shell: Shell) -> None:
     shell.configuration.spec = replace(shell.configuration.spec, destroy_by_hand=True)
     done = shell.adopted().run("rotate", "app", "--wait")

@@ -1,0 +1,129 @@
+"""`config`: every mistake at once, never a value; what it comes to; what the journal knows of it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rotation import process
+from rotation.cli.app import program
+from tests.rotation.cli.conftest import Shell
+
+CANARY = "canary-hunter2-hunter2"
+
+
+@pytest.fixture(autouse=True)
+def _not_hardened(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It cannot be taken back, and the tests' own process needs its core dumps and its umask.
+    monkeypatch.setattr(process, "harden", lambda: None)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    directory = tmp_path / "etc"
+    directory.mkdir(mode=0o700)
+    config = directory / "rotation.yaml"
+    made = run(config, "init", "--journal", str(tmp_path / "journal.db"), "--account",
+               "111122223333", "--user", "billing", "--secret", "prod/billing")  # fmt: skip
+    assert made.exit_code == 0, made.output
+    return config
+
+
+def run(config: Path, *words: str) -> Result:
+    return CliRunner().invoke(program, ["-c", str(config), *words])
+
+
+def told(config: Path, *words: str, code: int = 0) -> Any:
+    done = run(config, *words, "-o", "json")
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout)
+
+
+def test_a_valid_file_says_so(file: Path) -> None:
+    assert told(file, "config", "check")["valid"]
+    assert "valid: 1 secret" in run(file, "config", "check").stdout
+
+
+def test_every_mistake_is_told_at_once_with_its_line_and_without_its_content(file: Path) -> None:
+    text = file.read_text().replace(
+        "owner: nobody-yet", f"owner: nobody-yet\n    password: {CANARY}"
+    )
+    file.write_text(text.replace("refresh: 5m", "refresh: 10:30"))
+    found = told(file, "config", "check", code=2)
+    assert not found["valid"]
+    codes = {finding["code"]: finding["line"] for finding in found["findings"]}
+    lines = file.read_text().splitlines()
+    assert CANARY in lines[codes["config.inline-secret"] - 1]
+    assert "10:30" in lines[codes["config.duration"] - 1]
+    done = run(file, "status")
+    assert done.exit_code == 2
+    assert "2 mistakes" in done.stderr
+    assert CANARY not in done.output + json.dumps(found)
+
+
+def test_a_file_that_others_may_change_is_refused(file: Path) -> None:
+    file.chmod(0o666)
+    done = run(file, "status")
+    assert done.exit_code == 2
+    assert "config.mode" in done.stderr
+
+
+def test_show_fills_in_every_default(file: Path) -> None:
+    secret = told(file, "config", "show", "prod-billing")["secrets"][0]
+    assert (secret["class"], secret["max_age_s"]) == ("production", 90 * 86_400)
+    assert secret["identity"] == "aws-iam/111122223333/billing"
+    assert secret["grace_s"] == 600
+    assert "grace_s: 600" in run(file, "config", "show").stdout
+    assert run(file, "config", "show", "nothing").exit_code == 6
+
+
+def test_the_schema_is_one_that_an_editor_reads(file: Path) -> None:
+    schema = json.loads(run(file, "config", "schema").stdout)
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    assert "secrets" in schema["properties"]
+
+
+def test_diff_names_what_the_journal_does_not_know(file: Path) -> None:
+    assert told(file, "config", "diff")["new"] == ["prod-billing"]
+    assert run(file, "config", "diff").stdout.split() == ["new", "prod-billing"]
+
+
+def test_diff_names_what_left_and_what_changed_under_an_open_rotation(shell: Shell) -> None:
+    shell.adopted().run("rotate", "app")
+    assert not any(shell.json("config", "diff")[word] for word in ("new", "gone", "changed"))
+    spec = shell.configuration.spec
+    plugin = type(spec.store)(type="other", options={})
+    shell.configuration.spec = replace(spec, store=plugin)
+    assert shell.json("config", "diff")["changed"] == {"app": ["store"]}
+    shell.configuration.entry = shell.configuration.entry._replace(identity="simulated/new")
+    assert shell.json("config", "diff")["gone"] == ["app"]
+
+
+@pytest.mark.parametrize("verb", ["journal check", "journal backup {0}/copy.db", "journal export"])
+def test_the_journal_is_checked_copied_and_exported(file: Path, tmp_path: Path, verb: str) -> None:
+    done = run(file, *verb.format(tmp_path).split())
+    assert done.exit_code == 0, done.output
+    again = run(file, *verb.format(tmp_path).split())
+    assert again.exit_code == (2 if "backup" in verb else 0)
+
+
+def test_a_backup_is_restored_beside_what_it_replaces(file: Path, tmp_path: Path) -> None:
+    run(file, "journal", "backup", str(tmp_path / "copy.db"))
+    assert run(file, "journal", "restore", str(tmp_path / "copy.db")).exit_code == 2
+    done = run(file, "journal", "restore", str(tmp_path / "copy.db"), "--yes")
+    assert done.exit_code == 0, done.output
+    assert "the former one is" in done.stdout
+    assert run(file, "journal", "check").exit_code == 0
+    assert run(file, "journal", "upgrade").exit_code == 0
+
+
+def test_a_lost_journal_is_never_made_in_passing(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "journal.db").unlink()
+    for words in (("status",), ("adopt", "prod-billing"), ("run",), ("journal", "check")):
+        done = run(file, *words)
+        assert done.exit_code == 9, words
+        assert "journal.missing" in done.stderr
+    assert not (tmp_path / "journal.db").exists()
