@@ -93,7 +93,7 @@ class Freeze:
     zone: str = field(default="UTC", metadata={"doc": "a zone's name, e.g. Europe/Berlin"})
 
     def __post_init__(self) -> None:
-        _require(self.reason.strip(), "reason: say why")
+        _require(self.reason.strip() and self.reason.isprintable(), "reason: say why, in one line")
         zone(self.zone)
         _moment("from", self.from_)
         _moment("to", self.to)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ParamSpec, TypeAlias, TypeVar
 
+from rotation.config.leaks import looks_secret
 from rotation.errors import Usage
 
 P = ParamSpec("P")
@@ -15,7 +16,7 @@ T = TypeVar("T")
 FINDINGS_MAX = 1000
 """More are counted, not kept: a generated inventory repeats one mistake a hundred thousand times."""
 
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}|[A-Za-z_-]{1,31}")
 
 Where: TypeAlias = tuple[str | int, ...]
 """The keys and positions that lead to a value."""
@@ -94,7 +95,7 @@ def collected(
 
 def named(key: str) -> str:
     """A key as it may be printed: what is no plain name may be a value in the wrong place."""
-    return key if _PLAIN_NAME.fullmatch(key) else "?"
+    return key if _PLAIN_NAME.fullmatch(key) and not looks_secret(key) else "?"
 
 
 def spell(where: Where) -> str:

@@ -99,7 +99,7 @@ class _Loading:
         if not isinstance(raw, dict):
             raise self._refusal(text)
         if leaks.may_hold_one(text.encode()):
-            self._report.add(self._file, None, leaks.find(raw))
+            self._report.add(self._file, None, _leaks(raw))
         self._around = self._surroundings(raw)
         for n, secret in enumerate(_list(raw, "secrets")):
             where = ("secrets", n)
@@ -155,7 +155,13 @@ class _Loading:
         declared, unreadable = _readable(raw, "classes")
         classes, problems = policy_classes(declared)
         self._report.add(self._file, None, problems)
-        return Surroundings(connections, classes, broken | unreadable)
+        return Surroundings(
+            connections,
+            classes,
+            file_roots=tuple(root for root in _list(raw, "file_roots") if isinstance(root, str)),
+            has_commands="commands" in raw,
+            unreadable=broken | unreadable,
+        )
 
     def _secret(self, raw: Any, text: bytes, file: str, line: int, where: Where) -> None:
         # In the YAML file each problem's own line is looked up when it is needed.
@@ -214,8 +220,18 @@ class _Loading:
             self._report.add(file, number, [problem])
         else:
             if suspicious:
-                self._report.add(file, number, leaks.find(raw))
+                self._report.add(file, number, _leaks(raw))
             self._secret(raw, text, file, number, ())
+
+
+def _leaks(raw: Any) -> Iterable[Problem]:
+    for where in leaks.find(raw):
+        yield Problem(
+            where,
+            "config.inline-secret",
+            "this looks like a secret, and none belongs into a configuration",
+            "take it out, and replace it where it is used: files are copied and remembered",
+        )
 
 
 def _same(entry: Entry, other: Entry, where: Where, code: str) -> Problem:

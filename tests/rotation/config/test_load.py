@@ -83,7 +83,7 @@ def test_the_period_leaves_time_for_all_that_follows(loaded: Load) -> None:
 def test_a_value_that_nobody_suspends_needs_no_soak_and_is_let_go_by_hand(
     loaded: Load, found: Find
 ) -> None:
-    configuration = loaded(f"{HEAD}secrets:\n{GENERATED}")
+    configuration = loaded(f"{HEAD}commands: bin\nsecrets:\n{GENERATED}")
     [entry] = configuration.secrets()
     spec = configuration.specification(entry)
     assert spec.destroy_by_hand
@@ -95,7 +95,7 @@ def test_a_value_that_nobody_suspends_needs_no_soak_and_is_let_go_by_hand(
     assert entry.place == "aws-secrets-manager/111122223333/eu-west-1/prod/orders"
     assert entry.period_s == 90 * 86_400 - 120 - 7 * 86_400
     assert [(f.level, f.code) for f in configuration.warnings] == [(Level.INFO, "config.by-hand")]
-    assert not found(f"{HEAD}secrets:\n{GENERATED}    destroy: unattended\n")
+    assert not found(f"{HEAD}commands: bin\nsecrets:\n{GENERATED}    destroy: unattended\n")
 
 
 @pytest.mark.parametrize(
@@ -114,16 +114,35 @@ def test_a_value_that_nobody_suspends_needs_no_soak_and_is_let_go_by_hand(
 def test_a_generated_value_is_not_taken_on_trust(
     found: Find, old: str, new: str, code: str
 ) -> None:
-    text = f"{HEAD}secrets:\n{GENERATED}".replace(old, new)
+    text = f"{HEAD}commands: bin\nsecrets:\n{GENERATED}".replace(old, new)
     assert code in [finding.code for finding in found(text) if finding.level is Level.ERROR]
 
 
 def test_unverified_has_to_be_said_and_is_said_again(found: Find) -> None:
-    text = f"{HEAD}secrets:\n{GENERATED}    destroy: unattended\n"
+    text = f"{HEAD}commands: bin\nsecrets:\n{GENERATED}    destroy: unattended\n"
     text = text.replace("kind: token", "kind: token, unverified: true")
     text = text.replace("    probe: {type: command, argv: [look]}\n", "")
     text = "".join(line for line in text.splitlines(True) if "verifier" not in line)
     assert [(f.level, f.code) for f in found(text)] == [(Level.INFO, "config.unverified")]
+
+
+@pytest.mark.parametrize(
+    ("consumer", "path", "code"),
+    [
+        ("type: file, path: /run/app/x, refresh: 1m", "", ""),
+        ("type: file, path: /run/apples/x, refresh: 1m", ".path", "config.outside-file-roots"),
+        ("type: file, path: /etc/passwd, refresh: 1m", ".path", "config.outside-file-roots"),
+        ("type: file, path: /run/app/../x, refresh: 1m", ".path", "config.value"),
+        ("type: command, argv: [hand], confirms: true", "", "config.no-commands"),
+    ],
+)
+def test_what_happens_on_this_host_stays_in_declared_directories(
+    found: Find, consumer: str, path: str, code: str
+) -> None:
+    text = f"{VALID}      - {{id: other, {consumer}}}\nfile_roots: [/run/app]\n"
+    assert [(f.path, f.code) for f in found(text)] == (
+        [(f"secrets[0].consumers[1]{path}", code)] if code else []
+    )
 
 
 @pytest.mark.parametrize(
