@@ -93,7 +93,8 @@ class Rotation:
 
     def state(self, step: Step, subject: str = "-") -> RowState:
         """Of the row with that step; an empty state where this rotation has no such row."""
-        for row in (*self.rows, *self.undo, *self.accept):
+        accepted = self.accept if self.mode is Mode.ACCEPT else ()
+        for row in (*accepted, *self.rows, *self.undo, *self.accept):
             if row.step == step and row.subject == subject:
                 return self.states[row.position]
         return RowState()
@@ -285,11 +286,17 @@ def _after_done(rotation: Rotation, key: RowKey) -> None:
         if suspend is not None:
             for row in rotation.rows[suspend.position :]:
                 _new_round(rotation.states[row.position])
+            rotation.states[suspend.position].in_doubt = False
+
+
+_PROGRESS = ("logins", "since")
+"""What counts only in its round: a login of an earlier one proves nothing in the next."""
 
 
 def _new_round(state: RowState) -> None:
     state.round += 1
     state.done, state.until, state.why, state.tries = False, None, None, 0
+    state.facts = {name: fact for name, fact in state.facts.items() if name not in _PROGRESS}
 
 
 def _fold_request(rotation: Rotation, entry: Entry) -> None:
@@ -304,11 +311,11 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
         _resume(rotation)
         rotation.destroy_released |= entry.facts.get("destroy") is True
     elif verb in ("rollback", "cancel") and can_go_back(rotation):
-        _leave_held(rotation)
         rotation.mode, rotation.asked = Mode.UNDO, entry
+        _resume(rotation)
     elif verb == "accept-current":
-        _leave_held(rotation)
         rotation.mode = Mode.ACCEPT
+        _resume(rotation)
     elif verb == "ours" and instance:
         rotation.ours |= {instance}
         rotation.foreign -= {instance}
@@ -331,18 +338,28 @@ def can_go_back(rotation: Rotation) -> bool:
 
 
 def _resume(rotation: Rotation) -> None:
+    """The refused row and what comes after it are taken up again; every row has its tries again."""
     failed = failed_row(rotation)
-    _leave_held(rotation)
+    rotation.held = rotation.held_at = None
+    for state in rotation.states.values():
+        state.tries = 0
     if failed is None:
         return
-    for position, state in rotation.states.items():
-        if position >= failed.position:
-            _new_round(state)
-            state.failed, state.complaint = None, False
+    for position in _from(rotation, failed):
+        state = rotation.states[position]
+        _new_round(state)
+        state.failed, state.complaint = None, False
 
 
-def _leave_held(rotation: Rotation) -> None:
-    rotation.held = rotation.held_at = None
+def _from(rotation: Rotation, row: RowInstance) -> set[int]:
+    """That row and every row after it. A row beside it is not: an `issue` that is done must not
+    mint again because a proof that ran beside it was denied."""
+    found = {row.position}
+    for other in rotation.rows:
+        if not found.isdisjoint(other.after):
+            found.add(other.position)
+    back = (*rotation.undo, *rotation.accept)
+    return found | {other.position for other in back if other.position >= row.position}
 
 
 def failed_row(rotation: Rotation) -> RowInstance | None:

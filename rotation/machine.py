@@ -47,19 +47,23 @@ def next_action(rotation: Rotation, now: datetime, gates: Gates = OPEN_GATES) ->
     those. A hold stops every row but `resume-old` and what a person asked for since."""
     if rotation.outcome is not None:
         return Close(Outcome(rotation.outcome))
-    resume_old = _pending_resume(rotation)
+    resume_old = pending_resume(rotation)
     if resume_old is not None:
         return _attempt(rotation, resume_old, now)
     if rotation.abandoned:
         return Close(Outcome.ABANDONED)
     if rotation.held is not None:
         return held(rotation.held)
+    not_resumed = rotation.state(Step.RESUME_OLD).failed
+    if rotation.mode is Mode.FORWARD and not_resumed is not None:
+        return held(not_resumed)
     failed = failed_row(rotation)
     if failed is not None:
         state = rotation.states[failed.position]
         undoing = rotation.mode is Mode.UNDO and state.failed == "held.refused"
         return held("held.rollback-failed" if undoing else str(state.failed))
-    if rotation.on_hold and not (rotation.mode is Mode.UNDO and rotation.asked):
+    asked = rotation.mode is Mode.UNDO and rotation.asked is not None
+    if rotation.on_hold and not asked and rotation.plan != "compromised":
         return Wait(None, f"on hold: {rotation.on_hold}")
     return _first_ready(rotation, now, gates)
 
@@ -69,7 +73,7 @@ def held(code: str) -> Held:
     return Held(code, reason.exits)
 
 
-def _pending_resume(rotation: Rotation) -> RowInstance | None:
+def pending_resume(rotation: Rotation) -> RowInstance | None:
     """A complaint after our suspend: the old credential comes back before anything else."""
     if rotation.mode is not Mode.FORWARD or rotation.plan == "compromised":
         return None

@@ -27,7 +27,7 @@ from rotation.fold import Mode, Outcome, Rotation, fold, listed, row_to_json
 from rotation.held import held_code
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Decide, Journal
-from rotation.machine import Action, Close, Do, Held, Wait, held, next_action
+from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.plan import (
     ACCEPT,
     COMPROMISED,
@@ -221,6 +221,7 @@ class _Run:
             and open_forward
             and not rotation.change_accepted
             and not rotation.abandoned
+            and pending_resume(rotation) is None
         ):
             return held("held.spec-changed")
         return next_action(

@@ -1,0 +1,139 @@
+"""Accidents that a hostile reader looked for: what a person's exit, a second round, a broken
+neighbour or a clock could make of a rotation."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from rotation.entries import Draft, Kind
+from rotation.errors import Transient
+from rotation.machine import Close, Held, pending_resume
+from rotation.runner import Live
+from rotation.testing.crash import STREAM, Story
+from tests.crash import stories, test_emergency
+from tests.crash.stories import seeded
+
+
+def ask(story: Story, verb: str, **facts: str | bool) -> None:
+    """A person's entry, every time."""
+    draft = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": verb, **facts})
+    story.journal.request(STREAM, draft, "person", story.world.now)
+
+
+def opened(plan: str = "routine", until: str | None = None, **world: bool) -> Story:
+    story = seeded(**world)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, plan)
+    if until is not None:
+        stories.advance_until(story, until)
+    return story
+
+
+def failing(story: Story, boundary: str, error: Callable[[], Exception]) -> None:
+    """Each crossing of that boundary is refused until `story.boundaries.act` is None again."""
+
+    def act(number: int, name: str) -> None:
+        del number
+        if name == boundary:
+            raise error()
+
+    story.boundaries.act = act
+
+
+def code(story: Story) -> str:
+    action = story.drive()
+    assert isinstance(action, Held), action
+    return action.code
+
+
+# ------------------------------------------------------------------------------- a second round
+
+
+def test_resume_after_a_denied_proof_does_not_mint_again() -> None:
+    """In an emergency the proof and the new credential go beside each other."""
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    test_emergency.declare(story)
+    accepts = story.world.accepts
+    story.world.accepts = lambda handle, secret: handle == "KEY1" or accepts(handle, secret)  # type: ignore[method-assign]
+    stories.advance_until(story, "promote")
+    story.world.denied.add("store.read")
+    story.drive()
+    story.world.denied.clear()
+    story.world.accepts = accepts  # type: ignore[method-assign]
+    ask(story, "resume")
+    assert isinstance(story.drive(), Close)
+    assert story.world.minted == 2
+    assert test_emergency.findings(story) == []
+
+
+def test_resume_gives_a_row_its_tries_again() -> None:
+    story = opened()
+    failing(story, "before probe.login", lambda: Transient("sim.down", "down"))
+    assert code(story) == "held.out-of-tries"
+    story.boundaries.act = None
+    ask(story, "resume")
+    assert isinstance(story.drive(), Close)
+
+
+def test_a_second_suspend_is_proved_again() -> None:
+    story = opened(until="prove-off")
+    old = story.rotation().old
+    assert old is not None
+    story.world.instances[old].used = story.world.now + timedelta(seconds=1)
+    assert code(story) == "held.complaint"
+    story.world.instances[old].used = None
+    ask(story, "resume")
+    stories.advance_until(story, "suspend")
+    story.world.calls.clear()
+    stories.advance_until(story, "soak")
+    assert story.world.calls.count("probe.login") >= 2
+
+
+def test_an_old_one_that_could_not_be_resumed_is_not_said_to_be() -> None:
+    story = opened(until="suspend")
+    story.world.move("current", story.rotation().old_version)
+    story.world.denied.add("issuer.resume")
+    assert code(story) == "held.denied"
+    story.world.denied.clear()
+    ask(story, "resume")
+    assert code(story) == "held.pointer-moved"
+    assert story.world.instances[story.rotation().old or ""].active
+
+
+def test_a_changed_specification_does_not_keep_the_old_one_off() -> None:
+    story = opened(until="suspend")
+    story.world.move("current", story.rotation().old_version)
+    runner = story.runner
+    changed = replace(story.spec, fields={"id": "other"})
+    failing(story, "before issuer.resume", lambda: Transient("sim.down", "down"))
+    while pending_resume(story.rotation()) is None:
+        story.runner().advance(STREAM)
+        story.world.advance(story.world.now + timedelta(seconds=2))
+    story.boundaries.act = None
+    story.world.advance(story.world.now + timedelta(minutes=1))
+    story.runner = lambda: replace(runner(), live=Live(specification=lambda secret: changed))  # type: ignore[method-assign]
+    story.drive()
+    assert story.world.instances[story.rotation().old or ""].active
+
+
+@pytest.mark.parametrize("verb", ["rollback", "accept-current"])
+def test_asking_again_takes_up_what_was_refused(verb: str) -> None:
+    story = opened(until="verify")
+    story.world.denied |= {"issuer.destroy", "store.read"}
+    ask(story, verb)
+    assert code(story) == "held.denied"
+    story.world.denied.clear()
+    ask(story, verb)
+    assert isinstance(story.drive(), Close)
+    assert story.violations() == []
+
+
+def test_a_hold_does_not_stop_an_emergency() -> None:
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    test_emergency.declare(story)
+    ask(story, "hold", reason="wait")
+    assert isinstance(story.drive(), Close)
