@@ -84,10 +84,12 @@ def init(journal: Path | None, account: str | None, region: str | None, user: st
     """Write a commented rotation.yaml and make the journal.
 
     Asks on a terminal; elsewhere it takes what the options say and leaves the rest as comments.
+    A file that is there already is left as it is; only the journal that it names is made.
     """
     target = (settings().config or Path(NAME)).absolute()
     if target.exists():
-        raise Usage("init.exists", f"{target} exists; nothing was written", "-c names another file")
+        _only_journal(target)
+        return
     answers = Answers(account=account, region=region, user=user, store=secret, refresh=refresh)
     installation = secrets.token_hex(6)
     place = (journal or _state_directory() / installation / "journal.db").absolute()
@@ -95,6 +97,24 @@ def init(journal: Path | None, account: str | None, region: str | None, user: st
     _make_journal(place, installation)
     ignored = _keep_out_of_git(place)
     _tell(target, place, installation, ignored)
+
+
+def _only_journal(target: Path) -> None:
+    """A lost journal is not a new one: where the world carries our marks, the first rotation
+    finds versions that the new journal does not know, and is Held."""
+    from rotation.config import load  # noqa: PLC0415 -- brings the model along
+
+    configuration = load(target)
+    if configuration.journal.exists():
+        raise Usage(
+            "init.exists",
+            f"{target} and its journal exist; nothing was written",
+            "-c names another file",
+        )
+    _make_journal(configuration.journal, configuration.installation)
+    _keep_out_of_git(configuration.journal)
+    result(f"made  {configuration.journal}")
+    note("where this installation has rotated before, restore its journal instead of this one")
 
 
 def _state_directory() -> Path:

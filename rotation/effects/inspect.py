@@ -4,6 +4,7 @@ own marks and leftover labels."""
 from rotation.effects.context import Context
 from rotation.entries import stamp
 from rotation.errors import NeedsPerson
+from rotation.fold import Mode, listed
 from rotation.plan import Step
 from rotation.types import (
     PENDING,
@@ -33,6 +34,7 @@ def inspect(cx: Context) -> Facts:
             "the secret has no current version",
             f"`rotation create {cx.spec.secret}` makes the first one",
         )
+    _not_forgotten(cx, current)
     handle = _handle(cx, current, listing)
     # After `resolve --accept-current` the predecessor may live on: it is still ours.
     live = {handle.id} | ({cx.rotation.old} & listing.ids if cx.rotation.old else set())
@@ -58,6 +60,19 @@ def _claimable(cx: Context, state: StoreState) -> None:
             "held.claim-foreign",
             f"installation {state.claim} claims this secret; nothing was touched",
             f"if that one is gone: `rotation adopt {cx.spec.secret} --take-over`",
+        )
+
+
+def _not_forgotten(cx: Context, current: str) -> None:
+    """An empty journal beside a version of ours is a lost journal, not a new one."""
+    adopting = cx.rotation.plan == "adopt" and cx.rotation.mode is Mode.FORWARD
+    take_over = cx.rotation.opened.facts.get("take_over") is True
+    knows = current in (cx.rotation.baseline.get("version"), *listed(cx.rotation.baseline, "known"))
+    if adopting and not take_over and not knows and is_our_mark(current, cx.installation):
+        raise NeedsPerson(
+            "held.journal-behind",
+            f"the current version {current} is ours, but this journal does not know it",
+            "restore the newest journal; if it is gone for good: `rotation adopt --take-over`",
         )
 
 

@@ -288,3 +288,16 @@ def test_repair_removes_a_pending_label_that_nobody_works_on() -> None:
     assert isinstance(story.drive(), Close)
     assert "pending" not in story.world.labels
     assert story.world.labels["current"] == "v0"
+
+
+def test_an_empty_journal_beside_our_marks_is_lost_and_not_new() -> None:
+    story = seeded(exclusive=True)
+    assert isinstance(stories.routine(story), Close)
+    amnesiac = Story(story.world, story.spec)
+    stories.open_plan(amnesiac, "adopt")
+    action = amnesiac.drive()
+    assert isinstance(action, Held)
+    assert action.code == "held.journal-behind"
+    stories.request(amnesiac, "accept-current")
+    assert isinstance(amnesiac.drive(), Close)
+    assert (amnesiac.rotation().result or {})["handle"] == story.rotation().new

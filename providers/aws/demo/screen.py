@@ -13,7 +13,7 @@ _STEPS = {
     "issued": "a second credential exists and its bytes are staged; nobody uses it yet",
     "activated": "the service accepts it beside the old one",
     "verified": "it logs in, {logins} times, and a wrong secret is refused",
-    "promoted": "readers of the store get the new one from now on; the old one still works",
+    "promoted": "readers of the store get the new one from now on",
     "delivered": "{subject} was given it",
     "confirmed": "{subject} has moved ({evidence})",
     "live-verified": "what readers get logs in",
