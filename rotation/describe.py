@@ -3,7 +3,6 @@
 Pure: no clock, no I/O. `status`, `show`, every error and the emergency say it in these words.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -198,7 +197,7 @@ def old_dies(rotation: Rotation, now: datetime) -> datetime | None:
     undoing = rotation.mode is not Mode.FORWARD
     if ends or undoing or rotation.old is None or rotation.outcome is not None:
         return None
-    if rotation.state(Step.DESTROY).done:
+    if rotation.state(Step.DESTROY).done or (rotation.plan == "routine" and rotation.new is None):
         return None
     spec = spec_from_json(rotation.spec)
     if rotation.plan == "compromised":
@@ -275,16 +274,28 @@ _COMMANDS = {
     Exit.RESUME: "resume {secret}",
     Exit.ROLLBACK: "rollback {secret}",
     Exit.ACCEPT_CURRENT: "resolve {secret} --accept-current",
-    Exit.OURS: "resolve {secret} --ours ID",
-    Exit.FOREIGN: "resolve {secret} --foreign ID",
+    Exit.OURS: "resolve {secret} --ours {instance}",
+    Exit.FOREIGN: "resolve {secret} --foreign {instance}",
     Exit.ABANDON: "abandon {secret}",
     Exit.DESTROY: "resume {secret} --destroy",
 }
 
 
-def commands(exits: Sequence[Exit], secret: str) -> tuple[str, ...]:
-    """The exits as a person types them."""
-    return tuple(f"rotation {_COMMANDS[way]}".format(secret=secret) for way in exits)
+def ways_out(rotation: Rotation, secret: str) -> tuple[str, ...]:
+    """What a person can type now, the likeliest first."""
+    about = instances_in_question(rotation)
+    instance = about[0] if len(about) == 1 else "ID"
+    return tuple(
+        f"rotation {_COMMANDS[way]}".format(secret=secret, instance=instance)
+        for way in open_exits(rotation)
+    )
+
+
+def instances_in_question(rotation: Rotation) -> tuple[str, ...]:
+    """Those that a Held rotation is Held for, where its failed row names them."""
+    row = failed_row(rotation)
+    named = rotation.states[row.position].facts.get("instances") if row is not None else None
+    return tuple(named.split(",")) if isinstance(named, str) and named else ()
 
 
 def can_roll_back(rotation: Rotation) -> bool:
@@ -334,6 +345,8 @@ def duration(span: timedelta) -> str:
 
 
 def relative(at: datetime, now: datetime) -> str:
-    if at >= now:
+    if abs(at - now) < timedelta(seconds=1):
+        return "now"
+    if at > now:
         return f"in {duration(at - now)}"
     return f"{duration(now - at)} ago"

@@ -34,7 +34,8 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """One secret at one moment. due_at: when it is due next; why: what says so."""
+    """One secret at one moment. due_at: when it is due next, if time alone decides that; why: what
+    says so."""
 
     secret: str
     policy: str
@@ -115,9 +116,10 @@ def _where(health: Health, now: datetime) -> str:
         since = f", {relative(row.held_at, now)}" if row.held_at else ""
         return f"{row.held}{since}"
     if row is not None and row.plan is not None:
+        if row.on_hold:
+            return f"{row.plan}, on hold"
         place = f"{row.phase} ▸ {row.row}" if row.row else row.plan
-        until = f" until {local(row.wake_at)}" if row.wake_at and row.wake_at > now else ""
-        return f"{place}{until}{f': {row.why}' if row.why else ''}"
+        return place + (f" until {local(row.wake_at)}" if row.wake_at and row.wake_at > now else "")
     asserted = "; asserted, nothing can log in" if row is not None and row.unverified else ""
     return f"{health.why}{asserted}"
 

@@ -13,15 +13,14 @@ from rotation.cli.outcome import held_lines, local
 from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.describe import (
-    commands,
     death,
     destroyed,
     duration,
     old_dies,
-    open_exits,
     outcome_text,
     relative,
     row_mark,
+    ways_out,
     what_works,
 )
 from rotation.entries import Entry, stamp
@@ -144,7 +143,7 @@ def _details(rotation: Rotation, name: str, now: datetime) -> dict[str, Any]:
         "rows": [_row_json(rotation, row) for row in _rows(rotation)],
         "what_works": what_works(rotation),
         "old_dies_not_before": stamp(old_dies(rotation, now)),
-        "exits": list(commands(open_exits(rotation), name)),
+        "exits": list(ways_out(rotation, name)),
     }
 
 

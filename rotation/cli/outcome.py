@@ -11,14 +11,13 @@ from rotation.cli.app import settings
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session
 from rotation.describe import (
-    commands,
     death,
     destroyed,
     old_dies,
-    open_exits,
     outcome_text,
     present_state,
     relative,
+    ways_out,
     what_works,
     why_held,
 )
@@ -57,7 +56,7 @@ def outcome_json(name: str, arrival: Arrival, now: datetime) -> dict[str, Any]:
         "death": death(rotation),
         "old_dies_not_before": stamp(dies),
         "what_works": what_works(rotation),
-        "exits": list(commands(open_exits(rotation), name)),
+        "exits": list(ways_out(rotation, name)),
         "exit_code": arrival.exit_code,
     }
 
@@ -97,7 +96,7 @@ def held_lines(rotation: Rotation, code: str, name: str) -> list[str]:
         f"  why: {why_held(code)}",
         *([f"  met: {met}"] if met else []),
         f"  works now: {what_works(rotation)}",
-        *(f"  way out: {line}" for line in commands(open_exits(rotation), name)),
+        *(f"  way out: {line}" for line in ways_out(rotation, name)),
         f"  code: {code}",
     ]
     return [plain(line) for line in lines]

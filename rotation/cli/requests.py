@@ -9,10 +9,16 @@ from rotation.cli.opening import carry_out, went_back
 from rotation.cli.options import here_option, name_argument, wait_option, yes_option
 from rotation.cli.say import result
 from rotation.cli.session import Session, open_session
-from rotation.describe import can_roll_back, commands, exits_of, open_exits, why_held
+from rotation.describe import (
+    can_roll_back,
+    exits_of,
+    instances_in_question,
+    ways_out,
+    why_held,
+)
 from rotation.entries import Draft, Kind
 from rotation.errors import PolicyRefusal, UnknownName, Usage
-from rotation.fold import Rotation, failed_row, fold, text
+from rotation.fold import Rotation, fold
 from rotation.held import Exit
 from rotation.types import Facts
 
@@ -52,7 +58,7 @@ def _refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
         raise PolicyRefusal(
             "request.no-such-exit",
             f"`{way}` is no way out: {why_held(rotation.held)}",
-            " or ".join(f"`{line}`" for line in commands(open_exits(rotation), name)),
+            " or ".join(f"`{line}`" for line in ways_out(rotation, name)),
         )
 
 
@@ -148,13 +154,12 @@ def resolve(
 
 def _refuse_unknown_instance(rotation: Rotation, instance: str | None) -> None:
     """Where the Held row says which instances it is about, only those can be meant."""
-    row = failed_row(rotation)
-    named = text(rotation.states[row.position].facts.get("instances")) if row else None
-    if instance is not None and named and instance not in named.split(","):
+    about = instances_in_question(rotation)
+    if instance is not None and about and instance not in about:
         raise UnknownName(
             "request.unknown-instance",
             f"{instance} is not what this rotation is Held for",
-            f"it is about {named.replace(',', ', ')}",
+            f"it is about {', '.join(about)}",
         )
 
 

@@ -17,7 +17,7 @@ from rotation.cli.options import maybe_name_argument
 from rotation.cli.outcome import held_lines, local
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
-from rotation.describe import commands, old_dies, open_exits, relative, what_works
+from rotation.describe import old_dies, relative, ways_out, what_works
 from rotation.due import Kind, due
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
@@ -75,7 +75,7 @@ def _health(
         rank=_rank(row, age, max_age, told.kind),
         max_age=max_age,
         age=age,
-        due_at=told.at,
+        due_at=told.at if told.kind in (Kind.DUE, Kind.LATER, Kind.PAUSED) else None,
         why=told.reason,
         row=row,
     )
@@ -135,7 +135,9 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
         return []
     if rotation.held is not None:
         return [line.strip() for line in held_lines(rotation, rotation.held, health.secret)]
-    lines = [f"works now: {plain(what_works(rotation))}"]
+    waits = health.row.why if health.row is not None else None
+    lines = [f"waits for: {plain(waits)}"] if waits else []
+    lines.append(f"works now: {plain(what_works(rotation))}")
     dies = old_dies(rotation, now)
     if dies is not None:
         lines.append(f"{rotation.old} dies not before {local(dies)} ({relative(dies, now)})")
@@ -158,7 +160,7 @@ def _json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
         **told,
         "what_works": what_works(rotation),
         "old_dies_not_before": stamp(old_dies(rotation, now)),
-        "exits": list(commands(open_exits(rotation), health.secret)),
+        "exits": list(ways_out(rotation, health.secret)),
     }
 
 

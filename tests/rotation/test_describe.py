@@ -163,7 +163,9 @@ def test_consumers_at_risk_are_seen(tale: Tale) -> None:
 )  # fmt: skip
 def test_durations_have_two_units_at_most(seconds: int, text: str) -> None:
     assert duration(timedelta(seconds=seconds)) == text
-    assert relative(START + timedelta(seconds=seconds), START) == f"in {text}"
+    assert relative(START + timedelta(seconds=seconds), START) == (
+        f"in {text}" if seconds else "now"
+    )
 
 
 def test_the_past_is_ago() -> None:

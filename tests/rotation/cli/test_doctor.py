@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rotation.testing.simulator import CURRENT, PENDING
-from rotation.types import PluginSpec
+from rotation.types import CURRENT, PENDING, PluginSpec
 from tests.rotation.cli.conftest import STREAM, Shell
 
 

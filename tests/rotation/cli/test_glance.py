@@ -12,8 +12,9 @@ from rotation.journal.sql import SqlJournal, open_journal
 from rotation.machine import Wait
 from rotation.plan import PLANS
 from rotation.runner import Runner
-from rotation.testing.simulator import INSTALLATION, SimulatedClock, World, specification
+from rotation.testing.simulator import SimulatedClock, specification
 from rotation.testing.simulator import bound as simulated
+from rotation.testing.world import INSTALLATION, World
 
 STREAM = "simulated-app"
 

@@ -53,5 +53,5 @@ def test_a_held_one_says_why_and_how_to_leave(shell: Shell) -> None:
     shell.run("rotate", "app")
     told = shell.run("show", "app").stdout
     assert "KEY2, which is not provably ours" in told
-    assert "rotation resolve app --foreign ID" in told
+    assert "rotation resolve app --foreign KEY2" in told
     assert "held.unknown-instance" in told

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rotation.entries import stamp
-from rotation.testing.simulator import CURRENT
+from rotation.types import CURRENT
 from tests.rotation.cli.conftest import APP, Shell
 
 

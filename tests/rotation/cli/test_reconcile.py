@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rotation.testing.simulator import CURRENT, PENDING
 from rotation.testing.world import World
+from rotation.types import CURRENT, PENDING
 from tests.rotation.cli.conftest import Shell
 
 

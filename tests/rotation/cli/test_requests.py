@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from rotation.entries import Kind
-from rotation.testing.simulator import CURRENT
+from rotation.types import CURRENT
 from tests.rotation.cli.conftest import STREAM, Shell
 
 
@@ -12,7 +12,7 @@ def held_for_an_unknown_instance(shell: Shell) -> Shell:
     shell.world.mint(by_person=True)
     done = shell.run("rotate", "app")
     assert done.exit_code == 11, done.output
-    assert "rotation resolve app --foreign ID" in done.stdout
+    assert "rotation resolve app --foreign KEY2" in done.stdout
     return shell
 
 
@@ -35,7 +35,7 @@ def test_nothing_open_is_refused_with_what_works(shell: Shell) -> None:
 def test_an_exit_that_the_reason_does_not_have_is_refused(shell: Shell) -> None:
     done = held_for_an_unknown_instance(shell).run("resolve", "app", "--accept-current", "--yes")
     assert done.exit_code == 5
-    assert "rotation resolve app --foreign ID" in done.stderr
+    assert "rotation resolve app --foreign KEY2" in done.stderr
     assert not [e for e in shell.journal.entries(STREAM) if e.kind is Kind.REQUESTED]
 
 

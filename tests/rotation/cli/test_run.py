@@ -9,8 +9,7 @@ import pytest
 
 from rotation.entries import Kind
 from rotation.fold import fold
-from rotation.testing.simulator import CURRENT
-from rotation.types import Gates
+from rotation.types import CURRENT, Gates
 from tests.rotation.cli.conftest import APP, STREAM, Shell
 
 

@@ -60,10 +60,10 @@ def test_a_held_one_says_why_what_works_and_the_ways_out(shell: Shell) -> None:
     shell.run("rotate", "app")
     told = one(shell)
     assert (told["state"], told["held"]) == ("held", "held.unknown-instance")
-    assert "rotation resolve app --foreign ID" in told["exits"]  # type: ignore[operator]
+    assert "rotation resolve app --foreign KEY2" in told["exits"]  # type: ignore[operator]
     done = shell.run("status", "--check")
     assert done.exit_code == 11
-    assert "way out: rotation resolve app --foreign ID" in done.stdout
+    assert "way out: rotation resolve app --foreign KEY2" in done.stdout
     assert "works now: KEY1 works, and readers get it" in done.stdout
 
 
