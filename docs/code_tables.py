@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from providers.aws.doctor import LAYOUTS
 from providers.aws.permissions import GRANTS
 from rotation import plan as plans
 from rotation.calendar import Freeze, Schedule, Window
@@ -16,9 +17,8 @@ from rotation.config.model import Document, Limits, PolicyClass, Secret
 from rotation.config.plugins import Head
 from rotation.config.reading import is_duration, key_of
 from rotation.config.rules import spoken
-from rotation.describe import commands
 from rotation.effects import EFFECTS
-from rotation.held import REASONS
+from rotation.held import REASONS, Exit
 from rotation.plan import PLANS, Per, Row, Step
 from rotation.registry import installed
 
@@ -142,8 +142,14 @@ def page_of(code: str) -> str:
 def held(name: str) -> str:
     """The head of a page of the runbook: the reason and its exits."""
     reason = REASONS[f"held.{name}"]
-    ways = "\n".join(f"- `{line}`" for line in commands(reason.exits, "NAME"))
+    ways = "\n".join(f"- `{_command(way)}`" for way in reason.exits)
     return f"**`held.{name}`**: {reason.why}.\n\nExits, the likeliest first:\n\n{ways}"
+
+
+def _command(way: Exit) -> str:
+    verb, *flags = way.split()
+    instance = ["ID"] if way in (Exit.OURS, Exit.FOREIGN) else []
+    return " ".join(["rotation", verb, "NAME", *flags, *instance])
 
 
 def runbook(_: str) -> str:
@@ -164,6 +170,13 @@ def exit_codes(_: str) -> str:
     told = (inspect.getdoc(failures) or "").split("\n\n")[1]
     codes = [entry.strip(" .\n").split(" ", 1) for entry in told.replace("\n", " ").split("·")]
     return table(("exit code", "meaning"), codes)
+
+
+def layouts(_: str) -> str:
+    return table(
+        ("layout", "meaning", "repair"),
+        ((f"`{each.name}`", each.meaning, each.repair) for each in LAYOUTS.values()),
+    )
 
 
 # ------------------------------------------------------------------------------ configuration

@@ -26,7 +26,7 @@ def include(path: str) -> str:
     """A file of the repository, as code."""
     name = Path(path)
     language = {".py": "python", ".yaml": "yaml", ".toml": "toml"}[name.suffix]
-    return f"```{language}\n{(ROOT / name).read_text().strip()}\n```"
+    return f"`{path}`:\n\n```{language}\n{(ROOT / name).read_text().strip()}\n```"
 
 
 PARTS: Mapping[str, Part] = {
@@ -41,6 +41,7 @@ PARTS: Mapping[str, Part] = {
     "plugins": code_tables.plugins,
     "grants": code_tables.grants,
     "exit-codes": code_tables.exit_codes,
+    "layouts": code_tables.layouts,
     "errors": lambda _: error_codes.errors(ROOT),
     "waits": lambda _: error_codes.waits(ROOT),
 }

@@ -1,0 +1,121 @@
+"""Badges: the whole of a provider. Options that say what it can do, and one adapter."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from rotation.errors import Ambiguous, Conflict, Denied, Permanent, SlotFull, Transient
+from rotation.interfaces import Around
+from rotation.types import (
+    Credential,
+    Fields,
+    Handle,
+    KeyState,
+    Listing,
+    PermissionSet,
+    SecretValue,
+    Traits,
+    Usage,
+)
+from tests.docs.badge_service import BadgeService, ServiceError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadgeOptions:
+    """Badges of one door."""
+
+    FIELDS: ClassVar = ("badge_id", "code")
+    PUBLIC: ClassVar = frozenset({"badge_id"})
+    TRAITS: ClassVar = Traits(
+        origin="assigned", can_suspend=True, reports_usage=False, live_max=3, failed_logins_safe=5
+    )
+
+    connection: str = field(metadata={"doc": "name of a connection to the badge service"})
+    door: str = field(metadata={"doc": "the door that the badges open"})
+
+    def identity(self, connections: Mapping[str, Any]) -> str:
+        return f"badges/{self.connection}/{self.door}"
+
+
+class BadgeIssuer:
+    def __init__(self, options: BadgeOptions, around: Around) -> None:
+        self._service: BadgeService = around.connections[options.connection]
+        self._traits = options.TRAITS
+
+    @property
+    def traits(self) -> Traits:
+        return self._traits
+
+    def listing(self) -> Listing:
+        with _translated("list"):
+            badges = self._service.list()
+        return Listing(
+            handles=tuple(
+                Handle(id=badge, state=KeyState.ACTIVE if valid else KeyState.SUSPENDED)
+                for badge, valid in badges.items()
+            )
+        )
+
+    def issue(self, attempt: str) -> Credential:
+        # Sent once. The service knows no idempotency key, so `attempt` is of no use to it.
+        with _translated("create", repeatable=False):
+            badge, code = self._service.create()
+        fields = Fields(public={"badge_id": badge}, secret={"code": SecretValue(code)})
+        return Credential(handle=Handle(id=badge), fields=fields)
+
+    def activate(self, new: Credential) -> None:
+        """Badges are born valid."""
+
+    def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
+        with _translated("set_valid"):
+            self._service.set_valid(handle_id, valid=False)
+
+    def resume(self, handle_id: str) -> None:
+        with _translated("set_valid"):
+            self._service.set_valid(handle_id, valid=True)
+
+    def destroy(
+        self,
+        handle_id: str,
+        fields: Fields | None = None,
+        *,
+        under: PermissionSet = PermissionSet.REVOKE,
+    ) -> None:
+        with _translated("delete"):
+            try:
+                self._service.delete(handle_id)
+            except ServiceError as error:
+                if error.code != "unknown":
+                    raise
+
+    def usage(self, handle_id: str) -> Usage:
+        raise NotImplementedError("the traits say that no use is reported")
+
+    def handle_of(self, fields: Fields, version: str) -> str:
+        return fields.public["badge_id"]
+
+
+@contextmanager
+def _translated(operation: str, *, repeatable: bool = True) -> Iterator[None]:
+    """The vendor's codes in the words of rotation.errors; never its text. Did it happen?"""
+    try:
+        yield
+    except ServiceError as error:
+        match error.code:
+            case "forbidden":
+                raise Denied(
+                    "badges.denied", f"we may not {operation} badges", "grant it to our account"
+                ) from None
+            case "slow-down" | "unreachable":
+                raise Transient("badges.busy", f"{operation} did not happen") from None
+            case "limit":
+                raise SlotFull("badges.full", "the door has three badges", "return one") from None
+            case "unknown":
+                raise Conflict("badges.gone", "that badge is gone", "see who returned it") from None
+            case "broken" | "lost" if repeatable:
+                raise Transient("badges.no-answer", f"{operation} was not answered") from None
+            case "broken" | "lost":
+                raise Ambiguous("badges.no-answer", f"{operation} may have happened") from None
+            case code:
+                raise Permanent("badges.refused", f"{operation} is refused ({code})") from None

@@ -1,0 +1,87 @@
+"""The provider of docs/adding-a-provider.md keeps the contract."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from rotation.clock import SystemClock
+from rotation.interfaces import Around
+from rotation.registry import Plugins
+from rotation.testing import Trouble
+from rotation.testing.issuer import IssuerBench, IssuerConformance
+from rotation.types import Fields, KeyState
+from tests.docs.badge_issuer import BadgeIssuer, BadgeOptions
+from tests.docs.badge_service import BadgeService
+
+OPERATIONS = {
+    "listing": "list",
+    "issue": "create",
+    "suspend": "set_valid",
+    "resume": "set_valid",
+    "destroy": "delete",
+}
+CODES = {
+    Trouble.DENIED: "forbidden",
+    Trouble.THROTTLED: "slow-down",
+    Trouble.UNREACHABLE: "unreachable",
+    Trouble.BROKEN: "broken",
+    Trouble.LOST: "lost",
+}
+
+
+class Bench:
+    """The issuer, and what its service says of it. Never what the issuer says of itself."""
+
+    def __init__(self) -> None:
+        self.service = BadgeService()
+        around = Around(
+            installation="0f3a9c2b71de",
+            clock=SystemClock(),
+            connections={"office": self.service},
+        )
+        self.issuer = BadgeIssuer(BadgeOptions(connection="office", door="main"), around)
+
+    def accepts(self, fields: Fields) -> bool:
+        return self.service.accepts(fields.public["badge_id"], fields.secret["code"].reveal())
+
+    def use(self, fields: Fields) -> None:
+        self.accepts(fields)
+
+    def live(self) -> Mapping[str, KeyState]:
+        return {
+            badge: KeyState.SUSPENDED if badge in self.service.blocked else KeyState.ACTIVE
+            for badge in self.service.badges
+        }
+
+    def mints(self) -> int:
+        return self.service.made
+
+    def settle(self) -> None:
+        """The service takes note at once."""
+
+    @contextmanager
+    def trouble(self, deed: str, kind: Trouble) -> Iterator[None]:
+        self.service.fault = (OPERATIONS[deed], CODES[kind])
+        yield
+        self.service.fault = None
+
+
+class TestConformance(IssuerConformance):
+    @pytest.fixture
+    def bench(self) -> IssuerBench:
+        return Bench()
+
+
+def test_the_entry_points_name_the_adapter_and_its_options() -> None:
+    named = tomllib.loads((Path(__file__).parent / "entry_points.toml").read_text())
+    plugins = Plugins(
+        EntryPoint(name, target, group)
+        for group, points in named["project"]["entry-points"].items()
+        for name, target in points.items()
+    )
+    assert plugins.load("issuers", "badges") is BadgeIssuer
+    assert plugins.options("issuers", "badges") is BadgeOptions
