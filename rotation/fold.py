@@ -333,6 +333,8 @@ def can_go_back(rotation: Rotation) -> bool:
     too_late = [Step.DESTROY]
     if rotation.plan == "compromised":
         too_late += [Step.PROMOTE]
+        if not any(row.step is Step.RESUME_OLD for row in rotation.undo):
+            too_late += [Step.CONTAIN]  # the issuer cannot suspend: containing destroyed
     made_room = rotation.state(Step.MAKE_ROOM).facts.get("destroyed") is not None
     return bool(rotation.undo) and not made_room and not any(map(rotation.intended, too_late))
 

@@ -157,7 +157,7 @@ _RELABEL = Row(Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (PROMOTE,), effect=Tr
 
 FIRST = Plan("first", (_PLACE, *_create(), _CONFIRM, _VERIFY_LIVE, _TIDY), _ROLLBACK)
 ADOPT = Plan("adopt", (_INSPECT, _VERIFY_LIVE, _CLAIM))
-RETIRE = Plan("retire", (*_REVOKE, _TIDY))
+RETIRE = Plan("retire", (*_REVOKE, _TIDY), _ROLLBACK[:1])
 REPAIR = Plan("repair", (_INSPECT, _RELABEL, _VERIFY_LIVE))
 
 # Contain first. Nothing waits for `confirm`; the proof that the old is off and the new one's way

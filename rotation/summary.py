@@ -19,7 +19,7 @@ def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Facts:
     if outcome in (Outcome.ABANDONED, Outcome.SUPERSEDED):
         return before
     if outcome is Outcome.ACCEPTED or rotation.plan in ("adopt", "repair"):
-        return {**before, **_inspected(rotation)}
+        return {**before, **_inspected(rotation), "retired": False}
     if outcome is Outcome.ROLLED_BACK:
         version = rotation.fact(Step.DEMOTE, "version") or rotation.old_version
         return before if version is None else {**before, "version": version}
@@ -54,6 +54,7 @@ def _replaced(rotation: Rotation, before: Facts) -> Facts:
         "created": issued.get("created"),
         "expires": issued.get("expires"),
         "stated": False,
+        "retired": False,
         "known": sorted(v for v in (rotation.new_version, rotation.old_version) if v),
     }
 

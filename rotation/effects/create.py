@@ -23,7 +23,9 @@ def place(cx: Context) -> Facts:
     placeholder; a placeholder of ours is left as it is."""
     state = cx.store_state()
     world.check_writable(cx, state)
-    ours = {mark(cx.installation, cx.attempt), cx.rotation.baseline.get("version")}
+    ours: set[object] = {mark(cx.installation, cx.attempt)}
+    if cx.rotation.old is None:
+        ours.add(cx.rotation.baseline.get("version"))
     if state.current is not None and state.current not in ours:
         raise NeedsPerson(
             "held.not-empty",

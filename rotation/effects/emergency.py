@@ -1,15 +1,19 @@
 """COMPROMISED: contain first. No consumer's evidence is waited for, nothing contained is ever
 active again, and a free slot is the one thing that a destroy may come before a mint for."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
-from rotation.effects import revoke
+from rotation.effects import revoke, world
 from rotation.effects.context import Context
 from rotation.entries import stamp
-from rotation.errors import NeedsPerson, NotYet
+from rotation.errors import Conflict, NeedsPerson, NotYet, RotationError, StaleEpoch
 from rotation.fold import listed
 from rotation.plan import Step
-from rotation.types import PREVIOUS, Death, Facts, Json, KeyState, Listing, PermissionSet
+from rotation.types import PREVIOUS, Death, Facts, Handle, Json, KeyState, Listing, PermissionSet
+
+Told = TypeVar("Told")
 
 
 def scope(cx: Context) -> list[str]:
@@ -19,44 +23,71 @@ def scope(cx: Context) -> list[str]:
 
 
 def evidence(cx: Context) -> Facts:
-    """What containment and destruction erase: the listing, who used what last, the labels."""
-    listing, state = cx.listing(), cx.store_state()
-    seen: list[Json] = []
-    for handle in listing.handles:
-        used = cx.issuer.usage(handle.id) if cx.traits.reports_usage else None
-        seen.append(
-            [
-                handle.id,
-                str(handle.state),
-                stamp(handle.created),
-                stamp(used.last_used) if used else None,
-                used.service if used else None,
-            ]
-        )
-    active = [h.id for h in listing.handles if h.id in scope(cx) and h.state is KeyState.ACTIVE]
-    return {
-        "instances": seen,
-        "active": list(active),
-        "listing": sorted(listing.ids),
-        "current": state.current,
-        "labels": dict(state.labels),
+    """What containment and destruction erase: the listing, who used what last, the labels. What
+    cannot be read is left out: nothing keeps a leaked credential alive."""
+    listing, state = _read(cx.listing), _read(cx.store_state)
+    facts: Facts = {
+        "current": state.current if state else None,
+        "labels": dict(state.labels) if state else {},
     }
+    if listing is None:
+        return facts
+    active = [h.id for h in listing.handles if h.id in scope(cx) and h.state is KeyState.ACTIVE]
+    seen: list[Json] = [_seen(cx, handle) for handle in listing.handles]
+    return {**facts, "instances": seen, "active": list(active), "listing": sorted(listing.ids)}
+
+
+def _seen(cx: Context, handle: Handle) -> list[Json]:
+    used = _read(lambda: cx.issuer.usage(handle.id)) if cx.traits.reports_usage else None
+    return [
+        handle.id,
+        str(handle.state),
+        stamp(handle.created),
+        stamp(used.last_used) if used else None,
+        used.service if used else None,
+    ]
+
+
+def _read(read: Callable[[], Told]) -> Told | None:
+    try:
+        return read()
+    except StaleEpoch:
+        raise
+    except RotationError:
+        return None
 
 
 def contain(cx: Context) -> Facts:
     """Off, in the fastest reversible way; the store's mark tells runners that never heard of it."""
-    for handle_id in scope(cx):
-        _switch_off(cx, handle_id)
+    failures = [error for handle_id in scope(cx) if (error := _contained(cx, handle_id))]
+    if failures:
+        raise failures[0]
     if _replaces_current(cx) and cx.rotation.old_version is not None:
         cx.store.mark_compromised(cx.rotation.old_version)
     return {"contained": list(scope(cx)), "at": stamp(cx.now)}
 
 
+def _contained(cx: Context, handle_id: str) -> RotationError | None:
+    """One that cannot be switched off does not keep the others alive."""
+    try:
+        _switch_off(cx, handle_id)
+    except StaleEpoch:
+        raise
+    except RotationError as error:
+        return error
+    return None
+
+
 def _switch_off(cx: Context, handle_id: str) -> None:
-    if cx.traits.can_suspend:
-        cx.issuer.suspend(handle_id, under=PermissionSet.CONTAIN)
-    else:
+    if not cx.traits.can_suspend:
         cx.issuer.destroy(handle_id, under=PermissionSet.CONTAIN)
+        return
+    try:
+        cx.issuer.suspend(handle_id, under=PermissionSet.CONTAIN)
+    except Conflict:
+        # Gone already is off; anything else is still in the listing.
+        if handle_id in cx.listing().ids:
+            raise
 
 
 def _replaces_current(cx: Context) -> bool:
@@ -69,9 +100,8 @@ def make_room(cx: Context) -> Facts:
     most = cx.traits.live_max
     if most is None or len(listing.handles) < most:
         return {"destroyed": None}
-    spare = [i for i in scope(cx) if i in listing.ids and i != cx.rotation.old] or [
-        i for i in scope(cx) if i in listing.ids
-    ]
+    present = [handle_id for handle_id in _may_be_destroyed(cx) if handle_id in listing.ids]
+    spare = [handle_id for handle_id in present if handle_id != cx.rotation.old] or present
     if not spare:
         raise NeedsPerson(
             "held.slot-full",
@@ -91,20 +121,33 @@ def look_destroy(cx: Context) -> Facts:
             _switch_off(cx, handle_id)
     state = cx.store_state()
     if _replaces_current(cx):
-        assert state.current != cx.rotation.old_version, "I2: readers' version is never destroyed"
+        _readers_are_on_the_new(state.current, cx)
     return {"current": state.current, "listing": sorted(listing.ids)}
+
+
+def _readers_are_on_the_new(current: str | None, cx: Context) -> None:
+    """I2: what readers get is never destroyed; a person may have moved the label back."""
+    if current == cx.rotation.old_version:
+        raise NeedsPerson(
+            "held.pointer-moved",
+            f"the current version is the compromised {current} again; it stays off",
+            "see who moved the label, put the new version back, then resume",
+        )
 
 
 def destroy(cx: Context) -> Facts:
     """What is ours in scope; a foreign one only where the person said so."""
+    destroyed = []
+    for handle_id in _may_be_destroyed(cx):
+        cx.issuer.destroy(handle_id, under=PermissionSet.REVOKE)
+        destroyed.append(handle_id)
+    return {"destroyed": list(destroyed)}
+
+
+def _may_be_destroyed(cx: Context) -> list[str]:
     foreign_too = cx.rotation.opened.facts.get("destroy_foreign") is True
     ours = set(listed(cx.rotation.baseline, "live"))
-    destroyed = []
-    for handle_id in scope(cx):
-        if foreign_too or handle_id in ours:
-            cx.issuer.destroy(handle_id, under=PermissionSet.REVOKE)
-            destroyed.append(handle_id)
-    return {"destroyed": list(destroyed)}
+    return [handle_id for handle_id in scope(cx) if foreign_too or handle_id in ours]
 
 
 def prove_dead(cx: Context) -> Facts:
@@ -148,8 +191,11 @@ def sweep(cx: Context) -> Facts:
 
 
 def _appeared(cx: Context, listing: Listing) -> list[str]:
-    before = cx.rotation.state(Step.EVIDENCE).facts.get("listing")
-    known = {str(i) for i in before} if isinstance(before, list) else set()
+    known = set(listed(cx.rotation.state(Step.EVIDENCE).facts, "listing"))
+    if not known:
+        # Nothing was listed before: what is there may have been there all along.
+        world.check_unknown(cx, listing, {*scope(cx), cx.rotation.new or ""})
+        return []
     known |= {cx.rotation.new or "", *cx.rotation.foreign}
     return sorted(
         handle.id

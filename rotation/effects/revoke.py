@@ -125,7 +125,8 @@ def _not_pointed_at(cx: Context, state: StoreState) -> None:
 
 
 def prove_off(cx: Context) -> Facts:
-    return {**_refused(cx, read_old_or_none(cx)), "grade": Death.PROVED}
+    fields = read_old_or_none(cx)
+    return {**_refused(cx, fields), "grade": Death.PROVED if fields else Death.ASSERTED}
 
 
 def read_old_or_none(cx: Context) -> Fields | None:

@@ -6,6 +6,7 @@ from rotation.effects import world
 from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
 from rotation.effects.propagate import consumer_spec
 from rotation.errors import NeedsPerson, NotYet, Refused
+from rotation.fold import listed
 from rotation.plan import Step
 from rotation.types import (
     COMPROMISED,
@@ -43,8 +44,14 @@ def _not_compromised(cx: Context, state: StoreState) -> None:
 
 def _suspended_by_us(cx: Context) -> list[str]:
     if cx.rotation.plan == "compromised":
-        found = cx.rotation.state(Step.EVIDENCE).facts.get("active")
-        return [str(handle) for handle in found] if isinstance(found, list) else []
+        found = cx.rotation.state(Step.EVIDENCE).facts
+        if "active" not in found:
+            raise NeedsPerson(
+                "held.found-suspended",
+                "what was active before the emergency could not be read; nothing is switched on",
+                "switch on by hand what you know to be good",
+            )
+        return listed(found, "active")
     assert cx.rotation.intended(Step.SUSPEND), "resume-old undoes our own suspend only"
     return [cx.rotation.old] if cx.rotation.old else []
 

@@ -4,14 +4,20 @@ neighbour or a clock could make of a rotation."""
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from rotation.entries import Draft, Kind
-from rotation.errors import Transient
+from rotation.errors import Denied, Transient
+from rotation.incident import survey
 from rotation.machine import Close, Held, pending_resume
-from rotation.runner import Live
+from rotation.plan import Step
+from rotation.runner import Live, Runner
 from rotation.testing.crash import STREAM, Story
+from rotation.testing.simulator import SimulatedIssuer, bound
+from rotation.testing.world import World
+from rotation.types import Facts
 from tests.crash import stories, test_emergency
 from tests.crash.stories import seeded
 
@@ -137,3 +143,134 @@ def test_a_hold_does_not_stop_an_emergency() -> None:
     test_emergency.declare(story)
     ask(story, "hold", reason="wait")
     assert isinstance(story.drive(), Close)
+
+
+# ------------------------------------------------------------------------------------- emergency
+
+
+def compromised(**world: bool) -> Story:
+    story = seeded(**world)
+    stories.without_faults(story, stories.adopt)
+    test_emergency.declare(story)
+    return story
+
+
+@pytest.mark.parametrize("call", ["store.state", "issuer.usage", "issuer.listing"])
+def test_containment_does_not_wait_for_what_cannot_be_read(call: str) -> None:
+    story = compromised()
+    story.world.denied.add(call)
+    story.drive()
+    key = story.world.instances.get("KEY1")
+    assert key is None or not key.active
+
+
+@pytest.mark.parametrize("first", ["gone", "denied"])
+def test_one_that_cannot_be_contained_does_not_keep_the_others_alive(
+    first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = opened(until="verify")
+    test_emergency.declare(story)
+    suspend = SimulatedIssuer.suspend
+    if first == "gone":
+        del story.world.instances["KEY1"]
+
+    def denied(issuer: SimulatedIssuer, handle_id: str, **how: Any) -> None:
+        if handle_id == "KEY1" and first == "denied":
+            raise Denied("sim.denied", "denied", "grant it")
+        suspend(issuer, handle_id, **how)
+
+    monkeypatch.setattr(SimulatedIssuer, "suspend", denied)
+    action = story.drive()
+    assert isinstance(action, Close) is (first == "gone")
+    key = story.world.instances.get("KEY2")
+    assert key is None or not key.active
+
+
+def test_room_is_not_made_with_a_key_that_is_not_ours() -> None:
+    story = opened(until="none")
+    ask(story, "abandon")
+    story.drive()
+    story.world.mint(by_person=True)
+    story.world.emergency = True
+
+    def declaring(runner: Runner) -> None:
+        seen = survey(story.journal, bound(story.world), STREAM, story.spec)
+        facts: Facts = {"scope": sorted(story.world.instances), "reason": "leaked"}
+        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
+
+    person = next(i.id for i in story.world.instances.values() if i.by_person)
+    story.survive(declaring)
+    story.drive()
+    assert person in story.world.instances
+    assert not story.world.instances[person].active
+
+
+def test_what_was_contained_by_destroying_is_not_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cannot_suspend(monkeypatch)
+    story = compromised()
+    stories.advance_until(story, "contain")
+    ask(story, "cancel")
+    story.drive()
+    assert story.rotation().outcome == "succeeded"
+
+
+def test_a_label_moved_back_holds_an_emergency() -> None:
+    story = compromised()
+
+    def back(number: int, name: str) -> None:
+        del number
+        if (
+            name == "after probe.login"
+            and story.rotation().state(Step.VERIFY_LIVE).intended is False
+        ):
+            current = story.world.labels["current"]
+            if current == story.rotation().new_version and story.rotation().done(Step.PROMOTE):
+                story.world.move("current", "v0")
+
+    story.boundaries.act = back
+    assert code(story) == "held.pointer-moved"
+
+
+def cannot_suspend(monkeypatch: pytest.MonkeyPatch) -> None:
+    traits = replace(SimulatedIssuer(World()).traits, can_suspend=False)
+    monkeypatch.setattr(SimulatedIssuer, "traits", property(lambda issuer: traits))
+
+
+# --------------------------------------------------------------------------------- retire, create
+
+
+def retiring(until: str) -> Story:
+    story = seeded()
+    stories.without_faults(story, stories.adopt)
+    story.world.consumers.clear()
+    gone = tuple(replace(consumer, gone=True) for consumer in story.spec.consumers)
+    story.spec = replace(story.spec, consumers=gone)
+    stories.open_plan(story, "retire")
+    stories.advance_until(story, until)
+    return story
+
+
+def test_a_complaint_brings_back_what_is_being_retired() -> None:
+    story = retiring("prove-off")
+    story.world.instances["KEY1"].used = story.world.now + timedelta(seconds=1)
+    assert code(story) == "held.complaint"
+    assert story.world.instances["KEY1"].active
+
+
+def test_a_new_credential_after_retirement_is_not_retired() -> None:
+    story = retiring("tidy")
+    assert isinstance(story.drive(), Close)
+    stories.open_plan(story, "first")
+    assert isinstance(story.drive(), Close)
+    row = story.journal.identity(STREAM)
+    assert row is not None
+    assert not row.retired
+    assert row.handle == "KEY2"
+
+
+def test_create_is_not_for_a_secret_that_has_a_credential() -> None:
+    story = opened("first")
+    assert code(story) == "held.not-empty"
+    assert list(story.world.instances) == ["KEY1"]
