@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK, worst
+from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
 from rotation.cli.session import POLL, Session
 from rotation.describe import consumers_at_risk
 from rotation.entries import Entry
+from rotation.errors import RotationError
 from rotation.fold import Outcome, Rotation, fold
 from rotation.machine import Action, Close, Do, Held, Wait, next_action
 from rotation.process import end_children
@@ -47,25 +48,24 @@ class Arrival:
 
 def advance_all(
     session: Session, streams: Sequence[str], show: Show, *, wait: bool, here: bool, width: int
-) -> Mapping[str, Arrival]:
-    """Every stream to its close, to Held, or to a wait that is not sat out. A live `serve` does
-    the work and this process watches, unless `here`."""
+) -> Mapping[str, Arrival | RotationError]:
+    """Every stream to its close, to Held, or to a wait that is not sat out; one that cannot be
+    advanced at all does not stop the others. A live `serve` does the work and this process
+    watches, unless `here`."""
     watched = not here and session.live_runner() is not None
     if not watched:
         session.runner.follow = show
 
-    def walk(stream: str) -> Arrival:
-        if watched:
-            return _watch(session, stream, show, wait=wait)
-        return _work(session, stream, wait=wait)
+    def walk(stream: str) -> Arrival | RotationError:
+        try:
+            if watched:
+                return _watch(session, stream, show, wait=wait)
+            return _work(session, stream, wait=wait)
+        except RotationError as error:
+            return error
 
     with stopping_on_signals(session), ThreadPoolExecutor(max(1, min(width, len(streams)))) as pool:
         return dict(zip(streams, pool.map(walk, streams), strict=True))
-
-
-def exit_code(session: Session, arrivals: Mapping[str, Arrival]) -> int:
-    code = worst(arrival.exit_code for arrival in arrivals.values())
-    return CANCELLED if code == OK and session.stop() else code
 
 
 def _work(session: Session, stream: str, *, wait: bool) -> Arrival:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rotation.cli.advance import advance_all, exit_code
-from rotation.cli.failures import FAILED, OK
+from rotation.cli.advance import Arrival, advance_all
+from rotation.cli.app import settings
+from rotation.cli.failures import CANCELLED, FAILED, OK, code_of, worst
 from rotation.cli.outcome import tell
 from rotation.cli.progress import progress
+from rotation.cli.say import complain
 from rotation.cli.session import Session
+from rotation.errors import RotationError
 from rotation.fold import fold
 from rotation.types import Facts
 
@@ -35,11 +38,16 @@ def carry_out(
     session: Session, streams: Mapping[str, str], *, wait: bool, here: bool, width: int = 1
 ) -> int:
     """streams: stream -> the secret's id. Advances or follows them, tells how they stand, and
-    returns the exit code of all together."""
+    returns the exit code of all together. A stop that left them open is 8."""
     with progress(session, streams) as show:
-        arrivals = advance_all(session, list(streams), show, wait=wait, here=here, width=width)
-    tell(session, {streams[stream]: arrival for stream, arrival in arrivals.items()})
-    return exit_code(session, arrivals)
+        ends = advance_all(session, list(streams), show, wait=wait, here=here, width=width)
+    arrived = {streams[s]: end for s, end in ends.items() if isinstance(end, Arrival)}
+    failures = [end for end in ends.values() if isinstance(end, RotationError)]
+    for failure in failures:
+        complain(failure, settings())
+    tell(session, arrived)
+    code = worst([*(a.exit_code for a in arrived.values()), *map(code_of, failures)])
+    return CANCELLED if code == OK and session.stop() else code
 
 
 def went_back(code: int) -> int:

@@ -1,5 +1,6 @@
 """`run` and `rotate`: what is due, as far as it goes, safe at any frequency."""
 
+import json
 import os
 import signal
 import threading
@@ -8,7 +9,10 @@ from datetime import timedelta
 import pytest
 
 from rotation.entries import Kind
+from rotation.errors import JournalError
 from rotation.fold import fold
+from rotation.machine import Action
+from rotation.runner import Runner
 from rotation.types import CURRENT, Gates
 from tests.rotation.cli.conftest import APP, STREAM, Shell
 
@@ -161,6 +165,20 @@ def test_here_does_it_in_this_process(shell: Shell) -> None:
     shell.adopted().living = "serve-elsewhere"
     assert shell.run("rotate", "app", "--wait", "--here").exit_code == 0
     assert set(shell.world.instances) == {"KEY2"}
+
+
+def test_a_secret_that_cannot_be_advanced_is_told_with_its_own_exit_code(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(runner: Runner, stream: str) -> Action:
+        raise JournalError("journal.busy", "another process holds the journal", "try again")
+
+    shell.adopted()
+    monkeypatch.setattr(Runner, "advance", broken)
+    done = shell.run("rotate", "app", "-o", "json")
+    assert done.exit_code == 9
+    assert "journal.busy" in done.stderr
+    assert json.loads(done.stdout)["rotations"] == []
 
 
 @pytest.mark.parametrize("words", [("rotate", "app"), ("run",)])
