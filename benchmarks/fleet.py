@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -64,18 +64,17 @@ class Times:
 
 @dataclass(kw_only=True)
 class Fleet:
-    """Each name is an IAM user and a secret with its only key."""
+    """What rotates them. `seed` makes for each name an IAM user with one key, and its secret."""
 
     control: StrictControl
     registry: Registry
     clock: Clock
-    names: Sequence[str] = field(default_factory=list)
 
-    def seed(self, *, empty: bool = False) -> None:
+    def seed(self, names: Sequence[str], *, empty: bool = False) -> None:
         iam = self.control.client("iam")
         secrets_manager = self.control.client("secretsmanager")
         tags = [{"Key": key, "Value": value} for key, value in OWNER.items()]
-        for name in self.names:
+        for name in names:
             iam.create_user(UserName=name)
             made: dict[str, str] = {"Name": name}
             if not empty:
@@ -134,10 +133,10 @@ def connection_options(control: StrictControl, directory: Path) -> ConnectionOpt
 
 
 @contextmanager
-def fleet(control: StrictControl, directory: Path, names: Sequence[str]) -> Iterator[Fleet]:
-    """Not seeded yet."""
+def fleet(control: StrictControl, directory: Path) -> Iterator[Fleet]:
+    """Nothing is seeded yet."""
     clock = Clock(control)
     connection = Plugin("aws", connection_options(control, directory))
     registry = Registry(Configured(connections={"main": connection}), clock)
-    yield Fleet(control=control, registry=registry, clock=clock, names=names)
+    yield Fleet(control=control, registry=registry, clock=clock)
     registry.close()

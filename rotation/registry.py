@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 from rotation.errors import Usage
 from rotation.interfaces import Around, Bound, Clock, Verifier
-from rotation.specification import spec_digest
 from rotation.types import PluginSpec, Specification
 
 GROUP = "rotation."
@@ -155,19 +154,18 @@ class Registry:
         self._clock = clock
         self._plugins = plugins or installed()
         self._connections = _Connections(configuration.connections, self._open)
-        self._bound: OrderedDict[str, Bound] = OrderedDict()
+        self._bound: OrderedDict[Specification, Bound] = OrderedDict()
         self._lock = threading.Lock()
 
     def bind(self, spec: Specification) -> Bound:
         """The adapters of that specification; the same ones for the same specification."""
-        key = spec_digest(spec)
         with self._lock:
-            if key in self._bound:
-                self._bound.move_to_end(key)
-                return self._bound[key]
+            if spec in self._bound:
+                self._bound.move_to_end(spec)
+                return self._bound[spec]
         bound = self._build(spec)
         with self._lock:
-            self._bound[key] = bound
+            self._bound[spec] = bound
             if len(self._bound) > BOUND_MAX:
                 self._bound.popitem(last=False)
         return bound

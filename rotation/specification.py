@@ -19,7 +19,7 @@ def spec_to_json(spec: Specification) -> Facts:
 
 
 def spec_from_json(content: Facts) -> Specification:
-    return _parsed(canonical(content))
+    return _parsed(json.dumps(content, sort_keys=True))
 
 
 @lru_cache(maxsize=512)

@@ -264,7 +264,7 @@ class PluginSpec:
     """One plugin's part of a specification: its registered name and its options as plain JSON."""
 
     type: str
-    options: Facts
+    options: Facts = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +300,7 @@ class Specification:
     issuer: PluginSpec
     probe: PluginSpec | None
     consumers: tuple[ConsumerSpec, ...]
-    fields: Mapping[str, str]
+    fields: Mapping[str, str] = field(hash=False)
     keep_foreign: bool
     exclusive: bool = False
     destroy_by_hand: bool = False

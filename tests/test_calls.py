@@ -35,7 +35,7 @@ PATIENCE = 6
 def strict_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with StrictAws() as strict:
         directory = tmp_path_factory.mktemp("aws")
-        with fleet(strict.control, directory, [APP]) as made:
+        with fleet(strict.control, directory) as made:
             yield made
 
 
@@ -70,7 +70,7 @@ class Scene:
         self.control = self.fleet.control
         self.control.reset()
         self.fleet.clock.skipped = timedelta()
-        self.fleet.seed()
+        self.fleet.seed([APP])
         self.control.conditions.last_used(grain_s=0, lag_s=0)
         self.old = self.current()
         times = Times(quiet=self.quiet)

@@ -1,0 +1,117 @@
+"""The same calls with boto3 alone, in the same order and with the same requests: the floor.
+
+Nothing is decided, written down or proved here; a crash anywhere loses a key.
+"""
+
+import json
+import secrets
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from providers.aws.testing import ADMIN, StrictControl
+
+# What the product's clients have.
+CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    max_pool_connections=64,
+    tcp_keepalive=True,
+    disable_request_compression=True,
+    user_agent="bare",
+)
+
+
+class Login:
+    """One client of STS for any credentials: a new client for each would cost milliseconds."""
+
+    def __init__(self, session: Any, **options: Any) -> None:
+        self._credentials = session.get_credentials()
+        self._client = session.client("sts", **options)
+
+    def accepted(self, key: str, secret: str) -> bool:
+        self._credentials.access_key, self._credentials.secret_key = key, secret
+        try:
+            self._client.get_caller_identity()
+        except ClientError:
+            return False
+        return True
+
+
+class Bare:
+    """Clients that are made once. A login for each worker, for its credentials change."""
+
+    def __init__(self, control: StrictControl, workers: int) -> None:
+        options = {
+            "endpoint_url": control.endpoint,
+            "region_name": control.region,
+            "config": CONFIG,
+        }
+        session: Any = _session()
+        self._iam = session.client("iam", **options)
+        self._store = session.client("secretsmanager", **options)
+        self.logins = [Login(_session(), **options) for _ in range(workers)]
+
+    def rotate(self, name: str, login: Login) -> None:
+        (old,) = self._iam.list_access_keys(UserName=name)["AccessKeyMetadata"]
+        old_key, old_version = old["AccessKeyId"], self._current(name)
+        version, new_key = self._create(name, login)
+        self._move(name, "AWSCURRENT", MoveToVersionId=version, RemoveFromVersionId=old_version)
+        assert login.accepted(*self._read(name, version, "AWSCURRENT"))
+
+        self._look(name, old_key)
+        self._iam.update_access_key(UserName=name, AccessKeyId=old_key, Status="Inactive")
+        assert self._current(name) == version
+        self._refused_twice(name, old_version, login)
+
+        self._look(name, old_key)
+        self._iam.delete_access_key(UserName=name, AccessKeyId=old_key)
+        assert self._current(name) == version
+        self._refused_twice(name, old_version, login)
+        self._move(name, "AWSPENDING", RemoveFromVersionId=version)
+        (left,) = self._iam.list_access_keys(UserName=name)["AccessKeyMetadata"]
+        assert left["AccessKeyId"] == new_key
+
+    def _create(self, name: str, login: Login) -> tuple[str, str]:
+        key = self._iam.create_access_key(UserName=name)["AccessKey"]
+        new = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+        version = self._store.put_secret_value(
+            SecretId=name,
+            ClientRequestToken=secrets.token_hex(16),
+            SecretString=json.dumps(new),
+            VersionStages=["AWSPENDING"],
+        )["VersionId"]
+        pair = self._read(name, version, "AWSPENDING")
+        assert all(login.accepted(*pair) for _ in range(3))
+        assert not login.accepted(pair[0], "wrong")
+        return version, new["id"]
+
+    def _look(self, name: str, old_key: str) -> None:
+        self._current(name)
+        self._iam.list_access_keys(UserName=name)
+        self._iam.get_access_key_last_used(AccessKeyId=old_key)
+
+    def _refused_twice(self, name: str, old_version: str, login: Login) -> None:
+        pair = self._read(name, old_version, "AWSPREVIOUS")
+        assert not any([login.accepted(*pair), login.accepted(*pair)])
+
+    def _current(self, name: str) -> str:
+        versions = self._store.describe_secret(SecretId=name)["VersionIdsToStages"]
+        return next(version for version, labels in versions.items() if "AWSCURRENT" in labels)
+
+    def _read(self, name: str, version: str, label: str) -> tuple[str, str]:
+        given = self._store.get_secret_value(SecretId=name, VersionId=version, VersionStage=label)
+        value = json.loads(given["SecretString"])
+        return value["id"], value["secret"]
+
+    def _move(self, name: str, label: str, **versions: str) -> None:
+        self._store.update_secret_version_stage(SecretId=name, VersionStage=label, **versions)
+
+
+def _session() -> Any:
+    return boto3.session.Session(
+        aws_access_key_id=ADMIN.access_key_id, aws_secret_access_key=ADMIN.secret_access_key
+    )

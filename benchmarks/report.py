@@ -1,0 +1,46 @@
+"""The table at the end: what was aimed at, what was measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number. limit: it should not be more; None where nothing was promised."""
+
+    what: str
+    measured: float
+    unit: str = ""
+    limit: float | None = None
+    told: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.limit is None:
+            return ""
+        return "ok" if self.measured <= self.limit else "short"
+
+
+def spoken(number: float, unit: str) -> str:
+    digits = 2 if unit in ("x", "s") else 1
+    text = f"{number:.0f}" if number == int(number) and unit not in ("x", "s") else f"{number:.{digits}f}"
+    return f"{text} {unit}".strip()
+
+
+def table(figures: Sequence[Figure]) -> Table:
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("", "target", "measured", "", ""):
+        shown.add_column(column, justify="right" if column in ("target", "measured") else "left")
+    for figure in figures:
+        target = "" if figure.limit is None else f"<= {spoken(figure.limit, figure.unit)}"
+        shown.add_row(
+            figure.what, target, spoken(figure.measured, figure.unit), figure.verdict, figure.told
+        )
+    return shown
+
+
+def show(figures: Sequence[Figure], console: Console) -> None:
+    console.print(table(figures))
