@@ -21,6 +21,7 @@ from rotation.effects import EFFECTS
 from rotation.held import REASONS, Exit
 from rotation.plan import PLANS, Per, Row, Step
 from rotation.registry import installed
+from rotation.types import PermissionSet
 
 CORE = (
     "plan.py",
@@ -237,6 +238,6 @@ def grants(_: str) -> str:
                 rows.append(
                     (permission_set, f"`{grant.action}`", grant.resource, ", ".join(limits), when)
                 )
-    order = list(plans.PermissionSet)
+    order = list(PermissionSet)
     rows.sort(key=lambda row: order.index(row[0]))
     return table(("set", "action", "on", "only labels or tag keys", "only where there is a"), rows)
