@@ -80,6 +80,7 @@ def summarise(entries: tuple[Entry, ...], before: Identity | None) -> Identity:
         rotation=opened.seq,
         on_hold=rotation.on_hold is not None,
         epoch=max(base.epoch, last.epoch),
+        unverified=rotation.spec.get("probe") is None,
     )
     if rotation.outcome is not None:
         return _closed(rotation, base, entries)
