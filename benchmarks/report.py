@@ -26,7 +26,11 @@ class Figure:
 
 def spoken(number: float, unit: str) -> str:
     digits = 2 if unit in ("x", "s") else 1
-    text = f"{number:.0f}" if number == int(number) and unit not in ("x", "s") else f"{number:.{digits}f}"
+    text = (
+        f"{number:.0f}"
+        if number == int(number) and unit not in ("x", "s")
+        else f"{number:.{digits}f}"
+    )
     return f"{text} {unit}".strip()
 
 
