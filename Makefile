@@ -45,6 +45,10 @@ lint: $(READY)  ## format, style, types, import directions, secrets
 	@$(BIN)/lint-imports
 	@$(BIN)/python .ci/scan_secrets.py
 
+.PHONY: docs
+docs: $(READY)  ## write the generated parts of the documents again
+	@$(BIN)/python docs/generate.py
+
 .PHONY: lock
 lock:  ## resolve requirements/dev.txt again from pyproject.toml (needs uv)
 	@test -n '$(UV)' || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }

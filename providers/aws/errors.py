@@ -166,7 +166,7 @@ def refused(code: str, call: str, of: str) -> RotationError:
         return Denied(
             "aws.denied",
             f"we may not {call} on {of}",
-            "compare the role's policies with `rotation policy aws`",
+            "compare the role's policies with the grants in docs/security.md",
             action=call,
             resource=of,
         )

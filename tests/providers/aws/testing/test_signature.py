@@ -45,7 +45,7 @@ def test_a_wrong_secret_is_refused(aws, key, service, refused):
 
 def test_an_unknown_key_is_refused(aws, service, refused):
     with refused(UNKNOWN[service]):
-        CALLS[service](aws.client(service, Credential("AKIANOBODYKNOWSEXAMP", "x" * 40)))
+        CALLS[service](aws.client(service, Credential("AKIANOBODYEXAMPLE012", "x" * 40)))
 
 
 def test_an_inactive_key_is_refused(aws, iam, key, service, refused):

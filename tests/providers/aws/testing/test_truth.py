@@ -38,7 +38,7 @@ def test_the_log_can_be_read_from_an_index(aws, iam):
 
 
 def test_a_call_by_nobody_is_noted_too(aws, refused):
-    nobody = Credential("AKIANOBODYKNOWSEXAMP", "x" * 40)
+    nobody = Credential("AKIANOBODYEXAMPLE012", "x" * 40)
     with refused("InvalidClientTokenId"):
         aws.client("sts", nobody).get_caller_identity()
     [call] = aws.truth.calls("sts:*")
