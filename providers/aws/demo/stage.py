@@ -253,6 +253,10 @@ def _claim_empty(here: Stage) -> None:
 
 def _configuration(here: Stage, credentials: Path) -> str:
     """What a person adds to the file that `rotation init` wrote."""
+    return _surroundings(here, credentials) + _secrets(here)
+
+
+def _surroundings(here: Stage, credentials: Path) -> str:
     return f"""
 commands: {here.root / "commands"}
 file_roots: [{here.handed.parent}]
@@ -270,7 +274,11 @@ connections:
 
 classes:
   demo: {{max_age: 90d, margin: 7d, quiet: 1s, soak: 2s}}
+"""
 
+
+def _secrets(here: Stage) -> str:
+    return f"""
 secrets:
   - id: {BILLING}
     class: demo
