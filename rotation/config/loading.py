@@ -270,4 +270,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_once).decode
+_decoder = json.JSONDecoder(object_pairs_hook=_once)
+
+
+def _decode(text: str) -> Any:
+    value, end = _decoder.raw_decode(text)
+    if end < len(text):
+        raise ValueError("something follows the value")
+    return value

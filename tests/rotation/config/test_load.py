@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -226,6 +228,7 @@ def test_an_inventory_has_the_same_secrets(loaded: Load, tmp_path: Path) -> None
     [
         ("{", "", "config.syntax"),
         ("[]", "", "config.type"),
+        ("{} {}", "", "config.syntax"),
         ("\xff", "", "config.syntax"),
         ('{"id": "a", "id": "b"}', "id", "config.duplicate-key"),
         (line(SECRET).replace("5m", "10:30"), "consumers[0].refresh", "config.duration"),
@@ -361,3 +364,17 @@ def test_a_configuration_cannot_be_changed(loaded: Load) -> None:
     configuration = loaded(VALID)
     with pytest.raises(dataclasses.FrozenInstanceError):
         configuration.installation = "x"  # type: ignore[misc]
+
+
+def test_reading_a_configuration_loads_no_library_of_an_adapter(
+    write: Callable[[str], Path],
+) -> None:
+    """`status` starts in the time that these would take."""
+    program = (
+        "import sys, pathlib, rotation.config as c; c.load(pathlib.Path(sys.argv[1]));"
+        "print(sorted({'boto3', 'botocore', 'cronsim', 'pydantic', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, write(VALID)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
