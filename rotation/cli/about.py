@@ -14,7 +14,7 @@ from rotation.interfaces import CONTRACT
 from rotation.plan import PLANS
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
-LIBRARIES = ("apscheduler", "boto3", "click", "pydantic", "sqlalchemy", "structlog")
+LIBRARIES = ("apscheduler", "boto3", "click", "cronsim", "sqlalchemy", "structlog")
 
 
 @verb("version", "version", "version -o json")
