@@ -43,6 +43,7 @@ def _replaced(rotation: Rotation, before: Facts) -> Facts:
         rotation.old,
         *listed(rotation.opened.facts, "scope"),
         *listed(rotation.state(Step.SWEEP).facts, "contained"),
+        *rotation.ours,
     }
     live = sorted({rotation.new, *(i for i in listed(before, "live") if i not in gone)})
     issued = rotation.state(Step.ISSUE).facts

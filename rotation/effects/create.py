@@ -6,6 +6,7 @@ from rotation.effects import world
 from rotation.effects.context import Context, logins_agree, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
+from rotation.fold import text
 from rotation.plan import Step
 from rotation.types import (
     Credential,
@@ -46,7 +47,7 @@ def look_issue(cx: Context) -> Facts:
             world.check_current(cx, state, cx.rotation.old_version)
             world.check_unknown(cx, listing, set())
         world.check_slot(cx, listing)
-    removing = listing.ids & cx.rotation.ours
+    removing = listing.ids & cx.rotation.ours - {cx.rotation.old or ""}
     return {"inventory": sorted(listing.ids - removing), "removing": sorted(removing)}
 
 
@@ -156,16 +157,16 @@ def _nothing_minted(cx: Context) -> Facts:
 
 def _remove_unknown(cx: Context, handle_id: str) -> Facts:
     """Suspend, soak, destroy: only while it was never used, read twice across the report lag."""
-    facts = cx.state.facts
+    facts = cx.state.facts if cx.state.facts.get("doubt_of") == handle_id else {}
     _never_used(cx, handle_id)
     if not facts.get("doubt_read_at"):
         raise NotYet(
             "issue.doubt",
             f"watches whether {handle_id} is used",
             until=cx.now + max(cx.traits.report_lag, cx.settle),
-            observed={"doubt_read_at": stamp(cx.now)},
+            observed={"doubt_of": handle_id, "doubt_read_at": stamp(cx.now), "doubt_off_at": None},
         )
-    suspended = unstamp(str(facts["doubt_off_at"])) if "doubt_off_at" in facts else None
+    suspended = unstamp(text(facts.get("doubt_off_at")))
     if cx.traits.can_suspend and suspended is None:
         cx.issuer.suspend(handle_id)
         raise NotYet(
@@ -179,9 +180,9 @@ def _remove_unknown(cx: Context, handle_id: str) -> Facts:
 
 
 def _never_used(cx: Context, handle_id: str) -> None:
-    if handle_id in cx.rotation.ours:
-        return
     known = {cx.rotation.old, cx.rotation.new}
+    if handle_id in cx.rotation.ours and handle_id not in known:
+        return
     used = cx.issuer.usage(handle_id).last_used if cx.traits.reports_usage else None
     if handle_id in known or used is not None:
         raise NeedsPerson(

@@ -6,7 +6,7 @@ from rotation.effects import world
 from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
 from rotation.effects.propagate import consumer_spec
 from rotation.errors import NeedsPerson, NotYet, Refused
-from rotation.fold import listed
+from rotation.fold import Mode, listed
 from rotation.plan import Step
 from rotation.types import (
     COMPROMISED,
@@ -18,6 +18,7 @@ from rotation.types import (
     PermissionSet,
     StoreState,
     Verdict,
+    mark,
 )
 
 
@@ -81,8 +82,9 @@ def demote(cx: Context) -> Facts:
 
 def deliver_old(cx: Context) -> Facts:
     """What readers get from now on: the old version, or the one that a person accepted."""
-    version = cx.rotation.fact(Step.INSPECT, "version") or cx.rotation.old_version
-    if version is None or cx.rotation.old is None:
+    accepted = cx.rotation.mode is Mode.ACCEPT
+    version = cx.rotation.fact(Step.INSPECT, "version") if accepted else cx.rotation.old_version
+    if version is None or (cx.rotation.old is None and not accepted):
         return {}
     fields = cx.store.read(version, under=PermissionSet.DELIVER)
     cx.consumer.deliver(version, fields)
@@ -136,7 +138,9 @@ def suspend_new(cx: Context) -> Facts:
 
 
 def destroy_new(cx: Context) -> Facts:
-    if cx.rotation.new is None or _kept(cx):
+    if cx.rotation.new is None:
+        return _nothing_minted(cx)
+    if _kept(cx):
         return {}
     _not_current(cx)
     fields = None
@@ -146,9 +150,20 @@ def destroy_new(cx: Context) -> Facts:
     return {"destroyed": cx.rotation.new}
 
 
+def _nothing_minted(cx: Context) -> Facts:
+    """A mint in doubt may have left an instance that nobody has the bytes of (I8)."""
+    issue = cx.rotation.state(Step.ISSUE)
+    if issue.in_doubt and cx.traits.origin == "assigned" and issue.began_at is not None:
+        settled = issue.began_at + 2 * cx.settle
+        wait_until(settled, cx.now, "issue.doubt", "waits until the world has settled")
+        world.check_unknown(cx, cx.listing(), set(listed(issue.facts, "inventory")))
+    return {}
+
+
 def _kept(cx: Context) -> bool:
     """`resolve --accept-current` may find that readers use the new one already: then it stays."""
-    return cx.rotation.fact(Step.INSPECT, "handle") == cx.rotation.new
+    found = cx.rotation.fact(Step.INSPECT, "handle")
+    return cx.rotation.mode is Mode.ACCEPT and found == cx.rotation.new
 
 
 def prove_new_dead(cx: Context) -> Facts:
@@ -163,7 +178,7 @@ def prove_new_dead(cx: Context) -> Facts:
 
 def discard_new(cx: Context) -> Facts:
     """No label names the dead new version any more."""
-    version = cx.rotation.new_version
+    version = cx.rotation.new_version or _perhaps_staged(cx)
     if version is None or _kept(cx):
         return {}
     labels = cx.store_state().labels
@@ -171,6 +186,11 @@ def discard_new(cx: Context) -> Facts:
         if labels.get(label) == version:
             cx.store.unlabel(version, label, under=PermissionSet.PROMOTE)
     return {}
+
+
+def _perhaps_staged(cx: Context) -> str | None:
+    attempt = cx.rotation.state(Step.ISSUE).attempt
+    return None if attempt is None else mark(cx.installation, attempt)
 
 
 EFFECTS = {

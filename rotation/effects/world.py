@@ -101,7 +101,8 @@ def check_instances(cx: Context, listing: Listing) -> None:
     """The issuer lists exactly the instances that the journal has as live."""
     if not cx.traits.lists:
         return
-    expected = expected_instances(cx)
+    # One that a person gave up to be removed is off or gone in the middle of it.
+    expected = expected_instances(cx) - (cx.rotation.ours - {cx.rotation.old or ""})
     check_unknown(cx, listing, expected)
     missing = sorted(expected - listing.ids)
     if missing:
@@ -143,7 +144,7 @@ def expected_instances(cx: Context) -> set[str]:
 def check_slot(cx: Context, listing: Listing) -> None:
     """A slot is never freed by us: full means Held."""
     most = cx.traits.live_max
-    staying = listing.ids - cx.rotation.ours
+    staying = listing.ids - (cx.rotation.ours - {cx.rotation.old or ""})
     if most is not None and len(staying) >= most:
         others = ", ".join(sorted(staying - {cx.rotation.old or ""}))
         raise SlotFull(

@@ -10,13 +10,14 @@ import pytest
 
 from rotation.entries import Draft, Kind
 from rotation.errors import Denied, Transient
+from rotation.held import REASONS
 from rotation.incident import survey
 from rotation.machine import Close, Held, pending_resume
-from rotation.plan import Step
+from rotation.plan import PLANS, Step
 from rotation.runner import Live, Runner
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.simulator import SimulatedIssuer, bound
-from rotation.testing.world import World
+from rotation.testing.world import Killed, World
 from rotation.types import Facts
 from tests.crash import stories, test_emergency
 from tests.crash.stories import seeded
@@ -274,3 +275,106 @@ def test_create_is_not_for_a_secret_that_has_a_credential() -> None:
     story = opened("first")
     assert code(story) == "held.not-empty"
     assert list(story.world.instances) == ["KEY1"]
+
+
+# ------------------------------------------------------------------------ nothing unaccounted for
+
+
+@pytest.mark.parametrize("boundary", ["after issuer.issue", "before store.stage"])
+@pytest.mark.parametrize("step", ["rollback", "accept-current"])
+def test_going_back_from_a_mint_in_doubt_leaves_nothing_behind(boundary: str, step: str) -> None:
+    story = opened()
+    dies_once(story, boundary)
+    with pytest.raises(Killed):
+        story.runner().advance(STREAM)
+    story.world.dead = False
+    ask(story, step)
+    action = story.drive()
+    assert story.violations() == []
+    if boundary == "after issuer.issue":
+        assert action == Held("held.unknown-instance", REASONS["held.unknown-instance"].exits)
+    else:
+        assert list(story.world.instances) == ["KEY1"]
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_going_back_from_a_staging_in_doubt_leaves_no_label(*, chosen: bool) -> None:
+    story = opened(chosen=chosen)
+    dies_once(story, "after store.stage")
+    with pytest.raises(Killed):
+        story.runner().advance(STREAM)
+    story.world.dead = False
+    ask(story, "rollback")
+    assert isinstance(story.drive(), Close)
+    assert "pending" not in story.world.labels
+    assert story.violations() == []
+
+
+def dies_once(story: Story, boundary: str) -> None:
+    def act(number: int, name: str) -> None:
+        del number
+        if name == boundary:
+            story.boundaries.act = None
+            raise Killed
+
+    story.boundaries.act = act
+
+
+def test_rollback_after_a_begun_acceptance_removes_the_new_one() -> None:
+    story = opened(until="promote")
+    ask(story, "accept-current")
+    failing(story, "before consumer.deliver", lambda: Denied("sim.denied", "denied", "grant it"))
+    assert code(story) == "held.denied"
+    story.boundaries.act = None
+    ask(story, "rollback")
+    assert isinstance(story.drive(), Close)
+    assert story.violations() == []
+    assert list(story.world.instances) == ["KEY1"]
+
+
+def test_the_current_credential_is_not_given_up_by_a_mistyped_id() -> None:
+    story = seeded()
+    story.world.mint(by_person=True)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    assert code(story) == "held.slot-full"
+    ask(story, "ours", instance="KEY1")
+    assert code(story) == "held.slot-full"
+    assert story.world.instances["KEY1"].active
+
+
+def test_an_old_one_that_an_acceptance_left_alive_can_be_given_up() -> None:
+    story = opened(until="promote")
+    ask(story, "accept-current")
+    assert isinstance(story.drive(), Close)
+    routine_again(story)
+    assert code(story) == "held.slot-full"
+    ask(story, "ours", instance="KEY1")
+    assert isinstance(story.drive(), Close)
+    assert story.violations() == []
+    routine_again(story)
+    assert isinstance(story.drive(), Close)
+
+
+def routine_again(story: Story) -> None:
+    story.runner().open(STREAM, PLANS["routine"], story.spec, trigger="test")
+
+
+def test_another_instance_in_the_doubt_window_soaks_on_its_own() -> None:
+    """Exclusive: ours is off and soaks, somebody removes it and makes another one."""
+    story = opened(exclusive=True)
+    dies_once(story, "after issuer.issue")
+    with pytest.raises(Killed):
+        story.runner().advance(STREAM)
+    story.world.dead = False
+    while story.world.instances["KEY2"].active:
+        story.runner().advance(STREAM)
+        story.world.advance(story.world.now + timedelta(seconds=2))
+    del story.world.instances["KEY2"]
+    other = story.world.mint(by_person=True)
+    suspended: list[str] = []
+    story.boundaries.act = lambda number, name: suspended.append(name)
+    story.drive()
+    assert other.id not in story.world.instances
+    destroy = suspended.index("before issuer.destroy")
+    assert "before issuer.suspend" in suspended[:destroy]
