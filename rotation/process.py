@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Any, Self, cast
 
 from rotation.errors import Usage
+from rotation.interfaces import Bound, Consumer, Issuer, Probe, Store
 
 AMBIENT = ("SSLKEYLOGFILE", "NETRC")
 """Variables that write down what is encrypted, or log in as somebody else."""
@@ -61,7 +62,7 @@ def _refuse_ambient() -> None:
 
 class Signals:
     """SIGTERM and SIGINT set `stopping`, for good; SIGHUP is counted. `wait` returns early for
-    each of them. A second signal to stop does nothing more.
+    each of them. A second signal to stop does nothing more, up to the end of the process.
 
     Python's handlers run between two instructions of the main thread, so they take no lock; the
     kernel may choose another thread, so the interpreter itself writes into the pipe.
@@ -81,8 +82,9 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(-1)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        if not self.stopping:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
         os.close(self._wake)
         os.close(self._woken)
 
@@ -102,6 +104,47 @@ class Signals:
             self.reloads += 1
         else:
             self.stopping = True
+
+
+class Stopped(Exception):
+    """The process was told to stop before this call began. Whatever row it belongs to stays as the
+    journal has it and is resumed by the next runner."""
+
+
+def until_stopped(bound: Bound, stopping: Callable[[], bool]) -> Bound:
+    """The same adapters, but no call begins once the process is told to stop: it raises Stopped.
+
+    One call always goes: the one that stages. A mint may just have been noted, and its bytes are
+    nowhere else.
+    """
+    return Bound(
+        issuer=cast("Issuer", _Stoppable(bound.issuer, stopping)),
+        store=cast("Store", _Stoppable(bound.store, stopping, always="stage")),
+        probe=bound.probe and cast("Probe", _Stoppable(bound.probe, stopping)),
+        consumers={
+            name: cast("Consumer", _Stoppable(consumer, stopping))
+            for name, consumer in bound.consumers.items()
+        },
+    )
+
+
+class _Stoppable:
+    def __init__(self, adapter: object, stopping: Callable[[], bool], always: str = "") -> None:
+        self._adapter = adapter
+        self._stopping = stopping
+        self._always = always
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._adapter, name)
+        if not callable(member) or name == self._always:
+            return member
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self._stopping():
+                raise Stopped
+            return member(*args, **kwargs)
+
+        return call
 
 
 def end_children() -> int:

@@ -23,7 +23,7 @@ from rotation.journal import Identity
 from rotation.machine import Wait
 from rotation.observe import tell
 from rotation.plan import Plan
-from rotation.process import Signals, end_children
+from rotation.process import Signals, Stopped, end_children
 from rotation.runner import Runner
 from rotation.types import Specification
 
@@ -140,6 +140,8 @@ class Scheduler:
             action = self.runner.advance(stream)
             if isinstance(action, Wait) and action.until is None:
                 pause = LATER if action.row is None else AFTER_ERROR
+        except Stopped:
+            pass  # the journal has where it stands
         except RotationError as error:
             # One secret's trouble is not the others'.
             tell("rotation.failed", error, stream=stream)

@@ -2,27 +2,23 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import click
 import structlog
 
 from rotation import observe, process
 from rotation.calendar import gates
-from rotation.cli.app import settings, verb
+from rotation.cli.app import verb
 from rotation.cli.failures import CANCELLED, OK
-from rotation.cli.session import SERVE, configuration_path
-from rotation.clock import SystemClock
+from rotation.cli.session import SERVE, Session, open_session
 from rotation.config import Configuration, load
 from rotation.due import due_now, frozen_by
-from rotation.errors import JournalError, RotationError
+from rotation.errors import RotationError
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Identity, Journal
 from rotation.journal.liveness import RunnerLock, is_dead, new_runner_id, runners_of, sweep
-from rotation.journal.sql import SqlJournal, open_journal
 from rotation.plan import ROUTINE
 from rotation.registry import Registry
 from rotation.runner import Live, Runner
@@ -35,10 +31,9 @@ log = structlog.get_logger("rotation")
 class Served:
     """The configuration as it is now, and what the scheduler and the runner ask of it."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._path = path
+    def __init__(self, configuration: Configuration, clock: Clock) -> None:
         self._clock = clock
-        self._use(load(path))
+        self._use(configuration)
 
     def _use(self, configuration: Configuration) -> None:
         self.configuration = configuration
@@ -48,7 +43,7 @@ class Served:
         """A file that cannot be read, or that is another installation's, changes nothing."""
         before = self.configuration
         try:
-            fresh = load(self._path)
+            fresh = load(before.path)
         except RotationError as error:
             observe.tell("configuration.refused", error, kept=before.digest)
             return
@@ -82,17 +77,6 @@ class Served:
             yield Opening(stream=entry.stream, plan=ROUTINE, spec=spec)
 
 
-def _open(configuration: Configuration) -> SqlJournal:
-    """Never made in passing: an empty journal beside marks in the world is a lost one."""
-    if not configuration.journal.exists():
-        raise JournalError(
-            "journal.missing",
-            f"there is no journal at {configuration.journal}; nothing was done",
-            "`rotation init` makes a new one; `rotation journal restore` brings a lost one back",
-        )
-    return open_journal(configuration.journal, configuration.installation)
-
-
 def _secret_of(journal: Journal, stream: str) -> str | None:
     row = journal.identity(stream)
     return None if row is None else row.secret
@@ -117,39 +101,49 @@ def serve(*, log_level: str) -> int:
     """
     observe.configure(log_level)
     process.harden()
-    path = configuration_path(settings(), effectful=True)
-    served = Served(path, SystemClock())
-    with ExitStack() as stack:
-        signals = stack.enter_context(process.Signals())
-        journal = stack.enter_context(_open(served.configuration))
-        directory = runners_of(served.configuration.journal)
-        lock = stack.enter_context(RunnerLock(directory, SERVE + new_runner_id()))
-        runner = Runner(
-            journal=journal,
-            bind=served.bind,
-            clock=SystemClock(),
-            id=lock.runner_id,
-            live=Live(gates=partial(served.gates, journal), specification=served.specification),
-            follow=observe.observer(partial(_secret_of, journal)),
-            dead=partial(is_dead, directory),
-            stopping=lambda: signals.stopping,
-        )
-        log.info("serve.began", runner=runner.id, configuration=served.configuration.digest)
-        scheduler = Scheduler(
-            runner=runner,
-            policy=Policy(
-                due=partial(served.due, journal),
-                lane=served.lane,
-                width=lambda: served.configuration.concurrency,
-            ),
-            signals=signals,
-            reload=served.reload,
-            sweep=partial(sweep, directory),
-        )
-        left_nothing = scheduler.run()
-        code = OK if left_nothing else CANCELLED
-        log.info("serve.ended", exit=code)
-        if scheduler.busy:
-            # A call that outlives its own deadline must not keep the process: the journal has it.
-            os._exit(code)
+    with open_session(effectful=True) as session, process.Signals() as signals:
+        served = Served(session.configuration, session.clock)
+        directory = runners_of(session.configuration.journal)
+        with RunnerLock(directory, SERVE + new_runner_id()) as lock:
+            runner = _runner(served, session, lock, signals)
+            scheduler = Scheduler(
+                runner=runner,
+                policy=_policy(served, session.journal),
+                signals=signals,
+                reload=served.reload,
+                sweep=partial(sweep, directory),
+            )
+            log.info("serve.began", runner=runner.id, configuration=served.configuration.digest)
+            left_nothing = scheduler.run()
+            code = OK if left_nothing else CANCELLED
+            log.info("serve.ended", exit=code)
+            if scheduler.busy:
+                # A call that outlives its deadline must not keep the process: the journal has it.
+                os._exit(code)
     return code
+
+
+def _runner(served: Served, session: Session, lock: RunnerLock, signals: process.Signals) -> Runner:
+    journal, directory = session.journal, runners_of(session.configuration.journal)
+
+    def stopping() -> bool:
+        return signals.stopping
+
+    return Runner(
+        journal=journal,
+        bind=lambda spec: process.until_stopped(served.bind(spec), stopping),
+        clock=session.clock,
+        id=lock.runner_id,
+        live=Live(gates=partial(served.gates, journal), specification=served.specification),
+        follow=observe.observer(partial(_secret_of, journal)),
+        dead=partial(is_dead, directory),
+        stopping=stopping,
+    )
+
+
+def _policy(served: Served, journal: Journal) -> Policy:
+    return Policy(
+        due=partial(served.due, journal),
+        lane=served.lane,
+        width=lambda: served.configuration.concurrency,
+    )

@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import pytest
 
-from rotation.process import Signals
+from rotation.interfaces import Bound
+from rotation.process import Signals, Stopped, until_stopped
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -61,6 +64,15 @@ def test_ambient_variables_that_leak_are_refused_by_name(name: str) -> None:
     assert f"{name} is set" in done.stderr
 
 
+@pytest.fixture(autouse=True)
+def handlers_as_before() -> Iterator[None]:
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def test_a_signal_to_stop_wakes_who_waits_and_a_second_changes_nothing() -> None:
     with Signals() as signals:
         threading.Timer(0.05, signal.raise_signal, [signal.SIGTERM]).start()
@@ -70,7 +82,7 @@ def test_a_signal_to_stop_wakes_who_waits_and_a_second_changes_nothing() -> None
         signal.raise_signal(signal.SIGTERM)
         assert signals.stopping
         assert signals.reloads == 0
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    signal.raise_signal(signal.SIGTERM)  # the process is ending: still nothing worse
 
 
 def test_a_hang_up_asks_for_the_configuration_and_not_to_stop() -> None:
@@ -78,6 +90,12 @@ def test_a_hang_up_asks_for_the_configuration_and_not_to_stop() -> None:
         signal.raise_signal(signal.SIGHUP)
         signals.wait(30)
         assert (signals.stopping, signals.reloads) == (False, 1)
+
+
+def test_a_process_that_was_not_told_to_stop_has_its_own_handlers_back() -> None:
+    with Signals():
+        pass
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_waking_twice_waits_once() -> None:
@@ -112,3 +130,56 @@ else: print("the grandchild lives")
 """
     )
     assert done.stdout == f"1 {-signal.SIGTERM}\n", done.stderr
+
+
+# --------------------------------------------------------------------------- calls and the stop
+
+
+class Adapter:
+    traits = "what it can do"
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., str]:
+        def call(*args: object, **kwargs: object) -> str:
+            self.calls.append(name)
+            return name
+
+        return call
+
+
+def test_no_call_begins_once_told_to_stop_but_the_one_that_stages() -> None:
+    issuer, store, probe, consumer = Adapter(), Adapter(), Adapter(), Adapter()
+    stopping = [False]
+    bound = until_stopped(
+        Bound(
+            issuer=cast("Any", issuer),
+            store=cast("Any", store),
+            probe=cast("Any", probe),
+            consumers={"reader": cast("Any", consumer)},
+        ),
+        lambda: stopping[0],
+    )
+    assert cast("Any", bound.issuer).issue("attempt") == "issue"
+    stopping[0] = True
+    assert cast("Any", bound.issuer).traits == "what it can do"
+    for adapter, name in (
+        (bound.issuer, "destroy"),
+        (bound.store, "promote"),
+        (bound.store, "state"),
+        (bound.probe, "login"),
+        (bound.consumers["reader"], "deliver"),
+    ):
+        with pytest.raises(Stopped):
+            getattr(adapter, name)("handle")
+    assert cast("Any", bound.store).stage("attempt", None, onto=None) == "stage"
+    assert issuer.calls == ["issue"]
+    assert store.calls == ["stage"]
+    assert probe.calls == consumer.calls == []
+
+
+def test_a_secret_that_nothing_logs_in_with_has_no_probe() -> None:
+    adapter = cast("Any", Adapter())
+    bound = Bound(issuer=adapter, store=adapter, probe=None, consumers={})
+    assert until_stopped(bound, lambda: False).probe is None

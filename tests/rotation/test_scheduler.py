@@ -111,6 +111,7 @@ class Hands:
 def signals() -> Iterator[Signals]:
     with Signals() as signals:
         yield signals
+        signals.stopping = False  # so that the handlers of the test run come back
 
 
 @pytest.fixture
