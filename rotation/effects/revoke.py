@@ -20,6 +20,8 @@ from rotation.types import (
     Verdict,
 )
 
+CLOCK_SKEW_MAX = timedelta(seconds=60)
+
 
 def old_handle(cx: Context) -> str:
     assert cx.rotation.old is not None, "a row that revokes has somebody to revoke"
@@ -29,11 +31,23 @@ def old_handle(cx: Context) -> str:
 def look_before_off(cx: Context) -> Facts:
     """I3, by fresh reads: what `suspend` and `destroy` record in their intent."""
     state, listing = cx.store_state(), cx.listing()
+    _clocks_agree(cx)
     _evidence(cx)
     _pointers(cx, state)
     _instances(cx, listing)
     used = _unused_since(cx)
     return {"current": state.current, "listing": sorted(listing.ids), "last_used": used}
+
+
+def _clocks_agree(cx: Context) -> None:
+    """The waits before this row are over by our clock: one that jumped ends them at once."""
+    if cx.server_at is not None and abs(cx.now - cx.server_at) > CLOCK_SKEW_MAX:
+        raise NeedsPerson(
+            "held.clock",
+            f"it is {cx.now:%Y-%m-%d %H:%M:%S} UTC here and {cx.server_at:%Y-%m-%d %H:%M:%S} UTC "
+            f"at the provider; {old_handle(cx)} was not touched",
+            "set the clock, see how long the waits really were, then resume",
+        )
 
 
 def _evidence(cx: Context) -> None:

@@ -2,8 +2,8 @@
 neighbour or a clock could make of a rotation."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -378,3 +378,31 @@ def test_another_instance_in_the_doubt_window_soaks_on_its_own() -> None:
     assert other.id not in story.world.instances
     destroy = suspended.index("before issuer.destroy")
     assert "before issuer.suspend" in suspended[:destroy]
+
+
+# -------------------------------------------------------------------------------------- the clock
+
+
+@dataclass
+class Jumped:
+    """A local clock that is ahead of the provider's."""
+
+    world: World
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return self.world.now + self.ahead
+
+
+@pytest.mark.parametrize(("step", "active"), [("promote", True), ("prove-off", False)])
+def test_a_clock_that_jumped_ends_no_wait(step: str, *, active: bool) -> None:
+    story = seeded()
+    elapsed = tuple(replace(consumer, accept_elapsed=True) for consumer in story.spec.consumers)
+    story.spec = replace(story.spec, consumers=elapsed)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    stories.advance_until(story, step)
+    runner, clock = story.runner, Jumped(story.world, ahead=timedelta(days=365))
+    story.runner = lambda: replace(runner(), clock=clock)  # type: ignore[method-assign]
+    assert code(story) == "held.clock"
+    assert story.world.instances["KEY1"].active is active
