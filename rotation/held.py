@@ -30,6 +30,7 @@ class Reason:
 
 _BACK = (Exit.RESUME, Exit.ROLLBACK, Exit.ABANDON)
 _WORLD = (Exit.RESUME, Exit.ACCEPT_CURRENT, Exit.ABANDON)
+_MOVED = (Exit.RESUME, Exit.ROLLBACK, Exit.ACCEPT_CURRENT, Exit.ABANDON)
 _UNKNOWN = (Exit.FOREIGN, Exit.OURS, Exit.RESUME, Exit.ABANDON)
 
 REASONS: dict[str, Reason] = {
@@ -76,10 +77,12 @@ REASONS: dict[str, Reason] = {
         (Exit.RESUME, Exit.ROLLBACK, Exit.ABANDON),
     ),
     "held.pointer-moved": Reason(
-        "the current label moved away from the new version; the old credential was resumed", _BACK
+        "the current label moved away from the new version; the old credential was resumed",
+        _MOVED,
     ),
     "held.pointer-moved-late": Reason(
-        "the current label moved away from the new version while the old credential was destroyed", _BACK
+        "the current label moved away from the new version while the old credential was destroyed",
+        _MOVED,
     ),
     "held.complaint": Reason("somebody still needed the old credential; it was resumed", _BACK),
     "held.still-alive": Reason("the credential still logs in after it was switched off", _BACK),

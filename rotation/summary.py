@@ -17,7 +17,10 @@ def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Facts:
     """What the journal holds to be true of the world once this rotation is closed."""
     before = {**rotation.baseline, "foreign": sorted(rotation.foreign)}
     if outcome in (Outcome.ABANDONED, Outcome.SUPERSEDED):
-        return before
+        placed = rotation.fact(Step.PLACE, "version")
+        # A placeholder that stays current is what the next `create` finds.
+        keeps = placed is not None and not rotation.intended(Step.PROMOTE)
+        return {**before, "version": placed} if keeps else before
     if outcome is Outcome.ACCEPTED or rotation.plan in ("adopt", "repair"):
         return {**before, **_inspected(rotation), "retired": False}
     if outcome is Outcome.ROLLED_BACK:

@@ -36,7 +36,7 @@ def confirm(cx: Context) -> Facts:
     """Evidence, dated after the promotion, that this consumer moved. Where it is the issuer's
     usage report, the refresh time passes here and `drain` reads the report."""
     consumer = consumer_spec(cx)
-    if consumer.confirms:
+    if consumer.confirms and consumer.pushed:
         return {"evidence": Evidence.ACKNOWLEDGED}
     given = _given_at(cx, Step.PROMOTE, Step.DELIVER)
     refresh = timedelta(seconds=consumer.refresh_s)
