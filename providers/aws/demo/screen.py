@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 _STEPS = {
@@ -33,7 +34,7 @@ _STEPS = {
 }
 _ROTATION = {
     "opened": "{plan} begins ({trigger})",
-    "minted": "{new} exists; its id is in the journal before its bytes go anywhere",
+    "minted": "{new} is made; its id is in the journal before its bytes go anywhere",
     "closed": "{outcome}",
     "held": "HELD: {code}",
     "postponed": "{message}; tries again",
@@ -48,19 +49,50 @@ class Screen:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._terminal = sys.stdout.isatty()
+        self._colours = self._terminal and not os.environ.get("NO_COLOR")
         self._lock = threading.Lock()
         self._waits: dict[str, str] = {}
+        self._below: Callable[[], str] = str
         self.said: list[str] = []
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._began
 
+    @contextmanager
+    def below(self, text: Callable[[], str]) -> Iterator[None]:
+        """On a terminal this stands under the last line, and is told anew all the time."""
+        done = threading.Event()
+        self._below = text
+
+        def refresh() -> None:
+            while not done.wait(0.2):
+                self._print("")
+
+        thread = threading.Thread(target=refresh, daemon=True)
+        if self._terminal:
+            thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            self._below = str
+            if self._terminal:
+                thread.join()
+                self._print("")
+
     def say(self, text: str = "", style: str = "") -> None:
         with self._lock:
             self.said.append(text)
-            print(self._styled(text, style), flush=True)  # noqa: T201 -- this is the screen
+        self._print(self._styled(text, style) + "\n")
+
+    def _print(self, text: str) -> None:
+        with self._lock:
+            if self._terminal:
+                text = f"\r\x1b[K{text}{self._styled(self._below(), '7')}"
+            sys.stdout.write(text)
+            sys.stdout.flush()
 
     def title(self, text: str) -> None:
         self.say()

@@ -41,6 +41,9 @@ class _Server(ThreadingHTTPServer):
                     return 404, ""
             return 200, ""
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that was killed in the middle of a call is what the show is about."""
+
 
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -4,6 +4,7 @@ is killed by a real SIGKILL, and every number at the end is measured."""
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 import threading
 import time
@@ -14,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from providers.aws.demo.screen import Screen
-from providers.aws.demo.stage import BILLING, DAYS_OLD, ORDERS, PARTNER, Program, Stage, stage
+from providers.aws.demo.stage import (
+    BILLING,
+    DAYS_OLD,
+    ORDERS,
+    PARTNER,
+    STORED,
+    Heard,
+    Program,
+    Stage,
+    stage,
+)
 from providers.aws.demo.tally import Tally
 from providers.aws.demo.verdict import Measured, verdict
 from rotation.clock import SystemClock
@@ -35,7 +46,7 @@ class Show:
 
     here: Stage
     screen: Screen
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in STORED})
     events: list[Event] = field(default_factory=list)
     measured: Measured = field(default_factory=Measured)
     runner: Program | None = None
@@ -44,8 +55,7 @@ class Show:
     # ----------------------------------------------------------------------------------- parts
 
     def application(self, name: str, kind: str) -> None:
-        tally = self.tallies.setdefault(name, Tally())
-        self.here.application(name, kind, tally.heard)
+        self.here.application(name, kind, self.tallies[name].heard)
 
     def serve(self) -> Program:
         return self.here.rotation("serve", "--log-level", "debug", heard=self._logged)
@@ -54,9 +64,9 @@ class Show:
         """Somebody types a command; it has to succeed."""
         self._finished(self.typed(*words), words)
 
-    def typed(self, *words: str) -> Program:
-        self.screen.line("somebody", f"$ rotation {' '.join(words)}", "36")
-        return self.here.rotation(*words)
+    def typed(self, *words: str, heard: Heard = lambda line: None) -> Program:
+        self.screen.line("somebody", f"$ rotation {shlex.join(words)}", "36")
+        return self.here.rotation(*words, heard=heard)
 
     def _finished(self, program: Program, words: tuple[str, ...]) -> None:
         code = program.wait()
@@ -112,9 +122,8 @@ class Show:
         self.screen.title("`rotation serve` begins: two secrets are 100 days old, 90 are allowed")
         first = self.serve()
         minted = self.await_event("minted", BILLING)
-        first.process.kill()
         killed = time.monotonic()
-        first.wait()
+        first.kill()
         self.measured.kill_after_ms = 1000 * (killed - minted["heard"])
         self.screen.line("somebody", "kill -9: the runner is dead, with a new key in flight", "31")
         seen = len(self.events)
@@ -132,27 +141,50 @@ class Show:
 
     def emergency(self) -> None:
         self.screen.title("Emergency: the new key is pasted into a public chat")
-        self.screen.say("           containing comes first: the application is without a key until")
-        self.screen.say("           its successor is delivered, and we count what that costs")
+        self.screen.say(
+            "          Containing comes first: the application is without a key until its"
+        )
+        self.screen.say("          successor is there. What that costs is counted, and told below.")
         seen, leaked = len(self.events), self.here.current_key()
         self.measured.contained = leaked
         words = ("emergency", BILLING, "--yes", "--reason", REASON)
         begun = SystemClock().now()
-        program = self.typed(*words)
+        program = self.typed(*words, heard=self._until_contained())
         self.await_event("closed", BILLING, after=seen)
         self._finished(program, words)
         self.measured.contained_s = self.here.suspended_at(leaked) - begun.timestamp()
+
+    def _until_contained(self) -> Heard:
+        """What the command says up to there; the rest is in the runner's log."""
+        contained = threading.Event()
+
+        def heard(line: str) -> None:
+            if not contained.is_set():
+                self.screen.line("", line, "31" if "is off" in line else "")
+            if "the issuer says" in line:
+                contained.set()
+
+        return heard
 
     def end(self) -> None:
         """The applications go on for a second, then everything stops in order."""
         self.screen.title("The applications go on for a moment, then the runner is told to stop")
         for tally in self.tallies.values():
-            tally.wait_for_calls(20, 10)
+            tally.wait_for_calls(10, 10)
         assert self.runner is not None
         told = time.monotonic()
         self.measured.stop_code = self.runner.end()
         self.measured.stop_s = time.monotonic() - told
         self.person("journal", "check")
+        self.typed("status", heard=lambda line: self.screen.line("", line)).wait()
+
+    def counted(self) -> str:
+        """How the applications fare, in one line."""
+        calls = sum(tally.calls for tally in self.tallies.values())
+        off = len(self.tallies[BILLING].refused_with(self.measured.contained))
+        refused = sum(len(tally.refusals) for tally in self.tallies.values()) - off
+        emergency = f", {off} refused in the emergency" if off else ""
+        return f" {self.screen.seconds:5.1f} s  {calls:,} logins, {refused} failed{emergency} "
 
 
 def show() -> int:
@@ -163,7 +195,8 @@ def show() -> int:
         try:
             with stage(Path(directory).resolve()) as here:
                 running = Show(here, screen)
-                _acts(running)
+                with screen.below(running.counted):
+                    _acts(running)
                 return verdict(here, screen, running.tallies, running.events, running.measured)
         except ShowStopped as stopped:
             screen.say(f"the show stopped: {stopped}", "31")
@@ -182,6 +215,9 @@ def _acts(running: Show) -> None:
         if not running.tallies[name].wait_for_calls(1, PATIENCE_S):
             raise ShowStopped(f"the application of {name} did not start")
     screen.line("applications", "log in 20 times a second each, with what the store gives them")
+    screen.line(
+        "", "what takes seconds here (settle, grace, soak) takes hours and days in production"
+    )
     running.enrol()
     running.kill_and_take_over()
     running.emergency()

@@ -86,6 +86,12 @@ class Program:
         self.process.terminate()
         return self.wait()
 
+    def kill(self) -> None:
+        """SIGKILL, where it still lives."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.wait()
+
     def wait(self) -> int:
         code = self.process.wait(45)
         for reader in self._readers:
@@ -129,7 +135,9 @@ class Stage:
         code = "from rotation.cli import main; main()"
         name = f"rotation-{arguments[0]}-{time.monotonic_ns()}"
         words = ["-c", code, "--config", str(self.configuration), *arguments]
-        return Program.start(words, self.captured / name, heard)
+        program = Program.start(words, self.captured / name, heard)
+        self._stack.callback(program.kill)
+        return program
 
     def application(self, name: str, kind: str, heard: Heard) -> Program:
         """An application that uses its credential until the show is over."""
@@ -191,8 +199,9 @@ def _service(captured: Path) -> Iterator[int]:
     told = threading.Event()
 
     def heard(line: str) -> None:
-        ready.update(json.loads(line))
-        told.set()
+        if not told.is_set():
+            ready.update(json.loads(line))
+            told.set()
 
     program = Program.start(["-m", "providers.aws.demo.service"], captured / "service", heard)
     try:

@@ -14,7 +14,6 @@ class Tally:
 
     calls: int = 0
     refusals: list[tuple[float, str]] = field(default_factory=list)
-    used: dict[str, float] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def heard(self, line: str) -> None:
@@ -23,14 +22,12 @@ class Tally:
         accepted, key = _report(line)
         with self._changed:
             self.calls += 1
-            if accepted:
-                self.used.setdefault(key, now)
-            else:
+            if not accepted:
                 self.refusals.append((now, key))
             self._changed.notify_all()
 
-    def refused_with(self, key: str | None) -> list[float]:
-        """When calls with this key were refused; None: with any other than the contained one."""
+    def refused_with(self, key: str) -> list[float]:
+        """When calls with this key were refused."""
         return [at for at, refused in self.refusals if refused == key]
 
     def wait_for_calls(self, more: int, seconds: float) -> bool:

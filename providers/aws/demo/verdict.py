@@ -110,8 +110,8 @@ def _uses(tallies: Mapping[str, Tally], measured: Measured) -> Iterator[Number]:
 def _takeover(measured: Measured) -> Number:
     return Number(
         "kill -9",
-        f"{measured.kill_after_ms:.0f} ms after the mint; the next runner went on after "
-        f"{measured.takeover_s:.1f} s",
+        f"{measured.kill_after_ms:.0f} ms after the log told of the mint; the next runner went on "
+        f"{measured.takeover_s:.1f} s after the kill",
         0 < measured.takeover_s < 20,
     )
 
