@@ -99,7 +99,9 @@ class Bare:
         assert not any([login.accepted(*pair), login.accepted(*pair)])
 
     def _current(self, name: str) -> str:
-        versions = self._store.describe_secret(SecretId=name)["VersionIdsToStages"]
+        versions: dict[str, list[str]] = self._store.describe_secret(SecretId=name)[
+            "VersionIdsToStages"
+        ]
         return next(version for version, labels in versions.items() if "AWSCURRENT" in labels)
 
     def _read(self, name: str, version: str, label: str) -> tuple[str, str]:

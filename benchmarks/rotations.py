@@ -157,4 +157,4 @@ def _counted(journal: Any) -> Iterator[Callable[[], int]]:
     try:
         yield lambda: begun
     finally:
-        del journal._transaction
+        del journal._transaction  # noqa: SLF001

@@ -215,18 +215,16 @@ class _Run:
 
     def _decide(self, rotation: Rotation) -> Action:
         now = self.runner.clock.now()
-        open_forward = rotation.outcome is None and rotation.mode is Mode.FORWARD
-        if (
-            self.changed
-            and open_forward
-            and not rotation.change_accepted
-            and not rotation.abandoned
-            and pending_resume(rotation) is None
-        ):
+        forward = rotation.outcome is None and rotation.mode is Mode.FORWARD
+        going_on = rotation.change_accepted or rotation.abandoned or pending_resume(rotation)
+        if self.changed and forward and not going_on:
             return held("held.spec-changed")
-        return next_action(
-            rotation, now, self.runner.live.gates(str(rotation.opened.facts["secret"]), now)
-        )
+        action = next_action(rotation, now)
+        if isinstance(action, Do) and action.row.windowed:
+            # Looked up only where it matters: the gates cost a read of the journal.
+            gates = self.runner.live.gates(str(rotation.opened.facts["secret"]), now)
+            return next_action(rotation, now, gates)
+        return action
 
     def _spec_changed(self) -> list[str]:
         if not self.entries:

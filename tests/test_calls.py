@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,8 +22,16 @@ from rotation.fold import Outcome, Rotation, fold
 from rotation.journal.memory import MemoryJournal
 from rotation.machine import Action, Close, Wait
 from rotation.plan import PLANS, Step
-from rotation.runner import Runner
-from rotation.types import Credential, Fields, SecretValue, Usage, Verdict
+from rotation.runner import Live, Runner
+from rotation.types import (
+    OPEN_GATES,
+    Credential,
+    Fields,
+    Gates,
+    SecretValue,
+    Usage,
+    Verdict,
+)
 
 APP = "app"
 STREAM = stream(APP)
@@ -64,6 +72,7 @@ class Scene:
     made: int = 0
     since: int = 0
     minted: Fields | None = None
+    gates_asked: list[str] = field(default_factory=list)
     journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(INSTALLATION))
 
     def __post_init__(self) -> None:
@@ -87,6 +96,7 @@ class Scene:
             bind=lambda spec: self.bound,
             clock=self.fleet.clock,
             id="runner",
+            live=Live(gates=self.gates),
             follow=self.follow,
         )
         runner.open(STREAM, PLANS["adopt"], self.spec, trigger="test")
@@ -103,6 +113,10 @@ class Scene:
                 self.act(self)
             action = runner.advance(STREAM)
         return action
+
+    def gates(self, secret: str, now: datetime) -> Gates:
+        self.gates_asked.append(secret)
+        return OPEN_GATES
 
     def follow(self, entries: Sequence[Entry]) -> None:
         """The application goes on as soon as readers are pointed at the new key."""
@@ -211,6 +225,15 @@ def test_the_calls_are_the_table_and_none_more(
     assert scene.tell() == Close(Outcome.SUCCEEDED)
     assert scene.recorded() == names(table)
     assert scene.made == len(table)
+
+
+def test_windows_and_freezes_are_looked_up_only_for_rows_that_they_can_stop(
+    strict_fleet: Fleet,
+) -> None:
+    """Each look costs a read of the journal: twice before promote, suspend and destroy."""
+    scene = Scene(strict_fleet)
+    assert scene.tell() == Close(Outcome.SUCCEEDED)
+    assert len(scene.gates_asked) == 6
 
 
 # ---------------------------------------------------------------- what each read is needed for

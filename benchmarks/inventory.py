@@ -1,0 +1,163 @@
+"""`plan` and `status` over many secrets: their time and memory, and how both grow."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.fleet import ACCOUNT, INSTALLATION, Times, specification
+from benchmarks.processes import rotation, spend
+from benchmarks.report import Figure
+from rotation.clock import SystemClock
+from rotation.config import stream_of
+from rotation.entries import stamp
+from rotation.journal.sql import SqlJournal, open_journal
+from rotation.plan import PLANS
+from rotation.runner import Runner
+from rotation.testing.simulator import SimulatedClock, bound
+from rotation.testing.world import World
+
+SECONDS, MEGABYTES, GROWTH = 5.0, 400.0, 1.2
+VERBS = ("plan", "status")
+YAML, LINES = 10_000, (25_000, 50_000, 100_000)
+QUICK = 10
+
+REGION = "eu-central-1"
+OPEN_EVERY, DUE_EVERY = 100, 50
+"""One of so many secrets has an open rotation, and one is due."""
+
+
+def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
+    """In quick mode over a tenth of the secrets, and then nothing is promised."""
+    directory.mkdir(mode=0o700)
+    scale = QUICK if quick else 1
+    many = Installation(directory / "yaml")
+    many.grow(YAML // scale, in_yaml=True)
+    for verb in VERBS:
+        yield from many.spend(verb, promised=not quick)
+    most, sizes = Installation(directory / "lines"), [size // scale for size in LINES]
+    spent: dict[str, list[float]] = {verb: [] for verb in VERBS}
+    for size in sizes:
+        most.grow(size, in_yaml=False)
+        for verb in VERBS:
+            seconds, memory = most.spend(verb, promised=size == max(LINES))
+            spent[verb].append(seconds.measured)
+            yield from (seconds, memory)
+    for verb, taken in spent.items():
+        growth = (taken[-1] / taken[0]) / (sizes[-1] / sizes[0])
+        told = f"per secret, {sizes[-1]:,} against {sizes[0]:,}"
+        yield Figure(f"growth of {verb}", growth, "x", None if quick else GROWTH, told)
+
+
+@dataclass
+class Installation:
+    """A configuration, and the journal that knows each of its secrets."""
+
+    directory: Path
+    size: int = 0
+    form: str = ""
+
+    def grow(self, size: int, *, in_yaml: bool) -> None:
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        _fill(self.directory / "journal.db", range(self.size, size))
+        self.size, self.form = size, "YAML" if in_yaml else "JSONL"
+        head: dict[str, Any] = {
+            "installation": INSTALLATION,
+            "journal": "journal.db",
+            "connections": {"main": {"type": "aws", "account": ACCOUNT, "region": REGION}},
+        }
+        secrets = map(_secret, range(size))
+        if in_yaml:
+            head["secrets"] = list(secrets)
+        else:
+            head["inventory"] = ["inventory.jsonl"]
+            with _private(self.directory / "inventory.jsonl").open("w") as lines:
+                lines.writelines(json.dumps(secret) + "\n" for secret in secrets)
+        text = yaml.dump(head, Dumper=yaml.CSafeDumper, sort_keys=False)
+        _private(self.directory / "rotation.yaml").write_text(text)
+
+    def spend(self, verb: str, *, promised: bool) -> tuple[Figure, Figure]:
+        """Its seconds and its memory."""
+        spent = spend(rotation("-c", str(self.directory / "rotation.yaml"), verb))
+        if spent.code != 0:
+            raise RuntimeError(f"`rotation {verb}` over {self.size} secrets ended: {spent.code}")
+        told = f"{spent.cpu:.2f} s of the processor"
+        named = f"{verb}, {self.size:,} in {self.form}"
+        return (
+            Figure(named, spent.seconds, "s", SECONDS if promised else None, told),
+            Figure(f"{named}: memory", spent.megabytes, "MB", MEGABYTES if promised else None),
+        )
+
+
+def _private(path: Path) -> Path:
+    path.touch(mode=0o600)
+    return path
+
+
+def _secret(number: int) -> dict[str, Any]:
+    name = f"service-{number}"
+    return {
+        "id": name,
+        "application": name,
+        "environment": "production",
+        "owner": f"team-{number % 100}",
+        "store": {"type": "aws-secrets-manager", "connection": "main", "name": f"prod/{name}"},
+        "issuer": {"type": "aws-iam-access-key", "connection": "main", "user": name},
+        "fields": {"access_key_id": "id", "secret_access_key": "secret"},
+        "probe": {"type": "aws-sts", "connection": "main"},
+        "consumers": [{"id": name, "type": "store-reader", "refresh": "5m"}],
+    }
+
+
+# --------------------------------------------------------------------------------- its journal
+
+CLOSED, OPEN = "closed", "open"
+
+
+def _fill(path: Path, numbers: range) -> None:
+    """Two streams are real: adopted, and adopted with a rotation that waits. The others are their
+    copies under their own names and dates."""
+    if not path.exists():
+        with open_journal(path, INSTALLATION) as journal:
+            _tell(journal, CLOSED, "adopt")
+            _tell(journal, OPEN, "adopt", "routine")
+    own = [_own(number) for number in numbers]
+    with closing(sqlite3.connect(path)) as file, file:
+        for table in ("entry", "identity"):
+            columns = [row[1] for row in file.execute(f"PRAGMA table_info({table})")]
+            copied = ", ".join(f":{name}" if name in own[0] else f'"{name}"' for name in columns)
+            file.executemany(
+                f"INSERT INTO {table} SELECT {copied} FROM {table} WHERE stream = :template",  # noqa: S608 -- of two
+                own,
+            )
+
+
+def _own(number: int) -> dict[str, Any]:
+    name = f"service-{number}"
+    identity = f"aws-iam/{ACCOUNT}/{name}"
+    age = timedelta(days=85 if number % DUE_EVERY == 1 else number % 60)
+    return {
+        "template": OPEN if number % OPEN_EVERY == 0 else CLOSED,
+        "stream": stream_of("aws-iam-access-key", identity),
+        "identity": identity,
+        "secret": name,
+        "created": stamp(SystemClock().now() - age),
+    }
+
+
+def _tell(journal: SqlJournal, name: str, *plans: str) -> None:
+    world = World(lag=timedelta(), call_time=timedelta())
+    world.seed()
+    runner = Runner(
+        journal=journal, bind=lambda spec: bound(world), clock=SimulatedClock(world), id="benchmark"
+    )
+    for plan in plans:
+        spec = specification(name, times=Times(grace=7200))
+        runner.open(name, PLANS[plan], spec, trigger="benchmark")
+        runner.advance(name)
