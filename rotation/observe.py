@@ -74,13 +74,18 @@ def configure(
 def _rendering(stream: TextIO, *, as_json: bool) -> list[Processor]:
     if as_json:
         # json.dumps writes plain ASCII: control characters come out escaped.
-        return [structlog.processors.JSONRenderer()]
+        return [_telling_first, structlog.processors.JSONRenderer()]
     console = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),
         sort_keys=False,
         exception_formatter=structlog.dev.plain_traceback,
     )
     return [escape_controls, console]
+
+
+def _telling_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """When, how bad and what come first, for whoever reads the lines as they are."""
+    return {name: event[name] for name in ("timestamp", "level", "event") if name in event} | event
 
 
 def _take_over(handler: logging.Handler, level: int) -> None:

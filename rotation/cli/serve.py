@@ -100,7 +100,6 @@ def serve(*, log_level: str) -> int:
     short, 8 if a rotation was; it is resumable either way.
     """
     observe.configure(log_level)
-    process.harden()
     with open_session(effectful=True) as session, process.Signals() as signals:
         served = Served(session.configuration, session.clock)
         directory = runners_of(session.configuration.journal)

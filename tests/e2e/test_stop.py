@@ -56,6 +56,22 @@ def test_sigterm_ends_after_the_call_in_flight_and_the_next_runner_resumes(
     assert second.end()[0] == 0
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("operation", ["iam:CreateAccessKey", "secretsmanager:PutSecretValue"])
+def test_a_call_that_never_answers_is_given_up_within_its_deadline(
+    installation: Installation, operation: str
+) -> None:
+    installation.aws.faults.hang(operation)
+    first = installation.serve()
+    in_flight(installation, operation)
+    code, seconds = first.end()
+    assert code == 8
+    assert seconds < 30
+    finish(installation, first)
+    assert installation.is_whole()
+
+
 def test_a_second_signal_does_nothing_worse(installation: Installation) -> None:
     installation.aws.faults.latency(SLOW_MS)
     first = installation.serve()

@@ -70,6 +70,7 @@ def test_an_event_is_one_line_of_json_in_utc() -> None:
     assert line["level"] == "info"
     assert line["seq"] == 7
     assert str(line["timestamp"]).endswith("Z")
+    assert list(line)[:3] == ["timestamp", "level", "event"]
 
 
 def test_a_person_reads_one_line_an_event() -> None:
