@@ -63,6 +63,10 @@ class Installation:
     size: int = 0
     form: str = ""
 
+    @property
+    def path(self) -> Path:
+        return self.directory / "rotation.yaml"
+
     def grow(self, size: int, *, in_yaml: bool) -> None:
         self.directory.mkdir(mode=0o700, exist_ok=True)
         _fill(self.directory / "journal.db", range(self.size, size))
@@ -80,11 +84,11 @@ class Installation:
             with _private(self.directory / "inventory.jsonl").open("w") as lines:
                 lines.writelines(json.dumps(secret) + "\n" for secret in secrets)
         text = yaml.dump(head, Dumper=yaml.CSafeDumper, sort_keys=False)
-        _private(self.directory / "rotation.yaml").write_text(text)
+        _private(self.path).write_text(text)
 
     def spend(self, verb: str, *, promised: bool) -> tuple[Figure, Figure]:
         """Its seconds and its memory."""
-        spent = spend(rotation("-c", str(self.directory / "rotation.yaml"), verb))
+        spent = spend(rotation("-c", str(self.path), verb))
         if spent.code != 0:
             raise RuntimeError(f"`rotation {verb}` over {self.size} secrets ended: {spent.code}")
         told = f"{spent.cpu:.2f} s of the processor"

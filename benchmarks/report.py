@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.table import Table
 
 
@@ -44,7 +43,3 @@ def table(figures: Sequence[Figure]) -> Table:
             figure.what, target, spoken(figure.measured, figure.unit), figure.verdict, figure.told
         )
     return shown
-
-
-def show(figures: Sequence[Figure], console: Console) -> None:
-    console.print(table(figures))

@@ -1,5 +1,6 @@
 """Calls, wall time, processor time and commits of a routine rotation, against the bare calls."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,9 @@ from typing import Any
 from benchmarks import calls
 from benchmarks.bare import Bare
 from benchmarks.fleet import INSTALLATION, Fleet, fleet, specification, stream
+from benchmarks.processes import spend
 from benchmarks.report import Figure
-from providers.aws.testing import spawn_strict_aws
+from providers.aws.testing import StrictControl, spawn_strict_aws
 from rotation.journal.sql import SqlJournal, open_journal
 from rotation.machine import Close
 from rotation.plan import PLANS
@@ -66,6 +68,7 @@ class Product:
 
 
 def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
+    directory.mkdir(mode=0o700)
     ours = [f"ours-{n}" for n in range(WORKERS)]
     bares = [f"bare-{n}" for n in range(WORKERS)]
     with (
@@ -96,6 +99,7 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
                 for _ in range(rounds)
             ]
             yield from _compared(pairs, workers, taken, limit)
+        yield _drained(control, directory, ours)
 
 
 def _turn(rotate: Rotate, names: Sequence[str], workers: int) -> Turn:
@@ -122,6 +126,15 @@ def _compared(
         "ms per rotation",
         told=f"beside {bare_ms:.1f} ms of the SDK",
     )
+
+
+def _drained(control: StrictControl, directory: Path, names: Sequence[str]) -> Figure:
+    module = [sys.executable, "-m", "benchmarks.drain", control.endpoint, str(directory)]
+    spent = spend([*module, *names])
+    if spent.code != 0:
+        raise RuntimeError(f"the drain ended with {spent.code}")
+    told = f"a whole process, {spent.seconds:.1f} s"
+    return Figure(f"memory of {len(names)} rotations at once", spent.megabytes, "MB", told=told)
 
 
 def _calls(made: Fleet, ours: Callable[[], None], bare: Callable[[], None]) -> Iterator[Figure]:
