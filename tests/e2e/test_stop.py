@@ -132,7 +132,7 @@ def test_a_runner_that_is_killed_again_and_again_gets_there(
     drawn = random.Random(seed)  # noqa: S311 -- moments, no secrets
     first = installation.current()
     aws.faults.latency(40)
-    deadline = time.monotonic() + 12
+    deadline = time.monotonic() + 8
     while time.monotonic() < deadline and installation.current() == first:
         runner = installation.serve()
         runner.await_event("serve.began")
