@@ -85,7 +85,8 @@ def _rendering(stream: TextIO, *, as_json: bool) -> list[Processor]:
 
 def _telling_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """When, how bad and what come first, for whoever reads the lines as they are."""
-    return {name: event[name] for name in ("timestamp", "level", "event") if name in event} | event
+    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
+    return {**first, **event}
 
 
 def _take_over(handler: logging.Handler, level: int) -> None:
