@@ -151,7 +151,7 @@ _ROLLBACK = (
 
 ROUTINE = Plan("routine", (*_create(), _CONFIRM, _VERIFY_LIVE, *_REVOKE, _TIDY), _ROLLBACK)
 
-_PLACE = Row(Phase.CREATE, Step.PLACE, OnFailure.HOLD, (OBSERVE, MINT), effect=True)
+_PLACE = Row(Phase.CREATE, Step.PLACE, OnFailure.HOLD, (OBSERVE, CLAIM, MINT), effect=True)
 _CLAIM = Row(Phase.VERIFY, Step.CLAIM, OnFailure.HOLD, (CLAIM,), effect=True)
 _RELABEL = Row(Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (PROMOTE,), effect=True, windowed=True)
 

@@ -1,5 +1,6 @@
 """create: a new instance exists, staged and proven, before anything old is touched."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from rotation.effects import world
@@ -21,8 +22,12 @@ from rotation.types import (
 
 def place(cx: Context) -> Facts:
     """FIRST: the first version of an empty secret is current whatever we ask, so it is a marked
-    placeholder; a placeholder of ours is left as it is."""
+    placeholder; a placeholder of ours is left as it is. A person asked for this: an empty secret
+    that nobody claims is claimed."""
     state = cx.store_state()
+    if state.claim is None and state.current is None:
+        cx.store.claim(cx.installation)
+        state = replace(state, claim=cx.installation)
     world.check_writable(cx, state)
     ours: set[object] = {mark(cx.installation, cx.attempt)}
     if cx.rotation.old is None:

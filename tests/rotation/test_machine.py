@@ -12,7 +12,7 @@ from rotation.plan import PLANS, Step
 from rotation.runner import Live
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.simulator import specification
-from rotation.testing.world import World
+from rotation.testing.world import INSTALLATION, World
 from rotation.types import ConsumerSpec, Gates, PluginSpec
 from tests.crash import stories
 from tests.crash.stories import seeded
@@ -301,3 +301,11 @@ def test_an_empty_journal_beside_our_marks_is_lost_and_not_new() -> None:
     stories.request(amnesiac, "accept-current")
     assert isinstance(amnesiac.drive(), Close)
     assert (amnesiac.rotation().result or {})["handle"] == story.rotation().new
+
+
+@pytest.mark.parametrize(("claim", "ends"), [(None, Close), ("another00000", Held)])
+def test_create_claims_an_empty_secret_that_nobody_claims(claim: str | None, ends: type) -> None:
+    story = seeded(empty=True)
+    story.world.claim = claim
+    assert isinstance(stories.first(story), ends)
+    assert story.world.claim == (INSTALLATION if claim is None else claim)
