@@ -62,26 +62,28 @@ class Times:
     refresh: int = 0
 
 
+def seed(control: StrictControl, names: Sequence[str], *, empty: bool = False) -> None:
+    """For each name an IAM user with one key, and a secret of ours that holds it."""
+    iam = control.client("iam")
+    secrets_manager = control.client("secretsmanager")
+    tags = [{"Key": key, "Value": value} for key, value in OWNER.items()]
+    for name in names:
+        iam.create_user(UserName=name)
+        made: dict[str, str] = {"Name": name}
+        if not empty:
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            value = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+            made["SecretString"] = json.dumps(value)
+        secrets_manager.create_secret(Tags=tags, **made)
+
+
 @dataclass(kw_only=True)
 class Fleet:
-    """What rotates them. `seed` makes for each name an IAM user with one key, and its secret."""
+    """What rotates them."""
 
     control: StrictControl
     registry: Registry
     clock: Clock
-
-    def seed(self, names: Sequence[str], *, empty: bool = False) -> None:
-        iam = self.control.client("iam")
-        secrets_manager = self.control.client("secretsmanager")
-        tags = [{"Key": key, "Value": value} for key, value in OWNER.items()]
-        for name in names:
-            iam.create_user(UserName=name)
-            made: dict[str, str] = {"Name": name}
-            if not empty:
-                key = iam.create_access_key(UserName=name)["AccessKey"]
-                value = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
-                made["SecretString"] = json.dumps(value)
-            secrets_manager.create_secret(Tags=tags, **made)
 
 
 def specification(
@@ -134,7 +136,6 @@ def connection_options(control: StrictControl, directory: Path) -> ConnectionOpt
 
 @contextmanager
 def fleet(control: StrictControl, directory: Path) -> Iterator[Fleet]:
-    """Nothing is seeded yet."""
     clock = Clock(control)
     connection = Plugin("aws", connection_options(control, directory))
     registry = Registry(Configured(connections={"main": connection}), clock)

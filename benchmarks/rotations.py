@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import calls
 from benchmarks.bare import Bare
-from benchmarks.fleet import INSTALLATION, Fleet, fleet, specification, stream
+from benchmarks.fleet import INSTALLATION, Fleet, fleet, seed, specification, stream
 from benchmarks.processes import spend
 from benchmarks.report import Figure
 from providers.aws.testing import StrictControl, spawn_strict_aws
@@ -76,7 +76,7 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
         fleet(control, directory) as made,
         open_journal(directory / "journal" / "journal.db", INSTALLATION) as journal,
     ):
-        made.seed([*ours, *bares])
+        seed(control, [*ours, *bares])
         product, bare = Product(made, journal), Bare(control, WORKERS)
         for name in ours:
             product.adopt(name)

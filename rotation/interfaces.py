@@ -102,7 +102,7 @@ class Issuer(Protocol):
         ...
 
     def usage(self, handle_id: str) -> Usage:
-        """Only where `traits.reports_usage`."""
+        """Only where `traits.reports_usage`. Of an instance that is gone: nothing is told."""
         ...
 
     def handle_of(self, fields: Fields, version: str) -> str:

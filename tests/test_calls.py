@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from benchmarks import calls
 from benchmarks.calls import DESCRIBE, GET, LIST, LOGIN, USED, Call, names
-from benchmarks.fleet import INSTALLATION, Fleet, Times, fleet, specification, stream
+from benchmarks.fleet import INSTALLATION, Fleet, Times, fleet, seed, specification, stream
 from providers.aws.testing import Credential as Key
 from providers.aws.testing.server import StrictAws
 from rotation.entries import Entry, Kind
@@ -79,7 +79,7 @@ class Scene:
         self.control = self.fleet.control
         self.control.reset()
         self.fleet.clock.skipped = timedelta()
-        self.fleet.seed([APP])
+        seed(self.control, [APP])
         self.control.conditions.last_used(grain_s=0, lag_s=0)
         self.old = self.current()
         times = Times(quiet=self.quiet)

@@ -103,7 +103,10 @@ class AccessKeyIssuer:
     def usage(self, handle_id: str) -> Usage:
         iam = self._connection.iam(PermissionSet.OBSERVE)
         with self._translated("iam:GetAccessKeyLastUsed"):
-            used = iam.get_access_key_last_used(AccessKeyId=handle_id)["AccessKeyLastUsed"]
+            try:
+                used = iam.get_access_key_last_used(AccessKeyId=handle_id)["AccessKeyLastUsed"]
+            except iam.exceptions.NoSuchEntityException:
+                return Usage(last_used=None)
         at, service = used.get("LastUsedDate"), used.get("ServiceName", "N/A")
         return Usage(
             last_used=at and at.astimezone(UTC), service=None if service == "N/A" else service

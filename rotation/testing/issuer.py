@@ -198,6 +198,13 @@ class IssuerConformance:
         assert used is not None
         assert used.tzinfo is not None
 
+    def test_of_an_instance_that_is_gone_no_use_is_told(self, bench: IssuerBench) -> None:
+        """A runner that died behind its destroy looks once more before it goes on."""
+        new = _ready(bench, "usage")
+        bench.use(new.fields)
+        bench.issuer.destroy(new.handle.id, new.fields)
+        assert bench.issuer.usage(new.handle.id).last_used is None
+
     def test_nothing_secret_is_told(
         self, bench: IssuerBench, caplog: pytest.LogCaptureFixture
     ) -> None:

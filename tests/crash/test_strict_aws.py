@@ -1,0 +1,342 @@
+"""The real adapters, a journal on disk and strict AWS: the runner is killed before and after every
+request to AWS and every write of the journal. Strict AWS alone is asked what came of it."""
+
+import random
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from json import loads
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.credentials import ReadOnlyCredentials
+from botocore.httpsession import URLLib3Session
+
+from benchmarks.fleet import (
+    INSTALLATION,
+    KEYS,
+    Clock,
+    Times,
+    connection_options,
+    seed,
+    specification,
+)
+from providers.aws.clients import AwsConnection
+from providers.aws.iam_access_key import AccessKeyIssuer
+from providers.aws.options import AccessKeyOptions, SecretsManagerOptions, StsOptions
+from providers.aws.secrets_manager import SecretsManagerStore
+from providers.aws.sts import CallerIdentity, StsProbe
+from providers.aws.testing import StrictControl
+from providers.aws.testing.server import StrictAws
+from rotation.fold import fold, listed
+from rotation.incident import survey
+from rotation.interfaces import Around, Bound
+from rotation.journal.sql import open_journal
+from rotation.machine import Action, Close
+from rotation.runner import Runner
+from rotation.testing.crash import AFTERWARDS, STREAM, Boundaries, KillableJournal, Story
+from rotation.testing.world import Killed
+from tests.crash import stories
+from tests.crash.stories import Teller
+
+APP = "app"
+PROPAGATION_S = 5
+TIMES = Times(settle=10, grace=60, quiet=30, soak=60, refresh=30)
+USES_EVERY = timedelta(seconds=10)
+SECRET = re.compile(rb"<SecretAccessKey>([^<]+)</SecretAccessKey>")
+OPERATION = re.compile(rb"Action=(\w+)")
+
+
+class Application:
+    """Reads the secret every now and then, and uses what it holds all the time."""
+
+    def __init__(self, control: StrictControl) -> None:
+        self._store = control.client("secretsmanager")
+        self._sts = CallerIdentity(
+            control.endpoint, control.region, URLLib3Session(), user_agent="application"
+        )
+
+    def read(self) -> dict[str, str] | None:
+        """None where nothing, or only a placeholder, is there."""
+        try:
+            given = self._store.get_secret_value(SecretId=APP)["SecretString"]
+        except self._store.exceptions.ResourceNotFoundException:
+            return None
+        value: dict[str, str] = loads(given)
+        return value if "id" in value else None
+
+    def is_let_in(self, value: dict[str, str]) -> bool:
+        credentials = ReadOnlyCredentials(value["id"], value["secret"], None)
+        return self._sts.ask(credentials).refusal is None
+
+
+@dataclass
+class StrictWorld:
+    """Strict AWS in the place of the simulated world: virtual time, an application, outages."""
+
+    control: StrictControl
+    connection: AwsConnection
+    clock: Clock
+    application: Application
+    outages: list[str] = field(default_factory=list)
+    secrets: set[bytes] = field(default_factory=set)
+    dead: bool = False
+    emergency: bool = False
+    before: Callable[[int, str], None] = lambda number, name: None
+    after: Callable[[int, str], None] = lambda number, name: None
+    holds: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        self.next_read = self.next_use = self.now
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def advance(self, to: datetime) -> None:
+        while (turn := min(self.next_read, self.next_use)) <= to:
+            self.clock.skip_to(turn)
+            if turn == self.next_read:
+                self.next_read = self.now + timedelta(seconds=TIMES.refresh)
+                self.holds = self.application.read() or self.holds
+            else:
+                self.next_use = self.now + USES_EVERY
+                self._use()
+        self.clock.skip_to(to)
+
+    def _use(self) -> None:
+        if self.holds and not self.application.is_let_in(self.holds) and not self.emergency:
+            self.outages.append(f"refused with {self.holds['id']} at {self.now:%H:%M:%S}")
+
+    def listed(self) -> list[str]:
+        return [key["AccessKeyId"] for key in self.control.truth.keys(APP)]
+
+    def current_works(self) -> bool:
+        value = self.application.read()
+        return value is None or self.application.is_let_in(value)
+
+    def adapters(self) -> Bound:
+        """As a new process has them: without a memory."""
+        around = Around(
+            installation=INSTALLATION,
+            clock=self.clock,
+            connections={"main": self.connection},
+            fields=KEYS,
+            public=AccessKeyOptions.PUBLIC,
+            keep_foreign=False,
+        )
+        return Bound(
+            issuer=AccessKeyIssuer(AccessKeyOptions(connection="main", user=APP), around),
+            store=SecretsManagerStore(SecretsManagerOptions(connection="main", name=APP), around),
+            probe=StsProbe(StsOptions(connection="main"), around),
+            consumers={},
+        )
+
+    def send(self, name: str, request: Callable[[], Any]) -> Any:
+        """One request of the product."""
+        if self.dead:
+            raise Killed
+        self.before(0, name)
+        response = request()
+        self.secrets |= set(SECRET.findall(response.content))
+        self.after(0, name)
+        return response
+
+
+@dataclass
+class StrictStory(Story):
+    """A story whose world is strict AWS, and whose journal is a file in `directory`."""
+
+    world: Any
+    directory: Path = Path()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.boundaries = Mortal(self.kill_at, act=self.act, world=self.world)
+
+    def runner(self) -> Runner:
+        self.runners += 1
+        own = f"runner-{self.runners}"
+        adapters = self.world.adapters()
+        journal: Any = KillableJournal(self.journal, self.world, self.boundaries)
+        return Runner(
+            journal=journal,
+            bind=lambda spec: adapters,
+            clock=self.world.clock,
+            id=own,
+            dead=lambda other: other != own,
+        )
+
+    def violations(self) -> list[str]:
+        self.world.advance(self.world.now + AFTERWARDS)
+        rotation = self.rotation()
+        live = set(listed(rotation.result or {}, "live"))
+        return [
+            *self.world.outages,
+            *(f"unaccounted: {key}" for key in self.world.listed() if key not in live),
+            *([] if self.world.current_works() else ["what readers get does not log in"]),
+            *self._leaks(),
+        ]
+
+    def _leaks(self) -> list[str]:
+        """Any twelve bytes of a secret, plain or encoded, in the journal's raw files."""
+        raw = b"".join(path.read_bytes() for path in self.directory.iterdir() if path.is_file())
+        return [
+            f"a secret in the journal as {spelling!r}"
+            for secret in self.world.secrets
+            for spelling in (secret, secret.hex().encode(), b64encode(secret))
+            if any(spelling[n : n + 12] in raw for n in range(len(spelling) - 11))
+        ]
+
+
+@dataclass
+class Mortal(Boundaries):
+    """Whoever is killed is dead to the world, whatever his `finally` would still like to do."""
+
+    world: Any = None
+
+    def cross(self, name: str) -> None:
+        try:
+            super().cross(name)
+        except Killed:
+            self.world.dead = True
+            raise
+
+
+# ------------------------------------------------------------------------------------- the place
+
+
+@dataclass
+class Place:
+    """One strict AWS, one connection and one application for all stories of this module."""
+
+    control: StrictControl
+    connection: AwsConnection
+    clock: Clock
+    application: Application
+    world: StrictWorld | None = None
+
+    def story(self, directory: Path, *, empty: bool, kill_at: int | None = None) -> StrictStory:
+        self.world = None
+        self.control.reset()
+        self.clock.skipped = timedelta()
+        seed(self.control, [APP], empty=empty)
+        self.control.conditions.propagation(PROPAGATION_S)
+        self.control.conditions.last_used(grain_s=0, lag_s=0)
+        directory.mkdir()
+        self.world = StrictWorld(self.control, self.connection, self.clock, self.application)
+        return StrictStory(
+            world=self.world,
+            spec=specification(APP, elapsed=False, times=TIMES, exclusive=True),
+            kill_at=frozenset() if kill_at is None else frozenset({kill_at}),
+            journal=open_journal(directory / "journal.db", INSTALLATION),
+            directory=directory,
+        )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with StrictAws() as strict:
+        control, clock = strict.control, Clock(strict.control)
+        options = connection_options(control, tmp_path_factory.mktemp("aws"))
+        connection = AwsConnection(options, installation=INSTALLATION, clock=clock)
+        yield Place(control, connection, clock, Application(control))
+        connection.close()
+
+
+@pytest.fixture(autouse=True)
+def wire(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request of the product passes the world; an application's does not."""
+    send = URLLib3Session.send
+
+    def passing(session: URLLib3Session, request: AWSPreparedRequest) -> Any:
+        if place.world is None or b"rotation/" not in _bytes(request.headers["User-Agent"]):
+            return send(session, request)
+        return place.world.send(_name(request), lambda: send(session, request))
+
+    monkeypatch.setattr(URLLib3Session, "send", passing)
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()
+
+
+def _name(request: AWSPreparedRequest) -> str:
+    target = request.headers.get("X-Amz-Target")
+    if target is not None:
+        return _bytes(target).decode().rpartition(".")[2]
+    found = OPERATION.search(_bytes(request.body))
+    assert found is not None
+    return found[1].decode()
+
+
+# ----------------------------------------------------------------------------------- the stories
+
+
+def emergency(story: Story) -> Action:
+    stories.without_faults(story, stories.adopt)
+
+    def declaring(runner: Runner) -> None:
+        if fold(story.journal.entries(STREAM)).plan == "compromised":
+            return
+        story.world.emergency = True
+        seen = survey(story.journal, story.world.adapters(), STREAM, story.spec)
+        facts = {"scope": seen.ours, "reason": "leaked"}
+        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
+
+    story.survive(declaring)
+    return story.drive()
+
+
+STORIES: dict[str, Teller] = {
+    "routine": stories.routine,
+    "first": stories.first,
+    "rollback": stories.rollback_after("suspend"),
+    "compromised": emergency,
+}
+
+
+def killed_at(
+    place: Place, directory: Path, name: str, boundary: int | None
+) -> tuple[StrictStory, list[str]]:
+    """The story with that one death in it, and what strict AWS says of its end."""
+    story = place.story(directory, empty=name == "first", kill_at=boundary)
+    with story.journal:
+        action = STORIES[name](story)
+        found = [] if isinstance(action, Close) else [f"it ends with {action}"]
+        return story, [*found, *story.violations()]
+
+
+SAMPLE = 3
+
+
+def sample(seed: str, count: int) -> list[int]:
+    return random.Random(seed).sample(range(count), SAMPLE)  # noqa: S311 -- the same ones each time
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_killed_at_a_few_boundaries(place: Place, tmp_path: Path, name: str) -> None:
+    clean, found = killed_at(place, tmp_path / "clean", name, None)
+    assert found == []
+    names = list(clean.boundaries.names)
+    for boundary in sample(name, len(names)):
+        _, found = killed_at(place, tmp_path / str(boundary), name, boundary)
+        assert found == [], (boundary, names[boundary])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", range(4))
+@pytest.mark.parametrize("name", STORIES)
+def test_killed_at_every_boundary(place: Place, tmp_path: Path, name: str, share: int) -> None:
+    clean, _ = killed_at(place, tmp_path / "clean", name, None)
+    names = list(clean.boundaries.names)
+    accidents = {}
+    for boundary in range(share, len(names), 4):
+        _, found = killed_at(place, tmp_path / str(boundary), name, boundary)
+        if found:
+            accidents[boundary, names[boundary]] = found
+    assert accidents == {}
