@@ -11,6 +11,7 @@ from tests.e2e.installation import MAIN
 
 
 @pytest.mark.timeout(150)
+@pytest.mark.slow  # half a minute of waiting; the checks run `make demo` itself
 def test_every_number_of_the_demo_is_what_it_must_be() -> None:
     done = subprocess.run(
         [sys.executable, "-c", MAIN, "demo"],
