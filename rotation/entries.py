@@ -136,10 +136,11 @@ class Identity:
 def canonical(value: object) -> str:
     """Canonical JSON: sorted keys, UTF-8, no white space, no floats."""
     _refuse_floats(value)
-    return _dumps(value)
+    return compact(value)
 
 
-def _dumps(value: object) -> str:
+def compact(value: object) -> str:
+    """The same text, for what was looked at before."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -184,4 +185,4 @@ def entry_hash(entry: Entry) -> str:
         "facts": entry.facts,
         "prev": entry.prev,
     }
-    return hashlib.sha256(_dumps(content).encode()).hexdigest()
+    return hashlib.sha256(compact(content).encode()).hexdigest()

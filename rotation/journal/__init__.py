@@ -20,6 +20,7 @@ from rotation.entries import (
     Lease,
     RowKey,
     canonical,
+    compact,
     entry_hash,
     stamp,
     unstamp,
@@ -143,7 +144,7 @@ class Journal(Protocol):
 def refuse_secrets(drafts: Sequence[Draft]) -> None:
     """The journal refuses, it does not mask: a live value in an entry is a bug of ours."""
     # One text for all: every live value has to be looked for in each text.
-    if contains_live_value(canonical([[draft.facts, draft.who] for draft in drafts])):
+    if contains_live_value(compact([[draft.facts, draft.who] for draft in drafts])):
         raise JournalError(
             "journal.secret-refused",
             "an entry would have held a secret value; nothing was written",

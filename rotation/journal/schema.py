@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
-from rotation.entries import Entry, Identity, Kind, RowKey, canonical, stamp, unstamp
+from rotation.entries import Entry, Identity, Kind, RowKey, compact, stamp, unstamp
 from rotation.types import Facts
 
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
@@ -51,7 +51,7 @@ class _Facts(_AsText[Facts]):
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Facts | None], str]:
-        return canonical
+        return compact
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str], Facts]:
         return json.loads

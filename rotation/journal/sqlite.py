@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from rotation.errors import JournalError
+from rotation.journal.writer import Writer
 
 BUSY_SECONDS = 15
 """How long a writer waits for another one; less than the deadline of a provider's call."""
@@ -93,22 +94,20 @@ def _meaning(error: BaseException | None) -> JournalError:
 
 
 class File:
-    """The open file: one connection that writes, whose pool is the queue of this process's
-    writers, and several that read beside it. It never makes a file: a lost journal stays lost."""
+    """The open file: one connection that writes, and several that read beside it. It never makes a
+    file: a lost journal stays lost."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path.absolute()
         self._opened = self.path.stat()
-        self._writing = _engine(self.path, read_only=read_only, width=1)
+        writing = _engine(self.path, read_only=read_only, width=1)
+        self._writer = Writer(writing, self._begin, BUSY_SECONDS)
         self._reading = _engine(self.path, read_only=True, width=8)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its beginning."""
-        with translated(), self._writing.begin() as connection:
-            self._refuse_replaced()
-            # By hand: a listener on the engine's `begin` slows every statement, a fifth in all.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with translated(), self._writer.transaction() as connection:
             yield connection
 
     @contextmanager
@@ -140,7 +139,12 @@ class File:
 
     def close(self) -> None:
         self._reading.dispose()
-        self._writing.dispose()
+        self._writer.close()
+
+    def _begin(self, connection: Connection) -> None:
+        self._refuse_replaced()
+        # By hand: a listener on the engine's `begin` slows every statement, a fifth in all.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def _refuse_replaced(self) -> None:
         # What is committed into a file that was removed or replaced is lost without a word.
