@@ -44,7 +44,7 @@ def refuse_remains(path: Path) -> None:
 
 def _fill(path: Path, installation: str) -> None:
     file = sqlite.File(path)
-    with file.write() as connection:
+    with file.alter() as connection:
         METADATA.create_all(connection)
         origin = [("installation", installation), ("schema", str(SCHEMA))]
         connection.execute(insert(META), [{"name": name, "value": v} for name, v in origin])
@@ -144,7 +144,7 @@ def refuse_living(journal: Path) -> None:
 
 def _bring_forward(file: sqlite.File, schema: int) -> None:
     copy(file, file.path.with_name(f"{file.path.name}.schema-{schema}-{secrets.token_hex(4)}"))
-    with file.write() as connection:
+    with file.alter() as connection:
         # Read again under the write lock: another process may have been here first.
         for older in range(_read_schema(connection), SCHEMA):
             MIGRATIONS[older](connection)

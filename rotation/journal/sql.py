@@ -1,28 +1,30 @@
 """The journal in a SQL database: on one host a SQLite file. Imported only to open one."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, ClauseElement, Select, bindparam, func, insert, select, update
+from sqlalchemy.dialects.sqlite import dialect
 
-from rotation.entries import INSTALLATION, Entry, Identity
+from rotation.entries import INSTALLATION, Entry, Identity, stamp, unstamp
 from rotation.errors import JournalError
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
 from rotation.journal.migration import create, open_file
-from rotation.journal.schema import (
-    ENTRY,
-    IDENTITY,
+from rotation.journal.rows import (
     entry_from,
     entry_values,
     identity_changes,
     identity_from,
     identity_values,
 )
+from rotation.journal.schema import ENTRY, IDENTITY
 from rotation.journal.streams import StreamJournal
 from rotation.summary import summarise
 
@@ -30,6 +32,22 @@ PAGE = 1000
 """Rows that a reader of everything takes at a time, so that it holds up nobody else."""
 
 T = TypeVar("T")
+
+
+class _Prepared:
+    """A statement, compiled once and given to the driver as text: through the toolkit each one
+    takes several times as long as the database needs for it, and a rotation has a hundred."""
+
+    _dialect = dialect(paramstyle="named")
+
+    def __init__(self, statement: ClauseElement) -> None:
+        compiled = statement.compile(dialect=self._dialect)
+        self._text = str(compiled)
+        self._fixed = compiled.params
+
+    def on(self, connection: sqlite3.Connection, **values: Any) -> sqlite3.Cursor:
+        return connection.execute(self._text, self._fixed | values)
+
 
 _STREAM: BindParameter[str] = bindparam("stream")
 _AFTER: BindParameter[Any] = bindparam("after")
@@ -55,7 +73,6 @@ _STREAMS = (
     .limit(PAGE)
 )
 _ROW = select(IDENTITY).where(IDENTITY.c.stream == _STREAM)
-_LOCKED_ROW = _ROW.with_for_update()
 _ROWS = (
     select(IDENTITY)
     .where(IDENTITY.c.stream > _AFTER, IDENTITY.c.seq > 0)
@@ -66,12 +83,21 @@ _RUNNABLE = (
     select(IDENTITY).where(IDENTITY.c.wake_at <= bindparam("now")).order_by(IDENTITY.c.wake_at)
 )
 _NEXT_WAKE = select(func.min(IDENTITY.c.wake_at)).where(IDENTITY.c.wake_at.is_not(None))
-_INSERT_ENTRY = insert(ENTRY)
-_INSERT_ROW = insert(IDENTITY)
-_UPDATE_ROW = update(IDENTITY).where(IDENTITY.c.stream == bindparam("of_stream"))
-_RAISE_EPOCHS = update(IDENTITY).values(
-    epoch=IDENTITY.c.epoch + 1, lease_runner=None, lease_until=None
+
+_FIND_LATEST, _FIND_WHOLE, _LOCK_ROW = map(_Prepared, (_LATEST, _WHOLE, _ROW.with_for_update()))
+_INSERT_ENTRY, _INSERT_ROW = _Prepared(insert(ENTRY)), _Prepared(insert(IDENTITY))
+_RAISE_EPOCHS = _Prepared(
+    update(IDENTITY).values(epoch=IDENTITY.c.epoch + 1, lease_runner=None, lease_until=None)
 )
+
+
+@lru_cache(maxsize=256)
+def _update_row(*names: str) -> _Prepared:
+    """A rotation changes the same few sets of columns again and again."""
+    changed: dict[str, BindParameter[Any]] = {name: bindparam(name) for name in names}
+    return _Prepared(
+        update(IDENTITY).where(IDENTITY.c.stream == bindparam("of_stream")).values(changed)
+    )
 
 
 def open_journal(
@@ -127,11 +153,10 @@ class SqlJournal(StreamJournal):
         return self._pages(_ROWS, identity_from, "", lambda row: row.stream)
 
     def runnable(self, now: datetime) -> Sequence[Identity]:
-        return self._read(_RUNNABLE, identity_from, now=now)
+        return self._read(_RUNNABLE, identity_from, now=stamp(now))
 
     def next_wake(self) -> datetime | None:
-        wake: Callable[[Sequence[datetime | None]], datetime | None] = itemgetter(0)
-        return self._read(_NEXT_WAKE, wake)[0]
+        return self._read(_NEXT_WAKE, lambda row: unstamp(row[0]))[0]
 
     def installation_entries(self) -> tuple[Entry, ...]:
         return tuple(self.history(INSTALLATION))
@@ -143,7 +168,7 @@ class SqlJournal(StreamJournal):
     def raise_epochs(self) -> None:
         """No lease given until now is worth anything any more."""
         with self._file.write() as connection:
-            connection.execute(_RAISE_EPOCHS)
+            _RAISE_EPOCHS.on(connection)
 
     @contextmanager
     def _transaction(self) -> Iterator["_SqlTransaction"]:
@@ -175,29 +200,25 @@ class SqlJournal(StreamJournal):
 
 
 class _SqlTransaction:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def row(self, stream: str) -> Identity | None:
-        found = self._connection.execute(_LOCKED_ROW, {"stream": stream}).first()
+        found = _LOCK_ROW.on(self._connection, stream=stream).fetchone()
         return None if found is None else identity_from(found)
 
     def latest(self, stream: str, after: int = 0) -> tuple[Entry, ...]:
-        found = self._connection.execute(_LATEST, {"stream": stream, "after": after})
-        return _entries(found.fetchall())
+        return tuple(map(entry_from, _FIND_LATEST.on(self._connection, stream=stream, after=after)))
 
     def history(self, stream: str) -> Iterator[Entry]:
-        return map(entry_from, self._connection.execute(_WHOLE, {"stream": stream}))
+        return map(entry_from, _FIND_WHOLE.on(self._connection, stream=stream))
 
     def insert(self, entries: Sequence[Entry]) -> None:
-        self._connection.execute(_INSERT_ENTRY, [entry_values(entry) for entry in entries])
+        for entry in entries:
+            _INSERT_ENTRY.on(self._connection, **entry_values(entry))
 
     def save(self, before: Identity | None, row: Identity) -> None:
         if before is None:
-            self._connection.execute(_INSERT_ROW, identity_values(row))
+            _INSERT_ROW.on(self._connection, **identity_values(row))
         elif changes := identity_changes(before, row):
-            self._connection.execute(_UPDATE_ROW, changes | {"of_stream": row.stream})
-
-
-def _entries(rows: Sequence[Any]) -> tuple[Entry, ...]:
-    return tuple(map(entry_from, rows))
+            _update_row(*changes).on(self._connection, of_stream=row.stream, **changes)

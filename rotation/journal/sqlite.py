@@ -100,14 +100,24 @@ class File:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path.absolute()
         self._opened = self.path.stat()
-        writing = _engine(self.path, read_only=read_only, width=1)
-        self._writer = Writer(writing, self._begin, BUSY_SECONDS)
+        self._writer = Writer(
+            lambda: _connect(self.path, read_only=read_only), self._refuse_replaced, BUSY_SECONDS
+        )
+        self._altering = _engine(self.path, read_only=read_only, width=1)
         self._reading = _engine(self.path, read_only=True, width=8)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that holds the write lock from its beginning."""
         with translated(), self._writer.transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def alter(self) -> Iterator[Connection]:
+        """The same for what is rare, with the toolkit's means."""
+        with translated(), self._altering.begin() as connection:
+            self._refuse_replaced()
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
     @contextmanager
@@ -139,12 +149,8 @@ class File:
 
     def close(self) -> None:
         self._reading.dispose()
+        self._altering.dispose()
         self._writer.close()
-
-    def _begin(self, connection: Connection) -> None:
-        self._refuse_replaced()
-        # By hand: a listener on the engine's `begin` slows every statement, a fifth in all.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def _refuse_replaced(self) -> None:
         # What is committed into a file that was removed or replaced is lost without a word.

@@ -1,86 +1,89 @@
 """The one connection that writes. What its threads want to write at the same time is committed at
 once: the disk takes as long for thirty small transactions as for one."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as WaitedTooLong
+Connect = Callable[[], sqlite3.Connection]
+"""A connection in autocommit mode that any thread may use."""
 
 
-class Interrupted(SQLAlchemyError):
+class Busy(sqlite3.OperationalError):
+    """The turn did not come in time."""
+
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+    sqlite_errorname = "SQLITE_BUSY"
+
+
+class Interrupted(sqlite3.Error):
     """Whoever committed for all was stopped in the middle of it."""
 
 
 class _Group:
     """Transactions that become durable together. Each is still undone alone where it fails."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.failure: Exception | None = None
-        self._durable = False
+        self.failure: sqlite3.Error | None = None
+        self.durable = False
         self._ended = threading.Event()
 
     @contextmanager
-    def part(self) -> Iterator[Connection]:
-        self.connection.exec_driver_sql("SAVEPOINT part")
+    def part(self) -> Iterator[sqlite3.Connection]:
+        self.connection.execute("SAVEPOINT part")
         try:
             yield self.connection
         except BaseException:
             self._undo_part()
             raise
-        self.connection.exec_driver_sql("RELEASE part")
+        self.connection.execute("RELEASE part")
 
     def _undo_part(self) -> None:
         try:
-            self.connection.exec_driver_sql("ROLLBACK TO part")
-            self.connection.exec_driver_sql("RELEASE part")
-        except DBAPIError as failure:
+            self.connection.execute("ROLLBACK TO part")
+            self.connection.execute("RELEASE part")
+        except sqlite3.Error as failure:
             # A full or broken disk makes SQLite undo all of it, the other parts as well.
             self.failure = failure
 
     def end(self) -> None:
         try:
             if self.failure is None:
-                self.connection.commit()
-                self._durable = True
-        except DBAPIError as failure:
+                self.connection.execute("COMMIT")
+                self.durable = True
+        except sqlite3.Error as failure:
             self.failure = failure
         finally:
             self._ended.set()
-            if not self._durable:
-                self.connection.invalidate()  # nobody knows what state it is in
-            self.connection.close()
 
     def wait(self) -> None:
         """Until it is durable; raises why it is not."""
         self._ended.wait()
-        if not self._durable:
+        if not self.durable:
             raise self.failure or Interrupted
 
 
 class Writer:
     """Threads take turns. Whoever finds nobody waiting behind it commits for all before it.
 
-    begin: makes of a fresh connection a transaction that holds the write lock.
+    check: raises where nothing may be written any more.
     """
 
-    def __init__(
-        self, engine: Engine, begin: Callable[[Connection], None], patience_s: float
-    ) -> None:
-        self._engine = engine
-        self._begin = begin
+    def __init__(self, connect: Connect, check: Callable[[], None], patience_s: float) -> None:
+        self._connect = connect
+        self._check = check
         self._patience_s = patience_s
         self._turn = threading.Lock()
         self._queue = threading.Lock()
         self._waiting = 0
+        self._connection: sqlite3.Connection | None = None
         self._open: _Group | None = None
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Durable once this ends without an error."""
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Holds the write lock from its beginning; durable once it ends without an error."""
         self._await_turn()
         group = self._group()
         try:
@@ -91,7 +94,9 @@ class Writer:
         group.wait()
 
     def close(self) -> None:
-        self._engine.dispose()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _await_turn(self) -> None:
         with self._queue:
@@ -101,22 +106,23 @@ class Writer:
             self._waiting -= 1
             # Somebody may have left the group to us in this very moment.
             if not mine and not self._turn.acquire(blocking=False):
-                raise WaitedTooLong
+                raise Busy
 
     def _group(self) -> _Group:
         try:
             if self._open is None:
-                connection = self._engine.connect()
-                try:
-                    self._begin(connection)
-                except BaseException:
-                    connection.close()
-                    raise
-                self._open = _Group(connection)
+                self._open = self._begin()
         except BaseException:
             self._turn.release()
             raise
         return self._open
+
+    def _begin(self) -> _Group:
+        self._check()
+        if self._connection is None:
+            self._connection = self._connect()
+        self._connection.execute("BEGIN IMMEDIATE")
+        return _Group(self._connection)
 
     def _leave(self, group: _Group) -> None:
         with self._queue:
@@ -127,4 +133,6 @@ class Writer:
         try:
             group.end()
         finally:
+            if not group.durable:
+                self.close()  # nobody knows what state it is in
             self._turn.release()

@@ -221,8 +221,8 @@ def test_who_waits_too_long_is_told_that_it_is_busy(path, monkeypatch):
 def test_a_full_disk_stops_before_the_effect_and_leaves_the_journal_whole(path):
     with opening(path) as journal:
         lease = opened(journal)
-        with journal._file._writer._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count=12")
+        with journal._file.write() as connection:
+            connection.execute("PRAGMA max_page_count=12")
         reported = []
 
         def fill(known):

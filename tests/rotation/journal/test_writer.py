@@ -7,13 +7,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool
 
-from rotation.journal.writer import Writer
+from rotation.journal.writer import Busy, Interrupted, Writer
 
 MANY = 8
+
+
+class Watched(sqlite3.Connection):
+    def execute(self, statement, *values):
+        if statement == "COMMIT":
+            self.on_commit()
+        return super().execute(statement, *values)
 
 
 class Bench:
@@ -22,24 +26,33 @@ class Bench:
     def __init__(self, path, patience_s=15.0):
         self.path, self.commits = path, 0
         with closing(sqlite3.connect(path)) as file:
+            file.execute("PRAGMA journal_mode=WAL")
             file.execute("CREATE TABLE word (word TEXT)")
-        connect = lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False)  # noqa: E731
-        self.engine = create_engine(
-            "sqlite+pysqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=0
-        )
-        self.writer = Writer(
-            self.engine,
-            lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"),
-            patience_s,
-        )
-        event.listen(self.engine, "commit", self._committed)
+        self.on_commit = lambda: None
+        self.check = lambda: None
+        self.writer = Writer(self.connect, self._check, patience_s)
 
-    def _committed(self, connection: Connection) -> None:
+    def _check(self) -> None:
+        self.check()
+
+    def connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Watched,
+        )
+        connection.on_commit = self._committed
+        return connection
+
+    def _committed(self) -> None:
+        self.on_commit()
         self.commits += 1
 
     def write(self, word: str, meanwhile: Callable[[], object] = lambda: None) -> None:
         with self.writer.transaction() as connection:
-            connection.exec_driver_sql("INSERT INTO word VALUES (?)", (word,))
+            connection.execute("INSERT INTO word VALUES (?)", (word,))
             meanwhile()
 
     def words(self) -> list[str]:
@@ -129,21 +142,19 @@ def test_one_that_fails_takes_nobody_with_it(bench, pool):
 @pytest.mark.parametrize(
     ("broken", "raised"),
     [
-        (sqlite3.OperationalError("disk I/O error"), OperationalError),
-        (KeyboardInterrupt(), (KeyboardInterrupt, SQLAlchemyError)),
+        (sqlite3.OperationalError("disk I/O error"), sqlite3.OperationalError),
+        (KeyboardInterrupt(), (KeyboardInterrupt, Interrupted)),
     ],
 )
 def test_a_commit_that_fails_fails_for_all(bench, pool, broken, raised):
-    def refuse(connection: Connection) -> None:
-        raise (
-            OperationalError("COMMIT", {}, broken) if isinstance(broken, sqlite3.Error) else broken
-        )
+    def refuse() -> None:
+        raise broken
 
-    event.listen(bench.engine, "commit", refuse)
+    bench.on_commit = refuse
     for writing in bench.queue(pool, "one", "two", "three"):
         with pytest.raises(raised):
             writing.result()
-    event.remove(bench.engine, "commit", refuse)
+    bench.on_commit = lambda: None
     assert bench.words() == []
     bench.write("after")
     assert bench.words() == ["after"]
@@ -154,7 +165,7 @@ def test_a_transaction_that_the_database_gave_up_fails_for_all(bench, pool):
 
     def give_up() -> None:
         assert bench.writer._open is not None
-        bench.writer._open.connection.exec_driver_sql("ROLLBACK")
+        bench.writer._open.connection.execute("ROLLBACK")
         raise LookupError
 
     ready, go = threading.Event(), threading.Event()
@@ -166,7 +177,7 @@ def test_a_transaction_that_the_database_gave_up_fails_for_all(bench, pool):
     go.set()
     with pytest.raises(LookupError):
         last.result()
-    with pytest.raises(OperationalError):
+    with pytest.raises(sqlite3.OperationalError):
         first.result()
     assert bench.words() == []
     bench.write("after")
@@ -178,7 +189,7 @@ def test_whoever_gives_up_waiting_leaves_nothing_open(tmp_path, pool):
     ready, go = threading.Event(), threading.Event()
     first = pool.submit(bench.write, "first", lambda: (ready.set(), go.wait(10)))
     assert ready.wait(10)
-    with pytest.raises(SQLAlchemyError):
+    with pytest.raises(Busy):
         bench.write("second")
     go.set()
     first.result()
@@ -188,14 +199,21 @@ def test_whoever_gives_up_waiting_leaves_nothing_open(tmp_path, pool):
 
 
 def test_a_transaction_that_cannot_begin_gives_the_turn_back(bench):
-    with closing(sqlite3.connect(bench.path, timeout=0, isolation_level=None)) as other:
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        bench.engine.dispose()
-        bench.writer._begin = lambda connection: connection.exec_driver_sql(
-            "PRAGMA nonsense; BEGIN"
-        )
-        with pytest.raises(SQLAlchemyError):
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
             bench.write("refused")
-    bench.writer._begin = lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
+    bench.write("after")
+    assert bench.words() == ["after"]
+
+
+def test_nothing_is_written_where_the_check_refuses(bench):
+    def refuse() -> None:
+        raise LookupError
+
+    bench.check = refuse
+    with pytest.raises(LookupError):
+        bench.write("refused")
+    bench.check = lambda: None
     bench.write("after")
     assert bench.words() == ["after"]
