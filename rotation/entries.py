@@ -141,7 +141,10 @@ def canonical(value: object) -> str:
 
 def compact(value: object) -> str:
     """The same text, for what was looked at before."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _refuse_floats(value: object) -> None:

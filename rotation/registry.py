@@ -114,17 +114,25 @@ class Plugin:
         return PluginSpec(
             type=self.type,
             options={
-                field.name: list(value) if isinstance(value, tuple) else value
-                for field in dataclasses.fields(self.options)
-                if (value := getattr(self.options, field.name)) != _default(field)
+                name: list(value) if isinstance(value, tuple) else value
+                for name, default in _defaults(type(self.options))
+                if (value := getattr(self.options, name)) != default
             },
         )
 
 
-def _default(field: "dataclasses.Field[Any]") -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default
+@cache
+def _defaults(options: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """Asked for each plugin of each secret."""
+    return tuple(
+        (
+            field.name,
+            field.default
+            if field.default_factory is dataclasses.MISSING
+            else field.default_factory(),
+        )
+        for field in dataclasses.fields(options)
+    )
 
 
 class Configured(Protocol):

@@ -4,31 +4,19 @@ For verbs that only look: the database toolkit takes half of the time in which `
 answered. What is read is the same; a test compares the two, column by column.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from rotation.entries import INSTALLATION, SCHEMA, Entry, Identity, Kind, RowKey, unstamp
+from rotation.entries import INSTALLATION, SCHEMA, Entry, Identity
 from rotation.errors import JournalError
+from rotation.journal.rows import ENTRY_NAMES, IDENTITY_NAMES, entry_from, identity_from
 
-_IDENTITY = tuple(field.name for field in fields(Identity))
-_TIMES = tuple(
-    place
-    for place, name in enumerate(_IDENTITY)
-    if name.endswith(("_at", "_until")) or name in ("created", "expires")
-)
-_FLAGS = tuple(map(_IDENTITY.index, ("on_hold", "stated", "retired", "unverified")))
-# The constructor of a frozen dataclass costs eight times as much, which a fleet would feel.
-_SETTERS = tuple(getattr(Identity, name).__set__ for name in _IDENTITY)
-_ENTRY = (
-    "stream, seq, rotation, schema, kind, position, step, subject, round, attempt, epoch, "
-    "runner, who, at, server_at, facts, prev, hash"
-)
+_IDENTITY = ", ".join(f'"{name}"' for name in IDENTITY_NAMES)
+_ENTRY = ", ".join(ENTRY_NAMES)
 
 
 class Glance:
@@ -89,40 +77,12 @@ class Glance:
             yield from self._file.execute(statement, values)
 
     def _identities(self, where: str, *values: str) -> Iterator[Identity]:
-        columns = ", ".join(f'"{name}"' for name in _IDENTITY)
-        for row in self._rows(f"SELECT {columns} FROM identity WHERE {where}", *values):  # noqa: S608 -- our own words
-            yield _identity(list(row))
+        found = self._rows(f"SELECT {_IDENTITY} FROM identity WHERE {where}", *values)  # noqa: S608 -- our own words
+        return map(identity_from, found)
 
     def _entries(self, where: str, *values: str) -> Iterator[Entry]:
-        for row in self._rows(f"SELECT {_ENTRY} FROM entry WHERE {where}", *values):  # noqa: S608 -- our own words
-            yield _entry(row)
-
-
-def _identity(values: list[Any]) -> Identity:
-    for place in _TIMES:
-        if values[place] is not None:
-            values[place] = unstamp(values[place])
-    for place in _FLAGS:
-        values[place] = bool(values[place])
-    row = object.__new__(Identity)
-    for setter, value in zip(_SETTERS, values, strict=True):
-        setter(row, value)
-    return row
-
-
-def _entry(values: tuple[Any, ...]) -> Entry:
-    (
-        stream, seq, rotation, schema, kind, position, step, subject, round_, attempt,
-        epoch, runner, who, at, server_at, facts, prev, hash_,
-    ) = values  # fmt: skip
-    happened = unstamp(at)
-    assert happened is not None, "an entry has its time"
-    return Entry(
-        stream=stream, seq=seq, rotation=rotation, schema=schema, kind=Kind(kind),
-        row=None if position is None else RowKey(position, step, subject, round_),
-        attempt=attempt, epoch=epoch, runner=runner, who=who, at=happened,
-        server_at=unstamp(server_at), facts=json.loads(facts), prev=prev, hash=hash_,
-    )  # fmt: skip
+        found = self._rows(f"SELECT {_ENTRY} FROM entry WHERE {where}", *values)  # noqa: S608 -- our own words
+        return map(entry_from, found)
 
 
 @contextmanager

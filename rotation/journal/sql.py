@@ -58,12 +58,10 @@ _LAST_ROTATION = (
     .limit(1)
     .scalar_subquery()
 )
-_LATEST = (
-    select(ENTRY)
-    .where(ENTRY.c.stream == _STREAM, ENTRY.c.seq > _AFTER, ENTRY.c.seq >= _LAST_ROTATION)
-    .order_by(ENTRY.c.seq)
-)
 _WHOLE = select(ENTRY).where(ENTRY.c.stream == _STREAM).order_by(ENTRY.c.seq)
+_LATEST = _WHOLE.where(ENTRY.c.seq >= _LAST_ROTATION)
+# Not one statement with `_LATEST`: of two lower bounds SQLite takes the wrong one, and reads all.
+_NEWER = _LATEST.where(ENTRY.c.seq > _AFTER)
 _HISTORY = _WHOLE.where(ENTRY.c.seq > _AFTER).limit(PAGE)
 _STREAMS = (
     select(ENTRY.c.stream)
@@ -84,7 +82,9 @@ _RUNNABLE = (
 )
 _NEXT_WAKE = select(func.min(IDENTITY.c.wake_at)).where(IDENTITY.c.wake_at.is_not(None))
 
-_FIND_LATEST, _FIND_WHOLE, _LOCK_ROW = map(_Prepared, (_LATEST, _WHOLE, _ROW.with_for_update()))
+_FIND_LATEST, _FIND_NEWER, _FIND_WHOLE, _LOCK_ROW = map(
+    _Prepared, (_LATEST, _NEWER, _WHOLE, _ROW.with_for_update())
+)
 _INSERT_ENTRY, _INSERT_ROW = _Prepared(insert(ENTRY)), _Prepared(insert(IDENTITY))
 _RAISE_EPOCHS = _Prepared(
     update(IDENTITY).values(epoch=IDENTITY.c.epoch + 1, lease_runner=None, lease_until=None)
@@ -136,7 +136,7 @@ class SqlJournal(StreamJournal):
         self._file.close()
 
     def entries(self, stream: str) -> tuple[Entry, ...]:
-        latest = self._read(_LATEST, entry_from, stream=stream, after=0)
+        latest = self._read(_LATEST, entry_from, stream=stream)
         return tuple(latest) if latest and latest[0].rotation else ()
 
     def history(self, stream: str) -> Iterator[Entry]:
@@ -208,7 +208,11 @@ class _SqlTransaction:
         return None if found is None else identity_from(found)
 
     def latest(self, stream: str, after: int = 0) -> tuple[Entry, ...]:
-        return tuple(map(entry_from, _FIND_LATEST.on(self._connection, stream=stream, after=after)))
+        if after:
+            found = _FIND_NEWER.on(self._connection, stream=stream, after=after)
+        else:
+            found = _FIND_LATEST.on(self._connection, stream=stream)
+        return tuple(map(entry_from, found))
 
     def history(self, stream: str) -> Iterator[Entry]:
         return map(entry_from, _FIND_WHOLE.on(self._connection, stream=stream))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from rotation.entries import Draft, Kind
 from rotation.errors import JournalError
 from rotation.journal import schema, sql, sqlite
 from rotation.journal.sql import open_journal
@@ -244,6 +245,28 @@ def test_what_a_fleet_asks_for_is_never_searched_line_by_line(path):
                 f"EXPLAIN QUERY PLAN {compiled}", tuple("" for _ in compiled.positiontup)
             )
             assert not [step for *_, step in plan if step.startswith("SCAN ")]
+
+
+def test_the_latest_rotation_is_found_without_a_look_at_those_before(path):
+    with opening(path) as journal:
+
+        def rotate() -> None:
+            lease = opened(journal)
+            journal.append(lease, [done(), Draft(kind=Kind.CLOSED)], NOW)
+
+        def effort() -> int:
+            steps = []
+            with journal._file.write() as connection:
+                connection.set_progress_handler(lambda: steps.append(1), 1)
+                sql._FIND_LATEST.on(connection, stream=APP).fetchall()
+                connection.set_progress_handler(None, 1)
+            return len(steps)
+
+        rotate()
+        alone = effort()
+        for _ in range(50):
+            rotate()
+        assert effort() < 1.5 * alone
 
 
 def test_what_is_more_than_a_page_is_read_to_its_end(path):
