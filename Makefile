@@ -52,7 +52,7 @@ docs: $(READY)  ## write the generated parts of the documents again
 .PHONY: lock
 lock:  ## resolve requirements/dev.txt again from pyproject.toml (needs uv)
 	@test -n '$(UV)' || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
-	@$(UV) pip compile pyproject.toml --extra demo --group build --group dev \
+	@$(UV) pip compile pyproject.toml --extra demo --extra http --extra postgres --extra vault --group build --group dev \
 	  --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command 'make lock' --quiet --output-file $(LOCK)

@@ -111,18 +111,19 @@ class Plugin:
     def specification(self) -> PluginSpec:
         """As plain JSON, without what is left at its default: an option that a later version
         adds changes nothing for a rotation that is open."""
+        kind: Any = type(self.options)
         return PluginSpec(
             type=self.type,
             options={
                 name: list(value) if isinstance(value, tuple) else value
-                for name, default in _defaults(type(self.options))
+                for name, default in _defaults(kind)
                 if (value := getattr(self.options, name)) != default
             },
         )
 
 
 @cache
-def _defaults(options: type[Any]) -> tuple[tuple[str, Any], ...]:
+def _defaults(options: Any) -> tuple[tuple[str, Any], ...]:
     """Asked for each plugin of each secret."""
     return tuple(
         (
