@@ -82,7 +82,8 @@ class Issuer(Protocol):
         ...
 
     def activate(self, new: Credential) -> None:
-        """Chosen values: the service accepts it from now on. Assigned: nothing to do."""
+        """Chosen values: the service accepts it from now on; without overlap it refuses every
+        older one from then on. Assigned: nothing to do."""
         ...
 
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
@@ -107,6 +108,22 @@ class Issuer(Protocol):
 
     def handle_of(self, fields: Fields, version: str) -> str:
         """The id of the instance whose stored value this is (a person's `adopt`)."""
+        ...
+
+
+class DelegatedIssuer(Issuer, Protocol):
+    """A service that keeps the one credential of an identity itself and replaces it when asked
+    (Vault's static roles). Traits: assigned, `overlap=False`, `lists=True`.
+
+    A handle stands for one replacement, e.g. by the service's own time of it, so that two
+    listings tell whether one happened. `issue` asks for a replacement, sent exactly once, and
+    returns what is there afterwards. `destroy` of a handle that was replaced is success.
+    """
+
+    def read_back(self) -> Credential:
+        """What the service has now; changes nothing. It settles a lost answer of `issue`: a handle
+        that was not listed before is the new one. A service that cannot say when it last replaced
+        the credential = NeedsPerson."""
         ...
 
 

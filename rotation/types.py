@@ -163,6 +163,10 @@ class Traits:
     the issuer to each claim.
 
     origin: "assigned" by the issuer at the mint, or "chosen" by us before it.
+    overlap: old and new are alive side by side. False: a new credential kills the old one at
+    once, so a rotation only goes forward once that was intended (IN_PLACE where the values are
+    chosen, DELEGATED where they are assigned: then the issuer is a `DelegatedIssuer`). Such an
+    issuer cannot suspend, and its options must say `in_place: true`.
     live_max: how many instances may exist at once; suspended ones count.
     report_lag: how late a usage report may be.
     """
@@ -170,6 +174,7 @@ class Traits:
     origin: Literal["assigned", "chosen"]
     can_suspend: bool
     reports_usage: bool
+    overlap: bool = True
     lists: bool = True
     live_max: int | None = None
     report_lag: timedelta = timedelta()
