@@ -29,13 +29,22 @@ _WRITES = frozenset({"claim", "release", "open", "append", "request", "supersede
 
 @dataclass
 class Boundaries:
-    """Counts them; kills at those in `kill_at`; lets `act` do something at each."""
+    """Counts them; kills at those in `kill_at`; lets `act` do something at each, which may be to
+    kill. Whoever is killed is dead to the world, whatever his `finally` would still like to do."""
 
     kill_at: frozenset[int] = frozenset()
     names: list[str] = field(default_factory=list)
     act: Callable[[int, str], None] | None = None
+    world: Any = field(kw_only=True)
 
     def cross(self, name: str) -> None:
+        try:
+            self._cross(name)
+        except Killed:
+            self.world.dead = True
+            raise
+
+    def _cross(self, name: str) -> None:
         number = len(self.names)
         self.names.append(name)
         if self.act is not None:
@@ -80,7 +89,7 @@ class Story:
     runners: int = 0
 
     def __post_init__(self) -> None:
-        self.boundaries = Boundaries(self.kill_at, act=self.act)
+        self.boundaries = Boundaries(self.kill_at, act=self.act, world=self.world)
         self.world.before = lambda number, name: self.boundaries.cross(f"before {name}")
         self.world.after = lambda number, name: self.boundaries.cross(f"after {name}")
 

@@ -38,7 +38,7 @@ from rotation.interfaces import Around, Bound
 from rotation.journal.sql import open_journal
 from rotation.machine import Action, Close
 from rotation.runner import Runner
-from rotation.testing.crash import AFTERWARDS, STREAM, Boundaries, KillableJournal, Story
+from rotation.testing.crash import AFTERWARDS, STREAM, KillableJournal, Story
 from rotation.testing.world import Killed
 from tests.crash import stories
 from tests.crash.stories import Teller
@@ -154,10 +154,6 @@ class StrictStory(Story):
     world: Any
     directory: Path = Path()
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.boundaries = Mortal(self.kill_at, act=self.act, world=self.world)
-
     def runner(self) -> Runner:
         self.runners += 1
         own = f"runner-{self.runners}"
@@ -191,20 +187,6 @@ class StrictStory(Story):
             for spelling in (secret, secret.hex().encode(), b64encode(secret))
             if any(spelling[n : n + 12] in raw for n in range(len(spelling) - 11))
         ]
-
-
-@dataclass
-class Mortal(Boundaries):
-    """Whoever is killed is dead to the world, whatever his `finally` would still like to do."""
-
-    world: Any = None
-
-    def cross(self, name: str) -> None:
-        try:
-            super().cross(name)
-        except Killed:
-            self.world.dead = True
-            raise
 
 
 # ------------------------------------------------------------------------------------- the place
