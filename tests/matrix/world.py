@@ -1,0 +1,208 @@
+"""A pair under a runner that is killed: virtual waits, a consumer with lag, an oracle that asks the
+services alone."""
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fleet import Clock
+from rotation.fold import listed
+from rotation.interfaces import Bound
+from rotation.journal.sql import open_journal
+from rotation.runner import Runner
+from rotation.testing.crash import AFTERWARDS, Boundaries, KillableJournal, Story
+from rotation.testing.world import Killed
+from rotation.types import ConsumerSpec, PluginSpec, Specification
+from tests.matrix.sides import INSTALLATION, IssuerSide, StoreSide, Value, around
+from tests.matrix.wire import tapped
+
+REFRESH, USES_EVERY = timedelta(seconds=30), timedelta(seconds=10)
+
+
+@dataclass
+class Pair:
+    """The two services in the place of the simulated world, and a consumer who reads late."""
+
+    issuer: IssuerSide
+    store: StoreSide
+    clock: Clock
+    outages: list[str] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set)
+    dead: bool = False
+    emergency: bool = False
+    before: Callable[[int, str], None] = lambda number, name: None
+    after: Callable[[int, str], None] = lambda number, name: None
+    holds: Value = field(default_factory=dict)
+    working: bool = False
+
+    def begin(self, name: str) -> None:
+        self.store.begin(name, self.issuer.begin(name))
+        self.next_read = self.next_use = self.now
+        self._read()
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    @contextmanager
+    def tapped(self) -> Iterator[None]:
+        """Every request of the runner passes `send`; the consumer's own do not."""
+        with tapped(self.send):
+            yield
+
+    def send(self, name: str, request: Callable[[], Any]) -> Any:
+        if not self.working:
+            return request()
+        if self.dead:
+            raise Killed
+        self.before(0, name)
+        answer = request()
+        self.after(0, name)
+        return answer
+
+    def advance(self, to: datetime) -> None:
+        working, self.working = self.working, False
+        try:
+            while (turn := min(self.next_read, self.next_use)) <= to:
+                self.clock.skip_to(turn)
+                if turn == self.next_read:
+                    self.next_read = self.now + REFRESH
+                    self._read()
+                else:
+                    self.next_use = self.now + USES_EVERY
+                    self._use()
+            self.clock.skip_to(to)
+        finally:
+            self.working = working
+
+    def _read(self) -> None:
+        self.holds = self.store.read()
+        public = {self.issuer.fields[name] for name in self.issuer.public}
+        self.secrets |= {text for name, text in self.holds.items() if name not in public}
+
+    def _use(self) -> None:
+        if not self.issuer.lets_in(self.holds) and not self.emergency:
+            self.outages.append(f"refused at {self.now:%H:%M:%S}")
+
+    def current_works(self) -> bool:
+        return self.issuer.lets_in(self.store.read())
+
+    def adapters(self) -> Bound:
+        """As a new process has them: without a memory."""
+        knows = around(self.clock, self.issuer, self.store)
+        return Bound(
+            issuer=self.issuer.issuer(knows),
+            store=self.store.store(knows, self.issuer.identity),
+            probe=self.issuer.probe(knows),
+            consumers={},
+        )
+
+    def specification(self) -> Specification:
+        plugin = PluginSpec(type="matrix", options={})
+        reader = ConsumerSpec(
+            id="application",
+            plugin=plugin,
+            pushed=False,
+            confirms=False,
+            refresh_s=int(REFRESH.total_seconds()),
+            accept_elapsed=True,
+        )
+        return Specification(
+            secret="app",
+            identity=self.issuer.identity,
+            store=plugin,
+            issuer=plugin,
+            probe=plugin,
+            consumers=(reader,),
+            fields=dict(self.issuer.fields),
+            keep_foreign=True,
+            exclusive=True,
+            settle_s=4,
+            grace_s=60,
+            quiet_s=30,
+            soak_s=30,
+        )
+
+
+@dataclass
+class PairStory(Story):
+    """A story whose world is a pair, and whose journal is a file in `directory`."""
+
+    world: Any
+    directory: Path = Path()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.boundaries = Mortal(self.kill_at, act=self.act, world=self.world)
+
+    def runner(self) -> Runner:
+        self.runners += 1
+        own = f"runner-{self.runners}"
+        adapters = self.world.adapters()
+        journal: Any = KillableJournal(self.journal, self.world, self.boundaries)
+        return Runner(
+            journal=journal,
+            bind=lambda spec: adapters,
+            clock=self.world.clock,
+            id=own,
+            dead=lambda other: other != own,
+        )
+
+    def survive(self, work: Callable[[Runner], Any]) -> Any:
+        self.world.working = True
+        try:
+            return super().survive(work)
+        finally:
+            self.world.working = False
+
+    def violations(self) -> list[str]:
+        self.world.advance(self.world.now + AFTERWARDS)
+        live = set(listed(self.rotation().result or {}, "live"))
+        return [
+            *self.world.outages,
+            *(f"unaccounted: {key}" for key in self.world.issuer.live() if key not in live),
+            *([] if self.world.current_works() else ["what readers get does not log in"]),
+            *self._leaks(),
+        ]
+
+    def _leaks(self) -> list[str]:
+        """Any twelve bytes of a secret, plain or encoded, in the journal's raw files."""
+        raw = b"".join(path.read_bytes() for path in self.directory.iterdir() if path.is_file())
+        return [
+            "a secret in the journal"
+            for secret in map(str.encode, self.world.secrets)
+            for spelling in (secret, secret.hex().encode(), b64encode(secret))
+            if any(spelling[n : n + 12] in raw for n in range(len(spelling) - 11))
+        ]
+
+
+@dataclass
+class Mortal(Boundaries):
+    """Whoever is killed is dead to the world, whatever his `finally` would still like to do."""
+
+    world: Any = None
+
+    def cross(self, name: str) -> None:
+        try:
+            super().cross(name)
+        except Killed:
+            self.world.dead = True
+            raise
+
+
+def story(pair: Pair, directory: Path, name: str, kill_at: int | None) -> PairStory:
+    """A new identity and a new secret, with that one death in its story."""
+    directory.mkdir()
+    pair.outages, pair.secrets, pair.dead = [], set(), False
+    pair.begin(name)
+    return PairStory(
+        world=pair,
+        spec=pair.specification(),
+        kill_at=frozenset() if kill_at is None else frozenset({kill_at}),
+        journal=open_journal(directory / "journal.db", INSTALLATION),
+        directory=directory,
+    )
