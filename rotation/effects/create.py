@@ -146,7 +146,7 @@ def _unnoted(cx: Context, listing: Listing) -> Facts:
     allowed = cx.rotation.ours if not cx.spec.exclusive else cx.rotation.ours | set(unknown)
     if len(unknown) > 1 or not allowed.issuperset(unknown):
         world.check_unknown(cx, listing, before)
-    return _remove_unknown(cx, unknown[0])
+    return remove_unknown(cx, unknown[0])
 
 
 def _nothing_minted(cx: Context) -> Facts:
@@ -160,7 +160,7 @@ def _nothing_minted(cx: Context) -> Facts:
     raise _void("issue.nothing-minted", "nothing was minted; the next attempt starts anew")
 
 
-def _remove_unknown(cx: Context, handle_id: str) -> Facts:
+def remove_unknown(cx: Context, handle_id: str) -> Facts:
     """Suspend, soak, destroy: only while it was never used, read twice across the report lag."""
     facts = cx.state.facts if cx.state.facts.get("doubt_of") == handle_id else {}
     _never_used(cx, handle_id)

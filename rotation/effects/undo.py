@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from rotation.effects import world
+from rotation.effects import create, world
 from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
 from rotation.effects.propagate import consumer_spec
 from rotation.errors import NeedsPerson, NotYet, Refused
@@ -151,12 +151,16 @@ def destroy_new(cx: Context) -> Facts:
 
 
 def _nothing_minted(cx: Context) -> Facts:
-    """A mint in doubt may have left an instance that nobody has the bytes of (I8)."""
+    """A mint in doubt may have left an instance that nobody has the bytes of (I8). One that a
+    person named as ours since goes, as slowly as it would on the way forward."""
     issue = cx.rotation.state(Step.ISSUE)
     if issue.in_doubt and cx.traits.origin == "assigned" and issue.began_at is not None:
         settled = issue.began_at + 2 * cx.settle
         wait_until(settled, cx.now, "issue.doubt", "waits until the world has settled")
-        world.check_unknown(cx, cx.listing(), set(listed(issue.facts, "inventory")))
+        listing, before = cx.listing(), set(listed(issue.facts, "inventory"))
+        world.check_unknown(cx, listing, before)
+        for handle_id in sorted(listing.ids & cx.rotation.ours - before):
+            create.remove_unknown(cx, handle_id)
     return {}
 
 
