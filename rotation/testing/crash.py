@@ -157,7 +157,7 @@ class Story:
 
     def _current_is_dead(self) -> list[str]:
         """What readers get logs in, once the world has settled."""
-        if self.world.emergency:
+        if self.world.emergency or (self.rotation().result or {}).get("retired"):
             return []
         current = self.world.labels.get("current")
         if current is None or not self.world.versions[current][0]:

@@ -2,7 +2,7 @@
 `World.call`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from rotation.errors import Conflict, SlotFull, Transient
@@ -40,9 +40,9 @@ class SimulatedIssuer:
         chosen = self.world.chosen
         return Traits(
             origin="chosen" if chosen else "assigned",
-            can_suspend=True,
-            reports_usage=True,
-            lists=True,
+            can_suspend=self.world.can_suspend,
+            reports_usage=not self.world.blind,
+            lists=not self.world.blind,
             live_max=None if chosen else 2,
             failed_logins_safe=5,
         )
@@ -266,7 +266,7 @@ def specification(world: World, *, exclusive: bool = False, pushed: bool = True)
     refresh = timedelta(seconds=30)
     reader = SimulatedConsumer("api", refresh, next_read=world.now + timedelta(seconds=17))
     world.consumers.append(reader)
-    specs = [_consumer_spec("api", pushed=False, refresh_s=30)]
+    specs = [replace(_consumer_spec("api", pushed=False, refresh_s=30), accept_elapsed=world.blind)]
     if pushed:
         world.consumers.append(
             SimulatedConsumer(

@@ -53,9 +53,12 @@ Act = Callable[["World"], None]
 @dataclass
 class World:
     """`before` and `after` are called around each numbered provider call, after `before` the call
-    happens. `call_time` passes with each call."""
+    happens. `call_time` passes with each call. chosen, can_suspend: what kind of issuer it has;
+    blind: it neither lists nor reports use."""
 
     chosen: bool = False
+    can_suspend: bool = True
+    blind: bool = False
     lag: timedelta = timedelta(seconds=3)
     call_time: timedelta = timedelta(milliseconds=100)
     now: datetime = START

@@ -1,23 +1,25 @@
 """The stories that every crash test tells: one per plan, from a seeded world to its end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from rotation.entries import Draft, Kind
 from rotation.errors import AlreadyOpen
 from rotation.fold import fold
-from rotation.machine import Action, Close, Wait
+from rotation.machine import Action, Close, Held, Wait
 from rotation.plan import PLANS
 from rotation.runner import Runner
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.simulator import specification
-from rotation.testing.world import World
+from rotation.testing.world import INSTALLATION, World
+from rotation.types import CURRENT, PENDING, mark
 
 Teller = Callable[[Story], Action]
 
 
-def seeded(*, chosen: bool = False, exclusive: bool = False, empty: bool = False) -> Story:
-    world = World(chosen=chosen)
+def seeded(*, exclusive: bool = False, empty: bool = False, **issuer: bool) -> Story:
+    world = World(**issuer)
     if not empty:
         world.seed()
     return Story(world, specification(world, exclusive=exclusive))
@@ -105,5 +107,46 @@ def rollback_after(step: str) -> Teller:
         advance_until(story, step)
         request(story, "rollback")
         return story.drive()
+
+    return tell
+
+
+def retire(story: Story) -> Action:
+    """Everybody who used it is gone."""
+    without_faults(story, adopt)
+    story.world.consumers.clear()
+    gone = tuple(replace(consumer, gone=True) for consumer in story.spec.consumers)
+    story.spec = replace(story.spec, consumers=gone)
+    open_plan(story, "retire")
+    return story.drive()
+
+
+def repair(story: Story) -> Action:
+    """A pending label of ours was left behind."""
+    without_faults(story, adopt)
+    left = mark(INSTALLATION, "0" * 32)
+    story.world.versions[left] = story.world.versions["v0"]
+    story.world.move(PENDING, left)
+    open_plan(story, "repair")
+    action = story.drive()
+    assert PENDING not in story.world.labels
+    return action
+
+
+def accept_current_after(step: str) -> Teller:
+    """Somebody wrote another version with the old credential in it; a person says that it counts."""
+
+    def tell(story: Story) -> Action:
+        without_faults(story, adopt)
+        open_plan(story, "routine")
+        advance_until(story, step)
+        story.world.versions["edited"] = story.world.versions["v0"]
+        story.world.move(CURRENT, "edited")
+        held = story.drive()
+        assert isinstance(held, Held), held
+        request(story, "accept-current")
+        action = story.drive()
+        assert story.world.labels[CURRENT] == "edited"
+        return action
 
     return tell

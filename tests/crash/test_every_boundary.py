@@ -6,6 +6,9 @@ from rotation.machine import Close
 from tests.crash import stories
 from tests.crash.stories import Teller, seeded
 
+NEVER_OFF = {"chosen": True, "can_suspend": False}
+"""Values that we choose, at an issuer that can only drop them for good."""
+
 STORIES: dict[str, tuple[Teller, dict[str, bool]]] = {
     "adopt": (stories.adopt, {}),
     "routine, assigned": (stories.routine, {"exclusive": True}),
@@ -17,6 +20,15 @@ STORIES: dict[str, tuple[Teller, dict[str, bool]]] = {
     "rollback after confirm": (stories.rollback_after("drain"), {"exclusive": True}),
     "rollback after suspend": (stories.rollback_after("suspend"), {"exclusive": True}),
     "rollback, chosen": (stories.rollback_after("suspend"), {"chosen": True}),
+    "routine, never off": (stories.routine, NEVER_OFF),
+    "routine, blind": (stories.routine, {**NEVER_OFF, "blind": True}),
+    "rollback, never off": (stories.rollback_after("drain"), NEVER_OFF),
+    "rollback, blind": (stories.rollback_after("drain"), {**NEVER_OFF, "blind": True}),
+    "retire": (stories.retire, {}),
+    "retire, never off": (stories.retire, NEVER_OFF),
+    "repair": (stories.repair, {}),
+    "accept after issue": (stories.accept_current_after("issue"), {"exclusive": True}),
+    "accept after confirm": (stories.accept_current_after("confirm"), {"exclusive": True}),
 }
 
 
