@@ -109,12 +109,16 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
-    """The public name of one instance at its issuer. Never a secret: it is shown and journaled."""
+    """The public name of one instance at its issuer. Never a secret: it is shown and journaled.
+
+    mark: of the attempt that made it, where the issuer keeps our label and lists it.
+    """
 
     id: str
     created: datetime | None = None
     state: KeyState = KeyState.ACTIVE
     expires: datetime | None = None
+    mark: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

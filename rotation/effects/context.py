@@ -140,7 +140,7 @@ def logins_agree(
         if cx.probe.login(fields) is not expected:
             if cx.now >= since + _patience(cx, expected):
                 raise refusal
-            until = cx.now + max(cx.settle / 4, timedelta(seconds=1))
+            until = cx.now + _pause(cx, expected)
             raise NotYet(
                 "verify.settling",
                 "waits for the change to be known everywhere",
@@ -156,6 +156,14 @@ def logins_agree(
                 observed={**progress, "logins": seen},
             )
     return {"logins": seen}
+
+
+def _pause(cx: Context, expected: Verdict) -> timedelta:
+    """Until the next try. Where refused logins lock somebody out, only so many are made."""
+    pause = max(cx.settle / 4, timedelta(seconds=1))
+    if expected is Verdict.REFUSED:
+        return pause
+    return max(pause, _patience(cx, expected) / max(1, cx.traits.failed_logins_safe))
 
 
 def _patience(cx: Context, expected: Verdict) -> timedelta:

@@ -137,7 +137,12 @@ def _void(code: str, message: str) -> Transient:
 
 def _unnoted(cx: Context, listing: Listing) -> Facts:
     """BEGAN without NOTED: nothing was minted, or an instance whose bytes nobody has, or a
-    colleague made one in the same minute. Being inside our window proves nothing."""
+    colleague made one in the same minute. Being inside our window proves nothing; our own mark,
+    where the issuer keeps one, proves all."""
+    for handle in listing.handles:
+        if handle.mark == mark(cx.installation, cx.attempt):
+            _remove(cx, handle.id)
+            raise _void("issue.bytes-lost", f"{handle.id} was never staged and has been removed")
     inventory = cx.state.facts.get("inventory")
     before = {str(i) for i in inventory} if isinstance(inventory, list) else set()
     unknown = sorted(listing.ids - before - cx.rotation.foreign)

@@ -159,7 +159,21 @@ def _refused(cx: Context, fields: Fields | None) -> Facts:
     alive = Refused(
         "held.still-alive", "the old credential still logs in after it was switched off"
     )
-    return logins_agree(cx, fields, Verdict.REFUSED, alive)
+    facts = logins_agree(cx, fields, Verdict.REFUSED, alive)
+    if cx.traits.failed_logins_safe <= 1 and cx.rotation.new_version is not None:
+        _good_login(cx, cx.rotation.new_version)
+    return facts
+
+
+def _good_login(cx: Context, version: str) -> None:
+    """Refused logins in a row lock out everybody who shares the name: one that succeeds ends it."""
+    new = cx.store.read(version, under=PermissionSet.PROVE)
+    if cx.probe.login(new) is Verdict.REFUSED:
+        raise NeedsPerson(
+            "held.live-refused",
+            f"{old_handle(cx)} is refused as it should be, but so is the current version",
+            "see whether consumers still log in: the name may be locked",
+        )
 
 
 def soak(cx: Context) -> Facts:
