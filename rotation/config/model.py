@@ -35,6 +35,15 @@ def _is_name(text: str) -> bool:
     return NAME.fullmatch(text) is not None and ".." not in text
 
 
+def check_names(id_: str, application: str, environment: str, owner: str) -> None:
+    """Those that every secret has. Raises ValueError where one is not right."""
+    if not (_is_name(id_) and _is_name(application) and _is_name(environment)):
+        names = zip(_NAMES, (id_, application, environment), strict=True)
+        wrong = next(key for key, name in names if not _is_name(name))
+        raise ValueError(f"{wrong}: {NAME_RULE}")
+    _require(owner.strip() and owner.isprintable(), "owner: who answers for it")
+
+
 def _read_one(raw: Any) -> str:
     """Whose the credential is: one name."""
     if type(raw) is list:
@@ -99,10 +108,7 @@ class Secret:
     )
 
     def __post_init__(self) -> None:
-        if not (_is_name(self.id) and _is_name(self.application) and _is_name(self.environment)):
-            wrong = next(key for key in _NAMES if not _is_name(getattr(self, key)))
-            raise ValueError(f"{wrong}: {NAME_RULE}")
-        _require(self.owner.strip() and self.owner.isprintable(), "owner: who answers for it")
+        check_names(self.id, self.application, self.environment, self.owner)
         _require(self.value is None or self.fields is None, "value: either `fields` or `value`")
         if self.state == "paused":
             _require(self.until is not None, "state: paused needs `until`, a day")

@@ -189,7 +189,7 @@ def reader(annotation: Any) -> Read:
     return _SCALARS[annotation]
 
 
-def _text(raw: Any) -> str:
+def read_text(raw: Any) -> str:
     if type(raw) is not str:
         raise expected("text", raw)
     return raw
@@ -207,7 +207,7 @@ def _switch(raw: Any) -> bool:
     return raw
 
 
-_SCALARS: dict[Any, Read] = {str: _text, int: _number, bool: _switch}
+_SCALARS: dict[Any, Read] = {str: read_text, int: _number, bool: _switch}
 
 
 def _one_of(choices: tuple[Any, ...]) -> Read:

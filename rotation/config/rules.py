@@ -260,9 +260,12 @@ def _no_commands(*where: str | int) -> Problem:
 
 
 def _identified(secret: Secret, around: Surroundings) -> tuple[str, str]:
-    """The place of the secret, and the identity that its credentials belong to."""
     _connected(secret, around)
-    store, issuer = secret.store.options, secret.issuer.options
+    return located(secret.store.options, secret.issuer.options, around)
+
+
+def located(store: Any, issuer: Any, around: Surroundings) -> tuple[str, str]:
+    """The place of the secret, and the identity that its credentials belong to."""
     part = "store"
     try:
         home = store.home(around.options)

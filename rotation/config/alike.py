@@ -1,0 +1,165 @@
+"""Secrets that differ in nothing but names from one before them.
+
+A fleet's inventory is written by a program: a hundred thousand lines with the same keys, plugins,
+connections and times. What was found right in one of them is not looked at again in the others;
+their names are, each of them, by the rules that names are always under. A line that is not like
+any before it, or whose names are not right, is read thoroughly, and that says what is wrong.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import itemgetter
+from typing import Any
+
+from rotation.config.configuration import Entry
+from rotation.config.findings import Invalid, Problem, Where
+from rotation.config.leaks import looks_secret
+from rotation.config.model import check_names
+from rotation.config.reading import read_text, shape
+from rotation.config.rules import Resolved, Surroundings, located
+
+LEARNT_MAX = 4096
+"""Secrets that are remembered. With more kinds of them little would be gained."""
+
+_VALUE = re.compile(r'": ?"([^"\\\x00-\x1f]*)"')
+"""A text under a key: where nothing is escaped, a quote before a colon ends a key."""
+
+_OWN = (("id",), ("application",), ("environment",), ("owner",))
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """Of a plugin: those that are the same in all lines, and where the names stand."""
+
+    kind: type
+    same: Mapping[str, Any]
+    places: Mapping[str, int]
+
+    def named(self, values: Sequence[str]) -> Any:
+        names = {name: values[place] for name, place in self.places.items()}
+        return self.kind(**self.same, **names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Like:
+    """A secret that was found right, and where in its line the names stand."""
+
+    entry: Entry
+    remarks: tuple[Problem, ...]
+    own: Sequence[int]
+    consumers: Sequence[int]
+    store: _Options
+    issuer: _Options
+
+    @property
+    def places(self) -> set[int]:
+        options = (*self.store.places.values(), *self.issuer.places.values())
+        return {*self.own, *self.consumers, *options}
+
+    def named(
+        self, values: Sequence[str], around: Surroundings, file: str, line: int, text: bytes
+    ) -> Entry:
+        """Another one. Raises Invalid or ValueError where a name is not right."""
+        own_id, application, environment, owner = [values[place] for place in self.own]
+        check_names(own_id, application, environment, owner)
+        if len({values[place] for place in self.consumers}) < len(self.consumers):
+            raise ValueError("a consumer is there twice")
+        place, identity = located(self.store.named(values), self.issuer.named(values), around)
+        like = self.entry
+        return Entry(
+            own_id, identity, like.issuer, place, like.connection, like.class_name, owner,
+            application, environment, like.state, like.until, like.reason, like.schedule,
+            like.max_age_s, like.margin_s, like.period_s, file, line, text,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Lines with the same bytes around their texts. rest: the texts that are no names."""
+
+    rest: Sequence[int]
+    rest_of: Callable[[Sequence[str]], Any]
+    likes: dict[Any, _Like]
+
+
+class Alike:
+    """What was learnt of the secrets so far."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._shapes: dict[Sequence[str], _Shape] = {}
+        self._learnt = 0
+
+    def entry(
+        self, text: bytes, file: str, line: int, *, suspicious: bool = False
+    ) -> tuple[Entry, Sequence[Problem]] | None:
+        """The secret of that line, and what a person should know of it; None: read it
+        thoroughly. suspicious: it may hold a secret."""
+        if b"\\" in text:
+            return None
+        try:
+            parts = _VALUE.split(text.decode())
+            values = parts[1::2]
+            found = self._shapes.get(tuple(parts[::2]))
+            like = found and found.likes.get(found.rest_of(values))
+            if not like or (suspicious and looks_secret("\n".join(values))):
+                return None
+            return like.named(values, self._around, file, line, text), like.remarks
+        except (ValueError, Invalid):
+            return None
+
+    def learn(
+        self, text: bytes, raw: Any, resolved: Resolved, entry: Entry, remarks: Sequence[Problem]
+    ) -> None:
+        """Of a secret without a mistake."""
+        if self._learnt >= LEARNT_MAX or b"\\" in text:
+            return
+        parts = _VALUE.split(text.decode())
+        texts = dict(_texts(raw))
+        if [*texts.values()] != parts[1::2]:
+            return  # written in a way of its own
+        like = _like({where: n for n, where in enumerate(texts)}, resolved, entry, remarks)
+        rest = [n for n in range(len(texts)) if n not in like.places]
+        known = self._shapes.setdefault(tuple(parts[::2]), _Shape(rest, itemgetter(*rest), {}))
+        if known.rest == rest:
+            known.likes[known.rest_of(parts[1::2])] = like
+            self._learnt += 1
+
+
+def _texts(value: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:
+    """Every text under a key, in the order in which they are written."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(inner, dict | list):
+            yield from _texts(inner, (*where, key))
+        elif isinstance(inner, str) and isinstance(key, str):
+            yield (*where, key), inner
+
+
+def _like(
+    places: Mapping[Where, int], resolved: Resolved, entry: Entry, remarks: Sequence[Problem]
+) -> _Like:
+    secret = resolved.secret
+    issuer = secret.issuer.options
+    return _Like(
+        entry,
+        tuple(remarks),
+        own=[places[where] for where in _OWN],
+        consumers=[n for where, n in places.items() if where[::2] == ("consumers", "id")],
+        store=_options("store", secret.store.options, places),
+        # Where the fields depend on the options, these are looked at as a whole.
+        issuer=_options("issuer", issuer, places if hasattr(issuer, "FIELDS") else {}),
+    )
+
+
+def _options(part: str, options: Any, places: Mapping[Where, int]) -> _Options:
+    kind = type(options)
+    named = {
+        member.name: places[part, key]
+        for key, member in shape(kind).members.items()
+        if member.read is read_text and key != "connection" and (part, key) in places
+    }
+    same = {
+        each.name: getattr(options, each.name) for each in fields(kind) if each.name not in named
+    }
+    return _Options(kind, same, named)
