@@ -5,7 +5,7 @@ makes the same thing true. Every method raises only `rotation.errors`; a call's 
 at most 20 seconds. A plugin is built as `Plugin(options, around)`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -191,3 +191,61 @@ class Bound:
     store: Store
     probe: Probe | None
     consumers: Mapping[str, Consumer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A plugin of one secret, as policies see it: where it stands and its own options."""
+
+    secret: str
+    identity: str
+    stream: str
+    application: str
+    environment: str
+    kind: str
+    type: str
+    options: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One of its family's grants that a part needs under one permission set."""
+
+    under: PermissionSet
+    part: Part
+    grant: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """All that one connection has to allow. parts: needs of none included. known: the exact name
+    of what exists already, by the name that the configuration gives it."""
+
+    installation: str
+    connection: str
+    options: Any
+    parts: tuple[Part, ...]
+    needs: tuple[Need, ...]
+    known: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDocument:
+    """One document in its family's language. holder: the permission set, or who else gets it; one
+    holder may have several. remark: why it has the form that it has."""
+
+    name: str
+    holder: str
+    text: str
+    remark: str = ""
+
+
+class Renderer(Protocol):
+    """Entry points `rotation.renderers`, by the type of the connection."""
+
+    def grants(self) -> Mapping[str, Mapping[PermissionSet, Sequence[Any]]]:
+        """By the type of the plugin. Each has a `when`: `always`, or what a secret must have for
+        the grant to be needed."""
+        ...
+
+    def documents(self, scope: Scope) -> Sequence[PolicyDocument]: ...

@@ -14,6 +14,8 @@ _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[\w+=,.@/-]{1,576}")
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
+_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:(?P<account>\d{12}):key/(mrk-)?[0-9a-f-]{1,64}")
+_PATH = re.compile(r"/([\w+=,.@-]+/){0,8}", re.ASCII)
 _USER = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 
@@ -53,6 +55,10 @@ class ConnectionOptions:
     external_id: str | None = field(
         default=None, metadata={"doc": "external id that the roles' trust policies ask for"}
     )
+    kms_key: str | None = field(
+        default=None,
+        metadata={"doc": "ARN of the customer managed key of its secrets; policies name it"},
+    )
     endpoint: str | None = field(
         default=None, metadata={"doc": "another endpoint; on this machine only (demo, tests)"}
     )
@@ -74,6 +80,8 @@ class ConnectionOptions:
         _require(_REGION.fullmatch(self.region), "region: a region's code, e.g. eu-central-1")
         _require(self.settle_s >= 0, "settle_s: not negative")
         _require(self.report_lag_s >= 0, "report_lag_s: not negative")
+        if self.kms_key is not None:
+            _require(_KEY.fullmatch(self.kms_key), "kms_key: the ARN of a key, no alias")
         self._check_roles()
         self._check_urls()
 
@@ -130,9 +138,13 @@ class AccessKeyOptions:
 
     connection: str = field(metadata={"doc": "name of an AWS connection"})
     user: str = field(metadata={"doc": "name of the IAM user, without its path"})
+    path: str = field(
+        default="/", metadata={"doc": "path of the IAM user; policies and `pulumi up` name it"}
+    )
 
     def __post_init__(self) -> None:
         _require(_USER.fullmatch(self.user), "user: an IAM user's name, no ARN, no wildcard")
+        _require(_PATH.fullmatch(self.path), "path: begins and ends with a slash, no wildcard")
 
     def identity(self, connections: Connections) -> str:
         """IAM tells names apart without regard to case, so the identity does too."""

@@ -5,7 +5,7 @@ Exactly the calls of the adapters, no more: a test records what they send and co
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rotation.types import PermissionSet
@@ -21,12 +21,15 @@ When = Literal["always", "foreign-fields", "customer-key", "pushed-consumer"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """labels: the only values of `secretsmanager:VersionStage`; empty: IAM cannot tell, or need
-    not. tag_keys: the only values of `aws:TagKeys`."""
+    not. tag_keys: the only values of `aws:TagKeys`. claimed: only while the resource's tag says
+    that it is ours. replicas: also where the secret is replicated to."""
 
     action: str
     resource: Resource
     labels: tuple[str, ...] = ()
     tag_keys: tuple[str, ...] = ()
+    claimed: bool = False
+    replicas: bool = False
     when: When = "always"
 
 
@@ -39,19 +42,28 @@ _UPDATE = Grant(action="iam:UpdateAccessKey", resource="user")
 _DELETE = Grant(action="iam:DeleteAccessKey", resource="user")
 
 _DESCRIBE = Grant(action="secretsmanager:DescribeSecret", resource="secret")
-_PUT = Grant(action="secretsmanager:PutSecretValue", resource="secret")
+_PUT = Grant(action="secretsmanager:PutSecretValue", resource="secret", claimed=True)
 _DECRYPT = Grant(action="kms:Decrypt", resource="key", when="customer-key")
 _ENCRYPT = Grant(action="kms:GenerateDataKey", resource="key", when="customer-key")
 
 
-def _read(*labels: str, when: When = "always") -> Grant:
+def _read(*labels: str, replicas: bool = False, when: When = "always") -> Grant:
     return Grant(
-        action="secretsmanager:GetSecretValue", resource="secret", labels=labels, when=when
+        action="secretsmanager:GetSecretValue",
+        resource="secret",
+        labels=labels,
+        replicas=replicas,
+        when=when,
     )
 
 
-def _move(*labels: str) -> Grant:
-    return Grant(action="secretsmanager:UpdateSecretVersionStage", resource="secret", labels=labels)
+def _move(*labels: str, claimed: bool = False) -> Grant:
+    return Grant(
+        action="secretsmanager:UpdateSecretVersionStage",
+        resource="secret",
+        labels=labels,
+        claimed=claimed,
+    )
 
 
 GRANTS: Mapping[str, Grants] = {
@@ -65,9 +77,15 @@ GRANTS: Mapping[str, Grants] = {
         PermissionSet.OBSERVE: (_DESCRIBE,),
         # PutSecretValue knows no condition on labels: that it stages only is code, and tested.
         PermissionSet.MINT: (_PUT, _read("AWSCURRENT", when="foreign-fields"), _ENCRYPT, _DECRYPT),
-        PermissionSet.VERIFY: (_read("AWSPENDING", "AWSCURRENT"), _DECRYPT),
+        PermissionSet.VERIFY: (
+            _read("AWSPENDING", "AWSCURRENT", replicas=True),
+            replace(_DECRYPT, replicas=True),
+        ),
         # A look tells "so already" from "somebody else was here" when AWS refuses to move a label.
-        PermissionSet.PROMOTE: (_move("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"), _DESCRIBE),
+        PermissionSet.PROMOTE: (
+            _move("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", claimed=True),
+            _DESCRIBE,
+        ),
         PermissionSet.DELIVER: (_read("AWSCURRENT", when="pushed-consumer"), _DECRYPT),
         # The version being proved may have lost its last label, and then no label can be named.
         PermissionSet.PROVE: (_read(), _DECRYPT),
@@ -83,5 +101,13 @@ GRANTS: Mapping[str, Grants] = {
     "aws-sts": {},
 }
 
-CONNECTION = (Grant(action="sts:AssumeRole", resource="role"),)
-"""What the base credentials need, and nothing else, where a connection names roles."""
+CONNECTION = (
+    Grant(action="sts:AssumeRole", resource="role"),
+    Grant(action="iam:SimulatePrincipalPolicy", resource="role"),
+)
+"""What the base credentials need, and nothing else, where a connection names roles. `doctor` asks
+what each role can do before anything depends on it."""
+
+BREAK_GLASS = ("iam:AttachUserPolicy", "iam:DetachUserPolicy")
+"""For a person in an emergency, no step uses it: the emergency role may attach and detach the
+pre-made policies, and no other."""

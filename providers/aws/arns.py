@@ -1,0 +1,94 @@
+"""Names as IAM writes them: exact where they are known, else as near as a name allows."""
+
+from collections.abc import Iterable, Mapping
+from os.path import commonprefix
+
+from providers.aws.options import AccessKeyOptions, ConnectionOptions, SecretsManagerOptions
+from rotation.errors import Usage
+
+SUFFIX = "-??????"
+"""What Secrets Manager appends to a name when it makes the secret: exactly six characters."""
+
+_PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
+
+
+def partition(region: str) -> str:
+    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+
+
+def account_arn(options: ConnectionOptions, kind: str) -> str:
+    """IAM is global: no region in its names. kind: `user/rotated/billing`."""
+    return f"arn:{partition(options.region)}:iam::{options.account}:{kind}"
+
+
+def user_arn(options: ConnectionOptions, user: AccessKeyOptions) -> str:
+    return account_arn(options, f"user{user.path}{user.user}")
+
+
+def secret_arns(
+    options: ConnectionOptions,
+    secret: SecretsManagerOptions,
+    known: Mapping[str, str],
+    *,
+    replicas: bool,
+) -> tuple[str, ...]:
+    """In its own region and, where asked, in those that it is replicated to."""
+    home = known.get(secret.name, _in(options, f"{secret.name}{SUFFIX}"))
+    others = secret.replicas if replicas else ()
+    return (home, *(moved(home, region) for region in others))
+
+
+def key_arns(options: ConnectionOptions, regions: Iterable[str]) -> tuple[str, ...]:
+    """A multi-region key has the same id everywhere; any other one has no copies."""
+    key = options.kms_key
+    if key is None:
+        return ()
+    if ":key/mrk-" not in key:
+        return (key,)
+    return (key, *(moved(key, region) for region in regions))
+
+
+def moved(arn: str, region: str) -> str:
+    """The same name in another region."""
+    parts = arn.split(":", 4)
+    parts[3] = region
+    return ":".join(parts)
+
+
+def users_below(options: ConnectionOptions, users: Iterable[AccessKeyOptions]) -> str:
+    """The users' common path."""
+    path = _directory(user.path + user.user for user in users)
+    if path in ("", "/"):
+        raise _no_common("IAM users", "`path:`")
+    return account_arn(options, f"user{path}*")
+
+
+def secrets_below(
+    options: ConnectionOptions, secrets: Iterable[SecretsManagerOptions], *, replicas: bool
+) -> tuple[str, ...]:
+    """The secrets' common path, in each region."""
+    secrets = tuple(secrets)
+    path = _directory(secret.name for secret in secrets)
+    if not path:
+        raise _no_common("secrets", "`store.name`")
+    home = _in(options, f"{path}*")
+    others = sorted({region for secret in secrets for region in secret.replicas})
+    return (home, *(moved(home, region) for region in others if replicas))
+
+
+def _in(options: ConnectionOptions, name: str) -> str:
+    region = options.region
+    return f"arn:{partition(region)}:secretsmanager:{region}:{options.account}:secret:{name}"
+
+
+def _directory(names: Iterable[str]) -> str:
+    common = commonprefix(sorted(names))  # noqa: RUF071 -- cut at a slash right after
+    return common[: common.rfind("/") + 1]
+
+
+def _no_common(what: str, where: str) -> Usage:
+    return Usage(
+        "policy.no-common-path",
+        f"there are too many {what} to name each in a policy, and they have no path in common",
+        f"give them one with {where}, or split the installation",
+    )

@@ -1,0 +1,281 @@
+"""The grants of one connection as IAM documents: a role per permission set, and who else.
+
+Two forms. *Exact*: every secret and user by name. *By path and tag*, where that would come near
+IAM's limits: their common path, and per environment the tags of the applications; whoever makes
+the resources has to set those tags (`infra/` does).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Protocol
+
+from providers.aws import arns
+from providers.aws.limits import boundary_denials, reader_denials, role_denials
+from providers.aws.options import AccessKeyOptions, ConnectionOptions, SecretsManagerOptions
+from providers.aws.permissions import BREAK_GLASS, CONNECTION, GRANTS, Grant, Grants
+from providers.aws.statements import (
+    DOCUMENT_MAX,
+    DOCUMENTS_MAX,
+    Condition,
+    Statement,
+    documents,
+    merged,
+    size,
+    text,
+)
+from rotation.errors import Usage
+from rotation.interfaces import Need, Part, PolicyDocument, Scope
+from rotation.types import PermissionSet
+
+
+class Form(Protocol):
+    """How the resources of a kind are named."""
+
+    def __call__(
+        self, scope: Scope, resource: str, parts: Iterable[Part], *, replicas: bool
+    ) -> tuple[str, ...]: ...
+
+
+NEAR = 0.8
+"""Of a limit: from here on resources are named by path and tag."""
+
+OWNER, APPLICATION, ENVIRONMENT = "rotation:owner", "rotation:application", "rotation:environment"
+
+
+class IamRenderer:
+    """Writes what the runner's roles, the boundary, the base credentials and the readers get."""
+
+    def grants(self) -> Mapping[str, Grants]:
+        return GRANTS
+
+    def documents(self, scope: Scope) -> list[PolicyDocument]:
+        """One holder after the other: the sets, `base`, `boundary`, `read-<application>-<environment>`."""
+        return [
+            *(each for under in PermissionSet for each in _of_set(scope, under)),
+            *_of_base(scope),
+            _boundary(scope),
+            *_of_readers(scope),
+        ]
+
+
+def _of_set(scope: Scope, under: PermissionSet) -> Iterator[PolicyDocument]:
+    needs = [need for need in scope.needs if need.under is under]
+    if not needs:
+        return
+    further = list(role_denials(need.grant for need in needs))
+    if under is PermissionSet.CONTAIN:
+        further += _break_glass(scope)
+    exact, remark = [*_exact(scope, needs), *further], ""
+    most = int(NEAR * DOCUMENT_MAX * DOCUMENTS_MAX)
+    if size(exact) > most:
+        remark = f"by path and tag: exact names take {size(exact)} characters, more than {most}"
+        exact = [*_tagged(scope, needs), *further]
+    yield from _numbered(str(under), documents(exact, str(under)), remark)
+
+
+def _numbered(holder: str, texts: Sequence[str], remark: str = "") -> Iterator[PolicyDocument]:
+    for number, each in enumerate(texts, 1):
+        name = holder if number == 1 else f"{holder}-{number}"
+        yield PolicyDocument(name=name, holder=holder, text=each, remark=remark)
+
+
+def _of_base(scope: Scope) -> Iterator[PolicyDocument]:
+    """Base credentials do nothing themselves where roles are named."""
+    options: ConnectionOptions = scope.options
+    if options.roles:
+        actions = tuple(grant.action for grant in CONNECTION)
+        roles = tuple(sorted(set(options.roles.values())))
+        yield PolicyDocument(
+            name="base", holder="base", text=text([Statement(actions=actions, resources=roles)])
+        )
+
+
+def _boundary(scope: Scope) -> PolicyDocument:
+    """No role of the runner can ever do more than all of them need together."""
+    denials, written = list(boundary_denials(scope.options, _regions(scope))), ""
+    for form, remark in ((_each, ""), (_below, "by path: exact names do not fit")):
+        written = text([*_ceiling(scope, form), *denials])
+        if len(written) <= DOCUMENT_MAX:
+            return PolicyDocument(name="boundary", holder="boundary", text=written, remark=remark)
+    raise Usage(
+        "policy.too-large",
+        f"the boundary needs {len(written)} characters; IAM takes {DOCUMENT_MAX}",
+        "give the secrets and users of the connection a common path",
+    )
+
+
+def _ceiling(scope: Scope, form: Form) -> Iterator[Statement]:
+    """Every action of every set, on every resource of its kind."""
+    for kind, needs in _by_kind(scope.needs).items():
+        actions = {need.grant.action for need in needs}
+        if kind == "user":
+            actions |= set(BREAK_GLASS)
+        names = form(scope, kind, [need.part for need in needs], replicas=True)
+        ordered = tuple(sorted(actions))
+        if kind == "key":
+            yield from _with_key(scope, ordered, names)
+        else:
+            yield Statement(actions=ordered, resources=names)
+
+
+def _by_kind(needs: Iterable[Need]) -> dict[str, list[Need]]:
+    found: dict[str, list[Need]] = {}
+    for need in needs:
+        found.setdefault(need.grant.resource, []).append(need)
+    return found
+
+
+def _of_readers(scope: Scope) -> Iterator[PolicyDocument]:
+    """Consumers read what is current or was before, never what is pending."""
+    stored = [part for part in scope.parts if isinstance(part.options, SecretsManagerOptions)]
+    stored.sort(key=_owner_of)
+    for (application, environment), parts in groupby(stored, _owner_of):
+        holder = f"read-{application}-{environment}"
+        names = _each(scope, "secret", list(parts), replicas=True)
+        current: Condition = {
+            "StringEqualsIfExists": {"secretsmanager:VersionStage": ("AWSCURRENT", "AWSPREVIOUS")}
+        }
+        statements = [
+            Statement(
+                actions=("secretsmanager:GetSecretValue",), resources=names, condition=current
+            ),
+            Statement(actions=("secretsmanager:DescribeSecret",), resources=names),
+            *_with_key(scope, ("kms:Decrypt",), names),
+            *reader_denials(names),
+        ]
+        yield from _numbered(holder, documents(statements, holder))
+
+
+def _owner_of(part: Part) -> tuple[str, str]:
+    return part.application, part.environment
+
+
+# ------------------------------------------------------------------------------ the two forms
+
+
+def _exact(scope: Scope, needs: Iterable[Need]) -> list[Statement]:
+    return merged(
+        each
+        for grant, parts in _by_grant(needs).items()
+        for each in _statements(
+            scope, grant, _each(scope, grant.resource, parts, replicas=grant.replicas), {}
+        )
+    )
+
+
+def _tagged(scope: Scope, needs: Iterable[Need]) -> list[Statement]:
+    """A statement per environment: the pair must match, not one of each."""
+    statements = []
+    for grant, parts in _by_grant(needs).items():
+        parts.sort(key=lambda part: part.environment)
+        for environment, group in groupby(parts, lambda part: part.environment):
+            mine = list(group)
+            tags: Mapping[str, str | tuple[str, ...]] = {
+                f"aws:ResourceTag/{ENVIRONMENT}": environment,
+                f"aws:ResourceTag/{APPLICATION}": tuple(sorted({p.application for p in mine})),
+            }
+            below = _below(scope, grant.resource, mine, replicas=grant.replicas)
+            statements += _statements(scope, grant, below, tags)
+    return merged(statements)
+
+
+def _by_grant(needs: Iterable[Need]) -> dict[Grant, list[Part]]:
+    found: dict[Grant, list[Part]] = {}
+    for need in needs:
+        found.setdefault(need.grant, []).append(need.part)
+    return found
+
+
+def _statements(
+    scope: Scope, grant: Grant, names: tuple[str, ...], tags: Mapping[str, str | tuple[str, ...]]
+) -> list[Statement]:
+    if grant.resource == "key":
+        return _with_key(scope, (grant.action,), names)
+    equal = dict(tags)
+    if grant.labels:
+        equal["secretsmanager:VersionStage"] = grant.labels
+    if grant.claimed:
+        equal[f"aws:ResourceTag/{OWNER}"] = scope.installation
+    condition: dict[str, Mapping[str, str | tuple[str, ...]]] = {}
+    if equal:
+        condition["StringEquals"] = equal
+    if grant.tag_keys:
+        condition["ForAllValues:StringEquals"] = {"aws:TagKeys": grant.tag_keys}
+        condition["Null"] = {"aws:TagKeys": "false"}  # an empty list would be all of them
+    return [Statement(actions=(grant.action,), resources=names, condition=condition)]
+
+
+def _with_key(scope: Scope, actions: tuple[str, ...], secrets: Sequence[str]) -> list[Statement]:
+    """The key, only through Secrets Manager, and only for these secrets."""
+    regions = sorted({name.split(":")[3] for name in secrets} - {scope.options.region})
+    keys = arns.key_arns(scope.options, regions)
+    services = tuple(
+        f"secretsmanager.{region}.amazonaws.com" for region in (scope.options.region, *regions)
+    )
+    condition: Condition = {
+        "StringEquals": {"kms:ViaService": services},
+        "StringLike": {"kms:EncryptionContext:SecretARN": tuple(secrets)},
+    }
+    return [Statement(actions=actions, resources=keys, condition=condition)] if keys else []
+
+
+def _each(scope: Scope, resource: str, parts: Iterable[Part], *, replicas: bool) -> tuple[str, ...]:
+    options: ConnectionOptions = scope.options
+    if resource == "user":
+        return tuple(sorted({arns.user_arn(options, part.options) for part in parts}))
+    return tuple(
+        sorted(
+            {
+                arn
+                for part in parts
+                for arn in arns.secret_arns(options, part.options, scope.known, replicas=replicas)
+            }
+        )
+    )
+
+
+def _below(
+    scope: Scope, resource: str, parts: Iterable[Part], *, replicas: bool
+) -> tuple[str, ...]:
+    options: ConnectionOptions = scope.options
+    plugins = [part.options for part in parts]
+    if resource == "user":
+        return (arns.users_below(options, plugins),)
+    return arns.secrets_below(options, plugins, replicas=replicas)
+
+
+def _regions(scope: Scope) -> tuple[str, ...]:
+    stored = (part.options for part in scope.parts)
+    replicas = {
+        region
+        for options in stored
+        if isinstance(options, SecretsManagerOptions)
+        for region in options.replicas
+    }
+    return (scope.options.region, *sorted(replicas - {scope.options.region}))
+
+
+def _break_glass(scope: Scope) -> list[Statement]:
+    """The emergency role may put the pre-made policies on the users, and take them off."""
+    contained = [need for need in scope.needs if need.under is PermissionSet.CONTAIN]
+    users = [need.part for need in contained if isinstance(need.part.options, AccessKeyOptions)]
+    if not users:
+        return []
+    options: ConnectionOptions = scope.options
+    allowed = tuple(premade(options, scope.installation, name) for name in PREMADE)
+    names = _each(scope, "user", users, replicas=False)
+    return [
+        Statement(
+            actions=BREAK_GLASS,
+            resources=names,
+            condition={"ArnEquals": {"iam:PolicyARN": allowed}},
+        )
+    ]
+
+
+PREMADE = ("quarantine", "revoke-sessions")
+
+
+def premade(options: ConnectionOptions, installation: str, name: str) -> str:
+    """The ARN of a pre-made policy of the emergency role."""
+    return arns.account_arn(options, f"policy/rotation/{installation}/{name}")

@@ -1,0 +1,129 @@
+"""A configuration's secrets and their plugins' grants, to what each connection must allow."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rotation.config import Configuration, Entry
+from rotation.interfaces import Need, Part, PolicyDocument, Renderer, Scope
+from rotation.registry import Plugins, installed
+from rotation.types import PermissionSet, PluginSpec, Specification
+
+Grants = Mapping[str, Mapping[PermissionSet, Sequence[Any]]]
+
+RETIRING = frozenset(
+    {
+        PermissionSet.OBSERVE,
+        PermissionSet.PROVE,
+        PermissionSet.REVOKE,
+        PermissionSet.PROMOTE,
+        PermissionSet.CONTAIN,
+    }
+)
+"""What plan RETIRE uses, and an emergency meanwhile. A retired secret is never minted again."""
+
+
+DECIDED_HERE = frozenset({"foreign-fields", "pushed-consumer"})
+"""What `when` of a grant may ask of a secret. Everything else is decided by its family."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    parts: tuple[Part, ...]
+    has: frozenset[str]
+    sets: frozenset[PermissionSet]
+
+
+def compile(  # noqa: A001 -- what it does, in the field's own word
+    configuration: Configuration, plugins: Plugins | None = None
+) -> tuple[Scope, ...]:
+    """One scope for each connection whose family has a renderer, in the configuration's order."""
+    plugins = plugins or installed()
+    secrets = [_secret(configuration, entry, plugins) for entry in configuration.secrets()]
+    return tuple(
+        _scope(configuration, name, secrets, renderer_of(plugins, connection.type))
+        for name, connection in configuration.connections.items()
+        if connection.type in plugins.names("renderers")
+    )
+
+
+def documents(
+    configuration: Configuration, family: str, plugins: Plugins | None = None
+) -> Iterator[tuple[Scope, Sequence[PolicyDocument]]]:
+    """What a family's connections need, in that family's own language. Raises Usage where no
+    family of that name writes policies."""
+    plugins = plugins or installed()
+    renderer = renderer_of(plugins, family)
+    for scope in compile(configuration, plugins):
+        if configuration.connections[scope.connection].type == family:
+            yield scope, renderer.documents(scope)
+
+
+def renderer_of(plugins: Plugins, family: str) -> Renderer:
+    renderer: Renderer = plugins.load("renderers", family)()
+    return renderer
+
+
+def _scope(
+    configuration: Configuration, name: str, secrets: Iterable[_Secret], renderer: Renderer
+) -> Scope:
+    grants = renderer.grants()
+    mine = [
+        (secret, part)
+        for secret in secrets
+        for part in secret.parts
+        if getattr(part.options, "connection", None) == name
+    ]
+    return Scope(
+        installation=configuration.installation,
+        connection=name,
+        options=configuration.connections[name].options,
+        parts=tuple(part for _, part in mine),
+        needs=tuple(need for secret, part in mine for need in _needs(secret, part, grants)),
+    )
+
+
+def _needs(secret: _Secret, part: Part, grants: Grants) -> Iterator[Need]:
+    for under, granted in grants.get(part.type, {}).items():
+        if under in secret.sets:
+            for grant in granted:
+                if grant.when in secret.has or grant.when not in DECIDED_HERE:
+                    yield Need(under=under, part=part, grant=grant)
+
+
+def _secret(configuration: Configuration, entry: Entry, plugins: Plugins) -> _Secret:
+    spec = configuration.specification(entry)
+    named = (("issuers", spec.issuer), ("stores", spec.store), ("probes", spec.probe))
+    return _Secret(
+        parts=tuple(
+            _part(entry, kind, plugin, plugins) for kind, plugin in named if plugin is not None
+        ),
+        has=frozenset(_has(spec)),
+        sets=RETIRING if entry.state == "retired" else frozenset(PermissionSet),
+    )
+
+
+def _part(entry: Entry, kind: str, plugin: PluginSpec, plugins: Plugins) -> Part:
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in plugin.options.items()
+    }
+    return Part(
+        secret=entry.id,
+        identity=entry.identity,
+        stream=entry.stream,
+        application=entry.application,
+        environment=entry.environment,
+        kind=kind,
+        type=plugin.type,
+        options=plugins.options(kind, plugin.type)(**given),
+    )
+
+
+def _has(spec: Specification) -> Iterator[str]:
+    """The conditions of grants that this secret fulfils."""
+    yield "always"
+    if spec.keep_foreign:
+        yield "foreign-fields"
+    if any(c.pushed and not c.gone for c in spec.consumers if c.role == "reader"):
+        yield "pushed-consumer"
