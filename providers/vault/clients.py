@@ -1,0 +1,268 @@
+"""Connections: one login for all threads, renewed ahead of its end, and a token per permission set.
+
+Before every login the cluster proves who it is, so that a wrong address changes nothing anywhere.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from providers.vault import errors
+from providers.vault.errors import Meanings
+from providers.vault.options import ConnectionOptions
+from providers.vault.wire import Answer, Wire
+from rotation.errors import Denied, NeedsPerson, RotationError, Transient, Usage
+from rotation.interfaces import Clock
+from rotation.types import PermissionSet, SecretValue
+
+_WRAPPED_BY = r"auth/{mount}/role/[^/]+/(custom-)?secret-id"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A token of ours. life: how long it was given; None: it does not end."""
+
+    token: SecretValue
+    since: datetime
+    life: timedelta | None
+    renewable: bool = False
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Two thirds of its life: a failing Vault has the last third to come back."""
+        return self.life is None or now < self.since + self.life * 2 / 3
+
+    def is_over(self, now: datetime) -> bool:
+        return self.life is not None and now >= self.since + self.life
+
+
+class VaultConnection:
+    """One cluster. Every call is made under a permission set; a set with a token role has a token
+    of its own, a child of our login that dies with it."""
+
+    def __init__(self, options: ConnectionOptions, *, installation: str, clock: Clock) -> None:
+        _refuse_ambient()
+        self.options = options
+        self._installation = installation
+        self._clock = clock
+        self._wire = Wire(options)
+        self._lock = threading.RLock()
+        self._login: Login | None = None
+        self._unwrapped: SecretValue | None = None
+        self._children: dict[str, Login] = {}
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        under: PermissionSet,
+        body: Mapping[str, Any] | None = None,
+        repeatable: bool = True,
+        meanings: Meanings | None = None,
+    ) -> Answer:
+        """One request under that set; see `Wire.send`."""
+        token = self._token(under)
+        try:
+            return self.send(
+                method, path, token=token, body=body, repeatable=repeatable, meanings=meanings
+            )
+        except Transient as error:
+            if error.code == "vault.session-over":
+                self._forget(token)
+            raise
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: SecretValue | None,
+        body: Mapping[str, Any] | None = None,
+        repeatable: bool = True,
+        meanings: Meanings | None = None,
+    ) -> Answer:
+        """The same with somebody else's token, or with none: what a probe's login is."""
+        return self._wire.send(
+            method,
+            path,
+            token=token,
+            body=body,
+            namespace=self.options.namespace,
+            repeatable=repeatable,
+            meanings=meanings,
+        )
+
+    def close(self) -> None:
+        """Leaves no token of ours behind. One that a file gave us is not ours to end."""
+        with self._lock:
+            login, self._login = self._login, None
+            self._children.clear()
+            if login is not None and self.options.auth != "token":
+                with suppress(RotationError):  # then it ends by itself, soon
+                    self.send("POST", "auth/token/revoke-self", token=login.token)
+            self._wire.close()
+
+    def _token(self, under: PermissionSet) -> SecretValue:
+        with self._lock:
+            login = self._fresh_login()
+            role = self.options.roles.get(under)
+            if role is None:
+                return login.token
+            child = self._children.get(role)
+            if child is None or not child.is_fresh(self._clock.now()):
+                child = self._children[role] = self._child(login, role)
+            return child.token
+
+    def _child(self, login: Login, role: str) -> Login:
+        answer = self.send(
+            "POST",
+            f"auth/token/create/{role}",
+            token=login.token,
+            body={"display_name": f"rotation-{self._installation}"},
+        )
+        return self._read(answer)
+
+    def _forget(self, token: SecretValue) -> None:
+        """A token that Vault no longer knows: a child's own, else the login and all of them."""
+        with self._lock:
+            staying = {r: child for r, child in self._children.items() if child.token is not token}
+            if len(staying) == len(self._children):
+                self._login, staying = None, {}
+            self._children = staying
+
+    def _fresh_login(self) -> Login:
+        login = self._login
+        if login is not None and login.is_fresh(self._clock.now()):
+            return login
+        self._login = self._renewed(login) if login is not None and login.renewable else None
+        if self._login is None:
+            self._children.clear()  # they die with the login that made them
+            self._check_cluster()
+            self._login = self._log_in()
+        return self._login
+
+    def _renewed(self, login: Login) -> Login | None:
+        """None where another login is needed: refused, over, or near the end of what may be."""
+        try:
+            answer = self.send("POST", "auth/token/renew-self", token=login.token)
+        except RotationError as error:
+            usable = isinstance(error, Transient) and error.code != "vault.session-over"
+            return login if usable and not login.is_over(self._clock.now()) else None
+        renewed = self._read(answer)
+        asked = login.life or timedelta()
+        return renewed if renewed.life is None or renewed.life >= asked / 2 else None
+
+    def _log_in(self) -> Login:
+        options = self.options
+        given = self._given()
+        if options.auth == "token":
+            answer = self.send("GET", "auth/token/lookup-self", token=given)
+            seconds = int(answer.data["ttl"])
+            life = timedelta(seconds=seconds) if seconds else None
+            renewable = answer.data["renewable"] is True
+            return Login(given, self._clock.now(), life, renewable)
+        if options.auth == "approle":
+            body = {"role_id": options.role, "secret_id": given.reveal()}
+        else:
+            body = {"role": options.role, "jwt": given.reveal()}
+        refusals = dict.fromkeys(("400", errors.DENIED), lambda: _no_login(options))
+        path = f"auth/{options.mount}/login"
+        return self._read(self.send("POST", path, token=None, body=body, meanings=refusals))
+
+    def _read(self, answer: Answer) -> Login:
+        auth = answer.body.get("auth") or {}
+        if not auth.get("client_token"):
+            raise errors.no_answer("a login", repeatable=True)
+        seconds = auth["lease_duration"]
+        return Login(
+            SecretValue(auth["client_token"]),
+            self._clock.now(),
+            timedelta(seconds=seconds) if seconds else None,
+            auth["renewable"],
+        )
+
+    def _given(self) -> SecretValue:
+        """What we log in with. A wrapping token works once, so what was in it is kept."""
+        if self._unwrapped is not None:
+            return self._unwrapped
+        given = _read_file(self.options)
+        if self.options.wrapped:
+            self._unwrapped = given = self._unwrap(given)
+        return given
+
+    def _unwrap(self, wrapping: SecretValue) -> SecretValue:
+        """Only what Vault's own secret id endpoint wrapped: another wrapping may be a trap."""
+        used = dict.fromkeys(("400", errors.DENIED, errors.BAD_LOGIN), _was_unwrapped)
+        body = {"token": wrapping.reveal()}
+        look = self.send("POST", "sys/wrapping/lookup", token=None, body=body, meanings=used)
+        pattern = _WRAPPED_BY.format(mount=re.escape(self.options.mount))
+        if re.fullmatch(pattern, str(look.data.get("creation_path"))) is None:
+            raise Denied(
+                "vault.wrapped-elsewhere",
+                "the wrapping token was not made for a secret id of this mount; it was not used",
+                "find out who wrote that file",
+            )
+        answer = self.send(
+            "POST", "sys/wrapping/unwrap", token=wrapping, meanings=used, repeatable=False
+        )
+        return SecretValue(answer.data["secret_id"])
+
+    def _check_cluster(self) -> None:
+        """Asked without a token and in no namespace: nobody gets a token before this."""
+        look = "sys/health?standbyok=true&perfstandbyok=true&sealedcode=299&uninitcode=299"
+        answer = self._wire.send("GET", look, token=None)
+        if answer.body.get("sealed") is not False:
+            raise errors.sealed("GET sys/health")
+        if answer.body.get("cluster_id") != self.options.cluster:
+            raise NeedsPerson(
+                "vault.wrong-cluster",
+                "the cluster at this address is not the one that the connection names",
+                "correct `address` or `cluster`; nothing was sent but this question",
+            )
+
+
+def _read_file(options: ConnectionOptions) -> SecretValue:
+    try:
+        text = Path(options.file).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        text = ""
+    if not text:
+        raise Denied(
+            "vault.login-file",
+            f"the file that we log in to Vault with cannot be read: {options.file}",
+            "let whoever provides it write it again",
+        )
+    return SecretValue(text)
+
+
+def _no_login(options: ConnectionOptions) -> RotationError:
+    return Denied(
+        "vault.credentials",
+        f"Vault does not accept our login at auth/{options.mount}",
+        "renew what the connection logs in with, then `rotation doctor`",
+    )
+
+
+def _was_unwrapped() -> RotationError:
+    return Denied(
+        "vault.unwrapped",
+        "the wrapping token is used up or over: somebody may have taken the secret id",
+        "unless it was an earlier start of this runner, destroy that secret id; provide a new one",
+    )
+
+
+def _refuse_ambient() -> None:
+    """Variables that would write down what is encrypted, or log in elsewhere."""
+    for name in ("NETRC", "SSLKEYLOGFILE"):
+        if name in os.environ:
+            raise Usage(
+                "vault.ambient",
+                f"{name} is set, and a runner of production credentials does not run with it",
+                f"unset {name}",
+            )

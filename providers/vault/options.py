@@ -1,0 +1,163 @@
+"""What a configuration may say about Vault. Known, and checked, without loading a client."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from rotation.types import PermissionSet
+
+_CLUSTER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SEGMENT = r"[\w.@-]+(?: [\w.@-]+)*"
+_PATH = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*", re.ASCII)
+_NAME = re.compile(r"[\w.@-]{1,128}", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9.-]+:\d{1,5}|\[[0-9a-f:]+\]:\d{1,5}")
+
+STAGING = "rotation-pending"
+"""The mount that values wait in until they are promoted; consumers cannot read it."""
+
+Method = Literal["approle", "jwt", "kubernetes", "token"]
+_POD = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+
+def require(holds: object, complaint: str) -> None:
+    """Complaints name the key and the rule, never the content."""
+    if not holds:
+        raise ValueError(complaint)
+
+
+def is_path(text: str) -> bool:
+    """A path of names: no wildcard of a policy, nothing relative, no slash at either end."""
+    return _PATH.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
+
+
+def is_name(text: str) -> bool:
+    """One segment of a path, as Vault's own names are."""
+    return _NAME.fullmatch(text) is not None and text not in {".", ".."}
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionOptions:
+    """One cluster, and the way to log in to it. Nothing is taken from the environment."""
+
+    address: str = field(metadata={"doc": "https://HOST:PORT; http on this machine only"})
+    cluster: str = field(
+        metadata={"doc": "the cluster id that it must turn out to be (`vault status`)"}
+    )
+    namespace: str | None = field(
+        default=None, metadata={"doc": "namespace of all that this connection touches (Enterprise)"}
+    )
+    ca_bundle: str | None = field(
+        default=None, metadata={"doc": "file of the certificate authorities to trust instead"}
+    )
+    hosts: tuple[str, ...] = field(
+        default=(), metadata={"doc": "HOST:PORT that a standby may send us on to; nobody else"}
+    )
+    auth: Method = field(default="approle", metadata={"doc": "how we log in"})
+    auth_mount: str | None = field(
+        default=None, metadata={"doc": "where that method is mounted; by default, its own name"}
+    )
+    role: str | None = field(
+        default=None, metadata={"doc": "approle: the role id; jwt, kubernetes: the role's name"}
+    )
+    login_file: str | None = field(
+        default=None,
+        metadata={"doc": "file of the secret id, JWT or token; kubernetes: the pod's own"},
+    )
+    wrapped: bool = field(
+        default=False, metadata={"doc": "the file holds a wrapping token of the secret id"}
+    )
+    roles: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={"doc": "permission set -> token role that its calls are made under"},
+    )
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.address)
+        require(
+            url.hostname
+            and url.scheme in {"http", "https"}
+            and url.username is None
+            and not (url.path.strip("/") or url.query or url.fragment),
+            "address: https://HOST:PORT, and nothing behind it",
+        )
+        require(
+            url.scheme == "https" or _is_loopback(url.hostname or ""),
+            "address: https; http is for a Vault on this machine",
+        )
+        require(_CLUSTER.fullmatch(self.cluster), "cluster: a cluster id, as `vault status` has it")
+        require(self.namespace is None or is_path(self.namespace), "namespace: a path, no wildcard")
+        require(all(map(_HOST.fullmatch, self.hosts)), "hosts: HOST:PORT, no wildcard")
+        self._check_login()
+        for name, role in self.roles.items():
+            require(name in set(PermissionSet), "roles: an unknown permission set")
+            require(is_name(role), f"roles.{name}: a token role's name, no wildcard")
+
+    def _check_login(self) -> None:
+        require(
+            self.auth_mount is None or is_path(self.auth_mount), "auth_mount: a path, no wildcard"
+        )
+        named = self.auth != "token"
+        require((self.role is not None) == named, f"role: {'needed' if named else 'not'} here")
+        require(self.role is None or is_name(self.role), "role: a name, no wildcard")
+        require(
+            self.login_file is not None or self.auth == "kubernetes",
+            f"login_file: needed by {self.auth}",
+        )
+        require(not self.wrapped or self.auth == "approle", "wrapped: only for a secret id")
+
+    @property
+    def file(self) -> str:
+        return self.login_file or _POD
+
+    @property
+    def mount(self) -> str:
+        return self.auth_mount or self.auth
+
+
+Connections = Mapping[str, ConnectionOptions]
+
+
+def connection_of(connections: Connections, name: str) -> ConnectionOptions:
+    require(name in connections, "connection: no Vault connection of that name")
+    return connections[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KvOptions:
+    """One secret in a mount of KV version 2."""
+
+    connection: str = field(metadata={"doc": "name of a Vault connection"})
+    mount: str = field(metadata={"doc": "where KV version 2 is mounted, e.g. secret"})
+    path: str = field(metadata={"doc": "the secret's path in that mount, without `data/`"})
+    staging: str = field(
+        default=STAGING,
+        metadata={"doc": "mount of KV version 2 that holds a value until it is promoted"},
+    )
+
+    def __post_init__(self) -> None:
+        require(is_path(self.mount), "mount: a mount's path, no wildcard")
+        require(is_path(self.path), "path: a secret's path, no wildcard")
+        require(is_path(self.staging), "staging: a mount's path, no wildcard")
+        require(self.staging != self.mount, "staging: a mount of its own, which no consumer reads")
+
+    def home(self, connections: Connections) -> str:
+        """Which store this is."""
+        connection = connection_of(connections, self.connection)
+        return f"vault-kv2/{connection.cluster}/{connection.namespace or '-'}"
+
+    @property
+    def location(self) -> str:
+        """Where in that store."""
+        return f"{self.mount}/{self.path}"

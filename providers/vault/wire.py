@@ -1,0 +1,185 @@
+"""Requests to one cluster: sent once, within a deadline, and never to a host that nobody named."""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from hvac.adapters import RawAdapter
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError as NotConnected
+from requests.exceptions import ConnectTimeout, RequestException
+from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
+
+from providers.vault import errors
+from providers.vault.errors import Meanings
+from providers.vault.options import ConnectionOptions
+from rotation.errors import RotationError
+from rotation.types import SecretValue
+
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3, 7
+"""A standby may send a call on once: twice this is what a call may take, 20 seconds."""
+
+POOL = 64
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+_MERGE = {"Content-Type": "application/merge-patch+json"}
+
+# Nothing of a request is logged by a library, whatever level somebody sets on the root.
+for _name in ("hvac", "requests", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What Vault said. body: its JSON, empty where there was none. server_at: Vault's clock."""
+
+    status: int
+    body: Mapping[str, Any]
+    server_at: datetime | None = None
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        return self.body.get("data") or {}
+
+
+class Wire:
+    """One session for all threads. hvac knows Vault's headers; what is sent and what an answer
+    means is decided here: its own clients retry, follow and raise the server's text."""
+
+    def __init__(self, options: ConnectionOptions) -> None:
+        self._options = options
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = options.ca_bundle or True
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=POOL, max_retries=0))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: SecretValue | None,
+        body: Mapping[str, Any] | None = None,
+        namespace: str | None = None,
+        repeatable: bool = True,
+        meanings: Meanings | None = None,
+    ) -> Answer:
+        """One request; `path` without `v1/`. Raises only our errors.
+
+        repeatable: sending it again makes the same thing true, so that a lost answer is no reason
+        to look first. meanings: what a code of `errors.code_of` means at this very call.
+        """
+        call = f"{method} {path.partition('?')[0]}"
+        headers = {} if token is None else {"X-Vault-Token": token.reveal()}
+        if method == "PATCH":
+            headers |= _MERGE
+        request = {"method": method, "url": f"v1/{path}", "headers": headers, "json": body}
+        at = self._options.address
+        response = self._try(at, namespace, request, call, repeatable=repeatable)
+        if response.status_code in (301, 302, 303, 307, 308):
+            at = self._named(response.headers.get("Location", ""), call)
+            response = self._try(at, namespace, request, call, repeatable=repeatable)
+        return _understood(response, call, meanings or {}, repeatable=repeatable)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _try(
+        self,
+        at: str,
+        namespace: str | None,
+        request: Mapping[str, Any],
+        call: str,
+        *,
+        repeatable: bool,
+    ) -> requests.Response:
+        adapter = RawAdapter(
+            base_uri=at,
+            session=self._session,
+            namespace=namespace,
+            timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+            allow_redirects=False,
+            ignore_exceptions=True,
+            strict_http=True,
+        )
+        try:
+            response: requests.Response = adapter.request(**request)
+        except RequestException as error:
+            if _never_left(error):
+                raise errors.unreachable(call) from None
+            raise errors.no_answer(call, repeatable=repeatable) from None
+        return response
+
+    def _named(self, location: str, call: str) -> str:
+        """The node that a standby names, if the connection names it too."""
+        url, own = urlsplit(location), urlsplit(self._options.address)
+        if url.scheme == own.scheme and url.netloc in (own.netloc, *self._options.hosts):
+            return f"{url.scheme}://{url.netloc}"
+        host = url.netloc if _HOST.fullmatch(url.netloc) else "another host"
+        raise errors.redirected(call, host)
+
+
+def _never_left(error: RequestException) -> bool:
+    if isinstance(error, ConnectTimeout):
+        return True
+    cause = error.args[0] if isinstance(error, NotConnected) and error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    return isinstance(reason, (NewConnectionError, SSLError))
+
+
+def _understood(
+    response: requests.Response, call: str, meanings: Meanings, *, repeatable: bool
+) -> Answer:
+    body = _json(response)
+    if 200 <= response.status_code < 300:
+        if body is None:
+            raise errors.no_answer(call, repeatable=repeatable)
+        return Answer(status=response.status_code, body=body, server_at=_server_time(response))
+    raise _refusal(response, body or {}, call, meanings, repeatable=repeatable)
+
+
+def _refusal(
+    response: requests.Response,
+    body: Mapping[str, Any],
+    call: str,
+    meanings: Meanings,
+    *,
+    repeatable: bool,
+) -> RotationError:
+    code = errors.code_of(response.status_code, body.get("errors"))
+    if code in meanings:
+        return meanings[code]()
+    asked = response.headers.get("Retry-After", "")
+    return errors.refused(
+        response.status_code,
+        code,
+        call,
+        repeatable=repeatable,
+        retry_after=int(asked) if asked.isdecimal() else None,
+    )
+
+
+def _json(response: requests.Response) -> Mapping[str, Any] | None:
+    """None where the body is no JSON object: a proxy's page, or an answer that broke off."""
+    if not response.content:
+        return {}
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _server_time(response: requests.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
