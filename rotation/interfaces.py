@@ -51,7 +51,8 @@ class Around:
 
     verifiers: of the secret at hand. fields: issuer field -> the secret's own field name; the
     single entry {x: ""} means that the whole secret is that one value. public: the issuer fields
-    that are no secret (ids, user names).
+    that are no secret (ids, user names). stream: the identity's
+    name in paths, `<issuer>-<20 hex>`.
     """
 
     installation: str
@@ -62,6 +63,7 @@ class Around:
     fields: Mapping[str, str] = field(default_factory=dict)
     public: frozenset[str] = frozenset()
     keep_foreign: bool = True
+    stream: str = ""
     verifiers: tuple[Verifier, ...] = ()
 
 
@@ -180,6 +182,33 @@ class Consumer(Protocol):
     def deliver(self, version: str, fields: Fields) -> None:
         """The consumer was given that version. Where it `confirms`, it runs on it."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnCredential:
+    """What a connection itself logs in with; never a secret.
+
+    kind: in the provider's words. id: its public name. created, expires: as the service says;
+    None: it does not say so, or not to us. accepted: whether the service was asked and took it;
+    None where nothing can be asked.
+    """
+
+    kind: str
+    id: str | None = None
+    created: datetime | None = None
+    expires: datetime | None = None
+    accepted: bool | None = True
+
+
+class Connection(Protocol):
+    """One service and our login there, shared by the adapters that use it. Its options name the
+    fields that are the login: `LOGIN`, and who answers for it: `owner`."""
+
+    def own_credential(self) -> OwnCredential:
+        """Logs in and asks. Denied where the service refuses the login."""
+        ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)

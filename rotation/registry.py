@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from rotation.errors import Usage
 from rotation.interfaces import Around, Bound, Clock, Verifier
-from rotation.types import PluginSpec, Specification
+from rotation.types import PluginSpec, Specification, stream_of
 
 GROUP = "rotation."
 BOUND_MAX = 4096
@@ -207,6 +207,7 @@ class Registry:
             fields=spec.fields,
             public=getattr(issuer, "PUBLIC", frozenset()),
             keep_foreign=spec.keep_foreign,
+            stream=stream_of(spec.issuer.type, spec.identity),
         )
         return dataclasses.replace(around, verifiers=tuple(self._verifiers(spec, around)))
 

@@ -1,6 +1,7 @@
 """The nouns: what a credential, an instance, a version and a listing are. Standard library only."""
 
 import base64
+import hashlib
 import threading
 import urllib.parse
 import weakref
@@ -253,6 +254,11 @@ class Death(StrEnum):
     PROVED = "proved"
     ASSERTED = "asserted"
     SENT = "sent"
+
+
+def stream_of(issuer: str, identity: str) -> str:
+    """An identity's name in paths and labels; the key of its stream (DETAILS: Identity)."""
+    return f"{issuer}-{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
 
 
 def mark(installation: str, attempt: str) -> str:

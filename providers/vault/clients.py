@@ -165,7 +165,7 @@ class VaultConnection:
             answer = self.send("GET", "auth/token/lookup-self", token=given)
             seconds = int(answer.data["ttl"])
             life = timedelta(seconds=seconds) if seconds else None
-            renewable = answer.data["renewable"] is True
+            renewable = answer.data.get("renewable") is True
             return Login(given, self._clock.now(), life, renewable)
         if options.auth == "approle":
             body = {"role_id": options.role, "secret_id": given.reveal()}
@@ -219,6 +219,12 @@ class VaultConnection:
         answer = self._wire.send("GET", look, token=None)
         if answer.body.get("sealed") is not False:
             raise errors.sealed("GET sys/health")
+        if self.options.namespace is not None and answer.body.get("enterprise") is False:
+            raise NeedsPerson(
+                "vault.no-namespaces",
+                "this Vault has no namespaces and would take every call for its root",
+                "leave `namespace` out, or correct `address`",
+            )
         if answer.body.get("cluster_id") != self.options.cluster:
             raise NeedsPerson(
                 "vault.wrong-cluster",

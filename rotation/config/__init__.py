@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from rotation.config.configuration import Configuration, Entry, stream_of
+from rotation.config.configuration import Configuration, Entry
 from rotation.config.findings import ConfigInvalid, Finding, Level
 from rotation.config.loading import load
+from rotation.types import stream_of
 
 __all__ = [
     "ConfigInvalid", "Configuration", "Entry", "Finding", "Level", "load", "schema", "stream_of",

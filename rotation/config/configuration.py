@@ -1,6 +1,5 @@
 """A configuration that was read and found right: one snapshot, which never changes."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from rotation.config.model import Secret
 from rotation.config.reading import shape
 from rotation.config.rules import Resolved, Surroundings, resolve
 from rotation.registry import Plugin
-from rotation.types import Specification
+from rotation.types import Specification, stream_of
 
 
 class Entry(NamedTuple):
@@ -49,10 +48,6 @@ class Entry(NamedTuple):
     def stream(self) -> str:
         """The key of its stream in the journal."""
         return stream_of(self.issuer, self.identity)
-
-
-def stream_of(issuer: str, identity: str) -> str:
-    return f"{issuer}-{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
 
 
 def connection_of(secret: Secret) -> str:

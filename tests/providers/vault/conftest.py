@@ -1,15 +1,23 @@
 """One real Vault for all the adapters' tests; new mounts for each of them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError as NotConnected
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from providers.vault.clients import VaultConnection
 from providers.vault.options import ConnectionOptions
 from rotation.clock import SystemClock
+from rotation.interfaces import Around
+from rotation.testing import Trouble
 from tests.real.vault_server import VaultServer, running
 
 INSTALLATION = "0123456789ab"
@@ -57,3 +65,54 @@ def connect(options: ConnectionOptions) -> Iterator[Callable[..., VaultConnectio
 @pytest.fixture
 def connection(connect: Callable[..., VaultConnection]) -> VaultConnection:
     return connect()
+
+
+@pytest.fixture
+def mounts(vault: VaultServer, fresh_name: str) -> tuple[str, str]:
+    """A mount for secrets and one for staged values."""
+    vault.mount_kv(f"{fresh_name}-kv", cas_required="true")
+    vault.mount_kv(f"{fresh_name}-pending")
+    return f"{fresh_name}-kv", f"{fresh_name}-pending"
+
+
+@pytest.fixture
+def around(connection: VaultConnection) -> Around:
+    return Around(
+        installation=INSTALLATION,
+        clock=SystemClock(),
+        connections={"main": connection},
+        fields={"access_key_id": "id", "secret_access_key": "secret"},
+        public=frozenset({"access_key_id"}),
+        stream="aws-iam-access-key-0123456789abcdef0123",
+    )
+
+
+@pytest.fixture
+def befall() -> Callable[[str, str, Trouble], AbstractContextManager[None]]:
+    """Trouble for the next request of a method whose path holds a part."""
+
+    @contextmanager
+    def make(method: str, part: str, kind: Trouble) -> Iterator[None]:
+        real, pending = HTTPAdapter.send, [kind]
+
+        def send(self: HTTPAdapter, request: PreparedRequest, **more: object) -> Response:
+            if not pending or request.method != method or part not in str(request.url):
+                return real(self, request, **more)
+            match pending.pop():
+                case Trouble.UNREACHABLE:
+                    refused = NewConnectionError(None, "refused")
+                    raise NotConnected(MaxRetryError(None, "", refused))
+                case Trouble.LOST:
+                    real(self, request, **more)
+                    raise NotConnected(ProtocolError("lost"))
+            status = {Trouble.DENIED: 403, Trouble.THROTTLED: 429, Trouble.BROKEN: 500}[kind]
+            answer = Response()
+            answer.status_code = status
+            answer._content = b'{"errors": ["permission denied"]}'
+            return answer
+
+        with patch.object(HTTPAdapter, "send", send):
+            yield
+        assert not pending, "the trouble never came"
+
+    return make

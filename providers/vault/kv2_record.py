@@ -1,0 +1,160 @@
+"""What a live key's metadata says: its versions, and which of our marks they carry.
+
+KV has no labels. We keep them in the key's custom metadata: which mark the current and the
+previous value has, and the numbers of the versions that hold it. A version that we did not write,
+or whose writing was never recorded, is `kv-<number>`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rotation.types import COMPROMISED, CURRENT, PREVIOUS, StoreState, Version
+
+OWNER = "rotation:owner"
+CURRENT_KEY, PREVIOUS_KEY = "rotation:current", "rotation:previous"
+COMPROMISED_KEY = "rotation:compromised"
+
+VERSIONS_MIN = 3
+"""Current, previous and one that somebody writes meanwhile."""
+_VERSIONS_DEFAULT = 10
+_COPIES = re.compile(r"(?P<numbers>\d+(,\d+)*):(?P<id>\S+)")
+_UNRECORDED = re.compile(r"kv-(?P<number>[1-9]\d{0,8})")
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """A value by its version id, and the numbers of the live versions that hold it, the newest
+    last. 0 is the placeholder of a secret that nobody has written yet."""
+
+    id: str
+    numbers: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{','.join(map(str, self.numbers))}:{self.id}"
+
+    @property
+    def newest(self) -> int:
+        return self.numbers[-1]
+
+    @property
+    def is_placeholder(self) -> bool:
+        return self.numbers[0] == 0
+
+
+def _parse(text: str | None) -> Copies | None:
+    match = _COPIES.fullmatch(text or "")
+    if match is None:
+        return None
+    return Copies(match["id"], tuple(map(int, match["numbers"].split(","))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One read of a live key's metadata; number 0: nothing was ever written there."""
+
+    number: int
+    versions: Mapping[int, Mapping[str, Any]]
+    custom: Mapping[str, str]
+    settings: Mapping[str, Any]
+    server_at: datetime | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], server_at: datetime | None) -> "Record":
+        versions: Mapping[str, Mapping[str, Any]] = data.get("versions") or {}
+        return cls(
+            number=int(data.get("current_version", 0)),
+            versions={int(number): version for number, version in versions.items()},
+            custom=data.get("custom_metadata") or {},
+            settings=data,
+            server_at=server_at,
+        )
+
+    @property
+    def recorded(self) -> Copies | None:
+        """What we last recorded as current; somebody may have written since."""
+        return _parse(self.custom.get(CURRENT_KEY))
+
+    @property
+    def current(self) -> Copies | None:
+        recorded = self.recorded
+        if recorded is not None and recorded.newest == self.number:
+            return recorded
+        return Copies(f"kv-{self.number}", (self.number,)) if self.number else None
+
+    @property
+    def previous(self) -> Copies | None:
+        """None once nothing holds its value any more."""
+        previous = _parse(self.custom.get(PREVIOUS_KEY))
+        if previous is None or (self.kept(previous) or previous.is_placeholder):
+            return previous
+        return None
+
+    @property
+    def compromised(self) -> str | None:
+        return self.custom.get(COMPROMISED_KEY, "").partition(" ")[2] or None
+
+    def find(self, version: str) -> Copies | None:
+        for copies in (self.current, self.recorded, self.previous):
+            if copies is not None and copies.id == version:
+                return copies
+        match = _UNRECORDED.fullmatch(version)
+        number = int(match["number"]) if match else 0
+        return Copies(version, (number,)) if number in self.versions else None
+
+    def kept(self, copies: Copies) -> tuple[int, ...]:
+        """The numbers whose value still exists."""
+        return tuple(
+            number
+            for number in copies.numbers
+            if number in self.versions and not self.versions[number].get("destroyed")
+        )
+
+    def labelled(self) -> tuple[Version, ...]:
+        labels: dict[str, set[str]] = {}
+        for label, version in (
+            (CURRENT, self.current.id if self.current else None),
+            (PREVIOUS, self.previous.id if self.previous else None),
+            (COMPROMISED, self.compromised),
+        ):
+            if version is not None:
+                labels.setdefault(version, set()).add(label)
+        return tuple(Version(id=id, labels=frozenset(names)) for id, names in labels.items())  # noqa: A001
+
+    def refusal(self, mount: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Why nothing may be written: what we need would be lost, or readers get nothing."""
+        newest = self.versions.get(self.number, {})
+        if newest.get("destroyed") or newest.get("deletion_time"):
+            return "store.deleted", "the newest version is deleted, or deletes itself"
+        # The larger one counts, so a key cannot go below its mount.
+        most = max(_number(self.settings), _number(mount)) or _VERSIONS_DEFAULT
+        if most < VERSIONS_MIN:
+            return "store.few-versions", f"only {most} versions are kept, {VERSIONS_MIN} are needed"
+        if _expires(self.settings, mount):
+            return "store.expiring", "versions delete themselves (`delete_version_after`)"
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KvState(StoreState):
+    """guarded: Vault refuses writes that do not name the version that they replace."""
+
+    guarded: bool = True
+
+
+def is_guarded(record: Record, mount: Mapping[str, Any]) -> bool:
+    return bool(record.settings.get("cas_required") or mount.get("cas_required"))
+
+
+def _number(settings: Mapping[str, Any]) -> int:
+    return int(settings.get("max_versions") or 0)
+
+
+def _expires(key: Mapping[str, Any], mount: Mapping[str, Any]) -> bool:
+    """A negative duration switches it off, on the mount for every key."""
+    texts = [str(settings.get("delete_version_after") or "0s") for settings in (key, mount)]
+    if any(text.startswith("-") for text in texts):
+        return False
+    return any(set(text) & set("123456789") for text in texts)
