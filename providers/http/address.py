@@ -1,0 +1,61 @@
+"""Where a host really is, and whether a call may go there."""
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+
+from rotation.errors import NeedsPerson, Transient
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("100.100.100.200", "168.63.129.16", "169.254.169.254", "192.0.0.192", "fd00:ec2::254"),
+    )
+)
+"""Cloud metadata services: they hand out credentials of this host to whoever asks."""
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def resolve(host: str, port: int, networks: Sequence[str], *, loopback: bool) -> list[str]:
+    """The addresses of the host, each of them allowed. One that is not refuses them all: a name
+    that leads to both is how a rebinding looks."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise Transient(
+            "http.unresolved",
+            f"{host} has no address; nothing was sent",
+            "look at the name resolution of this host",
+        ) from None
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    for address in addresses:
+        if not is_allowed(address, networks, loopback=loopback):
+            raise NeedsPerson(
+                "http.address",
+                f"{host} leads to {address}, which is no public address; nothing was sent",
+                "if it belongs there, list its network in the connection's `networks:`",
+            )
+    return addresses
+
+
+def is_allowed(text: str, networks: Sequence[str], *, loopback: bool) -> bool:
+    address = _inner(ipaddress.ip_address(text.partition("%")[0]))
+    if address in _METADATA:
+        return False
+    if loopback:
+        return address.is_loopback
+    if any(address in ipaddress.ip_network(network) for network in networks):
+        return True
+    return address.is_global and not address.is_multicast
+
+
+def _inner(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address

@@ -1,0 +1,138 @@
+"""The declared calls, made: lists, mints, changes and deletions of one identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from providers.http import errors, items, template
+from providers.http.client import Answer, Budget, Sent
+from providers.http.errors import Call
+from providers.http.listing import Pager
+from providers.http.pointer import MISSING, find
+from rotation.errors import Ambiguous, NeedsPerson
+from rotation.types import PermissionSet
+
+if TYPE_CHECKING:
+    from providers.http.client import HttpConnection
+    from providers.http.options import Declaration, HttpApiOptions, Request
+
+MINT_S = 6.0
+"""A mint is sent only while so much time is left to hear of it."""
+
+MINT = Call(what="create a credential", repeatable=False)
+
+
+class Api:
+    """What the service does for one identity. Each method takes part in the caller's budget."""
+
+    def __init__(self, options: HttpApiOptions, connection: HttpConnection) -> None:
+        self._options = options
+        self._connection = connection
+        self.declared: Declaration = options.declared
+
+    def list(self, budget: Budget) -> tuple[list[items.Listed], datetime | None]:
+        """Every credential that is of this identity, and the service's own clock."""
+        pages, item, name = self.declared.list, self.declared.item, self._options.name
+        assert pages is not None, "options refuse a declaration without a list"
+        call = self._call(f"list the credentials of {name}", PermissionSet.OBSERVE)
+        first = self._sent(pages, self._options.parameters, PermissionSet.OBSERVE)
+        pager = Pager(pages, self._connection.options.origin)
+        try:
+            found = [
+                items.listed(item, document, name)
+                for document in pager.items(first, call, lambda s: self._send(s, call, budget))
+                if items.belongs(item, document, name)
+            ]
+        except items.Misshapen:
+            raise errors.bad_answer(call) from None
+        return found, pager.at
+
+    def create(self, attempt: str, values: Mapping[str, Any], budget: Budget) -> Any:
+        """The new item. Sent once; under an idempotency key, once more where nobody answered: the
+        service then returns the same secret, or makes it only now."""
+        create = self.declared.create
+        call = Call(MINT.what, self.declared.needs.get(PermissionSet.MINT, ""), repeatable=False)
+        header = create.idempotency_header
+        sent = self._sent(create, values, PermissionSet.MINT, {header: attempt} if header else {})
+        if budget.left < MINT_S:
+            raise errors.unreachable(call.what)
+        if header is not None:
+            try:
+                return self._new(self._send(sent, call, budget.half()), call)
+            except Ambiguous:
+                pass
+        return self._new(self._send(sent, call, budget), call)
+
+    def change(
+        self, deed: str, request: Request, handle_id: str, under: PermissionSet, budget: Budget
+    ) -> None:
+        values: dict[str, Any] = {**self._options.parameters, "id": handle_id}
+        if "item" in request.placeholders:
+            values["item"] = self._document(handle_id, budget)
+        self._of(
+            handle_id, request, values, self._call(f"{deed} {handle_id}", under), budget, under
+        )
+
+    def delete(self, handle_id: str, under: PermissionSet, budget: Budget) -> None:
+        request = self.declared.delete
+        assert request is not None, "options refuse a declaration without a delete"
+        values = {**self._options.parameters, "id": handle_id}
+        try:
+            self._of(
+                handle_id, request, values, self._call(f"delete {handle_id}", under), budget, under
+            )
+        except errors.Gone:
+            return
+
+    def _of(
+        self, handle_id: str, request: Request, values: Mapping[str, Any], call: Call,
+        budget: Budget, under: PermissionSet,
+    ) -> None:  # fmt: skip
+        """`Not found` is also what a wrong place says: only a list without it shows that it is
+        gone."""
+        try:
+            self._send(self._sent(request, values, under), call, budget)
+        except NeedsPerson as error:
+            if error.code != "http.not-found":
+                raise
+            if all(each.handle.id != handle_id for each in self.list(budget)[0]):
+                raise errors.Gone(handle_id) from None
+            raise
+
+    def _document(self, handle_id: str, budget: Budget) -> Mapping[str, Any]:
+        for each in self.list(budget)[0]:
+            if each.handle.id == handle_id:
+                return each.document
+        raise errors.Gone(handle_id)
+
+    def _new(self, answer: Answer, call: Call) -> Any:
+        document = find(answer.document(call), self.declared.create.item)
+        if document is MISSING:
+            raise errors.bad_answer(call)
+        return document
+
+    def _call(self, what: str, under: PermissionSet) -> Call:
+        return Call(what, self.declared.needs.get(under, ""))
+
+    def _sent(
+        self,
+        request: Request,
+        values: Mapping[str, Any],
+        under: PermissionSet,
+        headers: Mapping[str, str] | None = None,
+    ) -> Sent:
+        return template.sent(
+            request,
+            values,
+            self.declared.login,
+            self._connection.credentials(under),
+            {**self.declared.headers, **(headers or {})},
+        )
+
+    def _send(self, sent: Sent, call: Call, budget: Budget) -> Answer:
+        answer = self._connection.send(sent, call, budget)
+        if 200 <= answer.status < 300:
+            return answer
+        raise errors.from_status(call, answer.status, answer.headers)

@@ -1,0 +1,284 @@
+"""A connection: one origin, whose address is looked up, checked and pinned for each call.
+
+Nothing is taken from the environment: no proxy, no .netrc, no certificates. No redirect is
+followed, nothing is repeated, and a call that does not end is ended.
+"""
+
+import base64
+import json
+import os
+import socket
+import ssl
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+from providers.http import digest, errors
+from providers.http.address import resolve
+from providers.http.errors import Call
+from providers.http.options import ConnectionOptions
+from rotation import __version__
+from rotation.errors import Denied, Permanent, Usage
+from rotation.interfaces import Clock
+from rotation.types import PermissionSet, SecretValue
+
+METHOD_S = 18.0
+"""For all the calls of one method together: under the 20 seconds that the contract allows."""
+CONNECT_S = 5.0
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
+CREDENTIAL_BYTES_MAX = 64 * 1024
+_CHUNK = 64 * 1024
+
+
+class Budget:
+    """The time that is left to one method."""
+
+    def __init__(self, seconds: float = METHOD_S) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        return self._end - time.monotonic()
+
+    def half(self) -> "Budget":
+        return Budget(self.left / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A request, rendered. path: with its query. login: user and password for basic or digest."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    document: Any = field(default=None, repr=False)
+    login: tuple[str, str] | None = field(default=None, repr=False)
+    uses_digest: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """headers: lower case. body: repr shows nothing of it, for it may hold a secret."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def at(self) -> datetime | None:
+        """The service's own clock."""
+        return errors.moment(self.headers.get("date", ""))
+
+    def document(self, call: Call) -> Any:
+        """The JSON that it is; an error page that calls itself a success is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise errors.bad_answer(call) from None
+
+
+class HttpConnection:
+    """One API, for all threads. Each call has a connection of its own: one that was kept open may
+    be closed by the service at any time, and then nobody knows whether the call arrived."""
+
+    def __init__(self, options: ConnectionOptions, *, installation: str, clock: Clock) -> None:
+        url = urlsplit(options.origin)
+        self.options = options
+        self.host = url.hostname or ""
+        self.secure = url.scheme == "https"
+        self.port = url.port or (443 if self.secure else 80)
+        self._tls = _tls(options) if self.secure else None
+
+    def credentials(self, under: PermissionSet) -> dict[str, SecretValue]:
+        """What we log in with, read afresh: whoever rotates it need not restart us."""
+        files = {**self.options.credentials, **self.options.roles.get(under, {})}
+        return {name: _read_credential(name, file) for name, file in files.items()}
+
+    def send(self, sent: Sent, call: Call, budget: Budget) -> Answer:
+        """Sent once; where digest is asked for, once more with the answer to the challenge, for
+        the first was refused for lack of it."""
+        if sent.login is not None and not sent.uses_digest:
+            pair = base64.b64encode(":".join(sent.login).encode()).decode()
+            sent = replace(sent, headers={**sent.headers, "Authorization": f"Basic {pair}"})
+        answer = self._send_once(sent, call, budget)
+        if not sent.uses_digest or sent.login is None or answer.status != 401:
+            return answer
+        user, password = sent.login
+        proof = digest.answer(
+            answer.headers.get("www-authenticate", ""),
+            user=user, password=password, method=sent.method, path=sent.path,
+        )  # fmt: skip
+        if proof is None:
+            return answer
+        sent = replace(sent, headers={**sent.headers, "Authorization": proof})
+        return self._send_once(sent, call, budget)
+
+    def _send_once(self, sent: Sent, call: Call, budget: Budget) -> Answer:
+        body = None if sent.document is None else json.dumps(sent.document).encode()
+        headers = self._headers(sent, body)
+        connection = self._connected(call, budget)
+        try:
+            with _ended_after(budget.left, connection):
+                connection.request(
+                    sent.method, sent.path, body=body, headers=headers,
+                    preload_content=False, decode_content=False,
+                )  # fmt: skip
+                response = connection.getresponse()
+                return Answer(
+                    status=response.status,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=_read(response, call),
+                )
+        except (HTTPError, OSError, ValueError):
+            # HTTPError covers broken and truncated answers; ValueError: the socket was shut down.
+            raise errors.no_answer(call) from None
+        finally:
+            connection.close()
+
+    def _headers(self, sent: Sent, body: bytes | None) -> dict[str, str]:
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            "User-Agent": f"rotation/{__version__}",
+            **({} if body is None else {"Content-Type": "application/json"}),
+            **sent.headers,
+            "Host": urlsplit(self.options.origin).netloc,
+        }
+        if not all(map(_is_header_text, headers.values())):
+            raise Permanent(
+                "http.header",
+                "a credential has characters that no header can carry; nothing was sent",
+                "look at the file that the connection's `credentials:` names",
+            )
+        return headers
+
+    def _connected(self, call: Call, budget: Budget) -> HTTPConnection:
+        """To the first address that answers; nothing was sent yet."""
+        addresses = resolve(
+            self.host, self.port, self.options.networks, loopback=self.options.is_loopback
+        )
+        for address in addresses:
+            if budget.left < 1:
+                break
+            connection = self._open(address, min(CONNECT_S, budget.left))
+            try:
+                with _ended_after(budget.left, connection):
+                    connection.connect()
+            except (HTTPError, OSError, ValueError):
+                connection.close()
+                continue
+            connection.timeout = max(budget.left, 0.1)
+            return connection
+        raise errors.unreachable(call.what)
+
+    def _open(self, address: str, timeout: float) -> HTTPConnection:
+        if self._tls is None:
+            return HTTPConnection(address, self.port, timeout=timeout)
+        return HTTPSConnection(
+            address,
+            self.port,
+            timeout=timeout,
+            ssl_context=self._tls,
+            server_hostname=self.host,
+            assert_hostname=self.host,
+        )
+
+
+def _tls(options: ConnectionOptions) -> ssl.SSLContext:
+    """Of the named authorities, or of this system's; never of what the environment names."""
+    if "SSLKEYLOGFILE" in os.environ:
+        raise Usage(
+            "http.ambient",
+            "SSLKEYLOGFILE is set, and a runner of production credentials does not run with it",
+            "unset SSLKEYLOGFILE",
+        )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    paths = ssl.get_default_verify_paths()
+    file, directory = Path(paths.openssl_cafile), Path(paths.openssl_capath)
+    try:
+        if options.ca_file is not None:
+            context.load_verify_locations(options.ca_file)
+        else:
+            context.load_verify_locations(
+                file if file.is_file() else None, directory if directory.is_dir() else None
+            )
+    except (OSError, TypeError):
+        raise Usage(
+            "http.no-authorities",
+            "the certificate authorities to trust cannot be read",
+            "name a readable file in the connection's `ca_file:`",
+        ) from None
+    return context
+
+
+def _read_credential(name: str, file: str) -> SecretValue:
+    path = os.environ.get(file[1:], "") if file.startswith("$") else file
+    cannot = Denied(
+        "http.no-credential",
+        f"the file of the connection's credential `{name}` cannot be read, or others may change it",
+        "it must belong to root or to the runner, and only to them; one line",
+    )
+    try:
+        with Path(path).open("rb") as opened:
+            status = os.fstat(opened.fileno())
+            content = opened.read(CREDENTIAL_BYTES_MAX + 1)
+        text = content.decode("ascii").strip()
+    except (OSError, ValueError):
+        raise cannot from None
+    ours = status.st_uid in {0, os.geteuid()} and stat.S_ISREG(status.st_mode)
+    writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not ours or writable or not text or len(content) > CREDENTIAL_BYTES_MAX:
+        raise cannot
+    return SecretValue(text)
+
+
+def _is_header_text(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+@contextmanager
+def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
+    """A time-out of a socket begins anew with every byte; this one does not."""
+    timer = threading.Timer(max(seconds, 0.1), _shut_down(connection))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _shut_down(connection: HTTPConnection) -> Callable[[], None]:
+    def shut_down() -> None:
+        opened = connection.sock
+        if opened is not None:
+            try:
+                # Not the TLS socket's own: that one goes on in plain text.
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)
+            except OSError:
+                return
+
+    return shut_down
+
+
+def _read(response: BaseHTTPResponse, call: Call) -> bytes:
+    parts, size = [], 0
+    while part := response.read(_CHUNK):
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_BYTES_MAX:
+            raise errors.bad_answer(call)
+    return b"".join(parts)

@@ -1,0 +1,150 @@
+"""What an HTTP answer means, in the words of `rotation.errors`: by its status, never by its text.
+
+Texts of a service are not even read: some echo the key that they refuse.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from rotation.errors import (
+    Ambiguous,
+    Conflict,
+    Denied,
+    NeedsPerson,
+    Permanent,
+    RotationError,
+    Transient,
+)
+
+RETRY_AFTER_MAX_S = 3600
+"""A service that asks for more is asked again after this."""
+
+
+class Gone(Conflict):
+    def __init__(self, handle_id: str) -> None:
+        super().__init__(
+            "http.gone",
+            f"{handle_id} is gone; somebody else deleted it",
+            "find out who, in the service's audit log",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """what: the call in our words. needs: the permission in the service's. repeatable: sending it
+    again makes the same thing true."""
+
+    what: str
+    needs: str = ""
+    repeatable: bool = True
+
+
+def from_status(call: Call, status: int, headers: Mapping[str, str]) -> RotationError:
+    """What an answer that is no success means."""
+    if status == 429:
+        return throttled(call, headers)
+    if status >= 500 or status == 408:
+        return no_answer(call, headers)
+    if 300 <= status < 400:
+        return _redirected(call, status)
+    if status == 401:
+        return Denied(
+            "http.credentials",
+            f"{call.what}: the service does not accept our own credential ({status})",
+            "renew the file that the connection's `credentials:` names",
+        )
+    if status == 403:
+        return Denied(
+            "http.denied",
+            f"we may not {call.what} ({status})",
+            f"our own credential needs {call.needs or 'the permission for it'}",
+        )
+    if status in {404, 410}:
+        return NeedsPerson(
+            "http.not-found",
+            f"{call.what}: there is no such place ({status}); nothing happened",
+            "correct `parameters:` or the connection; some services hide what we may not see",
+        )
+    return Permanent(
+        "http.refused",
+        f"the service refuses to {call.what} ({status})",
+        "look at the declaration and the parameters; the service's text is not kept",
+    )
+
+
+def throttled(call: Call, headers: Mapping[str, str]) -> Transient:
+    return Transient(
+        "http.throttled",
+        f"{call.what} was throttled; nothing happened",
+        "nothing to do: it is tried again, later",
+        retry_after=retry_after(headers),
+    )
+
+
+def unreachable(what: str) -> Transient:
+    return Transient(
+        "http.unreachable",
+        f"{what} was not sent: the service cannot be reached",
+        "look at network, certificate and firewall of this host",
+    )
+
+
+def no_answer(call: Call, headers: Mapping[str, str] | None = None) -> RotationError:
+    if call.repeatable:
+        return Transient(
+            "http.no-answer",
+            f"{call.what} was not answered; sending it again makes the same thing true",
+            "nothing to do: it is tried again",
+            retry_after=retry_after(headers or {}),
+        )
+    return Ambiguous(
+        "http.no-answer",
+        f"{call.what} was sent and not answered: it may have happened",
+        "nothing to do: the list is read before anything else is sent",
+    )
+
+
+def bad_answer(call: Call) -> RotationError:
+    if call.repeatable:
+        return Transient(
+            "http.bad-answer",
+            f"{call.what}: the answer is not what the declaration says",
+            "look at the declaration, and whether something stands between us and the service",
+        )
+    return Ambiguous(
+        "http.bad-answer",
+        f"{call.what}: the answer is not what the declaration says; it may have happened",
+        "look at the declaration; the list is read before anything else is sent",
+    )
+
+
+def _redirected(call: Call, status: int) -> RotationError:
+    """It is never followed: the credential would travel along. After a 307 or a 308 nothing has
+    happened yet; the others may speak of something that was done."""
+    if not call.repeatable and status not in {307, 308}:
+        return no_answer(call)
+    return NeedsPerson(
+        "http.redirected",
+        f"{call.what} was answered with a redirect ({status}), which is not followed",
+        "put the service's present address into the connection",
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> int | None:
+    """Seconds, or a date, which is compared with the service's own clock."""
+    asked = headers.get("retry-after", "").strip()
+    if asked.isdecimal():
+        return min(int(asked), RETRY_AFTER_MAX_S)
+    until, now = moment(asked), moment(headers.get("date", ""))
+    if until is None or now is None:
+        return None
+    return max(0, min(int((until - now).total_seconds()), RETRY_AFTER_MAX_S))
+
+
+def moment(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        return None

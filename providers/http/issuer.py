@@ -1,0 +1,236 @@
+"""An issuer that is declared. Classes H1 and H2 of the fault model: everything that we mint
+carries our label, and the list shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from providers.http import errors, items, template
+from providers.http.api import MINT, Api
+from providers.http.client import Budget
+from providers.http.errors import Call
+from providers.http.pointer import find
+from rotation.errors import Ambiguous, NeedsPerson, Permanent, RotationError, SlotFull, Transient
+from rotation.types import Credential, Fields, Listing, PermissionSet, Traits, Usage, mark
+
+if TYPE_CHECKING:
+    from providers.http.items import Listed
+    from providers.http.options import HttpApiOptions, Request
+    from rotation.interfaces import Around
+
+EXPIRY_TOLERANCE = timedelta(days=1)
+"""Some services know only days."""
+
+
+class HttpApiIssuer:
+    def __init__(self, options: HttpApiOptions, around: Around) -> None:
+        self._options = options
+        self._api = Api(options, around.connections[options.connection])
+        self._installation = around.installation
+        self._clock = around.clock
+
+    @property
+    def traits(self) -> Traits:
+        return self._options.TRAITS
+
+    def listing(self) -> Listing:
+        found, at = self._api.list(Budget())
+        return Listing(handles=tuple(each.handle for each in found), server_at=at)
+
+    def issue(self, attempt: str) -> Credential:
+        """Nothing is minted that would differ from its predecessor, and what came out otherwise
+        than it was sent is removed again: the consumer would log in and then be refused."""
+        budget = Budget()
+        before, _ = self._api.list(budget)
+        self._check_slot(before)
+        values = self._values(attempt)
+        body = template.body(self._api.declared.create.body or "{}", values)
+        old = None if self._options.accept_changes else _newest(before)
+        self._check_predecessor(old, body)
+        document = self._api.create(attempt, values, budget)
+        return self._taken(document, values, body, old, budget)
+
+    def activate(self, new: Credential) -> None:
+        """What a service issues is born active."""
+
+    def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
+        self._change("suspend", self._api.declared.suspend, handle_id, under)
+
+    def resume(self, handle_id: str) -> None:
+        self._change("resume", self._api.declared.resume, handle_id, PermissionSet.REVOKE)
+
+    def destroy(
+        self,
+        handle_id: str,
+        fields: Fields | None = None,
+        *,
+        under: PermissionSet = PermissionSet.REVOKE,
+    ) -> None:
+        self._api.delete(handle_id, under, Budget())
+
+    def usage(self, handle_id: str) -> Usage:
+        found, _ = self._api.list(Budget())
+        used = (each.used for each in found if each.handle.id == handle_id)
+        return Usage(last_used=next(used, None))
+
+    def handle_of(self, fields: Fields, version: str) -> str:
+        """The list knows ids; of a secret alone no service says whose it is."""
+        try:
+            return items.public(self._api.declared.item, dict(fields.public), "/id")
+        except items.Misshapen:
+            raise NeedsPerson(
+                "http.id",
+                "the secret's id is none that the declaration allows; nothing was touched",
+                "correct the field `id` in the secret, or the declaration's `id_pattern`",
+            ) from None
+
+    def _change(
+        self, deed: str, request: Request | None, handle_id: str, under: PermissionSet
+    ) -> None:
+        if request is None:
+            raise Permanent("issuer.cannot-suspend", "the declaration has no call for that")
+        self._api.change(deed, request, handle_id, under, Budget())
+
+    # ------------------------------------------------------------------- before it is minted
+
+    def _check_slot(self, before: Sequence[Listed]) -> None:
+        most = self._api.declared.live_max
+        if most is not None and len(before) >= most:
+            raise SlotFull(
+                "http.slot-full",
+                f"the service holds {len(before)} credentials of {self._options.name}, and no "
+                "further one can be made",
+                "`rotation show` lists them; none that is not ours is deleted to make room",
+            )
+
+    def _values(self, attempt: str) -> dict[str, Any]:
+        life = self._options.expires_in_s or 0
+        return {
+            **self._options.parameters,
+            "label": items.label_of(self._options.name, mark(self._installation, attempt)),
+            "scopes": self._options.scopes,
+            "expires": {"at": self._clock.now() + timedelta(seconds=life), "seconds": life},
+        }
+
+    def _check_predecessor(self, old: Listed | None, body: Any) -> None:
+        different = [] if old is None else items.differences(self._same(body), old.document, body)
+        if different and old is not None:
+            raise NeedsPerson(
+                "http.differs",
+                f"the new one would differ from {old.handle.id}: {'; '.join(different)}; nothing "
+                "was minted",
+                "correct `scopes:` or `parameters:`, or state `accept_changes: true`",
+            )
+
+    def _same(self, document: Any) -> tuple[str, ...]:
+        """What must be the same, as far as this document has it."""
+        return tuple(p for p in self._api.declared.item.same if items.says(document, p))
+
+    # --------------------------------------------------------------------- after it is minted
+
+    def _taken(
+        self,
+        document: Any,
+        values: Mapping[str, Any],
+        body: Any,
+        old: Listed | None,
+        budget: Budget,
+    ) -> Credential:
+        """Whatever is wrong with it, it must not live on: nobody would have its bytes."""
+        item = self._api.declared.item
+        try:
+            secret = items.secret_of(item, document)
+            handle_id = items.public(item, document, item.id)
+        except (items.Misshapen, NeedsPerson) as unnamed:
+            raise self._without_id(values["label"], unnamed, budget) from None
+        try:
+            new = self._read_back(document, handle_id, budget)
+            self._check_new(new, values, body, old)
+            login = (
+                {} if item.login is None else {"login": items.public(item, document, item.login)}
+            )
+        except items.Misshapen:
+            raise self._removed(handle_id, errors.bad_answer(Call(MINT.what)), budget) from None
+        except RotationError as wrong:
+            raise self._removed(handle_id, wrong, budget) from None
+        fields = Fields(public={"id": handle_id, **login}, secret={"secret": secret})
+        return Credential(handle=new.handle, fields=fields)
+
+    def _read_back(self, document: Any, handle_id: str, budget: Budget) -> Listed:
+        """The service's own word for what it made: in its answer where that says all, else in the
+        list."""
+        item, name = self._api.declared.item, self._options.name
+        asked = [item.label, *item.same]
+        if self._options.expires_in_s is not None and item.expires is not None:
+            asked.append(item.expires)
+        if all(items.says(document, pointer) for pointer in asked):
+            return items.listed(item, document, name)
+        for each in self._api.list(budget)[0]:
+            if each.handle.id == handle_id:
+                return each
+        raise Transient(
+            "http.not-listed",
+            f"the service does not list {handle_id}, which it just made; it was removed again",
+            "look at the declaration's list: is it of the same place as its create?",
+        )
+
+    def _check_new(
+        self, new: Listed, values: Mapping[str, Any], body: Any, old: Listed | None
+    ) -> None:
+        different = items.differences(self._same(body), body, new.document)
+        if old is not None:
+            same = self._api.declared.item.same
+            different += items.differences(same, old.document, new.document)
+        different += self._lives_otherwise(new.handle.expires, values["expires"]["at"])
+        if find(new.document, self._api.declared.item.label) != values["label"]:
+            different.append("its label is not the one that was sent")
+        if different:
+            raise NeedsPerson(
+                "http.differs",
+                f"the service made {new.handle.id} otherwise: {'; '.join(dict.fromkeys(different))}"
+                "; it was removed again",
+                "correct `scopes:` or `parameters:`, or state `accept_changes: true`",
+            )
+
+    def _lives_otherwise(self, told: datetime | None, sent: datetime) -> list[str]:
+        if self._options.expires_in_s is None or self._api.declared.item.expires is None:
+            return []
+        if told is not None and abs(told - sent) <= EXPIRY_TOLERANCE:
+            return []
+        end = "never ends" if told is None else f"ends on {told:%Y-%m-%d}"
+        return [f"it {end} and not on {sent:%Y-%m-%d}"]
+
+    def _without_id(self, label: str, wrong: Exception, budget: Budget) -> RotationError:
+        """Its id is of no use; the list may know another one by our label. If not, it is in
+        doubt."""
+        cause = wrong if isinstance(wrong, RotationError) else errors.bad_answer(MINT)
+        ours = items.mark_of(label, self._options.name)
+        try:
+            found = [each for each in self._api.list(budget)[0] if each.handle.mark == ours]
+        except RotationError:
+            found = []
+        if not found:
+            return Ambiguous("http.not-removed", f"{cause.message}; it may live on", cause.hint)
+        return self._removed(found[0].handle.id, cause, budget)
+
+    def _removed(self, handle_id: str, wrong: RotationError, budget: Budget) -> RotationError:
+        try:
+            self._api.delete(handle_id, PermissionSet.REVOKE, budget)
+        except RotationError:
+            return Ambiguous(
+                "http.not-removed",
+                f"{handle_id} is not wanted and could not be removed yet; nobody has its bytes",
+                wrong.hint,
+            )
+        return wrong
+
+
+def _newest(found: Sequence[Listed]) -> Listed | None:
+    """The predecessor, as far as the service can tell."""
+    return max(found, key=_age, default=None)
+
+
+def _age(each: Listed) -> float:
+    return 0.0 if each.handle.created is None else each.handle.created.timestamp()

@@ -1,0 +1,400 @@
+"""What a configuration may say about an HTTP API: who it is, and which calls issue credentials.
+
+A declaration is data: shipped as a file of `declarations/`, or written under an issuer. It is kept
+as plain JSON, for it is stored in the journal: a rotation finishes on the one that it began with.
+"""
+
+# ruff: noqa: RUF009 -- _doc is dataclasses.field
+import dataclasses
+import ipaddress
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
+from urllib.parse import urlsplit
+
+from rotation.types import PermissionSet, Traits
+
+T = TypeVar("T")
+Texts = Mapping[str, str]
+
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z]+|(?:/[\w~.-]+)+))?\}")
+"""`{name}`, or `{name:form}`: how its value is written; `{item:/pointer}` is of the listed item."""
+FORMS = frozenset({"", "int", "json", "date", "time", "seconds"})
+WINDOW_MIN_S = 60
+"""An idempotency key is sent again within seconds; a shorter window could be over by then."""
+
+_NAME = re.compile(r"(?!.*rot1-)[A-Za-z0-9][A-Za-z0-9 ._:@+()-]{0,62}")
+_PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_POINTER = re.compile(r"(/([^~/]|~[01])*)*")
+_PATH = re.compile(r"/(?!/)[^\s#\\{}\x00-\x1f\x7f-\uffff]*")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_FILE = re.compile(r"/[^\0]+|\$[A-Z][A-Z0-9_]*")
+_OWN = frozenset({"label", "expires", "scopes", "id", "item"})
+_SHIPPED = Path(__file__).with_name("declarations")
+
+
+def _require(holds: object, complaint: str) -> None:
+    """Complaints name the key and the rule, never the content."""
+    if not holds:
+        raise ValueError(complaint)
+
+
+def _all(pattern: re.Pattern[str], texts: Any, complaint: str) -> None:
+    _require(all(map(pattern.fullmatch, texts)), complaint)
+
+
+def _doc(text: str, default: Any = dataclasses.MISSING) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+def _mapping(text: str) -> Any:
+    return field(default_factory=dict, metadata={"doc": text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionOptions:
+    """One HTTP API at one origin. Calls go there and nowhere else."""
+
+    origin: str = _doc("https://host or https://host:port; its certificate must be of that host")
+    credentials: Texts = _mapping(
+        "name -> file of the credential that we log in with; $NAME: the file that NAME names"
+    )
+    roles: Mapping[str, Texts] = _mapping(
+        "permission set -> credentials that its calls use instead"
+    )
+    networks: tuple[str, ...] = _doc(
+        "private networks in which the host may be, e.g. 10.1.0.0/16; else public addresses only",
+        (),
+    )
+    ca_file: str | None = _doc("file of the certificate authorities to trust instead", None)
+    settle_s: int = _doc("how long the service may need until a change holds everywhere", 30)
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.origin)
+        secure = url.scheme == "https" or (url.scheme == "http" and self.is_loopback)
+        _require(secure and url.hostname, "origin: https://host; http on this machine only")
+        whole = url.username is None and f"{url.scheme}://{url.netloc.lower()}" == self.origin
+        _require(whole, "origin: lower case, without a login, without a path")
+        for files in (self.credentials, *self.roles.values()):
+            _all(_PARAMETER, files, "credentials: names of a-z 0-9 _")
+            _all(_FILE, files.values(), "credentials: an absolute path each, or $NAME")
+        sets = {str(name) for name in PermissionSet}
+        _require(self.roles.keys() <= sets, f"roles: the sets are {', '.join(sorted(sets))}")
+        _require(all(map(_is_network, self.networks)), "networks: 10.1.0.0/16, or an address")
+        _require(self.settle_s >= 0, "settle_s: not negative")
+
+    @property
+    def is_loopback(self) -> bool:
+        host = urlsplit(self.origin).hostname or ""
+        return host == "localhost" or (_is_network(host) and ipaddress.ip_network(host).is_loopback)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return ipaddress.ip_network(text).prefixlen > 0
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """How a request is authenticated: by headers, or by user and password."""
+
+    headers: Texts = _mapping("header -> its value, with {placeholders}")
+    basic: tuple[str, ...] = _doc("user and password, with {placeholders}", ())
+    digest: tuple[str, ...] = _doc("user and password for HTTP digest (RFC 7616)", ())
+
+    def __post_init__(self) -> None:
+        ways = (self.headers, self.basic, self.digest)
+        _require(sum(map(bool, ways)) == 1, "headers: one of headers, basic, digest")
+        _all(_HEADER, self.headers, "headers: names of headers")
+        _require({len(self.basic), len(self.digest)} <= {0, 2}, "basic: [user, password]")
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        texts = (*self.headers.values(), *self.basic, *self.digest)
+        return frozenset(name for text in texts for name, _ in PLACEHOLDER.findall(text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One call of the API."""
+
+    method: Literal["DELETE", "GET", "PATCH", "POST", "PUT"] = _doc("the HTTP method", "GET")
+    path: str = _doc("path and query; a {placeholder} becomes one encoded segment")
+    body: str | None = _doc("JSON; a string that is one {placeholder} becomes its value", None)
+
+    def __post_init__(self) -> None:
+        bare = PLACEHOLDER.sub("x", self.path)
+        _require(_PATH.fullmatch(bare), "path: begins with one /; no blank, no #, no other braces")
+        segments = bare.partition("?")[0].split("/")
+        _require(not {".", ".."} & set(segments), "path: without . and ..")
+        _require(not any(form for _, form in PLACEHOLDER.findall(self.path)), "path: no forms")
+        for name, form in PLACEHOLDER.findall(self.body or ""):
+            fits = form[:1] == "/" if name == "item" else form in FORMS
+            _require(fits, f"body: the forms are {', '.join(filter(None, sorted(FORMS)))}")
+        try:
+            json.loads(self.body or "{}")
+        except ValueError:
+            raise ValueError("body: JSON, with the placeholders inside its strings") from None
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        return frozenset(name for name, _ in PLACEHOLDER.findall(f"{self.path} {self.body}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Create(Request):
+    """The mint. Sent once; twice only under an idempotency key."""
+
+    method: Literal["POST", "PUT"] = _doc("the HTTP method", "POST")
+    item: str = _doc("pointer to the new item in the answer", "")
+    idempotency_header: str | None = _doc(
+        "header whose repeated value makes the service return the same secret again", None
+    )
+    idempotency_window_s: int = _doc("how long the service remembers it", 0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require("label" in self.placeholders, "body: sends {label}; an API without is class H3")
+        _require(_POINTER.fullmatch(self.item), "item: a JSON pointer")
+        if self.idempotency_header is not None:
+            _require(_HEADER.fullmatch(self.idempotency_header), "idempotency_header: a header")
+            long_enough = self.idempotency_window_s >= WINDOW_MIN_S
+            _require(long_enough, f"idempotency_window_s: at least {WINDOW_MIN_S}s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pages(Request):
+    """All items, page by page."""
+
+    items: str = _doc("pointer to the list in the answer", "")
+    paging: Literal["none", "link", "page", "cursor"] = _doc(
+        "link: header Link, rel=next; page: numbered; cursor: the answer names the next one", "none"
+    )
+    parameter: str | None = _doc("query parameter of the page's number or of the cursor", None)
+    first: int = _doc("page: the number of the first page", 1)
+    next: str | None = _doc("cursor: pointer to the next one's URL or token", None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(_POINTER.fullmatch(self.items), "items: a JSON pointer")
+        _require(self.paging != "page" or self.parameter, "parameter: needed for paging: page")
+        _require(self.paging != "cursor" or self.next, "next: needed for paging: cursor")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """Where in an item, of the create's answer and of the list, things stand: JSON pointers."""
+
+    id: str = _doc("its public id")
+    secret: str = _doc("the secret; in the create's answer only")
+    label: str = _doc("the text that the create sent as {label}")
+    id_pattern: str = _doc("regular expression of a whole id", "[A-Za-z0-9_-]{1,128}")
+    login: str | None = _doc("the public name that the secret logs in with, if not the id", None)
+    created: str | None = _doc("when it was made: RFC 3339, or seconds", None)
+    expires: str | None = _doc("when it ends: RFC 3339, a day, or seconds", None)
+    used: str | None = _doc("when it was last used", None)
+    gone: str | None = _doc("true where it is listed, but revoked", None)
+    state: str | None = _doc("its state", None)
+    active: str = _doc("the state of one that is on", "active")
+    suspended: str = _doc("the state of one that is off", "disabled")
+    same: tuple[str, ...] = _doc(
+        "what must be as it was sent and as the predecessor has it; * stands for each of a list", ()
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("id", "secret", "label", *_OPTIONAL):
+            pointer = getattr(self, name)
+            _require(pointer is None or _POINTER.fullmatch(pointer), f"{name}: a JSON pointer")
+        _all(_POINTER, self.same, "same: JSON pointers")
+        _require(self.id != self.secret, "id: not the secret; ids are shown and journaled")
+        try:
+            re.compile(self.id_pattern)
+        except re.error:
+            raise ValueError("id_pattern: a regular expression") from None
+
+
+_OPTIONAL = ("login", "created", "expires", "used", "gone", "state")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt(Request):
+    """The request that a credential is tried with."""
+
+    login: Login = _doc("with the placeholders {secret}, {id}, {login}")
+    accepted: tuple[int, ...] = _doc("statuses that mean: logged in", (200,))
+    refused: tuple[int, ...] = _doc("statuses that mean: not logged in", (401,))
+    expects: Texts = _mapping(
+        "pointer -> text that an accepted answer must have there; another one means: refused"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        apart = self.accepted and self.refused and not set(self.accepted) & set(self.refused)
+        _require(apart, "refused: at least one, and none of `accepted`")
+        _all(_POINTER, self.expects, "expects: JSON pointers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """A service: which calls make, list, switch off and delete its credentials."""
+
+    login: Login = _doc("how we log in; placeholders are the connection's credentials")
+    item: Item = _doc("where things stand in an item")
+    create: Create = _doc("makes one")
+    list: Pages | None = _doc("lists them; without it an orphan could not be found", None)
+    delete: Request | None = _doc("deletes {id}", None)
+    suspend: Request | None = _doc("switches {id} off", None)
+    resume: Request | None = _doc("switches {id} on again", None)
+    probe: Attempt | None = _doc("tries a credential, for the probe of the same service", None)
+    headers: Texts = _mapping("headers of every call, e.g. Accept")
+    parameters: tuple[str, ...] = _doc("what a secret must say beside; placeholders", ())
+    expires_max_s: int | None = _doc("the longest life that the service gives", None)
+    live_max: int | None = _doc("how many may exist at once", None)
+    report_lag_s: int = _doc("how late a last use may be reported", 0)
+    failed_logins_safe: int = _doc("how many failed logins lock nothing", 1)
+    failed_logins_lock: str = _doc("what too many of them lock", "nothing known")
+    needs: Texts = _mapping("permission set -> what the service calls that permission")
+    source: tuple[str, ...] = _doc("where the service documents all this", ())
+
+    def __post_init__(self) -> None:
+        _require(self.list, "list: an API without one is class H3, and refused")
+        _require(self.delete, "delete: nothing could ever be revoked without it")
+        _require((self.suspend is None) == (self.resume is None), "resume: both or neither")
+        _all(_PARAMETER, self.parameters, "parameters: names of a-z 0-9 _")
+        _require(not _OWN & set(self.parameters), f"parameters: none of {', '.join(sorted(_OWN))}")
+        _all(_HEADER, self.headers, "headers: names of headers")
+        for name in ("create", "list", "delete", "suspend", "resume"):
+            asked = getattr(self, name) and getattr(self, name).placeholders
+            _require((asked or set()) <= {*self.parameters, *_OWN}, f"{name}: unknown placeholder")
+            _require(not asked or name in ("create", "list") or "id" in asked, f"{name}: no {{id}}")
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(
+            origin="assigned",
+            can_suspend=self.suspend is not None,
+            reports_usage=self.item.used is not None,
+            live_max=self.live_max,
+            report_lag=timedelta(seconds=self.report_lag_s),
+            failed_logins_safe=self.failed_logins_safe,
+            failed_logins_lock=self.failed_logins_lock,
+        )
+
+
+def services() -> Iterator[str]:
+    """The names of the shipped declarations."""
+    return (path.stem for path in sorted(_SHIPPED.glob("*.toml")))
+
+
+@cache
+def shipped(service: str) -> Declaration:
+    return typed(Declaration, tomllib.loads((_SHIPPED / f"{service}.toml").read_text()))
+
+
+def typed(cls: type[T], given: Mapping[str, Any]) -> T:
+    """The dataclass that this plain JSON is."""
+    hints, values = get_type_hints(cls), {}
+    for name, value in given.items():
+        _require(name in hints, f"{name}: unknown")
+        kinds = (hints[name], *get_args(hints[name]))
+        inner: Any = next(filter(dataclasses.is_dataclass, kinds), None)
+        values[name] = typed(inner, value) if inner else value
+    return cls(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+
+
+def _plain(value: Any) -> Any:
+    """The same as JSON, without what is left at its default."""
+    if not dataclasses.is_dataclass(value):
+        return list(value) if isinstance(value, tuple) else value
+    members = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))
+    return {f.name: _plain(v) for f, v in members if v not in (f.default, {})}
+
+
+def _chosen(options: Any, own: str) -> None:
+    """Either a shipped service or one's own, which is kept as JSON."""
+    service, mine = options.service, getattr(options, own)
+    _require((service is None) != (mine is None), f"{own}: either this or a `service`")
+    known = tuple(services())
+    _require(service is None or service in known, f"service: one of {', '.join(known)}")
+    object.__setattr__(options, own, _plain(mine))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpApiOptions:
+    """Credentials that an HTTP API issues: a shipped service, or a declaration of your own."""
+
+    PUBLIC: ClassVar = frozenset({"id", "login"})
+
+    connection: str = _doc("name of an HTTP connection")
+    name: str = _doc("what the credentials are called at the service; their labels begin with it")
+    service: str | None = _doc("a shipped declaration", None)
+    declaration: Declaration | None = _doc("one of your own instead", None)
+    parameters: Texts = _mapping("what the declaration asks for, e.g. a project")
+    scopes: tuple[str, ...] = _doc("what the credential may do, where the service asks", ())
+    expires_in_s: int | None = _doc("the life that it is given, where the service asks", None)
+    accept_changes: bool = _doc("a new one may differ from its predecessor", default=False)
+
+    def __post_init__(self) -> None:
+        _require(_NAME.fullmatch(self.name), "name: at most 63 of A-Z a-z 0-9 and blank ._:@+()-")
+        _chosen(self, "declaration")
+        wanted, sent = set(self.declared.parameters), self.declared.create.placeholders
+        _require(wanted == self.parameters.keys(), f"parameters: {', '.join(sorted(wanted))}")
+        _require(
+            not {"", ".", ".."} & {*self.parameters.values()}, "parameters: not empty, no dots"
+        )
+        _require(bool(self.scopes) == ("scopes" in sent), "scopes: where the service asks, only")
+        asked, life = "expires" in sent, self.expires_in_s or 0
+        _require((life > 0) == asked, "expires_in_s: where the service asks, only")
+        longest = self.declared.expires_max_s or life
+        _require(life <= longest, f"expires_in_s: at most {longest} s")
+
+    @cached_property
+    def declared(self) -> Declaration:
+        own: Any = self.declaration
+        return typed(Declaration, own) if self.service is None else shipped(self.service)
+
+    @property
+    def TRAITS(self) -> Traits:  # noqa: N802 -- class-level data of the other issuers
+        return self.declared.traits
+
+    def fields(self) -> tuple[str, ...]:
+        return ("id", "secret") if self.declared.item.login is None else ("id", "login", "secret")
+
+    def identity(self, connections: Mapping[str, Any]) -> str:
+        _require(self.connection in connections, "connection: no HTTP connection of that name")
+        given, asked = connections[self.connection].credentials, self.declared.login.placeholders
+        _require(
+            asked <= given.keys(), f"connection: needs `credentials:` {', '.join(sorted(asked))}"
+        )
+        return f"http/{self.connection}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeOptions:
+    """A request that must succeed with the credential and fail without it."""
+
+    connection: str = _doc("name of an HTTP connection; it may be another one than the issuer's")
+    service: str | None = _doc("a shipped declaration, which has a request for this", None)
+    request: Attempt | None = _doc("one of your own instead", None)
+    parameters: Texts = _mapping("what the request asks for")
+
+    def __post_init__(self) -> None:
+        _chosen(self, "request")
+        asked = sorted(self.declared.placeholders - {"id", "login"})
+        _require(set(asked) <= self.parameters.keys(), f"parameters: {', '.join(asked)}")
+
+    @cached_property
+    def declared(self) -> Attempt:
+        own: Any = self.request
+        probe = typed(Attempt, own) if self.service is None else shipped(self.service).probe
+        if probe is None:
+            raise ValueError("service: it has no request for a probe; declare one")
+        return probe
