@@ -238,7 +238,7 @@ def _endless(to: Any, _: Reply) -> None:
 
 def _huge(to: Any, _: Reply) -> None:
     _send(to, 200, "application/json", b" " * 9_000_000, {})
-    for _ in range(90):
+    for _number in range(90):
         to.wfile.write(b" " * 100_000)
 
 
