@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self, cast
@@ -18,6 +19,9 @@ from rotation.interfaces import Bound, Consumer, Issuer, Probe, Store
 
 AMBIENT = ("SSLKEYLOGFILE", "NETRC")
 """Variables that write down what is encrypted, or log in as somebody else."""
+
+STOP_WITHIN = timedelta(seconds=27)
+"""Once told to stop. The longest call is 20 s, and its fact may wait for the journal."""
 
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 3, 4
 _THREADS = Path("/proc/self/task")
@@ -61,15 +65,17 @@ def _refuse_ambient() -> None:
 
 
 class Signals:
-    """SIGTERM and SIGINT set `stopping`, for good; SIGHUP is counted. `wait` returns early for
-    each of them. A second signal to stop does nothing more, up to the end of the process.
+    """SIGTERM and SIGINT set `stopping`, for good; SIGHUP is counted, or stops as well where
+    nothing is reloaded. `wait` returns early for each of them, in every thread once it is to stop.
+    A second signal to stop does nothing more, up to the end of the process.
 
     Python's handlers run between two instructions of the main thread, so they take no lock; the
     kernel may choose another thread, so the interpreter itself writes into the pipe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, reloads: bool = True) -> None:
         self.stopping = False
+        self._counts_hang_ups = reloads
         self.reloads = 0
         self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)[::-1]
         self._before: dict[signal.Signals, Callable[..., object] | int | None] = {}
@@ -96,14 +102,17 @@ class Signals:
     def wait(self, seconds: float) -> None:
         """Until somebody wakes, or that long."""
         select.select([self._woken], [], [], seconds)
-        with suppress(BlockingIOError):
-            os.read(self._woken, 4096)
+        if not self.stopping:
+            with suppress(BlockingIOError):
+                os.read(self._woken, 4096)
 
     def _received(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
+        if number == signal.SIGHUP and self._counts_hang_ups:
             self.reloads += 1
-        else:
+        elif not self.stopping:
+            # Told for good: this byte is left for whoever else waits.
             self.stopping = True
+            self.wake()
 
 
 class Stopped(Exception):

@@ -39,6 +39,7 @@ from rotation.plan import (
     compile_rollback,
     compile_rows,
 )
+from rotation.process import Stopped
 from rotation.specification import differences, spec_digest, spec_from_json, spec_to_json
 from rotation.summary import outcome_baseline
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
@@ -185,8 +186,15 @@ class Runner:
         except NeedsPerson as error:
             # Only a rotation that cannot be read at all raises here: it is left as it is.
             action = held(error.code)
+        except Stopped:
+            # The row stays in doubt, or as it was: whoever is next looks at the world first.
+            action = self.stopped()
         self.journal.release(lease)
         return action
+
+    def stopped(self) -> Wait:
+        """How a rotation is left by a process that was told to stop."""
+        return Wait(self.clock.now(), "stopping; resumed by the next runner")
 
 
 class _Run:
@@ -210,7 +218,7 @@ class _Run:
             if not isinstance(action, Do) or action.row.step is until:
                 return action
             if self.runner.stopping():
-                return Wait(self.runner.clock.now(), "stopping; resumed by the next runner")
+                return self.runner.stopped()
             self._perform(rotation, action)
 
     def _decide(self, rotation: Rotation) -> Action:

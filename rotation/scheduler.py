@@ -23,7 +23,7 @@ from rotation.journal import Identity
 from rotation.machine import Wait
 from rotation.observe import tell
 from rotation.plan import Plan
-from rotation.process import Signals, Stopped, end_children
+from rotation.process import STOP_WITHIN, Signals, end_children
 from rotation.runner import Runner
 from rotation.types import Specification
 
@@ -38,9 +38,6 @@ LATER = timedelta(seconds=1)
 AFTER_ERROR = timedelta(seconds=30)
 JOURNAL_PATIENCE = timedelta(seconds=60)
 """How long a journal may fail before this process ends, for its supervisor to see."""
-
-STOP_WITHIN = timedelta(seconds=27)
-"""The longest call is 20 s, and its fact may wait for the journal."""
 
 WIDTH_MAX = 64
 
@@ -140,8 +137,6 @@ class Scheduler:
             action = self.runner.advance(stream)
             if isinstance(action, Wait) and action.until is None:
                 pause = LATER if action.row is None else AFTER_ERROR
-        except Stopped:
-            pass  # the journal has where it stands
         except RotationError as error:
             # One secret's trouble is not the others'.
             tell("rotation.failed", error, stream=stream)

@@ -1,11 +1,13 @@
 """Taking rotations as far as they go: in this process, or by watching a live `serve` do it."""
 
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
 from rotation.cli.session import POLL, Session
@@ -14,7 +16,7 @@ from rotation.entries import Entry
 from rotation.errors import RotationError
 from rotation.fold import Outcome, Rotation, fold
 from rotation.machine import Action, Close, Do, Held, Wait, next_action
-from rotation.process import end_children
+from rotation.process import STOP_WITHIN, end_children
 
 PATIENCE = timedelta(seconds=90)
 """Waits up to this are sat out; a longer one is left to the next `run`, unless --wait."""
@@ -64,8 +66,11 @@ def advance_all(
         except RotationError as error:
             return error
 
-    with stopping_on_signals(session), ThreadPoolExecutor(max(1, min(width, len(streams)))) as pool:
-        return dict(zip(streams, pool.map(walk, streams), strict=True))
+    session.stop_on_signals()
+    with ThreadPoolExecutor(max(1, min(width, len(streams)))) as pool:
+        working = {stream: pool.submit(walk, stream) for stream in streams}
+        _await_all(session, list(working.values()))
+    return {stream: done.result() for stream, done in working.items()}
 
 
 def _work(session: Session, stream: str, *, wait: bool) -> Arrival:
@@ -103,18 +108,13 @@ def _sits_out(session: Session, action: Action, *, wait: bool) -> bool:
     return wait or action.until - session.clock.now() <= PATIENCE
 
 
-@contextmanager
-def stopping_on_signals(session: Session) -> Iterator[None]:
-    """SIGINT and SIGTERM end the work in order: the call in flight is awaited, nothing else is
-    begun, commands are asked to end, the rest stays in the journal."""
-
-    def stop(*_: object) -> None:
-        session.stop.event.set()
-        end_children()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _await_all(session: Session, working: Sequence[Future[Any]]) -> None:
+    """In the main thread, where signals arrive. Once told to stop, commands are asked to end; a
+    call that outlives its deadline does not keep the process: the journal has where it stands."""
+    deadline = None
+    while wait_for(working, timeout=POLL.total_seconds()).not_done:
+        if session.stop():
+            end_children()
+            deadline = deadline or time.monotonic() + STOP_WITHIN.total_seconds()
+            if time.monotonic() > deadline:
+                os._exit(CANCELLED)

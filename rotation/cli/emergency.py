@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import click
 
-from rotation.cli.advance import stopping_on_signals
 from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm_typed
 from rotation.cli.opening import carry_out, went_back
@@ -128,15 +127,15 @@ def _contain(session: Session, stream: str) -> Rotation:
     rotation = fold(session.journal.entries(stream))
     positions = [row.step for row in rotation.rows]
     after = positions[positions.index(Step.CONTAIN) + 1]
-    with stopping_on_signals(session):
-        while not rotation.done(Step.CONTAIN):
-            action = session.runner.advance(stream, until=after)
-            rotation = fold(session.journal.entries(stream))
-            if isinstance(action, Held) or session.stop():
-                break
-            if isinstance(action, Wait) and action.until is not None:
-                note(f"not contained yet: {action.why}; tries again")
-                session.pause(action.until)
+    session.stop_on_signals()
+    while not rotation.done(Step.CONTAIN):
+        action = session.runner.advance(stream, until=after)
+        rotation = fold(session.journal.entries(stream))
+        if isinstance(action, Held) or session.stop():
+            break
+        if isinstance(action, Wait) and action.until is not None:
+            note(f"not contained yet: {action.why}; tries again")
+            session.pause(action.until)
     return rotation
 
 

@@ -7,8 +7,8 @@ a configuration that was found by walking up; everything else takes an explicit 
 import difflib
 import os
 import pwd
-import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -26,6 +26,7 @@ from rotation.types import Gates, Specification, Traits
 if TYPE_CHECKING:
     from rotation.config import Configuration
     from rotation.config import Entry as Configured
+    from rotation.process import Signals
     from rotation.registry import Registry
     from rotation.runner import Runner
 
@@ -57,16 +58,6 @@ class Records(Protocol):
     def identities(self) -> Iterator[Identity]: ...
 
 
-@dataclass
-class Stop:
-    """Set by SIGINT and SIGTERM: no further effect is begun."""
-
-    event: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self) -> bool:
-        return self.event.is_set()
-
-
 @dataclass(kw_only=True)
 class Session:
     """configuration_path: explicit or found. effectful: the verb may change the world or the
@@ -76,7 +67,8 @@ class Session:
     effectful: bool
     clock: Clock = field(default_factory=SystemClock)
     who: str = field(default_factory=who)
-    stop: Stop = field(default_factory=Stop)
+    _exits: ExitStack = field(default_factory=ExitStack)
+    _signals: "Signals | None" = None
 
     @cached_property
     def configuration(self) -> "Configuration":
@@ -121,12 +113,13 @@ class Session:
             runners_of,
         )
         from rotation.runner import Live, Runner  # noqa: PLC0415
+        from rotation.process import until_stopped  # noqa: PLC0415
 
         journal, directory = self.journal, runners_of(self.configuration.journal)
         self._lock = RunnerLock(directory, new_runner_id())
         return Runner(
             journal=journal,
-            bind=self.bind,
+            bind=lambda spec: until_stopped(self.bind(spec), self.stop),
             clock=self.clock,
             id=self._lock.runner_id,
             live=Live(gates=self.gates, specification=self.live_specification),
@@ -163,6 +156,7 @@ class Session:
         if "registry" in self.__dict__:
             self.registry.close()
         for opened in ("journal", "records"):
+        self._exits.close()
             if hasattr(self.__dict__.get(opened), "close"):
                 self.__dict__[opened].close()
 
@@ -216,12 +210,25 @@ class Session:
         from rotation.journal.liveness import living, runners_of  # noqa: PLC0415
 
         directory = runners_of(self.configuration.journal)
+    def stop_on_signals(self) -> None:
+        """From now on a signal ends the work in order: the call in flight is awaited, nothing else
+        is begun, the rest stays in the journal. A terminal that hangs up says the same."""
+        from rotation.process import Signals  # noqa: PLC0415
+
+        if self._signals is None:
+            self._signals = self._exits.enter_context(Signals(reloads=False))
+
+    def stop(self) -> bool:
+        """Whether the process was told to stop: no further effect is begun."""
+        return self._signals is not None and self._signals.stopping
+
         return next((name for name in living(directory) if name.startswith(SERVE)), None)
+        assert self._signals is not None, "whoever waits can be told to stop"
 
     def pause(self, until: datetime) -> None:
         while not self.stop() and (left := until - self.clock.now()) > timedelta():
             # Short slices, so that a clock that is set does not make it a long wait.
-            self.stop.event.wait(min(left, timedelta(seconds=5)).total_seconds())
+            self._signals.wait(min(left, timedelta(seconds=5)).total_seconds())
 
 
 def configuration_path(chosen: Settings, *, effectful: bool) -> Path:
