@@ -7,7 +7,7 @@ a configuration that was found by walking up; everything else takes an explicit 
 import difflib
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -112,8 +112,8 @@ class Session:
             new_runner_id,
             runners_of,
         )
-        from rotation.runner import Live, Runner  # noqa: PLC0415
         from rotation.process import until_stopped  # noqa: PLC0415
+        from rotation.runner import Live, Runner  # noqa: PLC0415
 
         journal, directory = self.journal, runners_of(self.configuration.journal)
         self._lock = RunnerLock(directory, new_runner_id())
@@ -156,9 +156,9 @@ class Session:
         if "registry" in self.__dict__:
             self.registry.close()
         for opened in ("journal", "records"):
-        self._exits.close()
             if hasattr(self.__dict__.get(opened), "close"):
                 self.__dict__[opened].close()
+        self._exits.close()
 
     # ---------------------------------------------------------------------------- secrets
 
@@ -210,6 +210,8 @@ class Session:
         from rotation.journal.liveness import living, runners_of  # noqa: PLC0415
 
         directory = runners_of(self.configuration.journal)
+        return next((name for name in living(directory) if name.startswith(SERVE)), None)
+
     def stop_on_signals(self) -> None:
         """From now on a signal ends the work in order: the call in flight is awaited, nothing else
         is begun, the rest stays in the journal. A terminal that hangs up says the same."""
@@ -222,10 +224,8 @@ class Session:
         """Whether the process was told to stop: no further effect is begun."""
         return self._signals is not None and self._signals.stopping
 
-        return next((name for name in living(directory) if name.startswith(SERVE)), None)
-        assert self._signals is not None, "whoever waits can be told to stop"
-
     def pause(self, until: datetime) -> None:
+        assert self._signals is not None, "whoever waits can be told to stop"
         while not self.stop() and (left := until - self.clock.now()) > timedelta():
             # Short slices, so that a clock that is set does not make it a long wait.
             self._signals.wait(min(left, timedelta(seconds=5)).total_seconds())
