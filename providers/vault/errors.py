@@ -19,6 +19,7 @@ CAS_MISMATCH = "cas-mismatch"
 CAS_REQUIRED = "cas-required"
 BAD_SECRET_ID = "bad-secret-id"
 BAD_LOGIN = "bad-login"
+DEAD_ACCESSOR = "dead-accessor"
 SESSION_OVER = "session-over"
 NO_MOUNT = "no-mount"
 SEALED = "sealed"
@@ -34,6 +35,7 @@ _PHRASES = (
     ("invalid role ID", BAD_LOGIN),
     ("invalid role_id", BAD_LOGIN),
     ("wrapping token is not valid", BAD_LOGIN),
+    ("invalid accessor", DEAD_ACCESSOR),
     ("invalid token", SESSION_OVER),
     ("bad token", SESSION_OVER),
     ("no handler for route", NO_MOUNT),

@@ -3,11 +3,11 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from rotation.types import PermissionSet
+from rotation.types import PermissionSet, Traits
 
 _CLUSTER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SEGMENT = r"[\w.@-]+(?: [\w.@-]+)*"
@@ -161,3 +161,74 @@ class KvOptions:
     def location(self) -> str:
         """Where in that store."""
         return f"{self.mount}/{self.path}"
+
+
+USES_MIN = 1000
+"""Our own logins use a dozen in a rotation; with fewer than this they would miss at a consumer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppRoleOptions:
+    """Secret ids of one AppRole."""
+
+    FIELDS: ClassVar = ("role_id", "secret_id")
+    PUBLIC: ClassVar = frozenset({"role_id"})
+    TRAITS: ClassVar = Traits(
+        origin="assigned",
+        can_suspend=False,
+        reports_usage=False,
+        failed_logins_safe=1,
+        failed_logins_lock=(
+            "every consumer of the role: five in a row lock it for 15 minutes, unless the mount's "
+            "`user_lockout_config` says otherwise"
+        ),
+    )
+
+    connection: str = field(metadata={"doc": "name of a Vault connection"})
+    role: str = field(metadata={"doc": "name of the AppRole"})
+    mount: str = field(default="approle", metadata={"doc": "where AppRole is mounted"})
+    origin: Literal["assigned", "chosen"] = field(
+        default="assigned",
+        metadata={"doc": "assigned: Vault makes the secret id; chosen: we do, and stage it first"},
+    )
+    ttl_s: int | None = field(
+        default=None, metadata={"doc": "how long a secret id lives; by default as the role has it"}
+    )
+    uses: int | None = field(
+        default=None,
+        metadata={
+            "doc": "how many logins a secret id is good for; Vault then also tells its latest "
+            "login, which is the evidence that nobody uses the old one"
+        },
+    )
+    unverified: Literal["cidr-bound"] | None = field(
+        default=None,
+        metadata={"doc": "`cidr-bound`: nobody can log in from this host, so there is no probe"},
+    )
+
+    def __post_init__(self) -> None:
+        require(is_name(self.role), "role: an AppRole's name, no wildcard")
+        require(is_path(self.mount), "mount: a mount's path, no wildcard")
+        require(self.ttl_s is None or self.ttl_s > 0, "ttl_s: more than nothing")
+        require(
+            self.uses is None or self.uses >= USES_MIN,
+            f"uses: at least {USES_MIN}, for our own logins use some of them",
+        )
+        traits = replace(self.TRAITS, origin=self.origin, reports_usage=self.uses is not None)
+        object.__setattr__(self, "TRAITS", traits)
+
+    def identity(self, connections: Connections) -> str:
+        connection = connection_of(connections, self.connection)
+        namespace = connection.namespace or "-"
+        return f"vault-approle/{connection.cluster}/{namespace}/{self.mount}/{self.role.lower()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginOptions:
+    """A login at an AppRole mount, whose token is revoked at once."""
+
+    connection: str = field(metadata={"doc": "name of a Vault connection"})
+    mount: str = field(default="approle", metadata={"doc": "where AppRole is mounted"})
+
+    def __post_init__(self) -> None:
+        require(is_path(self.mount), "mount: a mount's path, no wildcard")
