@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from rotation.errors import Usage
 from rotation.interfaces import Around, Bound, Clock, Verifier
-from rotation.types import PluginSpec, Specification, stream_of
+from rotation.types import PluginSpec, Specification, Traits, stream_of
 
 GROUP = "rotation."
 BOUND_MAX = 4096
@@ -178,6 +178,11 @@ class Registry:
             if len(self._bound) > BOUND_MAX:
                 self._bound.popitem(last=False)
         return bound
+
+    def traits(self, spec: Specification) -> Traits:
+        """Of the issuer, which may follow from its options; its SDK is not loaded."""
+        traits: Traits = self._options("issuers", spec.issuer).TRAITS
+        return traits
 
     def close(self) -> None:
         """Gives the connections back."""

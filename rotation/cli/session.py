@@ -138,10 +138,7 @@ class Session:
 
     def traits(self, spec: Specification) -> Traits:
         """Of the issuer; its adapter and its SDK are not loaded."""
-        from rotation.registry import installed  # noqa: PLC0415
-
-        traits: Traits = installed().options("issuers", spec.issuer.type).TRAITS
-        return traits
+        return self.registry.traits(spec)
 
     def __enter__(self) -> Self:
         return self
