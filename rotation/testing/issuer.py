@@ -136,9 +136,8 @@ class IssuerConformance:
 
     def test_nothing_is_minted_that_the_listing_does_not_show(self, bench: IssuerBench) -> None:
         _needs(bench, "listing")
-        with bench.trouble("issue", Trouble.LOST), pytest.raises(RotationError):
-            bench.issuer.issue(ATTEMPTS[0])
-        _made(bench, ATTEMPTS[0])
+        _lose_a_mint(bench)
+        _made(bench, ATTEMPTS[1])
         assert len(bench.live()) == bench.mints()
         assert bench.issuer.listing().ids == bench.live().keys()
 
@@ -227,6 +226,17 @@ def _made(bench: IssuerBench, attempt: str = ATTEMPTS[0]) -> Credential:
     return new
 
 
+def _lose_a_mint(bench: IssuerBench) -> None:
+    """Of the method that makes an instance at the service; its answer never arrives."""
+    if bench.issuer.traits.origin == "assigned":
+        with bench.trouble("issue", Trouble.LOST), pytest.raises(RotationError):
+            bench.issuer.issue(ATTEMPTS[0])
+        return
+    new = bench.issuer.issue(ATTEMPTS[0])
+    with bench.trouble("activate", Trouble.LOST), pytest.raises(RotationError):
+        bench.issuer.activate(new)
+
+
 def _ready(bench: IssuerBench, deed: str) -> Credential:
     """A credential on which the deed makes a difference."""
     if reason := _missing(bench, deed):
@@ -272,5 +282,5 @@ def _needs(bench: IssuerBench, deed: str) -> None:
 
 
 def _needs_overlap(bench: IssuerBench) -> None:
-    if bench.issuer.traits.live_max == 1:
+    if bench.issuer.traits.live_max == 1 or not bench.issuer.traits.overlap:
         pytest.skip("there is never more than one")
