@@ -207,8 +207,6 @@ def entry_points() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "target"), entry_points())
 def test_every_entry_point_loads(name: str, target: str) -> None:
     module, _, attribute = target.partition(":")
-    if not list(ROOT.glob(module.replace(".", "/") + "*")):
-        pytest.skip(f"{module} has not been written yet")
     assert callable(getattr(importlib.import_module(module), attribute)), name
 
 

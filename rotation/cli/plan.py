@@ -1,5 +1,6 @@
 """`plan`: what would happen, and when. Changes nothing."""
 
+import gc
 import json
 import os
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ def plan(
     Without a name: what is due, why, and when the others are. With one: every step that its
     rotation would take, what is called under which permission, and what is destroyed when.
     """
+    gc.disable()  # as in `status`
     with open_session(effectful=False) as session:
         now = session.clock.now()
         planned = list(_planned(session, name, now))

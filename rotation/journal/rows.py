@@ -88,9 +88,10 @@ def identity_from(values: Sequence[Any]) -> Identity:
     """In the order of IDENTITY_NAMES."""
     plain = list(values)
     for place in _TIMES:
-        plain[place] = unstamp(plain[place])
+        if plain[place] is not None:
+            plain[place] = datetime.fromisoformat(plain[place])
     for place in _FLAGS:
-        plain[place] = bool(plain[place])
+        plain[place] = plain[place] == 1
     row = object.__new__(Identity)
     for setter, value in zip(_SETTERS, plain, strict=True):
         setter(row, value)

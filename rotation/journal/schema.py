@@ -103,5 +103,4 @@ Index(
     "identity_wakes",
     IDENTITY.c.wake_at,
     sqlite_where=IDENTITY.c.wake_at.is_not(None),
-    postgresql_where=IDENTITY.c.wake_at.is_not(None),
 )
