@@ -80,9 +80,9 @@ class Role:
     def accessors(self, under: PermissionSet) -> tuple[tuple[str, ...], datetime | None]:
         """Of all secret ids, and Vault's clock."""
         try:
-            answer = self._call("LIST", "/secret-id", under)
+            answer = self._call("LIST", "/secret-id", under, absent=(errors.NOT_FOUND, "400"))
         except Absent:
-            # The same answer for a role without secret ids and for one that does not exist.
+            # 404: no secret ids; 400: no such role, which its settings say in better words.
             self.settings(under)
             return (), None
         return tuple(answer.data["keys"]), answer.server_at
@@ -126,6 +126,7 @@ class Role:
         body: Mapping[str, Any] | None = None,
         *,
         repeatable: bool = True,
+        absent: tuple[str, ...] = (errors.NOT_FOUND,),
     ) -> Answer:
         return self._connection.call(
             method,
@@ -133,7 +134,7 @@ class Role:
             under=under,
             body=body,
             repeatable=repeatable,
-            meanings={errors.NOT_FOUND: lambda: Absent("vault.missing", f"{self.of}: nothing")},
+            meanings=dict.fromkeys(absent, lambda: Absent("vault.missing", f"{self.of}: nothing")),
         )
 
     def _missing(self) -> NeedsPerson:
