@@ -11,7 +11,6 @@ from typing import Any
 
 from rotation.config import access, document, leaks
 from rotation.config.alike import Alike
-from rotation.config.bindings import bound
 from rotation.config.configuration import Configuration, Entry, entry_of
 from rotation.config.findings import (
     FINDINGS_MAX,
@@ -33,12 +32,11 @@ BLOCK = 1 << 20
 """Bytes of an inventory that are looked at together."""
 
 
-def load(path: Path, *, bindings: bool = True) -> Configuration:
+def load(path: Path) -> Configuration:
     """The configuration of that file and of the inventories that it names. Raises ConfigInvalid
-    with all that is wrong, Usage where the file cannot be read. bindings: with what the stack made,
-    if there is a stack; the stack itself reads the file without."""
+    with all that is wrong, Usage where the file cannot be read."""
     with _uncollected():
-        return _Loading(path, bindings=bindings).configuration()
+        return _Loading(path).configuration()
 
 
 @contextmanager
@@ -95,9 +93,8 @@ class _Report:
 
 
 class _Loading:
-    def __init__(self, path: Path, *, bindings: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._with_bindings = bindings
         self._file = str(path)
         self._report = _Report()
         self._digest = hashlib.sha256()
@@ -117,8 +114,6 @@ class _Loading:
         self._report.add(self._file, None, found)
         if not isinstance(raw, dict):
             raise self._refusal(text)
-        if self._with_bindings and head is not None and head.bindings is not None:
-            self._report.add(self._file, None, bound(raw, self._path.parent / head.bindings))
         suspicious = leaks.may_hold_one(text.encode())
         leaking = suspicious and self._leaks(raw, self._file, None)
         self._around = self._surroundings(raw)
