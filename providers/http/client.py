@@ -30,7 +30,7 @@ from providers.http.errors import Call
 from providers.http.options import ConnectionOptions
 from rotation import __version__
 from rotation.errors import Denied, Permanent, Usage
-from rotation.interfaces import Clock
+from rotation.interfaces import Clock, OwnCredential
 from rotation.types import PermissionSet, SecretValue
 
 METHOD_S = 18.0
@@ -104,6 +104,14 @@ class HttpConnection:
         """What we log in with, read afresh: whoever rotates it need not restart us."""
         files = {**self.options.credentials, **self.options.roles.get(under, {})}
         return {name: _read_credential(name, file) for name, file in files.items()}
+
+    def own_credential(self) -> OwnCredential:
+        """There is no request that every API answers with whose credential it was given."""
+        self.credentials(PermissionSet.OBSERVE)
+        return OwnCredential(kind="API credential", accepted=None)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def send(self, sent: Sent, call: Call, budget: Budget) -> Answer:
         """Sent once; where digest is asked for, once more with the answer to the challenge, for

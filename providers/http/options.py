@@ -61,6 +61,9 @@ def _mapping(text: str) -> Any:
 class ConnectionOptions:
     """One HTTP API at one origin. Calls go there and nowhere else."""
 
+    LOGIN: ClassVar[frozenset[str]] = frozenset({"credentials", "roles", "owner"})
+    """What may differ between two logins to the same place."""
+
     origin: str = _doc("https://host or https://host:port; its certificate must be of that host")
     credentials: Texts = _mapping(
         "name -> file of the credential that we log in with; $NAME: the file that NAME names"
@@ -73,6 +76,7 @@ class ConnectionOptions:
         (),
     )
     ca_file: str | None = _doc("file of the certificate authorities to trust instead", None)
+    owner: str | None = _doc("who answers for this login: a team, a ticket queue", None)
     settle_s: int = _doc("how long the service may need until a change holds everywhere", 30)
 
     def __post_init__(self) -> None:

@@ -6,14 +6,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from rotation.clock import SystemClock
+
 METADATA = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
-START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Fault(StrEnum):
@@ -73,6 +74,7 @@ class Service:
         self.admin = {"token": secrets.token_hex(20)}
         self.lock = threading.RLock()
         self._faults: dict[str, list[Fault]] = {}
+        self._start = SystemClock().now()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
 
@@ -120,7 +122,11 @@ class Service:
     @property
     def now(self) -> datetime:
         """Later with each one that is made: ages differ."""
-        return START + timedelta(minutes=self.minted)
+        return self._start + timedelta(seconds=self.minted)
+
+    def ends(self, life: int) -> datetime | None:
+        """0 is for ever, as most of them have it."""
+        return self.now + timedelta(seconds=life) if life else None
 
     # --------------------------------------------------------------------------------- faults
 

@@ -1,0 +1,126 @@
+"""Every shipped declaration keeps the contract, against a server that does as its vendor says."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.http.issuer import HttpApiIssuer
+from providers.http.options import HttpApiOptions, ProbeOptions, services, shipped
+from providers.http.probe import HttpProbe
+from providers.http.testing.accounts import Atlas, Confluent
+from providers.http.testing.service import Service
+from providers.http.testing.vendors import Cloudflare, Datadog, GitLab, Grafana
+from rotation.testing.issuer import IssuerConformance
+from rotation.types import Verdict
+from tests.providers.http.conftest import ATTEMPT, MONTH, Bench, around, connected
+
+POLICIES = [{"effect": "allow", "permission_groups": [{"id": "c8"}], "resources": {"zone": "*"}}]
+
+
+@dataclass(frozen=True)
+class Vendor:
+    service: Callable[[], Service]
+    options: dict[str, Any]
+    probe: dict[str, str]
+
+
+def _vendor(service: Callable[[], Service], probe: dict[str, str] | None = None, **options: Any):
+    return Vendor(service, options, probe or {})
+
+
+VENDORS = {
+    "gitlab-project-access-token": _vendor(
+        GitLab,
+        parameters={"project": "42", "access_level": "30"},
+        scopes=("read_api", "read_repository"),
+        expires_in_s=MONTH,
+    ),
+    "grafana-service-account-token": _vendor(
+        Grafana, parameters={"service_account": "7"}, expires_in_s=MONTH
+    ),
+    "datadog-api-key": _vendor(Datadog),
+    "cloudflare-account-token": _vendor(
+        Cloudflare,
+        probe={"account": "0a" * 16},
+        parameters={"account": "0a" * 16, "policies": json.dumps(POLICIES)},
+        expires_in_s=MONTH,
+    ),
+    "mongodb-atlas-api-key": _vendor(
+        Atlas,
+        probe={"organization": Atlas.organization},
+        parameters={"organization": Atlas.organization, "roles": '["ORG_MEMBER"]'},
+    ),
+    "confluent-api-key": _vendor(
+        Confluent,
+        probe={"resource": "lkc-1"},
+        parameters={"owner": "sa-1", "resource": "lkc-1"},
+    ),
+}
+
+
+@pytest.fixture(params=VENDORS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def service(name: str) -> Iterator[Service]:
+    with VENDORS[name].service() as service:
+        yield service
+
+
+@pytest.fixture
+def bench(name: str, service: Service, tmp_path: Path) -> Bench:
+    connection = connected(service, tmp_path)
+    options = HttpApiOptions(
+        connection="vendor", name="billing", service=name, **VENDORS[name].options
+    )
+    options.identity({"vendor": connection.options})
+    return Bench(HttpApiIssuer(options, around(connection)), service, connection)
+
+
+class TestConformance(IssuerConformance):
+    @pytest.fixture
+    def bench(self, bench: Bench) -> Bench:
+        return bench
+
+
+def test_every_shipped_declaration_is_tried() -> None:
+    assert set(services()) == VENDORS.keys()
+
+
+def test_every_shipped_declaration_says_where_it_is_from_and_what_it_needs(name: str) -> None:
+    declared = shipped(name)
+    assert declared.source
+    assert all(source.startswith("https://") for source in declared.source)
+    assert {"observe", "mint", "revoke", "contain"} <= declared.needs.keys()
+
+
+def test_the_probe_tells_the_living_from_the_dead_and_the_wrong(
+    name: str, bench: Bench, service: Service
+) -> None:
+    options = ProbeOptions(connection="vendor", service=name, parameters=VENDORS[name].probe)
+    probe = HttpProbe(options, around(bench.connection))
+    new = bench.issuer.issue(ATTEMPT)
+    assert probe.login(new.fields) is Verdict.ACCEPTED
+    assert probe.wrong(new.fields) is Verdict.REFUSED
+    assert probe.login(new.fields) is Verdict.ACCEPTED
+    bench.issuer.destroy(new.handle.id)
+    assert probe.login(new.fields) is Verdict.REFUSED
+
+
+def test_a_long_list_is_read_to_its_end_and_others_are_left_out(
+    bench: Bench, service: Service
+) -> None:
+    made = {bench.issuer.issue(f"{number:032x}").handle.id for number in range(5)}
+    for instance in list(service.instances.values())[::2]:
+        instance.label = f"somebody-else-{instance.id}"
+        if "display_name" in instance.more:
+            instance.more["display_name"] = instance.label
+        made.discard(instance.id)
+    assert bench.issuer.listing().ids == made
+    assert len(made) == 2
