@@ -1,0 +1,236 @@
+"""Whole rotations of AppRole secret ids kept in KV version 2, on a real Vault whose lockout is as
+it comes: nobody is locked out, nobody is refused, nothing is left behind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from providers.vault.approle import AppRoleIssuer
+from providers.vault.approle_probe import VaultLogin
+from providers.vault.clients import VaultConnection
+from providers.vault.kv2 import KvStore
+from providers.vault.options import AppRoleOptions, KvOptions, LoginOptions
+from rotation.entries import Draft, Kind
+from rotation.fold import Outcome, fold
+from rotation.interfaces import Around, Bound
+from rotation.journal.memory import MemoryJournal
+from rotation.machine import Action, Close, Wait
+from rotation.plan import PLANS
+from rotation.runner import Runner
+from rotation.types import ConsumerSpec, Fields, PluginSpec, SecretValue, Specification
+from tests.providers.vault.conftest import INSTALLATION
+from tests.providers.vault.test_approle import PLENTY, AppRole
+from tests.real.vault_server import VaultServer
+
+STREAM = "vault-approle-tested"
+NONE = PluginSpec(type="tested", options={})
+
+
+@dataclass
+class Clock:
+    """Real time, and what was skipped of it: less than the difference that stops a revoke."""
+
+    skipped: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.skipped
+
+    def skip_to(self, to: datetime) -> None:
+        self.skipped += max(to - self.now(), timedelta())
+
+
+@dataclass
+class Application:
+    """A consumer. It reads its credential and logs in, and its token ends with its work."""
+
+    role: AppRole
+    path: str
+    holds: Fields = field(default_factory=Fields)
+    refused: int = 0
+
+    def read(self) -> None:
+        data = self.role.vault.api("GET", self.path)["data"]["data"]
+        self.holds = Fields(
+            public={"role_id": data["role_id"]},
+            secret={"secret_id": SecretValue(data["secret_id"])},
+        )
+
+    def log_in(self) -> None:
+        if not self.role.accepts(self.holds):
+            self.refused += 1
+
+
+@dataclass
+class Installed:
+    """One secret under rotation."""
+
+    role: AppRole
+    spec: Specification
+    bound: Bound
+    application: Application
+    clock: Clock
+    journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(INSTALLATION))
+
+    def runner(self) -> Runner:
+        return Runner(
+            journal=self.journal, bind=lambda spec: self.bound, clock=self.clock, id="tested"
+        )
+
+    def open(self, plan: str) -> None:
+        self.runner().open(STREAM, PLANS[plan], self.spec, trigger="test")
+
+    def drive(self, patience: int = 40, *, every: object = lambda: None) -> Action:
+        """To its end, or as long as it is waited for."""
+        for _ in range(patience):
+            action = self.runner().advance(STREAM)
+            if not isinstance(action, Wait) or action.until is None:
+                return action
+            every()
+            self.clock.skip_to(action.until)
+        return action
+
+    def ask(self, verb: str) -> None:
+        draft = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": verb})
+        self.journal.request(STREAM, draft, "tested", self.clock.now())
+
+    def rotate(self) -> Action:
+        self.open("routine")
+        return self.drive()
+
+
+@pytest.fixture
+def role(vault: VaultServer, fresh_name: str) -> AppRole:
+    vault.api("POST", f"sys/auth/approle-{fresh_name}", {"type": "approle"})
+    role = AppRole(vault, f"approle-{fresh_name}", fresh_name)
+    role.set()
+    return role
+
+
+@pytest.fixture
+def kv(vault: VaultServer, fresh_name: str) -> Iterator[tuple[str, str]]:
+    mounts = f"kv-{fresh_name}", f"pending-{fresh_name}"
+    for mount in mounts:
+        vault.mount_kv(mount)
+    return mounts
+
+
+def specification(*, uses: int | None, quiet_s: int = 0) -> Specification:
+    consumer = ConsumerSpec(
+        id="api", plugin=NONE, pushed=False, confirms=False, refresh_s=0, accept_elapsed=not uses
+    )
+    return Specification(
+        secret="app",
+        identity="vault-approle/tested",
+        store=NONE,
+        issuer=NONE,
+        probe=NONE,
+        consumers=(consumer,),
+        fields={"role_id": "role_id", "secret_id": "secret_id"},
+        keep_foreign=True,
+        settle_s=0,
+        grace_s=0,
+        quiet_s=quiet_s,
+        soak_s=0,
+    )
+
+
+def installed(
+    role: AppRole, kv: tuple[str, str], connection: VaultConnection, spec: Specification, **options
+) -> Installed:
+    """The role's first secret id, as a person put it there, adopted."""
+    vault, (mount, staging) = role.vault, kv
+    role_id = vault.api("GET", f"{role.path}/role-id")["data"]["role_id"]
+    first = vault.api("POST", f"{role.path}/secret-id", {})["data"]["secret_id"]
+    value = {"role_id": role_id, "secret_id": first, "note": "a field of somebody else"}
+    vault.api("POST", f"{mount}/data/app", {"data": value})
+    clock = Clock()
+    around = Around(
+        installation=INSTALLATION,
+        clock=clock,
+        stream=STREAM,
+        connections={"main": connection},
+        fields=spec.fields,
+        public=frozenset({"role_id"}),
+    )
+    named = {"connection": "main", "mount": role.mount, "role": role.name}
+    bound = Bound(
+        issuer=AppRoleIssuer(AppRoleOptions(**named, **options), around),
+        store=KvStore(
+            KvOptions(connection="main", mount=mount, path="app", staging=staging), around
+        ),
+        probe=VaultLogin(LoginOptions(connection="main", mount=role.mount), around),
+        consumers={},
+    )
+    application = Application(role, f"{mount}/data/app")
+    application.read()
+    secret = Installed(role, spec, bound, application, clock)
+    secret.open("adopt")
+    assert isinstance(secret.drive(), Close)
+    return secret
+
+
+@pytest.mark.parametrize(
+    "rotations",
+    [pytest.param(3, id="3"), pytest.param(100, id="100", marks=[pytest.mark.slow])],
+)
+@pytest.mark.parametrize("origin", ["assigned", "chosen"])
+@pytest.mark.timeout(600)
+def test_nobody_is_locked_out_and_nothing_is_left(role, kv, connection, origin, rotations):
+    """The application logs in only when a rotation is over: between, nobody sets Vault's count of
+    refused logins back but we ourselves."""
+    spec = specification(uses=None)
+    secret = installed(role, kv, connection, spec, origin=origin)
+    secret.application.log_in()
+    tokens, locked = role.tokens(), 0
+    for _ in range(rotations):
+        action = secret.rotate()
+        assert isinstance(action, Close), action
+        assert action.outcome is Outcome.SUCCEEDED
+        locked += role.locked()
+        secret.application.read()
+        secret.application.log_in()
+    left = role.tokens() - tokens - rotations  # each login of the application keeps its token
+    print(
+        f"\n{rotations} rotations ({origin}): {locked} locked roles, "
+        f"{secret.application.refused} refused logins of the consumer, {left} tokens left by us, "
+        f"{len(role.accessors())} secret id alive"
+    )
+    assert (locked, secret.application.refused, left) == (0, 0, 0)
+    assert len(role.accessors()) == 1
+
+
+def test_a_straggler_is_seen_and_named_before_its_secret_id_is_destroyed(role, kv, connection):
+    secret = installed(role, kv, connection, specification(uses=PLENTY, quiet_s=3), uses=PLENTY)
+    assert isinstance(rotated_by_its_consumer(secret), Close)
+    old = fold(secret.journal.entries(STREAM)).result["handle"]
+    straggler = Application(role, secret.application.path)
+    straggler.read()
+
+    def everybody() -> None:
+        secret.application.read()
+        secret.application.log_in()
+        straggler.log_in()
+
+    secret.open("routine")
+    action = secret.drive(patience=8, every=everybody)
+    assert isinstance(action, Wait)
+    assert old in action.why
+    assert straggler.refused == 0
+    assert old in role.accessors()
+    straggler.read()
+    assert isinstance(secret.drive(every=everybody), Close)
+    assert old not in role.accessors()
+    assert (secret.application.refused, straggler.refused) == (0, 0)
+
+
+def rotated_by_its_consumer(secret: Installed) -> Action:
+    """The consumer logs in with what it reads, whenever the rotation waits."""
+
+    def use() -> None:
+        secret.application.read()
+        secret.application.log_in()
+
+    secret.open("routine")
+    return secret.drive(every=use)
