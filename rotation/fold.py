@@ -2,14 +2,14 @@
 Pure: no clock, no I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
 from rotation.entries import Entry, Kind, RowKey, unstamp
 from rotation.errors import NeedsPerson
-from rotation.plan import OnFailure, Phase, RowInstance, Step
+from rotation.plan import OnFailure, Phase, RowInstance, Step, dies_at
 from rotation.types import Facts, Json
 
 
@@ -19,6 +19,15 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"  # what a person found in the store is the new baseline
     ABANDONED = "abandoned"
     SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """An instance of ours that outlived its rotation. version: where its bytes are, if they are
+    known to be anywhere. served: readers may have been given it."""
+
+    version: str | None = None
+    served: bool = False
 
 
 class Mode(StrEnum):
@@ -50,7 +59,8 @@ class RowState:
 
 @dataclass(slots=True)
 class Rotation:
-    """One rotation, folded from its entries."""
+    """One rotation, folded from its entries. leftovers: what the next `issue` removes first.
+    attempts: under each of them a version may have been staged, or may be yet."""
 
     stream: str
     opened: Entry
@@ -66,7 +76,8 @@ class Rotation:
     held: str | None = None
     held_at: datetime | None = None
     asked: Entry | None = None
-    ours: frozenset[str] = frozenset()
+    leftovers: dict[str, Leftover] = field(default_factory=dict)
+    attempts: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()
     abandoned: bool = False
     destroy_released: bool = False
@@ -98,6 +109,16 @@ class Rotation:
             if row.step == step and row.subject == subject:
                 return self.states[row.position]
         return RowState()
+
+    @property
+    def ours(self) -> frozenset[str]:
+        """Instances that are to be removed, recorded as left behind or named by a person."""
+        return frozenset(self.leftovers)
+
+    @property
+    def scope(self) -> list[str]:
+        """Of an emergency: the instances that the person named or confirmed."""
+        return listed(self.opened.facts, "scope")
 
     def fact(self, step: Step, name: str) -> str | None:
         value = self.state(step).facts.get(name)
@@ -216,6 +237,8 @@ def _fold(entries: Sequence[Entry]) -> Rotation:
         baseline=baseline if isinstance(baseline, dict) else {},
     )
     rotation.foreign = frozenset(listed(rotation.baseline, "foreign"))
+    rotation.leftovers = leftovers_of(rotation.baseline)
+    rotation.attempts = frozenset(listed(rotation.baseline, "attempts"))
     for entry in entries[1:]:
         rotation.last = entry
         if entry.row is not None:
@@ -236,11 +259,14 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
     if entry.kind is Kind.BEGAN:
         state.intended = state.in_doubt = True
         state.began_at, state.attempt = entry.at, entry.attempt
+        if key.step == Step.ISSUE and entry.attempt is not None:
+            rotation.attempts |= {entry.attempt}
     if key.round < state.round:
         return
     if entry.facts.get("void"):
         # That attempt left nothing behind: the next one starts from nothing.
         state.facts, state.attempt = {}, None
+        rotation.leftovers.pop(str(entry.facts.get("removed")), None)
     else:
         state.facts = {**state.facts, **entry.facts}
     match entry.kind:
@@ -279,6 +305,10 @@ def _rolls_back(rotation: Rotation, position: int) -> bool:
 
 
 def _after_done(rotation: Rotation, key: RowKey) -> None:
+    if key.step == Step.ISSUE:
+        # Nothing was minted before they were gone; those in an emergency's scope come later.
+        scope = rotation.scope
+        rotation.leftovers = {i: it for i, it in rotation.leftovers.items() if i in scope}
     # An undone suspend must be done again, and with it all that followed: a new round. What was
     # complained of stays, until a person resumes.
     if key.step == Step.RESUME_OLD and rotation.mode is Mode.FORWARD:
@@ -313,18 +343,27 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
     elif verb in ("rollback", "cancel") and can_go_back(rotation):
         rotation.mode, rotation.asked = Mode.UNDO, entry
         _resume(rotation)
-    elif verb == "accept-current":
+    elif verb == "accept-current" and not is_past_return(rotation):
         rotation.mode = Mode.ACCEPT
         _resume(rotation)
     elif verb == "ours" and instance:
-        rotation.ours |= {instance}
-        rotation.foreign -= {instance}
+        _give_up(rotation, instance)
         _resume(rotation)
     elif verb == "foreign" and instance:
         rotation.foreign |= {instance}
+        rotation.leftovers.pop(instance, None)
         _resume(rotation)
     elif verb == "abandon":
         rotation.abandoned = True
+
+
+def _give_up(rotation: Rotation, instance: str) -> None:
+    """A person's word stands for the evidence that nobody has it. Never for the current one, which
+    a mistyped id may name."""
+    if instance not in (rotation.old, rotation.new):
+        before = rotation.leftovers.get(instance, Leftover())
+        rotation.leftovers[instance] = replace(before, served=False)
+        rotation.foreign -= {instance}
 
 
 def can_go_back(rotation: Rotation) -> bool:
@@ -335,8 +374,16 @@ def can_go_back(rotation: Rotation) -> bool:
         too_late += [Step.PROMOTE]
         if not any(row.step is Step.RESUME_OLD for row in rotation.undo):
             too_late += [Step.CONTAIN]  # the issuer cannot suspend: containing destroyed
+    if is_past_return(rotation):
+        return False
     made_room = rotation.state(Step.MAKE_ROOM).facts.get("destroyed") is not None
     return bool(rotation.undo) and not made_room and not any(map(rotation.intended, too_late))
+
+
+def is_past_return(rotation: Rotation) -> bool:
+    """Without overlap: the old credential may be dead already, so there is only forward."""
+    step = dies_at(rotation.plan)
+    return step is not None and rotation.intended(step)
 
 
 def _resume(rotation: Rotation) -> None:
@@ -373,3 +420,10 @@ def listed(facts: Facts, name: str) -> list[str]:
     """The fact of that name where it is a list, else an empty one."""
     value = facts.get(name)
     return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def leftovers_of(baseline: Facts) -> dict[str, Leftover]:
+    """As a baseline keeps them: instance -> [version, served]."""
+    kept = baseline.get("ours")
+    pairs = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
+    return {instance: Leftover(*pair) for instance, pair in pairs.items()}

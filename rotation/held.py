@@ -64,6 +64,10 @@ REASONS: dict[str, Reason] = {
     "held.found-suspended": Reason(
         "an instance was found suspended, and not by this rotation", _BACK
     ),
+    "held.leftover": Reason(
+        "an instance that an earlier rotation left behind may still be in use",
+        (Exit.OURS, Exit.RESUME, Exit.ABANDON),
+    ),
     "held.slot-full": Reason(
         "the issuer has no free slot, and none of the instances there is ours to remove",
         (Exit.OURS, Exit.RESUME, Exit.ABANDON),

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rotation.errors import RotationError
-from rotation.fold import Rotation, fold, listed
+from rotation.fold import Leftover, Outcome, Rotation, fold, leftovers_of, listed, text
 from rotation.interfaces import Bound
 from rotation.journal import Journal
-from rotation.plan import Step
+from rotation.summary import outcome_baseline
 from rotation.types import Facts, KeyState, Specification, StoreState
 
 
@@ -49,33 +49,16 @@ def survey(journal: Journal, bound: Bound, stream: str, spec: Specification) -> 
     instance is ours as well. A store that cannot be reached leaves the journal's word for what is
     current; the issuer must answer, or nothing could be contained anyway."""
     entries = journal.entries(stream)
-    rotation = fold(entries) if entries else None
-    known = _known(rotation)
     state = _state(bound)
-    baseline = _baseline(rotation, known, state)
-    ours = {*listed(baseline, "live"), *known.values()}
-    suspects = _suspects(bound, ours, baseline.get("handle"))
-    live = sorted(suspect.id for suspect in suspects if suspect.ours)
+    baseline = _baseline(fold(entries) if entries else None, state)
+    suspects = _suspects(bound, set(listed(baseline, "live")), baseline.get("handle"))
     readers = [consumer.refresh_s for consumer in spec.consumers if consumer.role == "reader"]
     return Survey(
-        baseline={**baseline, "live": live},
+        baseline=baseline,
         suspects=suspects,
         outage_s=max(readers, default=0),
         store_reached=state is not None,
     )
-
-
-def _known(rotation: Rotation | None) -> dict[str, str]:
-    """Version -> instance, of the latest rotation."""
-    if rotation is None:
-        return {}
-    before = rotation.result if rotation.result is not None else rotation.baseline
-    pairs = [
-        (before.get("version"), before.get("handle")),
-        (rotation.old_version, rotation.old),
-        (rotation.new_version or "never staged", rotation.new),
-    ]
-    return {str(version): str(handle) for version, handle in pairs if version and handle}
 
 
 def _state(bound: Bound) -> StoreState | None:
@@ -85,23 +68,31 @@ def _state(bound: Bound) -> StoreState | None:
         return None
 
 
-def _baseline(rotation: Rotation | None, known: dict[str, str], state: StoreState | None) -> Facts:
+def _baseline(rotation: Rotation | None, state: StoreState | None) -> Facts:
+    """As the journal has it, with what the store names as current. A version that the journal does
+    not know may be a copy of the current credential: that one counts as what readers get."""
+    current = state.current if state is not None else None
     if rotation is None:
-        return {"version": state.current if state else None, "handle": None, "known": []}
-    before = rotation.result if rotation.result is not None else rotation.baseline
-    promoted = rotation.state(Step.PROMOTE).done
-    version = (
-        rotation.new_version if promoted and rotation.result is None else before.get("version")
-    )
-    if state is not None and state.current is not None:
-        version = state.current
-    return {
-        **before,
-        "version": version,
-        "handle": known.get(str(version)),
-        "foreign": sorted({*listed(before, "foreign"), *rotation.foreign}),
-        "known": sorted({*listed(before, "known"), *known} - {"never staged"}),
-    }
+        return {"version": current, "handle": None, "known": []}
+    known = rotation.result
+    if known is None:
+        known = outcome_baseline(rotation, Outcome.SUPERSEDED)
+    if current in (None, known.get("version")):
+        return known
+    return _reading(known, current)
+
+
+def _reading(known: Facts, version: str | None) -> Facts:
+    """Another version is current than the journal says."""
+    left = leftovers_of(known)
+    named = next((i for i, leftover in left.items() if leftover.version == version), None)
+    handle = text(known.get("handle"))
+    if named is not None:
+        del left[named]
+        if handle is not None:
+            left[handle] = Leftover(text(known.get("version")), served=True)
+    ours: Facts = {instance: [it.version, it.served] for instance, it in left.items()}
+    return {**known, "version": version, "handle": named or handle, "ours": ours}
 
 
 def _suspects(bound: Bound, ours: set[str], current: object) -> tuple[Suspect, ...]:

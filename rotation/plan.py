@@ -109,11 +109,25 @@ class Plan:
 
 def _create(on_failure: OnFailure = OnFailure.ROLL_BACK) -> tuple[Row, ...]:
     return (
-        Row(Phase.CREATE, Step.ISSUE, on_failure, (OBSERVE, MINT, REVOKE), effect=True, looks=True),
+        Row(
+            Phase.CREATE,
+            Step.ISSUE,
+            on_failure,
+            (OBSERVE, MINT, PROMOTE, REVOKE),
+            effect=True,
+            looks=True,
+        ),
         Row(Phase.CREATE, Step.ACTIVATE, on_failure, (VERIFY, MINT), effect=True),
         Row(Phase.CREATE, Step.VERIFY, on_failure, (VERIFY,), successes=3),
         Row(Phase.PROPAGATE, Step.PROMOTE, on_failure, (PROMOTE,), effect=True, windowed=True),
-        Row(Phase.PROPAGATE, Step.DELIVER, OnFailure.WAIT, (DELIVER,), effect=True, per=Per.PUSHED_CONSUMER),
+        Row(
+            Phase.PROPAGATE,
+            Step.DELIVER,
+            OnFailure.WAIT,
+            (DELIVER,),
+            effect=True,
+            per=Per.PUSHED_CONSUMER,
+        ),
     )
 
 
@@ -121,17 +135,37 @@ _CONFIRM = Row(Phase.PROPAGATE, Step.CONFIRM, OnFailure.WAIT, (OBSERVE,), per=Pe
 _VERIFY_LIVE = Row(Phase.VERIFY, Step.VERIFY_LIVE, OnFailure.HOLD, (VERIFY,), per=Per.REGION)
 _INSPECT = Row(Phase.VERIFY, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE))
 _DRAIN = Row(Phase.VERIFY, Step.DRAIN, OnFailure.HOLD, (OBSERVE,))
-_SUSPEND = Row(Phase.REVOKE, Step.SUSPEND, OnFailure.HOLD, (OBSERVE, REVOKE), effect=True, looks=True, windowed=True)
+_SUSPEND = Row(
+    Phase.REVOKE,
+    Step.SUSPEND,
+    OnFailure.HOLD,
+    (OBSERVE, REVOKE),
+    effect=True,
+    looks=True,
+    windowed=True,
+)
 _PROVE_OFF = Row(Phase.REVOKE, Step.PROVE_OFF, OnFailure.HOLD, (PROVE,), successes=2)
 _SOAK = Row(Phase.REVOKE, Step.SOAK, OnFailure.HOLD, (OBSERVE,))
-_DESTROY = Row(Phase.REVOKE, Step.DESTROY, OnFailure.KEEP_TRYING, (OBSERVE, PROVE, REVOKE), effect=True, looks=True, windowed=True)
-_PROVE_DEAD = Row(Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2)
+_DESTROY = Row(
+    Phase.REVOKE,
+    Step.DESTROY,
+    OnFailure.KEEP_TRYING,
+    (OBSERVE, PROVE, REVOKE),
+    effect=True,
+    looks=True,
+    windowed=True,
+)
+_PROVE_DEAD = Row(
+    Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2
+)
 _TIDY = Row(Phase.REVOKE, Step.TIDY, OnFailure.KEEP_TRYING, (PROMOTE, OBSERVE), effect=True)
 
 _REVOKE = (_DRAIN, _SUSPEND, _PROVE_OFF, _SOAK, _DESTROY, _PROVE_DEAD)
 
 
-def _undo(step: Step, of: Step, *sets: PermissionSet, effect: bool = True, per: Per = Per.SECRET) -> Undo:
+def _undo(
+    step: Step, of: Step, *sets: PermissionSet, effect: bool = True, per: Per = Per.SECRET
+) -> Undo:
     return Undo(Row(Phase.UNDO, step, OnFailure.HOLD, sets, effect=effect, per=per), of)
 
 
@@ -167,7 +201,14 @@ _EMERGENCY = (
     Row(Phase.REVOKE, Step.EVIDENCE, OnFailure.HOLD, (OBSERVE,)),
     Row(Phase.REVOKE, Step.CONTAIN, OnFailure.HOLD, (OBSERVE, CONTAIN), effect=True),
     replace(_PROVE_OFF, on_failure=OnFailure.KEEP_TRYING),
-    Row(Phase.CREATE, Step.MAKE_ROOM, OnFailure.HOLD, (OBSERVE, REVOKE), effect=True, after=(Step.CONTAIN,)),
+    Row(
+        Phase.CREATE,
+        Step.MAKE_ROOM,
+        OnFailure.HOLD,
+        (OBSERVE, REVOKE),
+        effect=True,
+        after=(Step.CONTAIN,),
+    ),
     _ISSUE,
     _ACTIVATE,
     _VERIFY,
@@ -177,7 +218,13 @@ _EMERGENCY = (
     replace(_VERIFY_LIVE, after=(Step.DELIVER,)),
     replace(_DESTROY, windowed=False, after=(Step.VERIFY_LIVE, Step.PROVE_OFF)),
     _PROVE_DEAD,
-    Row(Phase.REVOKE, Step.SWEEP, OnFailure.KEEP_TRYING, (OBSERVE, CONTAIN, PROMOTE, REVOKE), effect=True),
+    Row(
+        Phase.REVOKE,
+        Step.SWEEP,
+        OnFailure.KEEP_TRYING,
+        (OBSERVE, CONTAIN, PROMOTE, REVOKE),
+        effect=True,
+    ),
     _TIDY,
 )
 
@@ -196,7 +243,8 @@ CONTAIN_ONLY = Plan(
     tuple(
         replace(row, after=None)
         for row in COMPROMISED.rows
-        if row.step in (Step.EVIDENCE, Step.CONTAIN, Step.DESTROY, Step.PROVE_DEAD, Step.SWEEP, Step.TIDY)
+        if row.step
+        in (Step.EVIDENCE, Step.CONTAIN, Step.DESTROY, Step.PROVE_DEAD, Step.SWEEP, Step.TIDY)
     ),
     _CANCEL[:1],
 )
@@ -209,7 +257,63 @@ ACCEPT = (
     *(undo.row for undo in _ROLLBACK if undo.of is Step.ISSUE),
 )
 
-PLANS = {plan.name: plan for plan in (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, COMPROMISED)}
+# No overlap: one credential, and the new one kills the old one. Once that was intended there is
+# only forward, and what readers get follows at once; so there is nothing to drain, suspend, soak
+# or destroy, and the way back ends where the old one dies.
+_FORWARD = (
+    replace(_VERIFY, on_failure=OnFailure.KEEP_TRYING),
+    replace(_PROMOTE, on_failure=OnFailure.KEEP_TRYING, windowed=False),
+    _DELIVER,
+    _CONFIRM,
+    replace(_VERIFY_LIVE, on_failure=OnFailure.KEEP_TRYING),
+    _PROVE_DEAD,
+    _TIDY,
+)
+
+IN_PLACE = Plan(
+    "in-place",
+    (
+        replace(_ISSUE, on_failure=OnFailure.ROLL_BACK),
+        replace(_ACTIVATE, on_failure=OnFailure.KEEP_TRYING, windowed=True),
+        *_FORWARD,
+    ),
+    tuple(undo for undo in _ROLLBACK if undo.row.step is Step.DISCARD_NEW),
+)
+
+DELEGATED = Plan(
+    "delegated",
+    (replace(_ISSUE, on_failure=OnFailure.KEEP_TRYING, windowed=True), *_FORWARD),
+)
+
+# The leaked bytes are contained by new ones in their place: nothing else ends them.
+_REPLACED = Plan(
+    "compromised",
+    tuple(
+        row
+        for row in _EMERGENCY
+        if row.step not in (Step.CONTAIN, Step.PROVE_OFF, Step.MAKE_ROOM, Step.DESTROY)
+    ),
+)
+
+PLANS = {
+    plan.name: plan
+    for plan in (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, COMPROMISED, IN_PLACE, DELEGATED)
+}
+
+
+def plan_for(plan: Plan, traits: Traits) -> Plan:
+    """What that plan is at an issuer with these traits."""
+    if traits.overlap:
+        return plan
+    if plan.name == "routine":
+        return IN_PLACE if traits.origin == "chosen" else DELEGATED
+    return _REPLACED if plan.name == "compromised" else plan
+
+
+def dies_at(plan: str) -> Step | None:
+    """The row at whose intent the old credential is lost for good, and the way back with it;
+    None where both live until `destroy`."""
+    return {"in-place": Step.ACTIVATE, "delegated": Step.ISSUE}.get(plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +389,7 @@ def _instance(row: Row, position: int, subject: str, after: tuple[int, ...]) -> 
 
 
 _NEEDS_SUSPEND = {Step.SUSPEND, Step.PROVE_OFF, Step.SOAK, Step.SUSPEND_NEW, Step.RESUME_OLD}
+_NEEDS_OVERLAP = {Step.SUSPEND_NEW, Step.DESTROY_NEW, Step.PROVE_NEW_DEAD}
 _NEEDS_PROBE = {Step.VERIFY, Step.VERIFY_LIVE, Step.PROVE_OFF, Step.VERIFY_OLD}
 
 
@@ -292,6 +397,8 @@ def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
     if row.step is Step.ACTIVATE and traits.origin == "assigned":
         return ()
     if row.step in _NEEDS_SUSPEND and not traits.can_suspend:
+        return ()
+    if row.step in _NEEDS_OVERLAP and not traits.overlap:
         return ()
     if row.step in _NEEDS_PROBE and spec.probe is None:
         return ()

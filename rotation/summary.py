@@ -7,60 +7,100 @@ from datetime import datetime
 from typing import TypedDict
 
 from rotation.entries import Entry, Identity, Kind, unstamp
-from rotation.fold import Outcome, Rotation, failed_row, fold, listed, text
+from rotation.fold import Leftover, Mode, Outcome, Rotation, failed_row, fold, listed, text
 from rotation.machine import Do, Held, Wait, next_action
 from rotation.plan import Step
 from rotation.types import Facts
 
 
 def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Facts:
-    """What the journal holds to be true of the world once this rotation is closed."""
-    before = {**rotation.baseline, "foreign": sorted(rotation.foreign)}
-    if outcome in (Outcome.ABANDONED, Outcome.SUPERSEDED):
-        placed = rotation.fact(Step.PLACE, "version")
-        # A placeholder that stays current is what the next `create` finds.
-        keeps = placed is not None and not rotation.intended(Step.PROMOTE)
-        return {**before, "version": placed} if keeps else before
-    if outcome is Outcome.ACCEPTED or rotation.plan in ("adopt", "repair"):
-        return {**before, **_inspected(rotation), "retired": False}
+    """What the journal holds to be true of the world once this rotation is closed. live: every
+    instance that is ours, with those that the next `issue` removes (`ours`)."""
+    before = rotation.baseline
+    current = {**before, **_current(rotation, outcome)}
+    handle = text(current.get("handle"))
+    left = _left_behind(rotation, handle)
+    versions = {rotation.old_version, rotation.new_version, text(current.get("version"))}
+    versions |= {leftover.version for leftover in left.values()}
+    attempts = rotation.attempts
+    if outcome is Outcome.SUCCEEDED and rotation.new is not None:
+        attempts -= {*listed(before, "attempts"), str(rotation.state(Step.ISSUE).attempt)}
+    else:
+        versions |= set(listed(current, "known"))
+    strangers = {*rotation.foreign, *listed(current, "foreign")} - {*left, handle}
+    return {
+        **current,
+        "live": sorted({*left, *([handle] if handle else [])}),
+        "ours": {instance: [it.version, it.served] for instance, it in sorted(left.items())},
+        "known": sorted(version for version in versions if version),
+        "attempts": sorted(attempts),
+        "foreign": sorted(stranger for stranger in strangers if stranger),
+    }
+
+
+def _current(rotation: Rotation, outcome: Outcome) -> Facts:
+    """What readers get, where that is not what it was before."""
+    inspected = {**_inspected(rotation), "retired": False}
     if outcome is Outcome.ROLLED_BACK:
         version = rotation.fact(Step.DEMOTE, "version") or rotation.old_version
-        return before if version is None else {**before, "version": version}
-    if rotation.plan == "retire":
-        live = [i for i in listed(before, "live") if i != rotation.old]
-        return {**before, "handle": None, "live": live, "retired": True}
-    return _replaced(rotation, before)
+        return {} if version is None else {"version": version}
+    if outcome is Outcome.SUCCEEDED and rotation.plan == "retire":
+        return {"handle": None, "retired": True}
+    if outcome is Outcome.ACCEPTED:
+        return inspected
+    if outcome is Outcome.SUCCEEDED and rotation.plan in ("adopt", "repair"):
+        return inspected
+    if rotation.mode is Mode.ACCEPT and rotation.state(Step.INSPECT).done:
+        return inspected
+    if rotation.done(Step.PROMOTE) and not rotation.state(Step.DEMOTE).done:
+        return _issued(rotation)
+    placed = rotation.fact(Step.PLACE, "version")
+    # A placeholder that stays current is what the next `create` finds.
+    return {"version": placed} if placed and not rotation.intended(Step.PROMOTE) else {}
 
 
 def _inspected(rotation: Rotation) -> Facts:
     facts = rotation.state(Step.INSPECT).facts
-    names = ("version", "handle", "created", "expires", "live", "known", "stated", "foreign")
+    names = ("version", "handle", "created", "expires", "known", "stated", "foreign")
     return {name: facts[name] for name in names if name in facts}
 
 
-def _replaced(rotation: Rotation, before: Facts) -> Facts:
-    if rotation.new is None:
-        scope = set(listed(rotation.opened.facts, "scope"))
-        return {**before, "live": [i for i in listed(before, "live") if i not in scope]}
-    gone = {
-        rotation.old,
-        *listed(rotation.opened.facts, "scope"),
-        *listed(rotation.state(Step.SWEEP).facts, "contained"),
-        *rotation.ours,
-    }
-    live = sorted({rotation.new, *(i for i in listed(before, "live") if i not in gone)})
+def _issued(rotation: Rotation) -> Facts:
     issued = rotation.state(Step.ISSUE).facts
     return {
-        **before,
         "version": rotation.new_version,
         "handle": rotation.new,
-        "live": list(live),
         "created": issued.get("created"),
         "expires": issued.get("expires"),
         "stated": False,
         "retired": False,
-        "known": sorted(v for v in (rotation.new_version, rotation.old_version) if v),
     }
+
+
+def _left_behind(rotation: Rotation, handle: str | None) -> dict[str, Leftover]:
+    """What is ours beside the current one, and not destroyed."""
+    left = dict(rotation.leftovers)
+    if rotation.old is not None:
+        left.setdefault(rotation.old, Leftover(rotation.old_version, served=True))
+    if rotation.new is not None:
+        served = rotation.intended(Step.PROMOTE)
+        left.setdefault(rotation.new, Leftover(rotation.new_version, served))
+    gone = _destroyed(rotation) | {handle}
+    # What a person declared leaked goes without anybody's evidence.
+    return {
+        instance: replace(it, served=it.served and instance not in rotation.scope)
+        for instance, it in left.items()
+        if instance not in gone
+    }
+
+
+def _destroyed(rotation: Rotation) -> set[str | None]:
+    gone: set[str | None] = {rotation.fact(Step.MAKE_ROOM, "destroyed")}
+    for step in (Step.DESTROY, Step.DESTROY_NEW):
+        state = rotation.state(step)
+        if state.done:
+            gone |= {text(state.facts.get("destroyed")), *listed(state.facts, "destroyed")}
+    return gone
 
 
 def summarise(entries: tuple[Entry, ...], before: Identity | None) -> Identity:

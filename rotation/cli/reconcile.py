@@ -14,7 +14,7 @@ from rotation.cli.session import Session, open_session
 from rotation.effects import world
 from rotation.effects.context import Context
 from rotation.errors import NeedsPerson, RotationError
-from rotation.fold import Rotation, fold
+from rotation.fold import Rotation, RowState, fold, leftovers_of, listed
 from rotation.plan import Step
 from rotation.types import Facts, Listing, StoreState
 
@@ -75,12 +75,18 @@ def _context(session: Session, name: str, rotation: Rotation) -> Context:
     """A look from where the rotation stands; of a closed one, from what it left."""
     spec = session.specification(name)
     if rotation.result is not None:
-        rotation = replace(rotation, baseline=rotation.result)
+        rotation = _at_rest(rotation, rotation.result)
     return Context(
         rotation=rotation, row=rotation.rows[0], spec=spec, bound=session.bind(spec),
         clock=session.clock, installation=session.records.installation, attempt="",
         in_doubt=False, note=_nothing_to_note, fence=_unfenced,
     )  # fmt: skip
+
+
+def _at_rest(rotation: Rotation, result: Facts) -> Rotation:
+    states = {position: RowState() for position in rotation.states}
+    left, attempts = leftovers_of(result), frozenset(listed(result, "attempts"))
+    return replace(rotation, baseline=result, states=states, leftovers=left, attempts=attempts)
 
 
 def _nothing_to_note(facts: Facts) -> None:

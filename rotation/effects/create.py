@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
-from rotation.effects import world
+from rotation.effects import leftovers, world
 from rotation.effects.context import Context, logins_agree, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
-from rotation.fold import text
+from rotation.fold import listed, text
+from rotation.interfaces import DelegatedIssuer
 from rotation.plan import Step
 from rotation.types import (
     Credential,
@@ -43,17 +45,22 @@ def place(cx: Context) -> Facts:
 
 def look_issue(cx: Context) -> Facts:
     """The inventory before the mint. Only a world that equals the journal may be changed."""
-    listing = cx.listing()
+    listing, forgotten = cx.listing(), list[str]()
     if cx.rotation.plan != "compromised":
         state = cx.store_state()
-        if cx.rotation.plan == "routine":
+        if cx.rotation.plan in ("routine", "in-place", "delegated"):
             world.compare(cx, state, listing)
         else:
             world.check_current(cx, state, cx.rotation.old_version)
             world.check_unknown(cx, listing, set())
         world.check_slot(cx, listing)
-    removing = listing.ids & cx.rotation.ours - {cx.rotation.old or ""}
-    return {"inventory": sorted(listing.ids - removing), "removing": sorted(removing)}
+        forgotten = leftovers.pending(cx, state)
+    removing = leftovers.to_remove(cx, listing)
+    return {
+        "inventory": sorted(listing.ids - set(removing)),
+        "removing": list(removing),
+        "forgotten": list(forgotten),
+    }
 
 
 def issue(cx: Context) -> Facts:
@@ -61,9 +68,7 @@ def issue(cx: Context) -> Facts:
     if cx.in_doubt:
         return settle_doubt(cx)
     if cx.looked.get("removing"):
-        raise Ambiguous(
-            "issue.ours-first", "removes the instance that a person named as ours first"
-        )
+        raise Ambiguous("issue.leftover", "what was left behind goes first")
     new = _mint(cx)
     facts = _new_facts(new.handle)
     if cx.traits.origin == "assigned":
@@ -74,6 +79,7 @@ def issue(cx: Context) -> Facts:
 
 def _mint(cx: Context) -> Credential:
     try:
+        leftovers.unlabel(cx, listed(cx.looked, "forgotten"))
         return cx.issuer.issue(cx.attempt)
     except (Permanent, Transient) as definite:
         definite.facts["void"] = True
@@ -89,50 +95,53 @@ def _stage(cx: Context, new: Credential) -> str:
     try:
         return cx.store.stage(cx.attempt, new, onto=onto)
     except (Permanent, Transient) as definite:
+        if cx.traits.delegated:
+            raise  # the service keeps what it made: it is read back
         # The bytes are nowhere and never will be: an instance that nobody can use must not live.
         if cx.traits.origin == "assigned":
-            _remove(cx, new.handle.id)
+            leftovers.destroy(cx, new.handle.id)
         definite.facts["void"] = True
         raise
-
-
-def _remove(cx: Context, handle_id: str) -> None:
-    try:
-        cx.issuer.destroy(handle_id)
-    except (Permanent, Transient) as error:
-        raise Ambiguous(
-            "issue.not-removed",
-            f"staging failed and {handle_id} could not be removed yet; nobody has its bytes",
-            error.hint,
-        ) from error
 
 
 def settle_doubt(cx: Context) -> Facts:
     """An intent without a fact: look at the world, then act."""
     began = cx.state.began_at
     assert began is not None, "doubt begins with an intent"
+    if removing := listed(cx.state.facts, "removing"):
+        return leftovers.remove(cx, removing[0])
     version = mark(cx.installation, cx.attempt)
     noted = cx.state.facts.get("new")
     wait_until(began + cx.settle, cx.now, "issue.doubt", "waits until the world has settled")
+    if cx.traits.delegated:
+        return _read_back(cx)
     state = cx.store_state()
     staged = any(known.id == version for known in state.versions)
     if cx.traits.origin == "chosen":
         if staged:
             handle = f"{cx.issuer.issue(cx.attempt).handle.id}"
             return {"new": handle, "created": stamp(began), "expires": None, "new_version": version}
-        raise _void("issue.nothing-staged", "nothing was staged; the next attempt starts anew")
+        raise leftovers.void(
+            "issue.nothing-staged", "nothing was staged; the next attempt starts anew"
+        )
     if isinstance(noted, str):
         if staged:
             return {"new_version": version}
-        _remove(cx, noted)
-        raise _void("issue.bytes-lost", f"{noted} was never staged and has been removed")
+        leftovers.destroy(cx, noted)
+        raise leftovers.void("issue.bytes-lost", f"{noted} was never staged and has been removed")
     return _unnoted(cx, cx.listing())
 
 
-def _void(code: str, message: str) -> Transient:
-    error = Transient(code, message)
-    error.facts["void"] = True
-    return error
+def _read_back(cx: Context) -> Facts:
+    """The service keeps what it made, so a lost answer is read and never asked for again."""
+    new = cast("DelegatedIssuer", cx.issuer).read_back()
+    if new.handle.id in listed(cx.state.facts, "inventory"):
+        return _nothing_minted(cx)
+    if cx.state.facts.get("new") not in (None, new.handle.id):
+        raise leftovers.void("issue.replaced-again", "what was made is no longer the latest")
+    facts = _new_facts(new.handle)
+    cx.note(facts)
+    return {**facts, "new_version": _stage(cx, new)}
 
 
 def _unnoted(cx: Context, listing: Listing) -> Facts:
@@ -141,8 +150,10 @@ def _unnoted(cx: Context, listing: Listing) -> Facts:
     where the issuer keeps one, proves all."""
     for handle in listing.handles:
         if handle.mark == mark(cx.installation, cx.attempt):
-            _remove(cx, handle.id)
-            raise _void("issue.bytes-lost", f"{handle.id} was never staged and has been removed")
+            leftovers.destroy(cx, handle.id)
+            raise leftovers.void(
+                "issue.bytes-lost", f"{handle.id} was never staged and has been removed"
+            )
     inventory = cx.state.facts.get("inventory")
     before = {str(i) for i in inventory} if isinstance(inventory, list) else set()
     unknown = sorted(listing.ids - before - cx.rotation.foreign)
@@ -162,11 +173,14 @@ def _nothing_minted(cx: Context) -> Facts:
             until=cx.now + cx.settle,
             observed={"read_once": True},
         )
-    raise _void("issue.nothing-minted", "nothing was minted; the next attempt starts anew")
+    raise leftovers.void("issue.nothing-minted", "nothing was minted; the next attempt starts anew")
 
 
 def remove_unknown(cx: Context, handle_id: str) -> Facts:
-    """Suspend, soak, destroy: only while it was never used, read twice across the report lag."""
+    """Suspend, soak, destroy: only while it was never used, read twice across the report lag, or a
+    person named it as ours."""
+    if handle_id in cx.rotation.ours:
+        return leftovers.remove(cx, handle_id)
     facts = cx.state.facts if cx.state.facts.get("doubt_of") == handle_id else {}
     _never_used(cx, handle_id)
     if not facts.get("doubt_read_at"):
@@ -185,14 +199,12 @@ def remove_unknown(cx: Context, handle_id: str) -> Facts:
             until=cx.now + timedelta(seconds=cx.spec.soak_s),
             observed={"doubt_off_at": stamp(cx.now)},
         )
-    _remove(cx, handle_id)
-    raise _void("issue.doubt-removed", f"{handle_id} was never used and has been removed")
+    leftovers.destroy(cx, handle_id)
+    raise leftovers.void("issue.doubt-removed", f"{handle_id} was never used and has been removed")
 
 
 def _never_used(cx: Context, handle_id: str) -> None:
     known = {cx.rotation.old, cx.rotation.new}
-    if handle_id in cx.rotation.ours and handle_id not in known:
-        return
     used = cx.issuer.usage(handle_id).last_used if cx.traits.reports_usage else None
     if handle_id in known or used is not None:
         raise NeedsPerson(
@@ -215,7 +227,7 @@ def verify(cx: Context) -> Facts:
     fails. Where the old one fails as well, the probe is broken and not the credential."""
     fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
     refused = Refused(
-        "verify.refused", "the new credential does not log in; the old one is untouched"
+        "verify.refused", "the new credential does not log in; nothing was promoted"
     )
     try:
         facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)

@@ -16,12 +16,6 @@ from rotation.types import PREVIOUS, Death, Facts, Handle, Json, KeyState, Listi
 Told = TypeVar("Told")
 
 
-def scope(cx: Context) -> list[str]:
-    """The instances that the person named or confirmed, as OPENED records them."""
-    value = cx.rotation.opened.facts.get("scope")
-    return [str(handle) for handle in value] if isinstance(value, list) else []
-
-
 def evidence(cx: Context) -> Facts:
     """What containment and destruction erase: the listing, who used what last, the labels. What
     cannot be read is left out: nothing keeps a leaked credential alive."""
@@ -32,7 +26,9 @@ def evidence(cx: Context) -> Facts:
     }
     if listing is None:
         return facts
-    active = [h.id for h in listing.handles if h.id in scope(cx) and h.state is KeyState.ACTIVE]
+    active = [
+        h.id for h in listing.handles if h.id in cx.rotation.scope and h.state is KeyState.ACTIVE
+    ]
     seen: list[Json] = [_seen(cx, handle) for handle in listing.handles]
     return {**facts, "instances": seen, "active": list(active), "listing": sorted(listing.ids)}
 
@@ -59,12 +55,12 @@ def _read(read: Callable[[], Told]) -> Told | None:
 
 def contain(cx: Context) -> Facts:
     """Off, in the fastest reversible way; the store's mark tells runners that never heard of it."""
-    failures = [error for handle_id in scope(cx) if (error := _contained(cx, handle_id))]
+    failures = [error for handle_id in cx.rotation.scope if (error := _contained(cx, handle_id))]
     if failures:
         raise failures[0]
     if _replaces_current(cx) and cx.rotation.old_version is not None:
         cx.store.mark_compromised(cx.rotation.old_version)
-    return {"contained": list(scope(cx)), "at": stamp(cx.now)}
+    return {"contained": list(cx.rotation.scope), "at": stamp(cx.now)}
 
 
 def _contained(cx: Context, handle_id: str) -> RotationError | None:
@@ -91,7 +87,7 @@ def _switch_off(cx: Context, handle_id: str) -> None:
 
 
 def _replaces_current(cx: Context) -> bool:
-    return cx.rotation.old in scope(cx)
+    return cx.rotation.old in cx.rotation.scope
 
 
 def make_room(cx: Context) -> Facts:
@@ -115,7 +111,7 @@ def make_room(cx: Context) -> Facts:
 def look_destroy(cx: Context) -> Facts:
     """A contained instance that is active again was revived by somebody: it is off once more."""
     listing = cx.listing()
-    for handle_id in scope(cx):
+    for handle_id in cx.rotation.scope:
         handle = listing.find(handle_id)
         if handle is not None and handle.state is KeyState.ACTIVE:
             _switch_off(cx, handle_id)
@@ -147,7 +143,7 @@ def destroy(cx: Context) -> Facts:
 def _may_be_destroyed(cx: Context) -> list[str]:
     foreign_too = cx.rotation.opened.facts.get("destroy_foreign") is True
     ours = set(listed(cx.rotation.baseline, "live"))
-    return [handle_id for handle_id in scope(cx) if foreign_too or handle_id in ours]
+    return [handle_id for handle_id in cx.rotation.scope if foreign_too or handle_id in ours]
 
 
 def prove_dead(cx: Context) -> Facts:
@@ -191,10 +187,12 @@ def sweep(cx: Context) -> Facts:
 
 
 def _appeared(cx: Context, listing: Listing) -> list[str]:
+    if not cx.traits.overlap:
+        return []  # there is one, and it is the new one
     known = set(listed(cx.rotation.state(Step.EVIDENCE).facts, "listing"))
     if not known:
         # Nothing was listed before: what is there may have been there all along.
-        world.check_unknown(cx, listing, {*scope(cx), cx.rotation.new or ""})
+        world.check_unknown(cx, listing, {*cx.rotation.scope, cx.rotation.new or ""})
         return []
     known |= {cx.rotation.new or "", *cx.rotation.foreign}
     return sorted(

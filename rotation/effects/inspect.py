@@ -36,8 +36,8 @@ def inspect(cx: Context) -> Facts:
         )
     _not_forgotten(cx, current)
     handle = _handle(cx, current, listing)
-    # After `resolve --accept-current` the predecessor may live on: it is still ours.
-    live = {handle.id} | ({cx.rotation.old} & listing.ids if cx.rotation.old else set())
+    # After `resolve --accept-current` others of ours may live on: they are no strangers.
+    ours = {handle.id, cx.rotation.old, cx.rotation.new} | cx.rotation.ours
     created = stamp(handle.created) or cx.rotation.opened.facts.get("created")
     return {
         "version": current,
@@ -45,8 +45,7 @@ def inspect(cx: Context) -> Facts:
         "created": created,
         "stated": handle.created is None,
         "expires": stamp(handle.expires),
-        "live": sorted(live),
-        "foreign": sorted(listing.ids - live - {cx.rotation.new or ""}),
+        "foreign": sorted(listing.ids - ours),
         "others": _others(cx, listing, handle.id),
         "known": sorted(state.pointers - _leftover(state)),
         "claim": state.claim,

@@ -3,14 +3,13 @@ stands on evidence that is fresh, and is bracketed by two reads of every pointer
 
 from datetime import timedelta
 
-from rotation.effects import world
+from rotation.effects import leftovers, world
 from rotation.effects.context import Context, done_at, logins_agree, read_old
 from rotation.effects.verify import last_given, relies_on_usage
 from rotation.entries import stamp
 from rotation.errors import Complaint, NeedsPerson, NotYet, Refused, Transient
 from rotation.plan import Step
 from rotation.types import (
-    PENDING,
     Death,
     Facts,
     Fields,
@@ -19,8 +18,6 @@ from rotation.types import (
     StoreState,
     Verdict,
 )
-
-CLOCK_SKEW_MAX = timedelta(seconds=60)
 
 
 def old_handle(cx: Context) -> str:
@@ -31,23 +28,12 @@ def old_handle(cx: Context) -> str:
 def look_before_off(cx: Context) -> Facts:
     """I3, by fresh reads: what `suspend` and `destroy` record in their intent."""
     state, listing = cx.store_state(), cx.listing()
-    _clocks_agree(cx)
+    world.check_clocks(cx)
     _evidence(cx)
     _pointers(cx, state)
     _instances(cx, listing)
     used = _unused_since(cx)
     return {"current": state.current, "listing": sorted(listing.ids), "last_used": used}
-
-
-def _clocks_agree(cx: Context) -> None:
-    """The waits before this row are over by our clock: one that jumped ends them at once."""
-    if cx.server_at is not None and abs(cx.now - cx.server_at) > CLOCK_SKEW_MAX:
-        raise NeedsPerson(
-            "held.clock",
-            f"it is {cx.now:%Y-%m-%d %H:%M:%S} UTC here and {cx.server_at:%Y-%m-%d %H:%M:%S} UTC "
-            f"at the provider; {old_handle(cx)} was not touched",
-            "set the clock, see how long the waits really were, then resume",
-        )
 
 
 def _evidence(cx: Context) -> None:
@@ -235,10 +221,10 @@ def prove_dead(cx: Context) -> Facts:
 
 def tidy(cx: Context) -> Facts:
     """No pending label of ours is left, and the issuer lists what the journal will say it lists."""
-    if cx.rotation.new_version is not None:
-        cx.store.unlabel(cx.rotation.new_version, PENDING, under=PermissionSet.PROMOTE)
+    # One that arrived late, after its attempt was given up, is a version that nobody needs.
+    leftovers.unlabel(cx, sorted(leftovers.staged_by(cx)))
     listing = cx.listing()
-    gone = {cx.rotation.old} if cx.rotation.plan in ("routine", "retire") else set()
+    gone = {cx.rotation.old} if cx.rotation.plan in ("routine", "retire", "in-place") else set()
     if cx.rotation.plan != "compromised":
         world.check_unknown(cx, listing, world.expected_instances(cx) - {g for g in gone if g})
     return {"listing": sorted(listing.ids)}

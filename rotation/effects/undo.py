@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from rotation.effects import create, world
+from rotation.effects import create, leftovers, world
 from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
 from rotation.effects.propagate import consumer_spec
 from rotation.errors import NeedsPerson, NotYet, Refused
@@ -18,7 +18,6 @@ from rotation.types import (
     PermissionSet,
     StoreState,
     Verdict,
-    mark,
 )
 
 
@@ -157,7 +156,8 @@ def _nothing_minted(cx: Context) -> Facts:
     if issue.in_doubt and cx.traits.origin == "assigned" and issue.began_at is not None:
         settled = issue.began_at + 2 * cx.settle
         wait_until(settled, cx.now, "issue.doubt", "waits until the world has settled")
-        listing, before = cx.listing(), set(listed(issue.facts, "inventory"))
+        listing = cx.listing()
+        before = {*listed(issue.facts, "inventory"), *listed(issue.facts, "removing")}
         world.check_unknown(cx, listing, before)
         for handle_id in sorted(listing.ids & cx.rotation.ours - before):
             create.remove_unknown(cx, handle_id)
@@ -181,20 +181,16 @@ def prove_new_dead(cx: Context) -> Facts:
 
 
 def discard_new(cx: Context) -> Facts:
-    """No label names the dead new version any more."""
-    version = cx.rotation.new_version or _perhaps_staged(cx)
-    if version is None or _kept(cx):
+    """No label names the dead new version any more, nor what an earlier attempt staged."""
+    discarded = {cx.rotation.new_version, *leftovers.staged_by(cx)}
+    if not discarded - {None}:
         return {}
     labels = cx.store_state().labels
-    for label in (PENDING, PREVIOUS):
-        if labels.get(label) == version:
+    for label in (PENDING,) if _kept(cx) else (PENDING, PREVIOUS):
+        version = labels.get(label)
+        if version is not None and version in discarded:
             cx.store.unlabel(version, label, under=PermissionSet.PROMOTE)
     return {}
-
-
-def _perhaps_staged(cx: Context) -> str | None:
-    attempt = cx.rotation.state(Step.ISSUE).attempt
-    return None if attempt is None else mark(cx.installation, attempt)
 
 
 EFFECTS = {

@@ -19,7 +19,7 @@ def verify_live(cx: Context) -> Facts:
     assert version is not None, "verify-live comes after `issue` or `inspect`"
     fields = cx.store.read(version, under=PermissionSet.VERIFY, region=region)
     refused = Refused(
-        "held.live-refused", "the current version does not log in; nothing old was touched"
+        "held.live-refused", "the current version does not log in"
     )
     facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
     return {**facts, "version": version, "probed_at": stamp(cx.now)}

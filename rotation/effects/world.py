@@ -1,9 +1,13 @@
 """The world equals the journal, or nothing is touched (DESIGN 4.7, 4.8)."""
 
+from datetime import timedelta
+
 from rotation.effects.context import Context
 from rotation.errors import NeedsPerson, SlotFull
 from rotation.fold import listed
-from rotation.types import PENDING, KeyState, Listing, StoreState, is_any_mark, is_our_mark
+from rotation.types import PENDING, KeyState, Listing, StoreState, is_any_mark, is_our_mark, mark
+
+CLOCK_SKEW_MAX = timedelta(seconds=60)
 
 
 def compare(cx: Context, state: StoreState, listing: Listing) -> None:
@@ -41,7 +45,8 @@ def check_current(cx: Context, state: StoreState, expected: object) -> None:
     if current == expected:
         return
     hint = "see who wrote it; then `rotation resolve --accept-current` or put the old one back"
-    if current is not None and is_our_mark(current, cx.installation):
+    known = {*_list(cx, "known"), *(left.version for left in cx.rotation.leftovers.values())}
+    if current is not None and is_our_mark(current, cx.installation) and current not in known:
         raise NeedsPerson(
             "held.journal-behind",
             f"the current version {current} is ours, but this journal does not know it",
@@ -54,26 +59,32 @@ def check_current(cx: Context, state: StoreState, expected: object) -> None:
     )
 
 
+def check_clocks(cx: Context) -> None:
+    """The waits before a revocation are over by our clock: one that jumped ends them at once."""
+    if cx.server_at is not None and abs(cx.now - cx.server_at) > CLOCK_SKEW_MAX:
+        raise NeedsPerson(
+            "held.clock",
+            f"it is {cx.now:%Y-%m-%d %H:%M:%S} UTC here and {cx.server_at:%Y-%m-%d %H:%M:%S} UTC "
+            "at the provider; the old credential was not touched",
+            "set the clock, then resume: the waits are checked again",
+        )
+
+
 def check_pending(cx: Context, state: StoreState) -> None:
-    pending = state.pending
-    if pending in (None, state.current, cx.rotation.new_version):
-        return
-    if is_our_mark(pending, cx.installation) and pending in _attempts(cx):
-        return
-    raise NeedsPerson(
-        "held.pending-foreign",
-        f"version {pending} is pending and not of this rotation; it was not touched",
-        f"see `rotation doctor {cx.spec.secret}`",
-    )
+    known = {state.current, cx.rotation.new_version, *_staged(cx)}
+    foreign = [v.id for v in state.versions if PENDING in v.labels and v.id not in known]
+    if foreign:
+        raise NeedsPerson(
+            "held.pending-foreign",
+            f"version {foreign[0]} is pending and not of this rotation; it was not touched",
+            f"see `rotation doctor {cx.spec.secret}`",
+        )
 
 
-def _attempts(cx: Context) -> set[str]:
-    """Versions that attempts of this rotation may have staged."""
-    return {
-        f"rot1-{cx.installation}-{state.attempt}"
-        for state in cx.rotation.states.values()
-        if state.attempt
-    }
+def _staged(cx: Context) -> set[str]:
+    """Versions that attempts of ours may have staged."""
+    rows = {state.attempt for state in cx.rotation.states.values() if state.attempt}
+    return {mark(cx.installation, attempt) for attempt in cx.rotation.attempts | rows}
 
 
 def _list(cx: Context, name: str) -> list[str]:
@@ -83,7 +94,7 @@ def _list(cx: Context, name: str) -> list[str]:
 def check_pointers(cx: Context, state: StoreState) -> None:
     """Every labelled version is one that the journal knows."""
     known = {*_list(cx, "known"), cx.rotation.old_version, cx.rotation.new_version}
-    known |= _attempts(cx)
+    known |= _staged(cx) | {left.version for left in cx.rotation.leftovers.values()}
     unknown = sorted(
         version.id
         for version in state.versions
@@ -99,10 +110,10 @@ def check_pointers(cx: Context, state: StoreState) -> None:
 
 def check_instances(cx: Context, listing: Listing) -> None:
     """The issuer lists exactly the instances that the journal has as live."""
-    if not cx.traits.lists:
+    if not cx.traits.lists or cx.traits.delegated:
         return
-    # One that a person gave up to be removed is off or gone in the middle of it.
-    expected = expected_instances(cx) - (cx.rotation.ours - {cx.rotation.old or ""})
+    # One that is to be removed is off or gone in the middle of it.
+    expected = expected_instances(cx) - cx.rotation.ours
     check_unknown(cx, listing, expected)
     missing = sorted(expected - listing.ids)
     if missing:
@@ -126,6 +137,8 @@ def check_active(listing: Listing, handle_id: str) -> None:
 
 
 def check_unknown(cx: Context, listing: Listing, expected: set[str]) -> None:
+    if cx.traits.delegated:
+        return  # whatever is there, the service made
     unknown = sorted(listing.ids - expected - cx.rotation.foreign - cx.rotation.ours)
     if unknown:
         raise NeedsPerson(
@@ -137,14 +150,15 @@ def check_unknown(cx: Context, listing: Listing, expected: set[str]) -> None:
 
 
 def expected_instances(cx: Context) -> set[str]:
-    live = set(_list(cx, "live"))
-    return live | ({cx.rotation.new} if cx.rotation.new else set())
+    """What is ours and alive, as far as the journal has it now."""
+    named = {cx.rotation.old, cx.rotation.new} - {None}
+    return {str(instance) for instance in named} | cx.rotation.ours
 
 
 def check_slot(cx: Context, listing: Listing) -> None:
     """A slot is never freed by us: full means Held."""
-    most = cx.traits.live_max
-    staying = listing.ids - (cx.rotation.ours - {cx.rotation.old or ""})
+    most = cx.traits.live_max if cx.traits.overlap else None
+    staying = listing.ids - cx.rotation.ours
     if most is not None and len(staying) >= most:
         others = ", ".join(sorted(staying - {cx.rotation.old or ""}))
         raise SlotFull(

@@ -124,6 +124,7 @@ def rolled_back(step: str) -> Tell:
         story = seeded(exclusive=True)
         assert isinstance(stories.rollback_after(step)(story), Close)
         assert story.violations() == []
+        assert list(story.world.instances) == ["KEY1"]
 
     return tell
 
