@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,13 @@ from providers.vault.errors import Meanings
 from providers.vault.options import ConnectionOptions
 from providers.vault.wire import Answer, Wire
 from rotation.errors import Denied, NeedsPerson, RotationError, Transient, Usage
-from rotation.interfaces import Clock
+from rotation.interfaces import Clock, OwnCredential
 from rotation.types import PermissionSet, SecretValue
 
+CHILD_LIFE_S = 1800
+"""Of the token of one permission set; a token role cannot say it, so we ask for it."""
+
+_REFUSED_LOGINS = ("400", errors.DENIED, errors.BAD_SECRET_ID, errors.BAD_LOGIN)
 _WRAPPED_BY = r"auth/{mount}/role/[^/]+/(custom-)?secret-id"
 
 
@@ -98,6 +102,39 @@ class VaultConnection:
             meanings=meanings,
         )
 
+    def own_credential(self) -> OwnCredential:
+        """Of a secret id its own age and end, where we may look it up; else those of the token."""
+        auth = self.options.auth
+        token = self._token(PermissionSet.OBSERVE)
+        seen = self.send("GET", "auth/token/lookup-self", token=token).data
+        if auth == "approle":
+            role = (seen.get("meta") or {}).get("role_name")
+            return self._secret_id(str(role), token) or OwnCredential(kind="secret id")
+        kind = "token" if auth == "token" else f"{auth} login"
+        if auth != "token":
+            return OwnCredential(kind=kind)
+        return OwnCredential(
+            kind=kind,
+            id=seen.get("accessor"),
+            created=datetime.fromtimestamp(seen["creation_time"], UTC),
+            expires=_time(seen.get("expire_time")),
+        )
+
+    def _secret_id(self, role: str, token: SecretValue) -> OwnCredential | None:
+        """None where we may not look at our own, which is usual."""
+        path = f"auth/{self.options.mount}/role/{role}/secret-id/lookup"
+        body = {"secret_id": self._given().reveal()}
+        try:
+            found = self.send("POST", path, token=token, body=body).data
+        except RotationError:
+            return None
+        return OwnCredential(
+            kind="secret id",
+            id=found["secret_id_accessor"],
+            created=_time(found["creation_time"]),
+            expires=_time(found["expiration_time"]),
+        )
+
     def close(self) -> None:
         """Leaves no token of ours behind. One that a file gave us is not ours to end."""
         with self._lock:
@@ -124,7 +161,8 @@ class VaultConnection:
             "POST",
             f"auth/token/create/{role}",
             token=login.token,
-            body={"display_name": f"rotation-{self._installation}"},
+            body={"display_name": f"rotation-{self._installation}", "ttl": f"{CHILD_LIFE_S}s"},
+            meanings=dict.fromkeys(("400", errors.DENIED), lambda: _no_role(role)),
         )
         return self._read(answer)
 
@@ -161,8 +199,11 @@ class VaultConnection:
     def _log_in(self) -> Login:
         options = self.options
         given = self._given()
+        refused = ("400", errors.DENIED, errors.SESSION_OVER)
+        refusals = dict.fromkeys(refused, lambda: _no_login(options))
         if options.auth == "token":
-            answer = self.send("GET", "auth/token/lookup-self", token=given)
+            look = "auth/token/lookup-self"
+            answer = self.send("GET", look, token=given, meanings=refusals)
             seconds = int(answer.data["ttl"])
             life = timedelta(seconds=seconds) if seconds else None
             renewable = answer.data.get("renewable") is True
@@ -171,7 +212,7 @@ class VaultConnection:
             body = {"role_id": options.role, "secret_id": given.reveal()}
         else:
             body = {"role": options.role, "jwt": given.reveal()}
-        refusals = dict.fromkeys(("400", errors.DENIED), lambda: _no_login(options))
+        refusals = dict.fromkeys(_REFUSED_LOGINS, lambda: _no_login(options))
         path = f"auth/{options.mount}/login"
         return self._read(self.send("POST", path, token=None, body=body, meanings=refusals))
 
@@ -255,6 +296,14 @@ def _no_login(options: ConnectionOptions) -> RotationError:
     )
 
 
+def _no_role(role: str) -> RotationError:
+    return Denied(
+        "vault.no-role",
+        f"our login may not take the token role {role}, or there is none of that name",
+        "create it, and let our login `update` auth/token/create/ROLE",
+    )
+
+
 def _was_unwrapped() -> RotationError:
     return Denied(
         "vault.unwrapped",
@@ -272,3 +321,8 @@ def _refuse_ambient() -> None:
                 f"{name} is set, and a runner of production credentials does not run with it",
                 f"unset {name}",
             )
+
+
+def _time(text: str | None) -> datetime | None:
+    """None: it does not end. Vault writes that as nothing, or as the year 1."""
+    return None if not text or text.startswith("0001-") else datetime.fromisoformat(text)

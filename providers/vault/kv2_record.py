@@ -125,15 +125,15 @@ class Record:
 
     def refusal(self, mount: Mapping[str, Any]) -> tuple[str, str] | None:
         """Why nothing may be written: what we need would be lost, or readers get nothing."""
-        newest = self.versions.get(self.number, {})
-        if newest.get("destroyed") or newest.get("deletion_time"):
-            return "store.deleted", "the newest version is deleted, or deletes itself"
         # The larger one counts, so a key cannot go below its mount.
         most = max(_number(self.settings), _number(mount)) or _VERSIONS_DEFAULT
         if most < VERSIONS_MIN:
             return "store.few-versions", f"only {most} versions are kept, {VERSIONS_MIN} are needed"
-        if _expires(self.settings, mount):
+        if _expires(self.settings) or _expires(mount):
             return "store.expiring", "versions delete themselves (`delete_version_after`)"
+        newest = self.versions.get(self.number, {})
+        if newest.get("destroyed") or newest.get("deletion_time"):
+            return "store.deleted", "the newest version is deleted, or deletes itself"
         return None
 
 
@@ -152,9 +152,6 @@ def _number(settings: Mapping[str, Any]) -> int:
     return int(settings.get("max_versions") or 0)
 
 
-def _expires(key: Mapping[str, Any], mount: Mapping[str, Any]) -> bool:
-    """A negative duration switches it off, on the mount for every key."""
-    texts = [str(settings.get("delete_version_after") or "0s") for settings in (key, mount)]
-    if any(text.startswith("-") for text in texts):
-        return False
-    return any(set(text) & set("123456789") for text in texts)
+def _expires(settings: Mapping[str, Any]) -> bool:
+    """A duration as Go writes it, `720h0m0s`; all zeros: never."""
+    return bool(set(str(settings.get("delete_version_after", ""))) & set("123456789"))

@@ -16,7 +16,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 from providers.vault.clients import VaultConnection
 from providers.vault.options import ConnectionOptions
 from rotation.clock import SystemClock
-from rotation.interfaces import Around
+from rotation.interfaces import Around, Clock
 from rotation.testing import Trouble
 from tests.real.vault_server import VaultServer, running
 
@@ -45,14 +45,19 @@ def options(vault: VaultServer, tmp_path: Path) -> ConnectionOptions:
 
 
 @pytest.fixture
-def connect(options: ConnectionOptions) -> Iterator[Callable[..., VaultConnection]]:
-    """A connection with other options; ended with the test."""
+def connect(options: ConnectionOptions, tmp_path: Path) -> Iterator[Callable[..., VaultConnection]]:
+    """A connection with other options; ended with the test. given: what its login file holds."""
     made: list[VaultConnection] = []
 
-    def connect(**change: object) -> VaultConnection:
-        clock = change.pop("clock", SystemClock())
+    def connect(
+        *, given: str | None = None, clock: Clock | None = None, **change: object
+    ) -> VaultConnection:
+        if given is not None:
+            file = tmp_path / f"given-{len(made)}"
+            file.write_text(given)
+            change["login_file"] = str(file)
         connection = VaultConnection(
-            replace(options, **change), installation=INSTALLATION, clock=clock
+            replace(options, **change), installation=INSTALLATION, clock=clock or SystemClock()
         )
         made.append(connection)
         return connection
