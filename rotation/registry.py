@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rotation.errors import Usage
-from rotation.interfaces import Around, Bound, Clock, Verifier
+from rotation.interfaces import Around, Bound, Clock, Connection, Verifier
 from rotation.types import PluginSpec, Specification, Traits, stream_of
 
 GROUP = "rotation."
@@ -152,6 +152,31 @@ class Configured(Protocol):
     def commands(self) -> Path | None: ...
 
 
+@dataclass(frozen=True)
+class LoggedInAs:
+    """A configuration in which some connections use the login of another one."""
+
+    configuration: Configured
+    logins: Mapping[str, str]
+
+    @property
+    def connections(self) -> Mapping[str, Plugin]:
+        declared = self.configuration.connections
+        return {name: declared[self.logins.get(name, name)] for name in declared}
+
+    @property
+    def installation(self) -> str:
+        return self.configuration.installation
+
+    @property
+    def file_roots(self) -> tuple[Path, ...]:
+        return self.configuration.file_roots
+
+    @property
+    def commands(self) -> Path | None:
+        return self.configuration.commands
+
+
 class Registry:
     """Builds adapters from specifications. A connection is opened once, when it is first used,
     and shared by all threads."""
@@ -178,6 +203,11 @@ class Registry:
             if len(self._bound) > BOUND_MAX:
                 self._bound.popitem(last=False)
         return bound
+
+    def connection(self, name: str) -> Connection:
+        """The open connection of that name. Usage where the configuration has none."""
+        found: Connection = self._connections[name]
+        return found
 
     def traits(self, spec: Specification) -> Traits:
         """Of the issuer, which may follow from its options; its SDK is not loaded."""

@@ -24,8 +24,8 @@ from providers.aws.errors import translated
 from providers.aws.options import ConnectionOptions
 from providers.aws.sts import CallerIdentity
 from rotation import __version__
-from rotation.errors import NeedsPerson, Usage
-from rotation.interfaces import Clock
+from rotation.errors import Denied, NeedsPerson, Usage
+from rotation.interfaces import Clock, OwnCredential
 from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
@@ -155,6 +155,26 @@ class AwsConnection:
                 if self._caller_identity is None:
                     self._caller_identity = self._make_caller_identity()
         return self._caller_identity
+
+    def own_credential(self) -> OwnCredential:
+        """The base credentials; how old they are only where they may list their own keys."""
+        base = self._base_credentials()
+        answer = self.caller_identity.ask(base)
+        if answer.refusal is not None:
+            raise errors.refused(answer.refusal, "sts:GetCallerIdentity", "itself")
+        kind = "session" if base.token else "access key"
+        return OwnCredential(kind=kind, id=base.access_key, created=self._made(base, answer.user))
+
+    def _made(self, base: ReadOnlyCredentials, user: str | None) -> datetime | None:
+        if user is None:
+            return None
+        iam = cast("IAMClient", self._client("iam", self.options.region, _BROKER))
+        try:
+            with translated("iam:ListAccessKeys", of=user, repeatable=True):
+                keys = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+        except Denied:
+            return None
+        return next((k["CreateDate"] for k in keys if k["AccessKeyId"] == base.access_key), None)
 
     def close(self) -> None:
         with self._lock:

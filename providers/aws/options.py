@@ -40,6 +40,11 @@ class ConnectionOptions:
     """One account in one region, and the way to it. Nothing is taken from the environment but
     the base credentials, where no profile is named."""
 
+    LOGIN: ClassVar[frozenset[str]] = frozenset(
+        {"profile", "credentials_file", "roles", "external_id", "owner"}
+    )
+    """What may differ between two logins to the same place."""
+
     account: str = field(metadata={"doc": "the 12 digits that the account must turn out to be"})
     region: str = field(metadata={"doc": "where the secrets live, e.g. eu-central-1"})
     profile: str | None = field(
@@ -67,6 +72,9 @@ class ConnectionOptions:
     )
     proxy: str | None = field(
         default=None, metadata={"doc": "URL of the proxy to go through, without a password"}
+    )
+    owner: str | None = field(
+        default=None, metadata={"doc": "who answers for this login: a team, a ticket queue"}
     )
     settle_s: int = field(
         default=30, metadata={"doc": "how long IAM may need until a change holds everywhere"}

@@ -29,16 +29,19 @@ if TYPE_CHECKING:
 _CALL = "sts:GetCallerIdentity"
 _BODY = b"Action=GetCallerIdentity&Version=2011-06-15"
 _ACCOUNT = re.compile(r"<Account>(\d{12})</Account>")
+_USER = re.compile(r"<Arn>arn:[^<]*:user/(?:[^<]*/)?([^</]+)</Arn>")
 _CODE = re.compile(r"<Code>([\w.]+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """account: whose the credentials are. refusal: the code, where they are nobody's."""
+    """account: whose the credentials are; user: which one's, where they are a user's. refusal: the
+    code, where they are nobody's."""
 
     account: str | None
     refusal: str | None = None
+    user: str | None = None
 
 
 class CallerIdentity:
@@ -67,7 +70,8 @@ class CallerIdentity:
 
 def _read(status: int, text: str, headers: Mapping[str, str]) -> Answer:
     if status == 200 and (account := _ACCOUNT.search(text)):
-        return Answer(account[1])
+        user = _USER.search(text)
+        return Answer(account[1], user=user and user[1])
     code, message = _CODE.search(text), _MESSAGE.search(text)
     if code is None or message is None:
         raise errors.no_answer(_CALL, "itself", repeatable=True)

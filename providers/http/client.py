@@ -44,8 +44,8 @@ _CHUNK = 64 * 1024
 class Budget:
     """The time that is left to one method."""
 
-    def __init__(self, seconds: float = METHOD_S) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(self, seconds: float | None = None) -> None:
+        self._end = time.monotonic() + (METHOD_S if seconds is None else seconds)
 
     @property
     def left(self) -> float:

@@ -51,6 +51,11 @@ def _is_loopback(host: str) -> bool:
 class ConnectionOptions:
     """One cluster, and the way to log in to it. Nothing is taken from the environment."""
 
+    LOGIN: ClassVar[frozenset[str]] = frozenset(
+        {"auth", "auth_mount", "role", "login_file", "wrapped", "roles", "owner"}
+    )
+    """What may differ between two logins to the same place."""
+
     address: str = field(metadata={"doc": "https://HOST:PORT; http on this machine only"})
     cluster: str = field(
         metadata={"doc": "the cluster id that it must turn out to be (`vault status`)"}
@@ -77,6 +82,9 @@ class ConnectionOptions:
     )
     wrapped: bool = field(
         default=False, metadata={"doc": "the file holds a wrapping token of the secret id"}
+    )
+    owner: str | None = field(
+        default=None, metadata={"doc": "who answers for this login: a team, a ticket queue"}
     )
     roles: Mapping[str, str] = field(
         default_factory=dict,

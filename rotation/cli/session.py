@@ -61,10 +61,11 @@ class Records(Protocol):
 @dataclass(kw_only=True)
 class Session:
     """configuration_path: explicit or found. effectful: the verb may change the world or the
-    journal."""
+    journal. logins: connection -> the one whose login is used in its place."""
 
     configuration_path: Path
     effectful: bool
+    logins: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=SystemClock)
     who: str = field(default_factory=who)
     _exits: ExitStack = field(default_factory=ExitStack)
@@ -129,9 +130,9 @@ class Session:
 
     @cached_property
     def registry(self) -> "Registry":
-        from rotation.registry import Registry  # noqa: PLC0415
+        from rotation.registry import LoggedInAs, Registry  # noqa: PLC0415
 
-        return Registry(self.configuration, self.clock)
+        return Registry(LoggedInAs(self.configuration, self.logins), self.clock)
 
     def bind(self, spec: Specification) -> Bound:
         return self.registry.bind(spec)
@@ -257,7 +258,7 @@ def _upwards() -> Iterator[Path]:
             yield candidate
 
 
-def open_session(*, effectful: bool) -> Session:
+def open_session(*, effectful: bool, logins: Mapping[str, str] | None = None) -> Session:
     """For the verb that is running."""
     if effectful:
         from rotation import process  # noqa: PLC0415
@@ -266,4 +267,5 @@ def open_session(*, effectful: bool) -> Session:
     return Session(
         configuration_path=configuration_path(settings(), effectful=effectful),
         effectful=effectful,
+        logins=logins or {},
     )

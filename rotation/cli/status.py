@@ -33,13 +33,21 @@ SHOWN = 20
 @verb("status", "status", "status billing-iam", "status --check -o json")
 @maybe_name_argument
 @click.option("--all", "everything", is_flag=True, help="Every secret, not the urgent ones first.")
+@click.option(
+    "--connections", is_flag=True, help="What the tool itself logs in with; asks each service."
+)
 @click.option("--check", is_flag=True, help="Exit 11 where one is Held, 1 where one is too old.")
-def status(name: str | None, *, everything: bool, check: bool) -> int:
+def status(name: str | None, *, everything: bool, connections: bool, check: bool) -> int:
     """Show how old each secret is and where it stands.
 
     What needs somebody comes first, with what works right now, when the old credential dies, and
-    the ways out. Reads the configuration and the journal; asks no provider.
+    the ways out. Reads the configuration and the journal; asks no provider, but with
+    --connections.
     """
+    if connections:
+        from rotation.cli.connections import tell_connections  # noqa: PLC0415 -- loads adapters
+
+        return tell_connections()
     gc.disable()  # this process ends soon; over a fleet, looking for cycles takes a fifth of it
     with open_session(effectful=False) as session:
         now = session.clock.now()

@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "create": Listed("enrol:create", "Make the first credential of an empty secret."),
         "adopt": Listed("enrol:adopt", "Bring an existing credential under rotation."),
         "retire": Listed("enrol:retire", "Take a secret out of service, its credential last."),
+        "handover": Listed("handover:handover", "Change what the tool itself logs in with: proven first, then the old one dies."),
         "policy": Listed("policy:policy", "Print the permissions that the configuration needs."),
         "journal": Listed("journal:journal", "Check, back up, restore, export or upgrade the journal."),
         "demo": Listed("demo:demo", "Watch real rotations for half a minute; needs no account and no network."),

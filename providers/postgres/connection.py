@@ -1,0 +1,140 @@
+"""The way to one server: a fresh session for each call, which proves whose server it is first."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from psycopg import pq
+
+from providers.postgres.errors import standby, translated
+from providers.postgres.options import ConnectionOptions
+from providers.postgres.session import Session
+from rotation.errors import NeedsPerson, Usage
+from rotation.interfaces import Clock, OwnCredential
+from rotation.types import PermissionSet, SecretValue
+
+LIBPQ_MIN = 180_000
+"""Older ones do not trace the answer to a login, and without its SQLSTATE there is no verdict."""
+
+_WHOSE = (
+    "select system_identifier, pg_is_in_recovery(), extract(epoch from clock_timestamp()) "
+    "from pg_control_system()"
+)
+_UNTIL = (
+    "select extract(epoch from nullif(rolvaliduntil, 'infinity')) from pg_roles "
+    "where rolname = current_user"
+)
+# A commit that a synchronous standby does not have yet could be lost by a failover.
+_CAREFULLY = "select set_config('synchronous_commit', 'remote_apply', false)"
+
+
+class PostgresConnection:
+    """One server. Holds nothing open, so that a restart, a failover and another password of our
+    own login are nothing special."""
+
+    def __init__(self, options: ConnectionOptions, *, installation: str, clock: Clock) -> None:
+        _refuse_ambient()
+        if pq.version() < LIBPQ_MIN:
+            raise Usage(
+                "postgres.libpq",
+                f"psycopg uses libpq {pq.version()}; needed is {LIBPQ_MIN} or newer",
+                "install psycopg[binary] 3.3 or newer",
+            )
+        self.options = options
+        self.clock = clock
+
+    def own_credential(self) -> OwnCredential:
+        """PostgreSQL knows when a password ends, and not since when it is."""
+        with self.session(PermissionSet.OBSERVE, "our own login") as (session, _):
+            [[until]] = session.ask(_UNTIL)
+        expires = None if until is None else datetime.fromtimestamp(float(until), UTC)
+        return OwnCredential(kind="login", id=self.options.user, expires=expires)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def has_emergency_login(self) -> bool:
+        return self.options.emergency_user is not None
+
+    @contextmanager
+    def session(self, under: PermissionSet, of: str) -> Iterator[tuple[Session, datetime]]:
+        """Our own login at the primary of that very server, and the server's time."""
+        user, file = self._login(under)
+        with (
+            translated("log in", of=f"{user}"),
+            Session(self.parameters(user, _password(file), self.options.database)) as session,
+        ):
+            [[system, in_recovery, epoch]] = session.ask(_WHOSE)
+            if system != self.options.system_identifier:
+                raise NeedsPerson(
+                    "postgres.wrong-server",
+                    f"the connection says system {self.options.system_identifier}, the server "
+                    f"is {system}",
+                    "correct the connection's host or system_identifier; nothing was changed",
+                )
+            if in_recovery != "f":
+                raise standby(of)
+            session.ask(_CAREFULLY)
+            yield session, datetime.fromtimestamp(float(epoch or 0), UTC)
+
+    def _login(self, under: PermissionSet) -> tuple[str, str]:
+        options = self.options
+        if under is PermissionSet.CONTAIN and options.emergency_user is not None:
+            return options.emergency_user, str(options.emergency_password_file)
+        return options.user, options.password_file
+
+    def parameters(self, user: str, password: SecretValue, database: str) -> dict[str, str]:
+        """All that the environment or a file in the user's home could say otherwise is said."""
+        verified = self.options.ca_file is not None
+        return {
+            "host": self.options.host,
+            "hostaddr": "",
+            "port": str(self.options.port),
+            "dbname": database,
+            "user": user,
+            "password": password.reveal(),
+            "passfile": os.devnull,
+            "sslmode": "verify-full" if verified else "prefer",
+            "sslrootcert": self.options.ca_file or "",
+            "sslcertmode": "disable",
+            "sslnegotiation": "postgres",
+            "sslsni": "1",
+            "sslcrl": "",
+            "sslcrldir": "",
+            "ssl_min_protocol_version": "TLSv1.2",
+            "ssl_max_protocol_version": "",
+            "channel_binding": "prefer",
+            # `none` lets a server be found out that asks for no password at all.
+            "require_auth": "scram-sha-256,none",
+            "gssencmode": "disable",
+            "target_session_attrs": "any",
+            "load_balance_hosts": "disable",
+            "options": "",
+            "client_encoding": "UTF8",
+            "application_name": "rotation",
+            "connect_timeout": "0",
+        }
+
+
+def _password(file: str) -> SecretValue:
+    """Read for each session: it may be replaced at any time."""
+    try:
+        return SecretValue(Path(file).read_text("utf-8").rstrip("\n"))
+    except OSError as error:
+        raise Usage(
+            "postgres.password-file",
+            f"{file} cannot be read: {error.strerror}",
+            "correct the connection's password_file, or its mode",
+        ) from None
+
+
+def _refuse_ambient() -> None:
+    """The one variable that no explicit parameter outweighs."""
+    if "PGSERVICE" in os.environ:
+        raise Usage(
+            "postgres.ambient",
+            "PGSERVICE is set, and a runner of production credentials does not run with it",
+            "unset PGSERVICE; hosts and names belong into the connection",
+        )

@@ -1,0 +1,219 @@
+"""What a configuration may say about PostgreSQL. Known, and checked, without loading the driver."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Any, ClassVar
+
+from rotation.types import Traits
+
+SUFFIX_LENGTH = 32
+"""Hex digits of the attempt in the name of a login: never used twice."""
+
+NAME_MAX = 63
+"""Bytes of a name; PostgreSQL cuts off the rest, and then two names are one."""
+
+_SYSTEM = re.compile(r"\d{15,20}")
+_ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$.@-]*")
+_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
+_SETTING = re.compile(r"[a-z_][a-z0-9_.]*")
+_RESERVED = ("pg_", "rotation_")
+
+
+def _require(holds: object, complaint: str) -> None:
+    """Complaints name the key and the rule, never the content."""
+    if not holds:
+        raise ValueError(complaint)
+
+
+def _doc(text: str, default: Any = None) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+def _check_role(key: str, name: str | None, longest: int = NAME_MAX) -> None:
+    if name is not None:
+        _require(
+            _ROLE.fullmatch(name) and len(name) <= longest,
+            f"{key}: a role's name, at most {longest} of A-Z a-z 0-9 _ $ . @ -, no wildcard",
+        )
+
+
+def _check_target(key: str, name: str, longest: int = NAME_MAX) -> None:
+    _check_role(key, name, longest)
+    _require(not name.startswith(_RESERVED), f"{key}: not a role of PostgreSQL's or of ours")
+
+
+def _check_file(key: str, path: str | None) -> None:
+    _require(path is None or PurePosixPath(path).is_absolute(), f"{key}: an absolute path")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionOptions:
+    """One server, and our logins there. Nothing is taken from the environment. TLS with a
+    verified name, except on this machine."""
+
+    LOGIN: ClassVar[frozenset[str]] = frozenset(
+        {"user", "password_file", "emergency_user", "emergency_password_file", "owner"}
+    )
+    """What may differ between two logins to the same place."""
+
+    host: str = field(metadata={"doc": "the primary's name or address"})
+    port: int = _doc("its port", 5432)
+    database: str = field(metadata={"doc": "the database that `rotation policy postgres` set up"})
+    system_identifier: str = field(
+        metadata={"doc": "what `select system_identifier from pg_control_system()` must say"}
+    )
+    user: str = field(
+        metadata={"doc": "our login, a member of rotation_runner and of nothing else"}
+    )
+    password_file: str = field(metadata={"doc": "file with its password, and nothing else"})
+    emergency_user: str | None = _doc(
+        "login that may end sessions, a member of rotation_emergency; for containment alone"
+    )
+    emergency_password_file: str | None = _doc("file with that one's password")
+    ca_file: str | None = _doc(
+        "certificate authorities that the server's certificate must come from; needed for every "
+        "server that is not on this machine"
+    )
+    owner: str | None = _doc("who answers for this login: a team, a ticket queue")
+    settle_s: int = _doc("how far the replicas may be behind that consumers log in at", 0)
+
+    def __post_init__(self) -> None:
+        _require(_HOST.fullmatch(self.host), "host: a name or an address of a host")
+        _require(0 < self.port < 65_536, "port: from 1 to 65535")
+        _require(_SYSTEM.fullmatch(self.system_identifier), "system_identifier: its digits, quoted")
+        _require(self.database and "\0" not in self.database, "database: a database's name")
+        for key in ("user", "emergency_user"):
+            _check_role(key, getattr(self, key))
+        for key in ("password_file", "emergency_password_file", "ca_file"):
+            _check_file(key, getattr(self, key))
+        _require(
+            (self.emergency_user is None) == (self.emergency_password_file is None),
+            "emergency_user: it and emergency_password_file, or neither",
+        )
+        _require(
+            self.ca_file is not None or _is_loopback(self.host),
+            "host: a server elsewhere needs ca_file; there is no connection without TLS",
+        )
+        _require(self.settle_s >= 0, "settle_s: not negative")
+
+
+Connections = Mapping[str, ConnectionOptions]
+
+
+def _connection(connections: Connections, name: str) -> ConnectionOptions:
+    _require(name in connections, "connection: no PostgreSQL connection of that name")
+    return connections[name]
+
+
+_TRAITS = Traits(
+    origin="chosen",
+    can_suspend=True,
+    # pg_stat_activity knows who is logged in now, not who was a second ago: that is no evidence.
+    reports_usage=False,
+    failed_logins_safe=100,
+    failed_logins_lock="nothing: PostgreSQL counts no failed logins; an extension may",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginOptions:
+    """Logins of one application: a new role for each rotation under the group that owns
+    everything; or two roles in turn; or, opted into, one role whose password is replaced."""
+
+    PUBLIC: ClassVar = frozenset({"username"})
+    TRAITS: ClassVar = _TRAITS
+
+    connection: str = field(metadata={"doc": "name of a PostgreSQL connection"})
+    group: str | None = _doc("the NOLOGIN role that owns everything; each login is a member of it")
+    pair: tuple[str, ...] = _doc("two roles that take turns", ())
+    user: str | None = _doc("the one role whose password is replaced; needs in_place")
+    in_place: bool = _doc("accept that the old password fails before consumers have the new", False)
+    settings: Mapping[str, str] = field(
+        default_factory=dict, metadata={"doc": "group: settings of each login, e.g. search_path"}
+    )
+    connection_limit: int = _doc("group: how many sessions a login may have; -1: any number", -1)
+
+    def __post_init__(self) -> None:
+        _require(
+            sum((self.group is not None, bool(self.pair), self.user is not None)) == 1,
+            "group: exactly one of group, pair and user",
+        )
+        if self.group is not None:
+            _check_target("group", self.group, NAME_MAX - SUFFIX_LENGTH - 1)
+        for name in self.pair:
+            _check_target("pair", name)
+        _require(len(set(self.pair)) in (0, 2), "pair: two different roles")
+        if self.user is not None:
+            _check_target("user", self.user)
+            _require(self.in_place, "user: there is no overlap; say `in_place: true` to accept it")
+        _require(self.user is not None or not self.in_place, "in_place: only with user")
+        _require(self.connection_limit >= -1, "connection_limit: a number of sessions, or -1")
+        _require(all(map(_SETTING.fullmatch, self.settings)), "settings: names of settings")
+        _require(
+            not {"role", "session_authorization"} & set(self.settings),
+            "settings: PostgreSQL lets no function set a role's default for `role`",
+        )
+        _require(
+            self.group is not None or (not self.settings and self.connection_limit == -1),
+            "settings: only with group; other roles keep what they have",
+        )
+        # A class's own value stands for the default; each mode has its own.
+        object.__setattr__(self, "TRAITS", self._traits())
+
+    @property
+    def mode(self) -> str:
+        return "unique" if self.group is not None else "pair" if self.pair else "in-place"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What the administrator allows us to work on: the group, the pair or the one role."""
+        return tuple(name for name in (self.group, *self.pair, self.user) if name is not None)
+
+    @property
+    def target(self) -> str:
+        """The name of that in the allow-list."""
+        return "+".join(self.roles)
+
+    def fields(self) -> tuple[str, ...]:
+        """Where the login changes its name, the secret must say it."""
+        return ("password",) if self.user is not None else ("username", "password")
+
+    def identity(self, connections: Connections) -> str:
+        system = _connection(connections, self.connection).system_identifier
+        return f"postgres/{system}/{self.target}"
+
+    def _traits(self) -> Traits:
+        match self.mode:
+            case "pair":
+                return replace(_TRAITS, live_max=2)
+            case "in-place":
+                return replace(_TRAITS, can_suspend=False, overlap=False)
+            case _:
+                return _TRAITS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeOptions:
+    """A login that runs the consumer's own query."""
+
+    connection: str = field(metadata={"doc": "name of a PostgreSQL connection"})
+    query: str = field(metadata={"doc": "what the consumer needs to be allowed; runs read only"})
+    database: str | None = _doc("the consumer's database, where it is not the connection's")
+    user: str | None = _doc("the login's name, where the secret does not say it (in place)")
+
+    def __post_init__(self) -> None:
+        _require(self.query.strip() and "\0" not in self.query, "query: one SQL statement")
+        _require(self.database is None or self.database, "database: a database's name")
+        _check_role("user", self.user)

@@ -1,0 +1,84 @@
+"""`status --connections`: the tool's own credentials are inventory as well."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rotation.cli.app import settings
+from rotation.cli.failures import OK, code_of, worst
+from rotation.cli.outcome import local
+from rotation.cli.say import Cell, as_json, plain, result, table
+from rotation.cli.session import Session, open_session
+from rotation.describe import duration, relative
+from rotation.entries import stamp
+from rotation.errors import RotationError
+from rotation.interfaces import OwnCredential
+
+HEAD = ("connection", "type", "logs in with", "id", "age", "ends", "owner")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """One connection: what it logs in with, or why that could not be found out."""
+
+    name: str
+    type: str
+    owner: str | None
+    own: OwnCredential | None = None
+    error: RotationError | None = None
+
+
+def tell_connections() -> int:
+    """Each with its age and its end, as its service says."""
+    with open_session(effectful=False) as session:
+        now = session.clock.now()
+        logins = [ask(session, name) for name in session.configuration.connections]
+        if settings().output == "json":
+            as_json("connections", {"connections": [_json(login, now) for login in logins]})
+        else:
+            for line in table(HEAD, [_cells(login, now) for login in logins]):
+                result(line)
+            for login in logins:
+                if login.error is not None:
+                    result(f"{login.name}: {plain(login.error.message)}; next: {login.error.hint}")
+        return worst(code_of(login.error) if login.error else OK for login in logins)
+
+
+def ask(session: Session, name: str) -> Login:
+    """Logs in there; changes nothing."""
+    declared = session.configuration.connections[name]
+    login = Login(name=name, type=declared.type, owner=getattr(declared.options, "owner", None))
+    try:
+        own = session.registry.connection(name).own_credential()
+    except RotationError as error:
+        return Login(name=name, type=login.type, owner=login.owner, error=error)
+    return Login(name=name, type=login.type, owner=login.owner, own=own)
+
+
+def _cells(login: Login, now: datetime) -> tuple[Cell, ...]:
+    own = login.own or OwnCredential(kind="unknown")
+    age = "unknown" if own.created is None else duration(now - own.created)
+    ends = "not known to end"
+    if own.expires is not None:
+        ends = f"{local(own.expires)} ({relative(own.expires, now)})"
+    failed = {"fg": "red"} if login.error is not None else None
+    kind = login.error.code if login.error is not None else own.kind
+    texts = (login.type, kind, own.id or "-", age, ends, login.owner or "nobody")
+    return (Cell(login.name, failed), *(Cell(plain(text)) for text in texts))
+
+
+def _json(login: Login, now: datetime) -> dict[str, Any]:
+    own, error = login.own, login.error
+    created = None if own is None else own.created
+    return {
+        "connection": login.name,
+        "type": login.type,
+        "owner": login.owner,
+        "kind": own and own.kind,
+        "id": own and own.id,
+        "created": stamp(created),
+        "age_s": None if created is None else int((now - created).total_seconds()),
+        "expires": stamp(None if own is None else own.expires),
+        "accepted": own.accepted if own is not None else False if error is not None else None,
+        "error": error and error.code,
+    }
