@@ -17,7 +17,7 @@ from rotation.config.findings import Invalid, Problem, Where
 from rotation.config.leaks import looks_secret
 from rotation.config.model import check_names
 from rotation.config.reading import read_text, shape
-from rotation.config.rules import Resolved, Surroundings, located
+from rotation.config.rules import Resolved, Surroundings, fields_made, located
 
 LEARNT_MAX = 4096
 """Secrets that are remembered. With more kinds of them little would be gained."""
@@ -51,6 +51,7 @@ class _Like:
     consumers: Sequence[int]
     store: _Options
     issuer: _Options
+    nature: tuple[Any, ...]
 
     @property
     def places(self) -> set[int]:
@@ -65,7 +66,10 @@ class _Like:
         check_names(own_id, application, environment, owner)
         if len({values[place] for place in self.consumers}) < len(self.consumers):
             raise ValueError("a consumer is there twice")
-        place, identity = located(self.store.named(values), self.issuer.named(values), around)
+        issuer = self.issuer.named(values)
+        if _nature(issuer) != self.nature:
+            raise ValueError("by this name it is an issuer of another kind")
+        place, identity = located(self.store.named(values), issuer, around)
         like = self.entry
         return Entry(
             own_id, identity, like.issuer, place, like.connection, like.class_name, owner,
@@ -140,16 +144,20 @@ def _like(
     places: Mapping[Where, int], resolved: Resolved, entry: Entry, remarks: Sequence[Problem]
 ) -> _Like:
     secret = resolved.secret
-    issuer = secret.issuer.options
     return _Like(
         entry,
         tuple(remarks),
         own=[places[where] for where in _OWN],
         consumers=[n for where, n in places.items() if where[::2] == ("consumers", "id")],
         store=_options("store", secret.store.options, places),
-        # Where the fields depend on the options, these are looked at as a whole.
-        issuer=_options("issuer", issuer, places if hasattr(issuer, "FIELDS") else {}),
+        issuer=_options("issuer", secret.issuer.options, places),
+        nature=_nature(secret.issuer.options),
     )
+
+
+def _nature(issuer: Any) -> tuple[Any, ...]:
+    """All that the rules for a whole secret ask of its issuer's options, but the identity."""
+    return issuer.TRAITS, fields_made(issuer), getattr(issuer, "unverified", None)
 
 
 def _options(part: str, options: Any, places: Mapping[Where, int]) -> _Options:
@@ -160,6 +168,8 @@ def _options(part: str, options: Any, places: Mapping[Where, int]) -> _Options:
         if member.read is read_text and key != "connection" and (part, key) in places
     }
     same = {
-        each.name: getattr(options, each.name) for each in fields(kind) if each.name not in named
+        each.name: getattr(options, each.name)
+        for each in fields(kind)
+        if each.init and each.name not in named
     }
     return _Options(kind, same, named)

@@ -287,7 +287,7 @@ def _lives_in_its_store(issuer: Any) -> bool:
 
 def _fields(secret: Secret) -> Mapping[str, str]:
     options = secret.issuer.options
-    made: tuple[str, ...] = getattr(options, "FIELDS", ()) or options.fields()
+    made = fields_made(options)
     if secret.value == "whole":
         if len(made) != 1:
             raise invalid(
@@ -316,6 +316,12 @@ def _fields(secret: Secret) -> Mapping[str, str]:
     if problems:
         raise Invalid(problems)
     return secret.fields
+
+
+def fields_made(issuer: Any) -> tuple[str, ...]:
+    """The fields of what an issuer with these options makes."""
+    made: tuple[str, ...] = getattr(issuer, "FIELDS", ()) or issuer.fields()
+    return made
 
 
 def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule, Timing]:
