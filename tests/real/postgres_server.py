@@ -34,13 +34,15 @@ SETTINGS = {
     "log_statement": "all",
     "log_min_error_statement": "error",
     "password_encryption": "scram-sha-256",
-    "max_connections": "60",
+    "max_connections": "24",
     "timezone": "Etc/UTC",
 }
 
 
 def _major(binaries: Path) -> int:
-    told = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [binaries / "postgres", "--version"], capture_output=True, text=True, check=True
+    )
     return int(told.stdout.split()[2].partition(".")[0])
 
 
@@ -75,7 +77,11 @@ class PostgresServer:
     host = "127.0.0.1"
 
     def connect(
-        self, user: str = ADMIN, password: str = ADMIN_PASSWORD, database: str = "postgres", **more: Any
+        self,
+        user: str = ADMIN,
+        password: str = ADMIN_PASSWORD,
+        database: str = "postgres",
+        **more: Any,
     ) -> psycopg.Connection[Any]:
         return psycopg.connect(
             host=self.host, port=self.port, user=user, password=password, dbname=database,

@@ -1,0 +1,1 @@
+"""PostgreSQL: login roles, replaced through functions that a database administrator installs."""

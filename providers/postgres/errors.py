@@ -1,0 +1,187 @@
+"""What a server says, in the words of `rotation.errors`: SQLSTATEs, never its text.
+
+Everything that is asked here may be asked again, so an answer that was lost is no reason to look
+first: asking again makes the same thing true.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from providers.postgres.session import Lost, Refusal, Unreachable, Weak
+from rotation.errors import (
+    Conflict,
+    Denied,
+    NeedsPerson,
+    Permanent,
+    Refused,
+    RotationError,
+    SlotFull,
+    Transient,
+)
+
+WRONG_LOGIN = frozenset({"28000", "28P01"})
+"""Wrong password, no such role, not allowed to log in, or no rule that lets it in."""
+
+_READ_ONLY = "25006"
+_MISSING = frozenset({"3F000", "42883", "42P01"})
+_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
+_ENDING = frozenset({"57P01", "57P02", "57P05"})
+_FULL_OR_STARTING = ("53", "57P03")
+
+Meanings = Mapping[str, Callable[[], RotationError]]
+"""What a code means at this very call: it wins over everything general."""
+
+
+@contextmanager
+def translated(call: str, *, of: str, meanings: Meanings | None = None) -> Iterator[None]:
+    """Raise only our own errors from the sessions inside. call: the function. of: the role, or
+    whatever it is about, in our words."""
+    try:
+        yield
+    except Refusal as refusal:
+        meaning = (meanings or {}).get(refusal.sqlstate) or OURS.get(refusal.sqlstate)
+        raise (meaning() if meaning else refused(refusal.sqlstate, call, of)) from None
+    except Unreachable:
+        raise Transient(
+            "postgres.unreachable",
+            f"{call} was not sent: no server is reached, or its certificate is not the right one",
+            "look at network, name resolution and the connection's ca_file",
+        ) from None
+    except Weak:
+        raise NeedsPerson(
+            "postgres.weak-authentication",
+            "the server asks for a password in clear or as MD5; it was not given it",
+            "let pg_hba.conf say scram-sha-256",
+        ) from None
+    except Lost:
+        raise no_answer(call, of) from None
+
+
+def no_answer(call: str, of: str) -> Transient:
+    return Transient(
+        "postgres.no-answer",
+        f"{call} of {of} was not answered; asking again makes the same thing true",
+        "nothing to do: it is tried again",
+    )
+
+
+def refused(code: str, call: str, of: str) -> RotationError:
+    if code == "42501":
+        return Denied(
+            "postgres.denied",
+            f"we may not {call} {of}",
+            "let an administrator run what `rotation policy postgres` prints",
+            action=call,
+            resource=of,
+        )
+    if code in WRONG_LOGIN:
+        return Denied(
+            "postgres.credentials",
+            f"{call} of {of}: the server does not accept our own login ({code})",
+            "compare the connection's user and password_file with the server",
+        )
+    if code in _MISSING:
+        return NeedsPerson(
+            "postgres.not-set-up",
+            f"{call} of {of}: the database lacks our functions",
+            "let an administrator run what `rotation policy postgres` prints",
+        )
+    if code == _READ_ONLY:
+        return standby(of)
+    if code.startswith(_FULL_OR_STARTING) or code in _BUSY:
+        return Transient(
+            "postgres.busy",
+            f"{call} of {of}: not now ({code}); nothing happened",
+            "nothing to do: it is tried again, later",
+        )
+    if code.startswith(("08", "58", "XX")) or code in _ENDING:
+        return no_answer(call, of)
+    return Permanent(
+        "postgres.refused",
+        f"the server refuses to {call} {of} ({code})",
+        "look the SQLSTATE up in PostgreSQL's manual",
+    )
+
+
+def standby(of: str) -> NeedsPerson:
+    return NeedsPerson(
+        "postgres.standby",
+        f"the server of {of} is a read-only standby; nothing was changed",
+        "let the connection's host lead to the primary",
+    )
+
+
+def _gone() -> Conflict:
+    return Conflict(
+        "issuer.gone",
+        "that login is gone; somebody else removed it",
+        "find out who, in the server's log",
+    )
+
+
+def _superseded() -> Conflict:
+    return Conflict(
+        "postgres.superseded",
+        "this attempt is over: another one began, or it was destroyed; nothing was changed",
+        "nothing to do where another runner took over; else `rotation rollback`",
+    )
+
+
+def _not_allowed() -> Denied:
+    return Denied(
+        "postgres.not-allowed",
+        "the server's allow-list does not have that role, or it may do too much to be ours",
+        "let an administrator run what `rotation policy postgres` prints",
+    )
+
+
+def _full() -> SlotFull:
+    return SlotFull(
+        "postgres.pair-full",
+        "both roles of the pair are in use; nothing was changed",
+        "remove the one that nobody needs, or `rotation resolve --ours ID`",
+    )
+
+
+def _suspended() -> Conflict:
+    return Conflict(
+        "postgres.found-suspended",
+        "that login was switched off meanwhile; it stays off",
+        "see who did it: an emergency? then `rotation emergency`",
+    )
+
+
+def _bad_verifier() -> Permanent:
+    return Permanent(
+        "postgres.bad-verifier",
+        "the server takes no such verifier; nothing was changed",
+        "this is a bug of rotation; please report it with this line",
+    )
+
+
+OURS: Meanings = {
+    "ROT01": _gone,
+    "ROT02": _superseded,
+    "ROT03": _not_allowed,
+    "ROT04": _full,
+    "ROT05": _suspended,
+    "ROT06": _bad_verifier,
+}
+"""The codes that our own functions raise (setup.sql)."""
+
+
+def password_refused() -> Refused:
+    return Refused(
+        "postgres.password-refused",
+        "a rule of the server refuses this password; the next rotation makes another one",
+        "a rule that must see the password itself cannot be kept: it is never sent",
+    )
+
+
+def owns_objects(role: str) -> NeedsPerson:
+    return NeedsPerson(
+        "postgres.owns-objects",
+        f"{role} owns objects or has privileges of its own; it is off and was not dropped",
+        f'in each database: REASSIGN OWNED BY "{role}" TO its group, revoke what it was granted; '
+        "then `rotation resume`",
+    )

@@ -1,0 +1,113 @@
+"""The set-up of one server as SQL: what an administrator reads and runs, any number of times."""
+
+import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+
+from providers.postgres.options import ConnectionOptions, LoginOptions
+from providers.postgres.permissions import GRANTS, Grants
+from rotation.interfaces import Part, PolicyDocument, Scope
+from rotation.types import PermissionSet
+
+RUNNER, EMERGENCY = "rotation_runner", "rotation_emergency"
+
+# Since 16, CREATEROLE alone is no right on roles that others made: the groups, the pairs, and the
+# logins that a group had before, which are to be switched off one day. To administer is not to use:
+# the owner of the functions inherits nothing from them and cannot become one of them.
+_ADMINISTERED = """
+do $$
+declare
+  role name;
+begin
+  if current_setting('server_version_num')::int >= 160000 then
+    for role in
+      select r.rolname from pg_roles r join rotation.target t on r.rolname = any (t.roles)
+      union
+      select r.rolname from pg_roles r join pg_auth_members m on m.member = r.oid
+      join pg_roles g on g.oid = m.roleid join rotation.target t on g.rolname = any (t.roles)
+      where t.mode = 'unique' and r.rolcanlogin and not r.rolsuper
+        and coalesce(shobj_description(r.oid, 'pg_authid'), '') not like 'rotation:owner=%'
+    loop
+      execute format('grant %I to rotation_owner with admin true, inherit false, set false', role);
+    end loop;
+  end if;
+end $$;"""
+
+
+class SetupRenderer:
+    """One document per connection: functions, allow-list and what our logins may call."""
+
+    def grants(self) -> Mapping[str, Grants]:
+        return GRANTS
+
+    def documents(self, scope: Scope) -> list[PolicyDocument]:
+        parts = [part for part in scope.parts if part.type in GRANTS]
+        if not parts:
+            return []
+        options: ConnectionOptions = scope.options
+        text = "\n".join(
+            (
+                f"-- For an administrator of {options.host}, in database {options.database}:",
+                "-- a superuser, or a role that may CREATE ROLE and SET ROLE to rotation_owner.",
+                "\\set ON_ERROR_STOP on",
+                "begin;",
+                files("providers.postgres").joinpath("setup.sql").read_text("utf-8"),
+                *_executes(),
+                *_logins(options),
+                *(line for part in parts for line in _target(scope.installation, part)),
+                _ADMINISTERED,
+                "commit;",
+            )
+        )
+        return [PolicyDocument(name="setup", holder="administrator", text=text)]
+
+
+def _executes() -> Iterator[str]:
+    """Who may look may look in an emergency as well."""
+    for under, grants in GRANTS["postgres-login"].items():
+        holders = {
+            PermissionSet.OBSERVE: f"{RUNNER}, {EMERGENCY}",
+            PermissionSet.CONTAIN: EMERGENCY,
+        }
+        for grant in grants:
+            holder = holders.get(under, RUNNER)
+            yield f"grant execute on function rotation.{grant.function} to {holder};"
+
+
+def _logins(options: ConnectionOptions) -> Iterator[str]:
+    for login, group in ((options.user, RUNNER), (options.emergency_user, EMERGENCY)):
+        if login is not None:
+            yield f"\n-- Its password is yours to set: \\password {_name(login)}"
+            yield _if_missing(login, "login")
+            yield f"grant {group} to {_name(login)};"
+
+
+def _if_missing(role: str, attributes: str) -> str:
+    return (
+        f"do $$ begin if not exists (select from pg_roles where rolname = {_text(role)}) then\n"
+        f"  create role {_name(role)} {attributes}; end if; end $$;"
+    )
+
+
+def _target(installation: str, part: Part) -> Iterator[str]:
+    options: LoginOptions = part.options
+    yield f"\n-- {part.secret}"
+    for role in options.roles:
+        yield _if_missing(role, "nologin")
+    yield (
+        "insert into rotation.target (name, installation, mode, roles, settings, connection_limit)\n"
+        f"values ({_text(options.target)}, {_text(installation)}, {_text(options.mode)}, "
+        f"array[{', '.join(map(_text, options.roles))}]::name[],\n"
+        f"  {_text(json.dumps(dict(options.settings), sort_keys=True))}, {options.connection_limit})\n"
+        "on conflict (name) do update set installation = excluded.installation, mode = excluded.mode,\n"
+        "  roles = excluded.roles, settings = excluded.settings,\n"
+        "  connection_limit = excluded.connection_limit;"
+    )
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

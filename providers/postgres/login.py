@@ -1,0 +1,255 @@
+"""Login roles: a new one for each rotation, two that take turns, or one whose password is replaced.
+
+The password is made here and staged first; the server gets a SCRAM verifier of it. Everything is
+done by functions that an administrator installed (setup.sql) and that check an allow-list.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from providers.postgres import doctor
+from providers.postgres.errors import (
+    WRONG_LOGIN,
+    Meanings,
+    owns_objects,
+    password_refused,
+    translated,
+)
+from rotation.errors import Denied, NeedsPerson, NotYet, Permanent, Transient
+from rotation.types import (
+    Credential,
+    Fields,
+    Handle,
+    KeyState,
+    Listing,
+    PermissionSet,
+    SecretValue,
+    Traits,
+    Usage,
+    mark,
+)
+
+if TYPE_CHECKING:
+    from providers.postgres.connection import PostgresConnection
+    from providers.postgres.options import LoginOptions
+    from providers.postgres.session import Row
+    from rotation.interfaces import Around
+
+PASSWORD_BYTES = 32
+LOOK_AGAIN = timedelta(seconds=60)
+"""How soon sessions that are in the way are counted again."""
+
+# What a check of passwords raises: passwordcheck the first, others the code of a wrong login.
+_POLICY: Meanings = dict.fromkeys(("22023", *WRONG_LOGIN), password_refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A role and, where it outlives its credential, the attempt that it carries."""
+
+    role: str
+    attempt: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.role}#{self.attempt}" if self.attempt else self.role
+
+
+def login_of(handle_id: str) -> Login:
+    role, _, attempt = handle_id.partition("#")
+    return Login(role, attempt)
+
+
+class LoginIssuer:
+    def __init__(self, options: LoginOptions, around: Around) -> None:
+        self._connection: PostgresConnection = around.connections[options.connection]
+        self._options = options
+        self._around = around
+        self.identity = options.identity({options.connection: self._connection.options})
+        self._examined = False
+
+    @property
+    def traits(self) -> Traits:
+        return self._options.TRAITS
+
+    def listing(self) -> Listing:
+        with self._connection.session(PermissionSet.OBSERVE, self._target) as (session, at):
+            if not self._examined:
+                doctor.examine(session, self._options)
+                self._examined = True
+            with self._translated("instances"):
+                rows = session.ask(
+                    "select login, mark, attempt, active, created, expires "
+                    "from rotation.instances($1) order by login",
+                    self._target,
+                )
+        return Listing(handles=tuple(map(self._handle, rows)), server_at=at)
+
+    def issue(self, attempt: str) -> Credential:
+        """Other bytes at each call: whichever the store keeps under this attempt are the ones.
+        Where a role outlives its credentials, an earlier attempt can do nothing any more."""
+        login = self._begin(attempt)
+        password = SecretValue(secrets.token_urlsafe(PASSWORD_BYTES))
+        public = {} if self._options.user else {"username": login.role}
+        return Credential(
+            handle=Handle(id=str(login), created=self._around.clock.now()),
+            fields=Fields(public=public, secret={"password": password}),
+        )
+
+    def activate(self, new: Credential) -> None:
+        login = login_of(new.handle.id)
+        password = new.fields.secret["password"].reveal()
+        with self._connection.session(PermissionSet.MINT, login.role) as (session, _):
+            with self._translated("activate", login.role, _POLICY):
+                verifier = session.verifier(password, login.role)
+                session.ask(
+                    "select rotation.activate($1, $2, $3, $4)",
+                    self._target, login.role, login.attempt or login.role.rpartition("_")[2],
+                    verifier,
+                )  # fmt: skip
+            with self._translated("differences", login.role):
+                lacking = session.ask(
+                    "select rotation.differences($1, $2)", self._target, login.role
+                )
+        self._check_same(login.role, [str(row[0]) for row in lacking])
+
+    def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
+        self._check_can_suspend()
+        login = login_of(handle_id)
+        if under is PermissionSet.CONTAIN:
+            self._contain("suspend", login)
+        else:
+            self._quietly("suspend", login)
+
+    def resume(self, handle_id: str) -> None:
+        self._check_can_suspend()
+        self._call("resume", PermissionSet.REVOKE, login_of(handle_id))
+
+    def destroy(
+        self,
+        handle_id: str,
+        fields: Fields | None = None,
+        *,
+        under: PermissionSet = PermissionSet.REVOKE,
+    ) -> None:
+        login = login_of(handle_id)
+        if under is PermissionSet.CONTAIN and not self.traits.can_suspend:
+            self._contain("destroy", login)
+        else:
+            self._quietly("destroy", login)
+
+    def usage(self, handle_id: str) -> Usage:
+        raise Permanent("issuer.no-usage", "PostgreSQL does not tell who logged in when")
+
+    def handle_of(self, fields: Fields, version: str) -> str:
+        """Where a role outlives its credentials, the server says which one it carries."""
+        role = self._options.user or fields.public["username"]
+        if self._options.mode == "unique":
+            return role
+        carried = (login_of(handle_id) for handle_id in self.listing().ids)
+        return next((str(login) for login in carried if login.role == role), role)
+
+    @property
+    def _target(self) -> str:
+        return self._options.target
+
+    def _check_can_suspend(self) -> None:
+        if not self.traits.can_suspend:
+            raise Permanent(
+                "issuer.cannot-suspend", "a password that is replaced in place is never off"
+            )
+
+    def _begin(self, attempt: str) -> Login:
+        if self._options.group is not None:
+            return Login(f"{self._options.group}_{attempt}")
+        with (
+            self._connection.session(PermissionSet.MINT, self._target) as (session, _),
+            self._translated("begin"),
+        ):
+            [[role]] = session.ask("select rotation.begin($1, $2)", self._target, attempt)
+        return Login(str(role), attempt)
+
+    def _handle(self, row: Row) -> Handle:
+        role, comment, attempt, active, created, expires = row
+        carried = attempt or ""
+        owner = f"rotation:owner={self._around.installation} "
+        return Handle(
+            id=str(Login(str(role), "" if self._options.mode == "unique" else carried)),
+            created=_time(created),
+            state=KeyState.ACTIVE if active == "t" else KeyState.SUSPENDED,
+            expires=_time(expires),
+            mark=mark(self._around.installation, carried)
+            if carried and str(comment).startswith(owner)
+            else None,
+        )
+
+    def _check_same(self, role: str, lacking: list[str]) -> None:
+        if lacking:
+            raise NeedsPerson(
+                "postgres.differs",
+                f"{role} lacks what the login before it has: {', '.join(sorted(lacking))}; "
+                "it was made and nobody uses it",
+                "give it to the group, or take it from the old login; then `rotation resume`",
+            )
+
+    def _call(self, function: str, under: PermissionSet, login: Login, *force: str) -> str | None:
+        arguments = (self._target, login.role, login.attempt, *force)
+        places = ", ".join(f"${n}" for n in range(1, len(arguments) + 1))
+        dropped: Meanings = {"2BP01": lambda: owns_objects(login.role)}
+        with (
+            self._connection.session(under, login.role) as (session, _),
+            self._translated(function, login.role, dropped),
+        ):
+            return session.ask(f"select rotation.{function}({places})", *arguments)[0][0]
+
+    def _quietly(self, function: str, login: Login) -> None:
+        """Nobody is thrown out: sessions that live on would keep what the login is off for."""
+        sessions = int(self._call(function, PermissionSet.REVOKE, login, "false") or 0)
+        if sessions:
+            raise NotYet(
+                "postgres.sessions",
+                f"{sessions} sessions of {login.role} are open: a consumer has not moved",
+                until=self._around.clock.now() + LOOK_AGAIN,
+            )
+
+    def _contain(self, function: str, login: Login) -> None:
+        if not self._connection.has_emergency_login():
+            sessions = int(self._call(function, PermissionSet.REVOKE, login, "true") or 0)
+            if sessions:
+                raise _cannot_terminate(login.role, sessions)
+            return
+        self._call("contain", PermissionSet.CONTAIN, login)
+        with (
+            self._connection.session(PermissionSet.CONTAIN, login.role) as (session, _),
+            self._translated("terminate", login.role),
+        ):
+            left = session.ask("select rotation.terminate($1, $2)", self._target, login.role)[0][0]
+        if left != "0":
+            raise Transient(
+                "postgres.sessions-end",
+                f"{login.role} is off, and {left} of its sessions have not ended yet",
+                "nothing to do: they are ended again",
+            )
+
+    def _translated(
+        self, function: str, of: str = "", meanings: Meanings | None = None
+    ) -> AbstractContextManager[None]:
+        return translated(function, of=of or self._target, meanings=meanings)
+
+
+def _cannot_terminate(role: str, sessions: int) -> Denied:
+    return Denied(
+        "postgres.cannot-terminate",
+        f"{role} is off, but {sessions} of its sessions live on, and the connection has no "
+        "emergency_user that could end them",
+        f"let an administrator call pg_terminate_backend for the sessions of {role}, "
+        "then `rotation resume`",
+    )
+
+
+def _time(epoch: str | None) -> datetime | None:
+    return None if epoch is None else datetime.fromtimestamp(float(epoch), UTC)

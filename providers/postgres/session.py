@@ -1,0 +1,165 @@
+"""One session at a server, on libpq alone: every wait has a deadline, and every refusal a SQLSTATE.
+
+libpq tells the text of a refused login, in the server's language, and not its SQLSTATE. That is in
+its protocol trace, with all authentication data masked; so a login that failed is tried once more
+with the trace on. (Each trace leaks some kilobytes of libpq's: not for every login.)
+"""
+
+import re
+import select
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import psycopg
+from psycopg import pq
+
+CONNECT_S, STATEMENT_S = 4.0, 8.0
+"""Two tries to connect and one statement: under the 20 seconds that a call may take."""
+
+_REFUSAL = re.compile(rb'ErrorResponse\t S "[^"]*" V "[^"]*" C "([0-9A-Z]{5})"')
+_WEAK = re.compile(rb"Authentication(CleartextPassword|MD5Password)")
+_FINISHED = (pq.PollingStatus.OK, pq.PollingStatus.FAILED)
+
+Row = tuple[str | None, ...]
+
+
+class Refusal(Exception):
+    """The server's answer is no. Only its code is kept: texts may quote what was sent."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+class Unreachable(Exception):
+    """No server was reached, or it is not the one that its certificate must name."""
+
+
+class Weak(Exception):
+    """The server asks for the password itself, or for an MD5 of it; it was given neither."""
+
+
+class Lost(Exception):
+    """A statement was sent and not answered."""
+
+
+class Session:
+    """Opened where it is made. Not shared by threads."""
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        self._connection = _open(parameters)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.finish()
+
+    def ask(self, statement: str, *arguments: str) -> list[Row]:
+        """One statement and its rows, all as text. The extended protocol takes no second one."""
+        given: Sequence[bytes] = [argument.encode() for argument in arguments]
+        try:
+            self._connection.send_query_params(statement.encode(), given)
+            results = self._results(time.monotonic() + STATEMENT_S)
+        except psycopg.Error:
+            raise Lost from None
+        return [row for result in results for row in _rows(result)]
+
+    def verifier(self, password: str, role: str) -> str:
+        """What the server stores instead of the password, made here with a random salt."""
+        made = self._connection.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+        return made.decode()
+
+    def _results(self, deadline: float) -> list[pq.abc.PGresult]:
+        connection = self._connection
+        while connection.flush():
+            _wait(connection, deadline, writing=True)
+        results: list[pq.abc.PGresult] = []
+        while True:
+            while connection.is_busy():
+                _wait(connection, deadline)
+                connection.consume_input()
+            result = connection.get_result()
+            if result is None:
+                return results
+            results.append(result)
+
+
+def _rows(result: pq.abc.PGresult) -> list[Row]:
+    if result.status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
+        return [
+            tuple(_text(result.get_value(row, column)) for column in range(result.nfields))
+            for row in range(result.ntuples)
+        ]
+    code = result.error_field(pq.DiagnosticField.SQLSTATE)
+    if code is None:  # libpq's own message: the connection broke
+        raise Lost
+    raise Refusal(code.decode())
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
+
+
+def _wait(connection: pq.abc.PGconn, deadline: float, *, writing: bool = False) -> None:
+    left = deadline - time.monotonic()
+    sockets = [connection.socket]
+    ready = left > 0 and select.select(
+        [] if writing else sockets, sockets if writing else [], [], left
+    )
+    if not ready or not any(ready):
+        raise Lost
+
+
+def _open(parameters: Mapping[str, str]) -> pq.abc.PGconn:
+    connection = _connect(parameters, None)
+    if connection is None:
+        with tempfile.TemporaryFile() as trace:
+            connection = _connect(parameters, trace.fileno())
+            if connection is None:
+                trace.seek(0)
+                raise _reason(trace.read())
+    return connection
+
+
+def _reason(trace: bytes) -> Exception:
+    if refusal := _REFUSAL.search(trace):
+        return Refusal(refusal[1].decode())
+    return Weak() if _WEAK.search(trace) else Unreachable()
+
+
+def _connect(parameters: Mapping[str, str], trace: int | None) -> pq.abc.PGconn | None:
+    """None: it failed."""
+    deadline = time.monotonic() + CONNECT_S
+    connection = pq.PGconn.connect_start(_conninfo(parameters))
+    if trace is not None:
+        connection.trace(trace)
+        connection.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS | pq.Trace.REGRESS_MODE)
+    status = _poll(connection, deadline)
+    if trace is not None:
+        connection.untrace()
+    if status is pq.PollingStatus.OK:
+        connection.nonblocking = 1
+        return connection
+    connection.finish()
+    return None
+
+
+def _poll(connection: pq.abc.PGconn, deadline: float) -> pq.PollingStatus:
+    status = pq.PollingStatus.WRITING
+    while connection.status is not pq.ConnStatus.BAD and status not in _FINISHED:
+        try:
+            _wait(connection, deadline, writing=status is pq.PollingStatus.WRITING)
+        except Lost:
+            return pq.PollingStatus.FAILED
+        status = pq.PollingStatus(connection.connect_poll())
+    return status
+
+
+def _conninfo(parameters: Mapping[str, str]) -> bytes:
+    def quoted(value: str) -> str:
+        return value.replace("\\", "\\\\").replace("'", "\\'")
+
+    return " ".join(f"{key}='{quoted(value)}'" for key, value in parameters.items()).encode()

@@ -1,0 +1,362 @@
+-- rotation: what an administrator installs, once per server and again after each upgrade.
+-- It may run any number of times. Read it: the runner can do what these functions do, and no more.
+
+do $$
+declare
+  needed text;
+begin
+  if current_setting('server_version_num')::int < 140000 then
+    raise exception 'rotation needs PostgreSQL 14 or newer';
+  end if;
+  foreach needed in array array['rotation_owner', 'rotation_runner', 'rotation_emergency'] loop
+    if not exists (select from pg_catalog.pg_roles where rolname = needed) then
+      execute format('create role %I nologin noinherit', needed);
+    end if;
+  end loop;
+end $$;
+
+-- It makes, changes and drops logins on behalf of whoever may call the functions. Nobody logs in
+-- as it, so the logins of the runner can be replaced at any time.
+alter role rotation_owner nologin noinherit createrole;
+grant pg_signal_backend to rotation_owner;
+
+create schema if not exists rotation authorization rotation_owner;
+comment on schema rotation is 'rotation set-up 1';
+grant usage on schema rotation to rotation_runner, rotation_emergency;
+
+set local role rotation_owner;
+
+-- The allow-list. unique: `roles` is the group whose members are the logins. pair: two logins
+-- that take turns. in-place: the one login.
+create table if not exists rotation.target (
+  name text primary key,
+  installation text not null,
+  mode text not null check (mode in ('unique', 'pair', 'in-place')),
+  roles name[] not null,
+  settings jsonb not null default '{}',
+  connection_limit int not null default -1
+);
+
+-- The fence. An attempt that is not the latest of its pair or login, or that was ended, changes
+-- nothing any more, however late it comes.
+create table if not exists rotation.attempt (
+  number bigint generated always as identity,
+  target text not null,
+  attempt text not null,
+  login name not null,
+  ended boolean not null default false,
+  primary key (target, attempt)
+);
+
+-- ROT01 gone · ROT02 superseded · ROT03 not on the allow-list · ROT04 both in use · ROT05 switched
+-- off · ROT06 no verifier
+
+create or replace function rotation.target_of(_target text) returns rotation.target
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  found_target rotation.target;
+begin
+  select * into found_target from rotation.target t where t.name = _target;
+  if not found then
+    raise exception using errcode = 'ROT03', message = 'no such target';
+  end if;
+  return found_target;
+end $$;
+
+create or replace function rotation.mark_of(_login name) returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(shobj_description(oid, 'pg_authid'), '') from pg_roles where rolname = _login
+$$;
+
+-- Every live login of the target: those that can log in, and those that we switched off.
+create or replace function rotation.instances(_target text)
+returns table (login name, mark text, attempt text, active boolean, created text, expires text)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  t rotation.target := rotation.target_of(_target);
+begin
+  return query
+    select r.rolname, m.mark, substring(m.mark from 'attempt=([0-9a-f]{32})'), r.rolcanlogin,
+           substring(m.mark from 'created=([0-9.]+)'),
+           extract(epoch from nullif(r.rolvaliduntil, 'infinity'))::text
+    from pg_roles r
+    cross join lateral (select rotation.mark_of(r.rolname) as mark) m
+    where (r.rolcanlogin or m.mark like '%rotation:%')
+      and case when t.mode = 'unique'
+            then exists (select from pg_auth_members a join pg_roles g on g.oid = a.roleid
+                         where a.member = r.oid and g.rolname = t.roles[1])
+            else r.rolname = any (t.roles)
+          end;
+end $$;
+
+-- Raises unless it is a login of the target that we may work on; empty `_attempt`: whichever.
+create or replace function rotation.check_login(_target text, _login name, _attempt text) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  t rotation.target := rotation.target_of(_target);
+  r pg_roles;
+begin
+  if not exists (select from rotation.instances(_target) i where i.login = _login
+                 and (t.mode = 'unique' or coalesce(i.attempt, '') = _attempt)) then
+    raise exception using errcode = 'ROT01', message = 'no such login';
+  end if;
+  select * into r from pg_roles where rolname = _login;
+  if r.rolsuper or r.rolcreaterole or r.rolreplication or r.rolbypassrls
+     or _login like 'rotation\_%' or _login like 'pg\_%' then
+    raise exception using errcode = 'ROT03', message = 'that role may do too much';
+  end if;
+end $$;
+
+create or replace function rotation.sessions(_login name) returns int
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select count(*)::int from pg_stat_activity a join pg_roles r on r.oid = a.usesysid
+  where r.rolname = _login
+$$;
+
+-- For pair and in-place: this attempt is the latest one from now on. Returns its login.
+create or replace function rotation.begin(_target text, _attempt text) returns name
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  t rotation.target := rotation.target_of(_target);
+  known rotation.attempt;
+  free name;
+begin
+  perform from rotation.target where name = _target for update;
+  select * into known from rotation.attempt a where a.target = _target and a.attempt = _attempt;
+  if found then
+    perform rotation.check_latest(_target, _attempt);
+    return known.login;
+  end if;
+  if t.mode = 'in-place' then
+    free := t.roles[1];
+  else
+    select role into free from unnest(t.roles) with ordinality as slot (role, nth)
+    where role not in (select login from rotation.instances(_target)) order by nth limit 1;
+    if free is null then
+      raise exception using errcode = 'ROT04', message = 'both are in use';
+    end if;
+  end if;
+  insert into rotation.attempt (target, attempt, login) values (_target, _attempt, free);
+  return free;
+end $$;
+
+create or replace function rotation.check_latest(_target text, _attempt text) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  latest rotation.attempt;
+begin
+  select * into latest from rotation.attempt a where a.target = _target order by number desc limit 1;
+  if latest.attempt is distinct from _attempt or latest.ended then
+    raise exception using errcode = 'ROT02', message = 'superseded';
+  end if;
+end $$;
+
+-- The login exists and takes the password of that verifier.
+create or replace function rotation.activate(_target text, _login name, _attempt text, _verifier text)
+returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  t rotation.target := rotation.target_of(_target);
+  mark text := rotation.mark_of(_login);
+begin
+  -- A password itself is never sent here, so none is in the server's log or statistics.
+  if _verifier !~ '^SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$'
+     or _attempt !~ '^[0-9a-f]{32}$' then
+    raise exception using errcode = 'ROT06', message = 'not a verifier';
+  end if;
+  perform from rotation.target where name = _target for update;
+  if t.mode = 'unique' then
+    perform rotation.make_login(t, _login, _attempt);
+  else
+    perform rotation.check_latest(_target, _attempt);
+    if not exists (select from rotation.attempt a
+                   where a.target = _target and a.attempt = _attempt and a.login = _login) then
+      raise exception using errcode = 'ROT03', message = 'another login';
+    elsif t.mode = 'pair' and exists (select from rotation.instances(_target) i
+          where i.login = _login and i.attempt is distinct from _attempt) then
+      raise exception using errcode = 'ROT04', message = 'in use';
+    end if;
+  end if;
+  mark := rotation.mark_of(_login);
+  if mark like '%rotation:suspended%' then
+    raise exception using errcode = 'ROT05', message = 'switched off';
+  end if;
+  execute format('alter role %I login password %L', _login, _verifier);
+  if mark not like '%attempt=' || _attempt || '%' then
+    execute format('comment on role %I is %L', _login,
+      format('rotation:owner=%s attempt=%s created=%s', t.installation, _attempt,
+             extract(epoch from clock_timestamp())));
+  end if;
+end $$;
+
+-- For unique: a new member of the group, shaped as the allow-list says. PostgreSQL lets nobody give
+-- a role a default for `role` from here: consumers that make objects say `set role` themselves.
+create or replace function rotation.make_login(t rotation.target, _login name, _attempt text)
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  setting record;
+begin
+  if _login <> t.roles[1] || '_' || _attempt then
+    raise exception using errcode = 'ROT03', message = 'another name';
+  elsif exists (select from rotation.attempt a
+                where a.target = t.name and a.attempt = _attempt and a.ended) then
+    raise exception using errcode = 'ROT02', message = 'ended';
+  elsif exists (select from pg_roles where rolname = _login) then
+    if rotation.mark_of(_login) not like '%attempt=' || _attempt || '%' then
+      raise exception using errcode = 'ROT03', message = 'not ours';
+    end if;
+    return;
+  end if;
+  execute format('create role %I nologin connection limit %s in role %I',
+                 _login, t.connection_limit, t.roles[1]);
+  for setting in select key, value from jsonb_each_text(t.settings) loop
+    perform set_config(setting.key, setting.value, true);
+    execute format('alter role %I set %I from current', _login, setting.key);
+  end loop;
+end $$;
+
+-- Off. Returns how many sessions are in the way; then nothing was changed, unless `_force`.
+create or replace function rotation.suspend(_target text, _login name, _attempt text, _force boolean)
+returns int
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  open_sessions int := rotation.sessions(_login);
+begin
+  perform rotation.check_login(_target, _login, _attempt);
+  if open_sessions = 0 or _force then
+    execute format('alter role %I nologin', _login);
+    if rotation.mark_of(_login) not like '%rotation:suspended%' then
+      execute format('comment on role %I is %L', _login,
+                     trim(rotation.mark_of(_login) || ' rotation:suspended'));
+    end if;
+  end if;
+  return open_sessions;
+end $$;
+
+create or replace function rotation.resume(_target text, _login name, _attempt text) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform rotation.check_login(_target, _login, _attempt);
+  execute format('alter role %I login', _login);
+  execute format('comment on role %I is %L', _login,
+                 trim(replace(rotation.mark_of(_login), 'rotation:suspended', '')));
+end $$;
+
+-- Gone for good, and its attempt can make nothing any more. Returns how many sessions are in the
+-- way; then nothing was changed, unless `_force`.
+create or replace function rotation.destroy(_target text, _login name, _attempt text, _force boolean)
+returns int
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  t rotation.target := rotation.target_of(_target);
+  open_sessions int := rotation.sessions(_login);
+begin
+  perform from rotation.target where name = _target for update;
+  begin
+    perform rotation.check_login(_target, _login, _attempt);
+  exception when sqlstate 'ROT01' then
+    perform rotation.end_attempt(t, _login, _attempt);
+    return 0;
+  end;
+  if open_sessions > 0 and not _force then
+    return open_sessions;
+  end if;
+  perform rotation.end_attempt(t, _login, _attempt);
+  if t.mode = 'unique' then
+    execute format('drop role %I', _login);
+  else
+    execute format('alter role %I nologin password null', _login);
+    execute format('comment on role %I is null', _login);
+  end if;
+  return open_sessions;
+end $$;
+
+create or replace function rotation.end_attempt(t rotation.target, _login name, _attempt text)
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  ended_attempt text := case when t.mode = 'unique' then right(_login, 32) else _attempt end;
+begin
+  if t.mode <> 'unique' or _login = t.roles[1] || '_' || substring(ended_attempt from '^[0-9a-f]{32}$') then
+    insert into rotation.attempt (target, attempt, login, ended)
+    values (t.name, ended_attempt, _login, true)
+    on conflict (target, attempt) do update set ended = true;
+  end if;
+end $$;
+
+-- What other active logins of the target have and this one lacks; empty: consumers can move.
+create or replace function rotation.differences(_target text, _login name) returns setof text
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  t rotation.target := rotation.target_of(_target);
+begin
+  return query
+    with other as (
+      select i.login, i.mark like 'rotation:owner=' || t.installation || ' %' as ours
+      from rotation.instances(_target) i where i.active and i.login <> _login
+    )
+    select distinct s.what from other o cross join lateral rotation.shape(o.login) s
+    where (o.ours or not exists (select from other where ours))
+      and not exists (select from rotation.shape(_login) n where (n.what, n.detail) = (s.what, s.detail));
+end $$;
+
+create or replace function rotation.shape(_login name) returns table (what text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with r as (select * from pg_roles where rolname = _login)
+  select 'attribute ' || a.name, '' from r cross join lateral (values
+    ('superuser', rolsuper), ('createrole', rolcreaterole), ('createdb', rolcreatedb),
+    ('replication', rolreplication), ('bypassrls', rolbypassrls), ('noinherit', not rolinherit)
+  ) a (name, has) where a.has
+  union all
+  select 'connection limit', rolconnlimit::text from r where rolconnlimit <> -1
+  union all
+  select 'setting ' || split_part(c.setting, '=', 1) || coalesce(' in database ' || d.datname, ''),
+         substring(c.setting from '=(.*)')
+  from r join pg_db_role_setting s on s.setrole = r.oid
+  left join pg_database d on d.oid = s.setdatabase
+  cross join lateral unnest(s.setconfig) c (setting)
+  union all
+  select 'membership in ' || g.rolname || case when m.admin_option then ' with admin' else '' end, ''
+  from r join pg_auth_members m on m.member = r.oid join pg_roles g on g.oid = m.roleid
+  union all
+  select case s.deptype when 'o' then 'objects that it owns' when 'r' then 'policies that name it'
+           else 'privileges of its own' end || coalesce(' in database ' || d.datname, ''), ''
+  from r join pg_shdepend s on s.refclassid = 'pg_authid'::regclass and s.refobjid = r.oid
+  left join pg_database d on d.oid = s.dbid
+  where s.classid <> 'pg_auth_members'::regclass
+$$;
+
+-- For the emergency: off at once, whoever is logged in.
+create or replace function rotation.contain(_target text, _login name, _attempt text) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  t rotation.target := rotation.target_of(_target);
+begin
+  if t.mode = 'in-place' then
+    perform rotation.destroy(_target, _login, _attempt, true);
+  else
+    perform rotation.suspend(_target, _login, _attempt, true);
+  end if;
+end $$;
+
+-- Ends the sessions of a login that is off. A call of its own: only what was committed keeps them
+-- from coming back. Returns how many are left.
+create or replace function rotation.terminate(_target text, _login name) returns int
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  t rotation.target := rotation.target_of(_target);
+begin
+  if _login like 'rotation\_%' or exists (select from pg_roles r where rolname = _login
+       and (rolcanlogin or rolsuper or (rolname <> all (t.roles)
+            and _login not in (select login from rotation.instances(_target))))) then
+    raise exception using errcode = 'ROT03', message = 'not a login that is off';
+  end if;
+  perform pg_terminate_backend(a.pid, 2000) from pg_stat_activity a
+  join pg_roles r on r.oid = a.usesysid where r.rolname = _login;
+  return rotation.sessions(_login);
+end $$;
+
+reset role;
+
+revoke all on all functions in schema rotation from public, rotation_runner, rotation_emergency;
