@@ -87,6 +87,9 @@ class VaultServer:
     def seal(self) -> None:
         self.api("PUT", "sys/seal")
 
+    def is_sealed(self) -> bool:
+        return bool(self.api("GET", "sys/seal-status")["sealed"])
+
     def step_down(self) -> None:
         self.api("PUT", "sys/step-down")
 

@@ -1,0 +1,180 @@
+"""What the marks of a KV secret say has happened, and the one repair that cannot make it worse.
+
+The table is closed: every layout is one of these. None of its repairs promotes a value that we did
+not stage: whoever may write could plant one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, StoreState, is_our_mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """by_plan: plan REPAIR can do it; otherwise a person does, with the words of `repair`."""
+
+    name: str
+    meaning: str
+    repair: str
+    by_plan: bool = False
+
+
+class Look(Protocol):
+    """What is known of a secret. open_version: the version that an open rotation of ours staged.
+    works: whether the version under a label logs in; None: nobody tried."""
+
+    @property
+    def state(self) -> StoreState: ...
+    @property
+    def installation(self) -> str: ...
+    @property
+    def open_version(self) -> str | None: ...
+    @property
+    def logs_in(self) -> Mapping[str, bool]: ...
+    def works(self, label: str) -> bool | None: ...
+
+
+def _table(*layouts: Layout) -> Mapping[str, Layout]:
+    return {layout.name: layout for layout in layouts}
+
+
+LAYOUTS = _table(
+    Layout(
+        name="healthy",
+        meaning="one value is current and nothing is staged",
+        repair="nothing to do",
+    ),
+    Layout(
+        name="empty",
+        meaning="nobody has written the secret yet",
+        repair="`rotation create` makes the first credential",
+    ),
+    Layout(
+        name="unsafe",
+        meaning="versions that we need would be lost, or readers get nothing now",
+        repair="see docs/providers/vault.md for the settings that a secret needs",
+    ),
+    Layout(
+        name="unguarded",
+        meaning="Vault takes writes that do not say which version they replace, so that somebody "
+        "may overwrite a new credential without seeing it",
+        repair="set `cas_required` on the key or on its mount (`pulumi up`)",
+    ),
+    Layout(
+        name="compromised-current",
+        meaning="the value that consumers read is marked as compromised",
+        repair="`rotation emergency` replaces it",
+    ),
+    Layout(
+        name="leftover-pending",
+        meaning="the rotation is over, only the staged copy of the current value is left",
+        repair="delete the staged copy",
+        by_plan=True,
+    ),
+    Layout(
+        name="in-progress",
+        meaning="a rotation of ours is open and its value is staged",
+        repair="nothing to do; `rotation resume` if it is held",
+    ),
+    Layout(
+        name="abandoned-pending",
+        meaning="we staged a value, its rotation is no longer open, and the current one works",
+        repair="delete the staged value; then look for the instance with `rotation reconcile`",
+        by_plan=True,
+    ),
+    Layout(
+        name="undecided-pending",
+        meaning="we staged a value and its rotation is no longer open",
+        repair="log in with the current version first: `rotation doctor` with the probe",
+    ),
+    Layout(
+        name="foreign-pending",
+        meaning="somebody else wrote into our staging mount: another tool, or a planted value",
+        repair="find out who; once its credential is known to be dead, delete it there by hand",
+    ),
+    Layout(
+        name="unrecorded-current",
+        meaning="the newest version carries no mark of ours though a rotation of ours is open: its "
+        "promotion was cut short, or somebody wrote the secret",
+        repair="`rotation resume` compares it with what was staged, and goes on or is held",
+    ),
+    Layout(
+        name="half-promoted",
+        meaning="the current value does not log in, the one that our open rotation staged does: "
+        "consumers are down now",
+        repair="`rotation resume` promotes it",
+    ),
+    Layout(
+        name="unknown-half-promoted",
+        meaning="the current value does not log in, and one that no open rotation of ours staged "
+        "does: consumers are down now",
+        repair="ask whoever staged it; if nobody knows it, `rotation emergency`",
+    ),
+    Layout(
+        name="bad-promotion",
+        meaning="the current value does not log in and the previous one does: consumers are down "
+        "now",
+        repair="`rotation rollback` if its rotation is open; else write the old version anew",
+    ),
+    Layout(
+        name="dead-current",
+        meaning="the current value does not log in, and the others were not tried",
+        repair="try the staged and the previous value: `rotation doctor` with the probe",
+    ),
+    Layout(
+        name="lost",
+        meaning="no value that we know of logs in: consumers are down now",
+        repair="`rotation emergency` makes a new credential; do not retry blindly",
+    ),
+)
+
+
+def diagnose(look: Look) -> Layout:
+    """The layout of this secret. What takes consumers down comes before what is untidy."""
+    state = look.state
+    if state.current is None:
+        return LAYOUTS["foreign-pending" if _is_foreign(look) else "empty"]
+    if look.works(CURRENT) is False:
+        return LAYOUTS[_without_current(look)]
+    if state.refusal is not None:
+        return LAYOUTS["unsafe"]
+    if state.current == state.labels.get(COMPROMISED):
+        return LAYOUTS["compromised-current"]
+    return LAYOUTS[_beside_current(look)]
+
+
+def _without_current(look: Look) -> str:
+    labels = look.state.labels
+    others = {
+        label: labels[label]
+        for label in (PENDING, PREVIOUS)
+        if labels.get(label) not in (None, look.state.current)
+    }
+    if look.works(PENDING) and PENDING in others:
+        ours = others[PENDING] == look.open_version
+        return "half-promoted" if ours else "unknown-half-promoted"
+    if look.works(PREVIOUS) and others.get(PREVIOUS) != labels.get(COMPROMISED):
+        return "bad-promotion"
+    return "lost" if all(version in look.logs_in for version in others.values()) else "dead-current"
+
+
+def _beside_current(look: Look) -> str:
+    state, pending = look.state, look.state.pending
+    if pending is None:
+        return "healthy" if getattr(state, "guarded", True) else "unguarded"
+    if pending == state.current:
+        return "in-progress" if pending == look.open_version else "leftover-pending"
+    if pending == look.open_version:
+        unrecorded = not is_our_mark(str(state.current), look.installation)
+        replaced = state.labels.get(PREVIOUS) is not None
+        return "unrecorded-current" if unrecorded and replaced else "in-progress"
+    if _is_foreign(look):
+        return "foreign-pending"
+    return "abandoned-pending" if look.works(CURRENT) else "undecided-pending"
+
+
+def _is_foreign(look: Look) -> bool:
+    pending = look.state.pending
+    return pending is not None and not is_our_mark(pending, look.installation)
