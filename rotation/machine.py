@@ -133,11 +133,15 @@ def _by_hand(rotation: Rotation) -> bool:
 
 
 def _fits(rotation: Rotation, row: RowInstance, now: datetime, gates: Gates) -> bool:
-    """A windowed row starts only if it ends inside the window; `promote` with every `deliver`."""
+    """A windowed row starts only if it ends inside the window, and with it what has to follow at
+    once until every consumer has what readers get."""
     if not gates.open or gates.frozen:
         return False
-    delivers = sum(other.step is Step.DELIVER for other in rotation.rows)
-    worst = CALL_DEADLINE * (1 + (delivers if row.step is Step.PROMOTE else 0))
+    following = (Step.VERIFY, Step.PROMOTE, Step.DELIVER)
+    calls = 1 + sum(
+        other.step in following and other.position > row.position for other in rotation.rows
+    )
+    worst = CALL_DEADLINE * calls
     return gates.until is None or now + worst <= gates.until
 
 

@@ -38,6 +38,7 @@ from rotation.plan import (
     Step,
     compile_rollback,
     compile_rows,
+    plan_for,
 )
 from rotation.process import Stopped
 from rotation.specification import differences, spec_digest, spec_from_json, spec_to_json
@@ -133,6 +134,7 @@ class Runner:
         self, plan: Plan, spec: Specification, baseline: Facts, facts: Facts, who: str | None
     ) -> Draft:
         traits = self.bind(spec).issuer.traits
+        plan = plan_for(plan, traits)
         rows = compile_rows(plan.rows, spec, traits)
         undo = compile_rollback(plan, spec, traits, start=len(rows))
         accept = compile_rows(ACCEPT, spec, traits, start=len(rows) + len(undo))

@@ -186,6 +186,11 @@ class Traits:
     failed_logins_safe: int = 1
     failed_logins_lock: str = "nothing known"
 
+    @property
+    def delegated(self) -> bool:
+        """The service keeps the one credential itself and replaces it when asked."""
+        return self.origin == "assigned" and not self.overlap
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:

@@ -40,10 +40,11 @@ class SimulatedIssuer:
         chosen = self.world.chosen
         return Traits(
             origin="chosen" if chosen else "assigned",
-            can_suspend=self.world.can_suspend,
+            can_suspend=self.world.can_suspend and self.world.overlap,
+            overlap=self.world.overlap,
             reports_usage=not self.world.blind,
             lists=not self.world.blind,
-            live_max=None if chosen else 2,
+            live_max=None if chosen else 2 if self.world.overlap else 1,
             failed_logins_safe=5,
         )
 
@@ -71,6 +72,8 @@ class SimulatedIssuer:
             return _credential(Instance(handle, f"canary-secret-{handle}", self.world.now))
 
         def mint() -> Instance:
+            if not self.world.overlap:
+                return self.world.replace()
             if len(self.world.instances) >= 2:
                 raise SlotFull("held.slot-full", "two instances exist")
             return self.world.mint()
@@ -83,8 +86,12 @@ class SimulatedIssuer:
         secret = new.fields.secret["secret"].reveal()
 
         def accept() -> None:
-            if new.handle.id not in self.world.instances:
+            if new.handle.id in self.world.instances:
+                return
+            if self.world.overlap:
                 self.world.mint(secret=secret, handle=new.handle.id)
+            else:
+                self.world.replace(secret=secret, handle=new.handle.id)
 
         self.world.call("issuer.activate", accept)
 
@@ -124,6 +131,15 @@ class SimulatedIssuer:
         result = self.world.call("issuer.usage", read)
         assert isinstance(result, Usage)
         return result
+
+    def read_back(self) -> Credential:
+        def read() -> Instance:
+            (instance,) = self.world.instances.values()
+            return instance
+
+        result = self.world.call("issuer.read_back", read)
+        assert isinstance(result, Instance)
+        return _credential(result)
 
     def handle_of(self, fields: Fields, version: str) -> str:
         return fields.public["id"]

@@ -53,10 +53,12 @@ Act = Callable[["World"], None]
 @dataclass
 class World:
     """`before` and `after` are called around each numbered provider call, after `before` the call
-    happens. `call_time` passes with each call. chosen, can_suspend: what kind of issuer it has;
-    blind: it neither lists nor reports use."""
+    happens. `call_time` passes with each call. chosen, overlap, can_suspend: what kind of issuer
+    it has; blind: it neither lists nor reports use. Without overlap there is one instance, and
+    consumers are without access until they have what followed it: `gap` is how long."""
 
     chosen: bool = False
+    overlap: bool = True
     can_suspend: bool = True
     blind: bool = False
     lag: timedelta = timedelta(seconds=3)
@@ -75,6 +77,8 @@ class World:
     dead: bool = False
     emergency: bool = False
     minted: int = 0
+    replaced_at: datetime | None = None
+    gap: timedelta = timedelta()
     denied: set[str] = field(default_factory=set)
 
     # -------------------------------------------------------------------------------- the world
@@ -95,6 +99,17 @@ class World:
         )
         self.instances[handle] = instance
         return instance
+
+    def replace(self, *, secret: str | None = None, handle: str | None = None) -> Instance:
+        """The one instance dies the moment that there is another."""
+        for old in self.instances.values():
+            old.active, old.changed = False, self.now - self.lag
+        self.graves |= self.instances
+        self.instances.clear()
+        self.replaced_at = self.now
+        new = self.mint(secret=secret, handle=handle)
+        new.created -= self.lag
+        return new
 
     def seed(self) -> None:
         """One current credential that everybody uses."""
@@ -157,6 +172,8 @@ class World:
             instance = self.instances.get(handle)
             if instance is not None:
                 instance.used = self.now
+        elif handle in self.graves and self.replaced_at is not None:
+            self.gap = max(self.gap, self.now - self.replaced_at)
         elif not self.emergency:
             self.outages.append(f"{consumer.id} refused with {handle} at {self.now:%H:%M:%S}")
 

@@ -9,11 +9,11 @@ from rotation.errors import AlreadyOpen
 from rotation.fold import fold
 from rotation.machine import Action, Close, Held, Wait
 from rotation.plan import PLANS
-from rotation.runner import Runner
+from rotation.runner import Live, Runner
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.simulator import specification
 from rotation.testing.world import INSTALLATION, World
-from rotation.types import CURRENT, PENDING, mark
+from rotation.types import CURRENT, PENDING, Gates, mark
 
 Teller = Callable[[Story], Action]
 
@@ -22,6 +22,8 @@ def seeded(*, exclusive: bool = False, empty: bool = False, **issuer: bool) -> S
     world = World(**issuer)
     if not empty:
         world.seed()
+    elif not world.overlap and not world.chosen:
+        world.mint()  # a service that keeps the credential has one from its own beginning
     return Story(world, specification(world, exclusive=exclusive))
 
 
@@ -109,6 +111,22 @@ def rollback_after(step: str) -> Teller:
         return story.drive()
 
     return tell
+
+
+def rollback_before_activate(story: Story) -> Action:
+    """What is staged was accepted by nobody yet: the window is closed when the person goes back."""
+    without_faults(story, adopt)
+    make = story.runner
+    story.runner = lambda: replace(make(), live=Live(gates=lambda secret, now: CLOSED))  # type: ignore[method-assign]
+    open_plan(story, "routine")
+    advance_until(story, "issue")
+    request(story, "rollback")
+    action = story.drive()
+    assert list(story.world.instances) == [story.rotation().old]
+    return action
+
+
+CLOSED = Gates(open=False)
 
 
 def retire(story: Story) -> Action:

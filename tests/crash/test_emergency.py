@@ -100,6 +100,8 @@ STORIES: dict[str, tuple[Teller, Callable[[Story], list[str]], dict[str, bool]]]
     "compromised, chosen": (emergency, findings, {"chosen": True}),
     "compromised, never off": (emergency, findings, NEVER_OFF),
     "compromised, blind": (emergency, findings, {**NEVER_OFF, "blind": True}),
+    "compromised, in place": (emergency, findings, {"chosen": True, "overlap": False}),
+    "compromised, delegated": (emergency, findings, {"overlap": False}),
     "cancelled": (cancelled, back_as_it_was, {"exclusive": True}),
     "contain only": (one_foreign, only_contained, {"exclusive": True}),
 }
