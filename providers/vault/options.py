@@ -240,3 +240,32 @@ class LoginOptions:
 
     def __post_init__(self) -> None:
         require(is_path(self.mount), "mount: a mount's path, no wildcard")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseStaticOptions:
+    """The one user of a static role of Vault's database engine: Vault replaces its password."""
+
+    FIELDS: ClassVar = ("username", "password")
+    PUBLIC: ClassVar = frozenset({"username"})
+    TRAITS: ClassVar = Traits(
+        origin="assigned", can_suspend=False, reports_usage=False, overlap=False
+    )
+
+    connection: str = field(metadata={"doc": "name of a Vault connection"})
+    role: str = field(metadata={"doc": "name of the static role"})
+    mount: str = field(default="database", metadata={"doc": "where the engine is mounted"})
+    in_place: bool = field(
+        default=False,
+        metadata={"doc": "accept that the old password fails before consumers have the new"},
+    )
+
+    def __post_init__(self) -> None:
+        require(is_name(self.role), "role: a static role's name, no wildcard")
+        require(is_path(self.mount), "mount: a mount's path, no wildcard")
+        require(self.in_place, "in_place: there is no overlap; say `in_place: true` to accept it")
+
+    def identity(self, connections: Connections) -> str:
+        connection = connection_of(connections, self.connection)
+        namespace = connection.namespace or "-"
+        return f"vault-database-static/{connection.cluster}/{namespace}/{self.mount}/{self.role}"

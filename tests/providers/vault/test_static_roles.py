@@ -1,0 +1,201 @@
+"""Static roles of Vault's database engine, with a real PostgreSQL behind it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+
+from providers.vault.clients import VaultConnection
+from providers.vault.options import DatabaseStaticOptions
+from providers.vault.static_roles import AUTOMATIC_MIN, DatabaseStaticRole
+from providers.vault.wire import Answer
+from rotation.clock import SystemClock
+from rotation.errors import Ambiguous, Conflict, NeedsPerson, RotationError
+from rotation.interfaces import Around
+from rotation.testing import Trouble
+from rotation.testing.issuer import IssuerConformance
+from rotation.types import Fields, KeyState, SecretValue
+from tests.providers.vault.conftest import INSTALLATION
+from tests.providers.vault.test_approle import befall
+from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, PostgresServer, postgres_server
+from tests.real.vault_server import VaultServer
+
+ATTEMPT = "1" * 32
+LONG = f"{AUTOMATIC_MIN.days}d"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@dataclass
+class StaticRole:
+    vault: VaultServer
+    postgres: PostgresServer
+    name: str
+
+    @property
+    def mount(self) -> str:
+        return f"database-{self.name}"
+
+    def set_up(self) -> None:
+        """As the infrastructure does it; Vault replaces the password when the role is made."""
+        self.postgres.run(f"create role \"{self.name}\" login password 'set by a person'")
+        vault, at = self.vault, f"{self.postgres.host}:{self.postgres.port}"
+        vault.api("POST", f"sys/mounts/{self.mount}", {"type": "database"})
+        config = {
+            "plugin_name": "postgresql-database-plugin",
+            "allowed_roles": [self.name],
+            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@{at}/postgres",
+            "username": ADMIN,
+            "password": ADMIN_PASSWORD,
+        }
+        vault.api("POST", f"{self.mount}/config/postgres", config)
+        self.set(LONG)
+
+    def set(self, period: str) -> None:
+        body = {"db_name": "postgres", "username": self.name, "rotation_period": period}
+        self.vault.api("POST", f"{self.mount}/static-roles/{self.name}", body)
+
+    def accepts(self, fields: Fields) -> bool:
+        password = fields.secret["password"].reveal()
+        try:
+            self.postgres.connect(fields.public["username"], password).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def replacements(self) -> list[str]:
+        """What Vault's audit log has of requests that replaced the password."""
+        path = f"{self.mount}/rotate-role/{self.name}"
+        return [r["request"]["id"] for r in self.vault.requests() if r["request"]["path"] == path]
+
+    def rotated(self) -> str:
+        data = self.vault.api("GET", f"{self.mount}/static-creds/{self.name}")["data"]
+        return data["last_vault_rotation"]
+
+
+@pytest.fixture
+def role(vault: VaultServer, postgres: PostgresServer, fresh_name: str) -> Iterator[StaticRole]:
+    role = StaticRole(vault, postgres, fresh_name)
+    role.set_up()
+    yield role
+    vault.api("DELETE", f"sys/mounts/{role.mount}")  # gives its connections back
+
+
+@pytest.fixture
+def issuer(role: StaticRole, connection: VaultConnection) -> DatabaseStaticRole:
+    around = Around(
+        installation=INSTALLATION, clock=SystemClock(), connections={"main": connection}
+    )
+    options = DatabaseStaticOptions(
+        connection="main", mount=role.mount, role=role.name, in_place=True
+    )
+    return DatabaseStaticRole(options, around)
+
+
+@dataclass
+class Bench:
+    role: StaticRole
+    issuer: DatabaseStaticRole
+    connection: VaultConnection
+
+    def accepts(self, fields: Fields) -> bool:
+        return self.role.accepts(fields)
+
+    def use(self, fields: Fields) -> None:
+        raise NotImplementedError("it does not report use")
+
+    def live(self) -> Mapping[str, KeyState]:
+        return {handle.id: KeyState.ACTIVE for handle in self.issuer.listing().handles}
+
+    def mints(self) -> int:
+        return len(self.role.replacements())
+
+    def settle(self) -> None:
+        pass
+
+    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
+        path = {"listing": "static-roles", "issue": "rotate-role", "destroy": "static-roles"}[deed]
+        return befall(self.connection, f"{self.role.mount}/{path}", kind)
+
+
+class TestConformance(IssuerConformance):
+    @pytest.fixture
+    def bench(self, role, issuer, connection) -> Bench:
+        return Bench(role, issuer, connection)
+
+
+def refusal(act) -> RotationError:
+    with pytest.raises(RotationError) as caught:
+        act()
+    return caught.value
+
+
+def test_the_old_password_is_dead_when_the_new_one_is_there(role, issuer):
+    old, new = issuer.issue("1" * 32), issuer.issue("2" * 32)
+    assert not role.accepts(old.fields)
+    assert role.accepts(new.fields)
+    assert issuer.listing().ids == {new.handle.id}
+    issuer.destroy(old.handle.id)
+    assert isinstance(refusal(lambda: issuer.destroy(new.handle.id)), Conflict)
+    assert role.accepts(new.fields)
+
+
+def test_a_lost_answer_is_settled_by_reading_and_not_by_replacing_again(role, issuer, connection):
+    before = issuer.issue("1" * 32)
+    with befall(connection, "rotate-role", Trouble.LOST):
+        assert isinstance(refusal(lambda: issuer.issue("2" * 32)), Ambiguous)
+    found = issuer.read_back()
+    assert found.handle.id != before.handle.id
+    assert role.accepts(found.fields)
+    assert len(role.replacements()) == 2
+
+
+def test_a_replacement_that_could_not_be_read_is_in_doubt_and_not_void(issuer, connection):
+    """Void would mean another replacement, and one more password that nobody was told."""
+    with befall(connection, "static-creds", Trouble.THROTTLED):
+        error = refusal(lambda: issuer.issue(ATTEMPT))
+    assert isinstance(error, Ambiguous)
+    assert issuer.read_back().handle.id in issuer.listing().ids
+
+
+@pytest.mark.parametrize("period", ["1h", "364d"])
+def test_vault_does_not_rotate_beside_us(role, issuer, period):
+    role.set(period)
+    before = role.rotated()
+    error = refusal(lambda: issuer.issue(ATTEMPT))
+    assert isinstance(error, NeedsPerson)
+    assert error.code == "issuer.two-rotators"
+    assert role.rotated() == before
+
+
+def test_a_person_adopts_what_vault_has(issuer):
+    new = issuer.issue(ATTEMPT)
+    assert issuer.handle_of(new.fields, "v1") == new.handle.id
+    other = Fields(public=new.fields.public, secret={"password": SecretValue("set by a person")})
+    assert refusal(lambda: issuer.handle_of(other, "v1")).code == "issuer.unknown-value"
+
+
+def test_a_password_that_vault_never_replaced_cannot_be_told(issuer, monkeypatch):
+    """Vault Enterprise can take a user over without replacing its password."""
+    taken_over = Answer(status=200, body={"data": {"username": "app"}})
+    monkeypatch.setattr(issuer._connection, "call", lambda *_, **__: taken_over)
+    assert issuer.listing().handles == ()
+    assert refusal(issuer.read_back).code == "issuer.never-rotated"
+
+
+def test_a_role_that_is_not_there_is_named(role, issuer):
+    role.vault.api("DELETE", f"{role.mount}/static-roles/{role.name}")
+    error = refusal(issuer.listing)
+    assert error.code == "issuer.missing"
+    assert role.name in error.message
+
+
+def test_without_consent_there_is_no_rotation_without_overlap():
+    with pytest.raises(ValueError, match="in_place"):
+        DatabaseStaticOptions(connection="main", role="app")
