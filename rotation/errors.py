@@ -104,6 +104,10 @@ class JournalError(RotationError):
     """The journal cannot be read or written, or it is not the one of this installation (exit 9)."""
 
 
+class JournalMoved(JournalError):
+    """Entries landed after those that a decision was made from: decide again."""
+
+
 class StaleEpoch(JournalError):
     """Another runner took over: this one does nothing more."""
 

@@ -238,6 +238,7 @@ def _fold(entries: Sequence[Entry]) -> Rotation:
     )
     rotation.foreign = frozenset(listed(rotation.baseline, "foreign"))
     rotation.leftovers = leftovers_of(rotation.baseline)
+    rotation.on_hold = text(opened.facts.get("on_hold"))
     rotation.attempts = frozenset(listed(rotation.baseline, "attempts"))
     for entry in entries[1:]:
         rotation.last = entry

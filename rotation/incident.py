@@ -28,12 +28,14 @@ class Suspect:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """baseline: what COMPROMISED begins with. outage_s: how long a reader may hold the contained
-    credential after the new one is current, in seconds."""
+    credential after the new one is current, in seconds. seen: the last seq of the stream that it
+    was read from."""
 
     baseline: Facts
     suspects: tuple[Suspect, ...]
     outage_s: int
     store_reached: bool
+    seen: int
 
     @property
     def ours(self) -> list[str]:
@@ -58,6 +60,7 @@ def survey(journal: Journal, bound: Bound, stream: str, spec: Specification) -> 
         suspects=suspects,
         outage_s=max(readers, default=0),
         store_reached=state is not None,
+        seen=entries[-1].seq if entries else 0,
     )
 
 

@@ -154,22 +154,41 @@ class Runner:
         return Draft(kind=Kind.OPENED, who=who, facts=content)
 
     def open_emergency(
-        self, stream: str, spec: Specification, baseline: Facts, *, who: str, facts: Facts
+        self,
+        stream: str,
+        spec: Specification,
+        baseline: Facts,
+        *,
+        who: str,
+        facts: Facts,
+        seen: int | None = None,
     ) -> Lease:
         """One transaction: whatever is open is closed as superseded, the epoch is raised and
         COMPROMISED is open with the instances of `baseline`. Any other runner's next write is
-        refused from here on. `facts` name the `scope` and the `reason`."""
-        plan = COMPROMISED if baseline.get("handle") in listed(facts, "scope") else CONTAIN_ONLY
-        drafts = [self._opened(plan, spec, baseline, {"trigger": "emergency", **facts}, who)]
+        refused from here on. `facts` name the `scope` and the `reason`. seen: the seq that they
+        were decided from; JournalMoved where the stream went on since."""
+        replaces = baseline.get("handle") in listed(facts, "scope")
+        if not replaces and not self.bind(spec).issuer.traits.overlap:
+            raise PolicyRefusal(
+                "emergency.not-current",
+                "this issuer has one credential, and only replacing it ends it; nothing was done",
+                "declare the emergency without --key-id",
+            )
+        plan = COMPROMISED if replaces else CONTAIN_ONLY
         entries = self.journal.entries(stream)
-        if entries and (rotation := fold(entries)).outcome is None:
+        rotation = fold(entries) if entries else None
+        # A person's hold outlives the rotation that it was put on.
+        on_hold = rotation.on_hold if rotation is not None else None
+        told: Facts = {"trigger": "emergency", "on_hold": on_hold, **facts}
+        drafts = [self._opened(plan, spec, baseline, told, who)]
+        if rotation is not None and rotation.outcome is None:
             closed: Facts = {
                 "outcome": Outcome.SUPERSEDED,
                 "baseline": outcome_baseline(rotation, Outcome.SUPERSEDED),
             }
             drafts.insert(0, Draft(kind=Kind.CLOSED, who=who, facts=closed))
         return self.journal.supersede(
-            stream, self.id, spec.identity, spec.secret, drafts, self.clock.now(), LEASE
+            stream, self.id, spec.identity, spec.secret, drafts, self.clock.now(), LEASE, seen=seen
         )
 
     # ----------------------------------------------------------------------------- advancing

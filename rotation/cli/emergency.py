@@ -12,12 +12,12 @@ from rotation.cli.requests import open_rotation_of, request
 from rotation.cli.say import note
 from rotation.cli.scope import contained_lines, scope_lines
 from rotation.cli.session import Session, open_session
-from rotation.errors import PolicyRefusal, UnknownName, Usage
+from rotation.errors import JournalMoved, PolicyRefusal, UnknownName, Usage
 from rotation.fold import Rotation, fold, listed
 from rotation.incident import Survey, survey
 from rotation.machine import Held, Wait
 from rotation.plan import Step
-from rotation.types import Facts
+from rotation.types import Facts, Specification
 
 
 @verb(
@@ -54,21 +54,41 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
             raise Usage("cli.needs-reason", "--yes needs --reason TEXT here; nothing was done")
         name = _named(session, words, key_id)
         spec = session.specification(name)
-        _refuse_on_hold(session, name, override=override_hold)
         stream = session.entry(name).stream
-        found = survey(session.journal, session.bind(spec), stream, spec)
-        scope = _scope(found, key_id, all_instances=all_instances)
-        for line in scope_lines(name, spec, found, scope, session.clock.now()):
-            note(line)
-        confirm_typed(name, f"Switch off {', '.join(scope)} now?", yes=yes)
-        facts: Facts = {"scope": scope, "reason": reason or "not given"}
+        facts: Facts = {"reason": reason or "not given"}
         if destroy_foreign:
             facts["destroy_foreign"] = True
-        session.runner.open_emergency(stream, spec, found.baseline, who=session.who, facts=facts)
+        found, confirmed = None, list[str]()
+        while found is None:
+            _refuse_on_hold(session, name, override=override_hold)
+            seen = survey(session.journal, session.bind(spec), stream, spec)
+            scope = _scope(seen, key_id, all_instances=all_instances)
+            if scope != confirmed:
+                for line in scope_lines(name, spec, seen, scope, session.clock.now()):
+                    note(line)
+                confirm_typed(name, f"Switch off {', '.join(scope)} now?", yes=yes)
+            found, confirmed = (
+                _opened(session, stream, spec, seen, {**facts, "scope": scope}),
+                scope,
+            )
         rotation = _contain(session, stream)
         for line in contained_lines(rotation, found):
             note(line)
         return carry_out(session, {stream: name}, wait=True, here=here)
+
+
+def _opened(
+    session: Session, stream: str, spec: Specification, found: Survey, facts: Facts
+) -> Survey | None:
+    """None where a runner wrote something after the look, perhaps the id of another instance: look
+    again."""
+    try:
+        session.runner.open_emergency(
+            stream, spec, found.baseline, who=session.who, facts=facts, seen=found.seen
+        )
+    except JournalMoved:
+        return None
+    return found
 
 
 def _named(session: Session, words: Sequence[str], key_id: str | None) -> str:

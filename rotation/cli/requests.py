@@ -169,7 +169,8 @@ def _refuse_unknown_instance(rotation: Rotation, instance: str | None) -> None:
 def abandon(name: str, *, yes: bool) -> int:
     """Close a Held rotation and touch nothing.
 
-    Both credentials stay as they are. What it minted is listed and stays in the journal as not accounted for.
+    Both credentials stay as they are. What it minted, or replaced, stays recorded as ours: the
+    next rotation removes it first.
     """
     with open_session(effectful=True) as session:
         rotation = open_rotation_of(session, name)

@@ -90,6 +90,16 @@ def _replaces_current(cx: Context) -> bool:
     return cx.rotation.old in cx.rotation.scope
 
 
+def prove_off(cx: Context) -> Facts:
+    """A current version that the journal does not know may hold anybody's bytes: they are not
+    tried."""
+    return revoke.prove_off(cx) if _is_known(cx) else {"grade": Death.ASSERTED}
+
+
+def _is_known(cx: Context) -> bool:
+    return cx.rotation.old_version in listed(cx.rotation.baseline, "known")
+
+
 def make_room(cx: Context) -> Facts:
     """Only if the issuer is full: one contained instance that readers' version does not name."""
     listing = cx.listing()
@@ -118,15 +128,21 @@ def look_destroy(cx: Context) -> Facts:
     state = cx.store_state()
     if _replaces_current(cx):
         _readers_are_on_the_new(state.current, cx)
+    elif state.current is not None and state.current not in listed(cx.rotation.baseline, "known"):
+        raise NeedsPerson(
+            "held.unknown-pointer",
+            f"the current version {state.current} may name what is contained; nothing is destroyed",
+            "see what it holds; then `rotation resolve --accept-current`, or an emergency for all",
+        )
     return {"current": state.current, "listing": sorted(listing.ids)}
 
 
 def _readers_are_on_the_new(current: str | None, cx: Context) -> None:
     """I2: what readers get is never destroyed; a person may have moved the label back."""
-    if current == cx.rotation.old_version:
+    if current != cx.rotation.new_version:
         raise NeedsPerson(
             "held.pointer-moved",
-            f"the current version is the compromised {current} again; it stays off",
+            f"the current version is {current}, not the new one; what is contained stays off",
             "see who moved the label, put the new version back, then resume",
         )
 
@@ -155,7 +171,7 @@ def prove_dead(cx: Context) -> Facts:
             f"the issuer still lists {', '.join(listed)}",
             until=cx.now + max(cx.settle, timedelta(seconds=1)),
         )
-    if not _replaces_current(cx):
+    if not _replaces_current(cx) or not _is_known(cx):
         return {"grade": Death.ASSERTED}
     return revoke.prove_dead(cx)
 
@@ -210,4 +226,4 @@ EFFECTS = {
 }
 """Steps of this plan alone. Those that it does in its own way:"""
 OWN_LOOKS = {Step.DESTROY: look_destroy}
-OWN_EFFECTS = {Step.DESTROY: destroy, Step.PROVE_DEAD: prove_dead}
+OWN_EFFECTS = {Step.PROVE_OFF: prove_off, Step.DESTROY: destroy, Step.PROVE_DEAD: prove_dead}

@@ -120,7 +120,7 @@ class Journal(Protocol):
         On a stream without an open rotation it belongs to the last one."""
         ...
 
-    def supersede(
+    def supersede(  # noqa: PLR0913 -- what is opened, by whom, from what
         self,
         stream: str,
         runner: str,
@@ -129,9 +129,12 @@ class Journal(Protocol):
         drafts: Sequence[Draft],
         now: datetime,
         ttl: timedelta,
+        *,
+        seen: int | None = None,
     ) -> Lease:
         """One transaction: raises the epoch whoever holds the lease, closes the open rotation
-        (drafts[0], CLOSED, left out where none is open) and opens another (drafts[-1])."""
+        (drafts[0], CLOSED, left out where none is open) and opens another (drafts[-1]). seen: the
+        last seq that this was decided from; where the stream went on since: JournalMoved."""
         ...
 
     def record(self, draft: Draft, runner: str, now: datetime) -> Entry:

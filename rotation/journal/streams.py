@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from rotation.entries import INSTALLATION, Draft, Entry, Identity, Kind, Lease
-from rotation.errors import AlreadyOpen, JournalError, StaleEpoch
+from rotation.errors import AlreadyOpen, JournalError, JournalMoved, StaleEpoch
 from rotation.journal import Decide
 from rotation.journal.chain import Summarise, blank, derived, fold, is_open, link
 from rotation.summary import summarise
@@ -122,7 +122,7 @@ class StreamJournal(ABC):
             transaction.save(before, derived(rotation + requested, row, self._summarise))
         return requested[0]
 
-    def supersede(
+    def supersede(  # noqa: PLR0913 -- what is opened, by whom, from what
         self,
         stream: str,
         runner: str,
@@ -131,6 +131,8 @@ class StreamJournal(ABC):
         drafts: Sequence[Draft],
         now: datetime,
         ttl: timedelta,
+        *,
+        seen: int | None = None,
     ) -> Lease:
         *closing, opening = drafts
         _only(Kind.CLOSED, *closing)
@@ -138,6 +140,11 @@ class StreamJournal(ABC):
         with self._transaction() as transaction:
             before = transaction.row(stream)
             row = before or blank(stream)
+            if seen is not None and row.seq != seen:
+                raise JournalMoved(
+                    "journal.moved",
+                    f"something happened to {secret} meanwhile; nothing was written",
+                )
             row = replace(row, epoch=row.epoch + 1, lease_runner=runner, lease_until=now + ttl)
             lease = Lease(stream=stream, runner=runner, epoch=row.epoch)
             rotation = transaction.latest(stream)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from rotation.errors import JournalMoved
 from rotation.fold import fold
 from rotation.incident import survey
 from rotation.machine import Action, Close, Held
@@ -162,3 +163,70 @@ def test_cancel_is_told_as_going_back() -> None:
 
 def test_the_plan_knows_no_evidence_gate() -> None:
     assert "drain" not in {row.step for row in PLANS["compromised"].rows}
+
+
+# ------------------------------------------------------------------- what the journal does not know
+
+
+def copied(story: Story) -> None:
+    """Somebody wrote the credential again, beside a changed foreign field."""
+    story.world.versions["copy"] = story.world.versions[story.world.labels["current"]]
+    story.world.move("current", "copy")
+
+
+def test_a_current_version_that_nobody_knows_is_replaced() -> None:
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    copied(story)
+    declare(story)
+    assert isinstance(story.drive(), Close)
+    assert findings(story) == []
+    assert story.world.labels["current"] == story.rotation().new_version
+
+
+def test_nothing_is_destroyed_that_an_unknown_current_version_may_name() -> None:
+    story = seeded(exclusive=True)
+    foreign = story.world.mint(by_person=True)
+    stories.without_faults(story, stories.adopt)
+    story.world.versions["theirs"] = (foreign.id, foreign.secret)
+    story.world.move("current", "theirs")
+
+    def declaring(runner: Runner) -> None:
+        seen = survey(story.journal, bound(story.world), STREAM, story.spec)
+        facts: Facts = {"scope": [foreign.id], "reason": "leaked", "destroy_foreign": True}
+        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
+
+    story.world.emergency = True
+    story.survive(declaring)
+    action = story.drive()
+    assert isinstance(action, Held)
+    assert action.code == "held.unknown-pointer"
+    assert not story.world.instances[foreign.id].active
+
+
+def test_a_hold_outlives_an_emergency() -> None:
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    stories.request(story, "hold", reason="migration")
+    declare(story)
+    assert isinstance(story.drive(), Close)
+    assert story.rotation().on_hold == "migration"
+
+
+def test_what_was_minted_after_the_look_is_looked_at_again() -> None:
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    seen = survey(story.journal, bound(story.world), STREAM, story.spec)
+    stories.advance_until(story, "issue")
+    facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
+    with pytest.raises(JournalMoved):
+        story.runner().open_emergency(
+            STREAM, story.spec, seen.baseline, who="on-call", facts=facts, seen=seen.seen
+        )
+    assert story.rotation().plan == "routine"
+    again = survey(story.journal, bound(story.world), STREAM, story.spec)
+    assert again.ours == ["KEY1", "KEY2"]
+    story.runner().open_emergency(
+        STREAM, story.spec, again.baseline, who="on-call", facts=facts, seen=again.seen
+    )
