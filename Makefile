@@ -10,6 +10,11 @@ LOCK := requirements/dev.txt
 READY := .venv/.ready
 BIN := .venv/bin
 
+# Pulumi's SDKs are larger than everything else together, so they have an environment of their own.
+INFRA_LOCK := requirements/infra.txt
+INFRA_READY := .venv-infra/.ready
+INFRA_BIN := .venv-infra/bin
+
 # Settings of the caller's shell that would put other modules into the environment, or ours elsewhere.
 unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_ROOT PIP_TARGET PIP_USER
 
@@ -22,8 +27,24 @@ demo: $(READY)  ## rotate real-shaped credentials against a local AWS, no accoun
 	@$(BIN)/rotation demo
 
 .PHONY: test
-test: $(READY)  ## every test that takes seconds
+test: vault  ## every test that takes seconds, after the real Vault is there
 	@$(BIN)/python -m pytest -n auto
+
+.PHONY: vault
+vault: $(READY)  ## find the real Vault of the tests, or build it, once (needs Go; 5 to 10 minutes)
+	@$(BIN)/python -m tests.real.vault_binary
+
+.PHONY: test-infra
+test-infra: $(INFRA_READY)  ## the Pulumi program and the compiled permissions, enforced
+	@$(INFRA_BIN)/mypy infra
+	@$(INFRA_BIN)/python -m pytest -n auto tests/infra
+
+.PHONY: privileges
+privileges: $(INFRA_READY)  ## write docs/privileges.md: what each step may do, and what showed it
+	@$(INFRA_BIN)/python -m tests.infra.privileges
+
+.PHONY: infra
+infra: $(INFRA_READY)  ## make the environment that `pulumi up` runs in
 
 .PHONY: slow
 slow: $(READY)  ## every test that takes minutes
@@ -50,36 +71,48 @@ docs: $(READY)  ## write the generated parts of the documents again
 	@$(BIN)/python docs/generate.py
 
 .PHONY: lock
-lock:  ## resolve requirements/dev.txt again from pyproject.toml (needs uv)
+lock:  ## resolve the requirements again from pyproject.toml (needs uv)
 	@test -n '$(UV)' || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
-	@$(UV) pip compile pyproject.toml --extra demo --extra http --extra postgres --extra vault --group build --group dev \
-	  --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command 'make lock' --quiet --output-file $(LOCK)
+	@$(UV_COMPILE) --output-file $(LOCK)
+	@$(UV_COMPILE) --group infra --output-file $(INFRA_LOCK)
+
+UV_COMPILE = $(UV) pip compile pyproject.toml \
+	--extra demo --extra http --extra postgres --extra vault --group build --group dev \
+	--universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock' --quiet
 
 .PHONY: clean
 clean:  ## remove the environment and what the tools left
-	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-infra build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is made anew whenever what it is made from changed: nothing stale survives.
 # uv knows nothing of an index that only pip is configured for, hence the second way after the first.
 $(READY): $(LOCK) pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "rotation needs Python 3.11 or newer, and $(PYTHON) is not: make PYTHON=/path/to/python" >&2; exit 1; }
-	@echo 'Setting up .venv from $(LOCK) (once; about a minute with pip, seconds with uv) ...'; \
-	began=$$(date +%s); \
-	{ test -n '$(UV)' && { $(SET_UP_WITH_UV) || { echo 'uv could not; trying pip.'; false; }; }; } \
-	  || { $(SET_UP_WITH_PIP); } || exit 1; \
-	echo "Set-up took $$(($$(date +%s) - began)) s."
-	@touch $@
+	@$(SET_UP)
 
-SET_UP_WITH_UV = $(UV) venv --quiet --clear --python '$(PYTHON)' .venv \
-	&& $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(LOCK) \
-	&& $(UV) pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
+$(INFRA_READY): $(INFRA_LOCK) pyproject.toml
+	@$(SET_UP)
 
-SET_UP_WITH_PIP = $(PYTHON) -m venv --clear .venv \
-	&& $(PIP_INSTALL) --require-hashes -r $(LOCK) \
+# Of the environment of the target, from the lock that it depends on first.
+define SET_UP
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "rotation needs Python 3.11 or newer, and $(PYTHON) is not: make PYTHON=/path/to/python" >&2; exit 1; }; \
+echo 'Setting up $(@D) from $< (once; about a minute with pip, seconds with uv) ...'; \
+began=$$(date +%s); \
+{ test -n '$(UV)' && { $(SET_UP_WITH_UV) || { echo 'uv could not; trying pip.'; false; }; }; } \
+  || { $(SET_UP_WITH_PIP); } || exit 1; \
+echo "Set-up took $$(($$(date +%s) - began)) s."; \
+touch $@
+endef
+
+SET_UP_WITH_UV = $(UV) venv --quiet --clear --python '$(PYTHON)' $(@D) \
+	&& $(UV) pip install --quiet --compile-bytecode --python $(@D)/bin/python --require-hashes -r $< \
+	&& $(UV) pip install --quiet --python $(@D)/bin/python --no-build-isolation --no-deps -e .
+
+SET_UP_WITH_PIP = $(PYTHON) -m venv --clear $(@D) \
+	&& $(PIP_INSTALL) --require-hashes -r $< \
 	&& $(PIP_INSTALL) --no-build-isolation --no-deps -e .
 
-PIP_INSTALL = $(BIN)/python -m pip --quiet --disable-pip-version-check install
+PIP_INSTALL = $(@D)/bin/python -m pip --quiet --disable-pip-version-check install

@@ -4,12 +4,13 @@ import ast
 import dataclasses
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from providers.aws.doctor import LAYOUTS
 from providers.aws.permissions import GRANTS
+from providers.vault import permissions as vault
 from rotation import plan as plans
 from rotation.calendar import Freeze, Schedule, Window
 from rotation.cli import failures
@@ -173,10 +174,24 @@ def exit_codes(_: str) -> str:
     return table(("exit code", "meaning"), codes)
 
 
-def layouts(_: str) -> str:
+def layouts(store: str) -> str:
+    doctor = installed().load("doctors", store)
+    known = sys.modules[doctor.__module__].LAYOUTS
     return table(
         ("layout", "meaning", "repair"),
-        ((f"`{each.name}`", each.meaning, each.repair) for each in LAYOUTS.values()),
+        ((f"`{each.name}`", each.meaning, each.repair) for each in known.values()),
+    )
+
+
+def paths(plugin: str) -> str:
+    """Of a plugin whose grants are paths and capabilities."""
+    return table(
+        ("permission set", "path", "capabilities", "when"),
+        (
+            (under, f"`{grant.path}`", ", ".join(grant.capabilities), grant.when)
+            for under, grants in vault.GRANTS[plugin].items()
+            for grant in grants
+        ),
     )
 
 

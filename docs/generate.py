@@ -42,6 +42,7 @@ PARTS: Mapping[str, Part] = {
     "grants": code_tables.grants,
     "exit-codes": code_tables.exit_codes,
     "layouts": code_tables.layouts,
+    "paths": code_tables.paths,
     "errors": lambda _: error_codes.errors(ROOT),
     "waits": lambda _: error_codes.waits(ROOT),
 }

@@ -55,7 +55,7 @@ def required() -> Path:
 
 
 def build() -> Path | None:
-    """Builds it once, whoever else wants it meanwhile. None where there is no Go."""
+    """Builds it once, whoever else wants it meanwhile. None where there is no Go, or it fails."""
     if shutil.which("go") is None:
         return None
     KEPT.parent.mkdir(parents=True, exist_ok=True)
@@ -64,8 +64,9 @@ def build() -> Path | None:
         if found() is None:
             print(f"Building Vault {VERSION} from source, once: 5 to 10 minutes ...", flush=True)
             unfinished = KEPT.with_suffix(".unfinished")
-            subprocess.run([*BUILD, str(unfinished), PACKAGE], cwd=MODULE, check=True)
-            unfinished.rename(KEPT)
+            done = subprocess.run([*BUILD, str(unfinished), PACKAGE], cwd=MODULE, check=False)
+            if done.returncode == 0:
+                unfinished.rename(KEPT)
     return found()
 
 
