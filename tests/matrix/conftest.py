@@ -1,44 +1,117 @@
-"""The services of the matrix, each started once."""
+"""The services of the matrix, each started once, and only where a cell asks for it."""
 
+import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from benchmarks.fleet import Clock
+from providers.aws.clients import AwsConnection
 from providers.aws.testing.server import StrictAws
-from tests.matrix import aws
+from providers.http.testing.acme import Acme
+from providers.vault.clients import VaultConnection
+from tests.matrix import aws, http, vault
 from tests.matrix.generated import GeneratedTokens
+from tests.matrix.postgres import PairOfLogins, UniqueLogins
+from tests.matrix.sides import IssuerSide, StoreSide
 from tests.matrix.world import Pair
+from tests.providers.postgres.conftest import EMERGENCY, RUNNER, Database, prepared
+from tests.real.postgres_server import postgres_server
+from tests.real.vault_server import VaultServer, running
 
 _numbers = count(1)
 
-ISSUERS = ("iam", "generated")
-STORES = ("secrets-manager",)
+
+class Services:
+    """Every service that a side is made of."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._exits = ExitStack()
+        self.clock = Clock()
+
+    def close(self) -> None:
+        self._exits.close()
+
+    @cached_property
+    def _aws(self) -> tuple[StrictAws, AwsConnection]:
+        strict = self._exits.enter_context(StrictAws())
+        self.clock.control = strict.control
+        connection = aws.connect(strict.control, self._directory, self.clock)
+        self._exits.callback(connection.close)
+        return strict, connection
+
+    @cached_property
+    def _vault(self) -> tuple[VaultServer, VaultConnection]:
+        server = self._exits.enter_context(running(self._directory))
+        vault.prepare(server)
+        connection = vault.connect(server, self._directory, self.clock)
+        self._exits.callback(connection.close)
+        return server, connection
+
+    @cached_property
+    def _database(self) -> Database:
+        passwords = {name: self._directory / name for name in (RUNNER, EMERGENCY)}
+        for file in passwords.values():
+            file.write_text(f"{secrets.token_urlsafe(12)}\n")
+        return prepared(self._exits.enter_context(postgres_server()), passwords)
+
+    @cached_property
+    def _vendor(self) -> Acme:
+        return self._exits.enter_context(Acme())
+
+    def issuer(self, name: str) -> IssuerSide:
+        match name:
+            case "aws-iam-access-key":
+                strict, connection = self._aws
+                return aws.AccessKeys(strict.control, connection)
+            case "postgres-login, unique":
+                return UniqueLogins(self._database)
+            case "postgres-login, pair":
+                return PairOfLogins(self._database)
+            case "vault-approle":
+                return vault.SecretIds(*self._vault)
+            case "http-api, H1" | "http-api, H2":
+                connection = http.connect(self._vendor, self._directory, self.clock)
+                return http.ApiKeys(self._vendor, connection, repeats=name.endswith("H1"))
+            case _:
+                return GeneratedTokens()
+
+    def store(self, name: str) -> StoreSide:
+        if name == "vault-kv2":
+            return vault.KeyValues(*self._vault)
+        strict, connection = self._aws
+        return aws.SecretsManager(strict.control, connection)
+
+    def pair(self, issuer: str, store: str) -> Pair:
+        side = self.issuer(issuer)
+        made = Pair(side, self.store(store), self.clock)
+        if isinstance(side, GeneratedTokens):
+            side.attach(made)
+        return made
+
+
+ISSUERS = (
+    "aws-iam-access-key",
+    "postgres-login, unique",
+    "postgres-login, pair",
+    "vault-approle",
+    "http-api, H1",
+    "http-api, H2",
+    "generated",
+)
+STORES = ("aws-secrets-manager", "vault-kv2")
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], Pair]]:
-    directory: Path = tmp_path_factory.mktemp("matrix")
-    with StrictAws() as strict:
-        clock = Clock(strict.control)
-        connection = aws.connect(strict.control, directory, clock)
-        issuers = {
-            "iam": lambda: aws.AccessKeys(strict.control, connection),
-            "generated": GeneratedTokens,
-        }
-        stores = {"secrets-manager": lambda: aws.SecretsManager(strict.control, connection)}
-
-        def pair(issuer: str, store: str) -> Pair:
-            side = issuers[issuer]()
-            made = Pair(side, stores[store](), clock)
-            if isinstance(side, GeneratedTokens):
-                side.attach(made)
-            return made
-
-        yield pair
-        connection.close()
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    made = Services(tmp_path_factory.mktemp("matrix"))
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from rotation.config import stream_of
 from rotation.interfaces import Around, Clock, Issuer, Probe, Store, Verifier
 
 INSTALLATION = "0123456789ab"
@@ -99,5 +100,6 @@ def around(clock: Clock, issuer: IssuerSide, store: StoreSide) -> Around:
         fields=issuer.fields,
         public=issuer.public,
         keep_foreign=True,
+        stream=stream_of("matrix", issuer.identity),
         verifiers=issuer.verifiers,
     )

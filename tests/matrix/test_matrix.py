@@ -11,10 +11,9 @@ from rotation.machine import Close
 from rotation.types import Traits
 from tests.crash import stories
 from tests.crash.stories import Teller
-from tests.matrix.conftest import ISSUERS, STORES
+from tests.matrix.conftest import ISSUERS, STORES, Services
 from tests.matrix.world import Pair, PairStory, story
 
-Services = Callable[[str, str], Pair]
 Names = Callable[[], str]
 SAMPLE = 2
 
@@ -76,7 +75,7 @@ class Case:
 def case(
     services: Services, fresh_name: Names, tmp_path: Path, issuer: str, store: str, ending: str
 ) -> Case:
-    return Case(services(issuer, store), ending, fresh_name, tmp_path)
+    return Case(services.pair(issuer, store), ending, fresh_name, tmp_path)
 
 
 def accidents(case: Case, choose: Callable[[int], Iterable[int]]) -> dict[str, list[str]]:

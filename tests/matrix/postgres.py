@@ -1,0 +1,73 @@
+"""PostgreSQL logins, on a real server."""
+
+from collections.abc import Mapping
+
+import psycopg
+
+from providers.postgres.login import LoginIssuer
+from providers.postgres.options import LoginOptions, ProbeOptions
+from providers.postgres.probe import LoginProbe
+from rotation.interfaces import Around, Issuer, Probe, Verifier
+from tests.matrix.sides import Value
+from tests.providers.postgres.conftest import Bench, Database
+
+PASSWORD = "made-by-a-person-long-ago"
+
+
+class _Logins:
+    fields: Mapping[str, str] = {"username": "username", "password": "password"}
+    public = LoginOptions.PUBLIC
+    verifiers: tuple[Verifier, ...] = ()
+    options: LoginOptions
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.connections = {"main": database.connection}
+        self._bench: Bench | None = None
+
+    @property
+    def identity(self) -> str:
+        return self.options.identity({"main": self._database.options})
+
+    def issuer(self, around: Around) -> Issuer:
+        return LoginIssuer(self.options, around)
+
+    def probe(self, around: Around) -> Probe:
+        return LoginProbe(ProbeOptions(connection="main", query="select 1"), around)
+
+    def lets_in(self, value: Value) -> bool:
+        try:
+            self._database.server.connect(value["username"], value["password"]).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def live(self) -> set[str]:
+        assert self._bench is not None
+        return set(self._bench.live())
+
+    def close(self) -> None:
+        pass
+
+    def _set_up(self, **options: object) -> None:
+        self._bench = Bench(self._database, self._database.issuer(**options))
+        self.options = LoginOptions(connection="main", **options)
+
+
+class UniqueLogins(_Logins):
+    def begin(self, name: str) -> Value:
+        group = name.replace("-", "_")
+        self._set_up(group=group)
+        first = f"{group}_first"
+        self._database.server.run(
+            f"create role {first} login password '{PASSWORD}' in role {group}"
+        )
+        return {"username": first, "password": PASSWORD}
+
+
+class PairOfLogins(_Logins):
+    def begin(self, name: str) -> Value:
+        first = f"{name.replace('-', '_')}_a"
+        self._set_up(pair=(first, f"{name.replace('-', '_')}_b"))
+        self._database.server.run(f"alter role {first} login password '{PASSWORD}'")
+        return {"username": first, "password": PASSWORD}
