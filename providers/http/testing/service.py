@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from rotation.clock import SystemClock
+from rotation.interfaces import Clock
 
 METADATA = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 
@@ -74,7 +76,7 @@ class Service:
         self.admin = {"token": secrets.token_hex(20)}
         self.lock = threading.RLock()
         self._faults: dict[str, list[Fault]] = {}
-        self._start = SystemClock().now()
+        self.clock: Clock = SystemClock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
 
@@ -115,14 +117,14 @@ class Service:
 
     def mint(self, handle_id: str, label: str, secret: str = "", **more: Any) -> Instance:
         self.minted += 1
-        made = Instance(handle_id, secret or secrets.token_hex(24), label, self.now, more)
+        created = self.now + timedelta(seconds=self.minted)  # ages differ, however fast a test is
+        made = Instance(handle_id, secret or secrets.token_hex(24), label, created, more)
         self.instances[handle_id] = made
         return made
 
     @property
     def now(self) -> datetime:
-        """Later with each one that is made: ages differ."""
-        return self._start + timedelta(seconds=self.minted)
+        return self.clock.now()
 
     def ends(self, life: int) -> datetime | None:
         """0 is for ever, as most of them have it."""
@@ -168,6 +170,9 @@ def _told(got: Got) -> str:
 def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return format_datetime(service.now, usegmt=True)
 
         def log_message(self, *_: object) -> None:
             """Requests carry secrets."""
