@@ -39,10 +39,6 @@ test-infra: $(INFRA_READY)  ## the Pulumi program and the compiled permissions, 
 	@$(INFRA_BIN)/mypy infra
 	@$(INFRA_BIN)/python -m pytest -n auto tests/infra
 
-.PHONY: privileges
-privileges: $(INFRA_READY)  ## write docs/privileges.md: what each step may do, and what showed it
-	@$(INFRA_BIN)/python -m tests.infra.privileges
-
 .PHONY: infra
 infra: $(INFRA_READY)  ## make the environment that `pulumi up` runs in
 
@@ -74,7 +70,7 @@ docs: $(READY)  ## write the generated parts of the documents again
 lock:  ## resolve the requirements again from pyproject.toml (needs uv)
 	@test -n '$(UV)' || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
 	@$(UV_COMPILE) --output-file $(LOCK)
-	@$(UV_COMPILE) --group infra --output-file $(INFRA_LOCK)
+	@$(UV_COMPILE) --group infra --constraint $(LOCK) --output-file $(INFRA_LOCK)
 
 UV_COMPILE = $(UV) pip compile pyproject.toml \
 	--extra demo --extra http --extra postgres --extra vault --group build --group dev \

@@ -263,14 +263,16 @@ def test_what_a_runner_leaves_is_never_committed(name: str) -> None:
     assert ignored.returncode == 0
 
 
-def test_the_lock_holds_what_the_project_asks_for() -> None:
-    text = (ROOT / "requirements" / "dev.txt").read_text()
+@pytest.mark.parametrize("lock", ["dev", "infra"])
+def test_the_lock_holds_what_the_project_asks_for(lock: str) -> None:
+    text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     pinned = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE))
     project = PROJECT["project"]
+    groups = PROJECT["dependency-groups"]
     asked = [
         *project["dependencies"],
         *(line for extra in project["optional-dependencies"].values() for line in extra),
-        *(line for group in PROJECT["dependency-groups"].values() for line in group),
+        *(line for name in groups if name in ("build", "dev", lock) for line in groups[name]),
         *PROJECT["build-system"]["requires"],
     ]
     for requirement in map(Requirement, asked):
@@ -281,8 +283,9 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
         assert requirement.specifier.contains(pinned[name]), f"make lock: {name} is too old"
 
 
-def test_every_locked_package_is_known_by_hash() -> None:
-    text = (ROOT / "requirements" / "dev.txt").read_text()
+@pytest.mark.parametrize("lock", ["dev", "infra"])
+def test_every_locked_package_is_known_by_hash(lock: str) -> None:
+    text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     packages = re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]
     assert packages
     assert all("--hash=sha256:" in package for package in packages)

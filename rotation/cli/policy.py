@@ -62,7 +62,9 @@ def _tell(family: str, found: list[tuple[Scope, PolicyDocument]]) -> None:
         [content] = texts.values()
         result(content if isinstance(content, str) else json.dumps(content, indent=2))
     elif all(isinstance(content, str) for content in texts.values()):
-        result("\n\n".join(f"# {name}\n{content}" for name, content in texts.items()))
+        for name, content in texts.items():
+            note(f"# {name}")
+            result(str(content))
     else:
         result(json.dumps(texts, indent=2))
 

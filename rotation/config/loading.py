@@ -11,6 +11,7 @@ from typing import Any
 
 from rotation.config import access, document, leaks
 from rotation.config.alike import Alike
+from rotation.config.bindings import bound
 from rotation.config.configuration import Configuration, Entry, entry_of
 from rotation.config.findings import (
     FINDINGS_MAX,
@@ -32,11 +33,12 @@ BLOCK = 1 << 20
 """Bytes of an inventory that are looked at together."""
 
 
-def load(path: Path) -> Configuration:
+def load(path: Path, *, bindings: bool = True) -> Configuration:
     """The configuration of that file and of the inventories that it names. Raises ConfigInvalid
-    with all that is wrong, Usage where the file cannot be read."""
+    with all that is wrong, Usage where the file cannot be read. bindings: with what the stack made,
+    if there is a stack; the stack itself reads the file without."""
     with _uncollected():
-        return _Loading(path).configuration()
+        return _Loading(path, bindings=bindings).configuration()
 
 
 @contextmanager
@@ -93,8 +95,9 @@ class _Report:
 
 
 class _Loading:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, bindings: bool) -> None:
         self._path = path
+        self._with_bindings = bindings
         self._file = str(path)
         self._report = _Report()
         self._digest = hashlib.sha256()
@@ -114,6 +117,8 @@ class _Loading:
         self._report.add(self._file, None, found)
         if not isinstance(raw, dict):
             raise self._refusal(text)
+        if self._with_bindings and head is not None and head.bindings is not None:
+            self._report.add(self._file, None, bound(raw, self._path.parent / head.bindings))
         suspicious = leaks.may_hold_one(text.encode())
         leaking = suspicious and self._leaks(raw, self._file, None)
         self._around = self._surroundings(raw)

@@ -147,6 +147,7 @@ class Document:
 
     installation: str = field(metadata={"doc": "12 hex digits, written once by `rotation init`"})
     journal: str = _doc("the journal's file; relative to this file", "journal.db")
+    bindings: str | None = _doc("file with what `pulumi up` made; it may be absent")
     commands: str | None = _doc("the one directory that commands are started from")
     file_roots: tuple[str, ...] = _doc("the only directories that files are written to", ())
     connections: Mapping[str, Annotated[Plugin, a("connections")]] = field(

@@ -1,0 +1,101 @@
+"""The key that encrypts an installation's secrets, in every region where one of them is."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.names import ALIAS_MAX, fitting
+from providers.aws.arns import account_arn, moved
+from rotation.interfaces import Scope
+
+_ADMINISTRATION = (
+    "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey",
+    "kms:DisableKeyRotation", "kms:EnableKeyRotation", "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus", "kms:ListKeyPolicies", "kms:ListResourceTags", "kms:PutKeyPolicy",
+    "kms:ReplicateKey", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource",
+    "kms:UpdateAlias", "kms:UpdateKeyDescription",
+)  # fmt: skip
+
+
+class Keys(pulumi.ComponentResource):
+    """One multi-region key, rotated by AWS. Its policy leaves use to IAM, through the store only."""
+
+    def __init__(
+        self, scope: Scope, regions: Iterable[str], tags: dict[str, str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:  # fmt: skip
+        super().__init__("rotation:aws:Keys", scope.connection, None, opts)
+        name = f"rotation-{scope.installation}-{scope.connection}"
+        below = pulumi.ResourceOptions(parent=self, protect=True)
+        policy = json.dumps(_policy(scope))
+        key = aws.kms.Key(
+            name,
+            description=f"secrets of rotation {scope.installation}, connection {scope.connection}",
+            enable_key_rotation=True,
+            multi_region=True,
+            deletion_window_in_days=30,
+            policy=policy,
+            tags=tags,
+            opts=below,
+        )
+        for region in regions:
+            aws.kms.ReplicaKey(
+                f"{name}-{region}",
+                primary_key_arn=key.arn,
+                region=region,
+                deletion_window_in_days=30,
+                policy=policy,
+                tags=tags,
+                opts=below,
+            )
+        aws.kms.Alias(
+            name,
+            name=fitting(f"alias/{name}", ALIAS_MAX, "the key"),
+            target_key_id=key.key_id,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.arn: pulumi.Output[str] = key.arn
+        self.register_outputs({"arn": self.arn})
+
+    def in_region(self, region: str) -> pulumi.Output[str]:
+        return self.arn.apply(lambda arn: moved(arn, region))
+
+
+def _policy(scope: Scope) -> dict[str, Any]:
+    """In a key's policy, `*` is this key."""
+    root = {"AWS": account_arn(scope.options, "root")}
+    here = {"kms:CallerAccount": scope.options.account}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "IamDecidesWhoAdministers",
+                "Effect": "Allow",
+                "Principal": root,
+                "Action": list(_ADMINISTRATION),
+                "Resource": "*",
+            },
+            {
+                "Sid": "IamDecidesWhoUsesItThroughTheStore",
+                "Effect": "Allow",
+                "Principal": root,
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": "*",
+                "Condition": {
+                    "StringEquals": here,
+                    "StringLike": {"kms:ViaService": "secretsmanager.*.amazonaws.com"},
+                },
+            },
+            {
+                "Sid": "AlarmsAreEncryptedToo",
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceAccount": scope.options.account}},
+            },
+        ],
+    }

@@ -1,0 +1,269 @@
+"""Who watches the runner: a trail that nobody can shorten, and rules that tell people."""
+
+import json
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.aws_alarms import EVERY_EVENT, Alarm, alarms, alive
+from infra.aws_keys import Keys
+from infra.aws_stores import Surroundings
+from infra.names import BUCKET_MAX, RULE_MAX, TOPIC_MAX, fitting
+from providers.aws.arns import partition
+
+DAY_S = 86_400
+
+
+class Trail(pulumi.ComponentResource):
+    """Every management event of the account, validated, in a bucket that keeps it."""
+
+    def __init__(self, around: Surroundings, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("rotation:aws:Trail", around.scope.connection, None, opts)
+        options = around.scope.options
+        name = f"rotation-{around.scope.installation}-{around.scope.connection}"
+        bucket_name = fitting(
+            f"{name}-trail-{options.account}".lower(), BUCKET_MAX, "the trail's bucket"
+        )
+        part = partition(options.region)
+        trail_arn = f"arn:{part}:cloudtrail:{options.region}:{options.account}:trail/{name}"
+        bucket = aws.s3.Bucket(
+            name,
+            bucket=bucket_name,
+            object_lock_enabled=True,
+            force_destroy=False,
+            opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
+        )
+        ready = self._locked(name, bucket, around.settings.trail_retention_days)
+        policy = aws.s3.BucketPolicy(
+            name,
+            bucket=bucket.bucket,
+            policy=json.dumps(_bucket_policy(part, bucket_name, options.account, trail_arn)),
+            opts=pulumi.ResourceOptions(parent=bucket, depends_on=ready),
+        )
+        aws.cloudtrail.Trail(
+            name,
+            name=name,
+            s3_bucket_name=bucket.bucket,
+            is_multi_region_trail=True,
+            include_global_service_events=True,
+            enable_log_file_validation=True,
+            opts=pulumi.ResourceOptions(parent=self, protect=True, depends_on=[policy]),
+        )
+        self.register_outputs({})
+
+    def _locked(self, name: str, bucket: aws.s3.Bucket, days: int) -> list[pulumi.Resource]:
+        below = pulumi.ResourceOptions(parent=bucket)
+        return [
+            aws.s3.BucketVersioning(
+                name,
+                bucket=bucket.bucket,
+                versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(
+                    status="Enabled"
+                ),
+                opts=below,
+            ),
+            aws.s3.BucketServerSideEncryptionConfiguration(
+                name,
+                bucket=bucket.bucket,
+                rules=[
+                    aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                        apply_server_side_encryption_by_default=aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+                            sse_algorithm="AES256"
+                        )
+                    )
+                ],
+                opts=below,
+            ),
+            aws.s3.BucketPublicAccessBlock(
+                name,
+                bucket=bucket.bucket,
+                block_public_acls=True,
+                block_public_policy=True,
+                ignore_public_acls=True,
+                restrict_public_buckets=True,
+                opts=below,
+            ),
+            aws.s3.BucketObjectLockConfiguration(
+                name,
+                bucket=bucket.bucket,
+                rule=aws.s3.BucketObjectLockConfigurationRuleArgs(
+                    default_retention=aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
+                        mode="COMPLIANCE", days=days
+                    )
+                ),
+                opts=below,
+            ),
+        ]
+
+
+def _bucket_policy(part: str, bucket: str, account: str, trail: str) -> dict[str, Any]:
+    arn = f"arn:{part}:s3:::{bucket}"
+    service = {"Service": "cloudtrail.amazonaws.com"}
+    of_trail = {"aws:SourceArn": trail}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "CloudTrailLooks", "Effect": "Allow", "Principal": service,
+                "Action": "s3:GetBucketAcl", "Resource": arn,
+                "Condition": {"StringEquals": of_trail},
+            },
+            {
+                "Sid": "CloudTrailWrites", "Effect": "Allow", "Principal": service,
+                "Action": "s3:PutObject", "Resource": f"{arn}/AWSLogs/{account}/*",
+                "Condition": {
+                    "StringEquals": {**of_trail, "s3:x-amz-acl": "bucket-owner-full-control"}
+                },
+            },
+            {
+                "Sid": "NothingInClear", "Effect": "Deny", "Principal": "*",
+                "Action": "s3:*", "Resource": [arn, f"{arn}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+        ],
+    }  # fmt: skip
+
+
+class Watch(pulumi.ComponentResource):
+    """A topic per region that has a rule, for a rule can only tell its own region."""
+
+    def __init__(
+        self, around: Surroundings, keys: Keys | None, regions: tuple[str, ...],
+        opts: pulumi.ResourceOptions,
+    ) -> None:  # fmt: skip
+        super().__init__("rotation:aws:Watch", around.scope.connection, None, opts)
+        self._around, self._keys = around, keys
+        self._topics: dict[str, aws.sns.Topic] = {}
+        for alarm in alarms(around.roles, regions):
+            self._rule(alarm)
+        if "observe" in around.roles:
+            self._heartbeat()
+        self.topics = {region: topic.arn for region, topic in self._topics.items()}
+        self.register_outputs({"topics": self.topics})
+
+    def _rule(self, alarm: Alarm) -> None:
+        scope = self._around.scope
+        name = f"{scope.connection}-{alarm.name}-{alarm.region}"
+        topic = self._topic(alarm.region)
+        rule = aws.cloudwatch.EventRule(
+            name,
+            name=fitting(f"rotation-{scope.connection}-{alarm.name}", RULE_MAX, "a rule"),
+            description=alarm.means,
+            event_pattern=json.dumps(alarm.pattern),
+            state=alarm.state,
+            region=alarm.region,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.cloudwatch.EventTarget(
+            name,
+            rule=rule.name,
+            arn=topic.arn,
+            region=alarm.region,
+            opts=pulumi.ResourceOptions(parent=rule),
+        )
+        self._undelivered(name, alarm, rule, topic)
+
+    def _undelivered(
+        self, name: str, alarm: Alarm, rule: aws.cloudwatch.EventRule, topic: aws.sns.Topic
+    ) -> None:
+        """An alarm that cannot be told is told by another way."""
+        aws.cloudwatch.MetricAlarm(
+            f"{name}-undelivered",
+            name=f"rotation-{self._around.scope.connection}-{alarm.name}-undelivered",
+            alarm_description=f"{alarm.name} fired and the topic did not take it",
+            namespace="AWS/Events",
+            metric_name="FailedInvocations",
+            dimensions={"RuleName": rule.name},
+            statistic="Sum",
+            period=300,
+            evaluation_periods=1,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="notBreaching",  # EventBridge reports only what failed
+            alarm_actions=[topic.arn],
+            region=alarm.region,
+            opts=pulumi.ResourceOptions(parent=rule),
+        )
+
+    def _heartbeat(self) -> None:
+        scope = self._around.scope
+        region = scope.options.region
+        name = f"rotation-{scope.connection}-runner-looks"
+        rule = aws.cloudwatch.EventRule(
+            f"{scope.connection}-runner-looks",
+            name=fitting(name, RULE_MAX, "a rule"),
+            description="every look of the runner; the alarm is on its silence",
+            event_pattern=json.dumps(alive(self._around.roles)),
+            state=EVERY_EVENT,
+            region=region,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.cloudwatch.MetricAlarm(
+            f"{scope.connection}-runner-silent",
+            name=f"rotation-{scope.connection}-runner-silent",
+            alarm_description="the runner looked at no secret for a day: nothing is being rotated",
+            namespace="AWS/Events",
+            metric_name="MatchedEvents",
+            dimensions={"RuleName": rule.name},
+            statistic="Sum",
+            period=DAY_S,
+            evaluation_periods=1,
+            threshold=1,
+            comparison_operator="LessThanThreshold",
+            treat_missing_data="breaching",
+            alarm_actions=[self._topic(region).arn],
+            ok_actions=[self._topic(region).arn],
+            region=region,
+            opts=pulumi.ResourceOptions(parent=rule),
+        )
+
+    def _topic(self, region: str) -> aws.sns.Topic:
+        if region not in self._topics:
+            self._topics[region] = self._make_topic(region)
+        return self._topics[region]
+
+    def _make_topic(self, region: str) -> aws.sns.Topic:
+        scope = self._around.scope
+        name = f"rotation-{scope.installation}-{scope.connection}"
+        topic = aws.sns.Topic(
+            f"{scope.connection}-{region}",
+            name=fitting(name, TOPIC_MAX, "the topic"),
+            kms_master_key_id=self._key(region),
+            region=region,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        below = pulumi.ResourceOptions(parent=topic)
+        aws.sns.TopicPolicy(
+            f"{scope.connection}-{region}",
+            arn=topic.arn,
+            policy=topic.arn.apply(
+                lambda arn: json.dumps(_topic_policy(arn, scope.options.account))
+            ),
+            region=region,
+            opts=below,
+        )
+        for email in self._around.settings.alarm_emails:
+            aws.sns.TopicSubscription(
+                f"{scope.connection}-{region}-{email}",
+                topic=topic.arn, protocol="email", endpoint=email, region=region, opts=below,
+            )  # fmt: skip
+        return topic
+
+    def _key(self, region: str) -> pulumi.Input[str] | None:
+        """Only ours lets EventBridge use it."""
+        return self._keys.in_region(region) if self._keys else None
+
+
+def _topic_policy(arn: str, account: str) -> dict[str, Any]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "RulesAndAlarmsPublish", "Effect": "Allow",
+                "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+                "Action": "sns:Publish", "Resource": arn,
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            },
+        ],
+    }  # fmt: skip

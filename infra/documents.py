@@ -1,0 +1,43 @@
+"""Policies of one AWS connection, rendered with names that are known only after `pulumi up`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pulumi
+
+from infra.settings import refused
+from providers.aws.arns import partition
+from providers.aws.iam import IamRenderer
+from rotation.errors import Usage
+from rotation.interfaces import PolicyDocument, Scope
+
+
+class Documents:
+    """Which documents there are is known at once, their texts once the names in them are.
+
+    A stand-in for a name is as long as the name, so the documents are split in the same places.
+    """
+
+    def __init__(
+        self, scope: Scope, key: pulumi.Input[str], secrets: Mapping[str, pulumi.Input[str]]
+    ) -> None:
+        options = scope.options
+        stand_in = (
+            f"arn:{partition(options.region)}:kms:{options.region}:{options.account}"
+            f":key/mrk-{'0' * 32}"
+        )
+        self.all = _rendered(scope, stand_in, {})
+        self._texts = pulumi.Output.all(key, dict(secrets)).apply(
+            lambda known: {each.name: each.text for each in _rendered(scope, known[0], known[1])}
+        )
+
+    def text(self, document: PolicyDocument) -> pulumi.Output[str]:
+        return self._texts.apply(lambda texts: texts[document.name])
+
+
+def _rendered(scope: Scope, key: str, known: Mapping[str, str]) -> Sequence[PolicyDocument]:
+    options = replace(scope.options, kms_key=scope.options.kms_key or key)
+    try:
+        return IamRenderer().documents(replace(scope, options=options, known=known))
+    except Usage as error:
+        raise refused(f"connection {scope.connection}: {error.message}; {error.hint}") from None

@@ -1,0 +1,167 @@
+"""The stack's own configuration, and whether it agrees with the runner's."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from rotation.config import ConfigInvalid, Configuration, load
+from rotation.errors import RotationError
+
+ROOT = Path(__file__).parents[1]
+"""Where Pulumi.yaml is; the program itself runs in `infra/`."""
+
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,512}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The keys of `rotation:` in Pulumi.STACK.yaml; Pulumi.yaml says what each means."""
+
+    configuration: Path
+    environment: str
+    runner: str = ""
+    deployer: str = ""
+    operators: tuple[str, ...] = ()
+    emergency_users: tuple[str, ...] = ()
+    emergency_roles: tuple[str, ...] = ()
+    readers: tuple[tuple[str, str], ...] = ()
+    user_boundary: str = ""
+    alarm_emails: tuple[str, ...] = ()
+    trail: bool = True
+    trail_retention_days: int = 365
+    runner_cidrs: tuple[str, ...] = ()
+    audit_file: str = "stdout"
+    adopt: frozenset[str] = frozenset()
+
+
+def read() -> Settings:
+    given = pulumi.Config("rotation")
+    trail, days = given.get_bool("trail"), given.get_int("trailRetentionDays")
+    audit_file = given.get("auditFile")
+    return Settings(
+        configuration=ROOT / (given.get("configuration") or "rotation.yaml"),
+        environment=given.require("environment"),
+        runner=given.get("runner") or "",
+        deployer=given.get("deployer") or "",
+        operators=_texts(given, "operators"),
+        emergency_users=_texts(given, "emergencyUsers"),
+        emergency_roles=_texts(given, "emergencyRoles"),
+        readers=tuple(_pair(each) for each in _texts(given, "readers")),
+        user_boundary=given.get("userBoundary") or "",
+        alarm_emails=_texts(given, "alarmEmails"),
+        trail=True if trail is None else trail,
+        trail_retention_days=365 if days is None else days,
+        runner_cidrs=_texts(given, "runnerCidrs"),
+        audit_file="stdout" if audit_file is None else audit_file,
+        adopt=frozenset(_texts(given, "adopt")),
+    )
+
+
+def load_configuration(settings: Settings) -> Configuration:
+    """The runner's file, without what an earlier run of this stack told the runner."""
+    try:
+        return load(settings.configuration, bindings=False)
+    except ConfigInvalid as invalid:
+        raise refused(*map(str, invalid.findings)) from None
+    except RotationError as error:
+        raise refused(error.message) from None
+
+
+def check(settings: Settings, configuration: Configuration) -> None:
+    """Everything that disagrees, at once and before any resource is declared."""
+    problems = [*_disagreements(settings, configuration), *_missing(settings, configuration)]
+    if problems:
+        raise refused(*problems)
+
+
+def refused(*problems: str) -> pulumi.RunError:
+    return pulumi.RunError(
+        "nothing was declared:\n" + "\n".join(f"  - {each}" for each in problems)
+    )
+
+
+def _texts(given: pulumi.Config, key: str) -> tuple[str, ...]:
+    value = given.get_object(key) or []
+    if not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+        raise refused(f"rotation:{key} has to be a list of texts")
+    return tuple(value)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    application, _, arn = text.partition("=")
+    if not _PRINCIPAL.fullmatch(arn):
+        raise refused("rotation:readers: each is APPLICATION=ARN of a role or user")
+    return application, arn
+
+
+def _disagreements(settings: Settings, configuration: Configuration) -> Iterator[str]:
+    elsewhere = {
+        entry.environment: entry.id
+        for entry in configuration.secrets()
+        if entry.environment != settings.environment
+    }
+    for environment, secret in sorted(elsewhere.items()):
+        yield (
+            f"secret {secret} is of environment {environment}, this stack builds "
+            f"{settings.environment}: one runner, one file and one stack per environment"
+        )
+    known = {entry.id for entry in configuration.secrets()} | _mounts(configuration)
+    for name in sorted(settings.adopt - known):
+        yield f"rotation:adopt names {name}, which is no secret and no mount of the configuration"
+    accounts = {
+        connection.options.account
+        for connection in configuration.connections.values()
+        if connection.type == "aws"
+    }
+    applications = {entry.application for entry in configuration.secrets()}
+    for key, arn in _principals(settings):
+        if not _PRINCIPAL.fullmatch(arn):
+            yield f"rotation:{key} has to be the ARN of a role or user, without a wildcard"
+        elif arn.split(":")[4] not in accounts:
+            yield f"rotation:{key} is of an account that no connection of the configuration has"
+    for application, _ in settings.readers:
+        if application not in applications:
+            yield f"rotation:readers names {application}, which has no secret"
+
+
+def _principals(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Readers may live in other accounts."""
+    for key, arns in (
+        ("runner", (settings.runner,)),
+        ("deployer", (settings.deployer,)),
+        ("operators", settings.operators),
+        ("emergencyUsers", settings.emergency_users),
+        ("emergencyRoles", settings.emergency_roles),
+    ):
+        yield from ((key, arn) for arn in arns if arn)
+
+
+def _missing(settings: Settings, configuration: Configuration) -> Iterator[str]:
+    if not any(connection.type == "aws" for connection in configuration.connections.values()):
+        return
+    for key, why in (
+        ("runner", "who may take the runner's roles"),
+        ("deployer", "who else may change the tags that permissions hang on"),
+    ):
+        if not getattr(settings, key):
+            yield f"rotation:{key} is missing: {why}"
+    if not (settings.emergency_users or settings.emergency_roles):
+        yield (
+            "who may take the emergency role: name IAM users with MFA in rotation:emergencyUsers, "
+            "or roles of your sign-in provider in rotation:emergencyRoles"
+        )
+
+
+def _mounts(configuration: Configuration) -> set[str]:
+    """What of Vault may exist already: mounts of secrets, and of the runner's own login."""
+    stores = (configuration.specification(entry).store for entry in configuration.secrets())
+    kept = {str(store.options["mount"]) for store in stores if "mount" in store.options}
+    logins = {
+        f"auth/{connection.options.mount}"
+        for connection in configuration.connections.values()
+        if connection.type == "vault"
+    }
+    return kept | logins | {"rotation-pending"}

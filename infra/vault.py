@@ -1,0 +1,194 @@
+"""Everything of one Vault connection: mounts, the runner's login, a policy and a token role per
+permission set. Never a secret id, never a value."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_vault as vault
+
+from infra.names import POLICY_MAX, fitting
+from infra.settings import Settings, refused
+from providers.vault.hcl import HclRenderer
+from providers.vault.options import STAGING, ConnectionOptions, KvOptions
+from rotation.errors import Usage
+from rotation.interfaces import PolicyDocument, Scope
+from rotation.types import PermissionSet
+
+SESSION_S = 900
+LOGIN_S, LOGIN_MAX_S = 1_200, 14_400
+VERSIONS = 10
+"""Of a secret: what a roll back, a grace and a soak still need is among them."""
+
+
+def declare(scope: Scope, settings: Settings, states: Mapping[str, str]) -> dict[str, Any]:
+    """Returns what the runner has to know of it."""
+    options: ConnectionOptions = scope.options
+    _assert_token(scope)
+    provider = vault.Provider(
+        f"vault-{scope.connection}",
+        address=options.address,
+        ca_cert_file=options.ca_bundle,
+        namespace=options.namespace,
+    )
+    below = pulumi.ResourceOptions(provider=provider)
+    Mounts(scope, settings, states, below)
+    runner = Runner(scope, settings, below)
+    if settings.audit_file:
+        vault.Audit(
+            f"{scope.connection}-audit",
+            type="file",
+            path=f"rotation-{scope.connection}",
+            options={"file_path": settings.audit_file},
+            opts=pulumi.ResourceOptions(provider=provider, protect=True),
+        )
+    return {"roles": runner.roles}
+
+
+def _assert_token(scope: Scope) -> None:
+    """The provider would say so too, but only in the middle of the preview."""
+    if not os.environ.get("VAULT_TOKEN") and not (Path.home() / ".vault-token").is_file():
+        raise refused(
+            f"connection {scope.connection}: no token for Vault; `vault login`, or set VAULT_TOKEN"
+        )
+
+
+class Mounts(pulumi.ComponentResource):
+    """Where the secrets are, and where values wait until they are promoted."""
+
+    def __init__(
+        self, scope: Scope, settings: Settings, states: Mapping[str, str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:  # fmt: skip
+        super().__init__("rotation:vault:Mounts", scope.connection, None, opts)
+        self._scope = scope
+        stored = [part for part in scope.parts if isinstance(part.options, KvOptions)]
+        alive = {part.options.mount for part in stored if states[part.secret] != "retired"}
+        for mount in sorted({part.options.mount for part in stored}):
+            self._mount(mount, VERSIONS, mount in alive, adopted=mount in settings.adopt)
+        for mount in sorted({part.options.staging for part in stored}):
+            self._mount(mount, 1, bool(alive), adopted=mount in settings.adopt)
+        self.register_outputs({})
+
+    def _mount(self, path: str, versions: int, alive: bool, *, adopted: bool) -> None:  # noqa: FBT001
+        """Other writers of a mount that exists may not know compare-and-set: it is taken in as it
+        is."""
+        name = f"{self._scope.connection}-{path.replace('/', '-')}"
+        mount = vault.Mount(
+            name,
+            path=path,
+            type="kv",
+            options={"version": "2"},
+            description="staged by rotation, read by nobody else" if path == STAGING else None,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=alive,
+                retain_on_delete=alive,
+                import_=path if adopted else None,
+                ignore_changes=["description", "options"] if adopted else None,
+            ),
+        )
+        if not adopted:
+            vault.kv.SecretBackendV2(
+                name,
+                mount=mount.path,
+                cas_required=True,
+                max_versions=versions,
+                opts=pulumi.ResourceOptions(parent=mount),
+            )
+
+
+class Runner(pulumi.ComponentResource):
+    """How the runner logs in, and what each of its tokens may do. roles: by permission set."""
+
+    def __init__(self, scope: Scope, settings: Settings, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("rotation:vault:Runner", scope.connection, None, opts)
+        self._scope, self._settings = scope, settings
+        self._below = pulumi.ResourceOptions(parent=self)
+        self.roles = _role_names(scope, self._prefix)
+        documents = _rendered(scope, self.roles)
+        policies = {each.name: self._policy(each) for each in documents}
+        for under in PermissionSet:
+            own = [policies[each.name] for each in documents if each.holder == under]
+            if own:
+                self._token_role(under, own)
+        if scope.options.auth == "approle":
+            base = [policies[each.name] for each in documents if each.holder == "base"]
+            self._login(base)
+        self.register_outputs({"roles": self.roles})
+
+    def _policy(self, document: PolicyDocument) -> pulumi.Output[str]:
+        name = f"{self._prefix}-{document.name}"
+        made = vault.Policy(
+            f"{self._scope.connection}-{document.name}",
+            name=fitting(name, POLICY_MAX, "a policy"),
+            policy=document.text,
+            opts=self._below,
+        )
+        return made.name
+
+    @property
+    def _prefix(self) -> str:
+        return f"rotation-{self._scope.installation}"
+
+    def _token_role(self, under: PermissionSet, policies: list[pulumi.Output[str]]) -> None:
+        vault.tokenauth.AuthBackendRole(
+            f"{self._scope.connection}-{under}",
+            role_name=self.roles[under],
+            allowed_policies=policies,
+            orphan=False,
+            renewable=False,
+            token_explicit_max_ttl=SESSION_S,
+            token_bound_cidrs=list(self._settings.runner_cidrs) or None,
+            opts=self._below,
+        )
+
+    def _login(self, policies: list[pulumi.Output[str]]) -> None:
+        """The secret id is delivered by a person: in Pulumi's state it would be a copy of it."""
+        options: ConnectionOptions = self._scope.options
+        backend = vault.AuthBackend(
+            f"{self._scope.connection}-approle",
+            type="approle",
+            path=options.mount,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=True,
+                retain_on_delete=True,
+                import_=options.mount if f"auth/{options.mount}" in self._settings.adopt else None,
+            ),
+        )
+        cidrs = list(self._settings.runner_cidrs) or None
+        vault.approle.AuthBackendRole(
+            f"{self._scope.connection}-runner",
+            backend=backend.path,
+            role_name=self._prefix,
+            role_id=options.role,
+            token_policies=policies,
+            token_ttl=LOGIN_S,
+            token_max_ttl=LOGIN_MAX_S,
+            token_bound_cidrs=cidrs,
+            secret_id_bound_cidrs=cidrs,
+            secret_id_num_uses=0,
+            opts=self._below,
+        )
+
+
+def _role_names(scope: Scope, prefix: str) -> dict[str, str]:
+    """Of the sets that are needed. A name that the configuration gives is made under that name."""
+    needed = {need.under for need in scope.needs}
+    return {
+        str(under): scope.options.roles.get(under, f"{prefix}-{under}")
+        for under in PermissionSet
+        if under in needed
+    }
+
+
+def _rendered(scope: Scope, roles: Mapping[str, str]) -> list[PolicyDocument]:
+    options = replace(scope.options, roles=roles)
+    try:
+        return list(HclRenderer().documents(replace(scope, options=options)))
+    except Usage as error:
+        raise refused(f"connection {scope.connection}: {error.message}; {error.hint}") from None

@@ -1,0 +1,87 @@
+"""The grants of one connection as Vault policies: one per permission set, and who else.
+
+No path has a wildcard but `+`, for the one segment that an attempt has a new name for each time.
+What a token may do with itself is what Vault's `default` policy allows it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from itertools import groupby
+
+from providers.vault.options import ConnectionOptions, KvOptions
+from providers.vault.permissions import CONNECTION, GRANTS, Grants
+from rotation.interfaces import Part, PolicyDocument, Scope
+from rotation.types import PermissionSet
+
+Rules = Mapping[str, Iterable[str]]
+"""Path -> capabilities."""
+
+
+class HclRenderer:
+    """Writes what the runner's tokens, its login and the readers get."""
+
+    def grants(self) -> Mapping[str, Grants]:
+        return GRANTS
+
+    def documents(self, scope: Scope) -> list[PolicyDocument]:
+        """One holder after the other: the sets, `base`, `read-<application>-<environment>`."""
+        return [
+            *(
+                _document(str(under), rules)
+                for under in PermissionSet
+                if (rules := _of(scope, under))
+            ),
+            *_of_base(scope.options),
+            *_of_readers(scope.parts),
+        ]
+
+
+def _of(scope: Scope, under: PermissionSet) -> dict[str, set[str]]:
+    rules: dict[str, set[str]] = {}
+    for need in scope.needs:
+        if need.under is under:
+            part = need.part
+            path = need.grant.path.format(**asdict(part.options), stream=part.stream)
+            rules.setdefault(path, set()).update(need.grant.capabilities)
+    return rules
+
+
+def _of_base(options: ConnectionOptions) -> Iterator[PolicyDocument]:
+    """The login does nothing itself where token roles are named."""
+    if options.roles:
+        yield _document(
+            "base",
+            {
+                grant.path.format(role=role): grant.capabilities
+                for role in options.roles.values()
+                for grant in CONNECTION
+            },
+        )
+
+
+def _of_readers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:
+    """What is live, and whatever else they are granted: never what is staged."""
+    stored = [part for part in parts if isinstance(part.options, KvOptions)]
+    stored.sort(key=_owner_of)
+    for (application, environment), mine in groupby(stored, _owner_of):
+        rules: dict[str, Iterable[str]] = {}
+        for part in mine:
+            rules[f"{part.options.mount}/data/{part.options.path}"] = ("read",)
+            rules[f"{part.options.staging}/*"] = ("deny",)
+        yield _document(f"read-{application}-{environment}", rules)
+
+
+def _owner_of(part: Part) -> tuple[str, str]:
+    return part.application, part.environment
+
+
+def _document(holder: str, rules: Rules) -> PolicyDocument:
+    lines = [
+        f'path "{path}" {{\n  capabilities = [{_quoted(capabilities)}]\n}}'
+        for path, capabilities in sorted(rules.items())
+    ]
+    return PolicyDocument(name=holder, holder=holder, text="\n".join(lines) + "\n")
+
+
+def _quoted(capabilities: Iterable[str]) -> str:
+    return ", ".join(f'"{each}"' for each in sorted(capabilities))

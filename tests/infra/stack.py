@@ -1,0 +1,252 @@
+"""The real program under Pulumi's mocks: every input is held against the SDK's own types, and what
+would be the state is kept. No engine, no plugin, no cloud."""
+
+import importlib
+import inspect
+import os
+import types
+import typing
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pulumi
+from pulumi import _types as sdk
+from pulumi.runtime import mocks, rpc
+
+with warnings.catch_warnings():
+    # The SDK deprecates classes of its own as it loads them, whoever uses them or not.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import pulumi_aws
+
+    assert pulumi_aws.s3.Bucket  # loads it: the package is lazy
+
+ACCOUNT = "111122223333"
+SUFFIX = "-AbCdEf"
+KEY_ID = "mrk-" + "1" * 32
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One resource as the engine would have been asked for it."""
+
+    token: str
+    name: str
+    inputs: Mapping[str, Any]
+    protect: bool
+    retained: bool
+    imported: str
+    ignored: tuple[str, ...]
+    parent: str
+
+
+@dataclass
+class Cloud(mocks.Mocks):
+    """secrets: name -> whether an earlier run of this stack made it."""
+
+    account: str = ACCOUNT
+    secrets: dict[str, bool] = field(default_factory=dict)
+    broken: bool = False
+    wrong: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.made.append(args.typ)
+        if args.custom:
+            self.wrong += [f"{args.typ} {args.name}: {each}" for each in mistakes(args)]
+        made = {**args.inputs, **_computed(args)}
+        return str(made.get("id", f"{args.name}-id")), made
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        if args.token == "aws:index/getCallerIdentity:getCallerIdentity":
+            if self.broken:
+                raise ConnectionError
+            arn = f"arn:aws:iam::{self.account}:role/platform-deploy"
+            return {"accountId": self.account, "arn": arn, "userId": "u", "id": "i"}
+        assert args.token == "aws:secretsmanager/getSecrets:getSecrets", args.token
+        names = [name for name, ours in self.secrets.items() if ours or "filters" not in args.args]
+        arns = [_secret_arn(name) for name in names]
+        return {"names": names, "arns": arns, "id": "i", "region": "eu-central-1"}
+
+
+def _secret_arn(name: str) -> str:
+    return f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:{name}{SUFFIX}"
+
+
+def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
+    """What the cloud adds: the names by which resources know each other."""
+    path, name = args.inputs.get("path", "/"), args.inputs.get("name", args.name)
+    region = args.inputs.get("region", "eu-central-1")
+    kind = args.typ.rpartition(":")[2]
+    arns = {
+        "Secret": _secret_arn(name),
+        "Key": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/{KEY_ID}",
+        "Role": f"arn:aws:iam::{ACCOUNT}:role{path}{name}",
+        "User": f"arn:aws:iam::{ACCOUNT}:user{path}{name}",
+        "Policy": f"arn:aws:iam::{ACCOUNT}:policy{path}{name}",
+        "Topic": f"arn:aws:sns:{region}:{ACCOUNT}:{name}",
+    }
+    made: dict[str, Any] = {"name": name}
+    if kind in arns:
+        made["arn"] = arns[kind]
+    if kind == "Key":
+        made["keyId"] = KEY_ID
+    return made
+
+
+# --------------------------------------------------------------------- inputs against the types
+
+
+def mistakes(args: mocks.MockResourceArgs) -> Iterator[str]:
+    """What the SDK's types say against these inputs. Private names of the SDK: a canary test says
+    so where one of them moves."""
+    if args.typ.startswith("pulumi:"):
+        return
+    arguments = arguments_of(args.typ)
+    known = sdk.input_type_types(arguments)
+    given = {name for name, value in args.inputs.items() if value is not None}
+    yield from (f"unknown property {name}" for name in given - known.keys())
+    names = sdk.input_type_py_to_pulumi_names(arguments)
+    for parameter in list(inspect.signature(arguments.__init__).parameters.values())[1:]:
+        wire = names[parameter.name]
+        if parameter.default is inspect.Parameter.empty and wire not in given:
+            yield f"missing {wire}"
+    for name in given & known.keys():
+        yield from _misfit(name, args.inputs[name], known[name])
+
+
+def arguments_of(token: str) -> Any:
+    """The class of a resource's inputs; it has another name where a part of it is called so."""
+    package, module, kind = token.split(":")
+    assert f"{package}:{module}" in rpc._RESOURCE_MODULES, token
+    root = importlib.import_module(f"pulumi_{package}")
+    area = module.partition("/")[0].lower()
+    resource = getattr(root if area == "index" else getattr(root, area), kind)
+    own = importlib.import_module(resource.__module__)
+    return getattr(own, f"{kind}InitArgs", None) or getattr(own, f"{kind}Args")
+
+
+def _misfit(where: str, value: Any, wanted: Any) -> list[str]:
+    """Empty where one of the types that are wanted fits."""
+    found = [_against(where, value, option) for option in _options(wanted)]
+    return min(found, key=len, default=[])
+
+
+def _options(wanted: Any) -> list[Any]:
+    """Without Input, Optional and the like."""
+    if typing.get_origin(wanted) in (typing.Union, types.UnionType):
+        return [each for option in typing.get_args(wanted) for each in _options(option)]
+    name = str(typing.get_origin(wanted) or wanted)
+    wrapper = wanted is type(None) or any(
+        each in name for each in ("Awaitable", "Output", "ArgsDict")
+    )
+    return [] if wrapper else [wanted]
+
+
+def _against(where: str, value: Any, wanted: Any) -> list[str]:
+    origin = str(typing.get_origin(wanted))
+    if "list" in origin or "Sequence" in origin:
+        [inner] = typing.get_args(wanted)
+        if not isinstance(value, list):
+            return [f"{where}: a list is wanted"]
+        return [m for n, each in enumerate(value) for m in _misfit(f"{where}[{n}]", each, inner)]
+    if "dict" in origin or "Mapping" in origin:
+        return [] if isinstance(value, dict) else [f"{where}: a mapping is wanted"]
+    if isinstance(wanted, type) and sdk.is_input_type(wanted):
+        return _nested(where, value, wanted)
+    if wanted in (str, int, float, bool) and not _is(value, wanted):
+        return [f"{where}: {wanted.__name__} is wanted"]
+    return []
+
+
+def _nested(where: str, value: Any, wanted: type) -> list[str]:
+    if not isinstance(value, dict):
+        return [f"{where}: a mapping is wanted"]
+    known = sdk.input_type_types(wanted)
+    strange = [f"{where}.{name}: unknown property" for name in value.keys() - known.keys()]
+    return strange + [
+        mistake
+        for name, each in value.items()
+        if name in known and each is not None
+        for mistake in _misfit(f"{where}.{name}", each, known[name])
+    ]
+
+
+def _is(value: Any, wanted: type) -> bool:
+    if wanted in (int, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, wanted)
+
+
+# ------------------------------------------------------------------------------- the program
+
+
+@dataclass
+class Stack:
+    """What one run declared and told."""
+
+    resources: list[Registered]
+    wrong: list[str]
+    outputs: dict[str, Any]
+
+    def of(self, kind: str) -> list[Registered]:
+        """Of a provider; a component of ours may have the same name."""
+        return [
+            each
+            for each in self.resources
+            if each.token.endswith(f":{kind}") and not each.token.startswith("rotation:")
+        ]
+
+    def named(self, kind: str, name: str) -> Registered:
+        [found] = [each for each in self.of(kind) if each.name == name]
+        return found
+
+
+def up(
+    configuration: Path, settings: Mapping[str, str], cloud: Cloud | None = None, token: str = "t"
+) -> Stack:
+    """One run of the program; raises what the program raises."""
+    cloud = cloud or Cloud()
+    mocks.set_mocks(cloud, project="rotation", stack="prod", preview=False)
+    given = {"configuration": str(configuration), **settings}
+    pulumi.runtime.set_all_config({f"rotation:{key}": value for key, value in given.items()})
+    registered: list[Registered] = []
+    outputs: dict[str, Any] = {}
+    original = mocks.MockMonitor.RegisterResource
+
+    def register(self: Any, request: Any) -> Any:
+        inputs = rpc.deserialize_properties(request.object)
+        if request.type != "pulumi:pulumi:Stack":
+            registered.append(_registered(request, inputs))
+        return original(self, request)
+
+    @pulumi.runtime.test
+    def run() -> Any:
+        from infra.program import declare  # noqa: PLC0415 -- after the mocks are set
+
+        with patch("pulumi.export", outputs.__setitem__):
+            declare()
+        return pulumi.Output.all(**outputs).apply(outputs.update)
+
+    with (
+        patch.object(mocks.MockMonitor, "RegisterResource", register),
+        patch.dict(os.environ, {"VAULT_TOKEN": token}),
+    ):
+        run()
+    return Stack(registered, cloud.wrong, outputs)
+
+
+def _registered(request: Any, inputs: Mapping[str, Any]) -> Registered:
+    return Registered(
+        token=request.type,
+        name=request.name,
+        inputs=inputs,
+        protect=request.protect,
+        retained=request.retainOnDelete,
+        imported=request.importId,
+        ignored=tuple(request.ignoreChanges),
+        parent=request.parent,
+    )

@@ -1,0 +1,336 @@
+"""The real program, run under mocks: right types, nothing secret, nothing wider than needed."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.runtime import mocks, rpc
+
+from infra.aws_alarms import EVERY_EVENT, IAM_REGION
+from rotation.config import load
+from rotation.types import PermissionSet
+from tests.infra.settings import (
+    AWS,
+    DEPLOYER,
+    IAM,
+    KV,
+    ON_CALL,
+    READER,
+    RUNNER,
+    VAULT,
+    secret,
+    written,
+)
+from tests.infra.stack import Cloud, Registered, Stack, mistakes, up
+
+NEVER = re.compile(r"SecretVersion|AccessKey|SecretId$|SecretRotation|kv/secretV2|generic/secret")
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    directory = tmp_path_factory.mktemp("aws")
+    return up(written(directory, secret(), secret(name="orders-iam", application="orders")), AWS)
+
+
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    return up(written(tmp_path_factory.mktemp("vault"), secret(KV, "billing-token")), VAULT)
+
+
+def documents(stack: Stack) -> Iterator[tuple[Registered, dict[str, Any]]]:
+    """Every policy in every resource, with the resource."""
+    for each in stack.resources:
+        for key in ("policy", "assumeRolePolicy"):
+            text = each.inputs.get(key)
+            if isinstance(text, str) and text.startswith("{"):
+                yield each, json.loads(text)
+
+
+def listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def policy_of(stack: Stack, name: str) -> list[dict[str, Any]]:
+    return json.loads(stack.named("Policy", name).inputs["policy"])["Statement"]
+
+
+# ------------------------------------------------------------------------ types, state, wildcards
+
+
+def test_every_input_fits_the_types_of_the_sdk(aws: Stack, vault: Stack) -> None:
+    assert not aws.wrong
+    assert not vault.wrong
+    assert len(aws.resources) > 80
+    assert len(vault.resources) > 20
+
+
+def test_the_check_of_types_finds_what_is_wrong() -> None:
+    """A canary: it fails when a private name of the SDK moves and the check sees nothing more."""
+    import pulumi_aws  # noqa: F401, PLC0415 -- registers its resources
+
+    wrong = mocks.MockResourceArgs(
+        typ="aws:secretsmanager/secret:Secret", name="s", provider="", resource_id="", custom=True,
+        inputs={"nmae": "x", "recoveryWindowInDays": "30", "replicas": [{"regoin": "eu-west-1"}]},
+    )  # fmt: skip
+    assert sorted(mistakes(wrong)) == [
+        "recoveryWindowInDays: int is wanted",
+        "replicas[0].regoin: unknown property",
+        "unknown property nmae",
+    ]
+    assert "aws:secretsmanager/secret" in rpc._RESOURCE_MODULES
+
+
+def test_no_resource_holds_or_makes_a_credential(aws: Stack, vault: Stack) -> None:
+    for stack in (aws, vault):
+        assert not [each.token for each in stack.resources if NEVER.search(each.token)]
+        state = json.dumps([dict(each.inputs) for each in stack.resources], default=str)
+        assert not re.search(r"secret_?string|secretBinary|dataJson|\bpassword\b", state)
+
+
+def test_no_wildcard_stands_where_a_resource_exists(aws: Stack) -> None:
+    for resource, document in documents(aws):
+        if resource.token.startswith("aws:kms/"):
+            continue  # in a key's own policy `*` is that key
+        for each in document["Statement"]:
+            if each["Effect"] == "Allow" and "Resource" in each:
+                assert not [a for a in listed(each["Action"]) if "*" in a], resource.name
+                wide = [r for r in listed(each["Resource"]) if r == "*" or r.endswith(":*")]
+                assert not wide, resource.name
+
+
+def test_names_are_exact_once_the_secrets_are_there(aws: Stack) -> None:
+    text = aws.named("Policy", "main-verify").inputs["policy"]
+    assert "prod/billing-iam-AbCdEf" in text
+    assert "?" not in text
+
+
+def test_the_program_says_what_the_runner_reads(aws: Stack, tmp_path: Path) -> None:
+    file = written(tmp_path, secret())
+    (tmp_path / "rotation.infra.json").write_text(json.dumps(aws.outputs["bindings"]))
+    options = load(file).connections["main"].options
+    assert set(options.roles) == set(PermissionSet)
+    assert options.external_id == "rotation-4b1d0c77e2a9"
+    assert options.kms_key == aws.outputs["bindings"]["connections"]["main"]["kms_key"]
+
+
+# ------------------------------------------------------------------------------- what is alive
+
+
+def test_what_is_alive_is_protected_and_stays(aws: Stack) -> None:
+    for kind in ("Secret", "User"):
+        for each in aws.of(kind):
+            assert (each.protect, each.retained) == (True, True), each.name
+    for kind in ("Key", "ReplicaKey", "Bucket", "Trail"):
+        assert all(each.protect for each in aws.of(kind)), kind
+    assert {each.inputs["forceDestroy"] for each in aws.of("User")} == {False}
+    assert {each.inputs["recoveryWindowInDays"] for each in aws.of("Secret")} == {30}
+
+
+def test_only_what_is_retired_may_go(tmp_path: Path) -> None:
+    stack = up(written(tmp_path, secret(state="retired"), secret(name="other")), AWS)
+    for kind in ("Secret", "User"):
+        gone, kept = stack.named(kind, "billing-iam"), stack.named(kind, "other")
+        assert (gone.protect, gone.retained) == (False, False)
+        assert (kept.protect, kept.retained) == (True, True)
+
+
+def test_what_exists_is_taken_in_without_a_change(tmp_path: Path) -> None:
+    cloud = Cloud(secrets={"prod/billing-iam": False})
+    settings = {**AWS, "adopt": '["billing-iam"]'}
+    stack = up(written(tmp_path, secret(), secret(name="new")), settings, cloud)
+    taken = stack.named("Secret", "billing-iam")
+    assert taken.imported.endswith("secret:prod/billing-iam-AbCdEf")
+    assert {"kmsKeyId", "tags", "replicas"} <= set(taken.ignored)
+    user = stack.named("User", "billing-iam")
+    assert (user.imported, set(user.ignored)) == (
+        "billing-iam", {"path", "permissionsBoundary", "tags"},
+    )  # fmt: skip
+    assert not stack.named("Secret", "new").imported
+
+
+def test_a_second_run_takes_what_the_first_one_made_for_its_own(tmp_path: Path) -> None:
+    file = written(tmp_path, secret())
+    first = up(file, AWS)
+    second = up(file, AWS, Cloud(secrets={"prod/billing-iam": True}))
+    as_told = [[(r.token, r.name, r.inputs) for r in s.resources] for s in (first, second)]
+    assert sorted(as_told[0], key=str) == sorted(as_told[1], key=str)
+    assert not [each for each in second.resources if each.imported]
+
+
+# ----------------------------------------------------------------------------------- AWS: who
+
+
+def test_each_set_has_a_role_with_the_boundary_and_no_other_policy(aws: Stack) -> None:
+    boundary = "arn:aws:iam::111122223333:policy/rotation/4b1d0c77e2a9/main-boundary"
+    roles = {each.name.removeprefix("main-") for each in aws.of("Role")}
+    assert roles == set(PermissionSet)
+    for role in aws.of("Role"):
+        assert role.inputs["permissionsBoundary"] == boundary
+        assert "managedPolicyArns" not in role.inputs
+        assert "inlinePolicies" not in role.inputs
+
+
+def trusted(stack: Stack, under: str) -> dict[str, dict[str, Any]]:
+    document = json.loads(stack.named("Role", f"main-{under}").inputs["assumeRolePolicy"])
+    return {each["Sid"]: each for each in document["Statement"]}
+
+
+def test_the_runner_takes_every_role_but_the_persons(aws: Stack) -> None:
+    for under in PermissionSet:
+        statement = trusted(aws, under).get("TheRunner")
+        if under is PermissionSet.CLAIM:
+            assert statement is None
+        else:
+            assert statement is not None
+            assert statement["Principal"] == {"AWS": [RUNNER]}
+            assert "sts:ExternalId" in statement["Condition"]["StringEquals"]
+
+
+def test_the_emergency_role_has_two_doors(aws: Stack) -> None:
+    doors = trusted(aws, "contain")
+    mfa, signed_in = doors["OnCallWithMfa"], doors["OnCallSignedIn"]
+    assert mfa["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    assert signed_in["Principal"] == {"AWS": [ON_CALL]}
+    assert signed_in["Condition"] == {"Null": {"aws:SourceIdentity": "false"}}
+    assert "sts:SetSourceIdentity" in signed_in["Action"]
+
+
+def test_the_emergency_role_attaches_exactly_what_is_made_for_it(aws: Stack) -> None:
+    [attach] = [s for s in policy_of(aws, "main-contain") if "iam:AttachUserPolicy" in s["Action"]]
+    made = {
+        f"arn:aws:iam::111122223333:policy{each.inputs['path']}{each.inputs['name']}"
+        for each in aws.of("Policy")
+        if each.inputs["name"] in ("quarantine", "revoke-sessions")
+    }
+    assert set(attach["Condition"]["ArnEquals"]["iam:PolicyARN"]) == made
+    assert len(made) == 2
+
+
+def test_users_begin_with_a_ceiling_that_allows_nothing(aws: Stack, tmp_path: Path) -> None:
+    [statement] = policy_of(aws, "main-user-ceiling")
+    assert (statement["Effect"], statement["NotAction"]) == ("Deny", "sts:GetCallerIdentity")
+    own = "arn:aws:iam::111122223333:policy/ceiling"
+    stack = up(written(tmp_path, secret()), {**AWS, "userBoundary": own})
+    assert {each.inputs["permissionsBoundary"] for each in stack.of("User")} == {own}
+
+
+def test_a_secret_names_who_reads_it_and_who_tags_it(aws: Stack) -> None:
+    policy = aws.named("SecretPolicy", "billing-iam")
+    assert policy.inputs["blockPublicPolicy"] is True
+    denied = {each["Sid"]: each for each in json.loads(policy.inputs["policy"])["Statement"]}
+    assert {each["Effect"] for each in denied.values()} == {"Deny"}
+    readers = denied["OnlyWhoIsNamedReads"]["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert READER in readers
+    assert not [name for name in readers if name.endswith(("-revoke", "-promote", "-observe"))]
+    tags = denied["OnlyClaimAndDeployerTag"]["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert set(tags) == {
+        DEPLOYER, "arn:aws:iam::111122223333:role/rotation/4b1d0c77e2a9/rotation-main-claim",
+    }  # fmt: skip
+
+
+def test_where_no_reader_is_named_nobody_is_cut_off(aws: Stack) -> None:
+    text = aws.named("SecretPolicy", "orders-iam").inputs["policy"]
+    assert "OnlyWhoIsNamedReads" not in text
+
+
+# ------------------------------------------------------------------------------- AWS: watching
+
+
+def test_rules_of_iam_are_where_its_events_are(aws: Stack) -> None:
+    made = aws.named("EventRule", f"main-key-made-elsewhere-{IAM_REGION}")
+    assert made.inputs["region"] == IAM_REGION
+    for target in aws.of("EventTarget"):
+        assert target.inputs["arn"].split(":")[3] == target.inputs["region"]
+
+
+def test_rules_on_calls_that_read_hear_them(aws: Stack) -> None:
+    for rule in aws.of("EventRule"):
+        reads = re.search("GetSecretValue|DescribeSecret|errorCode", rule.inputs["eventPattern"])
+        assert rule.inputs["state"] == (EVERY_EVENT if reads else "ENABLED"), rule.name
+
+
+def test_silence_of_the_runner_is_an_alarm(aws: Stack) -> None:
+    alarm = aws.named("MetricAlarm", "main-runner-silent").inputs
+    assert alarm["treatMissingData"] == "breaching"
+    assert alarm["comparisonOperator"] == "LessThanThreshold"
+
+
+def test_the_trail_is_validated_and_locked(aws: Stack) -> None:
+    [trail] = aws.of("Trail")
+    assert trail.inputs["enableLogFileValidation"] is True
+    assert trail.inputs["isMultiRegionTrail"] is True
+    [bucket] = aws.of("Bucket")
+    assert (bucket.inputs["objectLockEnabled"], bucket.inputs["forceDestroy"]) == (True, False)
+    [lock] = aws.of("BucketObjectLockConfiguration")
+    assert lock.inputs["rule"]["defaultRetention"] == {"mode": "COMPLIANCE", "days": 365}
+
+
+def test_everything_that_can_be_is_encrypted_with_our_key(aws: Stack) -> None:
+    assert all("kmsKeyId" in each.inputs for each in aws.of("Secret"))
+    for each in aws.of("Secret"):
+        assert all("kmsKeyId" in replica for replica in each.inputs["replicas"])
+    assert all("kmsMasterKeyId" in each.inputs for each in aws.of("Topic"))
+    [key] = aws.of("Key")
+    assert (key.inputs["enableKeyRotation"], key.inputs["multiRegion"]) == (True, True)
+
+
+# --------------------------------------------------------------------------------------- Vault
+
+
+def test_staging_is_a_mount_of_its_own(vault: Stack) -> None:
+    paths = {each.inputs["path"]: each for each in vault.of("Mount")}
+    assert set(paths) == {"apps", "rotation-pending"}
+    assert all(each.protect and each.retained for each in paths.values())
+    for each in vault.of("SecretBackendV2"):
+        assert each.inputs["casRequired"] is True
+
+
+def test_a_mount_that_exists_keeps_its_settings(tmp_path: Path) -> None:
+    file = written(tmp_path, secret(KV, "billing-token"))
+    stack = up(file, {**VAULT, "adopt": '["apps"]'})
+    taken = next(each for each in stack.of("Mount") if each.inputs["path"] == "apps")
+    assert taken.imported == "apps"
+    assert [each.inputs["mount"] for each in stack.of("SecretBackendV2")] == ["rotation-pending"]
+
+
+def test_each_set_has_a_token_role_and_the_login_may_only_take_those(vault: Stack) -> None:
+    roles = {
+        each.inputs["roleName"]: each
+        for each in vault.of("AuthBackendRole")
+        if each.token.startswith("vault:tokenauth")
+    }
+    told = vault.outputs["bindings"]["connections"]["vault"]["roles"]
+    assert set(roles) == set(told.values())
+    assert all(each.inputs["tokenExplicitMaxTtl"] == 900 for each in roles.values())
+    base = vault.named("Policy", "vault-base").inputs["policy"]
+    paths = re.findall('path "(.+)"', base)
+    assert set(paths) == {f"auth/token/create/{name}" for name in roles}
+
+
+def test_the_login_is_bounded(vault: Stack) -> None:
+    [login] = [
+        each for each in vault.of("AuthBackendRole") if each.token.startswith("vault:appRole")
+    ]
+    assert login.inputs["tokenTtl"] <= 3600
+    assert login.inputs["secretIdBoundCidrs"] == login.inputs["tokenBoundCidrs"] == ["10.0.0.0/8"]
+
+
+def test_vaults_policies_name_paths_and_no_sudo(vault: Stack) -> None:
+    for each in vault.of("Policy"):
+        rules = re.findall(
+            r'path "(.+?)" {\s+capabilities = \[(.+?)\]', each.inputs["policy"], re.DOTALL
+        )
+        assert rules
+        for path, capabilities in rules:
+            assert "sudo" not in capabilities
+            assert "*" not in path or capabilities == '"deny"', each.name
+
+
+def test_both_families_in_one_stack(tmp_path: Path) -> None:
+    file = written(tmp_path, secret(IAM), secret(KV, "billing-token"))
+    stack = up(file, {**AWS, **VAULT})
+    assert set(stack.outputs["bindings"]["connections"]) == {"main", "vault"}
+    assert not stack.wrong

@@ -1,0 +1,100 @@
+"""Compiled policies of Vault: exact paths, one document per permission set."""
+
+import re
+
+from providers.vault.hcl import HclRenderer
+from providers.vault.options import ConnectionOptions, KvOptions
+from providers.vault.permissions import GRANTS
+from rotation.interfaces import Need, Part, Scope
+from rotation.types import PermissionSet
+
+STREAM = "generated-0123456789abcdef0123"
+
+
+def part(path: str, application: str = "billing", environment: str = "production") -> Part:
+    return Part(
+        secret=path,
+        identity=path,
+        stream=STREAM,
+        application=application,
+        environment=environment,
+        kind="stores",
+        type="vault-kv2",
+        options=KvOptions(connection="main", mount="apps", path=path),
+    )
+
+
+def scope(*parts: Part, roles: dict[str, str] | None = None) -> Scope:
+    options = ConnectionOptions(
+        address="https://vault.example.com:8200",
+        cluster="00000000-0000-0000-0000-000000000000",
+        role="runner",
+        login_file="/run/secret-id",
+        roles=roles or {},
+    )
+    needs = [
+        Need(under=under, part=each, grant=grant)
+        for each in parts
+        for under, grants in GRANTS["vault-kv2"].items()
+        for grant in grants
+    ]
+    return Scope(
+        installation="0f3a9c2b71de",
+        connection="main",
+        options=options,
+        parts=parts,
+        needs=tuple(needs),
+    )
+
+
+def rules(given: Scope) -> dict[str, dict[str, set[str]]]:
+    """Holder -> path -> capabilities."""
+    return {
+        document.holder: {
+            path: set(re.findall('"(.+?)"', capabilities))
+            for path, capabilities in re.findall(
+                r'path "(.+?)" \{\s+capabilities = \[(.*?)\]', document.text
+            )
+        }
+        for document in HclRenderer().documents(given)
+    }
+
+
+def test_each_set_has_the_paths_of_its_own_secrets_alone() -> None:
+    found = rules(scope(part("one"), part("two")))
+    assert set(found) >= set(GRANTS["vault-kv2"])
+    staged = f"rotation-pending/data/{STREAM}/+"
+    assert found["mint"][staged] == {"create"}
+    assert {path for path in found["revoke"]} == {"apps/destroy/one", "apps/destroy/two"}
+
+
+def test_two_grants_on_one_path_are_one_rule() -> None:
+    found = rules(scope(part("one")))
+    for holder, granted in GRANTS["vault-kv2"].items():
+        wanted: dict[str, set[str]] = {}
+        for grant in granted:
+            wanted.setdefault(grant.path, set()).update(grant.capabilities)
+        assert sorted(map(sorted, found[holder].values())) == sorted(map(sorted, wanted.values()))
+
+
+def test_no_set_has_a_wildcard_or_sudo() -> None:
+    found = rules(scope(part("one"), roles={"mint": "rotation-mint"}))
+    for holder in (*PermissionSet, "base"):
+        for path, capabilities in found.get(holder, {}).items():
+            assert "*" not in path
+            assert not capabilities & {"sudo", "root"}
+
+
+def test_the_login_takes_the_token_roles_that_are_named() -> None:
+    found = rules(scope(part("one"), roles={"mint": "rotation-mint"}))
+    assert found["base"] == {"auth/token/create/rotation-mint": {"update"}}
+    assert "base" not in rules(scope(part("one")))
+
+
+def test_readers_read_what_is_live_of_their_own_and_never_what_is_staged() -> None:
+    found = rules(scope(part("one"), part("two", "orders"), part("three", environment="test")))
+    assert found["read-orders-production"] == {
+        "apps/data/two": {"read"},
+        "rotation-pending/*": {"deny"},
+    }
+    assert set(found) >= {"read-billing-production", "read-billing-test"}
