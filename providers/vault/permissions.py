@@ -7,14 +7,15 @@ What the connection itself needs has the connection's options instead.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rotation.types import PermissionSet
 
-Capability = Literal["create", "read", "update", "patch", "delete", "list"]
+Capability = Literal["create", "read", "update", "patch", "delete", "list", "sudo"]
 
-When = Literal["always", "pushed-consumer"]
-"""Where nothing of the kind is configured, the grant is not needed and must not be given."""
+When = Literal["always", "pushed-consumer", "assigned", "chosen", "uses"]
+"""Where nothing of the kind is configured, the grant is not needed and must not be given. The last
+three are the AppRole issuer's options: see `asked_for`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,19 @@ def _grant(path: str, *capabilities: Capability, when: When = "always") -> Grant
 
 
 _LOOK = _grant(_METADATA, "read")
+
+_ROLE = "auth/{mount}/role/{role}"
+_SETTINGS = (_grant(_ROLE, "read"), _grant(f"{_ROLE}/role-id", "read"))
+_ACCESSORS = f"{_ROLE}/secret-id"
+_LOOK_UP = _grant(f"{_ROLE}/secret-id-accessor/lookup", "update")
+_LOOK_UP_VALUE = f"{_ROLE}/secret-id/lookup"
+_DESTROY = (
+    _LOOK_UP,
+    _grant(f"{_ROLE}/secret-id-accessor/destroy", "update"),
+    _grant(_ACCESSORS, "list", when="chosen"),
+)
+_TOKENS, _TOKEN = "auth/token/accessors/", "auth/token/lookup-accessor"
+_CREDENTIALS = _grant("{mount}/static-creds/{role}", "read")
 
 GRANTS: Mapping[str, Grants] = {
     "vault-kv2": {
@@ -66,7 +80,52 @@ GRANTS: Mapping[str, Grants] = {
         PermissionSet.CONTAIN: (_grant(_METADATA, "read", "patch"),),
         PermissionSet.CLAIM: (_grant(_METADATA, "create", "patch"),),
     },
+    "vault-approle": {
+        PermissionSet.OBSERVE: (
+            *_SETTINGS,
+            _grant(_ACCESSORS, "list"),
+            _LOOK_UP,
+            # Whether somebody still logs in with a secret id whose uses nobody counts: a person's.
+            _grant(_TOKENS, "list", "sudo", when="uses"),
+            _grant(_TOKEN, "update", when="uses"),
+        ),
+        PermissionSet.MINT: (
+            _grant(_ACCESSORS, "update", when="assigned"),
+            _grant(f"{_ROLE}/custom-secret-id", "update", when="chosen"),
+            _grant(_LOOK_UP_VALUE, "update", when="chosen"),
+        ),
+        PermissionSet.PROVE: (_grant(_LOOK_UP_VALUE, "update"),),
+        PermissionSet.REVOKE: _DESTROY,
+        # The role's entity has an id that nobody knows before its first login.
+        PermissionSet.CONTAIN: (
+            *_SETTINGS,
+            *_DESTROY,
+            _grant("identity/lookup/entity", "update"),
+            _grant("identity/entity/id/+", "update"),
+            _grant(_TOKENS, "list", "sudo"),
+            _grant(_TOKEN, "update"),
+            _grant("auth/token/revoke-accessor", "update"),
+        ),
+    },
+    "vault-database-static": {
+        PermissionSet.OBSERVE: (_grant("{mount}/static-roles/{role}", "read"),),
+        PermissionSet.MINT: (_grant("{mount}/rotate-role/{role}", "update"), _CREDENTIALS),
+        PermissionSet.PROVE: (_CREDENTIALS,),
+    },
+    "vault-login": {},
 }
+
+
+def asked_for(grant: Grant, options: Any) -> bool:
+    """Whether the plugin's own options need that grant."""
+    match grant.when:
+        case "assigned" | "chosen":
+            return bool(options.origin == grant.when)
+        case "uses":
+            return options.uses is not None
+        case _:
+            return True
+
 
 CONNECTION = (_grant("auth/token/create/{role}", "update"),)
 """What the login needs, and nothing else, for each token role that a connection names. To renew,

@@ -19,6 +19,7 @@ from rotation.testing.issuer import IssuerConformance
 from rotation.types import Fields, KeyState, SecretValue
 from tests.providers.vault.conftest import INSTALLATION
 from tests.providers.vault.test_approle import befall
+from tests.providers.vault.test_approle_permissions import asked, granted, restricted
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, PostgresServer, postgres_server
 from tests.real.vault_server import VaultServer
 
@@ -199,3 +200,17 @@ def test_a_role_that_is_not_there_is_named(role, issuer):
 def test_without_consent_there_is_no_rotation_without_overlap():
     with pytest.raises(ValueError, match="in_place"):
         DatabaseStaticOptions(connection="main", role="app")
+
+
+def test_the_grants_are_enough_and_exactly_the_requests(vault, role, issuer, connect, fresh_name):
+    options = issuer._options
+    connection = restricted(vault, connect, fresh_name, "vault-database-static", options)
+    around = Around(
+        installation=INSTALLATION, clock=SystemClock(), connections={"main": connection}
+    )
+    limited, since = DatabaseStaticRole(options, around), vault.audited()
+    limited.listing()
+    new = limited.issue(ATTEMPT)
+    assert limited.handle_of(new.fields, "v1") == new.handle.id
+    found = asked(vault, since, connection.options.roles)
+    assert found == granted("vault-database-static", options)
