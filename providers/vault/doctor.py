@@ -5,9 +5,10 @@ not stage: whoever may write could plant one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from providers.vault.kv2_record import KvState
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, StoreState, is_our_mark
 
 
@@ -61,6 +62,11 @@ LAYOUTS = _table(
         meaning="Vault takes writes that do not say which version they replace, so that somebody "
         "may overwrite a new credential without seeing it",
         repair="set `cas_required` on the key or on its mount (`pulumi up`)",
+    ),
+    Layout(
+        name="restricted",
+        meaning="a permission set may not do what its steps need",
+        repair="compare our policies with `rotation policy vault`",
     ),
     Layout(
         name="compromised-current",
@@ -131,8 +137,25 @@ LAYOUTS = _table(
 )
 
 
+CALM = frozenset({"healthy", "empty", "in-progress"})
+TOLD_MAX = 3
+
+
 def diagnose(look: Look) -> Layout:
-    """The layout of this secret. What takes consumers down comes before what is untidy."""
+    """The layout of this secret. What takes consumers down comes before what is untidy, and before
+    what the next rotation will need."""
+    layout = _layout(look)
+    state = look.state
+    missing = state.missing() if layout.name in CALM and isinstance(state, KvState) else ()
+    if not missing:
+        return layout
+    more = f" and {len(missing) - TOLD_MAX} more" if len(missing) > TOLD_MAX else ""
+    restricted = LAYOUTS["restricted"]
+    told = f"{restricted.meaning}: {'; '.join(missing[:TOLD_MAX])}{more}"
+    return replace(restricted, meaning=told)
+
+
+def _layout(look: Look) -> Layout:
     state = look.state
     if state.current is None:
         return LAYOUTS["foreign-pending" if _is_foreign(look) else "empty"]
@@ -163,7 +186,7 @@ def _without_current(look: Look) -> str:
 def _beside_current(look: Look) -> str:
     state, pending = look.state, look.state.pending
     if pending is None:
-        return "healthy" if getattr(state, "guarded", True) else "unguarded"
+        return "unguarded" if isinstance(state, KvState) and not state.guarded else "healthy"
     if pending == state.current:
         return "in-progress" if pending == look.open_version else "leftover-pending"
     if pending == look.open_version:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from providers.vault import errors
+from providers.vault.capabilities import missing_capabilities
 from providers.vault.kv2_fields import KvFields
 from providers.vault.kv2_record import (
     COMPROMISED_KEY,
@@ -71,6 +73,7 @@ class KvStore:
             refusal=record.refusal(mount),
             server_at=record.server_at,
             guarded=is_guarded(record, mount),
+            missing=self._missing_capabilities,
         )
 
     def stage(self, attempt: str, new: Credential, *, onto: str | None) -> str:
@@ -151,6 +154,10 @@ class KvStore:
 
     def claim(self, installation: str) -> None:
         self._annotate({OWNER: installation}, PermissionSet.CLAIM, create=True)
+
+    def _missing_capabilities(self) -> tuple[str, ...]:
+        place = {**asdict(self._options), "stream": self._stream}
+        return missing_capabilities(self._connection, "vault-kv2", place)
 
     def _look(self, under: PermissionSet) -> Record:
         """A path that nobody has written yet is an empty secret: KV has no other."""

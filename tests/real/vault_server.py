@@ -41,7 +41,8 @@ def free_port() -> int:
 @dataclass
 class VaultServer:
     """One node. storage: `inmem` forgets when it stops; `file` and `raft` do not, and `raft` can
-    step down. root: the token that may do everything."""
+    step down. root: the token that may do everything. tls: certificate and key of a second listener,
+    at `tls_address`."""
 
     directory: Path
     storage: str = "inmem"
@@ -49,8 +50,12 @@ class VaultServer:
     root: str = ""
     key: str = ""
     cluster: str = ""
+    tls: tuple[Path, Path] | None = None
 
     def __post_init__(self) -> None:
+        self.directory.mkdir(exist_ok=True)
+        self.tls_port = free_port()
+        self.tls_address = f"https://127.0.0.1:{self.tls_port}"
         self.address = f"http://127.0.0.1:{self.port}"
         self.audit = self.directory / "audit.log"
         self.log = self.directory / "server.log"
@@ -168,12 +173,22 @@ class VaultServer:
             storage["node_id"] = "one"
         return {
             "storage": {self.storage: storage},
-            "listener": {"tcp": {"address": f"127.0.0.1:{self.port}", "tls_disable": True}},
+            "listener": self._listeners(),
             "api_addr": self.address,
             "cluster_addr": f"https://127.0.0.1:{free_port()}",
             "disable_mlock": True,
             "log_level": "error",
         }
+
+    def _listeners(self) -> list[dict[str, Any]]:
+        listeners = [{"tcp": {"address": f"127.0.0.1:{self.port}", "tls_disable": True}}]
+        if self.tls is not None:
+            certificate, key = map(str, self.tls)
+            address = {"address": f"127.0.0.1:{self.tls_port}"}
+            listeners.append(
+                {"tcp": {**address, "tls_cert_file": certificate, "tls_key_file": key}}
+            )
+        return listeners
 
     def _wait(self, until: Any) -> None:
         end = time.monotonic() + STARTS_WITHIN_S
@@ -189,8 +204,10 @@ class VaultServer:
 
 
 @contextmanager
-def running(directory: Path, storage: str = "inmem") -> Iterator[VaultServer]:
-    server = VaultServer(directory, storage)
+def running(
+    directory: Path, storage: str = "inmem", *, tls: tuple[Path, Path] | None = None
+) -> Iterator[VaultServer]:
+    server = VaultServer(directory, storage, tls=tls)
     try:
         server.start()
         yield server

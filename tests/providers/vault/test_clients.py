@@ -1,23 +1,28 @@
 import base64
+import ipaddress
 import json
 import logging
 import socket
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import NameOID
 
 from providers.vault.clients import VaultConnection
 from rotation.errors import Denied, NeedsPerson, RotationError, Transient, Usage
 from rotation.types import PermissionSet, contains_live_value
-from tests.real.vault_server import Refused, VaultServer, free_port
+from tests.real.vault_server import Refused, VaultServer, free_port, running
 
 OBSERVE, MINT = PermissionSet.OBSERVE, PermissionSet.MINT
 LOOK = "auth/token/lookup-self"
@@ -382,3 +387,71 @@ def test_no_token_is_logged(vault, connect, approle, secret_id, caplog):
     whoami(connection)
     assert not contains_live_value(caplog.text)
     assert not contains_live_value(f"{connection.__dict__}")
+
+
+@pytest.mark.slow
+def test_a_leader_that_steps_down_is_waited_for(tmp_path, connect):
+    with running(tmp_path / "raft", "raft") as server:
+        (tmp_path / "root").write_text(server.root)
+        connection = connect(
+            address=server.address, cluster=server.cluster, login_file=str(tmp_path / "root")
+        )
+        whoami(connection)
+        server.step_down()
+        codes: set[str] = set()
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                whoami(connection)
+                break
+            except Transient as error:
+                codes.add(error.code)
+                time.sleep(0.05)
+        assert codes <= {"vault.standby", "vault.no-answer", "vault.sealed"}
+        assert whoami(connection)
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path) -> Iterator[tuple[VaultServer, Path]]:
+    """A Vault with TLS, and the authority that signed for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault of a test")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    authority, private = tmp_path / "authority.crt", tmp_path / "server-key"
+    authority.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    with running(tmp_path / "tls", tls=(authority, private)) as server:
+        yield server, authority
+
+
+def test_a_certificate_is_believed_only_from_the_named_authority(encrypted, connect, tmp_path):
+    server, authority = encrypted
+    (tmp_path / "root").write_text(server.root)
+    change = {
+        "address": server.tls_address,
+        "cluster": server.cluster,
+        "login_file": str(tmp_path / "root"),
+    }
+    assert "root" in whoami(connect(**change, ca_bundle=str(authority)))["policies"]
+    with pytest.raises(Transient) as caught:
+        whoami(connect(**change))
+    assert caught.value.code == "vault.unreachable"

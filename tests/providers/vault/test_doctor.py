@@ -1,11 +1,12 @@
 """Each layout, made by hand on a real Vault and found again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
 
-from providers.vault.doctor import LAYOUTS, diagnose
+from providers.vault.clients import VaultConnection
+from providers.vault.doctor import LAYOUTS, Layout, diagnose
 from rotation.cli.doctor import Look
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS
 from tests.providers.vault.test_kv2 import THIRD, Bench, bench, credential, promoted
@@ -17,6 +18,7 @@ INSTALLATION = Bench.installation
 @dataclass
 class Scene:
     bench: Bench
+    connect: Callable[..., VaultConnection]
     open_version: str | None = None
     logs_in: dict[str, bool] = field(default_factory=dict)
 
@@ -24,18 +26,21 @@ class Scene:
         return self.bench.store.state().labels[name]
 
     def found(self) -> str:
+        return self.diagnosed().name
+
+    def diagnosed(self) -> Layout:
         look = Look(
             state=self.bench.store.state(),
             installation=INSTALLATION,
             open_version=self.open_version,
             logs_in=self.logs_in,
         )
-        return diagnose(look).name
+        return diagnose(look)
 
 
 @pytest.fixture
-def scene(bench: Bench) -> Scene:
-    return Scene(bench)
+def scene(bench: Bench, connect) -> Scene:
+    return Scene(bench, connect)
 
 
 def stage(scene: Scene, attempt: str = THIRD) -> str:
@@ -63,6 +68,15 @@ def unsafe(scene: Scene) -> None:
 def unguarded(scene: Scene) -> None:
     tidy(scene)
     scene.bench.vault.api("POST", f"{scene.bench.mount}/config", {"cas_required": False})
+
+
+def restricted(scene: Scene) -> None:
+    tidy(scene)
+    vault, mount = scene.bench.vault, scene.bench.mount
+    vault.policy(mount, {f"{mount}/metadata/*": ["read"], f"{mount}/config": ["read"],
+                         f"{scene.bench.staging}/metadata/*": ["list", "read"]})  # fmt: skip
+    token = vault.token(mount, no_default_policy=False)
+    scene.bench.store._connection = scene.connect(given=token)
 
 
 def compromised_current(scene: Scene) -> None:
@@ -156,3 +170,18 @@ def test_what_a_plan_repairs_promotes_nothing():
     }
     assert by_plan.keys() == {"leftover-pending", "abandoned-pending"}
     assert all(repair.startswith("delete the staged") for repair in by_plan.values())
+
+
+def test_what_our_tokens_may_not_do_is_named(scene: Scene):
+    restricted(scene)
+    told = scene.diagnosed().meaning
+    assert f"mint: create on {scene.bench.staging}/data/{scene.bench.stream}/+" in told
+    assert told.endswith("more")
+
+
+def test_a_token_that_may_not_ask_about_itself_is_not_accused(scene: Scene):
+    restricted(scene)
+    vault, mount = scene.bench.vault, scene.bench.mount
+    scene.bench.store._connection = scene.connect(given=vault.token(mount, "root-like"))
+    vault.policy("root-like", {"auth/token/lookup-self": ["read"]})
+    assert scene.found() == "healthy"

@@ -270,6 +270,17 @@ def survives(world: World, at: int, act: Callable[[], None], *, answered: bool) 
     world.check_tidy()
 
 
+def test_no_secret_is_in_what_vault_writes_down_in_the_open(begin, lasting):
+    world = begin()
+    requests_of_a_rotation(world)
+    minted = [f"not/a+secret-{number:06}" for number in (1, 2)]
+    text = lasting.audit.read_text() + lasting.log.read_text()
+    assert f"kv/data/{world.name}" in text
+    assert not [secret for secret in minted if secret in text]
+    metadata = str(lasting.api("GET", f"kv/metadata/{world.name}"))
+    assert not [secret for secret in minted if secret in metadata]
+
+
 STRIDES = [pytest.param(5, id="some"), pytest.param(1, id="every", marks=pytest.mark.slow)]
 
 

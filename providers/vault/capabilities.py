@@ -1,0 +1,52 @@
+"""What our tokens may do, asked of Vault itself."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from providers.vault.permissions import GRANTS, Grant
+from rotation.errors import Denied
+from rotation.types import PermissionSet
+
+if TYPE_CHECKING:
+    from providers.vault.clients import VaultConnection
+
+_ANY = "0" * 32
+"""Stands for the one segment that has a new name each time."""
+
+
+def missing_capabilities(
+    connection: "VaultConnection", plugin: str, place: Mapping[str, str]
+) -> tuple[str, ...]:
+    """`set: capability on path` for each grant that the set's token does not have. What only some
+    secrets need is left out, and a token that may not ask about itself."""
+    return tuple(
+        missing
+        for under, grants in GRANTS[plugin].items()
+        for missing in _missing(connection, under, grants, place)
+    )
+
+
+def _missing(
+    connection: "VaultConnection",
+    under: PermissionSet,
+    grants: tuple[Grant, ...],
+    place: Mapping[str, str],
+) -> Iterator[str]:
+    needed = {_path(grant, place): grant for grant in grants if grant.when == "always"}
+    if not needed:
+        return
+    try:
+        body = {"paths": list(needed)}
+        has = connection.call("POST", "sys/capabilities-self", under=under, body=body).data
+    except Denied:
+        return
+    for path, grant in needed.items():
+        if "root" not in has[path]:
+            for capability in sorted(set(grant.capabilities) - set(has[path])):
+                yield f"{under}: {capability} on {grant.path.format(**place)}"
+
+
+def _path(grant: Grant, place: Mapping[str, str]) -> str:
+    """Vault adds a slash to the path of a listing."""
+    path = grant.path.format(**place).replace("+", _ANY)
+    return f"{path}/" if grant.capabilities == ("list",) else path
