@@ -9,7 +9,7 @@ from dataclasses import asdict
 from itertools import groupby
 
 from providers.vault.options import ConnectionOptions, KvOptions
-from providers.vault.permissions import CONNECTION, GRANTS, Grants
+from providers.vault.permissions import CONNECTION, GRANTS, Grants, asked_for
 from rotation.interfaces import Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
@@ -39,7 +39,7 @@ class HclRenderer:
 def _of(scope: Scope, under: PermissionSet) -> dict[str, set[str]]:
     rules: dict[str, set[str]] = {}
     for need in scope.needs:
-        if need.under is under:
+        if need.under is under and asked_for(need.grant, need.part.options):
             part = need.part
             path = need.grant.path.format(**asdict(part.options), stream=part.stream)
             rules.setdefault(path, set()).update(need.grant.capabilities)
