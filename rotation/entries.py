@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NoReturn
 
 from rotation.errors import JournalError
 from rotation.types import Facts
@@ -135,8 +136,15 @@ class Identity:
 
 def canonical(value: object) -> str:
     """Canonical JSON: sorted keys, UTF-8, no white space, no floats."""
-    _refuse_floats(value)
-    return compact(value)
+    text = compact(value)
+    _DECODER.decode(text)
+    return text
+
+
+def as_read(facts: Facts) -> Facts:
+    """The facts as whoever reads them back will get them; no floats."""
+    read: Facts = _DECODER.decode(compact(facts))
+    return read
 
 
 def compact(value: object) -> str:
@@ -144,20 +152,12 @@ def compact(value: object) -> str:
     return _ENCODER.encode(value)
 
 
+def _refuse_float(_: str) -> NoReturn:
+    raise JournalError("journal.float", "a fact is a float; the journal holds whole numbers only")
+
+
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _refuse_floats(value: object) -> None:
-    if isinstance(value, float):
-        raise JournalError(
-            "journal.float", "a fact is a float; the journal holds whole numbers only"
-        )
-    if isinstance(value, dict):
-        for inner in value.values():
-            _refuse_floats(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            _refuse_floats(inner)
+_DECODER = json.JSONDecoder(parse_float=_refuse_float, parse_constant=_refuse_float)
 
 
 def stamp(at: datetime | None) -> str | None:

@@ -13,7 +13,7 @@ from rotation.types import ConsumerSpec, Facts, PluginSpec, Specification
 
 def spec_to_json(spec: Specification) -> Facts:
     content = asdict(spec)
-    content["consumers"] = [asdict(consumer) for consumer in spec.consumers]
+    content["consumers"] = list(content["consumers"])
     content["regions"] = list(spec.regions)
     return content
 

@@ -1,6 +1,5 @@
 """How drafts become entries of a stream, and what a whole stream folds to. Pure."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +14,7 @@ from rotation.entries import (
     Entry,
     Identity,
     Kind,
-    canonical,
+    as_read,
     entry_hash,
 )
 from rotation.errors import JournalError
@@ -72,7 +71,7 @@ def _linked(
         at=at,
         server_at=draft.server_at,
         # What a reader will get: the caller's own dictionary could change under the hash.
-        facts=json.loads(canonical(draft.facts)),
+        facts=as_read(draft.facts),
         prev=prev,
     )
     return replace(entry, hash=entry_hash(entry))

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from rotation.entries import Entry, Identity, Kind, RowKey, compact, stamp, unstamp
@@ -14,6 +15,7 @@ ENTRY_NAMES = (
     "attempt", "epoch", "runner", "who", "at", "server_at", "facts", "prev", "hash",
 )  # fmt: skip
 IDENTITY_NAMES = tuple(field.name for field in fields(Identity))
+_identity_values = attrgetter(*IDENTITY_NAMES)
 
 _TIMES = tuple(n for n, field in enumerate(fields(Identity)) if field.type == datetime | None)
 _FLAGS = tuple(n for n, field in enumerate(fields(Identity)) if field.type is bool)
@@ -72,16 +74,13 @@ def entry_from(values: Sequence[Any]) -> Entry:
 
 
 def identity_values(row: Identity) -> dict[str, Any]:
-    return {name: _plain(getattr(row, name)) for name in IDENTITY_NAMES}
+    return dict(zip(IDENTITY_NAMES, map(_plain, _identity_values(row)), strict=True))
 
 
 def identity_changes(before: Identity, row: Identity) -> dict[str, Any]:
     """Only these: an index whose column is not named costs no page."""
-    return {
-        name: _plain(value)
-        for name in IDENTITY_NAMES
-        if (value := getattr(row, name)) != getattr(before, name)
-    }
+    columns = zip(IDENTITY_NAMES, _identity_values(row), _identity_values(before), strict=True)
+    return {name: _plain(value) for name, value, was in columns if value != was}
 
 
 def identity_from(values: Sequence[Any]) -> Identity:
