@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from rotation.fold import Mode, Outcome, Rotation, RowState, failed_row, listed
+from rotation.fold import (
+    Mode,
+    Outcome,
+    Rotation,
+    RowState,
+    failed_row,
+    is_past_return,
+    listed,
+    replaced_by,
+)
 from rotation.held import REASONS, Exit
 from rotation.plan import RowInstance, Step
 from rotation.specification import spec_from_json
@@ -56,6 +65,8 @@ def _old_life(rotation: Rotation) -> Life:
     destroy = rotation.state(Step.DESTROY)
     resumed = rotation.state(Step.RESUME_OLD).done
     off = rotation.state(Step.SUSPEND)
+    if (step := replaced_by(rotation)) is not None:
+        return _life_until_replaced(rotation.state(step))
     if rotation.plan == "compromised":
         off = rotation.state(Step.CONTAIN)
         if rotation.old not in listed(rotation.opened.facts, "scope"):
@@ -67,6 +78,13 @@ def _old_life(rotation: Rotation) -> Life:
     if (off.done or off.complaint) and not resumed:
         return Life.OFF
     return Life.DOUBTFUL if off.in_doubt and not resumed else Life.WORKS
+
+
+def _life_until_replaced(replaced: RowState) -> Life:
+    """The new one kills it, and that cannot be undone."""
+    if replaced.done:
+        return Life.GONE
+    return Life.GOING if replaced.intended else Life.WORKS
 
 
 def _new_life(rotation: Rotation) -> Life:
@@ -102,11 +120,17 @@ def what_works(rotation: Rotation) -> str:
         Readers.NEW: (_read_new(now), _unread_old(now)),
         Readers.EITHER: (
             f"readers get {now.old or 'nothing'} or {now.new}: a move of the label is in doubt"
-            + ("; both work" if now.old_life is Life.WORKS else ""),
+            + _either(now.old_life, now.old),
         ),
         Readers.NOBODY: ("no credential is current yet", _unread_new(now)),
     }[now.readers]
     return "; ".join(part for part in parts if part)
+
+
+def _either(old_life: Life, old: str | None) -> str:
+    if old_life is Life.WORKS:
+        return "; both work"
+    return f"; {old} is gone" if old_life is Life.GONE else ""
 
 
 def _read_old(now: Standing) -> str:
@@ -176,7 +200,11 @@ _WITHOUT_CREDENTIAL = frozenset(
 
 
 def destroyed(rotation: Rotation) -> tuple[str, ...]:
-    """What this rotation destroyed going forward."""
+    """What this rotation destroyed going forward, or killed by replacing it."""
+    replacing = replaced_by(rotation)
+    if replacing is not None:
+        done = rotation.state(replacing).done
+        return (rotation.old,) if done and rotation.old is not None else ()
     facts = rotation.state(Step.DESTROY).facts
     one = facts.get("destroyed")
     return (one,) if isinstance(one, str) else tuple(listed(facts, "destroyed"))
@@ -184,7 +212,7 @@ def destroyed(rotation: Rotation) -> tuple[str, ...]:
 
 def death(rotation: Rotation) -> str | None:
     """The grade in which those are dead (DESIGN 4.13); None while nothing is destroyed."""
-    if not rotation.state(Step.DESTROY).done or not destroyed(rotation):
+    if not destroyed(rotation):
         return None
     proven = rotation.state(Step.PROVE_DEAD)
     return str(proven.facts["grade"]) if proven.done else Death.SENT
@@ -223,6 +251,13 @@ def _given(rotation: Rotation, now: datetime) -> datetime:
         and state.done
     ]
     return max(times, default=now)
+
+
+def gap(spec: Specification, start: datetime) -> tuple[datetime, datetime]:
+    """Without overlap: from when until when consumers fail that still hold the old value, if
+    nothing has to be waited out."""
+    readers = [c.refresh_s for c in spec.consumers if c.role == "reader" and not c.gone]
+    return start, start + timedelta(seconds=spec.settle_s + max(readers, default=0))
 
 
 def forecast(spec: Specification, start: datetime) -> dict[Step, datetime]:
@@ -301,7 +336,8 @@ def instances_in_question(rotation: Rotation) -> tuple[str, ...]:
 def can_roll_back(rotation: Rotation) -> bool:
     """Only what was never destroyed can come back."""
     undoable = bool(rotation.undo) and rotation.plan != "compromised"
-    return undoable and rotation.outcome is None and not rotation.intended(Step.DESTROY)
+    too_late = rotation.intended(Step.DESTROY) or is_past_return(rotation)
+    return undoable and rotation.outcome is None and not too_late
 
 
 def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
@@ -311,7 +347,8 @@ def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
     return tuple(
         way
         for way in exits_of(rotation.held)
-        if way is not Exit.ROLLBACK or can_roll_back(rotation)
+        if (way is not Exit.ROLLBACK or can_roll_back(rotation))
+        and (way is not Exit.ACCEPT_CURRENT or not is_past_return(rotation))
     )
 
 

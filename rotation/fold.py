@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from rotation.entries import Entry, Kind, RowKey, unstamp
 from rotation.errors import NeedsPerson
-from rotation.plan import OnFailure, Phase, RowInstance, Step, dies_at
+from rotation.plan import OnFailure, Phase, RowInstance, Step
 from rotation.types import Facts, Json
 
 
@@ -381,9 +381,17 @@ def can_go_back(rotation: Rotation) -> bool:
     return bool(rotation.undo) and not made_room and not any(map(rotation.intended, too_late))
 
 
+def replaced_by(rotation: Rotation) -> Step | None:
+    """Without overlap: the row at whose intent the old credential is lost for good, and the way
+    back with it. None where both live until the old one is destroyed."""
+    steps = {row.step for row in rotation.rows}
+    if rotation.plan not in ("in-place", "delegated", "compromised") or Step.CONTAIN in steps:
+        return None
+    return Step.ACTIVATE if Step.ACTIVATE in steps else Step.ISSUE
+
+
 def is_past_return(rotation: Rotation) -> bool:
-    """Without overlap: the old credential may be dead already, so there is only forward."""
-    step = dies_at(rotation.plan)
+    step = replaced_by(rotation)
     return step is not None and rotation.intended(step)
 
 

@@ -310,12 +310,6 @@ def plan_for(plan: Plan, traits: Traits) -> Plan:
     return _REPLACED if plan.name == "compromised" else plan
 
 
-def dies_at(plan: str) -> Step | None:
-    """The row at whose intent the old credential is lost for good, and the way back with it;
-    None where both live until `destroy`."""
-    return {"in-place": Step.ACTIVATE, "delegated": Step.ISSUE}.get(plan)
-
-
 @dataclass(frozen=True, slots=True)
 class RowInstance:
     """A row of one identity. `after` are positions. Stored in OPENED, so it is plain data."""

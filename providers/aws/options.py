@@ -134,6 +134,7 @@ class AccessKeyOptions:
 
     FIELDS: ClassVar = ("access_key_id", "secret_access_key")
     PUBLIC: ClassVar = frozenset({"access_key_id"})
+    ADVISED: ClassVar = (timedelta(days=90), "CIS AWS 1.14")
     TRAITS: ClassVar = Traits(
         origin="assigned",
         can_suspend=True,

@@ -13,7 +13,7 @@ from rotation.cli.say import note
 from rotation.cli.scope import contained_lines, scope_lines
 from rotation.cli.session import Session, open_session
 from rotation.errors import JournalMoved, PolicyRefusal, UnknownName, Usage
-from rotation.fold import Rotation, fold, listed
+from rotation.fold import Rotation, fold, listed, replaced_by
 from rotation.incident import Survey, survey
 from rotation.machine import Held, Wait
 from rotation.plan import Step
@@ -145,10 +145,11 @@ def _scope(found: Survey, key_id: str | None, *, all_instances: bool) -> list[st
 def _contain(session: Session, stream: str) -> Rotation:
     """Evidence and containment, here and now: whatever goes wrong is tried again at once."""
     rotation = fold(session.journal.entries(stream))
+    contains = replaced_by(rotation) or Step.CONTAIN
     positions = [row.step for row in rotation.rows]
-    after = positions[positions.index(Step.CONTAIN) + 1]
+    after = positions[positions.index(contains) + 1]
     session.stop_on_signals()
-    while not rotation.done(Step.CONTAIN):
+    while not rotation.done(contains):
         action = session.runner.advance(stream, until=after)
         rotation = fold(session.journal.entries(stream))
         if isinstance(action, Held) or session.stop():

@@ -18,11 +18,11 @@ from rotation.cli.outcome import local
 from rotation.cli.reconcile import differences_of
 from rotation.cli.say import SCHEMA_VERSION, Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
-from rotation.describe import duration, forecast, relative
+from rotation.describe import duration, forecast, gap, relative
 from rotation.due import Due, Kind, due
 from rotation.entries import Identity, stamp
 from rotation.errors import PolicyRefusal, Usage
-from rotation.plan import PLANS, RowInstance, Step, compile_rows
+from rotation.plan import ROUTINE, Plan, RowInstance, Step, compile_rows, plan_for
 from rotation.specification import spec_digest
 from rotation.types import Specification
 
@@ -135,10 +135,11 @@ def _json(each: Planned) -> dict[str, Any]:
 
 def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) -> None:
     spec = session.configuration.specification(each.entry)
-    rows = compile_rows(PLANS["routine"].rows, spec, session.traits(spec))
+    plan = plan_for(ROUTINE, session.traits(spec))
+    rows = compile_rows(plan.rows, spec, session.traits(spec))
     differences = differences_of(session, each.entry.id) if refresh else []
     if settings().output == "json":
-        as_json("plan", {**_json(each), **_one_json(spec, rows, each.row, now),
+        as_json("plan", {**_json(each), **_one_json(spec, plan, rows, each.row, now),
                          "differences": [asdict(d) for d in differences]})  # fmt: skip
         return
     result(f"{plain(each.entry.id)}: {each.due.kind}, {plain(each.due.reason)}")
@@ -146,18 +147,19 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
         result(f"first: rotation adopt {plain(each.entry.id)}")
     result()
     for line in table(
-        ("", "step", "on", "calls under", "if refused"), _row_cells(rows), indent="  "
+        ("", "step", "on", "calls under", "if refused"), _row_cells(plan, rows), indent="  "
     ):
         result(line)
     result()
-    for line in _destroyed(spec, each.row, now):
+    told = _destroyed if plan is ROUTINE else _replaced
+    for line in (*told(spec, each.row, now), *_proved(spec)):
         result(plain(line))
     for difference in differences:
         result(plain(f"would be Held: {difference.message} [{difference.code}]"))
 
 
-def _row_cells(rows: tuple[RowInstance, ...]) -> list[list[Cell]]:
-    sets = {row.step: row.sets for row in PLANS["routine"].rows}
+def _row_cells(plan: Plan, rows: tuple[RowInstance, ...]) -> list[list[Cell]]:
+    sets = {row.step: row.sets for row in plan.rows}
     return [
         [
             Cell(row.phase, {"dim": True}),
@@ -182,6 +184,19 @@ def _destroyed(spec: Specification, row: Identity | None, now: datetime) -> Iter
         f"grace {_span(spec.grace_s)}, quiet {_span(spec.quiet_s)}, soak {_span(spec.soak_s)}; "
         "windows, freezes and consumers that are slow come on top"
     )
+
+
+def _replaced(spec: Specification, row: Identity | None, now: datetime) -> Iterator[str]:
+    begins, ends = gap(spec, now)
+    handle = row.handle if row is not None and row.handle else "the current credential"
+    yield (
+        f"began now: no overlap: from {local(begins)} until {local(ends)} consumers with the old "
+        "value fail"
+    )
+    yield f"{handle} is dead from then on, and there is no way back; a window only delays it"
+
+
+def _proved(spec: Specification) -> Iterator[str]:
     if spec.probe is None:
         yield "no probe: nothing logs in, and the death of the old one is asserted, not proved"
     else:
@@ -193,10 +208,15 @@ def _span(seconds: int) -> str:
 
 
 def _one_json(
-    spec: Specification, rows: tuple[RowInstance, ...], row: Identity | None, now: datetime
+    spec: Specification,
+    plan: Plan,
+    rows: tuple[RowInstance, ...],
+    row: Identity | None,
+    now: datetime,
 ) -> dict[str, Any]:
-    at = forecast(spec, now)
-    sets = {each.step: each.sets for each in PLANS["routine"].rows}
+    at, overlap = forecast(spec, now), plan is ROUTINE
+    sets = {each.step: each.sets for each in plan.rows}
+    without_access = None if overlap else [stamp(each) for each in gap(spec, now)]
     return {
         "rows": [
             {"step": each.step, "phase": each.phase, "subject": each.subject,
@@ -206,8 +226,10 @@ def _one_json(
         ],
         "destroys": row.handle if row is not None else None,
         "by_hand": spec.destroy_by_hand,
-        "suspend_not_before": stamp(at[Step.SUSPEND]),
-        "destroy_not_before": stamp(at[Step.DESTROY]),
+        "suspend_not_before": stamp(at[Step.SUSPEND]) if overlap else None,
+        "destroy_not_before": stamp(at[Step.DESTROY]) if overlap else None,
+        "plan": plan.name,
+        "without_access": without_access,
         "permissions_probed": False,
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rotation.cli.say import plain
 from rotation.describe import duration, present_state, relative, what_works
-from rotation.fold import Rotation, listed
+from rotation.fold import Rotation, listed, replaced_by
 from rotation.incident import Survey, Suspect
 from rotation.plan import Step
 from rotation.types import Specification
@@ -52,12 +52,16 @@ def _outage(refresh_s: int, *, pushed: bool) -> str:
 
 def contained_lines(rotation: Rotation, found: Survey) -> list[str]:
     """One true line per fact."""
-    state = rotation.state(Step.CONTAIN)
+    replacing = replaced_by(rotation)
+    state = rotation.state(replacing or Step.CONTAIN)
     if not state.done or state.done_at is None:
         met = present_state(rotation)
         told = met.message or met.why or "stopped before it was done"
         return [plain(f"NOT CONTAINED: {told}; {what_works(rotation)}")]
     at = f"{state.done_at:%H:%M:%S}Z"
+    if replacing is not None:
+        told = f"{at}  {rotation.old} is replaced at the issuer; the proof that it is dead follows"
+        return [plain(told)]
     contained = listed(state.facts, "contained")
     return [
         *(

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache, cached_property
 from typing import Any
 
@@ -14,9 +15,6 @@ from rotation.registry import Plugin
 
 BUILT_IN = {"production": 90 * DAY, "development": 180 * DAY}
 """The policy classes that are always there, and the age that they may not exceed."""
-
-ADVISED = {"aws-iam-access-key": (90 * DAY, "CIS AWS 1.14")}
-"""How old a credential should become at most, and who says so."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def policy_classes(
 
 def resolve(secret: Secret, around: Surroundings) -> Resolved:
     """Raises Invalid with all errors at once."""
-    problems = [*_consumers(secret), *_local(secret, around)]
+    problems = [*_consumers(secret), *_local(secret, around), *_overlap(secret)]
     place, identity = collected(problems, _identified, secret, around) or ("", "")
     fields = collected(problems, _fields, secret)
     timed = collected(problems, _timed, secret, around)
@@ -117,7 +115,9 @@ def resolve(secret: Secret, around: Surroundings) -> Resolved:
     policy, schedule, timing = timed
     by_hand = secret.destroy == "by-hand"
     if secret.destroy is None:
-        by_hand = not secret.issuer.options.TRAITS.can_suspend
+        by_hand = (
+            secret.issuer.options.TRAITS.overlap and not secret.issuer.options.TRAITS.can_suspend
+        )
     return Resolved(
         secret=secret,
         identity=identity,
@@ -133,12 +133,13 @@ def resolve(secret: Secret, around: Surroundings) -> Resolved:
 def remarks(resolved: Resolved) -> Iterator[Problem]:
     """What is allowed, but a person should know."""
     secret, max_age = resolved.secret, resolved.timing.max_age
-    age, source = ADVISED.get(secret.issuer.type, (max_age, ""))
-    if max_age > age:
+    # How old its credentials should become at most, and who says so.
+    age, source = getattr(secret.issuer.options, "ADVISED", (timedelta.max, ""))
+    if max_age > age.total_seconds():
         yield Problem(
             ("class",),
             "config.age-advised",
-            f"a max age of {spoken(max_age)}; {source} asks for at most {spoken(age)}",
+            f"a max age of {spoken(max_age)}; {source} asks for at most {spoken(int(age.total_seconds()))}",
             level=Level.WARNING,
         )
     if not any(consumer.role == "reader" for consumer in secret.consumers):
@@ -223,6 +224,17 @@ def _consumers(secret: Secret) -> Iterator[Problem]:
     if secret.probe is None and not unverified:
         yield Problem(
             (), "config.no-probe", "no `probe` is declared, so nothing would be proved", ""
+        )
+
+
+def _overlap(secret: Secret) -> Iterator[Problem]:
+    options = secret.issuer.options
+    if not options.TRAITS.overlap and getattr(options, "in_place", False) is not True:
+        yield Problem(
+            ("issuer", "in_place"),
+            "config.in-place",
+            "its new credential kills the old one before consumers have it",
+            "say `in_place: true` to accept that",
         )
 
 
