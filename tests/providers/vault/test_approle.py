@@ -1,5 +1,6 @@
 """Secret ids of AppRoles on a real Vault, whose lockout is as it comes."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -111,12 +112,13 @@ def probe(role: AppRole, around: Around) -> VaultLogin:
 
 
 @contextmanager
-def befall(connection: VaultConnection, path: str, kind: Trouble) -> Iterator[None]:
-    """The next request to that path meets this, on its way to the real Vault or back."""
+def befall(connection: VaultConnection, path: str, kind: Trouble, only: str = "") -> Iterator[None]:
+    """The next request to that path (`only`: by that method) meets this, on its way to the real
+    Vault or back."""
     send = connection._wire.send
 
     def troubled(method: str, at: str, **request):
-        if path not in at:
+        if re.search(path, at) is None or only not in method:
             return send(method, at, **request)
         connection._wire.send = send
         call, repeatable = f"{method} {at}", request.get("repeatable", True)

@@ -19,9 +19,10 @@ from rotation.journal.memory import MemoryJournal
 from rotation.machine import Action, Close, Wait
 from rotation.plan import PLANS
 from rotation.runner import Runner
+from rotation.testing import Trouble
 from rotation.types import ConsumerSpec, Fields, PluginSpec, SecretValue, Specification
 from tests.providers.vault.conftest import INSTALLATION
-from tests.providers.vault.test_approle import PLENTY, AppRole
+from tests.providers.vault.test_approle import PLENTY, AppRole, befall
 from tests.real.vault_server import VaultServer
 
 STREAM = "vault-approle-tested"
@@ -234,3 +235,36 @@ def rotated_by_its_consumer(secret: Installed) -> Action:
 
     secret.open("routine")
     return secret.drive(every=use)
+
+
+def test_an_emergency_ends_tokens_too_and_gives_readers_a_new_secret_id(role, kv, connection):
+    secret = installed(role, kv, connection, specification(uses=None))
+    token = role.login(secret.application.holds)
+    stolen = secret.application.holds
+    old = secret.journal.identity(STREAM).handle
+    facts = {"scope": [old], "override_hold": True}
+    secret.runner().open(STREAM, PLANS["compromised"], secret.spec, trigger="test", facts=facts)
+    action = secret.drive()
+    assert isinstance(action, Close), action
+    assert action.outcome is Outcome.SUCCEEDED
+    assert not role.lives(token)
+    assert not role.accepts(stolen)
+    secret.application.read()
+    secret.application.log_in()
+    assert secret.application.refused == 0
+    assert role.locked() == 0
+
+
+def test_a_runner_that_died_at_the_mint_removes_what_it_made_by_its_label(role, kv, connection):
+    """Nothing is Held, and nobody needs to say whose it is."""
+    secret = installed(role, kv, connection, specification(uses=None))
+    secret.open("routine")
+    with befall(connection, f"{role.path}/secret-id$", Trouble.LOST, only="POST"):
+        secret.runner().advance(STREAM)
+    assert len(role.accessors()) == 2
+    action = secret.drive()
+    assert isinstance(action, Close), action
+    assert len(role.accessors()) == 1
+    secret.application.read()
+    secret.application.log_in()
+    assert secret.application.refused == 0
