@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
@@ -65,15 +65,12 @@ class ConnectionOptions:
     """What may differ between two logins to the same place."""
 
     origin: str = _doc("https://host or https://host:port; its certificate must be of that host")
-    credentials: Texts = _mapping(
-        "name -> file of the credential that we log in with; $NAME: the file that NAME names"
-    )
+    credentials: Texts = _mapping("name -> file of what we log in with; $NAME: NAME names the file")
     roles: Mapping[str, Texts] = _mapping(
         "permission set -> credentials that its calls use instead"
     )
     networks: tuple[str, ...] = _doc(
-        "private networks in which the host may be, e.g. 10.1.0.0/16; else public addresses only",
-        (),
+        "private networks in which the host may be, e.g. 10.1.0.0/16; else public only", ()
     )
     ca_file: str | None = _doc("file of the certificate authorities to trust instead", None)
     owner: str | None = _doc("who answers for this login: a team, a ticket queue", None)
@@ -293,9 +290,9 @@ class Declaration:
         )
 
 
-def services() -> Iterator[str]:
+def services() -> list[str]:
     """The names of the shipped declarations."""
-    return (path.stem for path in sorted(_SHIPPED.glob("*.toml")))
+    return sorted(path.stem for path in _SHIPPED.glob("*.toml"))
 
 
 @cache
@@ -326,8 +323,8 @@ def _chosen(options: Any, own: str) -> None:
     """Either a shipped service or one's own, which is kept as JSON."""
     service, mine = options.service, getattr(options, own)
     _require((service is None) != (mine is None), f"{own}: either this or a `service`")
-    known = tuple(services())
-    _require(service is None or service in known, f"service: one of {', '.join(known)}")
+    known = services()
+    _require(service in (None, *known), f"service: one of {', '.join(known)}")
     object.__setattr__(options, own, _plain(mine))
 
 
@@ -351,9 +348,8 @@ class HttpApiOptions:
         _chosen(self, "declaration")
         wanted, sent = set(self.declared.parameters), self.declared.create.placeholders
         _require(wanted == self.parameters.keys(), f"parameters: {', '.join(sorted(wanted))}")
-        _require(
-            not {"", ".", ".."} & {*self.parameters.values()}, "parameters: not empty, no dots"
-        )
+        harmless = not {"", ".", ".."} & {*self.parameters.values()}
+        _require(harmless, "parameters: not empty, no dots alone")
         _require(bool(self.scopes) == ("scopes" in sent), "scopes: where the service asks, only")
         asked, life = "expires" in sent, self.expires_in_s or 0
         _require((life > 0) == asked, "expires_in_s: where the service asks, only")
@@ -375,9 +371,8 @@ class HttpApiOptions:
     def identity(self, connections: Mapping[str, Any]) -> str:
         _require(self.connection in connections, "connection: no HTTP connection of that name")
         given, asked = connections[self.connection].credentials, self.declared.login.placeholders
-        _require(
-            asked <= given.keys(), f"connection: needs `credentials:` {', '.join(sorted(asked))}"
-        )
+        complete = asked <= given.keys()
+        _require(complete, f"connection: needs `credentials:` {', '.join(sorted(asked))}")
         return f"http/{self.connection}/{self.name}"
 
 
