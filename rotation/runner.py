@@ -64,6 +64,16 @@ def _silent(entries: Sequence[Entry]) -> None:
     """Nobody follows."""
 
 
+def _refuse_held(before: Rotation | None, spec: Specification) -> None:
+    """before: the identity's latest rotation."""
+    if before is not None and before.outcome is not None and before.on_hold is not None:
+        raise PolicyRefusal(
+            "rotation.on-hold",
+            f"{spec.secret} is on hold: {before.on_hold}; nothing was opened",
+            f"`rotation release {spec.secret}` lifts it",
+        )
+
+
 @dataclass(kw_only=True)
 class Runner:
     """Advances rotations. One instance serves many threads; that no two of them advance one stream
@@ -95,8 +105,10 @@ class Runner:
         """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
         is open, PolicyRefusal where a person holds the identity, Usage where the plan needs a
         credential that the journal does not know."""
-        self._refuse_held(stream, spec)
-        baseline = self.baseline(stream)
+        entries = self.journal.entries(stream)
+        before = fold(entries) if entries else None
+        _refuse_held(before, spec)
+        baseline = (before.result if before else None) or {}
         if plan.name in ("routine", "retire") and not baseline.get("handle"):
             raise Usage(
                 "rotation.unknown-credential",
@@ -114,21 +126,6 @@ class Runner:
             self.journal.release(lease)
         self.follow([entry])
         return entry
-
-    def _refuse_held(self, stream: str, spec: Specification) -> None:
-        entries = self.journal.entries(stream)
-        reason = fold(entries).on_hold if entries else None
-        if reason is not None and fold(entries).outcome is not None:
-            raise PolicyRefusal(
-                "rotation.on-hold",
-                f"{spec.secret} is on hold: {reason}; nothing was opened",
-                f"`rotation release {spec.secret}` lifts it",
-            )
-
-    def baseline(self, stream: str) -> Facts:
-        """What the journal last recorded of the world; empty where it never did."""
-        entries = self.journal.entries(stream)
-        return (fold(entries).result or {}) if entries else {}
 
     def _opened(
         self, plan: Plan, spec: Specification, baseline: Facts, facts: Facts, who: str | None
