@@ -67,11 +67,10 @@ class Application:
 class Installed:
     """One secret under rotation."""
 
-    role: AppRole
     spec: Specification
     bound: Bound
-    application: Application
     clock: Clock
+    application: Application | None = None
     journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(INSTALLATION))
 
     def runner(self) -> Runner:
@@ -117,7 +116,8 @@ def kv(vault: VaultServer, fresh_name: str) -> Iterator[tuple[str, str]]:
     return mounts
 
 
-def specification(*, uses: int | None, quiet_s: int = 0) -> Specification:
+def specification(*fields: str, uses: int | None = None, quiet_s: int = 0) -> Specification:
+    names = fields or ("role_id", "secret_id")
     consumer = ConsumerSpec(
         id="api", plugin=NONE, pushed=False, confirms=False, refresh_s=0, accept_elapsed=not uses
     )
@@ -128,7 +128,7 @@ def specification(*, uses: int | None, quiet_s: int = 0) -> Specification:
         issuer=NONE,
         probe=NONE,
         consumers=(consumer,),
-        fields={"role_id": "role_id", "secret_id": "secret_id"},
+        fields={name: name for name in names},
         keep_foreign=True,
         settle_s=0,
         grace_s=0,
@@ -166,7 +166,7 @@ def installed(
     )
     application = Application(role, f"{mount}/data/app")
     application.read()
-    secret = Installed(role, spec, bound, application, clock)
+    secret = Installed(spec, bound, clock, application)
     secret.open("adopt")
     assert isinstance(secret.drive(), Close)
     return secret
@@ -181,7 +181,7 @@ def installed(
 def test_nobody_is_locked_out_and_nothing_is_left(role, kv, connection, origin, rotations):
     """The application logs in only when a rotation is over: between, nobody sets Vault's count of
     refused logins back but we ourselves."""
-    spec = specification(uses=None)
+    spec = specification()
     secret = installed(role, kv, connection, spec, origin=origin)
     secret.application.log_in()
     tokens, locked = role.tokens(), 0
@@ -238,7 +238,7 @@ def rotated_by_its_consumer(secret: Installed) -> Action:
 
 
 def test_an_emergency_ends_tokens_too_and_gives_readers_a_new_secret_id(role, kv, connection):
-    secret = installed(role, kv, connection, specification(uses=None))
+    secret = installed(role, kv, connection, specification())
     token = role.login(secret.application.holds)
     stolen = secret.application.holds
     old = secret.journal.identity(STREAM).handle
@@ -257,7 +257,7 @@ def test_an_emergency_ends_tokens_too_and_gives_readers_a_new_secret_id(role, kv
 
 def test_a_runner_that_died_at_the_mint_removes_what_it_made_by_its_label(role, kv, connection):
     """Nothing is Held, and nobody needs to say whose it is."""
-    secret = installed(role, kv, connection, specification(uses=None))
+    secret = installed(role, kv, connection, specification())
     secret.open("routine")
     with befall(connection, f"{role.path}/secret-id$", Trouble.LOST, only="POST"):
         secret.runner().advance(STREAM)

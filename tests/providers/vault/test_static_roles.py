@@ -8,21 +8,32 @@ import psycopg
 import pytest
 
 from providers.vault.clients import VaultConnection
-from providers.vault.options import DatabaseStaticOptions
+from providers.vault.kv2 import KvStore
+from providers.vault.options import DatabaseStaticOptions, KvOptions
 from providers.vault.static_roles import AUTOMATIC_MIN, DatabaseStaticRole
 from providers.vault.wire import Answer
 from rotation.clock import SystemClock
 from rotation.errors import Ambiguous, Conflict, NeedsPerson, RotationError
-from rotation.interfaces import Around
+from rotation.fold import Outcome
+from rotation.interfaces import Around, Bound
+from rotation.machine import Close
 from rotation.testing import Trouble
 from rotation.testing.issuer import IssuerConformance
-from rotation.types import Fields, KeyState, SecretValue
+from rotation.types import Fields, KeyState, SecretValue, Verdict
 from tests.providers.vault.conftest import INSTALLATION
 from tests.providers.vault.test_approle import befall
 from tests.providers.vault.test_approle_permissions import asked, granted, restricted
+from tests.providers.vault.test_approle_rotations import (
+    STREAM,
+    Clock,
+    Installed,
+    kv,
+    specification,
+)
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, PostgresServer, postgres_server
 from tests.real.vault_server import VaultServer
 
+__all__ = ["kv"]
 ATTEMPT = "1" * 32
 LONG = f"{AUTOMATIC_MIN.days}d"
 
@@ -214,3 +225,85 @@ def test_the_grants_are_enough_and_exactly_the_requests(vault, role, issuer, con
     assert limited.handle_of(new.fields, "v1") == new.handle.id
     found = asked(vault, since, connection.options.roles)
     assert found == granted("vault-database-static", options)
+
+
+# ------------------------------------------------------------------------------ whole rotations
+
+
+@dataclass
+class DatabaseProbe:
+    role: StaticRole
+
+    def login(self, fields: Fields) -> Verdict:
+        return Verdict.ACCEPTED if self.role.accepts(fields) else Verdict.REFUSED
+
+    def wrong(self, fields: Fields) -> Verdict:
+        return self.login(Fields(public=fields.public, secret={"password": SecretValue("wrong!!")}))
+
+
+@dataclass
+class Database:
+    """The static role's password, kept for its readers in KV version 2."""
+
+    role: StaticRole
+    secret: Installed
+    path: str
+
+    def read(self) -> Fields:
+        data = self.role.vault.api("GET", self.path)["data"]["data"]
+        return Fields(
+            public={"username": data["username"]},
+            secret={"password": SecretValue(data["password"])},
+        )
+
+
+@pytest.fixture
+def database(role, kv, connection) -> Database:
+    creds = role.vault.api("GET", f"{role.mount}/static-creds/{role.name}")["data"]
+    value = {name: creds[name] for name in ("username", "password")}
+    mount, staging = kv
+    role.vault.api("POST", f"{mount}/data/app", {"data": value})
+    spec, clock = specification("username", "password"), Clock()
+    around = Around(
+        installation=INSTALLATION,
+        clock=clock,
+        stream=STREAM,
+        connections={"main": connection},
+        fields=spec.fields,
+        public=frozenset({"username"}),
+    )
+    static = DatabaseStaticOptions(
+        connection="main", mount=role.mount, role=role.name, in_place=True
+    )
+    kept = KvOptions(connection="main", mount=mount, path="app", staging=staging)
+    bound = Bound(
+        issuer=DatabaseStaticRole(static, around),
+        store=KvStore(kept, around),
+        probe=DatabaseProbe(role),
+        consumers={},
+    )
+    secret = Installed(spec, bound, clock)
+    secret.open("adopt")
+    assert isinstance(secret.drive(), Close)
+    return Database(role, secret, f"{mount}/data/app")
+
+
+def test_readers_get_what_vault_made_and_the_old_password_is_proved_dead(database):
+    old = database.read()
+    action = database.secret.rotate()
+    assert isinstance(action, Close), action
+    assert action.outcome is Outcome.SUCCEEDED
+    assert not database.role.accepts(old)
+    assert database.role.accepts(database.read())
+    assert len(database.role.replacements()) == 1
+
+
+@pytest.mark.parametrize("path", ["rotate-role", "static-creds"])
+def test_an_answer_that_is_lost_on_the_way_leads_to_no_second_replacement(
+    database, connection, path
+):
+    with befall(connection, path, Trouble.LOST):
+        action = database.secret.rotate()
+    assert isinstance(action, Close), action
+    assert database.role.accepts(database.read())
+    assert len(database.role.replacements()) == 1
