@@ -7,7 +7,7 @@ any before it, or whose names are not right, is read thoroughly, and that says w
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import itemgetter
 from typing import Any
@@ -22,7 +22,8 @@ from rotation.config.rules import Resolved, Surroundings, fields_made, located
 LEARNT_MAX = 4096
 """Secrets that are remembered. With more kinds of them little would be gained."""
 
-_VALUE = re.compile(r'": ?"([^"\\\x00-\x1f]*)"')
+_PLAIN = r'[^"\\\x00-\x1f]*'
+_VALUE = re.compile(f'": ?"({_PLAIN})"')
 """A text under a key: where nothing is escaped, a quote before a colon ends a key."""
 
 _OWN = (("id",), ("application",), ("environment",), ("owner",))
@@ -94,6 +95,7 @@ class Alike:
         self._around = around
         self._shapes: dict[Sequence[str], _Shape] = {}
         self._learnt = 0
+        self._usual: tuple[re.Pattern[str], _Like] | None = None
 
     def entry(
         self, text: bytes, file: str, line: int, *, suspicious: bool = False
@@ -103,15 +105,23 @@ class Alike:
         if b"\\" in text:
             return None
         try:
-            parts = _VALUE.split(text.decode())
-            values = parts[1::2]
-            found = self._shapes.get(tuple(parts[::2]))
-            like = found and found.likes.get(found.rest_of(values))
+            like, values = self._compared(text.decode())
             if not like or (suspicious and looks_secret("\n".join(values))):
                 return None
             return like.named(values, self._around, file, line, text), like.remarks
         except (ValueError, Invalid):
             return None
+
+    def _compared(self, text: str) -> tuple[_Like | None, Sequence[str]]:
+        """What it is like, and its values."""
+        if self._usual is not None:
+            pattern, like = self._usual
+            if usual := pattern.fullmatch(text):
+                return like, usual.groups()
+        parts = _VALUE.split(text)
+        values = parts[1::2]
+        found = self._shapes.get(tuple(parts[::2]))
+        return (found.likes.get(found.rest_of(values)) if found else None), values
 
     def learn(
         self, text: bytes, raw: Any, resolved: Resolved, entry: Entry, remarks: Sequence[Problem]
@@ -129,6 +139,15 @@ class Alike:
         if known.rest == rest:
             known.likes[known.rest_of(parts[1::2])] = like
             self._learnt += 1
+            # Most fleets have one kind above all, and one look is quicker than taking it apart.
+            self._usual = self._usual or (_pattern(parts, like.places), like)
+
+
+def _pattern(parts: Sequence[str], names: Container[int]) -> re.Pattern[str]:
+    """Of lines that differ in their names alone."""
+    values = [_PLAIN if n in names else re.escape(it) for n, it in enumerate(parts[1::2])]
+    around = map(re.escape, parts[::2])
+    return re.compile(next(around) + "".join(f'": ?"({it})"{next(around)}' for it in values))
 
 
 def _texts(value: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:
