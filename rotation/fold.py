@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any, cast
 
 from rotation.entries import Entry, Kind, RowKey, unstamp
-from rotation.errors import NeedsPerson
 from rotation.plan import OnFailure, Phase, RowInstance, Step
 from rotation.types import Facts, Json
 
@@ -39,7 +38,8 @@ class Mode(StrEnum):
 @dataclass(slots=True)
 class RowState:
     """What the entries say of one row in its present round. `intended` and the facts of an attempt
-    outlive the round: what may have happened in the world does not unhappen."""
+    outlive the round: what may have happened in the world does not unhappen. Times are the
+    provider's where it told one. opens_at: of its window, as last told; a window may open earlier."""
 
     round: int = 0
     done: bool = False
@@ -49,6 +49,7 @@ class RowState:
     began_at: datetime | None = None
     attempt: str | None = None
     until: datetime | None = None
+    opens_at: datetime | None = None
     why: str | None = None
     tries: int = 0
     failed: str | None = None
@@ -84,6 +85,7 @@ class Rotation:
     change_accepted: bool = False
     outcome: str | None = None
     result: Facts | None = None
+    readable: bool = True
 
     @property
     def spec(self) -> Facts:
@@ -173,6 +175,7 @@ class _Compiled:
     rows: tuple[RowInstance, ...]
     undo: tuple[RowInstance, ...]
     accept: tuple[RowInstance, ...]
+    unknown: bool
 
 
 _compiled: dict[str, _Compiled] = {}
@@ -184,20 +187,28 @@ def _rows_of(opened: Entry) -> _Compiled:
     found = _compiled.get(opened.hash)
     if found is not None:
         return found
-    try:
-        rows, undo, accept = (
-            tuple(_row(row) for row in cast("list[Any]", opened.facts[name]))
-            for name in ("rows", "undo", "accept")
-        )
-    except ValueError:
-        raise NeedsPerson(
-            "held.unknown-row",
-            f"rotation {opened.seq} has a row that this version of the program does not know",
-            "finish it with the version that opened it",
-        ) from None
+    rows, undo, accept = (_known_rows(opened.facts[name]) for name in ("rows", "undo", "accept"))
+    unknown = None in (*rows, *undo, *accept)
     if len(_compiled) >= _COMPILED_MAX:
         _compiled.clear()
-    return _compiled.setdefault(opened.hash, _Compiled(rows, undo, accept))
+    compiled = _Compiled(_without_none(rows), _without_none(undo), _without_none(accept), unknown)
+    return _compiled.setdefault(opened.hash, compiled)
+
+
+def _known_rows(rows: Json) -> list[RowInstance | None]:
+    """None for a row that this version of the program does not know."""
+    return [_row_or_none(row) for row in cast("list[Any]", rows)]
+
+
+def _row_or_none(values: Sequence[Any]) -> RowInstance | None:
+    try:
+        return _row(values)
+    except ValueError:
+        return None
+
+
+def _without_none(rows: Sequence[RowInstance | None]) -> tuple[RowInstance, ...]:
+    return tuple(row for row in rows if row is not None)
 
 
 _folded: dict[str, Rotation] = {}
@@ -205,8 +216,8 @@ _FOLDED_MAX = 256
 
 
 def fold(entries: Sequence[Entry]) -> Rotation:
-    """Of one rotation's entries, OPENED first; not to be changed. A row that this version of the
-    program does not know = NeedsPerson. Kept for a while: the hash of the last entry stands for
+    """Of one rotation's entries, OPENED first; not to be changed. With a row that this version of
+    the program does not know it is Held whatever happens, until it is abandoned. Kept for a while: the hash of the last entry stands for
     all of them, and each is looked at several times."""
     found = _folded.get(entries[-1].hash)
     if found is not None:
@@ -252,16 +263,18 @@ def _fold(entries: Sequence[Entry]) -> Rotation:
             rotation.outcome = str(entry.facts["outcome"])
             result = entry.facts.get("baseline")
             rotation.result = result if isinstance(result, dict) else {}
+    if compiled.unknown and rotation.outcome is None:
+        rotation.held, rotation.held_at = "held.unknown-row", rotation.held_at or opened.at
+    rotation.readable = not compiled.unknown
     return rotation
 
 
 def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
-    state = rotation.states[key.position]
+    state = rotation.states.get(key.position)
+    if state is None:
+        return  # of a row that this version does not know
     if entry.kind is Kind.BEGAN:
-        state.intended = state.in_doubt = True
-        state.began_at, state.attempt = entry.at, entry.attempt
-        if key.step == Step.ISSUE and entry.attempt is not None:
-            rotation.attempts |= {entry.attempt}
+        _fold_intent(rotation, state, entry)
     if key.round < state.round:
         return
     if entry.facts.get("void"):
@@ -272,14 +285,10 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
         state.facts = {**state.facts, **entry.facts}
     match entry.kind:
         case Kind.DONE:
-            state.done, state.done_at, state.in_doubt = True, entry.at, False
+            state.done, state.done_at, state.in_doubt = True, _at(entry), False
             _after_done(rotation, key)
         case Kind.WAITING | Kind.RETRY | Kind.IN_DOUBT | Kind.OBSERVED:
-            state.until = unstamp(text(entry.facts.get("until")))
-            state.why = text(entry.facts.get("why"))
-            if entry.kind in (Kind.RETRY, Kind.IN_DOUBT):
-                state.tries += 1
-                state.in_doubt = entry.kind is Kind.IN_DOUBT
+            _fold_wait(state, entry)
         case Kind.FAILED:
             state.failed, state.message = (
                 text(entry.facts.get("code")),
@@ -293,8 +302,27 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
             pass
 
 
-def text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _at(entry: Entry) -> datetime:
+    return entry.server_at or entry.at
+
+
+def _fold_intent(rotation: Rotation, state: RowState, entry: Entry) -> None:
+    state.intended = state.in_doubt = True
+    state.began_at, state.attempt, state.opens_at = _at(entry), entry.attempt, None
+    if entry.row is not None and entry.row.step == Step.ISSUE and entry.attempt is not None:
+        rotation.attempts |= {entry.attempt}
+
+
+def _fold_wait(state: RowState, entry: Entry) -> None:
+    until = unstamp(text(entry.facts.get("until")))
+    state.why = text(entry.facts.get("why"))
+    if entry.facts.get("window"):
+        state.opens_at = until
+        return
+    state.until = until
+    if entry.kind in (Kind.RETRY, Kind.IN_DOUBT):
+        state.tries += 1
+        state.in_doubt = entry.kind is Kind.IN_DOUBT
 
 
 def _rolls_back(rotation: Rotation, position: int) -> bool:
@@ -303,6 +331,10 @@ def _rolls_back(rotation: Rotation, position: int) -> bool:
     return (
         row is not None and row.on_failure is OnFailure.ROLL_BACK and state.failed == "held.refused"
     )
+
+
+def text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _after_done(rotation: Rotation, key: RowKey) -> None:

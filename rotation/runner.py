@@ -23,7 +23,7 @@ from rotation.errors import (
     Transient,
     Usage,
 )
-from rotation.fold import Mode, Outcome, Rotation, fold, listed, row_to_json
+from rotation.fold import Mode, Outcome, Rotation, RowState, fold, listed, row_to_json
 from rotation.held import held_code
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Decide, Journal
@@ -201,9 +201,6 @@ class Runner:
         except StaleEpoch:
             # Somebody took over. Whatever we had on the wire is theirs to look at: do nothing.
             return Wait(None, "another runner took over")
-        except NeedsPerson as error:
-            # Only a rotation that cannot be read at all raises here: it is left as it is.
-            action = held(error.code)
         except Stopped:
             # The row stays in doubt, or as it was: whoever is next looks at the world first.
             action = self.stopped()
@@ -253,9 +250,8 @@ class _Run:
         return action
 
     def _spec_changed(self) -> list[str]:
-        if not self.entries:
+        if not self.entries or not (rotation := fold(self.entries)).readable:
             return []
-        rotation = fold(self.entries)
         present = self.runner.live.specification(str(rotation.opened.facts["secret"]))
         return [] if present is None else differences(spec_from_json(rotation.spec), present)
 
@@ -286,10 +282,11 @@ class _Run:
                 return [Draft(kind=Kind.CLOSED, facts={"outcome": outcome, "baseline": baseline})]
             case Held(code) if rotation.held is None:
                 return [Draft(kind=Kind.HELD, facts={"code": code, "changed": list(self.changed)})]
-            case Wait(until, why, row) if (
-                row is not None and until != rotation.states[row.position].until
+            case Wait(until, why, row) if row is not None and until not in (
+                _told(rotation, row).until,
+                _told(rotation, row).opens_at,
             ):
-                facts: Facts = {"until": stamp(until), "why": why}
+                facts: Facts = {"until": stamp(until), "why": why, "window": True}
                 return [Draft(kind=Kind.WAITING, row=_key(rotation, row), facts=facts)]
             case Do(row, False) if row.effect and not row.looks:
                 return [
@@ -418,6 +415,10 @@ class _Run:
         seed = hashlib.sha256(f"{self.lease.stream}/{self.entries[-1].seq}".encode()).digest()[0]
         until = cx.now + delay * (1 + seed / 1024)
         return {"code": error.code, "until": stamp(until), "why": error.message}
+
+
+def _told(rotation: Rotation, row: RowInstance) -> RowState:
+    return rotation.states[row.position]
 
 
 def _key(rotation: Rotation, row: RowInstance) -> RowKey:

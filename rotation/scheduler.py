@@ -81,12 +81,17 @@ class Scheduler:
     _postponed: dict[str, datetime] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WIDTH_MAX))
     _drained_until: float = 0.0
+    _reloaded: bool = False
     _failing_since: float | None = None
 
     # --------------------------------------------------------------------------------- the jobs
 
     def tick(self) -> None:
         """Every secret that is due and inside its window has an open rotation."""
+        if self._reloaded:
+            # A window may open earlier than each of them was told.
+            self._reloaded, rows = False, self.runner.journal.identities()
+            self._queue(row for row in rows if row.plan is not None and row.held is None)
         for opening in self.policy.due(self.runner.clock.now()):
             if self.signals.stopping:
                 return
@@ -100,10 +105,12 @@ class Scheduler:
     def drain(self) -> None:
         """Whatever can go on now is being advanced, emergencies first, no lane beyond its
         width."""
-        runnable = self.runner.journal.runnable(self.runner.clock.now())
+        self._queue(self.runner.journal.runnable(self.runner.clock.now()))
+
+    def _queue(self, identities: Iterable[Identity]) -> None:
         with self._lock:
             self._ready.clear()
-            for identity in sorted(runnable, key=lambda row: row.plan != "compromised"):
+            for identity in sorted(identities, key=lambda row: row.plan != "compromised"):
                 self._ready.setdefault(self.policy.lane(identity), deque()).append(identity.stream)
             for lane in self._ready:
                 self._fill(lane)
@@ -194,6 +201,7 @@ class Scheduler:
         if self.signals.reloads:
             self.signals.reloads = 0
             self.reload()
+            self._reloaded = True
             tick.modify(next_run_time=self.runner.clock.now())
 
     def _wake(self, drain: Job) -> None:

@@ -134,7 +134,12 @@ def summarise(entries: tuple[Entry, ...], before: Identity | None) -> Identity:
 def _open(rotation: Rotation, base: Identity, last: Entry) -> Identity:
     action = next_action(rotation, last.at)
     row = action.row if isinstance(action, Do | Wait) else failed_row(rotation)
-    until = action.until if isinstance(action, Wait) else last.at
+    until: datetime | None = last.at
+    why: str | None = None
+    if isinstance(action, Wait):
+        until, why = action.until, action.why
+    elif isinstance(action, Do) and (told := rotation.states[action.row.position]).opens_at:
+        until, why = told.opens_at, told.why
     is_held = isinstance(action, Held)
     known = _known(rotation.baseline)
     return replace(
@@ -144,7 +149,7 @@ def _open(rotation: Rotation, base: Identity, last: Entry) -> Identity:
         phase=None if row is None else str(row.phase),
         row=None if row is None else row.name,
         wake_at=None if is_held and rotation.held else until,
-        why=action.why if isinstance(action, Wait) else None,
+        why=why,
         held=action.code if isinstance(action, Held) else None,
         held_at=(rotation.held_at or last.at) if is_held else None,
         old=rotation.old if rotation.new_version else None,

@@ -1,11 +1,11 @@
 """revoke: the old credential is switched off, watched, destroyed and proven dead. Every act here
 stands on evidence that is fresh, and is bracketed by two reads of every pointer."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rotation.effects import leftovers, world
-from rotation.effects.context import Context, done_at, logins_agree, read_old
-from rotation.effects.verify import last_given, relies_on_usage
+from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
+from rotation.effects.verify import check_grace, last_given, relies_on_usage
 from rotation.entries import stamp
 from rotation.errors import Complaint, NeedsPerson, NotYet, Refused, Transient
 from rotation.plan import Step
@@ -29,11 +29,22 @@ def look_before_off(cx: Context) -> Facts:
     """I3, by fresh reads: what `suspend` and `destroy` record in their intent."""
     state, listing = cx.store_state(), cx.listing()
     world.check_clocks(cx)
+    _waits_are_over(cx)
     _evidence(cx)
     _pointers(cx, state)
     _instances(cx, listing)
     used = _unused_since(cx)
     return {"current": state.current, "listing": sorted(listing.ids), "last_used": used}
+
+
+def _waits_are_over(cx: Context) -> None:
+    """Once more, now that the clocks agree: what ended them may have been a clock that jumped."""
+    if cx.in_doubt:
+        return
+    if cx.rotation.done(Step.SUSPEND):
+        wait_until(_soaked_at(cx), cx.now, "soak", "the old credential is off, but not long enough")
+    elif cx.rotation.plan == "routine":
+        check_grace(cx)
 
 
 def _evidence(cx: Context) -> None:
@@ -162,12 +173,16 @@ def _good_login(cx: Context, version: str) -> None:
         )
 
 
+def _soaked_at(cx: Context) -> datetime:
+    suspended = done_at(cx, Step.SUSPEND)
+    assert suspended is not None, "soak comes after suspend"
+    return suspended + timedelta(seconds=cx.spec.soak_s)
+
+
 def soak(cx: Context) -> Facts:
     """It stays off; the signals are the issuer's usage report and the store's pointers, read
     whenever the row wakes."""
-    suspended = done_at(cx, Step.SUSPEND)
-    assert suspended is not None, "soak comes after suspend"
-    until = suspended + timedelta(seconds=cx.spec.soak_s)
+    until = _soaked_at(cx)
     if cx.now < until:
         _unused_since(cx)
         _still_not_pointed_at(cx)

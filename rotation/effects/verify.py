@@ -18,9 +18,7 @@ def verify_live(cx: Context) -> Facts:
     version = cx.rotation.new_version or cx.rotation.fact(Step.INSPECT, "version")
     assert version is not None, "verify-live comes after `issue` or `inspect`"
     fields = cx.store.read(version, under=PermissionSet.VERIFY, region=region)
-    refused = Refused(
-        "held.live-refused", "the current version does not log in"
-    )
+    refused = Refused("held.live-refused", "the current version does not log in")
     facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
     return {**facts, "version": version, "probed_at": stamp(cx.now)}
 
@@ -48,20 +46,23 @@ def drain(cx: Context) -> Facts:
     if cx.rotation.plan == "retire":
         return _drain_retired(cx)
     _consumers_declared(cx)
-    given = max(at for step in (Step.PROMOTE, Step.DELIVER) if (at := done_at(cx, step)))
-    grace = timedelta(seconds=cx.spec.grace_s)
-    wait_until(
-        given + grace,
-        cx.now,
-        "drain.grace",
-        f"grace of {cx.spec.grace_s} s since the last delivery",
-    )
+    check_grace(cx)
     if not relies_on_usage(cx):
         return {}
     assert cx.rotation.old is not None
     facts = _quiet(cx, cx.rotation.old)
     _new_is_used(cx)
     return facts
+
+
+def check_grace(cx: Context) -> None:
+    given = max(at for step in (Step.PROMOTE, Step.DELIVER) if (at := done_at(cx, step)))
+    wait_until(
+        given + timedelta(seconds=cx.spec.grace_s),
+        cx.now,
+        "drain.grace",
+        f"grace of {cx.spec.grace_s} s since the last delivery",
+    )
 
 
 def _consumers_declared(cx: Context) -> None:

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
+from rotation import fold
 from rotation.entries import Draft, Kind
 from rotation.errors import Denied, Transient
 from rotation.held import REASONS
 from rotation.incident import survey
-from rotation.machine import Close, Held, pending_resume
+from rotation.machine import Close, Held, Wait, pending_resume
 from rotation.plan import PLANS, Step
 from rotation.runner import Live, Runner
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.simulator import SimulatedIssuer, bound
-from rotation.testing.world import Killed, World
-from rotation.types import Facts
+from rotation.testing.world import START, Killed, World
+from rotation.types import Facts, Gates
 from tests.crash import stories, test_emergency
 from tests.crash.stories import seeded
 
@@ -405,3 +406,89 @@ def test_a_clock_that_jumped_ends_no_wait(step: str, *, active: bool) -> None:
     story.runner = lambda: replace(runner(), clock=clock)  # type: ignore[method-assign]
     assert code(story) == "held.clock"
     assert story.world.instances["KEY1"].active is active
+
+
+def test_waits_that_a_jumping_clock_ended_are_waited_out_after_all() -> None:
+    """It jumps during the grace, is set right, and a person resumes: only then grace passes."""
+    story = seeded()
+    elapsed = tuple(replace(consumer, accept_elapsed=True) for consumer in story.spec.consumers)
+    story.spec = replace(story.spec, consumers=elapsed, grace_s=3600, soak_s=600)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    stories.advance_until(story, "promote")
+    promoted, off = story.world.now, None
+    runner, clock = story.runner, Jumped(story.world, ahead=timedelta(days=365))
+    story.runner = lambda: replace(runner(), clock=clock)  # type: ignore[method-assign]
+    assert code(story) == "held.clock"
+    clock.ahead = timedelta()
+    ask(story, "resume")
+
+    def watch(number: int, name: str) -> None:
+        nonlocal off
+        del number
+        if name == "before issuer.suspend":
+            off = story.world.now
+        if name == "before issuer.destroy":
+            assert off is not None
+            assert story.world.now >= off + timedelta(seconds=600)
+
+    story.boundaries.act = watch
+    assert isinstance(story.drive(), Close)
+    assert off is not None
+    assert off >= promoted + timedelta(seconds=3590)
+    assert story.world.now < promoted + timedelta(days=1)
+    assert story.violations() == []
+
+
+# ------------------------------------------------------------------------------------ the window
+
+
+def test_a_window_that_opens_earlier_than_told_is_used() -> None:
+    gates = {"now": Gates(open=False, opens_at=START + timedelta(days=7))}
+    story = seeded()
+    runner = story.runner
+    live = Live(gates=lambda secret, now: gates["now"])
+    story.runner = lambda: replace(runner(), live=live)  # type: ignore[method-assign]
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    stories.advance_until(story, "verify")
+    assert isinstance(story.runner().advance(STREAM), Wait)
+    row = story.journal.identity(STREAM)
+    assert row is not None
+    assert (row.wake_at, row.why) == (START + timedelta(days=7), "waits for its window")
+    gates["now"] = Gates()
+    assert isinstance(story.drive(), Close)
+    assert story.world.now < START + timedelta(days=1)
+
+
+# ------------------------------------------------------- rows of another version of the program
+
+
+@pytest.mark.parametrize("until", ["issue", "verify", "promote"])
+def test_a_row_that_nobody_knows_is_held_and_can_be_held_and_abandoned(
+    until: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = opened(until=until)
+    forget_steps(monkeypatch, "soak", "confirm-old")
+    assert code(story) == "held.unknown-row"
+    ask(story, "hold", reason="a new version was undone")
+    ask(story, "resume")
+    assert code(story) == "held.unknown-row"
+    ask(story, "abandon")
+    assert isinstance(story.drive(), Close)
+    assert story.violations() == []
+    assert story.rotation().on_hold == "a new version was undone"
+
+
+def forget_steps(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """This version of the program has no such step."""
+    read = fold._row
+
+    def older(values: list[Any]) -> Any:
+        if values[2] in names:
+            raise ValueError(values[2])
+        return read(values)
+
+    monkeypatch.setattr(fold, "_row", older)
+    monkeypatch.setattr(fold, "_compiled", {})
+    monkeypatch.setattr(fold, "_folded", {})

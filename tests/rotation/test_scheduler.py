@@ -48,6 +48,9 @@ class Rows:
         due = [row for row in self.rows.values() if row.wake_at and row.wake_at <= now]
         return sorted(due, key=lambda row: row.wake_at or now)
 
+    def identities(self) -> list[Identity]:
+        return list(self.rows.values())
+
     def next_wake(self) -> datetime | None:
         self.asked += 1
         if self.broken:
@@ -313,6 +316,15 @@ def test_a_rotation_is_advanced_when_its_time_has_come(real_hands: Hands, signal
 def test_the_first_tick_is_at_once(real_hands: Hands, signals: Signals) -> None:
     process = Process(scheduler(real_hands, signals, due=lambda now: [opening("a")]))
     wait_for(lambda: real_hands.opened == ["a"])
+    process.stop()
+
+
+def test_a_hang_up_asks_again_who_waits_for_a_window(real_hands: Hands, signals: Signals) -> None:
+    real_hands.gate.set()
+    real_hands.journal.rows = {"a": row("a", wake=datetime.now(UTC) + timedelta(days=7))}
+    process = Process(scheduler(real_hands, signals))
+    signal.raise_signal(signal.SIGHUP)
+    wait_for(lambda: real_hands.begun == ["a"])
     process.stop()
 
 
