@@ -286,19 +286,11 @@ DELEGATED = Plan(
 )
 
 # The leaked bytes are contained by new ones in their place: nothing else ends them.
-_REPLACED = Plan(
-    "compromised",
-    tuple(
-        row
-        for row in _EMERGENCY
-        if row.step not in (Step.CONTAIN, Step.PROVE_OFF, Step.MAKE_ROOM, Step.DESTROY)
-    ),
-)
+_SWITCHES = (Step.CONTAIN, Step.PROVE_OFF, Step.MAKE_ROOM, Step.DESTROY)
+_REPLACED = Plan("compromised", tuple(row for row in _EMERGENCY if row.step not in _SWITCHES))
 
-PLANS = {
-    plan.name: plan
-    for plan in (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, COMPROMISED, IN_PLACE, DELEGATED)
-}
+_ALL = (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, COMPROMISED, IN_PLACE, DELEGATED)
+PLANS = {plan.name: plan for plan in _ALL}
 
 
 def plan_for(plan: Plan, traits: Traits) -> Plan:
