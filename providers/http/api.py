@@ -93,7 +93,9 @@ class Api:
         """`Not found` is also what a wrong place says: only a list without it shows that it is
         gone."""
         try:
-            self._send(self._sent(request, values, under), call, budget)
+            answer = self._send(self._sent(request, values, under), call, budget)
+            if answer.body:
+                answer.document(call)  # a page that says 200 did nothing
         except NeedsPerson as error:
             if error.code != "http.not-found":
                 raise

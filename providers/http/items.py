@@ -10,7 +10,14 @@ from typing import Any
 from providers.http.options import Item
 from providers.http.pointer import MISSING, find, find_all
 from rotation.errors import NeedsPerson
-from rotation.types import Handle, KeyState, SecretValue, contains_live_value, is_any_mark
+from rotation.types import (
+    SECRET_LENGTH_MIN,
+    Handle,
+    KeyState,
+    SecretValue,
+    contains_live_value,
+    is_any_mark,
+)
 
 SHOWN_MAX = 160
 
@@ -31,7 +38,7 @@ class Listed:
 def secret_of(item: Item, document: Any) -> SecretValue:
     """Taken first, so that nothing that holds it can be written anywhere."""
     value = find(document, item.secret)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or len(value) < SECRET_LENGTH_MIN:
         raise Misshapen
     return SecretValue(value)
 

@@ -25,7 +25,6 @@ Texts = Mapping[str, str]
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z]+|(?:/[\w~.-]+)+))?\}")
 """`{name}`, or `{name:form}`: how its value is written; `{item:/pointer}` is of the listed item."""
-FORMS = frozenset({"", "int", "json", "date", "time", "seconds"})
 WINDOW_MIN_S = 60
 """An idempotency key is sent again within seconds; a shorter window could be over by then."""
 
@@ -35,7 +34,10 @@ _POINTER = re.compile(r"(/([^~/]|~[01])*)*")
 _PATH = re.compile(r"/(?!/)[^\s#\\{}\x00-\x1f\x7f-\uffff]*")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _FILE = re.compile(r"/[^\0]+|\$[A-Z][A-Z0-9_]*")
-_OWN = frozenset({"label", "expires", "scopes", "id", "item"})
+_FORMS: Any = ("", "int", "json")
+_VALUES: Any = {"item": (), "scopes": ("",), "expires": ("date", "time", "seconds")}
+_OWN = {"create": {"label", "expires", "scopes"}, "list": set[str](), "delete": {"id"},
+        "suspend": {"id", "item"}, "resume": {"id", "item"}}  # fmt: skip
 _SHIPPED = Path(__file__).with_name("declarations")
 
 
@@ -43,6 +45,18 @@ def _require(holds: object, complaint: str) -> None:
     """Complaints name the key and the rule, never the content."""
     if not holds:
         raise ValueError(complaint)
+
+
+def _parses(parse: Any, text: str) -> bool:
+    try:
+        parse(text)
+    except (ValueError, re.error):
+        return False
+    return True
+
+
+def _is_network(text: str) -> bool:
+    return _parses(ipaddress.ip_network, text) and not text.endswith("/0")
 
 
 def _all(pattern: re.Pattern[str], texts: Any, complaint: str) -> None:
@@ -66,9 +80,7 @@ class ConnectionOptions:
 
     origin: str = _doc("https://host or https://host:port; its certificate must be of that host")
     credentials: Texts = _mapping("name -> file of what we log in with; $NAME: NAME names the file")
-    roles: Mapping[str, Texts] = _mapping(
-        "permission set -> credentials that its calls use instead"
-    )
+    roles: Mapping[str, Texts] = _mapping("permission set -> credentials for its calls instead")
     networks: tuple[str, ...] = _doc(
         "private networks in which the host may be, e.g. 10.1.0.0/16; else public only", ()
     )
@@ -94,13 +106,6 @@ class ConnectionOptions:
     def is_loopback(self) -> bool:
         host = urlsplit(self.origin).hostname or ""
         return host == "localhost" or (_is_network(host) and ipaddress.ip_network(host).is_loopback)
-
-
-def _is_network(text: str) -> bool:
-    try:
-        return ipaddress.ip_network(text).prefixlen > 0
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,14 +141,15 @@ class Request:
         _require(_PATH.fullmatch(bare), "path: begins with one /; no blank, no #, no other braces")
         segments = bare.partition("?")[0].split("/")
         _require(not {".", ".."} & set(segments), "path: without . and ..")
-        _require(not any(form for _, form in PLACEHOLDER.findall(self.path)), "path: no forms")
+        named = PLACEHOLDER.findall(self.path)
+        plain = not any(form or name in _VALUES for name, form in named)
+        _require(plain, "path: placeholders that are text, without a form")
         for name, form in PLACEHOLDER.findall(self.body or ""):
-            fits = form[:1] == "/" if name == "item" else form in FORMS
-            _require(fits, f"body: the forms are {', '.join(filter(None, sorted(FORMS)))}")
-        try:
-            json.loads(self.body or "{}")
-        except ValueError:
-            raise ValueError("body: JSON, with the placeholders inside its strings") from None
+            fits = form[:1] == "/" if name == "item" else form in _VALUES.get(name, _FORMS)
+            _require(fits, f"body: {name} in a form that it does not have")
+        _require(
+            _parses(json.loads, self.body or "{}"), "body: JSON, placeholders inside its strings"
+        )
 
     @property
     def placeholders(self) -> frozenset[str]:
@@ -156,9 +162,7 @@ class Create(Request):
 
     method: Literal["POST", "PUT"] = _doc("the HTTP method", "POST")
     item: str = _doc("pointer to the new item in the answer", "")
-    idempotency_header: str | None = _doc(
-        "header whose repeated value makes the service return the same secret again", None
-    )
+    idempotency_header: str | None = _doc("repeated, it returns the same secret again", None)
     idempotency_window_s: int = _doc("how long the service remembers it", 0)
 
     def __post_init__(self) -> None:
@@ -177,7 +181,7 @@ class Pages(Request):
 
     items: str = _doc("pointer to the list in the answer", "")
     paging: Literal["none", "link", "page", "cursor"] = _doc(
-        "link: header Link, rel=next; page: numbered; cursor: the answer names the next one", "none"
+        "how the next page is asked for", "none"
     )
     parameter: str | None = _doc("query parameter of the page's number or of the cursor", None)
     first: int = _doc("page: the number of the first page", 1)
@@ -206,23 +210,14 @@ class Item:
     state: str | None = _doc("its state", None)
     active: str = _doc("the state of one that is on", "active")
     suspended: str = _doc("the state of one that is off", "disabled")
-    same: tuple[str, ...] = _doc(
-        "what must be as it was sent and as the predecessor has it; * stands for each of a list", ()
-    )
+    same: tuple[str, ...] = _doc("what must be as sent, and as before; * is each of a list", ())
 
     def __post_init__(self) -> None:
-        for name in ("id", "secret", "label", *_OPTIONAL):
-            pointer = getattr(self, name)
-            _require(pointer is None or _POINTER.fullmatch(pointer), f"{name}: a JSON pointer")
+        for name in set(self.__dataclass_fields__) - {"id_pattern", "active", "suspended", "same"}:
+            _require(_POINTER.fullmatch(getattr(self, name) or ""), f"{name}: a JSON pointer")
         _all(_POINTER, self.same, "same: JSON pointers")
         _require(self.id != self.secret, "id: not the secret; ids are shown and journaled")
-        try:
-            re.compile(self.id_pattern)
-        except re.error:
-            raise ValueError("id_pattern: a regular expression") from None
-
-
-_OPTIONAL = ("login", "created", "expires", "used", "gone", "state")
+        _require(_parses(re.compile, self.id_pattern), "id_pattern: a regular expression")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,15 +227,19 @@ class Attempt(Request):
     login: Login = _doc("with the placeholders {secret}, {id}, {login}")
     accepted: tuple[int, ...] = _doc("statuses that mean: logged in", (200,))
     refused: tuple[int, ...] = _doc("statuses that mean: not logged in", (401,))
-    expects: Texts = _mapping(
-        "pointer -> text that an accepted answer must have there; another one means: refused"
-    )
+    expects: Texts = _mapping("pointer -> text of an accepted answer; another one means: refused")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         apart = self.accepted and self.refused and not set(self.accepted) & set(self.refused)
         _require(apart, "refused: at least one, and none of `accepted`")
         _all(_POINTER, self.expects, "expects: JSON pointers")
+        sent = "secret" in self.login.placeholders - self.placeholders
+        _require(sent, "login: it sends {secret}, and nothing else does")
+
+    @property
+    def asks(self) -> frozenset[str]:
+        return self.placeholders | self.login.placeholders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,12 +269,15 @@ class Declaration:
         _require(self.delete, "delete: nothing could ever be revoked without it")
         _require((self.suspend is None) == (self.resume is None), "resume: both or neither")
         _all(_PARAMETER, self.parameters, "parameters: names of a-z 0-9 _")
-        _require(not _OWN & set(self.parameters), f"parameters: none of {', '.join(sorted(_OWN))}")
+        taken = {name for own in _OWN.values() for name in own}
+        _require(
+            not taken & set(self.parameters), f"parameters: none of {', '.join(sorted(taken))}"
+        )
         _all(_HEADER, self.headers, "headers: names of headers")
-        for name in ("create", "list", "delete", "suspend", "resume"):
-            asked = getattr(self, name) and getattr(self, name).placeholders
-            _require((asked or set()) <= {*self.parameters, *_OWN}, f"{name}: unknown placeholder")
-            _require(not asked or name in ("create", "list") or "id" in asked, f"{name}: no {{id}}")
+        for name, own in _OWN.items():
+            asked = getattr(getattr(self, name), "placeholders", own)
+            _require(asked <= {*self.parameters, *own}, f"{name}: unknown placeholder")
+            _require("id" in asked or "id" not in own, f"{name}: no {{id}}")
 
     @property
     def traits(self) -> Traits:
@@ -387,7 +389,7 @@ class ProbeOptions:
 
     def __post_init__(self) -> None:
         _chosen(self, "request")
-        asked = sorted(self.declared.placeholders - {"id", "login"})
+        asked = sorted(self.declared.asks - {"id", "login", "secret"})
         _require(set(asked) <= self.parameters.keys(), f"parameters: {', '.join(asked)}")
 
     @cached_property

@@ -89,6 +89,23 @@ def test_a_redirect_is_not_followed_to_a_metadata_service(bench: Bench, acme: Ac
     assert acme.minted == 0
 
 
+@pytest.mark.parametrize("operation", ["suspend", "delete"])
+def test_a_page_that_says_200_is_no_success(bench: Bench, acme: Acme, operation: str) -> None:
+    new = bench.issuer.issue(ATTEMPT)
+    deed = bench.issuer.suspend if operation == "suspend" else bench.issuer.destroy
+    with acme.fault(operation, Fault.PAGE), pytest.raises(Transient):
+        deed(new.handle.id)
+    deed(new.handle.id)
+
+
+@pytest.mark.parametrize("secret", ["", "short", None, 12345678])
+def test_what_is_no_secret_is_not_taken_for_one(bench: Bench, acme: Acme, secret: object) -> None:
+    acme.twist = lambda document: {**document, "key": secret}
+    with pytest.raises(RotationError):
+        bench.issuer.issue(ATTEMPT)
+    assert not acme.instances
+
+
 @pytest.mark.parametrize("kind", [Fault.PAGE, Fault.TRUNCATED, Fault.HUGE])
 def test_a_useless_list_is_no_empty_list(bench: Bench, acme: Acme, kind: Fault) -> None:
     bench.issuer.issue(ATTEMPT)

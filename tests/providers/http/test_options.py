@@ -97,6 +97,12 @@ def test_a_connection_takes_what_is_usual(origin: str) -> None:
         ("parameters", {"parameters": ["team", "id"]}),
         ("parameters", {"parameters": ["Team"]}),
         ("create", {"create": {"path": "/v1/{nobody}/keys"}}),
+        ("list", {"list": {"path": "/v1/keys/{id}"}}),
+        ("delete", {"delete": {"path": "/v1/keys/{id}", "body": '{"x": "{item:/id}"}'}}),
+        ("path", {"delete": {"path": "/v1/keys/{id}/{expires}"}}),
+        ("body", {"create": {"body": '{"name": "{label}", "expires": "{expires}"}'}}),
+        ("body", {"create": {"body": '{"name": "{label:date}"}'}}),
+        ("body", {"suspend": {"body": '{"was": "{item}"}'}}),
         ("delete", {"delete": {"path": "/v1/teams/{team}/keys"}}),
         ("body", {"create": {"body": '{"name": "fixed"}'}}),
         ("body", {"create": {"body": '{"name": {label}}'}}),
@@ -143,6 +149,24 @@ def test_a_declaration_refuses_by_the_key(key: str, parts: dict[str, Any]) -> No
 def test_an_issuer_refuses_by_the_key(key: str, more: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=key):
         declared(**more)
+
+
+@pytest.mark.parametrize(
+    ("key", "more"),
+    [
+        ("login", {"login": {"headers": {"X-Key": "fixed"}}}),
+        ("login", {"path": "/v1/keys/{secret}"}),
+        ("parameters", {"path": "/v1/{team}/whoami"}),
+        ("parameters", {"login": {"headers": {"X-Key": "{secret}", "X-Team": "{team}"}}}),
+        ("refused", {"refused": [200]}),
+        ("refused", {"accepted": []}),
+        ("expects", {"expects": {"active": "true"}}),
+    ],
+)
+def test_a_probe_refuses_by_the_key(key: str, more: dict[str, Any]) -> None:
+    request: Any = {**PROBE, **more}
+    with pytest.raises(ValueError, match=key):
+        ProbeOptions(connection="vendor", request=request)
 
 
 def test_a_life_is_not_longer_than_the_service_gives() -> None:
