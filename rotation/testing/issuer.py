@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, cast
 
 import pytest
 
 from rotation.errors import Ambiguous, Conflict, Denied, RotationError, SlotFull, Transient
-from rotation.interfaces import Issuer
+from rotation.interfaces import DelegatedIssuer, Issuer
 from rotation.testing import Trouble
 from rotation.types import Credential, Fields, KeyState, contains_live_value
 
@@ -78,6 +78,29 @@ class IssuerConformance:
         assert old.handle.id != new.handle.id
         assert bench.accepts(old.fields)
         assert bench.accepts(new.fields)
+
+    def test_without_overlap_the_new_one_kills_the_old_one(self, bench: IssuerBench) -> None:
+        if bench.issuer.traits.overlap:
+            pytest.skip("both live side by side")
+        old = _made(bench, ATTEMPTS[0])
+        new = _made(bench, ATTEMPTS[1])
+        assert old.handle.id != new.handle.id
+        assert not bench.accepts(old.fields)
+        assert bench.accepts(new.fields)
+
+    def test_what_a_service_keeps_is_read_back_and_not_made_again(self, bench: IssuerBench) -> None:
+        issuer = _delegated(bench)
+        before = issuer.listing().ids
+        with bench.trouble("issue", Trouble.LOST), pytest.raises(Ambiguous):
+            issuer.issue(ATTEMPTS[0])
+        mints = bench.mints()
+        found = issuer.read_back()
+        assert found.handle.id not in before
+        assert issuer.listing().ids == {found.handle.id}
+        assert issuer.read_back() == found
+        bench.settle()
+        assert bench.accepts(found.fields)
+        assert bench.mints() == mints
 
     def test_suspending_is_an_off_switch_that_can_be_undone(self, bench: IssuerBench) -> None:
         _needs(bench, "suspend")
@@ -281,6 +304,12 @@ def _missing(bench: IssuerBench, deed: str) -> str | None:
 def _needs(bench: IssuerBench, deed: str) -> None:
     if reason := _missing(bench, deed):
         pytest.skip(reason)
+
+
+def _delegated(bench: IssuerBench) -> DelegatedIssuer:
+    if not bench.issuer.traits.delegated:
+        pytest.skip("the service does not keep the credential itself")
+    return cast("DelegatedIssuer", bench.issuer)
 
 
 def _needs_overlap(bench: IssuerBench) -> None:
