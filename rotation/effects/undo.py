@@ -5,7 +5,7 @@ from datetime import timedelta
 from rotation.effects import create, leftovers, world
 from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
 from rotation.effects.propagate import consumer_spec
-from rotation.errors import NeedsPerson, NotYet, Refused
+from rotation.errors import Conflict, NeedsPerson, NotYet, Refused
 from rotation.fold import Mode, listed
 from rotation.plan import Step
 from rotation.types import (
@@ -72,10 +72,16 @@ def demote(cx: Context) -> Facts:
     _not_compromised(cx, state)
     old = cx.rotation.old_version
     assert old is not None
-    if state.current != cx.rotation.new_version:
-        world.check_current(cx, state, old)
+    if state.current == old:
         return {"version": old}
-    cx.store.promote(old, expecting=cx.new_version())
+    try:
+        if state.current != cx.rotation.new_version and not cx.rotation.done(Step.PROMOTE):
+            # The answer to our promotion was lost; a store without labels settles it by its value.
+            cx.store.promote(cx.new_version(), expecting=old)
+        cx.store.promote(old, expecting=cx.new_version())
+    except Conflict:
+        world.check_current(cx, cx.store_state(), old)
+        raise
     return {"version": old}
 
 

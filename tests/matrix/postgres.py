@@ -62,6 +62,7 @@ class UniqueLogins(_Logins):
         self._database.server.run(
             f"create role {first} login password '{PASSWORD}' in role {group}"
         )
+        self._set_up(group=group)  # as a person does who brings a login along
         return {"username": first, "password": PASSWORD}
 
 
