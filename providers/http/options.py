@@ -171,8 +171,8 @@ class Create(Request):
         _require(_POINTER.fullmatch(self.item), "item: a JSON pointer")
         if self.idempotency_header is not None:
             _require(_HEADER.fullmatch(self.idempotency_header), "idempotency_header: a header")
-            long_enough = self.idempotency_window_s >= WINDOW_MIN_S
-            _require(long_enough, f"idempotency_window_s: at least {WINDOW_MIN_S}s")
+            long = self.idempotency_window_s >= WINDOW_MIN_S
+            _require(long, f"idempotency_window_s: at least {WINDOW_MIN_S}s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,8 +325,7 @@ def _chosen(options: Any, own: str) -> None:
     """Either a shipped service or one's own, which is kept as JSON."""
     service, mine = options.service, getattr(options, own)
     _require((service is None) != (mine is None), f"{own}: either this or a `service`")
-    known = services()
-    _require(service in (None, *known), f"service: one of {', '.join(known)}")
+    _require(service in (None, *services()), f"service: one of {', '.join(services())}")
     object.__setattr__(options, own, _plain(mine))
 
 
