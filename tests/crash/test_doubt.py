@@ -81,7 +81,7 @@ def test_noted_but_not_staged_is_removed_and_minted_anew() -> None:
     story = seeded()
     stories.without_faults(story, stories.adopt)
     story.boundaries.names.clear()
-    story.boundaries.act = _kill_once(story, "before store.stage")
+    story.boundaries.act = kill_once(story, "before store.stage")
     stories.open_plan(story, "routine")
     assert isinstance(story.drive(), Close)
     assert story.world.minted == 3
@@ -90,7 +90,7 @@ def test_noted_but_not_staged_is_removed_and_minted_anew() -> None:
     assert story.journal.identity(STREAM) is not None
 
 
-def _kill_once(story: Story, boundary: str):  # type: ignore[no-untyped-def]
+def kill_once(story: Story, boundary: str):  # type: ignore[no-untyped-def]
     def act(number: int, name: str) -> None:
         del number
         if name == boundary:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from rotation import effects
+from rotation import effects, fold, plan
 from rotation.effects import context, create, revoke, world
 from rotation.machine import Close
 from rotation.plan import PLANS, Step
 from rotation.types import Facts
 from tests.crash import stories, test_doubt, test_emergency, test_others
 from tests.crash.stories import seeded
+from tests.crash.test_every_boundary import gap
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -165,6 +166,40 @@ def moved_label(around: str) -> Tell:
     return tell
 
 
+def alone_without(step: Step) -> Patch:
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        rows = tuple(row for row in plan.IN_PLACE.rows if row.step is not step)
+        monkeypatch.setattr(plan, "IN_PLACE", replace(plan.IN_PLACE, rows=rows))
+
+    return patch
+
+
+def alone(ask: str = "", **world: bool) -> Tell:
+    """Without overlap; with a person who asks for it once the old one is dead."""
+
+    def tell() -> None:
+        story = seeded(overlap=False, **world)
+        stories.without_faults(story, stories.adopt)
+        stories.open_plan(story, "routine")
+        if ask:
+            stories.advance_until(story, "activate")
+            stories.request(story, ask)
+        assert isinstance(story.drive(), Close)
+        assert [*story.violations(), *gap(story)] == []
+
+    return tell
+
+
+def lost_replacement() -> None:
+    """The service made a new one, and its answer is lost with the runner."""
+    story = seeded(overlap=False)
+    stories.without_faults(story, stories.adopt)
+    story.boundaries.act = test_doubt.kill_once(story, "after issuer.issue")
+    stories.open_plan(story, "routine")
+    assert isinstance(story.drive(), Close)
+    assert story.world.minted == 2
+
+
 believes = effect(Step.CONFIRM, done)
 not_drained = effect(Step.DRAIN, done)
 
@@ -213,6 +248,17 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
     "a used one is removed": (
         nothing((create, "_never_used")),
         persons_key("used", exclusive=True),
+    ),
+    "in place, no verify": (alone_without(Step.VERIFY), alone(chosen=True)),
+    "in place, no promote": (alone_without(Step.PROMOTE), alone(chosen=True)),
+    "in place, no deliver": (alone_without(Step.DELIVER), alone(chosen=True)),
+    "in place, back to a dead one": (
+        nothing((fold, "is_past_return")),
+        alone("rollback", chosen=True),
+    ),
+    "a lost replacement is asked for again": (
+        effect(Step.ISSUE, mint_again_in_doubt),
+        lost_replacement,
     ),
     "a found suspension is ignored": (
         nothing((world, "check_active")),
