@@ -1,16 +1,17 @@
 """The way to one server: a fresh session for each call, which proves whose server it is first."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from psycopg import pq
 
 from providers.postgres.errors import standby, translated
 from providers.postgres.options import ConnectionOptions
-from providers.postgres.session import Session
+from providers.postgres.session import REQUIRED, Session
 from rotation.errors import NeedsPerson, Usage
 from rotation.interfaces import Clock, OwnCredential
 from rotation.types import PermissionSet, SecretValue
@@ -19,15 +20,15 @@ LIBPQ_MIN = 180_000
 """Older ones do not trace the answer to a login, and without its SQLSTATE there is no verdict."""
 
 _WHOSE = (
-    "select system_identifier, pg_is_in_recovery(), extract(epoch from clock_timestamp()) "
-    "from pg_control_system()"
+    "select system_identifier, pg_catalog.pg_is_in_recovery(), "
+    "extract(epoch from pg_catalog.clock_timestamp()) from pg_catalog.pg_control_system()"
 )
 _UNTIL = (
     "select extract(epoch from nullif(rolvaliduntil, 'infinity')) from pg_roles "
     "where rolname = current_user"
 )
 # A commit that a synchronous standby does not have yet could be lost by a failover.
-_CAREFULLY = "select set_config('synchronous_commit', 'remote_apply', false)"
+_CAREFULLY = "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false)"
 
 
 class PostgresConnection:
@@ -89,45 +90,48 @@ class PostgresConnection:
         """All that the environment or a file in the user's home could say otherwise is said."""
         verified = self.options.ca_file is not None
         return {
+            **_neutral(),
             "host": self.options.host,
-            "hostaddr": "",
             "port": str(self.options.port),
             "dbname": database,
             "user": user,
             "password": password.reveal(),
-            "passfile": os.devnull,
+            "passfile": "",
+            "min_protocol_version": "3.0",
+            "max_protocol_version": "3.0",
             "sslmode": "verify-full" if verified else "prefer",
             "sslrootcert": self.options.ca_file or "",
             "sslcertmode": "disable",
-            "sslnegotiation": "postgres",
-            "sslsni": "1",
-            "sslcrl": "",
-            "sslcrldir": "",
-            "ssl_min_protocol_version": "TLSv1.2",
-            "ssl_max_protocol_version": "",
-            "channel_binding": "prefer",
-            # `none` lets a server be found out that asks for no password at all.
-            "require_auth": "scram-sha-256,none",
+            "require_auth": REQUIRED,
             "gssencmode": "disable",
-            "target_session_attrs": "any",
-            "load_balance_hosts": "disable",
-            "options": "",
             "client_encoding": "UTF8",
             "application_name": "rotation",
-            "connect_timeout": "0",
         }
+
+
+@cache
+def _neutral() -> Mapping[str, str]:
+    """Every parameter that a variable could set, at the value that libpq was built with."""
+    return {
+        option.keyword.decode(): (option.compiled or b"").decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.envvar is not None and option.keyword != b"service"
+    }
 
 
 def _password(file: str) -> SecretValue:
     """Read for each session: it may be replaced at any time."""
     try:
-        return SecretValue(Path(file).read_text("utf-8").rstrip("\n"))
+        password = Path(file).read_text("utf-8").rstrip("\n")
     except OSError as error:
         raise Usage(
             "postgres.password-file",
             f"{file} cannot be read: {error.strerror}",
             "correct the connection's password_file, or its mode",
         ) from None
+    if not password:  # libpq would look for another one at home
+        raise Usage("postgres.password-file", f"{file} is empty", "write our own password into it")
+    return SecretValue(password)
 
 
 def _refuse_ambient() -> None:

@@ -10,7 +10,7 @@ REVISION = "rotation set-up 1"
 _SETUP = """
 select coalesce(obj_description(n.oid, 'pg_namespace'), '') = $1
   and (select bool_and(p.proowner = n.nspowner
-                       and p.proconfig @> array['search_path=pg_catalog, pg_temp']
+                       and coalesce(p.proconfig, '{}') @> array['search_path=pg_catalog, pg_temp']
                        and not has_function_privilege('public', p.oid, 'execute'))
        from pg_proc p where p.pronamespace = n.oid)
   and not o.rolcanlogin and not o.rolsuper

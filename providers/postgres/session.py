@@ -18,8 +18,11 @@ from psycopg import pq
 CONNECT_S, STATEMENT_S = 4.0, 8.0
 """Two tries to connect and one statement: under the 20 seconds that a call may take."""
 
+REQUIRED = "scram-sha-256,none"
+"""How a server may ask for the password. `none`: one that asks for nothing is found out by a wrong
+password, which it takes. libpq quotes these words, in any language, where a server asks otherwise."""
+
 _REFUSAL = re.compile(rb'ErrorResponse\t S "[^"]*" V "[^"]*" C "([0-9A-Z]{5})"')
-_WEAK = re.compile(rb"Authentication(CleartextPassword|MD5Password)")
 _FINISHED = (pq.PollingStatus.OK, pq.PollingStatus.FAILED)
 
 Row = tuple[str | None, ...]
@@ -115,46 +118,42 @@ def _wait(connection: pq.abc.PGconn, deadline: float, *, writing: bool = False) 
 
 def _open(parameters: Mapping[str, str]) -> pq.abc.PGconn:
     connection = _connect(parameters, None)
-    if connection is None:
+    if connection.status != pq.ConnStatus.OK:
+        weak = REQUIRED.encode() in connection.error_message
+        connection.finish()
+        if weak:
+            raise Weak
         with tempfile.TemporaryFile() as trace:
             connection = _connect(parameters, trace.fileno())
-            if connection is None:
+            if connection.status != pq.ConnStatus.OK:
+                connection.finish()
                 trace.seek(0)
-                raise _reason(trace.read())
+                refusal = _REFUSAL.search(trace.read())
+                raise Refusal(refusal[1].decode()) if refusal else Unreachable
     return connection
 
 
-def _reason(trace: bytes) -> Exception:
-    if refusal := _REFUSAL.search(trace):
-        return Refusal(refusal[1].decode())
-    return Weak() if _WEAK.search(trace) else Unreachable()
-
-
-def _connect(parameters: Mapping[str, str], trace: int | None) -> pq.abc.PGconn | None:
-    """None: it failed."""
+def _connect(parameters: Mapping[str, str], trace: int | None) -> pq.abc.PGconn:
     deadline = time.monotonic() + CONNECT_S
     connection = pq.PGconn.connect_start(_conninfo(parameters))
     if trace is not None:
         connection.trace(trace)
         connection.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS | pq.Trace.REGRESS_MODE)
-    status = _poll(connection, deadline)
+    if _poll(connection, deadline) is pq.PollingStatus.OK:
+        connection.nonblocking = 1
     if trace is not None:
         connection.untrace()
-    if status is pq.PollingStatus.OK:
-        connection.nonblocking = 1
-        return connection
-    connection.finish()
-    return None
+    return connection
 
 
 def _poll(connection: pq.abc.PGconn, deadline: float) -> pq.PollingStatus:
     status = pq.PollingStatus.WRITING
-    while connection.status is not pq.ConnStatus.BAD and status not in _FINISHED:
+    while connection.status != pq.ConnStatus.BAD and status not in _FINISHED:
         try:
             _wait(connection, deadline, writing=status is pq.PollingStatus.WRITING)
-        except Lost:
+            status = pq.PollingStatus(connection.connect_poll())
+        except (Lost, psycopg.Error):
             return pq.PollingStatus.FAILED
-        status = pq.PollingStatus(connection.connect_poll())
     return status
 
 

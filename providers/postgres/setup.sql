@@ -10,14 +10,14 @@ begin
   end if;
   foreach needed in array array['rotation_owner', 'rotation_runner', 'rotation_emergency'] loop
     if not exists (select from pg_catalog.pg_roles where rolname = needed) then
-      execute format('create role %I nologin noinherit', needed);
+      execute format('create role %I nologin', needed);
     end if;
   end loop;
 end $$;
 
 -- It makes, changes and drops logins on behalf of whoever may call the functions. Nobody logs in
 -- as it, so the logins of the runner can be replaced at any time.
-alter role rotation_owner nologin noinherit createrole;
+alter role rotation_owner nologin inherit createrole;
 grant pg_signal_backend to rotation_owner;
 
 create schema if not exists rotation authorization rotation_owner;
@@ -354,6 +354,7 @@ begin
   end if;
   perform pg_terminate_backend(a.pid, 2000) from pg_stat_activity a
   join pg_roles r on r.oid = a.usesysid where r.rolname = _login;
+  perform pg_stat_clear_snapshot();
   return rotation.sessions(_login);
 end $$;
 

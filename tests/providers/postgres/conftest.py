@@ -203,7 +203,7 @@ def befalling(server: PostgresServer, function: str, kind: Trouble) -> Iterator[
             finally:
                 server.run(f"grant execute on function rotation.{function} to rotation_runner")
         case Trouble.BROKEN:
-            with _broken(server, function):
+            with raising(server, function, "XX000"):
                 yield
         case Trouble.LOST:
             with patch.object(Session, "ask", _losing(f"rotation.{function}(")):
@@ -221,14 +221,15 @@ def _limited(server: PostgresServer, role: str) -> Iterator[None]:
 
 
 @contextmanager
-def _broken(server: PostgresServer, function: str) -> Iterator[None]:
+def raising(server: PostgresServer, function: str, sqlstate: str) -> Iterator[None]:
+    """The function says no with that code, whatever it is asked."""
     [[definition]] = server.rows(
         "select pg_get_functiondef(oid) from pg_proc where proname = %s "
         "and pronamespace = 'rotation'::regnamespace", function,
     )  # fmt: skip
     head = definition.partition("AS $")[0].replace("LANGUAGE sql", "LANGUAGE plpgsql")
     server.run(
-        f"{head} as $$ begin raise exception using errcode = 'XX000', message = 'disk'; end $$"
+        f"{head} as $$ begin raise exception using errcode = '{sqlstate}', message = 'no'; end $$"
     )
     try:
         yield
