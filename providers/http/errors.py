@@ -5,7 +5,7 @@ Texts of a service are not even read: some echo the key that they refuse.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from rotation.errors import (
@@ -144,7 +144,9 @@ def retry_after(headers: Mapping[str, str]) -> int | None:
 
 
 def moment(text: str) -> datetime | None:
+    """A date of a header; `-0000` is UTC of somebody who does not tell where he is."""
     try:
-        return parsedate_to_datetime(text)
-    except ValueError:
+        found = parsedate_to_datetime(text)
+    except (IndexError, OverflowError, TypeError, ValueError):
         return None
+    return found.replace(tzinfo=found.tzinfo or UTC)

@@ -215,6 +215,14 @@ def test_what_is_sent_and_received_is_not_shown() -> None:
         ({"retry-after": "7"}, 7),
         ({"retry-after": "999999"}, 3600),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"}, None),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2026 07:28:30 -0000",
+                "date": "Wed, 21 Oct 2026 07:28:00 GMT",
+            },
+            30,
+        ),
         ({}, None),
         (
             {
