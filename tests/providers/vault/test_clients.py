@@ -232,8 +232,18 @@ def _encoded(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def test_a_jwt_logs_in(vault, connect, fresh_name):
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def signed(key: rsa.RSAPrivateKey, claims: dict) -> str:
+    parts = [json.dumps(part).encode() for part in ({"alg": "RS256", "typ": "JWT"}, claims)]
+    text = ".".join(map(_encoded, parts))
+    return f"{text}.{_encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+@pytest.fixture(scope="module")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def test_a_jwt_logs_in(vault, connect, fresh_name, key):
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -242,14 +252,43 @@ def test_a_jwt_logs_in(vault, connect, fresh_name):
     role = {"role_type": "jwt", "user_claim": "sub", "bound_subject": "runner", "token_ttl": "5m"}
     vault.api("POST", f"auth/{fresh_name}/role/runner", role)
     now = int(datetime.now(UTC).timestamp())
-    claims = {"sub": "runner", "iat": now, "exp": now + 300}
-    parts = [json.dumps(part).encode() for part in ({"alg": "RS256", "typ": "JWT"}, claims)]
-    signed = ".".join(map(_encoded, parts))
-    signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-    connection = connect(
-        given=f"{signed}.{_encoded(signature)}", auth="jwt", auth_mount=fresh_name, role="runner"
-    )
+    given = signed(key, {"sub": "runner", "iat": now, "exp": now + 300})
+    connection = connect(given=given, auth="jwt", auth_mount=fresh_name, role="runner")
     assert whoami(connection)["path"] == f"auth/{fresh_name}/login"
+
+
+def test_a_pod_logs_in(vault, connect, fresh_name, key):
+    account = "kubernetes.io/serviceaccount"
+    claims = {
+        "iss": "kubernetes/serviceaccount",
+        f"{account}/namespace": "ops",
+        f"{account}/service-account.name": "runner",
+        f"{account}/service-account.uid": "1",
+    }
+    user = {"username": "system:serviceaccount:ops:runner", "uid": "1"}
+    review = {"status": {"authenticated": True, "user": user}}
+    with answering((201, {}, json.dumps(review).encode())) as (cluster, asked_of_it):
+        vault.api("POST", f"sys/auth/{fresh_name}", {"type": "kubernetes"})
+        vault.api(
+            "POST",
+            f"auth/{fresh_name}/config",
+            {
+                "kubernetes_host": cluster,
+                "token_reviewer_jwt": signed(key, claims),
+                "disable_local_ca_jwt": True,
+            },
+        )
+        role = {
+            "bound_service_account_names": ["runner"],
+            "bound_service_account_namespaces": ["ops"],
+            "token_ttl": "5m",
+        }
+        vault.api("POST", f"auth/{fresh_name}/role/runner", role)
+        connection = connect(
+            given=signed(key, claims), auth="kubernetes", auth_mount=fresh_name, role="runner"
+        )
+        assert whoami(connection)["path"] == f"auth/{fresh_name}/login"
+    assert "tokenreviews" in asked_of_it[0][1]
 
 
 @contextmanager
