@@ -278,3 +278,36 @@ class Renderer(Protocol):
         ...
 
     def documents(self, scope: Scope) -> Sequence[PolicyDocument]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a doctor of a kind of store is shown of a secret; entry points `rotation.doctors`.
+
+    open_version: the version that an open rotation of ours staged. logs_in: version -> whether
+    its login works; a version that was not tried is missing. valueless: labelled versions without
+    a value. versions_total: all of them, labelled or not.
+    """
+
+    state: StoreState
+    installation: str
+    open_version: str | None = None
+    logs_in: Mapping[str, bool] = field(default_factory=dict)
+    valueless: frozenset[str] = frozenset()
+    versions_total: int = 0
+
+    def works(self, label: str) -> bool | None:
+        """None: nobody tried."""
+        version = self.state.labels.get(label)
+        return None if version is None else self.logs_in.get(version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What a doctor finds. by_plan: plan REPAIR can do it; otherwise a person does, with the words
+    of `repair`."""
+
+    name: str
+    meaning: str
+    repair: str
+    by_plan: bool = False

@@ -5,51 +5,18 @@ version that we did not stage: whoever may write versions could plant one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from rotation.interfaces import Layout, Look
 from rotation.types import (
     COMPROMISED,
     CURRENT,
     PENDING,
     PREVIOUS,
-    StoreState,
     is_our_mark,
 )
 
 VERSIONS_MANY = 90
 """Beyond 100, AWS refuses new versions while the old ones are younger than a day."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """by_plan: plan REPAIR can do it; otherwise a person does, with the words of `repair`."""
-
-    name: str
-    meaning: str
-    repair: str
-    by_plan: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What is known of a secret.
-
-    open_version: the version that an open rotation of ours staged. logs_in: version -> whether
-    its login works; a version that was not tried is missing. valueless: labelled versions without
-    a value. versions_total: all of them, labelled or not.
-    """
-
-    state: StoreState
-    installation: str
-    open_version: str | None = None
-    logs_in: Mapping[str, bool] = field(default_factory=dict)
-    valueless: frozenset[str] = frozenset()
-    versions_total: int = 0
-
-    def works(self, label: str) -> bool | None:
-        """None: nobody tried."""
-        version = self.state.labels.get(label)
-        return None if version is None else self.logs_in.get(version)
 
 
 def _table(*layouts: Layout) -> Mapping[str, Layout]:

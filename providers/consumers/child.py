@@ -17,8 +17,6 @@ PATH = "/usr/bin:/bin"
 GRACE_SECONDS = 2
 """Between asking a group to end and ending it."""
 
-_running: set[int] = set()
-
 
 class TimedOut(Exception):
     """It was ended before it had finished."""
@@ -43,15 +41,6 @@ def run(
         return child.returncode
 
 
-def terminate_children() -> int:
-    """Ask every running command to end, as a runner does that is told to stop; how many those
-    were. Who does not end is killed at its own time-out."""
-    groups = tuple(_running)
-    for group in groups:
-        _signal(group, signal.SIGTERM)
-    return len(groups)
-
-
 @contextmanager
 def _started(
     command: Path, arguments: Sequence[str], environment: Mapping[str, str]
@@ -65,14 +54,12 @@ def _started(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    _running.add(child.pid)
     try:
         yield child
     finally:
         # The number is still this group's or nobody's: process ids are handed out in a circle.
         _signal(child.pid, signal.SIGKILL)
         _await_end(child)
-        _running.discard(child.pid)
         assert child.stdin is not None, "it was started with a pipe"
         with suppress(BrokenPipeError):
             child.stdin.close()

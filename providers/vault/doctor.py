@@ -5,36 +5,11 @@ not stage: whoever may write could plant one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from providers.vault.kv2_record import KvState
-from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, StoreState, is_our_mark
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """by_plan: plan REPAIR can do it; otherwise a person does, with the words of `repair`."""
-
-    name: str
-    meaning: str
-    repair: str
-    by_plan: bool = False
-
-
-class Look(Protocol):
-    """What is known of a secret. open_version: the version that an open rotation of ours staged.
-    works: whether the version under a label logs in; None: nobody tried."""
-
-    @property
-    def state(self) -> StoreState: ...
-    @property
-    def installation(self) -> str: ...
-    @property
-    def open_version(self) -> str | None: ...
-    @property
-    def logs_in(self) -> Mapping[str, bool]: ...
-    def works(self, label: str) -> bool | None: ...
+from rotation.interfaces import Layout, Look
+from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, is_our_mark
 
 
 def _table(*layouts: Layout) -> Mapping[str, Layout]:

@@ -1,8 +1,7 @@
 """`doctor`: what is wrong, what it means, and the one repair that cannot make it worse."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import click
 
@@ -15,7 +14,7 @@ from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.errors import PolicyRefusal, RotationError, Usage
 from rotation.fold import fold
-from rotation.interfaces import Bound
+from rotation.interfaces import Bound, Layout, Look
 from rotation.types import PermissionSet, StoreState, Verdict
 
 HEALTHY = frozenset({"healthy", "in-progress"})
@@ -30,26 +29,6 @@ class Check:
     exit_code: int = OK
     code: str | None = None
     next: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What a doctor of a kind of store is shown: the contract of entry points `rotation.doctors`.
-
-    open_version: the version that an open rotation of ours staged. logs_in: version -> whether
-    its login works; a version that was not tried is missing.
-    """
-
-    state: StoreState
-    installation: str
-    open_version: str | None = None
-    logs_in: Mapping[str, bool] = field(default_factory=dict)
-    valueless: frozenset[str] = frozenset()
-    versions_total: int = 0
-
-    def works(self, label: str) -> bool | None:
-        version = self.state.labels.get(label)
-        return None if version is None else self.logs_in.get(version)
 
 
 @verb("doctor", "doctor", "doctor billing-iam --login", "doctor billing-iam --repair")
@@ -109,7 +88,9 @@ def _secret_check(session: Session, name: str, *, login: bool) -> Check:
     if layout is None:
         return Check(name, "its store and issuer answer; nobody knows its label layouts")
     healthy = layout.name in HEALTHY
-    repair = f"{layout.repair}" + (f": rotation doctor {name} --repair" if layout.by_plan else "")
+    # What the logins showed is what the repair stands on.
+    words = f"rotation doctor {name}{' --login' if login else ''} --repair"
+    repair = f"{layout.repair}: {words}" if layout.by_plan else layout.repair
     return Check(
         name,
         f"{layout.name}: {layout.meaning}",
@@ -119,7 +100,7 @@ def _secret_check(session: Session, name: str, *, login: bool) -> Check:
     )
 
 
-def _layout(session: Session, name: str, *, login: bool) -> Any:
+def _layout(session: Session, name: str, *, login: bool) -> Layout | None:
     """None where this kind of store has no doctor. The reads themselves assert each connection's
     account and that the issuer answers."""
     from rotation.registry import installed  # noqa: PLC0415
@@ -130,7 +111,8 @@ def _layout(session: Session, name: str, *, login: bool) -> Any:
     bound.issuer.listing()
     if spec.store.type not in installed().names("doctors"):
         return None
-    return installed().load("doctors", spec.store.type)(look)
+    layout: Layout = installed().load("doctors", spec.store.type)(look)
+    return layout
 
 
 def _look(session: Session, name: str, bound: Bound, *, login: bool) -> Look:

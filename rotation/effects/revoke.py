@@ -188,7 +188,7 @@ def soak(cx: Context) -> Facts:
         _still_not_pointed_at(cx)
         pause = max(timedelta(seconds=cx.spec.soak_s) / 12, cx.settle, timedelta(seconds=1))
         raise NotYet(
-            "soak",
+            "soak.listening",
             "the old credential is off; listens for complaints",
             until=min(until, cx.now + pause),
         )

@@ -1,6 +1,7 @@
 import pytest
 
-from providers.aws.doctor import LAYOUTS, Look, diagnose
+from providers.aws.doctor import LAYOUTS, diagnose
+from rotation.interfaces import Look
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, StoreState, Version
 
 OURS = "rot1-0123456789ab-" + "1" * 32

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from providers.vault.clients import VaultConnection
-from providers.vault.doctor import LAYOUTS, Layout, diagnose
-from rotation.cli.doctor import Look
+from providers.vault.doctor import LAYOUTS, diagnose
+from rotation.interfaces import Layout, Look
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS
 from tests.providers.vault.test_kv2 import THIRD, Bench, bench, credential, promoted
 
