@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from rotation.calendar import Freeze, gates, last_slot, next_slot
-from rotation.entries import Identity
+from rotation.entries import Draft, Identity
+from rotation.entries import Entry as JournalEntry
 from rotation.entries import Kind as EntryKind
 from rotation.fold import Outcome
+from rotation.types import Facts
 
 if TYPE_CHECKING:
     from rotation.config import Configuration, Entry
@@ -26,8 +29,17 @@ ROLLBACKS_MAX = 3
 PAUSE = timedelta(hours=24)
 """After a rollback; each further one in a row doubles it."""
 
+BEHIND_MIN = 3
+"""So many secrets of one connection that a journal is behind: the installation is read-only."""
+
 AT_ONCE_MIN, AT_ONCE_SHARE, AT_ONCE_SPAN = 3, 0.2, timedelta(hours=1)
 """The schedule opens at most this share of all secrets within that time, but three at least."""
+
+
+class Installation(Protocol):
+    """As much of a journal as tells what stops everything."""
+
+    def installation_entries(self) -> tuple[JournalEntry, ...]: ...
 
 
 class Kind(StrEnum):
@@ -71,7 +83,7 @@ def due(
 
 def due_now(configuration: "Configuration", journal: "Journal", now: datetime) -> list["Entry"]:
     """What the schedule may open now: due, inside its window, not frozen, and not too many."""
-    if frozen_by(journal) is not None:
+    if frozen_by(journal, freeze_file(configuration)) or read_only(journal):
         return []
     rows = {row.stream: row for row in journal.identities()}
     found: list[tuple[Entry, Due]] = []
@@ -87,6 +99,11 @@ def due_now(configuration: "Configuration", journal: "Journal", now: datetime) -
     return list(admitted(found, room, busy, configuration.concurrency))
 
 
+def freeze_file(configuration: "Configuration") -> Path:
+    """Beside the journal: it is there while `freeze --all` holds."""
+    return configuration.journal.with_name(configuration.journal.name + ".frozen")
+
+
 def admitted(
     found: Iterable[tuple["Entry", Due]], room: int, busy: Counter[str], cap: int
 ) -> Iterator["Entry"]:
@@ -100,12 +117,56 @@ def admitted(
             yield entry
 
 
-def frozen_by(journal: "Journal") -> str | None:
-    """Why a person closed every window; None while they are open."""
-    freezes = [entry for entry in journal.installation_entries() if entry.kind is EntryKind.FROZEN]
-    if not freezes or not freezes[-1].facts.get("frozen"):
+def frozen_by(journal: "Journal", beside: Path | None = None) -> str | None:
+    """Why a person closed every window; None while they are open. beside: the freeze that needs no
+    journal; a file that is there but cannot be read closes them too."""
+    if beside is not None and beside.exists():
+        try:
+            return beside.read_text(encoding="utf-8").strip() or "freeze --all"
+        except OSError:
+            return "freeze --all"
+    return _reason(journal, "frozen")
+
+
+def read_only(journal: Installation) -> str | None:
+    """Why nothing but containment may have an effect, until a person ran `reconcile`."""
+    return _reason(journal, "read_only")
+
+
+def _reason(journal: Installation, stop: str) -> str | None:
+    latest = _latest(journal, stop)
+    if latest is None or not latest.facts[stop]:
         return None
-    return str(freezes[-1].facts.get("reason"))
+    return str(latest.facts.get("reason"))
+
+
+def _latest(journal: Installation, stop: str) -> JournalEntry | None:
+    entries = [e for e in journal.installation_entries() if e.kind is EntryKind.FROZEN]
+    return next((entry for entry in reversed(entries) if stop in entry.facts), None)
+
+
+def stop_if_behind(
+    configuration: "Configuration", journal: "Journal", runner: str, now: datetime
+) -> None:
+    """Many secrets of one connection with versions of ours that the journal does not know: then it
+    is the journal that is lost or old, and whatever it says of the others is in doubt too."""
+    latest = _latest(journal, "read_only")
+    if latest is not None and latest.facts["read_only"]:
+        return
+    behind: Counter[str] = Counter()
+    for row in journal.identities():
+        entry = configuration.secret(row.secret)
+        told = latest is not None and row.held_at is not None and row.held_at <= latest.at
+        if entry is not None and row.held == "held.journal-behind" and not told:
+            behind[entry.connection] += 1
+    for connection, count in behind.items():
+        if count >= BEHIND_MIN:
+            reason = (
+                f"{count} secrets of {connection} carry versions that this journal does not know"
+            )
+            facts: Facts = {"read_only": True, "reason": reason}
+            journal.record(Draft(kind=EntryKind.FROZEN, facts=facts), runner, now)
+            return
 
 
 def _is_loading(row: Identity) -> bool:

@@ -54,10 +54,12 @@ BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
 @dataclass(frozen=True, kw_only=True)
 class Live:
     """What is read live, never from the stored specification: the secret's gates and what the
-    configuration says now (None: it no longer names the secret)."""
+    configuration says now (None: it no longer names the secret). read_only: why nothing but
+    containment may have an effect."""
 
     gates: Callable[[str, datetime], Gates] = lambda secret, now: OPEN_GATES
     specification: Callable[[str], Specification | None] = lambda secret: None
+    read_only: Callable[[], str | None] = lambda: None
 
 
 def _silent(entries: Sequence[Entry]) -> None:
@@ -243,6 +245,10 @@ class _Run:
         if self.changed and forward and not going_on:
             return held("held.spec-changed")
         action = next_action(rotation, now)
+        if isinstance(action, Do) and action.row.effect and action.row.step is not Step.CONTAIN:
+            reason = self.runner.live.read_only()
+            if reason is not None:
+                return Wait(None, f"read-only: {reason}", action.row)
         if isinstance(action, Do) and action.row.windowed:
             # Looked up only where it matters: the gates cost a read of the journal.
             gates = self.runner.live.gates(str(rotation.opened.facts["secret"]), now)

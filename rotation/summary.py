@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import TypedDict
 
 from rotation.entries import Entry, Identity, Kind, unstamp
-from rotation.fold import Leftover, Mode, Outcome, Rotation, failed_row, fold, listed, text
+from rotation.fold import (
+    Leftover,
+    Mode,
+    Outcome,
+    Rotation,
+    failed_row,
+    fold,
+    listed,
+    replaced_by,
+    text,
+)
 from rotation.machine import Do, Held, Wait, next_action
 from rotation.plan import Step
 from rotation.types import Facts
@@ -96,6 +106,8 @@ def _left_behind(rotation: Rotation, handle: str | None) -> dict[str, Leftover]:
 
 def _destroyed(rotation: Rotation) -> set[str | None]:
     gone: set[str | None] = {rotation.fact(Step.MAKE_ROOM, "destroyed")}
+    if (step := replaced_by(rotation)) is not None and rotation.done(step):
+        gone.add(rotation.old)
     for step in (Step.DESTROY, Step.DESTROY_NEW):
         state = rotation.state(step)
         if state.done:

@@ -1,6 +1,6 @@
 """`reconcile`: does the world equal the journal? Reads both and changes neither."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,11 +9,13 @@ import click
 from rotation.cli.app import settings, verb
 from rotation.cli.failures import GENERIC, HELD, OK, code_of, worst
 from rotation.cli.options import maybe_name_argument
-from rotation.cli.say import as_json, plain, result
+from rotation.cli.say import as_json, note, plain, result
 from rotation.cli.session import Session, open_session
+from rotation.due import BEHIND_MIN, read_only
 from rotation.effects import world
 from rotation.effects.context import Context
-from rotation.errors import NeedsPerson, RotationError
+from rotation.entries import Draft, Kind
+from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
 from rotation.fold import Rotation, RowState, fold, leftovers_of, listed
 from rotation.plan import Step
 from rotation.types import Facts, Listing, StoreState
@@ -28,12 +30,17 @@ class Difference:
 
 @verb("reconcile", "reconcile", "reconcile billing-iam", "reconcile -o json")
 @maybe_name_argument
-def reconcile(name: str | None) -> int:
-    """Compare the world with the journal; changes nothing.
+@click.option(
+    "--accept", is_flag=True, help="Go on with this journal, although it is behind in many places."
+)
+def reconcile(name: str | None, *, accept: bool) -> int:
+    """Compare the world with the journal; changes neither.
 
     The store and the issuer are asked, the journal says what it last recorded.
 
-    Exit code 11 where they differ: the next rotation would be Held for that.
+    Exit code 11 where they differ: the next rotation would be Held for that. An installation that
+    became read-only, because its journal is behind in many places, is told so and let go on: once
+    it no longer is, or with --accept.
     """
     with open_session(effectful=False) as session:
         names = (
@@ -45,7 +52,31 @@ def reconcile(name: str | None) -> int:
         else:
             for each in names:
                 _tell(each, found[each])
+        if name is None:
+            _lift(session, found, accept=accept)
         return worst(code for _, code in found.values())
+
+
+def _lift(session: Session, found: Mapping[str, "Found"], *, accept: bool) -> None:
+    """A person looked: the installation may have effects again, unless the journal is the wrong
+    one."""
+    reason = read_only(session.records)
+    if reason is None:
+        return
+    behind = [
+        n for n, (all_of, _) in found.items() if "held.journal-behind" in {d.code for d in all_of}
+    ]
+    if len(behind) >= BEHIND_MIN and not accept:
+        raise PolicyRefusal(
+            "installation.read-only",
+            f"read-only: {reason}; {len(behind)} of {len(found)} still do",
+            "restore the newest journal; if it is gone for good: `rotation reconcile --accept`",
+        )
+    with open_session(effectful=True) as writing:
+        facts: Facts = {"read_only": False, "reason": "reconciled"}
+        draft = Draft(kind=Kind.FROZEN, who=writing.who, facts=facts)
+        writing.journal.record(draft, writing.runner.id, writing.clock.now())
+    note("no longer read-only")
 
 
 Found = tuple[list[Difference], int]

@@ -215,10 +215,27 @@ def release(name: str, *, wait: bool, here: bool) -> int:
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
 
 
-@verb("freeze", 'freeze --reason "incident 4711"', "freeze --lift")
+def _freeze_beside(session: Session, reason: str | None) -> int:
+    """Every runner of this journal reads that file before it promotes, switches off or destroys."""
+    from rotation.due import freeze_file  # noqa: PLC0415 -- only this verb pays for it
+
+    path = freeze_file(session.configuration)
+    if reason is None:
+        path.unlink(missing_ok=True)
+        result(f"the freeze is lifted: {path} is gone")
+        return OK
+    path.write_text(f"{reason}\n", encoding="utf-8")
+    result(f"everything is frozen: {reason} ({path})")
+    return OK
+
+
+@verb("freeze", 'freeze --reason "incident 4711"', "freeze --lift", "freeze --all --lift")
 @click.option("--reason", help="Why; everybody who looks will see it.")
 @click.option("--lift", is_flag=True, help="Open the windows again.")
-def freeze(*, reason: str | None, lift: bool) -> int:
+@click.option(
+    "--all", "without_journal", is_flag=True, help="By a file: works without the journal."
+)
+def freeze(*, reason: str | None, lift: bool, without_journal: bool) -> int:
     """Close every window of this installation, or open them again.
 
     Meanwhile nothing is promoted, switched off or destroyed. What was begun goes on up to there. An emergency is never frozen.
@@ -226,6 +243,8 @@ def freeze(*, reason: str | None, lift: bool) -> int:
     if lift == bool(reason):
         raise Usage("cli.usage", "either --reason TEXT or --lift is needed")
     with open_session(effectful=True) as session:
+        if without_journal:
+            return _freeze_beside(session, checked_reason(reason))
         facts: Facts = {"frozen": not lift, "reason": checked_reason(reason)}
         draft = Draft(kind=Kind.FROZEN, who=session.who, facts=facts)
         session.journal.record(draft, session.runner.id, session.clock.now())

@@ -54,7 +54,18 @@ def run(
             note("nothing is due")
         width = session.configuration.concurrency
         advanced = carry_out(session, streams, wait=wait, here=here, width=width)
+        _stop_if_behind(session)
         return worst([*failed, advanced])
+
+
+def _stop_if_behind(session: Session) -> None:
+    """The next effect, here or in a live `serve`, waits for a person."""
+    from rotation.due import read_only, stop_if_behind  # noqa: PLC0415
+
+    journal = session.journal
+    stop_if_behind(session.configuration, journal, session.runner.id, session.clock.now())
+    if reason := read_only(journal):
+        note(f"read-only: {reason}; `rotation reconcile` [installation.read-only]")
 
 
 def _due(session: Session, saved: Path | None) -> Iterable["Entry"]:

@@ -14,7 +14,7 @@ from rotation.cli.app import verb
 from rotation.cli.failures import CANCELLED, OK
 from rotation.cli.session import SERVE, Session, open_session
 from rotation.config import Configuration, load
-from rotation.due import due_now, frozen_by
+from rotation.due import due_now, freeze_file, frozen_by, read_only, stop_if_behind
 from rotation.errors import RotationError
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Identity, Journal
@@ -61,7 +61,7 @@ class Served:
         return None if entry is None else self.configuration.specification(entry)
 
     def gates(self, journal: Journal, secret: str, now: datetime) -> Gates:
-        reason = frozen_by(journal)
+        reason = frozen_by(journal, freeze_file(self.configuration))
         if reason is not None:
             return Gates(open=False, frozen=reason)
         entry = self.configuration.secret(secret)
@@ -71,7 +71,8 @@ class Served:
         entry = self.configuration.secret(identity.secret)
         return "" if entry is None else entry.connection
 
-    def due(self, journal: Journal, now: datetime) -> Iterator[Opening]:
+    def due(self, journal: Journal, runner: str, now: datetime) -> Iterator[Opening]:
+        stop_if_behind(self.configuration, journal, runner, now)
         for entry in due_now(self.configuration, journal, now):
             spec = self.configuration.specification(entry)
             yield Opening(stream=entry.stream, plan=ROUTINE, spec=spec)
@@ -107,7 +108,7 @@ def serve(*, log_level: str) -> int:
             runner = _runner(served, session, lock, signals)
             scheduler = Scheduler(
                 runner=runner,
-                policy=_policy(served, session.journal),
+                policy=_policy(served, session.journal, runner.id),
                 signals=signals,
                 reload=served.reload,
                 sweep=partial(sweep, directory),
@@ -133,16 +134,20 @@ def _runner(served: Served, session: Session, lock: RunnerLock, signals: process
         bind=lambda spec: process.until_stopped(served.bind(spec), stopping),
         clock=session.clock,
         id=lock.runner_id,
-        live=Live(gates=partial(served.gates, journal), specification=served.specification),
+        live=Live(
+            gates=partial(served.gates, journal),
+            specification=served.specification,
+            read_only=partial(read_only, journal),
+        ),
         follow=observe.observer(partial(_secret_of, journal)),
         dead=partial(is_dead, directory),
         stopping=stopping,
     )
 
 
-def _policy(served: Served, journal: Journal) -> Policy:
+def _policy(served: Served, journal: Journal, runner: str) -> Policy:
     return Policy(
-        due=partial(served.due, journal),
+        due=partial(served.due, journal, runner),
         lane=served.lane,
         width=lambda: served.configuration.concurrency,
     )

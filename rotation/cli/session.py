@@ -56,6 +56,7 @@ class Records(Protocol):
     def streams(self) -> Iterator[str]: ...
     def identity(self, stream: str) -> Identity | None: ...
     def identities(self) -> Iterator[Identity]: ...
+    def installation_entries(self) -> tuple[Entry, ...]: ...
 
 
 @dataclass(kw_only=True)
@@ -107,6 +108,7 @@ class Session:
     @cached_property
     def runner(self) -> "Runner":
         """Alive, for other runners of this host to see, until the process ends."""
+        from rotation.due import read_only  # noqa: PLC0415
         from rotation.journal.liveness import (  # noqa: PLC0415
             RunnerLock,
             is_dead,
@@ -123,7 +125,11 @@ class Session:
             bind=lambda spec: until_stopped(self.bind(spec), self.stop),
             clock=self.clock,
             id=self._lock.runner_id,
-            live=Live(gates=self.gates, specification=self.live_specification),
+            live=Live(
+                gates=self.gates,
+                specification=self.live_specification,
+                read_only=lambda: read_only(journal),
+            ),
             dead=lambda runner: is_dead(directory, runner),
             stopping=self.stop,
         )
@@ -194,9 +200,9 @@ class Session:
 
     def gates(self, name: str, now: datetime) -> Gates:
         from rotation.calendar import gates  # noqa: PLC0415
-        from rotation.due import frozen_by  # noqa: PLC0415
+        from rotation.due import freeze_file, frozen_by  # noqa: PLC0415
 
-        reason = frozen_by(self.journal)
+        reason = frozen_by(self.journal, freeze_file(self.configuration))
         if reason is not None:
             return Gates(open=False, frozen=reason)
         found = self.configuration.secret(name)

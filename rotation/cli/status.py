@@ -19,7 +19,7 @@ from rotation.cli.outcome import held_lines, local
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.describe import old_dies, relative, ways_out, what_works
-from rotation.due import Kind, due
+from rotation.due import Kind, due, read_only
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
 
@@ -123,6 +123,8 @@ def _shown(healths: list[Health], *, everything: bool) -> list[Health]:
 
 
 def _print(session: Session, healths: list[Health], shown: list[Health], now: datetime) -> None:
+    if reason := read_only(session.records):
+        result(f"READ-ONLY: {reason}; `rotation reconcile` [installation.read-only]")
     lines = table(board.HEAD, [board.cells(health, now) for health in shown])
     result(lines[0])
     for health, line in zip(shown, lines[1:], strict=True):

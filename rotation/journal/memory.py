@@ -18,7 +18,7 @@ class MemoryJournal(StreamJournal):
         super().__init__(installation, summarise)
         self._entries: dict[str, list[Entry]] = {}
         self._rows: dict[str, Identity] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # what a transaction decides may read
 
     def entries(self, stream: str) -> tuple[Entry, ...]:
         with self._lock:

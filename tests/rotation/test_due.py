@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,19 @@ from hypothesis import strategies as st
 
 from rotation.calendar import Freeze, Schedule, Window
 from rotation.config import Entry
-from rotation.due import Due, Kind, admitted, due, due_now, frozen_by
+from rotation.due import (
+    Due,
+    Kind,
+    admitted,
+    due,
+    due_now,
+    freeze_file,
+    frozen_by,
+    read_only,
+    stop_if_behind,
+)
+from rotation.entries import Draft, Identity
 from rotation.entries import Entry as JournalEntry
-from rotation.entries import Identity
 from rotation.entries import Kind as EntryKind
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -217,6 +228,9 @@ class Records:
     def installation_entries(self) -> list[JournalEntry]:
         return self.installation
 
+    def record(self, draft: Draft, runner: str, now: datetime) -> None:
+        self.installation.append(replace(frozen(on=True), at=now, facts=draft.facts))
+
 
 @dataclass
 class Fleet:
@@ -225,9 +239,13 @@ class Fleet:
     entries: list[Entry]
     concurrency: int = 4
     freezes: tuple[Freeze, ...] = ()
+    journal: Path = Path("nowhere/journal.db")
 
     def secrets(self) -> list[Entry]:
         return self.entries
+
+    def secret(self, name: str) -> Entry | None:
+        return next((each for each in self.entries if each.id == name), None)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -314,6 +332,41 @@ def test_what_a_person_froze_opens_nothing() -> None:
     journal.installation.append(frozen(on=False))
     assert frozen_by(journal) is None
     assert len(due_now(configuration, journal, NOW)) == 1
+
+
+def test_a_freeze_works_without_the_journal(tmp_path: Path) -> None:
+    configuration = fleet(1)
+    configuration.journal = tmp_path / "journal.db"
+    journal = Records([row(configuration.entries[0], created=NOW - 100 * DAY)])
+    freeze_file(configuration).write_text("the disk is failing\n")
+    assert frozen_by(journal, freeze_file(configuration)) == "the disk is failing"
+    assert due_now(configuration, journal, NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "connections", "stops"), [(3, 1, True), (2, 1, False), (4, 2, False)]
+)
+def test_many_marks_that_the_journal_does_not_know_stop_everything(
+    count: int, connections: int, *, stops: bool
+) -> None:
+    configuration = fleet(20, connections)
+    journal = Records([
+        row(each, created=NOW - 100 * DAY, plan="routine", held="held.journal-behind", held_at=NOW)
+        for each in configuration.entries[:count]
+    ])  # fmt: skip
+    journal.rows += [row(each, created=NOW - 100 * DAY) for each in configuration.entries[count:]]
+    stop_if_behind(configuration, journal, "r", NOW + DAY)
+    assert bool(read_only(journal)) is stops
+    assert bool(due_now(configuration, journal, NOW)) is not stops
+
+
+def test_what_a_person_reconciled_stops_nothing_again() -> None:
+    configuration = fleet(3, 1)
+    held = {"plan": "routine", "held": "held.journal-behind", "held_at": NOW}
+    journal = Records([row(each, **held) for each in configuration.entries])
+    journal.record(Draft(kind=EntryKind.FROZEN, facts={"read_only": False}), "r", NOW + DAY)
+    stop_if_behind(configuration, journal, "r", NOW + DAY)
+    assert read_only(journal) is None
 
 
 def frozen(*, on: bool) -> JournalEntry:

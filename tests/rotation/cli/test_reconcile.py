@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from rotation.entries import Draft, Kind
 from rotation.testing.world import World
-from rotation.types import CURRENT, PENDING
+from rotation.types import CURRENT, PENDING, Facts
 from tests.rotation.cli.conftest import Shell
 
 
@@ -68,3 +69,37 @@ def test_what_the_journal_does_not_know_is_to_be_adopted(shell: Shell) -> None:
     done = shell.run("reconcile")
     assert done.exit_code == 1
     assert "rotation adopt app" in done.stdout
+
+
+def stop(shell: Shell) -> None:
+    facts: Facts = {"read_only": True, "reason": "3 secrets of aws carry unknown versions"}
+    shell.journal.record(Draft(kind=Kind.FROZEN, facts=facts), "r", shell.world.now)
+
+
+def test_a_read_only_installation_changes_nothing_until_somebody_reconciled(shell: Shell) -> None:
+    shell.adopted()
+    stop(shell)
+    calls = len(shell.world.instances)
+    done = shell.run("rotate", "app", "--here")
+    assert "read-only" in done.output
+    assert len(shell.world.instances) == calls
+    assert shell.run("status").stdout.startswith("READ-ONLY: 3 secrets")
+    assert "no longer read-only" in shell.run("reconcile").output
+    assert "READ-ONLY" not in shell.run("status").stdout
+    shell.run("rotate", "app", "--here")
+    assert len(shell.world.instances) == calls + 1
+
+
+def test_a_read_only_installation_still_contains(shell: Shell) -> None:
+    shell.adopted()
+    stop(shell)
+    shell.run("emergency", "app", "--yes", "--reason", "leaked", "--here")
+    assert not shell.world.instances["KEY1"].active
+
+
+def test_a_freeze_of_all_needs_no_journal(shell: Shell) -> None:
+    file = shell.configuration.journal.with_name("journal.db.frozen")
+    assert shell.run("freeze", "--all", "--reason", "disk").exit_code == 0
+    assert file.read_text() == "disk\n"
+    assert shell.run("freeze", "--all", "--lift").exit_code == 0
+    assert not file.exists()
