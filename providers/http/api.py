@@ -11,7 +11,7 @@ from providers.http.client import Answer, Budget, Sent
 from providers.http.errors import Call
 from providers.http.listing import Pager
 from providers.http.pointer import MISSING, find
-from rotation.errors import Ambiguous, NeedsPerson
+from rotation.errors import Ambiguous, NeedsPerson, RotationError
 from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
@@ -58,12 +58,19 @@ class Api:
         sent = self._sent(create, values, PermissionSet.MINT, {header: attempt} if header else {})
         if budget.left < MINT_S:
             raise errors.unreachable(call.what)
-        if header is not None:
-            try:
-                return self._new(self._send(sent, call, budget.half()), call)
-            except Ambiguous:
-                pass
-        return self._new(self._send(sent, call, budget), call)
+        if header is None:
+            return self._new(self._send(sent, call, budget), call)
+        try:
+            return self._new(self._send(sent, call, budget.half()), call)
+        except Ambiguous as doubt:
+            return self._again(sent, call, budget, doubt)
+
+    def _again(self, sent: Sent, call: Call, budget: Budget, doubt: Ambiguous) -> Any:
+        """Whatever becomes of the second one: the first may have happened."""
+        try:
+            return self._new(self._send(sent, call, budget), call)
+        except RotationError:
+            raise doubt from None
 
     def change(
         self, deed: str, request: Request, handle_id: str, under: PermissionSet, budget: Budget

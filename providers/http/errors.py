@@ -43,7 +43,7 @@ class Call:
 
 def from_status(call: Call, status: int, headers: Mapping[str, str]) -> RotationError:
     """What an answer that is no success means."""
-    if status == 429:
+    if status == 429 or (status == 403 and "retry-after" in headers):
         return throttled(call, headers)
     if status >= 500 or status == 408:
         return no_answer(call, headers)

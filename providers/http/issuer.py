@@ -78,7 +78,7 @@ class HttpApiIssuer:
     def handle_of(self, fields: Fields, version: str) -> str:
         """The list knows ids; of a secret alone no service says whose it is."""
         try:
-            return items.public(self._api.declared.item, dict(fields.public), "/id")
+            return items.public(dict(fields.public), "/id", self._api.declared.item.id_pattern)
         except items.Misshapen:
             raise NeedsPerson(
                 "http.id",
@@ -142,15 +142,13 @@ class HttpApiIssuer:
         item = self._api.declared.item
         try:
             secret = items.secret_of(item, document)
-            handle_id = items.public(item, document, item.id)
+            handle_id = items.id_of(item, document)
         except (items.Misshapen, NeedsPerson) as unnamed:
             raise self._without_id(values["label"], unnamed, budget) from None
         try:
             new = self._read_back(document, handle_id, budget)
             self._check_new(new, values, body, old)
-            login = (
-                {} if item.login is None else {"login": items.public(item, document, item.login)}
-            )
+            login = {} if item.login is None else {"login": items.public(document, item.login)}
         except items.Misshapen:
             raise self._removed(handle_id, errors.bad_answer(Call(MINT.what)), budget) from None
         except RotationError as wrong:

@@ -43,7 +43,7 @@ def secret_of(item: Item, document: Any) -> SecretValue:
     return SecretValue(value)
 
 
-def public(item: Item, document: Any, pointer: str) -> str:
+def public(document: Any, pointer: str, pattern: str = ".{1,256}") -> str:
     """An id or a login: shown, journaled and sent in paths, so it must not be or hold a secret."""
     value = find(document, pointer)
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -55,11 +55,14 @@ def public(item: Item, document: Any, pointer: str) -> str:
             "what the declaration calls a public id holds a secret; it was not kept",
             "correct the declaration's pointers, then rotate again",
         )
-    if pointer == item.id and not re.fullmatch(item.id_pattern, text, re.ASCII):
-        raise Misshapen
-    if not text.isprintable() or text in {".", ".."}:
+    known = re.fullmatch(pattern, text, re.ASCII) and text.isprintable()
+    if not known or text in {".", ".."}:
         raise Misshapen
     return text
+
+
+def id_of(item: Item, document: Any) -> str:
+    return public(document, item.id, item.id_pattern)
 
 
 def belongs(item: Item, document: Any, name: str) -> bool:
@@ -83,7 +86,7 @@ def listed(item: Item, document: Any, name: str) -> Listed:
     label = find(document, item.label)
     return Listed(
         handle=Handle(
-            id=public(item, document, item.id),
+            id=id_of(item, document),
             created=moment(document, item.created),
             state=_state(item, document),
             expires=moment(document, item.expires),

@@ -133,9 +133,9 @@ class Service:
     # --------------------------------------------------------------------------------- faults
 
     @contextmanager
-    def fault(self, operation: str, kind: Fault, times: int = 1) -> Iterator[None]:
-        """What the next calls of that operation meet."""
-        self._faults[operation] = [kind] * times
+    def fault(self, operation: str, *kinds: Fault) -> Iterator[None]:
+        """What the next calls of that operation meet, one after the other."""
+        self._faults[operation] = list(kinds)
         yield
         left = self._faults.pop(operation)
         if left:
@@ -143,7 +143,7 @@ class Service:
 
     def take_fault(self, operation: str) -> Fault | None:
         waiting = self._faults.get(operation)
-        return waiting.pop() if waiting else None
+        return waiting.pop(0) if waiting else None
 
 
 def stamp(at: datetime | None) -> str | None:

@@ -84,7 +84,7 @@ class Bench:
             return unreachable(self.connection)
         twice = self.resends and deed == "issue" and kind in {Trouble.LOST, Trouble.BROKEN}
         operation = OPERATIONS.get(deed, deed)
-        return self.service.fault(operation, Fault(kind.value), times=2 if twice else 1)
+        return self.service.fault(operation, *[Fault(kind.value)] * (2 if twice else 1))
 
 
 def declared(**more: Any) -> HttpApiOptions:

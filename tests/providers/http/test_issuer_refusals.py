@@ -74,6 +74,17 @@ def test_a_lost_mint_is_sent_again_under_its_idempotency_key(bench: Bench, acme:
     assert acme.accepts(new.fields.secret["secret"].reveal())
 
 
+@pytest.mark.parametrize("second", [Fault.LOST, Fault.THROTTLED, Fault.DENIED, Fault.PAGE])
+def test_a_second_answer_does_not_undo_the_doubt_of_the_first(
+    bench: Bench, acme: Acme, second: Fault
+) -> None:
+    """That the second did not happen says nothing of the first."""
+    issuer = issuer_of(bench, declaration=changed(create=IDEMPOTENT))
+    with acme.fault("create", Fault.LOST, second), pytest.raises(Ambiguous):
+        issuer.issue(ATTEMPT)
+    assert acme.minted == 1
+
+
 def test_a_lost_mint_is_never_sent_again_without_one(bench: Bench, acme: Acme) -> None:
     with acme.fault("create", Fault.LOST), pytest.raises(Ambiguous):
         bench.issuer.issue(ATTEMPT)
@@ -272,10 +283,13 @@ def test_a_state_that_nobody_declared_is_unknown(bench: Bench) -> None:
     assert [handle.state for handle in issuer.listing().handles] == [KeyState.UNKNOWN]
 
 
-@pytest.mark.parametrize("handle_id", ["../users/1", "not-a-key", "key-1\n"])
-def test_an_adopted_id_is_checked_too(bench: Bench, handle_id: str) -> None:
+@pytest.mark.parametrize("handle_id", ["../users/1", "not-a-key", "key-1\n", ""])
+@pytest.mark.parametrize("pointer", ["/id", "/elsewhere/id"])
+def test_an_adopted_id_is_checked_too(bench: Bench, handle_id: str, pointer: str) -> None:
+    issuer = issuer_of(bench, declaration=changed(item={"id": pointer}))
     with pytest.raises(NeedsPerson):
-        bench.issuer.handle_of(Fields(public={"id": handle_id}), "version-1")
+        issuer.handle_of(Fields(public={"id": handle_id}), "version-1")
+    assert issuer.handle_of(Fields(public={"id": "key-12"}), "version-1") == "key-12"
 
 
 def test_a_list_that_ignores_its_page_is_not_read_for_ever(bench: Bench) -> None:
