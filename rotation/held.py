@@ -88,6 +88,9 @@ REASONS: dict[str, Reason] = {
         "the current label moved away from the new version while the old credential was destroyed",
         _MOVED,
     ),
+    "held.straggler": Reason(
+        "the old credential was used again after it had been quiet: a consumer did not move", _BACK
+    ),
     "held.complaint": Reason("somebody still needed the old credential; it was resumed", _BACK),
     "held.still-alive": Reason("the credential still logs in after it was switched off", _BACK),
     "held.live-refused": Reason("the promoted version does not log in", _BACK),

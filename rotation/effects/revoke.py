@@ -109,7 +109,22 @@ def _unused_since(cx: Context) -> str | None:
                 f"{old_handle(cx)} is still used: a consumer has not moved",
                 until=cx.now + pause,
             )
+        if relies_on_usage(cx):
+            _still_quiet(cx, used)
     return stamp(used)
+
+
+def _still_quiet(cx: Context, used: datetime) -> None:
+    """Quiet was the evidence, and a window or a person may have kept this row waiting since."""
+    drained = done_at(cx, Step.DRAIN)
+    quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
+    if drained is not None and used > drained and cx.now < used + quiet:
+        raise NeedsPerson(
+            "held.straggler",
+            f"{old_handle(cx)} was used at {used:%Y-%m-%d %H:%M:%S} UTC, after it had been quiet: "
+            "somebody still has it; it was not touched",
+            "look for that id in the service's log, let its user read the store, then resume",
+        )
 
 
 def suspend(cx: Context) -> Facts:

@@ -1,8 +1,9 @@
 """Whole rotations of AppRole secret ids kept in KV version 2, on a real Vault whose lockout is as
 it comes: nobody is locked out, nobody is refused, nothing is left behind."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,15 +32,21 @@ NONE = PluginSpec(type="tested", options={})
 
 @dataclass
 class Clock:
-    """Real time, and what was skipped of it: less than the difference that stops a revoke."""
+    """Real time, and what was skipped of it: less than the difference that stops a revoke.
+    patient: nothing is skipped, for Vault's own clock is compared with ours."""
 
     skipped: timedelta = timedelta()
+    patient: bool = False
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.skipped
 
     def skip_to(self, to: datetime) -> None:
-        self.skipped += max(to - self.now(), timedelta())
+        rest = max(to - self.now(), timedelta())
+        if self.patient:
+            time.sleep(rest.total_seconds())
+        else:
+            self.skipped += rest
 
 
 @dataclass
@@ -91,8 +98,8 @@ class Installed:
             self.clock.skip_to(action.until)
         return action
 
-    def ask(self, verb: str) -> None:
-        draft = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": verb})
+    def ask(self, verb: str, **facts: bool) -> None:
+        draft = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": verb, **facts})
         self.journal.request(STREAM, draft, "tested", self.clock.now())
 
     def rotate(self) -> Action:
@@ -203,7 +210,8 @@ def test_nobody_is_locked_out_and_nothing_is_left(role, kv, connection, origin, 
 
 
 def test_a_straggler_is_seen_and_named_before_its_secret_id_is_destroyed(role, kv, connection):
-    secret = installed(role, kv, connection, specification(uses=PLENTY, quiet_s=3), uses=PLENTY)
+    secret = installed(role, kv, connection, specification(uses=PLENTY, quiet_s=2), uses=PLENTY)
+    secret.clock.patient = True
     assert isinstance(rotated_by_its_consumer(secret), Close)
     old = fold(secret.journal.entries(STREAM)).result["handle"]
     straggler = Application(role, secret.application.path)
@@ -215,7 +223,7 @@ def test_a_straggler_is_seen_and_named_before_its_secret_id_is_destroyed(role, k
         straggler.log_in()
 
     secret.open("routine")
-    action = secret.drive(patience=8, every=everybody)
+    action = secret.drive(patience=5, every=everybody)
     assert isinstance(action, Wait)
     assert old in action.why
     assert straggler.refused == 0
@@ -268,3 +276,35 @@ def test_a_runner_that_died_at_the_mint_removes_what_it_made_by_its_label(role, 
     secret.application.read()
     secret.application.log_in()
     assert secret.application.refused == 0
+
+
+def test_who_comes_back_while_a_person_is_waited_for_holds_the_destruction(role, kv, connection):
+    """The old one was quiet once, but not any more when somebody lets it go."""
+    secret = installed(role, kv, connection, specification(uses=PLENTY, quiet_s=2), uses=PLENTY)
+    secret.clock.patient = True
+    assert isinstance(rotated_by_its_consumer(secret), Close)
+    straggler = Application(role, secret.application.path)
+    straggler.read()
+    secret.spec = replace(secret.spec, destroy_by_hand=True)
+    assert rotated_by_its_consumer(secret).code == "held.destroy-by-hand"
+    old = fold(secret.journal.entries(STREAM)).old
+    straggler.log_in()
+    secret.ask("resume", destroy=True)
+    assert secret.drive().code == "held.straggler"
+    assert old in told(secret)
+    assert old in role.accessors()
+    straggler.read()
+    secret.clock.skip_to(secret.clock.now() + timedelta(seconds=2))
+    secret.ask("resume")
+    assert isinstance(secret.drive(), Close)
+    assert old not in role.accessors()
+    assert straggler.refused == 0
+
+
+def told(secret: Installed) -> str:
+    """What a person is shown of the latest failure."""
+    return next(
+        str(entry.facts)
+        for entry in reversed(secret.journal.entries(STREAM))
+        if entry.kind is Kind.FAILED
+    )
