@@ -102,6 +102,10 @@ class Installed:
         draft = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": verb, **facts})
         self.journal.request(STREAM, draft, "tested", self.clock.now())
 
+    def emergency(self) -> None:
+        facts = {"scope": [self.journal.identity(STREAM).handle]}
+        self.runner().open(STREAM, PLANS["compromised"], self.spec, trigger="test", facts=facts)
+
     def rotate(self) -> Action:
         self.open("routine")
         return self.drive()
@@ -207,6 +211,8 @@ def test_nobody_is_locked_out_and_nothing_is_left(role, kv, connection, origin, 
     )
     assert (locked, secret.application.refused, left) == (0, 0, 0)
     assert len(role.accessors()) == 1
+    written = role.vault.audit.read_text() + str(secret.journal.entries(STREAM))
+    assert secret.application.holds.secret["secret_id"].reveal() not in written
 
 
 def test_a_straggler_is_seen_and_named_before_its_secret_id_is_destroyed(role, kv, connection):
@@ -245,17 +251,27 @@ def rotated_by_its_consumer(secret: Installed) -> Action:
     return secret.drive(every=use)
 
 
-def test_an_emergency_ends_tokens_too_and_gives_readers_a_new_secret_id(role, kv, connection):
+@pytest.mark.parametrize("token_type", ["service", "batch"])
+def test_an_emergency_ends_tokens_too_and_gives_readers_a_new_secret_id(
+    role, kv, connection, token_type
+):
+    """Batch tokens end by themselves, and the role is off until then."""
+    role.set(token_type=token_type, token_ttl="30s")
     secret = installed(role, kv, connection, specification())
-    token = role.login(secret.application.holds)
     stolen = secret.application.holds
-    old = secret.journal.identity(STREAM).handle
-    facts = {"scope": [old], "override_hold": True}
-    secret.runner().open(STREAM, PLANS["compromised"], secret.spec, trigger="test", facts=facts)
+    token = role.login(stolen)
+    secret.emergency()
+    if token_type == "batch":
+        action = secret.runner().advance(STREAM)
+        assert isinstance(action, Wait)
+        assert action.until - secret.clock.now() > timedelta(seconds=25)
+    else:
+        action = secret.drive()
+    assert not role.lives(token)
+    assert not role.accepts(stolen)
     action = secret.drive()
     assert isinstance(action, Close), action
     assert action.outcome is Outcome.SUCCEEDED
-    assert not role.lives(token)
     assert not role.accepts(stolen)
     secret.application.read()
     secret.application.log_in()
