@@ -47,10 +47,15 @@ class HttpApiIssuer:
         self._check_slot(before)
         values = self._values(attempt)
         body = template.body(self._api.declared.create.body or "{}", values)
-        old = None if self._options.accept_changes else _newest(before)
-        self._check_predecessor(old, body)
+        self._check_predecessor(before, body)
         document = self._api.create(attempt, values, budget)
-        return self._taken(document, values, body, old, budget)
+        try:
+            return self._taken(document, values, body, before, budget)
+        except items.Misshapen:
+            wrong: RotationError = errors.bad_answer(Call(MINT.what))
+        except RotationError as error:
+            wrong = error
+        raise self._removed(values["label"], wrong, budget)
 
     def activate(self, new: Credential) -> None:
         """What a service issues is born active."""
@@ -114,7 +119,12 @@ class HttpApiIssuer:
             "expires": {"at": self._clock.now() + timedelta(seconds=life), "seconds": life},
         }
 
-    def _check_predecessor(self, old: Listed | None, body: Any) -> None:
+    def _predecessor(self, before: Sequence[Listed]) -> Listed | None:
+        """Which the new one must be like; as far as the service can tell, the newest."""
+        return None if self._options.accept_changes else max(before, key=_age, default=None)
+
+    def _check_predecessor(self, before: Sequence[Listed], body: Any) -> None:
+        old = self._predecessor(before)
         different = [] if old is None else items.differences(self._same(body), old.document, body)
         if different and old is not None:
             raise NeedsPerson(
@@ -135,24 +145,17 @@ class HttpApiIssuer:
         document: Any,
         values: Mapping[str, Any],
         body: Any,
-        old: Listed | None,
+        before: Sequence[Listed],
         budget: Budget,
     ) -> Credential:
-        """Whatever is wrong with it, it must not live on: nobody would have its bytes."""
         item = self._api.declared.item
-        try:
-            secret = items.secret_of(item, document)
-            handle_id = items.id_of(item, document)
-        except (items.Misshapen, NeedsPerson) as unnamed:
-            raise self._without_id(values["label"], unnamed, budget) from None
-        try:
-            new = self._read_back(document, handle_id, budget)
-            self._check_new(new, values, body, old)
-            login = {} if item.login is None else {"login": items.public(document, item.login)}
-        except items.Misshapen:
-            raise self._removed(handle_id, errors.bad_answer(Call(MINT.what)), budget) from None
-        except RotationError as wrong:
-            raise self._removed(handle_id, wrong, budget) from None
+        secret = items.secret_of(item, document)
+        handle_id = items.id_of(item, document)
+        if any(each.handle.id == handle_id for each in before):
+            raise items.Misshapen
+        new = self._read_back(document, handle_id, budget)
+        self._check_new(new, values, body, before)
+        login = {} if item.login is None else {"login": items.public(document, item.login)}
         fields = Fields(public={"id": handle_id, **login}, secret={"secret": secret})
         return Credential(handle=new.handle, fields=fields)
 
@@ -175,10 +178,10 @@ class HttpApiIssuer:
         )
 
     def _check_new(
-        self, new: Listed, values: Mapping[str, Any], body: Any, old: Listed | None
+        self, new: Listed, values: Mapping[str, Any], body: Any, before: Sequence[Listed]
     ) -> None:
         different = items.differences(self._same(body), body, new.document)
-        if old is not None:
+        if (old := self._predecessor(before)) is not None:
             same = self._api.declared.item.same
             different += items.differences(same, old.document, new.document)
         different += self._lives_otherwise(new.handle.expires, values["expires"]["at"])
@@ -200,34 +203,19 @@ class HttpApiIssuer:
         end = "never ends" if told is None else f"ends on {told:%Y-%m-%d}"
         return [f"it {end} and not on {sent:%Y-%m-%d}"]
 
-    def _without_id(self, label: str, wrong: Exception, budget: Budget) -> RotationError:
-        """Its id is of no use; the list may know another one by our label. If not, it is in
-        doubt."""
-        cause = wrong if isinstance(wrong, RotationError) else errors.bad_answer(MINT)
+    def _removed(self, label: str, wrong: RotationError, budget: Budget) -> RotationError:
+        """Whatever is wrong with it, it must not live on: nobody would have its bytes. Only what
+        is listed under our label goes, for the id in a wrong answer may be anybody's."""
         ours = items.mark_of(label, self._options.name)
         try:
             found = [each for each in self._api.list(budget)[0] if each.handle.mark == ours]
+            for each in found:
+                self._api.delete(each.handle.id, PermissionSet.REVOKE, budget)
         except RotationError:
             found = []
-        if not found:
-            return Ambiguous("http.not-removed", f"{cause.message}; it may live on", cause.hint)
-        return self._removed(found[0].handle.id, cause, budget)
-
-    def _removed(self, handle_id: str, wrong: RotationError, budget: Budget) -> RotationError:
-        try:
-            self._api.delete(handle_id, PermissionSet.REVOKE, budget)
-        except RotationError:
-            return Ambiguous(
-                "http.not-removed",
-                f"{handle_id} is not wanted and could not be removed yet; nobody has its bytes",
-                wrong.hint,
-            )
-        return wrong
-
-
-def _newest(found: Sequence[Listed]) -> Listed | None:
-    """The predecessor, as far as the service can tell."""
-    return max(found, key=_age, default=None)
+        if found:
+            return wrong
+        return Ambiguous("http.not-removed", f"{wrong.message}; it may live on", wrong.hint)
 
 
 def _age(each: Listed) -> float:

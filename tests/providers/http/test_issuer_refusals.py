@@ -184,6 +184,20 @@ def test_an_id_that_the_declaration_does_not_allow_is_not_used(
     assert not [path for path in acme.targets if "users" in path or ".." in path]
 
 
+@pytest.mark.parametrize("lie", ["id", "id and label"])
+def test_an_answer_that_names_another_key_does_not_cost_that_one(
+    bench: Bench, acme: Acme, lie: str
+) -> None:
+    old = bench.issuer.issue(ATTEMPT)
+    other = acme.mint("key-900001", "of-somebody-else")
+    named = {"id": old.handle.id} if lie == "id" else {"id": other.id, "name": "of-somebody-else"}
+    acme.twist = lambda document: {**document, **named}
+    with pytest.raises(RotationError):
+        bench.issuer.issue(OTHER)
+    assert acme.minted == 3
+    assert acme.instances.keys() == {old.handle.id, other.id}
+
+
 def test_an_answer_without_a_secret_leaves_nothing_alive(bench: Bench, acme: Acme) -> None:
     acme.twist = lambda document: {k: v for k, v in document.items() if k != "key"}
     with pytest.raises(RotationError):
