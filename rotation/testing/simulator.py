@@ -12,6 +12,7 @@ from rotation.types import (
     COMPROMISED,
     CURRENT,
     PENDING,
+    PREVIOUS,
     ConsumerSpec,
     Credential,
     Fields,
@@ -214,6 +215,10 @@ class SimulatedStore:
         return version
 
     def promote(self, to: str, *, expecting: str) -> None:
+        if self.world.numbered:
+            self._write(to, expecting)
+            return
+
         def move() -> None:
             current = self.world.labels.get(CURRENT)
             if current == to:
@@ -223,6 +228,27 @@ class SimulatedStore:
             self.world.move(CURRENT, to)
 
         self.world.call("store.promote", move)
+
+    def _write(self, to: str, expecting: str) -> None:
+        world = self.world
+
+        def write() -> None:
+            current = world.labels.get(CURRENT)
+            unanswered = world.over == expecting and world.versions.get(str(current))
+            if current == to or unanswered == world.versions[to]:
+                return
+            if current != expecting:
+                raise Conflict("store.conflict", f"current is {current}, not {expecting}")
+            number = f"kv-{len(world.calls)}"
+            world.versions[number], world.over = world.versions[to], expecting
+            world.labels[CURRENT] = number
+
+        def record() -> None:
+            world.labels[CURRENT], world.over = to, None
+            world.labels[PREVIOUS] = expecting
+
+        world.call("store.write", write)
+        world.call("store.record", record)
 
     def unlabel(self, version: str, label: str, *, under: PermissionSet) -> None:
         def drop() -> None:

@@ -54,13 +54,16 @@ Act = Callable[["World"], None]
 class World:
     """`before` and `after` are called around each numbered provider call, after `before` the call
     happens. `call_time` passes with each call. chosen, overlap, can_suspend: what kind of issuer
-    it has; blind: it neither lists nor reports use. Without overlap there is one instance, and
-    consumers are without access until they have what followed it: `gap` is how long."""
+    it has; blind: it neither lists nor reports use. numbered: the store has no labels (KV version 2):
+    a promotion is a write, and then a record of whose value that number holds. Without overlap there is one instance, and
+    consumers are without access until they have what followed it: `gap` is how long. over: what
+    the newest number was written over."""
 
     chosen: bool = False
     overlap: bool = True
     can_suspend: bool = True
     blind: bool = False
+    numbered: bool = False
     lag: timedelta = timedelta(seconds=3)
     call_time: timedelta = timedelta(milliseconds=100)
     now: datetime = START
@@ -78,6 +81,7 @@ class World:
     emergency: bool = False
     minted: int = 0
     replaced_at: datetime | None = None
+    over: str | None = None
     gap: timedelta = timedelta()
     denied: set[str] = field(default_factory=set)
 

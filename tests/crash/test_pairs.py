@@ -1,0 +1,93 @@
+"""Every kind of issuer with both kinds of store, in process: killed at every boundary.
+
+What the kinds are is read from the providers' own traits; tests/matrix asks the real services.
+"""
+
+from typing import Any
+
+import pytest
+
+from providers.aws.options import AccessKeyOptions
+from providers.generated.options import GeneratedOptions
+from providers.http.options import HttpApiOptions
+from providers.http.testing.acme import DECLARATION, IDEMPOTENT
+from providers.postgres.options import LoginOptions
+from providers.vault.options import AppRoleOptions
+from rotation.machine import Close
+from rotation.types import Traits
+from tests.crash import stories
+from tests.crash.stories import seeded
+
+
+def _api(**more: str | int) -> Traits:
+    declaration: Any = {**DECLARATION, "create": {**DECLARATION["create"], **more}}
+    return HttpApiOptions(
+        connection="-", name="app", declaration=declaration, parameters={"team": "a"},
+        scopes=("read",), expires_in_s=60,
+    ).TRAITS  # fmt: skip
+
+
+ISSUERS: dict[str, Traits] = {
+    "aws-iam-access-key": AccessKeyOptions(connection="-", user="app").TRAITS,
+    "postgres-login, unique": LoginOptions(connection="-", group="app").TRAITS,
+    "postgres-login, pair": LoginOptions(connection="-", pair=("a", "b")).TRAITS,
+    "vault-approle": AppRoleOptions(connection="-", role="app").TRAITS,
+    "http-api, H1": _api(**IDEMPOTENT),
+    "http-api, H2": _api(),
+    "generated": GeneratedOptions(kind="token").TRAITS,
+}
+STORES = {"aws-secrets-manager": False, "vault-kv2": True}
+
+
+def world(traits: Traits, *, numbered: bool) -> dict[str, bool]:
+    return {
+        "chosen": traits.origin == "chosen",
+        "can_suspend": traits.can_suspend,
+        "blind": not traits.lists,
+        "exclusive": True,
+        "numbered": numbered,
+    }
+
+
+def last_way_back(traits: Traits) -> str:
+    return "suspend" if traits.can_suspend else "drain"
+
+
+KINDS = {
+    (issuer, store): (world(traits, numbered=STORES[store]), last_way_back(traits))
+    for store in STORES
+    for issuer, traits in ISSUERS.items()
+}
+
+
+def _distinct() -> dict[str, tuple[dict[str, bool], str]]:
+    """Pairs that are of one kind to the machine are told once."""
+    named: dict[str, list[str]] = {}
+    for (issuer, store), kind in KINDS.items():
+        named.setdefault(f"{kind} {store}", []).append(issuer)
+    return {
+        f"{' = '.join(issuers)} in {key.rpartition(' ')[2]}": KINDS[
+            issuers[0], key.rpartition(" ")[2]
+        ]
+        for key, issuers in named.items()
+    }
+
+
+@pytest.mark.parametrize("ending", ["rotated", "rolled back"])
+@pytest.mark.parametrize("kind", _distinct().values(), ids=_distinct().keys())
+def test_killed_at_every_boundary(kind: tuple[dict[str, bool], str], ending: str) -> None:
+    given, last = kind
+    tell = stories.routine if ending == "rotated" else stories.rollback_after(last)
+    clean = seeded(**given)
+    assert isinstance(tell(clean), Close), clean.entries()[-3:]
+    assert clean.violations() == []
+    boundaries = list(clean.boundaries.names)
+    bad = []
+    for number in range(len(boundaries)):
+        story = seeded(**given)
+        story.boundaries.kill_at = frozenset({number})
+        action = tell(story)
+        found = story.violations()
+        if found or not isinstance(action, Close):
+            bad.append((number, boundaries[number], action, found[:2]))
+    assert bad == []
