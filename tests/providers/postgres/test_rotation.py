@@ -1,0 +1,222 @@
+"""Whole rotations: the product's machine, a journal on disk, a real server and a strict store, while
+an application logs in again and again with what it read."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Self
+
+import psycopg
+import pytest
+
+from benchmarks.fleet import Clock
+from providers.aws.clients import AwsConnection
+from providers.aws.testing.server import StrictAws
+from rotation.clock import SystemClock
+from rotation.fold import Outcome, Rotation, fold
+from rotation.interfaces import Around, Bound
+from rotation.journal import Journal
+from rotation.journal.sql import open_journal
+from rotation.machine import Close, Held, Wait
+from rotation.plan import PLANS, Step
+from rotation.runner import Runner
+from rotation.types import ConsumerSpec, Death, KeyState, PluginSpec, Specification
+from tests.matrix.aws import SecretsManager, connect
+from tests.matrix.postgres import PASSWORD, PairOfLogins, UniqueLogins, _Logins
+from tests.matrix.sides import INSTALLATION, around
+
+from .conftest import Database
+
+STREAM = "postgres-login-of-the-test"
+REFRESH_S = 0.2
+
+
+class OneInPlace(_Logins):
+    fields: ClassVar = {"password": "password"}
+
+    def begin(self, name: str) -> dict[str, str]:
+        self._set_up(user=name, in_place=True)
+        self._database.server.run(f"alter role {name} login password '{PASSWORD}'")
+        return {"username": name, "password": PASSWORD}
+
+    def probe(self, around: Around):
+        return self._database.probe(user=self.options.user)
+
+
+@dataclass
+class Application:
+    """Logs in all the time with what it holds, and reads the store every now and then; in place it
+    reads at once where its password is refused, as it must."""
+
+    logins: _Logins
+    store: SecretsManager
+    reads_on_refusal: bool = False
+    tried: int = 0
+    refused: list[str] = field(default_factory=list)
+    longest_gap_s: float = 0.0
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(30)
+
+    def _work(self) -> None:
+        server = self.logins._database.server
+        next_read, worked = 0.0, time.monotonic()
+        while not self._ended.is_set():
+            now = time.monotonic()
+            if now >= next_read:
+                holds, next_read = self.store.read(), now + REFRESH_S
+            self.tried += 1
+            try:
+                server.connect(holds["username"], holds["password"]).close()
+            except psycopg.OperationalError as error:
+                self.refused.append(str(error))
+                next_read = 0.0 if self.reads_on_refusal else next_read
+            else:
+                worked, gap = time.monotonic(), time.monotonic() - worked
+                self.longest_gap_s = max(self.longest_gap_s, gap)
+
+
+@dataclass
+class Scene:
+    """One secret under rotation."""
+
+    logins: _Logins
+    store: SecretsManager
+    runner: Runner
+    journal: Journal
+    spec: Specification
+
+    def does(self, plan: str) -> Rotation:
+        """To its end, waits in real time."""
+        self.runner.open(STREAM, PLANS[plan], self.spec, trigger="test")
+        while True:
+            match self.runner.advance(STREAM):
+                case Close():
+                    return fold(self.journal.entries(STREAM))
+                case Wait(until) if until is not None:
+                    time.sleep(max(0.0, (until - SystemClock().now()).total_seconds()))
+                case Held() | Wait() as stopped:
+                    pytest.fail(f"{stopped}: {fold(self.journal.entries(STREAM)).held}")
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[StrictAws]:
+    with StrictAws() as strict:
+        yield strict
+
+
+@pytest.fixture
+def scene(
+    request: pytest.FixtureRequest,
+    database: Database,
+    strict: StrictAws,
+    fresh: str,
+    tmp_path: Path,
+) -> Iterator[Scene]:
+    logins: _Logins = request.param(database)
+    aws: AwsConnection = connect(strict.control, tmp_path, Clock())
+    store = SecretsManager(strict.control, aws)
+    store.begin(fresh, logins.begin(fresh))
+    bound = _bound(logins, store)
+    (tmp_path / "journal").mkdir()
+    with open_journal(tmp_path / "journal" / "journal.db", INSTALLATION) as journal:
+        runner = Runner(journal=journal, bind=lambda spec: bound, clock=SystemClock(), id="runner")
+        yield Scene(logins, store, runner, journal, _specification(logins))
+    aws.close()
+    store.close()
+
+
+def _bound(logins: _Logins, store: SecretsManager) -> Bound:
+    knows = around(SystemClock(), logins, store)
+    return Bound(
+        issuer=logins.issuer(knows),
+        store=store.store(knows, logins.identity),
+        probe=logins.probe(knows),
+        consumers={},
+    )
+
+
+def _specification(logins: _Logins) -> Specification:
+    plugin = PluginSpec(type="test", options={})
+    reader = ConsumerSpec(
+        id="application", plugin=plugin, pushed=False, confirms=False, refresh_s=1,
+        accept_elapsed=True,
+    )  # fmt: skip
+    return Specification(
+        secret="app", identity=logins.identity, store=plugin, issuer=plugin, probe=plugin,
+        consumers=(reader,), fields=dict(logins.fields), keep_foreign=True, settle_s=0, grace_s=1,
+        quiet_s=0, soak_s=0,
+    )  # fmt: skip
+
+
+def rotated(scene: Scene, times: int) -> list[Rotation]:
+    scene.does("adopt")
+    return [scene.does("routine") for _ in range(times)]
+
+
+BOTH = [pytest.param(UniqueLogins, id="unique"), pytest.param(PairOfLogins, id="pair")]
+
+
+def check(scene: Scene, rotations: list[Rotation]) -> None:
+    for rotation in rotations:
+        assert rotation.outcome == Outcome.SUCCEEDED
+        assert rotation.fact(Step.PROVE_DEAD, "grade") == Death.PROVED
+    assert scene.logins.lets_in(scene.store.read())
+    assert list(scene.logins._bench.live().values()) == [KeyState.ACTIVE]
+
+
+@pytest.mark.parametrize("scene", BOTH, indirect=True)
+def test_no_login_fails_while_it_is_rotated(scene: Scene):
+    with Application(scene.logins, scene.store) as application:
+        rotations = rotated(scene, 2)
+    check(scene, rotations)
+    assert application.refused == []
+    assert application.tried > 20 * len(rotations)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("scene", BOTH, indirect=True)
+def test_no_login_fails_in_a_hundred_rotations(scene: Scene):
+    with Application(scene.logins, scene.store) as application:
+        rotations = rotated(scene, 100)
+    check(scene, rotations)
+    assert application.refused == []
+    assert application.tried > 20 * len(rotations)
+
+
+@pytest.mark.parametrize("scene", [pytest.param(OneInPlace, id="in-place")], indirect=True)
+def test_in_place_an_application_that_reads_again_is_back_at_once(scene: Scene):
+    with Application(scene.logins, scene.store, reads_on_refusal=True) as application:
+        rotations = rotated(scene, 2)
+    check(scene, rotations)
+    assert application.longest_gap_s < 5
+
+
+@pytest.mark.parametrize("scene", BOTH, indirect=True)
+def test_a_session_that_stays_keeps_the_old_login_alive(scene: Scene):
+    """The rotation waits for it; it is never thrown out."""
+    scene.does("adopt")
+    held = scene.store.read()
+    server = scene.logins._database.server
+    with server.connect(held["username"], held["password"]) as session:
+        scene.runner.open(STREAM, PLANS["routine"], scene.spec, trigger="test")
+        end = time.monotonic() + 8
+        while time.monotonic() < end:
+            action = scene.runner.advance(STREAM)
+            assert isinstance(action, Wait)
+            if "sessions" in action.why:
+                break
+            time.sleep(0.2)
+        assert "1 sessions of" in action.why
+        assert session.execute("select 1").fetchone() == (1,)
+        assert scene.logins.lets_in(held)
