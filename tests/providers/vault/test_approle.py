@@ -73,7 +73,9 @@ class AppRole:
         return True
 
     def locked(self) -> int:
-        return self.vault.api("GET", "sys/locked-users")["data"]["total"]
+        accessor = self.vault.api("GET", f"sys/auth/{self.mount}")["data"]["accessor"]
+        locked = self.vault.api("GET", f"sys/locked-users?mount_accessor={accessor}")
+        return locked["data"]["total"]
 
     def tokens(self) -> int:
         return len(self.vault.api("LIST", "auth/token/accessors")["data"]["keys"])
@@ -355,6 +357,7 @@ def test_five_refused_logins_lock_the_role_which_is_no_verdict(role, issuer, pro
     for _ in range(5):
         assert probe.login(wrong(good)) is Verdict.REFUSED
     assert not role.accepts(good)
+    assert role.locked() == 1
     assert refusal(lambda: probe.login(good)).code == "probe.locked"
 
 
