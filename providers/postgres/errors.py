@@ -178,6 +178,15 @@ def password_refused() -> Refused:
     )
 
 
+def password_refused_in_place() -> NeedsPerson:
+    """There is no way back from here, and trying the same one again would never end."""
+    return NeedsPerson(
+        "postgres.password-refused",
+        "a rule of the server refuses this password; the old one still works",
+        "mend the rule and `rotation resume`, or `rotation abandon` and rotate again",
+    )
+
+
 def owns_objects(role: str) -> NeedsPerson:
     return NeedsPerson(
         "postgres.owns-objects",

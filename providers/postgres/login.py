@@ -18,6 +18,7 @@ from providers.postgres.errors import (
     Meanings,
     owns_objects,
     password_refused,
+    password_refused_in_place,
     translated,
 )
 from rotation.errors import Denied, NeedsPerson, NotYet, Permanent, Transient
@@ -44,8 +45,8 @@ PASSWORD_BYTES = 32
 LOOK_AGAIN = timedelta(seconds=60)
 """How soon sessions that are in the way are counted again."""
 
-# What a check of passwords raises: passwordcheck the first, others the code of a wrong login.
-_POLICY: Meanings = dict.fromkeys(("22023", *WRONG_LOGIN), password_refused)
+POLICY = ("22023", *WRONG_LOGIN)
+"""What a check of passwords raises: passwordcheck the first, others the code of a wrong login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ class LoginIssuer:
         login = login_of(new.handle.id)
         password = new.fields.secret["password"].reveal()
         with self._connection.session(PermissionSet.MINT, login.role) as (session, _):
-            with self._translated("activate", login.role, _POLICY):
+            refusal = password_refused if self.traits.overlap else password_refused_in_place
+            with self._translated("activate", login.role, dict.fromkeys(POLICY, refusal)):
                 verifier = session.verifier(password, login.role)
                 session.ask(
                     "select rotation.activate($1, $2, $3, $4)",

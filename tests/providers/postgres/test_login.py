@@ -305,6 +305,16 @@ def test_a_password_that_a_rule_refuses_is_not_tried_for_ever(unique: Bench):
     assert first["password"] != second["password"]
 
 
+def test_in_place_a_refused_password_is_for_a_person(in_place: Bench):
+    """The row would try the same bytes for ever."""
+    old = made(in_place.issuer, ONE)
+    new = in_place.issuer.issue(TWO)
+    with raising(in_place.database.server, "activate", "22023"), pytest.raises(NeedsPerson) as no:
+        in_place.issuer.activate(new)
+    assert no.value.code == "postgres.password-refused"
+    assert in_place.accepts(old.fields)
+
+
 # ----------------------------------------------------------------------------- what is not allowed
 
 
