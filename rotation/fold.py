@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, cast
 
+from rotation.compiled import rows_of
 from rotation.entries import Entry, Kind, RowKey, unstamp
-from rotation.plan import OnFailure, Phase, RowInstance, Step
-from rotation.types import Facts, Json
+from rotation.leftover import Leftover, leftovers_of
+from rotation.plan import OnFailure, RowInstance, Step
+from rotation.types import Facts
 
 
 class Outcome(StrEnum):
@@ -18,15 +19,6 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"  # what a person found in the store is the new baseline
     ABANDONED = "abandoned"
     SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True, slots=True)
-class Leftover:
-    """An instance of ours that outlived its rotation. version: where its bytes are, if they are
-    known to be anywhere. served: readers may have been given it."""
-
-    version: str | None = None
-    served: bool = False
 
 
 class Mode(StrEnum):
@@ -56,6 +48,9 @@ class RowState:
     message: str | None = None
     complaint: bool = False
     facts: Facts = field(default_factory=dict)
+
+    def is_news(self, until: datetime | None) -> bool:
+        return until not in (self.until, self.opens_at)
 
 
 @dataclass(slots=True)
@@ -154,63 +149,6 @@ class Rotation:
         return bool(rows) and all(self.states[row.position].done for row in rows)
 
 
-def row_to_json(row: RowInstance) -> Json:
-    """A row as OPENED keeps it, in the order of its fields."""
-    return [
-        row.position, row.phase, row.step, row.subject, row.on_failure, list(row.after),
-        row.effect, row.looks, row.windowed, row.successes, row.of,
-    ]  # fmt: skip
-
-
-def _row(values: Sequence[Any]) -> RowInstance:
-    position, phase, step, subject, on_failure, after, effect, looks, windowed, wins, of = values
-    return RowInstance(
-        position, Phase(phase), Step(step), subject, OnFailure(on_failure), tuple(after),
-        effect, looks, windowed, wins, None if of is None else Step(of),
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    rows: tuple[RowInstance, ...]
-    undo: tuple[RowInstance, ...]
-    accept: tuple[RowInstance, ...]
-    unknown: bool
-
-
-_compiled: dict[str, _Compiled] = {}
-_COMPILED_MAX = 4096
-
-
-def _rows_of(opened: Entry) -> _Compiled:
-    """Parsed once for each OPENED: a rotation is folded at every step."""
-    found = _compiled.get(opened.hash)
-    if found is not None:
-        return found
-    rows, undo, accept = (_known_rows(opened.facts[name]) for name in ("rows", "undo", "accept"))
-    unknown = None in (*rows, *undo, *accept)
-    if len(_compiled) >= _COMPILED_MAX:
-        _compiled.clear()
-    compiled = _Compiled(_without_none(rows), _without_none(undo), _without_none(accept), unknown)
-    return _compiled.setdefault(opened.hash, compiled)
-
-
-def _known_rows(rows: Json) -> list[RowInstance | None]:
-    """None for a row that this version of the program does not know."""
-    return [_row_or_none(row) for row in cast("list[Any]", rows)]
-
-
-def _row_or_none(values: Sequence[Any]) -> RowInstance | None:
-    try:
-        return _row(values)
-    except ValueError:
-        return None
-
-
-def _without_none(rows: Sequence[RowInstance | None]) -> tuple[RowInstance, ...]:
-    return tuple(row for row in rows if row is not None)
-
-
 _folded: dict[str, Rotation] = {}
 _FOLDED_MAX = 256
 
@@ -232,7 +170,7 @@ def fold(entries: Sequence[Entry]) -> Rotation:
 def _fold(entries: Sequence[Entry]) -> Rotation:
     opened = entries[0]
     assert opened.kind is Kind.OPENED, "a rotation begins with OPENED"
-    compiled = _rows_of(opened)
+    compiled = rows_of(opened)
     baseline = opened.facts.get("baseline")
     rotation = Rotation(
         stream=opened.stream,
@@ -290,10 +228,8 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
         case Kind.WAITING | Kind.RETRY | Kind.IN_DOUBT | Kind.OBSERVED:
             _fold_wait(state, entry)
         case Kind.FAILED:
-            state.failed, state.message = (
-                text(entry.facts.get("code")),
-                text(entry.facts.get("message")),
-            )
+            state.failed = text(entry.facts.get("code"))
+            state.message = text(entry.facts.get("message"))
             state.complaint = entry.facts.get("complaint") is True
             state.in_doubt = entry.facts.get("in_doubt") is True
             if _rolls_back(rotation, key.position) and rotation.undo:
@@ -461,10 +397,3 @@ def listed(facts: Facts, name: str) -> list[str]:
     """The fact of that name where it is a list, else an empty one."""
     value = facts.get(name)
     return [str(item) for item in value] if isinstance(value, list) else []
-
-
-def leftovers_of(baseline: Facts) -> dict[str, Leftover]:
-    """As a baseline keeps them: instance -> [version, served]."""
-    kept = baseline.get("ours")
-    pairs = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
-    return {instance: Leftover(*pair) for instance, pair in pairs.items()}

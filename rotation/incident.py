@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rotation.errors import RotationError
-from rotation.fold import Leftover, Outcome, Rotation, fold, leftovers_of, listed, text
+from rotation.fold import Outcome, Rotation, fold, listed, text
 from rotation.interfaces import Bound
 from rotation.journal import Journal
+from rotation.leftover import Leftover, leftovers_of
 from rotation.summary import outcome_baseline
 from rotation.types import Facts, KeyState, Specification, StoreState
 

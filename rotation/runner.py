@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
+from rotation.compiled import opened_facts
 from rotation.effects import Context, effect_for, look_for
 from rotation.entries import Draft, Entry, Kind, Lease, RowKey, stamp
 from rotation.errors import (
@@ -23,25 +23,21 @@ from rotation.errors import (
     Transient,
     Usage,
 )
-from rotation.fold import Mode, Outcome, Rotation, RowState, fold, listed, row_to_json
+from rotation.fold import Mode, Outcome, Rotation, fold, listed
 from rotation.held import held_code
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Decide, Journal
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.plan import (
-    ACCEPT,
     COMPROMISED,
     CONTAIN_ONLY,
     OnFailure,
     Plan,
     RowInstance,
     Step,
-    compile_rollback,
-    compile_rows,
-    plan_for,
 )
 from rotation.process import Stopped
-from rotation.specification import differences, spec_digest, spec_from_json, spec_to_json
+from rotation.specification import differences, spec_from_json
 from rotation.summary import outcome_baseline
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
 
@@ -60,10 +56,6 @@ class Live:
     gates: Callable[[str, datetime], Gates] = lambda secret, now: OPEN_GATES
     specification: Callable[[str], Specification | None] = lambda secret: None
     read_only: Callable[[], str | None] = lambda: None
-
-
-def _silent(entries: Sequence[Entry]) -> None:
-    """Nobody follows."""
 
 
 def _refuse_held(before: Rotation | None, spec: Specification) -> None:
@@ -87,7 +79,7 @@ class Runner:
     clock: Clock
     id: str
     live: Live = field(default_factory=Live)
-    follow: Callable[[Sequence[Entry]], None] = _silent
+    follow: Callable[[Sequence[Entry]], None] = lambda entries: None
     dead: Callable[[str], bool | None] = lambda runner: None
     new_attempt: Callable[[], str] = lambda: uuid.uuid4().hex
     stopping: Callable[[], bool] = lambda: False
@@ -132,25 +124,8 @@ class Runner:
     def _opened(
         self, plan: Plan, spec: Specification, baseline: Facts, facts: Facts, who: str | None
     ) -> Draft:
-        traits = self.bind(spec).issuer.traits
-        plan = plan_for(plan, traits)
-        rows = compile_rows(plan.rows, spec, traits)
-        undo = compile_rollback(plan, spec, traits, start=len(rows))
-        accept = compile_rows(ACCEPT, spec, traits, start=len(rows) + len(undo))
-        content: dict[str, Any] = {
-            "plan": plan.name,
-            "plan_version": plan.version,
-            "secret": spec.secret,
-            "spec_identity": spec.identity,
-            "spec": spec_to_json(spec),
-            "spec_sha256": spec_digest(spec),
-            "baseline": baseline,
-            "rows": [row_to_json(row) for row in rows],
-            "undo": [row_to_json(row) for row in undo],
-            "accept": [row_to_json(row) for row in accept],
-            **facts,
-        }
-        return Draft(kind=Kind.OPENED, who=who, facts=content)
+        content = opened_facts(plan, spec, self.bind(spec).issuer.traits)
+        return Draft(kind=Kind.OPENED, who=who, facts={**content, "baseline": baseline, **facts})
 
     def open_emergency(
         self,
@@ -178,8 +153,8 @@ class Runner:
         rotation = fold(entries) if entries else None
         # A person's hold outlives the rotation that it was put on.
         on_hold = rotation.on_hold if rotation is not None else None
-        told: Facts = {"trigger": "emergency", "on_hold": on_hold, **facts}
-        drafts = [self._opened(plan, spec, baseline, told, who)]
+        facts = {"trigger": "emergency", "on_hold": on_hold, **facts}
+        drafts = [self._opened(plan, spec, baseline, facts, who)]
         if rotation is not None and rotation.outcome is None:
             closed: Facts = {
                 "outcome": Outcome.SUPERSEDED,
@@ -288,10 +263,7 @@ class _Run:
                 return [Draft(kind=Kind.CLOSED, facts={"outcome": outcome, "baseline": baseline})]
             case Held(code) if rotation.held is None:
                 return [Draft(kind=Kind.HELD, facts={"code": code, "changed": list(self.changed)})]
-            case Wait(until, why, row) if row is not None and until not in (
-                _told(rotation, row).until,
-                _told(rotation, row).opens_at,
-            ):
+            case Wait(until, why, row) if row and rotation.states[row.position].is_news(until):
                 facts: Facts = {"until": stamp(until), "why": why, "window": True}
                 return [Draft(kind=Kind.WAITING, row=_key(rotation, row), facts=facts)]
             case Do(row, False) if row.effect and not row.looks:
@@ -421,10 +393,6 @@ class _Run:
         seed = hashlib.sha256(f"{self.lease.stream}/{self.entries[-1].seq}".encode()).digest()[0]
         until = cx.now + delay * (1 + seed / 1024)
         return {"code": error.code, "until": stamp(until), "why": error.message}
-
-
-def _told(rotation: Rotation, row: RowInstance) -> RowState:
-    return rotation.states[row.position]
 
 
 def _key(rotation: Rotation, row: RowInstance) -> RowKey:

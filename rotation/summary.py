@@ -8,7 +8,6 @@ from typing import TypedDict
 
 from rotation.entries import Entry, Identity, Kind, unstamp
 from rotation.fold import (
-    Leftover,
     Mode,
     Outcome,
     Rotation,
@@ -18,6 +17,7 @@ from rotation.fold import (
     replaced_by,
     text,
 )
+from rotation.leftover import Leftover
 from rotation.machine import Do, Held, Wait, next_action
 from rotation.plan import Step
 from rotation.types import Facts

@@ -16,7 +16,8 @@ from rotation.effects import world
 from rotation.effects.context import Context
 from rotation.entries import Draft, Kind
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
-from rotation.fold import Rotation, RowState, fold, leftovers_of, listed
+from rotation.fold import Rotation, RowState, fold, listed
+from rotation.leftover import leftovers_of
 from rotation.plan import Step
 from rotation.types import Facts, Listing, StoreState
 

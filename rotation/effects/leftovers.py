@@ -6,7 +6,8 @@ from rotation.effects import world
 from rotation.effects.context import Context
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Transient
-from rotation.fold import Leftover, text
+from rotation.fold import text
+from rotation.leftover import Leftover
 from rotation.types import (
     PENDING,
     Facts,

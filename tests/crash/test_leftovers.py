@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.fold import leftovers_of, listed
+from rotation.fold import listed
+from rotation.leftover import leftovers_of
 from rotation.machine import Close, Held
 from rotation.plan import PLANS
 from rotation.testing.crash import STREAM, Story

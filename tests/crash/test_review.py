@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rotation import fold
+from rotation import compiled, fold
 from rotation.entries import Draft, Kind
 from rotation.errors import Denied, Transient
 from rotation.held import REASONS
@@ -482,13 +482,13 @@ def test_a_row_that_nobody_knows_is_held_and_can_be_held_and_abandoned(
 
 def forget_steps(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """This version of the program has no such step."""
-    read = fold._row
+    read = compiled._row
 
     def older(values: list[Any]) -> Any:
         if values[2] in names:
             raise ValueError(values[2])
         return read(values)
 
-    monkeypatch.setattr(fold, "_row", older)
-    monkeypatch.setattr(fold, "_compiled", {})
+    monkeypatch.setattr(compiled, "_row", older)
+    monkeypatch.setattr(compiled, "_compiled", {})
     monkeypatch.setattr(fold, "_folded", {})
