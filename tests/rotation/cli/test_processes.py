@@ -65,19 +65,38 @@ def test_beside_a_live_serve_the_command_watches(installation: Installation) -> 
     assert any(worker.startswith("serve-") for worker in workers), workers
 
 
-def test_a_signal_ends_it_in_order_and_run_goes_on(installation: Installation) -> None:
+EMERGENCY = ("emergency", "app", "--yes", "--reason", "leaked")
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        (("rotate", "app"), signal.SIGINT),
+        (("rotate", "app"), signal.SIGHUP),
+        (EMERGENCY, signal.SIGTERM),
+    ],
+)
+def test_a_signal_ends_it_in_order_and_run_goes_on(
+    installation: Installation, words: tuple[str, ...], number: signal.Signals
+) -> None:
+    """The mint on the wire is awaited and staged; no other call begins, and the next one goes on
+    at once."""
     before = len(installation.calls())
     installation.aws.faults.latency(300.0)
-    command = [sys.executable, "-c", MAIN, "-c", str(installation.configuration), "rotate", "app"]
+    command = [sys.executable, "-c", MAIN, "-c", str(installation.configuration), *words]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         env=installation.environment(),
     )  # fmt: skip
     installation.started.append(process)
     wait_for(lambda: "iam:CreateAccessKey" in installation.calls()[before:], "the mint")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 8, said
+    calls = installation.calls()[before:]
+    after = calls[calls.index("iam:CreateAccessKey") + 1 :]
+    # The fields that are not ours come from the version before.
+    assert set(after) == {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
     installation.aws.faults.latency(0)
     installation.succeeds("run", "--wait")
     assert installation.is_whole()
