@@ -250,7 +250,7 @@ class KvStore:
         before, current = record.find(expecting), record.current
         if before is None or current is None or current == record.recorded:
             return False
-        if before.newest + 1 != record.number or current == record.previous:
+        if before.newest + 1 != record.number:
             return False
         data = self._live_data(record.number, PROMOTE)
         return all(data.get(key) == value for key, value in values.items())
