@@ -3,8 +3,10 @@ it comes: nobody is locked out, nobody is refused, nothing is left behind."""
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from providers.vault.approle_probe import VaultLogin
 from providers.vault.clients import VaultConnection
 from providers.vault.kv2 import KvStore
 from providers.vault.options import AppRoleOptions, KvOptions, LoginOptions
+from providers.vault.wire import Answer, Wire
 from rotation.entries import Draft, Kind
 from rotation.fold import Outcome, fold
 from rotation.interfaces import Around, Bound
@@ -21,6 +24,7 @@ from rotation.machine import Action, Close, Wait
 from rotation.plan import PLANS
 from rotation.runner import Runner
 from rotation.testing import Trouble
+from rotation.testing.world import Killed
 from rotation.types import ConsumerSpec, Fields, PluginSpec, SecretValue, Specification
 from tests.providers.vault.conftest import INSTALLATION
 from tests.providers.vault.test_approle import PLENTY, AppRole, befall
@@ -79,10 +83,17 @@ class Installed:
     clock: Clock
     application: Application | None = None
     journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(INSTALLATION))
+    runners: int = 0
 
     def runner(self) -> Runner:
+        self.runners += 1
+        own = f"runner-{self.runners}"
         return Runner(
-            journal=self.journal, bind=lambda spec: self.bound, clock=self.clock, id="tested"
+            journal=self.journal,
+            bind=lambda spec: self.bound,
+            clock=self.clock,
+            id=own,
+            dead=lambda other: other != own,
         )
 
     def open(self, plan: str) -> None:
@@ -324,3 +335,65 @@ def told(secret: Installed) -> str:
         for entry in reversed(secret.journal.entries(STREAM))
         if entry.kind is Kind.FAILED
     )
+
+
+@dataclass
+class Deadly:
+    """A wire that kills the runner at one of its requests: before it, or behind its answer. The
+    dead send nothing more."""
+
+    wire: Wire
+    at: int = -1
+    sent: int = 0
+    dead: bool = False
+
+    def send(self, method: str, path: str, **request: Any) -> Answer:
+        if self.dead:
+            raise Killed
+        self._cross()
+        answer = self.wire.send(method, path, **request)
+        self._cross()
+        return answer
+
+    def close(self) -> None:
+        self.wire.close()
+
+    def _cross(self) -> None:
+        self.sent += 1
+        if self.sent == self.at:
+            self.dead = True
+            raise Killed
+
+
+def survived(secret: Installed, deadly: Deadly, at: int) -> None:
+    """One rotation, whose runner is killed there and followed by another one."""
+    secret.open("routine")
+    deadly.at, deadly.sent = at, 0
+    with suppress(Killed):
+        secret.drive()
+    deadly.dead = False
+    secret.drive()
+
+
+@pytest.mark.parametrize(
+    "stride",
+    [pytest.param(9, id="every ninth"), pytest.param(1, id="every", marks=[pytest.mark.slow])],
+)
+@pytest.mark.parametrize("origin", ["assigned", "chosen"])
+@pytest.mark.timeout(600)
+def test_killed_at_every_request_nobody_is_refused_and_nothing_is_unaccounted_for(
+    role, kv, connection, origin, stride
+):
+    secret = installed(role, kv, connection, specification(), origin=origin)
+    secret.clock.patient = stride == 1  # so many waits would be more than clocks may differ
+    deadly = connection._wire = Deadly(connection._wire)
+    survived(secret, deadly, -1)
+    boundaries = deadly.sent
+    for at in range(1, boundaries, stride):
+        survived(secret, deadly, at)
+        secret.application.read()
+        secret.application.log_in()
+        assert fold(secret.journal.entries(STREAM)).outcome == Outcome.SUCCEEDED, at
+        assert len(role.accessors()) == 1, at
+        assert (role.locked(), secret.application.refused) == (0, 0), at
+    print(f"\n{origin}: killed at {len(range(1, boundaries, stride))} of {boundaries} boundaries")
