@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.names import ALIAS_MAX, fitting
-from providers.aws.arns import account_arn, moved
+from providers.aws.arns import moved, partition
 from rotation.interfaces import Scope
 
 _ADMINISTRATION = (
@@ -30,7 +30,7 @@ class Keys(pulumi.ComponentResource):
         super().__init__("rotation:aws:Keys", scope.connection, None, opts)
         name = f"rotation-{scope.installation}-{scope.connection}"
         below = pulumi.ResourceOptions(parent=self, protect=True)
-        policy = json.dumps(_policy(scope))
+        policy = json.dumps(policy_of_key(scope.options.account, partition(scope.options.region)))
         key = aws.kms.Key(
             name,
             description=f"secrets of rotation {scope.installation}, connection {scope.connection}",
@@ -64,10 +64,10 @@ class Keys(pulumi.ComponentResource):
         return self.arn.apply(lambda arn: moved(arn, region))
 
 
-def _policy(scope: Scope) -> dict[str, Any]:
+def policy_of_key(account: str, part: str = "aws") -> dict[str, Any]:
     """In a key's policy, `*` is this key."""
-    root = {"AWS": account_arn(scope.options, "root")}
-    here = {"kms:CallerAccount": scope.options.account}
+    root = {"AWS": f"arn:{part}:iam::{account}:root"}
+    here = {"kms:CallerAccount": account}
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -95,7 +95,7 @@ def _policy(scope: Scope) -> dict[str, Any]:
                 "Principal": {"Service": "events.amazonaws.com"},
                 "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
                 "Resource": "*",
-                "Condition": {"StringEquals": {"aws:SourceAccount": scope.options.account}},
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
             },
         ],
     }

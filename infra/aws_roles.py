@@ -146,7 +146,8 @@ def _trust(around: Surroundings, under: str) -> dict[str, Any]:
     statements = []
     if under != PermissionSet.CLAIM:
         statements.append(_may_assume("TheRunner", [settings.runner], known))
-    if under in (PermissionSet.CLAIM, PermissionSet.OBSERVE) and settings.operators:
+    if under not in (PermissionSet.REVOKE, PermissionSet.CONTAIN) and settings.operators:
+        # `create` and `adopt` run as the person: claim, and everything else that they do.
         statements.append(_may_assume("APerson", settings.operators, known))
     if under in (PermissionSet.CONTAIN, PermissionSet.OBSERVE):
         statements += _emergency(around)

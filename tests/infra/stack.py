@@ -57,7 +57,7 @@ class Cloud(mocks.Mocks):
         self.made.append(args.typ)
         if args.custom:
             self.wrong += [f"{args.typ} {args.name}: {each}" for each in mistakes(args)]
-        made = {**args.inputs, **_computed(args)}
+        made = {**args.inputs, **_computed(args, self.account)}
         return str(made.get("id", f"{args.name}-id")), made
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
@@ -68,26 +68,26 @@ class Cloud(mocks.Mocks):
             return {"accountId": self.account, "arn": arn, "userId": "u", "id": "i"}
         assert args.token == "aws:secretsmanager/getSecrets:getSecrets", args.token
         names = [name for name, ours in self.secrets.items() if ours or "filters" not in args.args]
-        arns = [_secret_arn(name) for name in names]
+        arns = [_secret_arn(name, self.account) for name in names]
         return {"names": names, "arns": arns, "id": "i", "region": "eu-central-1"}
 
 
-def _secret_arn(name: str) -> str:
-    return f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:{name}{SUFFIX}"
+def _secret_arn(name: str, account: str) -> str:
+    return f"arn:aws:secretsmanager:eu-central-1:{account}:secret:{name}{SUFFIX}"
 
 
-def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
+def _computed(args: mocks.MockResourceArgs, account: str) -> dict[str, Any]:
     """What the cloud adds: the names by which resources know each other."""
     path, name = args.inputs.get("path", "/"), args.inputs.get("name", args.name)
     region = args.inputs.get("region", "eu-central-1")
     kind = args.typ.rpartition(":")[2]
     arns = {
-        "Secret": _secret_arn(name),
-        "Key": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/{KEY_ID}",
-        "Role": f"arn:aws:iam::{ACCOUNT}:role{path}{name}",
-        "User": f"arn:aws:iam::{ACCOUNT}:user{path}{name}",
-        "Policy": f"arn:aws:iam::{ACCOUNT}:policy{path}{name}",
-        "Topic": f"arn:aws:sns:{region}:{ACCOUNT}:{name}",
+        "Secret": _secret_arn(name, account),
+        "Key": f"arn:aws:kms:eu-central-1:{account}:key/{KEY_ID}",
+        "Role": f"arn:aws:iam::{account}:role{path}{name}",
+        "User": f"arn:aws:iam::{account}:user{path}{name}",
+        "Policy": f"arn:aws:iam::{account}:policy{path}{name}",
+        "Topic": f"arn:aws:sns:{region}:{account}:{name}",
     }
     made: dict[str, Any] = {"name": name}
     if kind in arns:

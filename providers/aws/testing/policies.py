@@ -49,9 +49,12 @@ def _document(policy: ManagedPolicy) -> str:
 
 
 def _role(state: State, principal: str) -> Role | None:
-    if ":assumed-role/" in principal:
-        return state.iam.roles.get(principal.split("/")[-2])
-    return next((role for role in state.iam.roles.values() if role.arn == principal), None)
+    """By its ARN, or by that of one of its sessions, which has no path."""
+    name = principal.split("/")[-2] if ":assumed-role/" in principal else None
+    return next(
+        (role for role in state.iam.roles.values() if name == role.name or principal == role.arn),
+        None,
+    )
 
 
 def _user(state: State, principal: str) -> User | None:

@@ -1,0 +1,175 @@
+"""The declared stack, made in strict AWS, and every call to it decided by its own policies."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulumi.runtime import mocks
+
+from infra.aws_keys import policy_of_key
+from providers.aws.testing.policies import boundary, identity_policies, trust_policy
+from providers.aws.testing.server import StrictAws
+from providers.aws.testing.state import State
+from tests.infra.evaluation import Evaluator, Question
+from tests.infra.stack import Cloud
+
+ACCOUNT = "123456789012"
+
+
+class MadeCloud(Cloud):
+    """Mocks whose users, roles, policies and secrets really exist afterwards."""
+
+    def __init__(self, aws: StrictAws) -> None:
+        super().__init__(account=ACCOUNT)
+        self._iam = aws.control.client("iam")
+        self._secrets = aws.control.client("secretsmanager")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        name, state = super().new_resource(args)
+        make = getattr(self, "_" + args.typ.rpartition(":")[2].lower(), None)
+        if args.custom and make is not None:
+            state |= make(args.inputs)
+        return name, state
+
+    def _secret(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        made = self._secrets.create_secret(
+            Name=given["name"],
+            KmsKeyId=given["kmsKeyId"],
+            Tags=_tags(given),
+        )
+        if given["replicas"]:
+            self._secrets.replicate_secret_to_regions(
+                SecretId=given["name"],
+                AddReplicaRegions=[
+                    {"Region": each["region"], "KmsKeyId": each["kmsKeyId"]}
+                    for each in given["replicas"]
+                ],
+            )
+        return {"arn": made["ARN"]}
+
+    def _secretpolicy(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._secrets.put_resource_policy(
+            SecretId=given["secretArn"], ResourcePolicy=given["policy"]
+        )
+        return {}
+
+    def _user(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        made = self._iam.create_user(
+            UserName=given["name"],
+            Path=given["path"],
+            PermissionsBoundary=given["permissionsBoundary"],
+            Tags=_tags(given),
+        )
+        return {"arn": made["User"]["Arn"]}
+
+    def _role(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        made = self._iam.create_role(
+            RoleName=given["name"],
+            Path=given["path"],
+            AssumeRolePolicyDocument=given["assumeRolePolicy"],
+            PermissionsBoundary=given["permissionsBoundary"],
+            MaxSessionDuration=int(given["maxSessionDuration"]),
+        )
+        return {"arn": made["Role"]["Arn"]}
+
+    def _policy(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        made = self._iam.create_policy(
+            PolicyName=given["name"], Path=given["path"], PolicyDocument=given["policy"]
+        )
+        return {"arn": made["Policy"]["Arn"]}
+
+    def _rolepolicyattachment(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._iam.attach_role_policy(RoleName=given["role"], PolicyArn=given["policyArn"])
+        return {}
+
+    def _userpolicyattachment(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._iam.attach_user_policy(UserName=given["user"], PolicyArn=given["policyArn"])
+        return {}
+
+
+def _tags(given: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in given["tags"].items()]
+
+
+@dataclass
+class Guard:
+    """Strict AWS's authorisation hook: the declared policies, evaluated by the oracle. Keeps what
+    was asked and what came of it."""
+
+    state: State
+    evaluator: Evaluator
+    asked: list[tuple[Question, bool]] = field(default_factory=list)
+
+    def __call__(self, principal: str, action: str, resource: str, context: Any) -> bool:
+        question = self.question(principal, action, resource, context)
+        allowed = self.evaluator.allows(question)
+        self.asked.append((question, allowed))
+        return allowed
+
+    def question(self, principal: str, action: str, resource: str, context: Any) -> Question:
+        limit = boundary(self.state, principal)
+        return Question(
+            principal=principal,
+            action=action,
+            resource=resource,
+            context={
+                "aws:ResourceAccount": ACCOUNT,
+                "aws:PrincipalAccount": ACCOUNT,
+                "aws:PrincipalArn": _principal_arn(self.state, principal),
+                "aws:PrincipalIsAWSService": "false",
+                "aws:RequestedRegion": _region(resource),
+                # The evaluator does not know the services' own names of a resource's tags; our
+                # policies use the global ones.
+                **{
+                    key: value
+                    for key, value in context.items()
+                    if key.startswith("aws:") or ":ResourceTag/" not in key
+                },
+            },
+            policies=[json.loads(text) for text in identity_policies(self.state, principal)],
+            boundary=json.loads(limit) if limit else None,
+            resource_policy=self._of_resource(resource),
+        )
+
+    def _of_resource(self, resource: str) -> Any:
+        if ":role/" in resource:
+            return json.loads(trust_policy(self.state, resource) or "null")
+        if ":kms:" in resource:
+            return policy_of_key(ACCOUNT)
+        return None
+
+
+def set_of(principal: str) -> str:
+    """The permission set of a role session; else who it is."""
+    name = (
+        principal.split("/")[-2]
+        if ":assumed-role/" in principal
+        else principal.rsplit("/", maxsplit=1)[-1]
+    )
+    return name.rpartition("-")[2]
+
+
+def _principal_arn(state: State, principal: str) -> str:
+    if ":assumed-role/" not in principal:
+        return principal
+    name = principal.split("/")[-2]
+    return next(str(role.arn) for role in state.iam.roles.values() if role.name == name)
+
+
+def _region(resource: str) -> str:
+    return resource.split(":")[3] or "us-east-1"
+
+
+def denied(asked: list[tuple[Question, bool]]) -> Iterator[str]:
+    for question, allowed in asked:
+        if not allowed:
+            yield f"{set_of(question.principal)}: {question.action} on {question.resource}"
+
+
+def as_file(directory: Path, name: str, text: str, mode: int = 0o600) -> Path:
+    path = directory / name
+    path.write_text(text)
+    path.chmod(mode)
+    return path

@@ -1,0 +1,155 @@
+"""A stack applied to strict AWS, and every plan lived on it through the command line."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from providers.aws.testing.server import StrictAws
+from rotation.cli.app import program
+from tests.infra.account import ACCOUNT, Guard, MadeCloud, as_file
+from tests.infra.evaluation import Evaluator
+from tests.infra.stack import up
+
+GIVE = "#!/bin/sh\nexec cat >/dev/null\n"
+
+CONFIGURATION = """
+{head}
+bindings: rotation.infra.json
+commands: commands
+connections:
+  main:
+    type: aws
+    account: "{account}"
+    region: eu-central-1
+    endpoint: {endpoint}
+    credentials_file: {credentials}
+    settle: 0s
+    report_lag: 0s
+classes:
+  quick: {{max_age: 90d, margin: 7d, quiet: 0s, soak: 0s}}
+secrets:
+  - id: billing-iam
+    application: billing
+    environment: production
+    owner: team
+    class: quick
+    store: {{type: aws-secrets-manager, connection: main, name: prod/billing/iam, replicas: [eu-west-1]}}
+    issuer: {{type: aws-iam-access-key, connection: main, user: billing, path: /rotated/}}
+    probe: {{type: aws-sts, connection: main}}
+    consumers: [{{id: api, type: command, argv: [give], confirms: true}}]
+    {first}
+  - id: orders-token
+    application: orders
+    environment: production
+    owner: team
+    class: quick
+    store: {{type: aws-secrets-manager, connection: main, name: prod/orders/token}}
+    issuer: {{type: generated, kind: token, prefix: ord_, unverified: true}}
+    consumers: [{{id: api, type: command, argv: [give], confirms: true}}]
+    destroy: unattended
+    {second}
+"""
+
+
+@dataclass
+class Installation:
+    """A stack that was applied, and the runner's own file."""
+
+    directory: Path
+    aws: StrictAws
+    guard: Guard
+    head: str = ""
+
+    def begin(self) -> Path:
+        """A journal, an installation's own id, and the file."""
+        (self.directory / "commands").mkdir(mode=0o700)
+        as_file(self.directory / "commands", "give", GIVE, 0o700)
+        self.rotation("init", "--journal", str(self.directory / "journal.db"))
+        self.head = (self.directory / "rotation.yaml").read_text().partition("\n# connections")[0]
+        return self.write()
+
+    def write(self, first: str = "", second: str = "") -> Path:
+        return as_file(
+            self.directory,
+            "rotation.yaml",
+            CONFIGURATION.format(
+                head=self.head,
+                account=ACCOUNT,
+                endpoint=self.aws.endpoint,
+                credentials=self.directory / "credentials",
+                first=first,
+                second=second,
+            ),
+        )
+
+    def be(self, user: str) -> None:
+        """Base credentials of that user from now on."""
+        key = self.aws.control.human.create_key(user)
+        as_file(
+            self.directory,
+            "credentials",
+            f"[default]\naws_access_key_id={key['AccessKeyId']}\n"
+            f"aws_secret_access_key={key['SecretAccessKey']}\n",
+        )
+
+    @property
+    def installation(self) -> str:
+        return self.head.partition('installation: "')[2][:12]
+
+    def rotation(self, *words: str, expected: tuple[int, ...] = (0,)) -> str:
+        given = ["-c", str(self.directory / "rotation.yaml"), *words]
+        done = CliRunner().invoke(program, given, catch_exceptions=False)
+        assert done.exit_code in expected, (words, done.exit_code, done.output)
+        return done.output
+
+
+@contextmanager
+def installed(directory: Path, evaluator: Evaluator) -> Iterator[Installation]:
+    directory.chmod(0o700)
+    with StrictAws(account=ACCOUNT) as aws:
+        for name in ("runner", "engineer"):
+            aws.control.client("iam").create_user(UserName=name)
+        state = aws._server.control_plane.world.state
+        made = Installation(directory, aws, Guard(state, evaluator))
+        file = made.begin()
+        user = f"arn:aws:iam::{ACCOUNT}:user"
+        settings = {
+            "environment": "production",
+            "runner": f"{user}/runner",
+            "deployer": f"arn:aws:iam::{ACCOUNT}:role/deploy",
+            "operators": json.dumps([f"{user}/engineer"]),
+            "emergencyUsers": json.dumps([f"{user}/alice"]),
+            "emergencyRoles": json.dumps([f"arn:aws:iam::{ACCOUNT}:role/on-call"]),
+        }
+        stack = up(file, settings, MadeCloud(aws))
+        as_file(directory, "rotation.infra.json", json.dumps(stack.outputs["bindings"]))
+        aws.authorise(made.guard)
+        yield made
+
+
+def live(installation: Installation) -> None:
+    """Every plan, of every pair of issuer and store that AWS has, and what settles a doubt."""
+    names = {"billing-iam": "prod/billing/iam", "orders-token": "prod/orders/token"}
+    aws, run = installation.aws.control, installation.rotation
+    aws.human.untag_secret("prod/billing/iam", ["rotation:owner"])
+    installation.be("engineer")
+    for name in names:
+        run("create", name, "--wait")
+    installation.be("runner")
+    for name, store in names.items():
+        aws.faults.after("secretsmanager:UpdateSecretVersionStage")
+        run("rotate", name, "--wait")
+        current = aws.truth.labels(store)["AWSCURRENT"]
+        aws.human.move_label(store, "AWSPENDING", to=current)
+        run("doctor", name, "--repair", "-y")
+    for name, store in names.items():
+        old = next(v for v, labels in aws.truth.versions(store).items() if not labels)
+        aws.human.move_label(store, "ROTATION_COMPROMISED", to=old)  # of an earlier emergency
+        run("emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11))
+        run("run", "--wait", expected=(0, 11))
+    for name in names:
+        run("retire", name, "--gap", "a drill", "-y", "--wait")

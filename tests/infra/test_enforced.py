@@ -1,0 +1,233 @@
+"""Least privilege, both ways: real rotations under the declared roles, every call decided by an
+evaluator that others wrote; the same calls elsewhere denied; nothing granted that nobody uses."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from providers.aws.permissions import BREAK_GLASS
+from providers.aws.testing.policies import trust_policy
+from rotation.types import PermissionSet
+from tests.infra import evaluation
+from tests.infra.account import ACCOUNT, denied, set_of
+from tests.infra.evaluation import Evaluator, Question
+from tests.infra.story import Installation, installed, live
+
+pytestmark = pytest.mark.timeout(300)
+
+OTHERS = {
+    "secret": f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:prod/payroll/iam-QwErTy",
+    "user": f"arn:aws:iam::{ACCOUNT}:user/rotated/payroll",
+    "role": f"arn:aws:iam::{ACCOUNT}:role/rotation/ffffffffffff/rotation-main-revoke",
+    "key": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-{'2' * 32}",
+}
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Iterator[Evaluator]:
+    with evaluation.running() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory, evaluator: Evaluator) -> Iterator[Installation]:
+    with installed(tmp_path_factory.mktemp("enforced"), evaluator) as made:
+        live(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def questions(lived: Installation) -> list[Question]:
+    """What was asked, each once."""
+    found = {json.dumps(q.simulation(), sort_keys=True): q for q, _ in lived.guard.asked}
+    return list(found.values())
+
+
+def allows(document: Mapping[str, Any]) -> Iterator[str]:
+    for statement in document["Statement"]:
+        if statement["Effect"] == "Allow":
+            actions = statement["Action"]
+            yield from [actions] if isinstance(actions, str) else actions
+
+
+def without(question: Question, action: str) -> Question:
+    """The same with that action taken out of every policy of the principal."""
+    policies = json.loads(json.dumps(question.policies))
+    for document in policies:
+        for statement in document["Statement"]:
+            if statement["Effect"] == "Allow":
+                given = statement["Action"]
+                given = [given] if isinstance(given, str) else given
+                statement["Action"] = [each for each in given if each != action] or "none:None"
+    return replace(question, policies=policies)
+
+
+def test_every_call_was_allowed(lived: Installation) -> None:
+    assert len(lived.guard.asked) > 150
+    assert sorted(set(denied(lived.guard.asked))) == []
+
+
+def test_every_set_was_at_work(lived: Installation) -> None:
+    assert {set_of(q.principal) for q, _ in lived.guard.asked} >= set(PermissionSet)
+
+
+def test_every_action_that_is_granted_was_used(questions: list[Question]) -> None:
+    """But what a person may do in an emergency, by the short list."""
+    granted, used = set(), set()
+    for question in questions:
+        who = set_of(question.principal)
+        used.add((who, question.action))
+        granted |= {(who, action) for document in question.policies for action in allows(document)}
+    unused = granted - used
+    assert unused == {("contain", action) for action in BREAK_GLASS} | {
+        (who, "iam:SimulatePrincipalPolicy") for who in ("runner",)
+    }
+
+
+def elsewhere(question: Question, *, environment: bool) -> Iterator[Question]:
+    """The same call on what belongs to another application, or to another environment."""
+    context = {k: v for k, v in question.context.items() if ":ResourceTag/" not in k}
+    kind = next(
+        k for k in ("secretsmanager", ":kms:", ":user/", ":role/") if k in question.resource
+    )
+    name = {"secretsmanager": "secret", ":kms:": "key", ":user/": "user", ":role/": "role"}[kind]
+    other = OTHERS[name]
+    if environment:
+        other = other.replace("prod/", "test/").replace("/rotated/", "/rotated-test/")
+    tags = {
+        "aws:ResourceTag/rotation:owner": "ffffffffffff",
+        "aws:ResourceTag/rotation:application": "billing" if environment else "payroll",
+        "aws:ResourceTag/rotation:environment": "test" if environment else "production",
+    }
+    trust = None if name == "role" else question.resource_policy  # it names nobody of ours
+    yield replace(question, resource=other, context={**context, **tags}, resource_policy=trust)
+    if name == "key":  # the same key, for somebody else's secret
+        named = {"kms:EncryptionContext:SecretARN": OTHERS["secret"]}
+        yield replace(question, context={**question.context, **named})
+
+
+@pytest.mark.parametrize("what", ["application", "environment"])
+def test_the_same_call_elsewhere_is_denied(
+    questions: list[Question], evaluator: Evaluator, what: str
+) -> None:
+    environment = what == "environment"
+    probes = [
+        probe for question in questions for probe in elsewhere(question, environment=environment)
+    ]
+    assert len(probes) >= len(questions)
+    assert not [
+        (set_of(probe.principal), probe.action, probe.resource)
+        for probe in probes
+        if evaluator.allows(probe)
+    ]
+
+
+def test_without_an_action_exactly_its_own_calls_fail(
+    questions: list[Question], evaluator: Evaluator
+) -> None:
+    for who in {set_of(question.principal) for question in questions}:
+        mine = [question for question in questions if set_of(question.principal) == who]
+        for action in {question.action for question in mine}:
+            for question in mine:
+                allowed = evaluator.allows(without(question, action))
+                # A runner that the trust policy names needs no policy of its own to take a role.
+                named = question.action == "sts:AssumeRole"
+                assert allowed == (question.action != action or named), (who, action)
+
+
+def test_another_account_and_another_region_are_denied(
+    questions: list[Question], evaluator: Evaluator
+) -> None:
+    for question in questions:
+        region = {**question.context, "aws:RequestedRegion": "ap-south-1"}
+        if ":iam:" not in question.resource:
+            assert not evaluator.allows(replace(question, context=region)), question.action
+
+
+# ------------------------------------------------------------------------- who takes which role
+
+
+def may_take(lived: Installation, evaluator: Evaluator, under: str, **context: str) -> bool:
+    """A person of the given kind, without a policy of his own."""
+    state = lived.guard.state
+    [role] = [r for r in state.iam.roles.values() if r.name == f"rotation-main-{under}"]
+    question = Question(
+        principal=context.pop("principal"),
+        action="sts:AssumeRole",
+        resource=str(role.arn),
+        context={"aws:ResourceAccount": ACCOUNT, "aws:PrincipalAccount": ACCOUNT, **context},
+        policies=[],
+        resource_policy=json.loads(trust_policy(state, str(role.arn)) or ""),
+    )
+    return evaluator.allows(question)
+
+
+ALICE = f"arn:aws:iam::{ACCOUNT}:user/alice"
+SIGNED_IN = f"arn:aws:sts::{ACCOUNT}:assumed-role/on-call/alice"
+MFA = {"aws:MultiFactorAuthPresent": "true"}
+
+
+def test_on_call_comes_in_with_mfa_and_not_without(
+    lived: Installation, evaluator: Evaluator
+) -> None:
+    assert may_take(lived, evaluator, "contain", principal=ALICE, **MFA)
+    assert not may_take(lived, evaluator, "contain", principal=ALICE)
+    assert not may_take(lived, evaluator, "revoke", principal=ALICE, **MFA)
+
+
+def test_on_call_comes_in_signed_in_by_name_and_not_anonymously(
+    lived: Installation, evaluator: Evaluator
+) -> None:
+    who = {"aws:SourceIdentity": "alice@example.com"}
+    on_call = {"principal": SIGNED_IN, "aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/on-call"}
+    assert may_take(lived, evaluator, "contain", **on_call, **who)
+    assert not may_take(lived, evaluator, "contain", **on_call)
+
+
+def test_the_runner_never_claims_and_a_person_never_destroys(
+    lived: Installation, evaluator: Evaluator
+) -> None:
+    external = {"sts:ExternalId": f"rotation-{lived.installation}"}
+    runner, person = (f"arn:aws:iam::{ACCOUNT}:user/{name}" for name in ("runner", "engineer"))
+    for under in PermissionSet:
+        expected = under is not PermissionSet.CLAIM
+        assert may_take(lived, evaluator, under, principal=runner, **external) == expected
+    assert may_take(lived, evaluator, "claim", principal=person, **external)
+    assert not may_take(lived, evaluator, "revoke", principal=person, **external)
+    assert not may_take(lived, evaluator, "mint", principal=runner)
+
+
+# --------------------------------------------------------------------------- who reads a secret
+
+
+def reads(lived: Installation, evaluator: Evaluator, **context: str) -> bool:
+    """A consumer of billing, with the policy that the stack made for it."""
+    iam = lived.aws.control.client("iam")
+    made = {p["PolicyName"]: p["Arn"] for p in iam.list_policies(Scope="Local")["Policies"]}
+    arn = made["main-read-billing-production"]
+    version = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]
+    secret = lived.aws.control.client("secretsmanager").describe_secret(SecretId="prod/billing/iam")
+    question = Question(
+        principal=f"arn:aws:iam::{ACCOUNT}:user/consumer",
+        action="secretsmanager:GetSecretValue",
+        resource=context.pop("resource", secret["ARN"]),
+        context={"aws:ResourceAccount": ACCOUNT, "aws:PrincipalAccount": ACCOUNT, **context},
+        policies=[version["Document"]],
+    )
+    return evaluator.allows(question)
+
+
+def test_consumers_read_what_is_current_and_nothing_pending(
+    lived: Installation, evaluator: Evaluator
+) -> None:
+    label, version = "secretsmanager:VersionStage", "secretsmanager:VersionId"
+    assert reads(lived, evaluator)
+    assert reads(lived, evaluator, **{label: "AWSCURRENT"})
+    assert reads(lived, evaluator, **{label: "AWSPREVIOUS"})
+    assert not reads(lived, evaluator, **{label: "AWSPENDING"})
+    assert not reads(lived, evaluator, **{version: "rot1-4b1d0c77e2a9-00"})
+    assert not reads(lived, evaluator, **{version: "x", label: "AWSCURRENT"})
+    assert not reads(lived, evaluator, resource=OTHERS["secret"])
