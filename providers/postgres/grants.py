@@ -41,7 +41,7 @@ class SetupRenderer:
         return GRANTS
 
     def documents(self, scope: Scope) -> list[PolicyDocument]:
-        parts = [part for part in scope.parts if part.type in GRANTS]
+        parts = [part for part in scope.parts if part.kind == "issuers"]  # the probe needs nothing
         if not parts:
             return []
         options: ConnectionOptions = scope.options
