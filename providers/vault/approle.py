@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from providers.vault.approle_containment import Containment
-from providers.vault.approle_role import Role, SecretId, wishes
+from providers.vault.approle_role import CHOSEN, MARK, Role, SecretId, wishes
 from providers.vault.approle_tokens import Tokens
 from providers.vault.options import USES_MIN
 from rotation.errors import Conflict, NeedsPerson, Transient
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from providers.vault.clients import VaultConnection
     from providers.vault.options import AppRoleOptions
     from rotation.interfaces import Around
-
-MARK, CHOSEN = "rotation", "rotation-chosen"
-"""Keys of a secret id's metadata, which everybody who holds its token and the audit log can read:
-ids only. MARK: of the attempt; CHOSEN: its bytes were known before Vault made an accessor."""
 
 OBSERVE, MINT, PROVE = PermissionSet.OBSERVE, PermissionSet.MINT, PermissionSet.PROVE
 BYTES = 32

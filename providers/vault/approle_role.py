@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from providers.vault.wire import Answer
     from rotation.types import PermissionSet
 
+MARK, CHOSEN = "rotation", "rotation-chosen"
+"""Keys of a secret id's metadata, which everybody who holds its token and the audit log can read:
+ids only. MARK: of the attempt; CHOSEN: its bytes were known before Vault made an accessor."""
+
 
 class Absent(NeedsPerson):
     """Nothing is there, where that is an answer and no accident."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from providers.vault import errors
-from providers.vault.approle_role import Absent
+from providers.vault.approle_role import MARK, Absent
 from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Tokens:
             meta = data.get("meta") or {}
             if data.get("path") == self._login and meta.get("role_name") == self._role:
                 created = datetime.fromtimestamp(data["creation_time"], UTC)
-                yield Token(accessor=accessor, created=created, label=meta.get("rotation"))
+                yield Token(accessor=accessor, created=created, label=meta.get(MARK))
 
     def _call(self, path: str, accessor: str, under: PermissionSet) -> Mapping[str, Any]:
         """Empty where the token ended meanwhile."""

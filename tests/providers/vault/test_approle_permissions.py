@@ -5,9 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from providers.vault.hcl import HclRenderer
+from providers.vault.options import AppRoleOptions
 from providers.vault.permissions import CONNECTION, GRANTS, asked_for
 from rotation.errors import Denied
+from rotation.interfaces import Need, Part, Scope
 from rotation.types import PermissionSet
+from tests.providers.vault.conftest import INSTALLATION
 from tests.providers.vault.test_approle import PLENTY, around, issuer_of, role
 
 __all__ = ["around", "role"]
@@ -110,3 +114,34 @@ def test_nothing_of_a_role_is_written_but_its_secret_ids():
         for grant in grants:
             if grant.path in ("auth/{mount}/role/{role}", "auth/{mount}/role/{role}/role-id"):
                 assert grant.capabilities == ("read",)
+
+
+@pytest.mark.parametrize(("uses", "walks"), [(None, False), (PLENTY, True)])
+def test_a_policy_has_what_the_options_ask_for(options, uses, walks):
+    """`sudo` on every token's accessor is not given for nothing."""
+    part = Part(
+        secret="billing",
+        identity="billing",
+        stream="vault-approle-0123456789abcdef0123",
+        application="billing",
+        environment="production",
+        kind="issuers",
+        type="vault-approle",
+        options=AppRoleOptions(connection="main", role="billing", uses=uses),
+    )
+    needs = [
+        Need(under=under, part=part, grant=grant)
+        for under, grants in APPROLE.items()
+        for grant in grants
+    ]
+    scope = Scope(
+        installation=INSTALLATION,
+        connection="main",
+        options=options,
+        parts=(part,),
+        needs=tuple(needs),
+    )
+    written = {document.holder: document.text for document in HclRenderer().documents(scope)}
+    assert ("sudo" in written["observe"]) is walks
+    assert "auth/approle/role/billing/secret-id" in written["mint"]
+    assert "custom-secret-id" not in written["mint"]
