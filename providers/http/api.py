@@ -12,7 +12,7 @@ from providers.http.errors import Call
 from providers.http.listing import Pager
 from providers.http.pointer import MISSING, find
 from rotation.errors import Ambiguous, NeedsPerson, RotationError
-from rotation.types import PermissionSet
+from rotation.types import Fields, PermissionSet
 
 if TYPE_CHECKING:
     from providers.http.client import HttpConnection
@@ -92,6 +92,28 @@ class Api:
             )
         except errors.Gone:
             return
+
+    def whose(self, fields: Fields, budget: Budget) -> str:
+        """The id of the credential that these fields are, by a login with them."""
+        probe = self.declared.probe
+        assert probe is not None, "options ask for it where the secret holds no id"
+        assert probe.id is not None, "options ask for it where the secret holds no id"
+        values = {**self._options.parameters, **fields.public}
+        sent = template.sent(probe, values, probe.login, fields.secret, self.declared.headers)
+        call = Call("ask whose the credential is")
+        answer = self._connection.send(sent, call, budget)
+        if answer.status in probe.refused:
+            raise NeedsPerson(
+                "http.nobody-s",
+                "the current value does not log in, so nobody tells which credential it is",
+                "put one that works into the secret, or `rotation emergency`",
+            )
+        if answer.status not in probe.accepted:
+            raise errors.from_status(call, answer.status, answer.headers)
+        try:
+            return items.public(answer.document(call), probe.id, self.declared.item.id_pattern)
+        except items.Misshapen:
+            raise errors.bad_answer(call) from None
 
     def _of(
         self, handle_id: str, request: Request, values: Mapping[str, Any], call: Call,

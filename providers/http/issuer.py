@@ -81,7 +81,9 @@ class HttpApiIssuer:
         return Usage(last_used=next(used, None))
 
     def handle_of(self, fields: Fields, version: str) -> str:
-        """The list knows ids; of a secret alone no service says whose it is."""
+        """The id that stands in the secret, or that the service tells whoever logs in with it."""
+        if not self._options.id_in_secret:
+            return self._api.whose(fields, Budget())
         try:
             return items.public(dict(fields.public), "/id", self._api.declared.item.id_pattern)
         except items.Misshapen:
@@ -155,8 +157,10 @@ class HttpApiIssuer:
             raise items.Misshapen
         new = self._read_back(document, handle_id, budget)
         self._check_new(new, values, body, before)
-        login = {} if item.login is None else {"login": items.public(document, item.login)}
-        fields = Fields(public={"id": handle_id, **login}, secret={"secret": secret})
+        public = {"id": handle_id} if self._options.id_in_secret else {}
+        if item.login is not None:
+            public["login"] = items.public(document, item.login)
+        fields = Fields(public=public, secret={"secret": secret})
         return Credential(handle=new.handle, fields=fields)
 
     def _read_back(self, document: Any, handle_id: str, budget: Budget) -> Listed:

@@ -81,9 +81,7 @@ class ConnectionOptions:
     origin: str = _doc("https://host or https://host:port; its certificate must be of that host")
     credentials: Texts = _mapping("name -> file of what we log in with; $NAME: NAME names the file")
     roles: Mapping[str, Texts] = _mapping("permission set -> credentials for its calls instead")
-    networks: tuple[str, ...] = _doc(
-        "private networks in which the host may be, e.g. 10.1.0.0/16; else public only", ()
-    )
+    networks: tuple[str, ...] = _doc("private networks that the host may be in: 10.1.0.0/16", ())
     ca_file: str | None = _doc("file of the certificate authorities to trust instead", None)
     owner: str | None = _doc("who answers for this login: a team, a ticket queue", None)
     settle_s: int = _doc("how long the service may need until a change holds everywhere", 30)
@@ -147,9 +145,7 @@ class Request:
         for name, form in PLACEHOLDER.findall(self.body or ""):
             fits = form[:1] == "/" if name == "item" else form in _VALUES.get(name, _FORMS)
             _require(fits, f"body: {name} in a form that it does not have")
-        _require(
-            _parses(json.loads, self.body or "{}"), "body: JSON, placeholders inside its strings"
-        )
+        _require(_parses(json.loads, self.body or "{}"), "body: JSON, placeholders in its strings")
 
     @property
     def placeholders(self) -> frozenset[str]:
@@ -180,16 +176,14 @@ class Pages(Request):
     """All items, page by page."""
 
     items: str = _doc("pointer to the list in the answer", "")
-    paging: Literal["none", "link", "page", "cursor"] = _doc(
-        "how the next page is asked for", "none"
-    )
+    paging: Literal["none", "link", "page", "cursor"] = _doc("how the next page is found", "none")
     parameter: str | None = _doc("query parameter of the page's number or of the cursor", None)
     first: int = _doc("page: the number of the first page", 1)
     next: str | None = _doc("cursor: pointer to the next one's URL or token", None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(_POINTER.fullmatch(self.items), "items: a JSON pointer")
+        _all(_POINTER, (self.items, self.next or ""), "items: items and next are JSON pointers")
         _require(self.paging != "page" or self.parameter, "parameter: needed for paging: page")
         _require(self.paging != "cursor" or self.next, "next: needed for paging: cursor")
 
@@ -227,13 +221,14 @@ class Attempt(Request):
     login: Login = _doc("with the placeholders {secret}, {id}, {login}")
     accepted: tuple[int, ...] = _doc("statuses that mean: logged in", (200,))
     refused: tuple[int, ...] = _doc("statuses that mean: not logged in", (401,))
+    id: str | None = _doc("pointer to the credential's id in an accepted answer", None)
     expects: Texts = _mapping("pointer -> text of an accepted answer; another one means: refused")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         apart = self.accepted and self.refused and not set(self.accepted) & set(self.refused)
         _require(apart, "refused: at least one, and none of `accepted`")
-        _all(_POINTER, self.expects, "expects: JSON pointers")
+        _all(_POINTER, (*self.expects, self.id or ""), "expects: expects and id are JSON pointers")
         sent = "secret" in self.login.placeholders - self.placeholders
         _require(sent, "login: it sends {secret}, and nothing else does")
 
@@ -342,6 +337,7 @@ class HttpApiOptions:
     parameters: Texts = _mapping("what the declaration asks for, e.g. a project")
     scopes: tuple[str, ...] = _doc("what the credential may do, where the service asks", ())
     expires_in_s: int | None = _doc("the life that it is given, where the service asks", None)
+    id_in_secret: bool = _doc("false: without the id; the probe's `id` tells it", default=True)
     accept_changes: bool = _doc("a new one may differ from its predecessor", default=False)
 
     def __post_init__(self) -> None:
@@ -354,6 +350,8 @@ class HttpApiOptions:
         _require(bool(self.scopes) == ("scopes" in sent), "scopes: where the service asks, only")
         asked, life = "expires" in sent, self.expires_in_s or 0
         _require((life > 0) == asked, "expires_in_s: where the service asks, only")
+        tells = self.id_in_secret or getattr(self.declared.probe, "id", None)
+        _require(tells, "id_in_secret: only where the declaration's `probe` has an `id`")
         longest = self.declared.expires_max_s or life
         _require(life <= longest, f"expires_in_s: at most {longest} s")
 
@@ -367,7 +365,8 @@ class HttpApiOptions:
         return self.declared.traits
 
     def fields(self) -> tuple[str, ...]:
-        return ("id", "secret") if self.declared.item.login is None else ("id", "login", "secret")
+        absent = {"id": not self.id_in_secret, "login": self.declared.item.login is None}
+        return tuple(name for name in ("id", "login", "secret") if not absent.get(name))
 
     def identity(self, connections: Mapping[str, Any]) -> str:
         _require(self.connection in connections, "connection: no HTTP connection of that name")

@@ -26,10 +26,7 @@ class GitLab(Service):
     def answer(self, operation: str, got: Got) -> Reply:
         token = got.headers.get("private-token", "")
         if operation == "login":
-            known = self.use(token)
-            return (
-                Reply(200, {"active": True}) if known else Reply(401, {"message": f"401 {token}"})
-            )
+            return self._self(token)
         if token != self.admin["token"]:
             return Reply(401, {"message": "401 Unauthorized"})
         if got.segments[3] != "42":
@@ -43,6 +40,13 @@ class GitLab(Service):
             return Reply(404, {"message": "404 Token Not Found"})
         del self.instances[instance.id]
         return Reply(204)
+
+    def _self(self, token: str) -> Reply:
+        known = self.owner_of(token)
+        if known is None:
+            return Reply(401, {"message": f"401 Unauthorized: {token}"})
+        self.use(token)
+        return Reply(200, self._shown(known))
 
     def _create(self, asked: dict[str, Any]) -> Reply:
         day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", asked.get("expires_at", ""))
@@ -177,8 +181,8 @@ class Cloudflare(Service):
     def answer(self, operation: str, got: Got) -> Reply:
         token = got.headers.get("authorization", "").removeprefix("Bearer ")
         if operation == "login":
-            known = self.use(token)
-            return _wrapped({"status": "active"}) if known else _failed(401, 1000)
+            known = self.owner_of(token)
+            return _wrapped({"id": known.id, "status": "active"}) if known else _failed(401, 1000)
         if token != self.admin["token"]:
             return _failed(401, 10000)
         if got.segments[3] != "0a" * 16:

@@ -14,6 +14,7 @@ from providers.http.probe import HttpProbe
 from providers.http.testing.accounts import Atlas, Confluent
 from providers.http.testing.service import Service
 from providers.http.testing.vendors import Cloudflare, Datadog, GitLab, Grafana
+from rotation.errors import NeedsPerson
 from rotation.testing.issuer import IssuerConformance
 from rotation.types import Verdict
 from tests.providers.http.conftest import ATTEMPT, MONTH, Bench, around, connected
@@ -111,6 +112,27 @@ def test_the_probe_tells_the_living_from_the_dead_and_the_wrong(
     assert probe.login(new.fields) is Verdict.ACCEPTED
     bench.issuer.destroy(new.handle.id)
     assert probe.login(new.fields) is Verdict.REFUSED
+
+
+def test_where_a_login_tells_whose_it_is_the_secret_needs_no_id(
+    name: str, bench: Bench, service: Service
+) -> None:
+    given = {"connection": "vendor", "name": "billing", "service": name, **VENDORS[name].options}
+    probe = shipped(name).probe
+    if probe is None or probe.id is None:
+        with pytest.raises(ValueError, match="id_in_secret"):
+            HttpApiOptions(**given, id_in_secret=False)
+        return
+    options = HttpApiOptions(**given, id_in_secret=False)
+    assert options.fields() == ("secret",)
+    issuer = HttpApiIssuer(options, around(bench.connection))
+    new = issuer.issue(ATTEMPT)
+    assert not new.fields.public
+    assert issuer.handle_of(new.fields, "version-1") == new.handle.id
+    issuer.destroy(new.handle.id)
+    with pytest.raises(NeedsPerson) as caught:
+        issuer.handle_of(new.fields, "version-1")
+    assert caught.value.code == "http.nobody-s"
 
 
 def test_a_long_list_is_read_to_its_end_and_others_are_left_out(
