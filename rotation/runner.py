@@ -253,7 +253,8 @@ class _Run:
         self.renewed_at = now
 
     def _follow_up(self, entries: tuple[Entry, ...]) -> Sequence[Draft]:
-        """Pure: the entry that the next action needs before anything is done for it."""
+        """The entry that the next action needs before anything is done for it, decided inside the
+        journal's transaction from all that landed before: a hold that came first wins."""
         rotation = fold(entries)
         if rotation.outcome is not None:
             return []
@@ -294,8 +295,8 @@ class _Run:
         try:
             if do.row.looks and not fresh and not (cx.in_doubt and step is Step.ISSUE):
                 cx.looked = look_for(plan, step)(cx)
-                if not cx.in_doubt:
-                    self._began(cx)
+                if not cx.in_doubt and not self._began(cx):
+                    return  # a person's word landed meanwhile: it is decided anew
             acting = do.row.effect
             facts = effect_for(plan, step)(cx)
         except RotationError as error:
@@ -323,8 +324,12 @@ class _Run:
         )
         return cx
 
-    def _began(self, cx: Context) -> None:
-        self._write([self._draft(cx, Kind.BEGAN, cx.looked)])
+    def _began(self, cx: Context) -> bool:
+        """The intent, at exactly the seq that it was decided and looked for; else nothing."""
+        seen = self.entries[-1].seq
+        intent = self._draft(cx, Kind.BEGAN, cx.looked)
+        self._write([], lambda entries: [intent] if entries[-1].seq == seen else [])
+        return self._is_fresh(cx.row)
 
     def _write(self, drafts: Sequence[Draft], then: Decide | None = None) -> None:
         now = self.runner.clock.now()

@@ -1,0 +1,56 @@
+"""A person's hold that lands between a decision and its intent wins, whichever row it is."""
+
+import pytest
+
+from rotation.entries import Draft, Entry, Kind
+from rotation.machine import Close, Wait
+from rotation.testing.crash import STREAM, Story
+from tests.crash import stories
+from tests.crash.test_review import ask
+
+INTENDED = ["issue", "promote", "deliver", "suspend", "destroy", "tidy"]
+
+
+def writes_intent(story: Story, step: str) -> bool:
+    return any(is_intent(entry, step) for entry in story.entries())
+
+
+def is_intent(entry: Entry, step: str) -> bool:
+    return entry.kind is Kind.BEGAN and entry.row is not None and entry.row.step == step
+
+
+def write_of_intent(step: str) -> int:
+    """The boundary before the write that first holds that intent."""
+    clean, last, found = stories.seeded(), 0, []
+
+    def watch(number: int, name: str) -> None:
+        nonlocal last
+        if name == "before journal.append":
+            last = number
+        elif name == "after journal.append" and not found and writes_intent(clean, step):
+            found.append(last)
+
+    clean.boundaries.act = watch
+    assert isinstance(stories.routine(clean), Close)
+    return found[0]
+
+
+@pytest.mark.parametrize("step", INTENDED)
+def test_a_hold_between_decision_and_write_wins(step: str) -> None:
+    at = write_of_intent(step)
+    story = stories.seeded()
+
+    def hold(number: int, name: str) -> None:
+        del name
+        if number == at:
+            draft = Draft(kind=Kind.REQUESTED, facts={"verb": "hold", "reason": "wait"})
+            story.journal.request(STREAM, draft, "person", story.world.now)
+
+    story.boundaries.act = hold
+    action = stories.routine(story)
+    assert isinstance(action, Wait)
+    assert action.why == "on hold: wait"
+    assert not writes_intent(story, step)
+    ask(story, "release")
+    assert isinstance(story.drive(), Close)
+    assert story.violations() == []
