@@ -1,4 +1,4 @@
-"""`python -m providers.aws.demo.service`: services that accept several secrets at once.
+"""`python -m rotation.demo.service`: services that accept several secrets at once.
 
 POST /NAME/accept and /NAME/drop are for the verifier command; /NAME/login answers 200 or 403,
 /NAME/count how many secrets it accepts now. They keep digests only. Ends when its standard input closes.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from providers.aws.demo import scan as scanning
-from providers.aws.demo.scan import blind_spots, scan, spellings
+from rotation.demo import scan as scanning
+from rotation.demo.scan import blind_spots, scan, spellings
 
 SECRET = 'wJalr/XUtn+FEMI K7"MDENG=bPxRfiCY'
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from providers.aws.demo.screen import Screen
-from providers.aws.demo.tally import Tally
+from rotation.demo.screen import Screen
+from rotation.demo.tally import Tally
 
 
 def test_an_event_becomes_a_sentence_and_is_kept_for_the_scan(

@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from providers.aws.demo import command
+from rotation.demo import command
 
 ACCEPTED, REFUSED, AGAIN = 0, os.EX_NOPERM, os.EX_TEMPFAIL
 
@@ -17,7 +17,7 @@ ACCEPTED, REFUSED, AGAIN = 0, os.EX_NOPERM, os.EX_TEMPFAIL
 @pytest.fixture
 def port() -> Iterator[int]:
     with subprocess.Popen(
-        [sys.executable, "-m", "providers.aws.demo.service"],
+        [sys.executable, "-m", "rotation.demo.service"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
