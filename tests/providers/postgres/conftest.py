@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from unittest.mock import patch
@@ -24,6 +24,7 @@ from rotation.types import Fields, KeyState
 from tests.real.postgres_server import PostgresServer, postgres_server, wait_for
 
 INSTALLATION = "0123456789ab"
+SECRET = "billing-db"
 RUNNER, EMERGENCY = "runner_1", "panic_1"
 ATTEMPTS = tuple(f"{number:032x}" for number in range(161, 170))
 _numbers = count(1)
@@ -50,7 +51,7 @@ def setup_sql(options: ConnectionOptions, *parts: LoginOptions) -> str:
 
 def _part(options: LoginOptions) -> Part:
     return Part(
-        secret="billing-db",
+        secret=SECRET,
         identity="-",
         stream="-",
         application="billing",
@@ -68,7 +69,6 @@ class Database:
     server: PostgresServer
     options: ConnectionOptions
     connection: PostgresConnection
-    issuers: list[LoginOptions] = field(default_factory=list)
 
     def around(self, connection: PostgresConnection | None = None) -> Around:
         return Around(
@@ -78,9 +78,14 @@ class Database:
         )
 
     def issuer(self, **options: object) -> LoginIssuer:
+        """Allowed by the part of the set-up that is about it; the rest is there already."""
         wanted = LoginOptions(connection="main", **options)
-        self.server.run(setup_sql(self.options, wanted))
+        part = setup_sql(self.options, wanted).partition(f"\n-- {SECRET}\n")[2]
+        self.server.run(f"begin;\n{part}")
         return LoginIssuer(wanted, self.around())
+
+    def set_up(self) -> None:
+        self.server.run(setup_sql(self.options, LoginOptions(connection="main", group="everybody")))
 
     def probe(self, query: str = "select 1", **options: str) -> LoginProbe:
         wanted = ProbeOptions(connection="main", query=query, **options)
@@ -100,9 +105,14 @@ def the_passwords(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return files
 
 
-@pytest.fixture
-def database(the_server: PostgresServer, the_passwords: dict[str, Path]) -> Database:
+@pytest.fixture(scope="session")
+def the_database(the_server: PostgresServer, the_passwords: dict[str, Path]) -> Database:
     return prepared(the_server, the_passwords)
+
+
+@pytest.fixture
+def database(the_database: Database) -> Database:
+    return the_database
 
 
 def prepared(server: PostgresServer, passwords: dict[str, Path]) -> Database:
@@ -116,14 +126,12 @@ def prepared(server: PostgresServer, passwords: dict[str, Path]) -> Database:
         emergency_user=EMERGENCY,
         emergency_password_file=str(passwords[EMERGENCY]),
     )
-    server.run(setup_sql(options, LoginOptions(connection="main", group="everybody")))
+    connection = PostgresConnection(options, installation=INSTALLATION, clock=SystemClock())
+    database = Database(server, options, connection)
+    database.set_up()
     for name, file in passwords.items():
         server.run(f"alter role {name} password '{file.read_text().strip()}'")
-    return Database(
-        server,
-        options,
-        PostgresConnection(options, installation=INSTALLATION, clock=SystemClock()),
-    )
+    return database
 
 
 @pytest.fixture

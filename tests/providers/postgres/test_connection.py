@@ -218,8 +218,8 @@ def test_a_set_up_that_is_not_ours_is_refused(
     finally:
         if back is not None:
             database.server.run(back)
-        again = database.issuer(group=fresh)
-    again.listing()
+        database.set_up()
+    issuer.listing()
 
 
 def test_a_database_without_the_set_up_says_so(database: Database, fresh: str):

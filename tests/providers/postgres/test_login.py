@@ -16,7 +16,6 @@ from .conftest import (
     await_no_session,
     raising,
     sessions,
-    setup_sql,
 )
 
 ONE, TWO, THREE = ATTEMPTS[:3]
@@ -367,7 +366,7 @@ def test_our_own_login_is_replaced_in_the_middle(unique: Bench, the_passwords, t
         assert unique.live() == {new.handle.id: KeyState.ACTIVE}
     finally:
         password = the_passwords[RUNNER].read_text().strip()
-        database.server.run(setup_sql(database.options, unique.issuer._options))
+        database.set_up()
         database.server.run(f"alter role {RUNNER} password '{password}'; drop role runner_2")
 
 
