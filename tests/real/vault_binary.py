@@ -7,41 +7,20 @@ are skipped and say so; where CI or ROTATION_REQUIRE_REAL is set they fail.
 
 import fcntl
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import platformdirs
 import pytest
+
+from providers.vault.testing.binary import KEPT, MISSING, VERSION, found
 
 MODULE = Path(__file__).parent / "vault"
 PACKAGE = "github.com/hashicorp/vault"
-VERSION = re.search(rf"^require {PACKAGE} v(\S+)$", (MODULE / "go.mod").read_text(), re.MULTILINE)[
-    1
-]
-KEPT = platformdirs.user_cache_path("rotation-tests") / f"vault-{VERSION}" / "vault"
 BUILD = ("go", "build", "-trimpath", "-ldflags", "-s -w", "-o")
 
-# A test's own environment has none of this.
-NAMED = os.environ.get("VAULT_BIN")
 REQUIRED = bool(os.environ.get("CI") or os.environ.get("ROTATION_REQUIRE_REAL"))
-MISSING = (
-    f"no Vault: set VAULT_BIN, or put `vault` on the PATH, or install Go and run `make vault` "
-    f"(builds {VERSION} once)"
-)
-
-
-def found() -> Path | None:
-    """The program, without building it. A name that leads nowhere is an error, not a detour."""
-    if NAMED:
-        assert os.access(NAMED, os.X_OK), "VAULT_BIN names no program"
-        return Path(NAMED)
-    on_path = shutil.which("vault")
-    if on_path:
-        return Path(on_path)
-    return KEPT if os.access(KEPT, os.X_OK) else None
 
 
 def required() -> Path:
