@@ -89,7 +89,7 @@ REASONS: dict[str, Reason] = {
         _MOVED,
     ),
     "held.straggler": Reason(
-        "the old credential was used again after it had been quiet: a consumer did not move", _BACK
+        "the old credential is still used when everybody should have moved", _BACK
     ),
     "held.complaint": Reason("somebody still needed the old credential; it was resumed", _BACK),
     "held.still-alive": Reason("the credential still logs in after it was switched off", _BACK),

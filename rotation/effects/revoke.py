@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rotation.effects import leftovers, world
 from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
-from rotation.effects.verify import check_grace, last_given, relies_on_usage
+from rotation.effects.verify import check_grace, last_given, relies_on_usage, straggler
 from rotation.entries import stamp
 from rotation.errors import Complaint, NeedsPerson, NotYet, Refused, Transient
 from rotation.plan import Step
@@ -119,12 +119,7 @@ def _still_quiet(cx: Context, used: datetime) -> None:
     drained = done_at(cx, Step.DRAIN)
     quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
     if drained is not None and used > drained and cx.now < used + quiet:
-        raise NeedsPerson(
-            "held.straggler",
-            f"{old_handle(cx)} was used at {used:%Y-%m-%d %H:%M:%S} UTC, after it had been quiet: "
-            "somebody still has it; it was not touched",
-            "look for that id in the service's log, let its user read the store, then resume",
-        )
+        raise straggler(old_handle(cx), used)
 
 
 def suspend(cx: Context) -> Facts:

@@ -85,14 +85,27 @@ def relies_on_usage(cx: Context) -> bool:
 def _quiet(cx: Context, handle_id: str) -> Facts:
     used = cx.issuer.usage(handle_id).last_used
     quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
-    if used is not None and cx.now < used + quiet:
-        _still_promoted(cx, used)
-        raise NotYet(
-            "drain.quiet",
-            f"{handle_id} was used at {used:%Y-%m-%d %H:%M:%S} UTC",
-            until=used + quiet,
-        )
-    return {"last_used": stamp(used)}
+    if used is None or cx.now >= used + quiet:
+        return {"last_used": stamp(used)}
+    _still_promoted(cx, used)
+    given = last_given(cx)
+    if given is not None and used > given + timedelta(seconds=cx.spec.grace_s) + quiet:
+        raise straggler(handle_id, used)
+    raise NotYet(
+        "drain.quiet",
+        f"{handle_id} was used at {used:%Y-%m-%d %H:%M:%S} UTC",
+        until=used + quiet,
+    )
+
+
+def straggler(handle_id: str, used: datetime) -> NeedsPerson:
+    """Everybody had the time to move, and somebody did not."""
+    return NeedsPerson(
+        "held.straggler",
+        f"{handle_id} was used at {used:%Y-%m-%d %H:%M:%S} UTC, when everybody should have moved: "
+        "somebody still has it; it was not touched",
+        "look for that id in the service's log, let its user read the store, then resume",
+    )
 
 
 def _still_promoted(cx: Context, used: datetime) -> None:

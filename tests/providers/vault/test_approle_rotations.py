@@ -20,7 +20,7 @@ from rotation.entries import Draft, Kind
 from rotation.fold import Outcome, fold
 from rotation.interfaces import Around, Bound
 from rotation.journal.memory import MemoryJournal
-from rotation.machine import Action, Close, Wait
+from rotation.machine import Action, Close, Held, Wait
 from rotation.plan import PLANS
 from rotation.runner import Runner
 from rotation.testing import Trouble
@@ -240,12 +240,15 @@ def test_a_straggler_is_seen_and_named_before_its_secret_id_is_destroyed(role, k
         straggler.log_in()
 
     secret.open("routine")
-    action = secret.drive(patience=5, every=everybody)
-    assert isinstance(action, Wait)
-    assert old in action.why
+    action = secret.drive(every=everybody)
+    assert isinstance(action, Held)
+    assert action.code == "held.straggler"
+    assert old in told(secret)
     assert straggler.refused == 0
     assert old in role.accessors()
     straggler.read()
+    secret.clock.skip_to(secret.clock.now() + timedelta(seconds=2))
+    secret.ask("resume")
     assert isinstance(secret.drive(every=everybody), Close)
     assert old not in role.accessors()
     assert (secret.application.refused, straggler.refused) == (0, 0)
