@@ -16,13 +16,14 @@ from providers.aws.clients import AwsConnection
 from providers.aws.testing.server import StrictAws
 from rotation.clock import SystemClock
 from rotation.fold import Outcome, Rotation, fold
+from rotation.incident import survey
 from rotation.interfaces import Around, Bound
 from rotation.journal import Journal
 from rotation.journal.sql import open_journal
 from rotation.machine import Close, Held, Wait
 from rotation.plan import PLANS, Step
 from rotation.runner import Runner
-from rotation.types import ConsumerSpec, Death, KeyState, PluginSpec, Specification
+from rotation.types import ConsumerSpec, Death, Facts, KeyState, PluginSpec, Specification
 from tests.matrix.aws import SecretsManager, connect
 from tests.matrix.postgres import PASSWORD, PairOfLogins, UniqueLogins, _Logins
 from tests.matrix.sides import INSTALLATION, around
@@ -96,8 +97,11 @@ class Scene:
     spec: Specification
 
     def does(self, plan: str) -> Rotation:
-        """To its end, waits in real time."""
+        """To its end; waits are real ones."""
         self.runner.open(STREAM, PLANS[plan], self.spec, trigger="test")
+        return self.to_the_end()
+
+    def to_the_end(self) -> Rotation:
         while True:
             match self.runner.advance(STREAM):
                 case Close():
@@ -220,3 +224,41 @@ def test_a_session_that_stays_keeps_the_old_login_alive(scene: Scene):
         assert "1 sessions of" in action.why
         assert session.execute("select 1").fetchone() == (1,)
         assert scene.logins.lets_in(held)
+
+
+@pytest.mark.parametrize("scene", [BOTH[0]], indirect=True)
+def test_a_server_that_restarts_all_the_time_only_delays(scene: Scene):
+    """PG-5: each call stands alone, and what was not answered is asked again."""
+    scene.does("adopt")
+    over = threading.Event()
+
+    def restart() -> None:
+        while not over.wait(1.5):
+            scene.logins._database.server.restart()
+
+    restarting = threading.Thread(target=restart)
+    restarting.start()
+    try:
+        rotation = scene.does("routine")
+    finally:
+        over.set()
+        restarting.join(60)
+    check(scene, [rotation])
+
+
+@pytest.mark.parametrize("scene", BOTH, indirect=True)
+def test_an_emergency_throws_out_whoever_is_logged_in(scene: Scene):
+    scene.does("adopt")
+    leaked = scene.store.read()
+    server = scene.logins._database.server
+    with server.connect(leaked["username"], leaked["password"]) as thief:
+        seen = survey(scene.journal, scene.runner.bind(scene.spec), STREAM, scene.spec)
+        facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
+        scene.runner.open_emergency(STREAM, scene.spec, seen.baseline, who="on-call", facts=facts)
+        rotation = scene.to_the_end()
+        with pytest.raises(psycopg.OperationalError):
+            thief.execute("select 1")
+    assert rotation.outcome == Outcome.SUCCEEDED
+    assert not scene.logins.lets_in(leaked)
+    assert scene.logins.lets_in(scene.store.read())
+    assert len(scene.logins.live()) == 1
