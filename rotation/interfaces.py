@@ -5,7 +5,7 @@ makes the same thing true. Every method raises only `rotation.errors`; a call's 
 at most 20 seconds. A plugin is built as `Plugin(options, around)`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -267,6 +267,27 @@ class PolicyDocument:
     holder: str
     text: str
     remark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """What a permission set needs for a secret and does not have, in its family's own words."""
+
+    under: PermissionSet
+    secret: str
+    call: str
+    on: str
+
+
+class Preflight(Protocol):
+    """Entry points `rotation.preflights`, by the type of the connection."""
+
+    def __call__(
+        self, scope: Scope, connection: Any, sets: Collection[PermissionSet]
+    ) -> Iterator[Shortfall]:
+        """Asks the service what those sets can really do; changes nothing. A set that no role is
+        named for is what the base credentials are, and is not asked about."""
+        ...
 
 
 class Renderer(Protocol):

@@ -148,6 +148,11 @@ class AwsConnection:
         return cast("SecretsManagerClient", client)
 
     @property
+    def own_iam(self) -> "IAMClient":
+        """Of the base credentials: who takes the roles may ask what they can do."""
+        return cast("IAMClient", self._client("iam", self.options.region, _BROKER))
+
+    @property
     def caller_identity(self) -> CallerIdentity:
         """Whose are these credentials? For any credentials, not only this connection's."""
         if self._caller_identity is None:
@@ -168,7 +173,7 @@ class AwsConnection:
     def _made(self, base: ReadOnlyCredentials, user: str | None) -> datetime | None:
         if user is None:
             return None
-        iam = cast("IAMClient", self._client("iam", self.options.region, _BROKER))
+        iam = self.own_iam
         try:
             with translated("iam:ListAccessKeys", of=user, repeatable=True):
                 keys = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]

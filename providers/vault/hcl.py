@@ -10,7 +10,7 @@ from itertools import groupby
 
 from providers.vault.options import ConnectionOptions, KvOptions
 from providers.vault.permissions import CONNECTION, GRANTS, Grants, asked_for
-from rotation.interfaces import Part, PolicyDocument, Scope
+from rotation.interfaces import Need, Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
 Rules = Mapping[str, Iterable[str]]
@@ -40,10 +40,15 @@ def _of(scope: Scope, under: PermissionSet) -> dict[str, set[str]]:
     rules: dict[str, set[str]] = {}
     for need in scope.needs:
         if need.under is under and asked_for(need.grant, need.part.options):
-            part = need.part
-            path = need.grant.path.format(**asdict(part.options), stream=part.stream)
-            rules.setdefault(path, set()).update(need.grant.capabilities)
+            rules.setdefault(path_of(need), set()).update(need.grant.capabilities)
     return rules
+
+
+def path_of(need: Need) -> str:
+    """What the grant is about, for that secret."""
+    part = need.part
+    path: str = need.grant.path.format(**asdict(part.options), stream=part.stream)
+    return path
 
 
 def _of_base(options: ConnectionOptions) -> Iterator[PolicyDocument]:

@@ -31,23 +31,35 @@ class Check:
     next: str = ""
 
 
-@verb("doctor", "doctor", "doctor billing-iam --login", "doctor billing-iam --repair")
+@verb(
+    "doctor", "doctor", "doctor billing-iam --login", "doctor billing-iam --repair",
+    "doctor --as emergency",
+)  # fmt: skip
 @maybe_name_argument
 @click.option("--login", is_flag=True, help="Try a login with each labelled version.")
 @click.option("--repair", is_flag=True, help="Do the one safe repair of NAME.")
+@click.option(
+    "--as", "role", type=click.Choice(["emergency"]), help="Only whether that role works for you."
+)
 @yes_option
 @here_option
-def doctor(name: str | None, *, login: bool, repair: bool, yes: bool, here: bool) -> int:
+def doctor(
+    name: str | None, *, login: bool, repair: bool, role: str | None, yes: bool, here: bool
+) -> int:
     """Find what is wrong; offers the one safe repair.
 
-    Looks at the configuration, the journal, live runners, every connection's identity, and the
-    labels of each secret. Changes nothing without --repair, which is an ordinary rotation of plan
+    Looks at the configuration, the journal, live runners, every connection's identity, what its
+    roles can really do, and the labels of each secret. What IAM cannot tell it, it cannot see:
+    policies of secrets and keys, and those of an organisation. Changes nothing without --repair, which is an ordinary rotation of plan
     REPAIR: it never promotes a version that this installation did not stage.
     """
     if repair and name is None:
         raise Usage("cli.usage", "--repair needs the name of a secret")
     with open_session(effectful=repair) as session:
-        checks = list(_all_checks(session, name, login=login))
+        if role is not None:
+            checks = list(_permission_checks(session, _names(session, name), emergency=True))
+        else:
+            checks = list(_all_checks(session, name, login=login))
         _tell(checks)
         if repair and name is not None:
             return _repair(session, name, login=login, yes=yes, here=here)
@@ -60,9 +72,23 @@ def _all_checks(session: Session, name: str | None, *, login: bool) -> Iterator[
         "configuration", f"{session.configuration_path}, {len(configuration.warnings)} warnings"
     )
     yield from _journal_checks(session)
-    names = [session.entry(name).id] if name else [e.id for e in configuration.secrets()]
+    names = _names(session, name)
     for each in names:
         yield _secret_check(session, each, login=login)
+    yield from _permission_checks(session, names, emergency=False)
+
+
+def _names(session: Session, name: str | None) -> list[str]:
+    if name is not None:
+        return [session.entry(name).id]
+    return [entry.id for entry in session.configuration.secrets()]
+
+
+def _permission_checks(session: Session, names: list[str], *, emergency: bool) -> Iterator[Check]:
+    from rotation.cli.preflight import EMERGENCY, permissions  # noqa: PLC0415 -- only here
+
+    sets = EMERGENCY if emergency else tuple(PermissionSet)
+    yield from (Check(*finding) for finding in permissions(session, names, sets))
 
 
 def _journal_checks(session: Session) -> Iterator[Check]:

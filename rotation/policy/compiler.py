@@ -39,11 +39,17 @@ def compile(  # noqa: A001 -- what it does, in the field's own word
 ) -> tuple[Scope, ...]:
     """One scope for each connection whose family has a renderer, in the configuration's order."""
     plugins = plugins or installed()
-    secrets = [_secret(configuration, entry, plugins) for entry in configuration.secrets()]
-    return tuple(
-        _scope(configuration, name, secrets, renderer_of(plugins, connection.type))
+    families = {
+        name: connection.type
         for name, connection in configuration.connections.items()
         if connection.type in plugins.names("renderers")
+    }
+    if not families:
+        return ()
+    secrets = [_secret(configuration, entry, plugins) for entry in configuration.secrets()]
+    return tuple(
+        _scope(configuration, name, secrets, renderer_of(plugins, family))
+        for name, family in families.items()
     )
 
 

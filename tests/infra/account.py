@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +100,13 @@ class Guard:
 
     state: State
     evaluator: Evaluator
+    without: tuple[str, str] | None = None
     asked: list[tuple[Question, bool]] = field(default_factory=list)
 
     def __call__(self, principal: str, action: str, resource: str, context: Any) -> bool:
         question = self.question(principal, action, resource, context)
+        if self.without == (set_of(principal), action):
+            question = without(question, action)
         allowed = self.evaluator.allows(question)
         self.asked.append((question, allowed))
         return allowed
@@ -139,6 +142,18 @@ class Guard:
         if ":kms:" in resource:
             return policy_of_key(ACCOUNT)
         return None
+
+
+def without(question: Question, action: str) -> Question:
+    """The same with that action taken out of every policy of the principal."""
+    policies = json.loads(json.dumps(question.policies))
+    for document in policies:
+        for statement in document["Statement"]:
+            if statement["Effect"] == "Allow":
+                given = statement["Action"]
+                given = [given] if isinstance(given, str) else given
+                statement["Action"] = [each for each in given if each != action] or "none:None"
+    return replace(question, policies=policies)
 
 
 def set_of(principal: str) -> str:

@@ -4,7 +4,9 @@ from importlib.util import find_spec
 
 HERE = find_spec("pulumi") is not None
 
-collect_ignore = [] if HERE else ["test_program.py", "test_bad_input.py", "test_enforced.py"]
+collect_ignore = (
+    [] if HERE else ["test_program.py", "test_bad_input.py", "test_enforced.py", "test_pack.py"]
+)
 
 
 def pytest_report_header() -> str | None:

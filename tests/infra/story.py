@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -63,6 +63,7 @@ class Installation:
     aws: StrictAws
     guard: Guard
     head: str = ""
+    keys: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def begin(self) -> Path:
         """A journal, an installation's own id, and the file."""
@@ -88,7 +89,9 @@ class Installation:
 
     def be(self, user: str) -> None:
         """Base credentials of that user from now on."""
-        key = self.aws.control.human.create_key(user)
+        if user not in self.keys:
+            self.keys[user] = self.aws.control.human.create_key(user)
+        key = self.keys[user]
         as_file(
             self.directory,
             "credentials",

@@ -12,7 +12,7 @@ from providers.aws.permissions import BREAK_GLASS
 from providers.aws.testing.policies import trust_policy
 from rotation.types import PermissionSet
 from tests.infra import evaluation
-from tests.infra.account import ACCOUNT, denied, set_of
+from tests.infra.account import ACCOUNT, denied, set_of, without
 from tests.infra.evaluation import Evaluator, Question
 from tests.infra.story import Installation, installed, live
 
@@ -53,18 +53,6 @@ def allows(document: Mapping[str, Any]) -> Iterator[str]:
             yield from [actions] if isinstance(actions, str) else actions
 
 
-def without(question: Question, action: str) -> Question:
-    """The same with that action taken out of every policy of the principal."""
-    policies = json.loads(json.dumps(question.policies))
-    for document in policies:
-        for statement in document["Statement"]:
-            if statement["Effect"] == "Allow":
-                given = statement["Action"]
-                given = [given] if isinstance(given, str) else given
-                statement["Action"] = [each for each in given if each != action] or "none:None"
-    return replace(question, policies=policies)
-
-
 def test_every_call_was_allowed(lived: Installation) -> None:
     assert len(lived.guard.asked) > 150
     assert sorted(set(denied(lived.guard.asked))) == []
@@ -82,9 +70,7 @@ def test_every_action_that_is_granted_was_used(questions: list[Question]) -> Non
         used.add((who, question.action))
         granted |= {(who, action) for document in question.policies for action in allows(document)}
     unused = granted - used
-    assert unused == {("contain", action) for action in BREAK_GLASS} | {
-        (who, "iam:SimulatePrincipalPolicy") for who in ("runner",)
-    }
+    assert unused == {("contain", action) for action in BREAK_GLASS}
 
 
 def elsewhere(question: Question, *, environment: bool) -> Iterator[Question]:
@@ -231,3 +217,51 @@ def test_consumers_read_what_is_current_and_nothing_pending(
     assert not reads(lived, evaluator, **{version: "rot1-4b1d0c77e2a9-00"})
     assert not reads(lived, evaluator, **{version: "x", label: "AWSCURRENT"})
     assert not reads(lived, evaluator, resource=OTHERS["secret"])
+
+
+# ---------------------------------------------------------------------------------- preflight
+
+
+def findings(lived: Installation, *words: str, expected: tuple[int, ...]) -> list[str]:
+    told = json.loads(lived.rotation("doctor", *words, "-o", "json", expected=expected))
+    return [
+        f"{c['subject']}: {c['finding']}"
+        for c in told["checks"]
+        if c["code"] == "doctor.permission"
+    ]
+
+
+def test_doctor_finds_nothing_missing(lived: Installation) -> None:
+    lived.be("runner")
+    assert findings(lived, expected=(0, 1)) == []
+
+
+def test_doctor_takes_the_emergency_role_in_daylight(lived: Installation) -> None:
+    lived.be("runner")
+    before = len(lived.guard.asked)
+    told = lived.rotation("doctor", "--as", "emergency")
+    assert "every role can do what its steps need: contain" in told
+    changed = [q.action for q, _ in lived.guard.asked[before:] if "Simulate" not in q.action]
+    # What it asks about is asked of the same evaluator; what it does is a look.
+    assert "secretsmanager:DescribeSecret" in changed
+
+
+@pytest.mark.parametrize(
+    ("under", "action"),
+    [
+        ("mint", "iam:CreateAccessKey"),
+        ("mint", "kms:GenerateDataKey"),
+        ("verify", "secretsmanager:GetSecretValue"),
+        ("promote", "secretsmanager:UpdateSecretVersionStage"),
+        ("revoke", "iam:DeleteAccessKey"),
+    ],
+)
+def test_doctor_names_exactly_what_is_missing(lived: Installation, under: str, action: str) -> None:
+    lived.be("runner")
+    lived.guard.without = (under, action)
+    try:
+        found = findings(lived, "billing-iam", expected=(3,))
+    finally:
+        lived.guard.without = None
+    assert found
+    assert all(each.startswith(f"billing-iam, {under}: may not {action} on ") for each in found)

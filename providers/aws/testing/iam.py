@@ -40,6 +40,9 @@ class Iam:
             "UpdateAccessKey": Operation(self._update_access_key, "AccessKeyId Status", "UserName"),
             "DeleteAccessKey": Operation(self._delete_access_key, "AccessKeyId", "UserName"),
             "GetAccessKeyLastUsed": Operation(self._get_access_key_last_used, "AccessKeyId"),
+            "SimulatePrincipalPolicy": Operation(
+                self._simulate, "PolicySourceArn ActionNames ResourceArns", "ContextEntries"
+            ),
         }
 
     def install(self, user_name: str, access_key_id: str, secret: str) -> Principal:
@@ -49,6 +52,31 @@ class Iam:
         key.access_key_id, key.secret_access_key = access_key_id, secret
         self._add(user, key)
         return _principal(user, access_key_id)
+
+    def _simulate(self, call: Call) -> Result:
+        """What the gate would say; whoever plugged an evaluator in is asked, as on a real call."""
+        asked = call.parameters
+        context = {
+            entry["ContextKeyName"]: entry["ContextKeyValues"][0]
+            if entry["ContextKeyType"] == "string"
+            else entry["ContextKeyValues"]
+            for entry in asked.get("ContextEntries", [])
+        }
+        results = [
+            {
+                "EvalActionName": action,
+                "EvalResourceName": resource,
+                "EvalDecision": self._decision(asked["PolicySourceArn"], action, resource, context),
+            }
+            for action in asked["ActionNames"]
+            for resource in asked["ResourceArns"]
+        ]
+        return {"EvaluationResults": results, "IsTruncated": False}
+
+    def _decision(self, source: str, action: str, resource: str, context: dict[str, Any]) -> str:
+        principal = Principal(arn=source, unique_id="", access_key_id="")
+        allowed = self._state.gate.allows(principal, action, resource, context)
+        return "allowed" if allowed else "implicitDeny"
 
     def _create_user(self, call: Call) -> Result:
         name = call.parameters["UserName"]

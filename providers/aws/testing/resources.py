@@ -85,6 +85,8 @@ def _iam(state: State, call: Call) -> tuple[str, dict[str, Any]]:
         if role is None:
             return f"{prefix}role{path}{parameters['RoleName']}", context
         return role.arn, context | _tags(role.tags, "iam")
+    if "PolicySourceArn" in parameters:
+        return str(parameters["PolicySourceArn"]), context
     name = _user_name(state, call)
     if name is not None:
         user = state.iam.users.get(name)

@@ -44,6 +44,7 @@ class FakeConfiguration:
     journal: Path
     installation: str = INSTALLATION
 
+    connections: dict[str, Any] = field(default_factory=dict)
     concurrency: int = 4
     warnings: tuple[Finding, ...] = ()
     freezes: tuple[Freeze, ...] = ()

@@ -1,0 +1,1 @@
+"""Rules over every resource of a stack, whoever declared it."""

@@ -1,0 +1,40 @@
+"""What each token can really do, asked of Vault itself before anything depends on it."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from providers.vault.hcl import path_of
+from rotation.interfaces import Need, Scope, Shortfall
+from rotation.types import PermissionSet
+
+if TYPE_CHECKING:
+    from providers.vault.clients import VaultConnection
+
+ATTEMPT = "0" * 32
+"""Stands for the one segment that has another name each time."""
+
+
+def check(
+    scope: Scope, connection: "VaultConnection", sets: Collection[PermissionSet]
+) -> Iterator[Shortfall]:
+    """One question per set: Vault answers for a token's policies whole."""
+    needs: dict[PermissionSet, list[Need]] = defaultdict(list)
+    for need in scope.needs:
+        if need.under in sets and need.under in connection.options.roles:
+            needs[need.under].append(need)
+    for under, mine in needs.items():
+        yield from _shortfalls(connection, under, mine)
+
+
+def _shortfalls(
+    connection: "VaultConnection", under: PermissionSet, needs: list[Need]
+) -> Iterator[Shortfall]:
+    paths = sorted({path_of(need).replace("+", ATTEMPT) for need in needs})
+    told = connection.call("POST", "sys/capabilities-self", under=under, body={"paths": paths}).data
+    for need in needs:
+        path = path_of(need)
+        given = set(told[path.replace("+", ATTEMPT)])
+        for capability in need.grant.capabilities:
+            if not given & {capability, "root"}:
+                yield Shortfall(under=under, secret=need.part.secret, call=capability, on=path)

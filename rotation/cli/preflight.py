@@ -1,0 +1,52 @@
+"""What the permission sets can really do, beside what the configuration needs of them."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from rotation.cli.failures import DENIED, OK, code_of
+from rotation.cli.session import Session
+from rotation.errors import RotationError
+from rotation.interfaces import Preflight, Scope
+from rotation.policy import compile  # noqa: A004 -- the field's own word
+from rotation.registry import installed
+from rotation.types import PermissionSet
+
+EMERGENCY = (PermissionSet.CONTAIN,)
+
+Finding = tuple[str, str, int, str | None, str]
+"""Subject, finding, exit code, code, what to do next."""
+
+
+def permissions(
+    session: Session, names: Collection[str], sets: Collection[PermissionSet] = tuple(PermissionSet)
+) -> Iterator[Finding]:
+    """One finding for each connection that has roles, and one for each thing that is missing."""
+    configuration = session.configuration
+    for scope in compile(configuration):
+        family = configuration.connections[scope.connection].type
+        needs = tuple(need for need in scope.needs if need.part.secret in names)
+        if scope.options.roles and needs and family in installed().names("preflights"):
+            yield from _of(session, replace(scope, needs=needs), family, sets)
+
+
+def _of(
+    session: Session, scope: Scope, family: str, sets: Collection[PermissionSet]
+) -> Iterator[Finding]:
+    check: Preflight = installed().load("preflights", family)
+    subject = f"permissions of {scope.connection}"
+    try:
+        missing = list(check(scope, session.registry.connection(scope.connection), sets))
+    except RotationError as error:
+        yield subject, error.message, code_of(error), error.code, error.hint
+        return
+    if not missing:
+        asked = ", ".join(sorted(set(scope.options.roles) & set(sets)))
+        yield subject, f"every role can do what its steps need: {asked}", OK, None, ""
+    for each in missing:
+        yield (
+            f"{each.secret}, {each.under}",
+            f"may not {each.call} on {each.on}",
+            DENIED,
+            "doctor.permission",
+            "run `pulumi up`, or compare with `rotation policy`",
+        )
