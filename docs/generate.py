@@ -14,6 +14,7 @@ from pathlib import Path
 
 import code_tables
 import error_codes
+import matrix_table
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -43,6 +44,8 @@ PARTS: Mapping[str, Part] = {
     "exit-codes": code_tables.exit_codes,
     "layouts": code_tables.layouts,
     "paths": code_tables.paths,
+    "matrix": lambda _: matrix_table.matrix(),
+    "limits": lambda _: matrix_table.limits(),
     "errors": lambda _: error_codes.errors(ROOT),
     "waits": lambda _: error_codes.waits(ROOT),
 }
