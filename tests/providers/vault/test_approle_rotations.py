@@ -400,3 +400,19 @@ def test_killed_at_every_request_nobody_is_refused_and_nothing_is_unaccounted_fo
         assert len(role.accessors()) == 1, at
         assert (role.locked(), secret.application.refused) == (0, 0), at
     print(f"\n{origin}: killed at {len(range(1, boundaries, stride))} of {boundaries} boundaries")
+
+
+def test_the_way_back_leaves_the_old_one_and_locks_nobody(role, kv, connection):
+    secret = installed(role, kv, connection, replace(specification(), destroy_by_hand=True))
+    before, accessors = secret.application.holds, role.accessors()
+    assert secret.rotate().code == "held.destroy-by-hand"
+    secret.application.read()
+    promoted = secret.application.holds
+    secret.ask("rollback")
+    action = secret.drive()
+    assert isinstance(action, Close), action
+    assert action.outcome is Outcome.ROLLED_BACK
+    assert role.accessors() == accessors
+    assert role.accepts(before)
+    assert not role.accepts(promoted)
+    assert role.locked() == 0
