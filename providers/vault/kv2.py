@@ -138,15 +138,23 @@ class KvStore:
                 f"secret {self._name} always has a current version: that label can only move",
                 "promote another version",
             )
+        record = self._look(under)
         if label == PENDING:
+            if record.current is not None and record.current.id == version:
+                self._end_previous(record)
             self._call("DELETE", self._staged("metadata", self._attempt(version)), under)
             return
-        record = self._look(under)
         if label == COMPROMISED and record.compromised == version:
             self._annotate({COMPROMISED_KEY: None}, under)
         elif label != COMPROMISED and record.previous and record.previous.id == version:
+            self._end_previous(record)
+
+    def _end_previous(self, record: Record) -> None:
+        """What is current stops being pending when its rotation is over: the credential before it
+        is dead then, and KV would keep its bytes for as long as it keeps versions."""
+        if record.previous is not None:
             self._destroy(record, record.previous)
-            self._annotate({PREVIOUS_KEY: None}, under)
+            self._annotate({PREVIOUS_KEY: None}, PROMOTE)
 
     def mark_compromised(self, version: str) -> None:
         when = f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"

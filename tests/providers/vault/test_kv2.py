@@ -438,3 +438,17 @@ def test_nothing_but_ids_is_in_the_metadata(bench: Bench):
     text = str(bench.metadata())
     for number in (1, 2):
         assert credential(number).fields.secret["secret_access_key"].reveal() not in text
+
+
+def test_the_value_before_is_destroyed_when_its_rotation_is_over(bench: Bench) -> None:
+    old = bench.adopted()
+    new = bench.store.stage(FIRST, bench.credential(2), onto=old)
+    bench.store.promote(new, expecting=old)
+    number = int(old.removeprefix("kv-"))
+    assert bench.data(number)["secret"] == bench.given(bench.credential(1))["secret"]
+    for _ in range(2):
+        bench.store.unlabel(new, PENDING, under=PROMOTE)
+    assert bench.metadata()["versions"][str(number)]["destroyed"] is True
+    state = bench.store.state()
+    assert (state.current, state.pending, state.labels.get(PREVIOUS)) == (new, None, None)
+    assert bench.seen()["elsewhere"] == "kept"
