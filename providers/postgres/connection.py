@@ -44,7 +44,6 @@ class PostgresConnection:
                 "install psycopg[binary] 3.3 or newer",
             )
         self.options = options
-        self.clock = clock
 
     def own_credential(self) -> OwnCredential:
         """PostgreSQL knows when a password ends, and not since when it is."""
