@@ -39,6 +39,10 @@ test-infra: $(INFRA_READY)  ## the Pulumi program and the compiled permissions, 
 	@$(INFRA_BIN)/mypy infra
 	@$(INFRA_BIN)/python -m pytest -n auto tests/infra
 
+.PHONY: privileges
+privileges: $(INFRA_READY)  ## write docs/privileges.md: what each step may do, and what showed it
+	@$(INFRA_BIN)/python -m tests.infra.privileges
+
 .PHONY: infra
 infra: $(INFRA_READY)  ## make the environment that `pulumi up` runs in
 

@@ -14,16 +14,10 @@ from rotation.types import PermissionSet
 from tests.infra import evaluation
 from tests.infra.account import ACCOUNT, denied, set_of, without
 from tests.infra.evaluation import Evaluator, Question
+from tests.infra.probes import OTHERS, elsewhere
 from tests.infra.story import Installation, installed, live
 
 pytestmark = pytest.mark.timeout(300)
-
-OTHERS = {
-    "secret": f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:prod/payroll/iam-QwErTy",
-    "user": f"arn:aws:iam::{ACCOUNT}:user/rotated/payroll",
-    "role": f"arn:aws:iam::{ACCOUNT}:role/rotation/ffffffffffff/rotation-main-revoke",
-    "key": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-{'2' * 32}",
-}
 
 
 @pytest.fixture(scope="module")
@@ -71,28 +65,6 @@ def test_every_action_that_is_granted_was_used(questions: list[Question]) -> Non
         granted |= {(who, action) for document in question.policies for action in allows(document)}
     unused = granted - used
     assert unused == {("contain", action) for action in BREAK_GLASS}
-
-
-def elsewhere(question: Question, *, environment: bool) -> Iterator[Question]:
-    """The same call on what belongs to another application, or to another environment."""
-    context = {k: v for k, v in question.context.items() if ":ResourceTag/" not in k}
-    kind = next(
-        k for k in ("secretsmanager", ":kms:", ":user/", ":role/") if k in question.resource
-    )
-    name = {"secretsmanager": "secret", ":kms:": "key", ":user/": "user", ":role/": "role"}[kind]
-    other = OTHERS[name]
-    if environment:
-        other = other.replace("prod/", "test/").replace("/rotated/", "/rotated-test/")
-    tags = {
-        "aws:ResourceTag/rotation:owner": "ffffffffffff",
-        "aws:ResourceTag/rotation:application": "billing" if environment else "payroll",
-        "aws:ResourceTag/rotation:environment": "test" if environment else "production",
-    }
-    trust = None if name == "role" else question.resource_policy  # it names nobody of ours
-    yield replace(question, resource=other, context={**context, **tags}, resource_policy=trust)
-    if name == "key":  # the same key, for somebody else's secret
-        named = {"kms:EncryptionContext:SecretARN": OTHERS["secret"]}
-        yield replace(question, context={**question.context, **named})
 
 
 @pytest.mark.parametrize("what", ["application", "environment"])

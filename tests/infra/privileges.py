@@ -1,0 +1,110 @@
+"""`make privileges`: what each permission set may do, which steps use it, and what showed it.
+
+Lives every plan on strict AWS under the declared stack, asks the evaluator the same questions
+elsewhere, and writes docs/privileges.md.
+"""
+
+import json
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from providers.aws.permissions import BREAK_GLASS, GRANTS, Grant
+from rotation.plan import PLANS
+from rotation.types import PermissionSet
+from tests.infra import evaluation
+from tests.infra.account import set_of
+from tests.infra.probes import elsewhere
+from tests.infra.story import installed, live
+
+PAGE = Path(__file__).parents[2] / "docs" / "privileges.md"
+
+OPENING = """# Privileges
+
+Written by `make privileges`, which lives every plan on strict AWS under the roles that
+[the stack](infra.md) declares. Each call was decided by an evaluator of IAM that others wrote.
+
+- *calls*: how often the step's role made the call, and it was allowed.
+- *elsewhere*: the same calls, asked again for another application's and another environment's
+  resource; all were denied.
+
+"""
+
+CLOSING = """
+On the short list for a person in an emergency, used by no step: {break_glass}.
+
+Documents name every secret and user. Where they come near IAM's limits (61 440 characters for a
+role), they name the common path and the tags `rotation:environment` and `rotation:application`
+instead; `rotation policy aws` says so beside the document.
+
+Vault's policies are compiled from the same grants: `rotation policy vault` prints them, and
+`tests/providers/vault/test_permissions.py` holds them to what Vault's audit log recorded.
+"""
+
+
+def steps_of(under: PermissionSet) -> list[str]:
+    rows = [row for plan in PLANS.values() for row in plan.rows]
+    rows += [undo.row for plan in PLANS.values() for undo in plan.rollback]
+    return list(dict.fromkeys(str(row.step) for row in rows if under in row.sets))
+
+
+def granted() -> Iterator[tuple[PermissionSet, Grant]]:
+    for under in PermissionSet:
+        for sets in GRANTS.values():
+            yield from ((under, grant) for grant in sets.get(under, ()))
+
+
+def page(calls: Counter[tuple[str, str]], probes: dict[tuple[str, str], Counter[bool]]) -> str:
+    lines = [
+        "| set | steps | action | on | only | calls | elsewhere |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for under, grant in granted():
+        key = (str(under), grant.action)
+        denied = f"{probes[key][False]} of {probes[key].total()} denied"
+        cells = (
+            under, " ".join(f"`{step}`" for step in steps_of(under)), f"`{grant.action}`",
+            grant.resource, ", ".join(_limits(grant)), str(calls[key]), denied,
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    listed = ", ".join(f"`{action}`" for action in BREAK_GLASS)
+    return OPENING + "\n".join(lines) + "\n" + CLOSING.format(break_glass=listed)
+
+
+def _limits(grant: Grant) -> Iterable[str]:
+    yield from (*grant.labels, *grant.tag_keys)
+    if grant.claimed:
+        yield "what we claimed"
+    if grant.replicas:
+        yield "replicas too"
+
+
+def main() -> int:
+    calls: Counter[tuple[str, str]] = Counter()
+    probes: dict[tuple[str, str], Counter[bool]] = defaultdict(Counter)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        evaluation.running() as evaluator,
+        installed(Path(directory), evaluator) as made,
+    ):
+        live(made)
+        seen = set()
+        for question, allowed in made.guard.asked:
+            key = (set_of(question.principal), question.action)
+            calls[key] += allowed
+            text = json.dumps(question.simulation(), sort_keys=True)
+            if text not in seen:
+                seen.add(text)
+                for environment in (False, True):
+                    for probe in elsewhere(question, environment=environment):
+                        probes[key][evaluator.allows(probe)] += 1
+    PAGE.write_text(page(calls, probes))
+    missing = [key for under, grant in granted() if not calls[key := (str(under), grant.action)]]
+    sys.stdout.write(f"{PAGE.name}: {calls.total()} calls, {len(missing)} grants unused\n")
+    return int(bool(missing) or any(count[True] for count in probes.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
