@@ -13,7 +13,7 @@ import pulumi_vault as vault
 from infra.names import POLICY_MAX, fitting
 from infra.settings import Settings, refused
 from providers.vault.hcl import HclRenderer
-from providers.vault.options import STAGING, ConnectionOptions, KvOptions
+from providers.vault.options import STAGING, AppRoleOptions, ConnectionOptions, KvOptions
 from rotation.errors import Usage
 from rotation.interfaces import PolicyDocument, Scope
 from rotation.types import PermissionSet
@@ -37,6 +37,7 @@ def declare(scope: Scope, settings: Settings, states: Mapping[str, str]) -> dict
     below = pulumi.ResourceOptions(provider=provider)
     Mounts(scope, settings, states, below)
     runner = Runner(scope, settings, below)
+    Consumers(scope, settings, states, runner, below)
     if settings.audit_file:
         vault.Audit(
             f"{scope.connection}-audit",
@@ -118,6 +119,7 @@ class Runner(pulumi.ComponentResource):
         if scope.options.auth == "approle":
             base = [policies[each.name] for each in documents if each.holder == "base"]
             self._login(base)
+        self.policies = policies
         self.register_outputs({"roles": self.roles})
 
     def _policy(self, document: PolicyDocument) -> pulumi.Output[str]:
@@ -174,6 +176,33 @@ class Runner(pulumi.ComponentResource):
             secret_id_num_uses=0,
             opts=self._below,
         )
+
+
+class Consumers(pulumi.ComponentResource):
+    """The AppRoles whose secret ids are rotated, with what their application may read. Never a
+    secret id: the runner makes those."""
+
+    def __init__(
+        self, scope: Scope, settings: Settings, states: Mapping[str, str], runner: Runner,
+        opts: pulumi.ResourceOptions,
+    ) -> None:  # fmt: skip
+        super().__init__("rotation:vault:Consumers", scope.connection, None, opts)
+        for part in scope.parts:
+            if isinstance(part.options, AppRoleOptions) and part.secret not in settings.adopt:
+                alive = states[part.secret] != "retired"
+                read = runner.policies.get(f"read-{part.application}-{part.environment}")
+                vault.approle.AuthBackendRole(
+                    part.secret,
+                    backend=part.options.mount,
+                    role_name=part.options.role,
+                    token_policies=[] if read is None else [read],
+                    token_ttl=LOGIN_S,
+                    token_max_ttl=LOGIN_MAX_S,
+                    opts=pulumi.ResourceOptions(
+                        parent=self, protect=alive, retain_on_delete=alive, depends_on=[runner]
+                    ),
+                )
+        self.register_outputs({})
 
 
 def _role_names(scope: Scope, prefix: str) -> dict[str, str]:

@@ -38,10 +38,16 @@ class HclRenderer:
 
 def _of(scope: Scope, under: PermissionSet) -> dict[str, set[str]]:
     rules: dict[str, set[str]] = {}
+    for need in needed(scope, under):
+        rules.setdefault(path_of(need), set()).update(need.grant.capabilities)
+    return rules
+
+
+def needed(scope: Scope, under: PermissionSet) -> Iterator[Need]:
+    """What of that set the plugins' own options ask for."""
     for need in scope.needs:
         if need.under is under and asked_for(need.grant, need.part.options):
-            rules.setdefault(path_of(need), set()).update(need.grant.capabilities)
-    return rules
+            yield need
 
 
 def path_of(need: Need) -> str:

@@ -1,10 +1,9 @@
 """What each token can really do, asked of Vault itself before anything depends on it."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from providers.vault.hcl import path_of
+from providers.vault.hcl import needed, path_of
 from rotation.interfaces import Need, Scope, Shortfall
 from rotation.types import PermissionSet
 
@@ -19,12 +18,10 @@ def check(
     scope: Scope, connection: "VaultConnection", sets: Collection[PermissionSet]
 ) -> Iterator[Shortfall]:
     """One question per set: Vault answers for a token's policies whole."""
-    needs: dict[PermissionSet, list[Need]] = defaultdict(list)
-    for need in scope.needs:
-        if need.under in sets and need.under in connection.options.roles:
-            needs[need.under].append(need)
-    for under, mine in needs.items():
-        yield from _shortfalls(connection, under, mine)
+    for under in sets:
+        needs = list(needed(scope, under)) if under in connection.options.roles else []
+        if needs:
+            yield from _shortfalls(connection, under, needs)
 
 
 def _shortfalls(

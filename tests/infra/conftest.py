@@ -5,7 +5,15 @@ from importlib.util import find_spec
 HERE = find_spec("pulumi") is not None
 
 collect_ignore = (
-    [] if HERE else ["test_program.py", "test_bad_input.py", "test_enforced.py", "test_pack.py"]
+    []
+    if HERE
+    else [
+        "test_program.py",
+        "test_bad_input.py",
+        "test_enforced.py",
+        "test_pack.py",
+        "test_vault.py",
+    ]
 )
 
 
