@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import datetime
 from functools import partial
 
@@ -33,11 +34,18 @@ class Served:
 
     def __init__(self, configuration: Configuration, clock: Clock) -> None:
         self._clock = clock
+        self._exits = ExitStack()
         self._use(configuration)
 
     def _use(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self._registry = Registry(configuration, self._clock)
+        self._exits.callback(self._registry.close)
+
+    def close(self) -> None:
+        """Gives the connections back, those of earlier configurations too: until now somebody may
+        have been at work with them."""
+        self._exits.close()
 
     def reload(self) -> None:
         """A file that cannot be read, or that is another installation's, changes nothing."""
@@ -101,8 +109,11 @@ def serve(*, log_level: str) -> int:
     short, 8 if a rotation was; it is resumable either way.
     """
     observe.configure(log_level)
-    with open_session(effectful=True) as session, process.Signals() as signals:
-        served = Served(session.configuration, session.clock)
+    with (
+        open_session(effectful=True) as session,
+        process.Signals() as signals,
+        closing(Served(session.configuration, session.clock)) as served,
+    ):
         directory = runners_of(session.configuration.journal)
         with RunnerLock(directory, SERVE + new_runner_id()) as lock:
             runner = _runner(served, session, lock, signals)
