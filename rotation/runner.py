@@ -1,5 +1,4 @@
-"""The runner: claim, decide, write the intent, act, write the fact. The only place where order
-matters."""
+"""The runner: claim, decide, write the intent, act, write the fact. Only here order matters."""
 
 import hashlib
 import uuid
@@ -13,6 +12,7 @@ from rotation.entries import Draft, Entry, Kind, Lease, RowKey, stamp
 from rotation.errors import (
     Ambiguous,
     Complaint,
+    JournalMoved,
     NeedsPerson,
     NotYet,
     Permanent,
@@ -28,14 +28,7 @@ from rotation.held import held_code
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Decide, Journal
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
-from rotation.plan import (
-    COMPROMISED,
-    CONTAIN_ONLY,
-    OnFailure,
-    Plan,
-    RowInstance,
-    Step,
-)
+from rotation.plan import COMPROMISED, CONTAIN_ONLY, OnFailure, Plan, RowInstance, Step
 from rotation.process import Stopped
 from rotation.specification import differences, spec_from_json
 from rotation.summary import outcome_baseline
@@ -71,8 +64,8 @@ def _refuse_held(before: Rotation | None, spec: Specification) -> None:
 @dataclass(kw_only=True)
 class Runner:
     """Advances rotations. One instance serves many threads; that no two of them advance one stream
-    is the caller's part (a lease tells runners apart, not threads). `follow` is shown every entry that this runner writes, after it is
-    durable. `stopping` true: no further effect is begun."""
+    is the caller's part (a lease tells runners apart, not threads). `follow` is shown every entry
+    that this runner writes, after it is durable. `stopping` true: no further effect is begun."""
 
     journal: Journal
     bind: Callable[[Specification], Bound]
@@ -99,6 +92,17 @@ class Runner:
         """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
         is open, PolicyRefusal where a person holds the identity, Usage where the plan needs a
         credential that the journal does not know."""
+        while True:
+            try:
+                entry = self._open(stream, plan, spec, {"trigger": trigger, **(facts or {})}, who)
+            except JournalMoved:
+                continue  # a hold, or a whole rotation: decided anew
+            self.follow([entry])
+            return entry
+
+    def _open(
+        self, stream: str, plan: Plan, spec: Specification, facts: Facts, who: str | None
+    ) -> Entry:
         entries = self.journal.entries(stream)
         before = fold(entries) if entries else None
         _refuse_held(before, spec)
@@ -109,17 +113,9 @@ class Runner:
                 f"the journal does not know the current credential of {spec.secret}; nothing was done",
                 f"`rotation adopt {spec.secret}` for an existing one, `rotation create` for the first",
             )
-        draft = self._opened(plan, spec, baseline, {"trigger": trigger, **(facts or {})}, who)
-        now = self.clock.now()
-        lease = self.journal.claim(stream, self.id, now, LEASE, dead=self.dead)
-        if lease is None:
-            raise RotationError("rotation.busy", f"another runner works on {spec.secret}")
-        try:
-            entry = self.journal.open(lease, spec.identity, spec.secret, draft, now)
-        finally:
-            self.journal.release(lease)
-        self.follow([entry])
-        return entry
+        draft, now = self._opened(plan, spec, baseline, facts, who), self.clock.now()
+        seen = entries[-1].seq if entries else 0
+        return self.journal.open(stream, self.id, spec.identity, spec.secret, draft, now, seen=seen)
 
     def _opened(
         self, plan: Plan, spec: Specification, baseline: Facts, facts: Facts, who: str | None

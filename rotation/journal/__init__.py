@@ -97,8 +97,20 @@ class Journal(Protocol):
 
     def release(self, lease: Lease) -> None: ...
 
-    def open(self, lease: Lease, identity: str, secret: str, draft: Draft, now: datetime) -> Entry:
-        """OPENED. An open rotation of this identity = AlreadyOpen."""
+    def open(
+        self,
+        stream: str,
+        runner: str,
+        identity: str,
+        secret: str,
+        draft: Draft,
+        now: datetime,
+        *,
+        seen: int,
+    ) -> Entry:
+        """OPENED; needs no lease. An open rotation of this identity = AlreadyOpen. seen: the last
+        seq of the rotation that this was decided from, 0 where there never was one; where the
+        stream went on since: JournalMoved."""
         ...
 
     def append(
@@ -133,8 +145,8 @@ class Journal(Protocol):
         seen: int | None = None,
     ) -> Lease:
         """One transaction: raises the epoch whoever holds the lease, closes the open rotation
-        (drafts[0], CLOSED, left out where none is open) and opens another (drafts[-1]). seen: the
-        last seq that this was decided from; where the stream went on since: JournalMoved."""
+        (drafts[0], CLOSED, left out where none is open) and opens another (drafts[-1]). seen: as
+        of `open`; None: whatever happened."""
         ...
 
     def record(self, draft: Draft, runner: str, now: datetime) -> Entry:

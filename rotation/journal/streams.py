@@ -76,14 +76,26 @@ class StreamJournal(ABC):
             if row is not None and _holds(row, lease):
                 transaction.save(row, replace(row, lease_runner=None, lease_until=None))
 
-    def open(self, lease: Lease, identity: str, secret: str, draft: Draft, now: datetime) -> Entry:
+    def open(
+        self,
+        stream: str,
+        runner: str,
+        identity: str,
+        secret: str,
+        draft: Draft,
+        now: datetime,
+        *,
+        seen: int,
+    ) -> Entry:
         _only(Kind.OPENED, draft)
         with self._transaction() as transaction:
-            before = _fenced(transaction.row(lease.stream), lease)
-            rotation = transaction.latest(lease.stream)
+            before = transaction.row(stream)
+            rotation = transaction.latest(stream)
             if is_open(rotation):
                 raise _already_open(secret)
-            opened, row = self._opened(before, rotation, identity, secret, draft, now)
+            _refuse_moved(rotation, seen, secret)
+            row = replace(before or blank(stream), identity=identity, secret=secret)
+            opened, row = self._opened(row, rotation, runner, draft, now)
             transaction.insert((opened,))
             transaction.save(before, row)
         return opened
@@ -140,14 +152,11 @@ class StreamJournal(ABC):
         with self._transaction() as transaction:
             before = transaction.row(stream)
             row = before or blank(stream)
-            if seen is not None and row.seq != seen:
-                raise JournalMoved(
-                    "journal.moved",
-                    f"something happened to {secret} meanwhile; nothing was written",
-                )
+            rotation = transaction.latest(stream)
+            if seen is not None:
+                _refuse_moved(rotation, seen, secret)
             row = replace(row, epoch=row.epoch + 1, lease_runner=runner, lease_until=now + ttl)
             lease = Lease(stream=stream, runner=runner, epoch=row.epoch)
-            rotation = transaction.latest(stream)
             if is_open(rotation):
                 if not closing:
                     raise _already_open(secret)
@@ -155,7 +164,8 @@ class StreamJournal(ABC):
                 transaction.insert(closed)
                 rotation += closed
                 row = derived(rotation, row, self._summarise)
-            opened, row = self._opened(row, rotation, identity, secret, opening, now)
+            row = replace(row, identity=identity, secret=secret)
+            opened, row = self._opened(row, rotation, runner, opening, now)
             transaction.insert((opened,))
             transaction.save(before, row)
         return lease
@@ -180,19 +190,10 @@ class StreamJournal(ABC):
             transaction.save(before, with_lease_of(before or newest, row))
 
     def _opened(
-        self,
-        row: Identity,
-        past: Sequence[Entry],
-        identity: str,
-        secret: str,
-        draft: Draft,
-        now: datetime,
+        self, row: Identity, past: Sequence[Entry], runner: str, draft: Draft, now: datetime
     ) -> tuple[Entry, Identity]:
-        opened = link(
-            past[-1:], row.stream, (draft,), epoch=row.epoch, runner=str(row.lease_runner), now=now
-        )
-        named = replace(row, identity=identity, secret=secret)
-        return opened[0], self._summarise(opened, named)
+        opened = link(past[-1:], row.stream, (draft,), epoch=row.epoch, runner=runner, now=now)
+        return opened[0], self._summarise(opened, row)
 
 
 def with_lease_of(before: Identity, row: Identity) -> Identity:
@@ -259,6 +260,14 @@ def _following(
 def _only(kind: Kind, *drafts: Draft) -> None:
     if any(draft.kind is not kind for draft in drafts):
         raise JournalError("journal.kind", f"only {kind} can be written this way")
+
+
+def _refuse_moved(latest: Sequence[Entry], seen: int, secret: str) -> None:
+    last = latest[-1].seq if latest and latest[0].rotation else 0
+    if last != seen:
+        raise JournalMoved(
+            "journal.moved", f"something happened to {secret} meanwhile; nothing was written"
+        )
 
 
 def _already_open(secret: str) -> AlreadyOpen:

@@ -3,7 +3,9 @@
 import pytest
 
 from rotation.entries import Draft, Entry, Kind
+from rotation.errors import PolicyRefusal
 from rotation.machine import Close, Wait
+from rotation.plan import PLANS
 from rotation.testing.crash import STREAM, Story
 from tests.crash import stories
 from tests.crash.test_review import ask
@@ -54,3 +56,19 @@ def test_a_hold_between_decision_and_write_wins(step: str) -> None:
     ask(story, "release")
     assert isinstance(story.drive(), Close)
     assert story.violations() == []
+
+
+def test_a_hold_that_lands_before_the_opening_lets_nothing_be_opened() -> None:
+    story = stories.seeded()
+    stories.without_faults(story, stories.adopt)
+
+    def hold(number: int, name: str) -> None:
+        del number
+        if name == "before journal.open":
+            story.boundaries.act = None
+            ask(story, "hold", reason="wait")
+
+    story.boundaries.act = hold
+    with pytest.raises(PolicyRefusal, match=r"rotation\.on-hold"):
+        story.runner().open(STREAM, PLANS["routine"], story.spec, trigger="test")
+    assert story.rotation().plan == "adopt"

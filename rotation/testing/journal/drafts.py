@@ -69,8 +69,17 @@ def claimed(journal: Journal, stream: str = APP, runner: str = "one", at: dateti
 
 def opened(journal: Journal, stream: str = APP, runner: str = "one") -> Lease:
     lease = claimed(journal, stream, runner)
-    journal.open(lease, "app", "app", opening(), NOW)
+    open_next(journal, opening(), stream, runner)
     return lease
+
+
+def open_next(
+    journal: Journal, draft: Draft, stream: str = APP, runner: str = "one", secret: str = "app"
+) -> Entry:
+    """Decided from all that there is."""
+    latest = journal.entries(stream)
+    seen = latest[-1].seq if latest else 0
+    return journal.open(stream, runner, "app", secret, draft, NOW, seen=seen)
 
 
 def unbroken(entries: Iterable[Entry]) -> bool:

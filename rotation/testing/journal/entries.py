@@ -21,6 +21,7 @@ from rotation.testing.journal.drafts import (
     claimed,
     done,
     kinds,
+    open_next,
     opened,
     opening,
     unbroken,
@@ -82,7 +83,7 @@ class EntriesConformance:
     ) -> None:
         lease = opened(journal)
         journal.append(lease, [done(), CLOSED], NOW)
-        second = journal.open(lease, "app", "app", opening(), NOW)
+        second = open_next(journal, opening())
         assert journal.entries(APP) == (second,)
         whole = list(journal.history(APP))
         assert kinds(whole) == [Kind.OPENED, Kind.DONE, Kind.CLOSED, Kind.OPENED]
@@ -125,7 +126,7 @@ class EntriesConformance:
     def test_what_was_known_of_the_rotation_before_is_left_behind(self, journal: Journal) -> None:
         lease = opened(journal)
         past = journal.append(lease, [CLOSED], NOW)
-        second = journal.open(lease, "app", "app", opening(), NOW)
+        second = open_next(journal, opening())
         whole = journal.append(lease, [done()], NOW, known=past)
         assert whole[0] == second
         assert kinds(whole) == [Kind.OPENED, Kind.DONE]
@@ -195,7 +196,7 @@ class EntriesConformance:
             lambda: journal.append(lease, [frozen], NOW),
             lambda: journal.append(lease, [], NOW, then=lambda _: (opening(),)),
             lambda: journal.request(APP, done(), "person", NOW),
-            lambda: journal.open(lease, "app", "app", done(), NOW),
+            lambda: open_next(journal, done()),
             lambda: journal.record(done(), "one", NOW),
         ]
         for write in refused:
@@ -228,10 +229,9 @@ class EntriesConformance:
     def test_no_writer_takes_a_secret(self, journal: Journal) -> None:
         alive = SecretValue(SECRET)
         facts: Facts = {"reason": SECRET}
-        lease = claimed(journal)
         opening_leak = Draft(kind=Kind.OPENED, facts=facts)
         writes: list[Callable[[], object]] = [
-            lambda: journal.open(lease, "app", "app", opening_leak, NOW),
+            lambda: open_next(journal, opening_leak),
             lambda: journal.request(APP, Draft(kind=Kind.REQUESTED, facts=facts), "person", NOW),
             lambda: journal.supersede(APP, "two", "app", "app", [opening_leak], NOW, TTL),
             lambda: journal.record(Draft(kind=Kind.FROZEN, facts=facts), "one", NOW),

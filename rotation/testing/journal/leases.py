@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rotation.entries import Draft, Entry, Kind
-from rotation.errors import AlreadyOpen, StaleEpoch
+from rotation.errors import AlreadyOpen, JournalMoved, StaleEpoch
 from rotation.journal import Journal
 from rotation.testing.journal.drafts import (
     APP,
@@ -22,6 +22,7 @@ from rotation.testing.journal.drafts import (
     claimed,
     done,
     kinds,
+    open_next,
     opened,
     opening,
     unbroken,
@@ -83,8 +84,6 @@ class LeasesConformance:
         history = list(journal.history(APP))
         with pytest.raises(StaleEpoch):
             journal.append(lease, [done()], NOW, known=known, then=lambda _: (began(),))
-        with pytest.raises(StaleEpoch):
-            journal.open(lease, "app", "app", opening(), NOW)
         assert list(journal.history(APP)) == history
 
     def test_of_two_who_claim_at_once_one_wins(self, journal: Journal) -> None:
@@ -123,10 +122,35 @@ class LeasesConformance:
     # ----------------------------------------------------------------- opening, superseding
 
     def test_an_identity_has_one_open_rotation(self, journal: Journal) -> None:
-        lease = opened(journal)
+        opened(journal)
         with pytest.raises(AlreadyOpen):
-            journal.open(lease, "app", "app", opening(), NOW)
+            open_next(journal, opening(), runner="two")
         assert kinds(journal.history(APP)) == [Kind.OPENED]
+
+    def test_opening_needs_no_lease_and_takes_none(self, journal: Journal) -> None:
+        entry = open_next(journal, opening(), runner="two")
+        assert (entry.runner, entry.epoch, entry.seq) == ("two", 0, 1)
+        lease = claimed(journal)
+        journal.append(lease, [CLOSED], NOW)
+        assert open_next(journal, opening(), runner="two").epoch == lease.epoch
+        assert kinds(journal.append(lease, [done()], NOW)) == [Kind.OPENED, Kind.DONE]
+
+    @pytest.mark.parametrize("landed", ["hold", "rotation"])
+    def test_what_landed_before_it_is_seen_before_it_is_opened(
+        self, journal: Journal, landed: str
+    ) -> None:
+        seen = journal.append(opened(journal), [CLOSED], NOW)[-1].seq
+        if landed == "hold":
+            journal.request(APP, asking("hold"), "person", NOW)
+        else:
+            open_next(journal, opening())
+            journal.append(claimed(journal), [CLOSED], NOW)
+        history = list(journal.history(APP))
+        with pytest.raises(JournalMoved):
+            journal.open(APP, "one", "app", "app", opening(), NOW, seen=seen)
+        with pytest.raises(JournalMoved):
+            journal.supersede(APP, "one", "app", "app", [opening()], NOW, TTL, seen=seen)
+        assert list(journal.history(APP)) == history
 
     def test_superseding_closes_and_opens_whoever_holds_the_lease(self, journal: Journal) -> None:
         lost = opened(journal)

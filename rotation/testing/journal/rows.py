@@ -13,6 +13,7 @@ from rotation.testing.journal.drafts import (
     asking,
     claimed,
     done,
+    open_next,
     opened,
     opening,
 )
@@ -73,7 +74,7 @@ class RowsConformance:
     def test_the_second_rotation_has_the_row_of_the_second(self, journal: Journal) -> None:
         lease = opened(journal)
         journal.append(lease, [Draft(kind=Kind.DONE, row=ROW), CLOSED], NOW)
-        second = journal.open(lease, "app", "renamed", opening(secret="renamed"), NOW)
+        second = open_next(journal, opening(secret="renamed"), secret="renamed")
         row = journal.identity(APP)
         assert row is not None
         assert (row.rotation, row.secret, row.plan) == (second.seq, "renamed", "routine")

@@ -13,7 +13,17 @@ from rotation.journal.liveness import RunnerLock, runners_of
 from rotation.journal.memory import MemoryJournal
 from rotation.journal.sql import open_journal
 from rotation.testing.journal import simple_row
-from rotation.testing.journal.drafts import APP, CLOSED, HOLD, NOW, SECOND, TTL, done, opened
+from rotation.testing.journal.drafts import (
+    APP,
+    CLOSED,
+    HOLD,
+    NOW,
+    SECOND,
+    TTL,
+    done,
+    open_next,
+    opened,
+)
 
 ORIGIN = "0123456789ab"
 
@@ -32,7 +42,7 @@ def journal(path):
         opened(journal, "app-early")
         lease = opened(journal)
         journal.append(lease, [done(), done(), CLOSED], NOW)
-        journal.open(lease, "app", "app", Draft(kind=Kind.OPENED), NOW)
+        open_next(journal, Draft(kind=Kind.OPENED))
         journal.append(lease, [done()], NOW + SECOND)
         yield journal
 
