@@ -125,7 +125,7 @@ class Scene:
                     pytest.fail(f"{stopped}: {last}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def strict() -> Iterator[StrictAws]:
     with StrictAws() as strict:
         yield strict
