@@ -20,11 +20,15 @@ unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_ROOT PIP_TARGET PIP_USER
 
 .PHONY: help
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY)  ## rotate real-shaped credentials against a local AWS, no account needed
 	@$(BIN)/rotation demo
+
+.PHONY: demo-vault
+demo-vault: vault  ## the same on a real Vault of this machine
+	@$(BIN)/rotation demo --vault
 
 .PHONY: test
 test: vault  ## every test that takes seconds, after the real Vault is there

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rotation.demo.program import Heard, Program, nobody
@@ -16,6 +16,7 @@ class Place:
 
     root: Path
     stack: ExitStack
+    applications: list[Program] = field(default_factory=list)
 
     @property
     def configuration(self) -> Path:
@@ -57,5 +58,6 @@ class Place:
         """An application that uses its credential until the show is over."""
         captured = self.captured / f"application-{name}"
         program = Program.start(["-m", module], captured, heard, given=f"{orders}\n")
-        self.stack.callback(program.end)
+        self.stack.callback(program.kill)
+        self.applications.append(program)
         return program

@@ -62,6 +62,12 @@ class Program:
         thread.start()
         self._readers.append(thread)
 
+    def finish(self) -> int:
+        """Its input closes: it ends when it is done with what it is doing."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.wait()
+
     def end(self) -> int:
         """Its input closes and it is asked to end; everything that it printed has been heard."""
         assert self.process.stdin is not None

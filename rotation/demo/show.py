@@ -136,7 +136,7 @@ class Show:
         return heard
 
     def end(self) -> None:
-        """The applications go on for a second, then everything stops in order."""
+        """The applications go on for a second, then everything stops, they last."""
         self.screen.title("The applications go on for a moment, then the runner is told to stop")
         for tally in self.tallies.values():
             tally.wait_for_calls(10, 10)
@@ -146,6 +146,8 @@ class Show:
         self.measured.stop_s = time.monotonic() - told
         self.person("journal", "check")
         self.typed("status", heard=lambda line: self.screen.line("", line)).wait()
+        for application in self.place.applications:
+            application.finish()
 
     def counted(self) -> str:
         """How the applications fare, in one line."""

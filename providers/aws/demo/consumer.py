@@ -1,31 +1,19 @@
-"""`python -m providers.aws.demo.consumer`: an application that uses its credential all the time.
-
-It reads the credential from its source every `refresh` and logs in with it many times a second,
-as applications do: no retry, no second look at the store when a login fails. Its input is one JSON
-line that says where; its output is a JSON line for each use. Ends when its input closes.
-"""
+"""`python -m providers.aws.demo.consumer`: an application. Its input is one JSON line that says where;
+its output is a JSON line for each use. Ends when its input closes."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import sys
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
 from botocore.httpsession import URLLib3Session
 
 from providers.aws.sts import CallerIdentity
 from providers.aws.testing import StrictControl
-
-USE_EVERY_S = 0.05
-
-Held = dict[str, str]
+from rotation.demo.application import Held, Read, Use, user_of_a_service, work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +32,10 @@ class Orders:
 def main() -> None:
     """Use it until the input closes."""
     orders = Orders(**json.loads(sys.stdin.readline()))
-    done = threading.Event()
-    threading.Thread(target=_watch_input, args=(done,), daemon=True).start()
-    read, use = _reader(orders), _user(orders)
-    held, read_at = read(), time.monotonic()
-    while not done.wait(USE_EVERY_S):
-        if time.monotonic() - read_at >= orders.refresh_s:
-            held, read_at = read() or held, time.monotonic()
-        if held:
-            accepted, with_what = use(held)
-            print(json.dumps([accepted, with_what]), flush=True)  # noqa: T201 -- its whole output
+    work(_reader(orders), _user(orders), orders.refresh_s)
 
 
-def _watch_input(done: threading.Event) -> None:
-    sys.stdin.read()
-    done.set()
-
-
-def _reader(orders: Orders) -> Callable[[], Held | None]:
+def _reader(orders: Orders) -> Read:
     if orders.file is not None:
         path = Path(orders.file)
         return lambda: json.loads(path.read_text()) if path.exists() else None
@@ -78,29 +52,18 @@ def _reader(orders: Orders) -> Callable[[], Held | None]:
     return from_store
 
 
-def _user(orders: Orders) -> Callable[[Held], tuple[bool, str]]:
-    return _aws_user(orders) if orders.kind == "aws" else _service_user(orders)
+def _user(orders: Orders) -> Use:
+    if orders.kind == "aws":
+        return _aws_user(orders)
+    return user_of_a_service(orders.port, orders.name)
 
 
-def _aws_user(orders: Orders) -> Callable[[Held], tuple[bool, str]]:
+def _aws_user(orders: Orders) -> Use:
     sts = CallerIdentity(orders.endpoint, "eu-central-1", URLLib3Session(), "demo-consumer")
 
     def use(held: Held) -> tuple[bool, str]:
         key = ReadOnlyCredentials(held["AWS_ACCESS_KEY_ID"], held["AWS_SECRET_ACCESS_KEY"], None)
         return sts.ask(key).account is not None, held["AWS_ACCESS_KEY_ID"]
-
-    return use
-
-
-def _service_user(orders: Orders) -> Callable[[Held], tuple[bool, str]]:
-    connection: Any = http.client.HTTPConnection("127.0.0.1", orders.port, timeout=5)
-
-    def use(held: Held) -> tuple[bool, str]:
-        value = held.get("password") or held["token"]
-        connection.request("POST", f"/{orders.name}/login", value.encode())
-        response = connection.getresponse()
-        response.read()
-        return response.status == 200, ""
 
     return use
 

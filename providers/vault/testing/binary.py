@@ -20,7 +20,8 @@ MISSING = (
 def found() -> Path | None:
     """A name that leads nowhere is an error, not a detour."""
     if NAMED:
-        assert os.access(NAMED, os.X_OK), "VAULT_BIN names no program"
+        if not os.access(NAMED, os.X_OK):
+            raise FileNotFoundError("VAULT_BIN names no program")
         return Path(NAMED)
     on_path = shutil.which("vault")
     if on_path:

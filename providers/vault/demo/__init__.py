@@ -1,0 +1,22 @@
+"""`rotation demo --vault`: real rotations on a real Vault and a toy service, all on this machine."""
+
+
+def main() -> int:
+    """Run the show; the exit code is 0 only if every number at its end is what it must be."""
+    from providers.vault.testing.binary import found  # noqa: PLC0415 -- see below
+    from rotation.errors import Usage  # noqa: PLC0415 -- `rotation demo` alone pays
+
+    try:
+        program = found()
+    except FileNotFoundError as error:
+        raise Usage("demo.no-vault", f"{error}", "correct it, or unset it") from None
+    if program is None:
+        raise Usage(
+            "demo.no-vault",
+            "there is no Vault on this machine, and this show is on a real one",
+            "set VAULT_BIN, put `vault` on the PATH, or install Go and run `make vault`; "
+            "`rotation demo` needs none",
+        )
+    from providers.vault.demo.show import show  # noqa: PLC0415
+
+    return show()
