@@ -43,7 +43,19 @@ secrets:
     issuer: {{type: generated, kind: token, prefix: bil_, unverified: true}}
     consumers: [{{id: api, type: command, argv: [give], confirms: true}}]
     destroy: unattended
+  - id: billing-login
+    application: billing
+    environment: production
+    owner: team
+    class: quick
+    store: {{type: vault-kv2, connection: vault, mount: apps, path: prod/billing/login}}
+    issuer: {{type: vault-approle, connection: vault, role: billing}}
+    probe: {{type: vault-login, connection: vault}}
+    consumers: [{{id: api, type: command, argv: [give], confirms: true}}]
+    destroy: unattended
 """
+
+NAMES = ("billing-token", "billing-login")
 
 
 class MadeVault(Cloud):
@@ -123,8 +135,9 @@ class Installation:
         assert done.exit_code in expected, (words, done.exit_code, done.output)
         return done.output
 
-    def value(self) -> dict[str, Any]:
-        data: dict[str, Any] = self.server.api("GET", "apps/data/prod/billing/token")["data"]
+    def value(self, name: str) -> dict[str, Any]:
+        path = f"apps/data/prod/billing/{name.partition('-')[2]}"
+        data: dict[str, Any] = self.server.api("GET", path)["data"]
         return data["data"]
 
     def token_of(self, under: str) -> str:
@@ -149,18 +162,20 @@ class Installation:
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with running(tmp_path_factory.mktemp("vault")) as server:
         made = Installation(tmp_path_factory.mktemp("enforced"), server)
-        made.rotation("create", "billing-token", "--wait")
+        for name in NAMES:
+            made.rotation("create", name, "--wait")
         yield made
 
 
-def test_rotations_run_under_the_declared_roles_alone(lived: Installation) -> None:
-    before = lived.value()
-    lived.rotation("rotate", "billing-token", "--wait")
-    after = lived.value()
+@pytest.mark.parametrize("name", NAMES)
+def test_rotations_run_under_the_declared_roles_alone(lived: Installation, name: str) -> None:
+    before = lived.value(name)
+    lived.rotation("rotate", name, "--wait")
+    after = lived.value(name)
     assert after != before
-    lived.rotation("emergency", "billing-token", "-y", "--reason", "a drill", expected=(0, 8, 11))
+    lived.rotation("emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11))
     lived.rotation("run", "--wait", expected=(0, 11))
-    assert lived.value() not in (before, after)
+    assert lived.value(name) not in (before, after)
 
 
 def test_doctor_finds_nothing_missing(lived: Installation) -> None:
@@ -179,7 +194,10 @@ def test_doctor_names_what_was_narrowed_afterwards(lived: Installation) -> None:
     finally:
         lived.server.api("PUT", path, {"policy": whole})
     missing = [c["finding"] for c in told["checks"] if c["code"] == "doctor.permission"]
-    assert missing == ["may not update on apps/destroy/prod/billing/token"]
+    assert "may not update on apps/destroy/prod/billing/token" in missing
+    assert {c["subject"].split()[1] for c in told["checks"] if c["finding"] in missing} == {
+        "revoke"
+    }
 
 
 @pytest.mark.parametrize("under", list(PermissionSet))
