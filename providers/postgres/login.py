@@ -60,11 +60,6 @@ class Login:
         return f"{self.role}#{self.attempt}" if self.attempt else self.role
 
 
-def login_of(handle_id: str) -> Login:
-    role, _, attempt = handle_id.partition("#")
-    return Login(role, attempt)
-
-
 class LoginIssuer:
     def __init__(self, options: LoginOptions, around: Around) -> None:
         self._connection: PostgresConnection = around.connections[options.connection]
@@ -102,7 +97,7 @@ class LoginIssuer:
         )
 
     def activate(self, new: Credential) -> None:
-        login = login_of(new.handle.id)
+        login = self._login(new.handle.id)
         password = new.fields.secret["password"].reveal()
         with self._connection.session(PermissionSet.MINT, login.role) as (session, _):
             refusal = password_refused if self.traits.overlap else password_refused_in_place
@@ -121,7 +116,7 @@ class LoginIssuer:
 
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
         self._check_can_suspend()
-        login = login_of(handle_id)
+        login = self._login(handle_id)
         if under is PermissionSet.CONTAIN:
             self._contain("suspend", login)
         else:
@@ -129,7 +124,7 @@ class LoginIssuer:
 
     def resume(self, handle_id: str) -> None:
         self._check_can_suspend()
-        self._call("resume", PermissionSet.REVOKE, login_of(handle_id))
+        self._call("resume", PermissionSet.REVOKE, self._login(handle_id))
 
     def destroy(
         self,
@@ -138,7 +133,7 @@ class LoginIssuer:
         *,
         under: PermissionSet = PermissionSet.REVOKE,
     ) -> None:
-        login = login_of(handle_id)
+        login = self._login(handle_id)
         if under is PermissionSet.CONTAIN and not self.traits.can_suspend:
             self._contain("destroy", login)
         else:
@@ -152,12 +147,18 @@ class LoginIssuer:
         role = self._options.user or fields.public["username"]
         if self._options.mode == "unique":
             return role
-        carried = (login_of(handle_id) for handle_id in self.listing().ids)
+        carried = (self._login(handle_id) for handle_id in self.listing().ids)
         return next((str(login) for login in carried if login.role == role), role)
 
     @property
     def _target(self) -> str:
         return self._options.target
+
+    def _login(self, handle_id: str) -> Login:
+        if self._options.mode == "unique":
+            return Login(handle_id)
+        role, _, attempt = handle_id.partition("#")
+        return Login(role, attempt)
 
     def _check_can_suspend(self) -> None:
         if not self.traits.can_suspend:

@@ -210,9 +210,10 @@ begin
   end if;
   execute format('create role %I nologin connection limit %s in role %I',
                  _login, t.connection_limit, t.roles[1]);
+  -- `search_path` itself may be among them: what follows names its schema.
   for setting in select key, value from jsonb_each_text(t.settings) loop
-    perform set_config(setting.key, setting.value, true);
-    execute format('alter role %I set %I from current', _login, setting.key);
+    perform pg_catalog.set_config(setting.key, setting.value, true);
+    execute pg_catalog.format('alter role %I set %I from current', _login, setting.key);
   end loop;
 end $$;
 

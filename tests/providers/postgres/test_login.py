@@ -82,12 +82,29 @@ def test_settings_and_limit_come_from_the_allow_list(database: Database, fresh: 
     assert database.server.value(limit, new.handle.id) == 7
 
 
+def test_a_search_path_of_the_allow_list_leads_our_functions_nowhere(
+    database: Database, fresh: str
+):
+    """They run with the owner's rights: a function planted in that schema must not."""
+    database.server.run(
+        f"create schema {fresh}; create function {fresh}.format(text, name, text) returns text "
+        "language plpgsql as $$ begin raise exception 'planted'; end $$; "
+        f"grant usage on schema {fresh} to public"
+    )
+    settings = {"search_path": f"{fresh}, pg_catalog", "work_mem": "8MB"}
+    issuer = database.issuer(group=fresh, settings=settings)
+    with Bench(database, issuer).login(made(issuer).fields) as connection:
+        assert connection.execute("show work_mem").fetchone() == ("8MB",)
+
+
 def test_a_login_from_before_is_listed_suspended_and_dropped(database: Database, fresh: str):
     """What `adopt` finds: a login of the group without our mark, with somebody's comment."""
     server = database.server
-    server.run(f"create role {fresh}_legacy login password 'from-before-1'; "
-               f"create role {fresh} nologin; grant {fresh} to {fresh}_legacy; "
-               f"comment on role {fresh}_legacy is 'ask Ann'")  # fmt: skip
+    server.run(
+        f"create role {fresh}_legacy login password 'from-before-1'; "
+        f"create role {fresh} nologin; grant {fresh} to {fresh}_legacy; "
+        f"comment on role {fresh}_legacy is 'ask Ann'"
+    )
     issuer = database.issuer(group=fresh)
     [handle] = issuer.listing().handles
     assert (handle.id, handle.mark, handle.created) == (f"{fresh}_legacy", None, None)
