@@ -113,7 +113,7 @@ def _create(on_failure: OnFailure = OnFailure.ROLL_BACK) -> tuple[Row, ...]:
             Phase.CREATE,
             Step.ISSUE,
             on_failure,
-            (OBSERVE, MINT, PROMOTE, REVOKE),
+            (OBSERVE, MINT, PROMOTE, PROVE, REVOKE),
             effect=True,
             looks=True,
         ),
@@ -191,7 +191,9 @@ _RELABEL = Row(Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (PROMOTE,), effect=Tr
 
 FIRST = Plan("first", (_PLACE, *_create(), _CONFIRM, _VERIFY_LIVE, _TIDY), _ROLLBACK)
 ADOPT = Plan("adopt", (_INSPECT, _VERIFY_LIVE, _CLAIM))
-RETIRE = Plan("retire", (*_REVOKE, _TIDY), _ROLLBACK[:1])
+# No later `issue` removes what earlier rotations left behind.
+_TIDY_ALL = replace(_TIDY, sets=(OBSERVE, PROMOTE, PROVE, REVOKE))
+RETIRE = Plan("retire", (*_REVOKE, _TIDY_ALL), _ROLLBACK[:1])
 REPAIR = Plan("repair", (_INSPECT, _RELABEL, _VERIFY_LIVE))
 
 # Contain first. Nothing waits for `confirm`; the proof that the old is off and the new one's way

@@ -226,9 +226,7 @@ def verify(cx: Context) -> Facts:
     """Real logins with exactly the staged version, spread over the settle time; a wrong secret
     fails. Where the old one fails as well, the probe is broken and not the credential."""
     fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
-    refused = Refused(
-        "verify.refused", "the new credential does not log in; nothing was promoted"
-    )
+    refused = Refused("verify.refused", "the new credential does not log in; nothing was promoted")
     try:
         facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
     except Refused as error:

@@ -15,6 +15,7 @@ from rotation.types import (
     Listing,
     PermissionSet,
     StoreState,
+    Version,
     is_any_mark,
     is_our_mark,
 )
@@ -103,8 +104,11 @@ def _others(cx: Context, listing: Listing, handle_id: str) -> list[Json]:
 
 
 def _leftover(state: StoreState) -> set[str]:
-    pending = state.pending
-    return {pending} if pending is not None and pending != state.current else set()
+    return {version.id for version in _pending(state)} - {state.current}
+
+
+def _pending(state: StoreState) -> list[Version]:
+    return [version for version in state.versions if PENDING in version.labels]
 
 
 def claim(cx: Context) -> Facts:
@@ -116,16 +120,16 @@ def relabel(cx: Context) -> Facts:
     """The one safe repair: a pending label that nobody works on goes. It never promotes what this
     installation did not stage, and a foreign pending version is left to a person."""
     state = cx.store_state()
-    pending = state.pending
-    if pending is None:
-        return {"repair": "none"}
-    foreign = is_any_mark(pending) and not is_our_mark(pending, cx.installation)
-    if foreign:
-        raise NeedsPerson(
-            "held.foreign-mark", f"version {pending} is another installation's; it was not touched"
-        )
-    cx.store.unlabel(pending, PENDING, under=PermissionSet.PROMOTE)
-    return {"repair": "pending-removed", "pending": pending}
+    pending = [version.id for version in _pending(state)]
+    for version in pending:
+        if is_any_mark(version) and not is_our_mark(version, cx.installation):
+            raise NeedsPerson(
+                "held.foreign-mark",
+                f"version {version} is another installation's; it was not touched",
+            )
+    for version in pending:
+        cx.store.unlabel(version, PENDING, under=PermissionSet.PROMOTE)
+    return {"repair": "pending-removed" if pending else "none", "pending": list(pending)}
 
 
 EFFECTS = {Step.INSPECT: inspect, Step.CLAIM: claim, Step.RELABEL: relabel}

@@ -32,7 +32,7 @@ def to_remove(cx: Context, listing: Listing) -> list[str]:
 def remove(cx: Context, handle_id: str) -> Facts:
     """In three steps, each recorded: how it was found, off, destroyed after the soak. No pointer
     may name it, and nobody who was given it may still use it, before each of them. It ends as a
-    void attempt: the mint that waited for it starts anew."""
+    void attempt: the row that waited for it starts anew."""
     left = cx.rotation.leftovers.get(handle_id, Leftover())
     facts = cx.state.facts if cx.state.facts.get("leaving") == handle_id else {}
     off_at = unstamp(text(facts.get("off_at")))
@@ -71,7 +71,7 @@ def _nobody_needs(cx: Context, handle_id: str, left: Leftover, off_at: object) -
     world.check_clocks(cx)
     if cx.rotation.plan != "compromised":
         world.check_current(cx, state, cx.rotation.old_version)
-    if not left.served:
+    if not left.served or _retired_by_word(cx):
         return
     if not cx.traits.reports_usage:
         raise _still_needed(handle_id, "and nothing tells whether somebody still uses it")
@@ -79,6 +79,12 @@ def _nobody_needs(cx: Context, handle_id: str, left: Leftover, off_at: object) -
     quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
     if used is not None and cx.now < used + quiet:
         raise _still_needed(handle_id, f"and it was used at {used:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _retired_by_word(cx: Context) -> bool:
+    """`drain` had that every consumer is gone, or a person's word for the gap, as its evidence."""
+    gap = cx.rotation.opened.facts.get("gap")
+    return cx.rotation.plan == "retire" and bool(gap or not cx.traits.reports_usage)
 
 
 def _still_needed(handle_id: str, why: str) -> NeedsPerson:
@@ -95,7 +101,7 @@ def _bytes(cx: Context, left: Leftover) -> Fields | None:
     if cx.traits.lists or left.version is None:
         return None
     try:
-        return cx.store.read(left.version, under=PermissionSet.VERIFY)
+        return cx.store.read(left.version, under=PermissionSet.PROVE)
     except (Transient, NeedsPerson) as error:
         if error.code in ("store.version-missing", "store.missing"):
             return None

@@ -245,10 +245,13 @@ def prove_dead(cx: Context) -> Facts:
 
 
 def tidy(cx: Context) -> Facts:
-    """No pending label of ours is left, and the issuer lists what the journal will say it lists."""
+    """No pending label of ours is left, and the issuer lists what the journal will say it lists.
+    What is retired leaves nothing of ours alive: no later `issue` would remove it."""
     # One that arrived late, after its attempt was given up, is a version that nobody needs.
     leftovers.unlabel(cx, sorted(leftovers.staged_by(cx)))
     listing = cx.listing()
+    if cx.rotation.plan == "retire" and (left := leftovers.to_remove(cx, listing)):
+        return leftovers.remove(cx, left[0])
     gone = {cx.rotation.old} if cx.rotation.plan in ("routine", "retire", "in-place") else set()
     if cx.rotation.plan != "compromised":
         world.check_unknown(cx, listing, world.expected_instances(cx) - {g for g in gone if g})

@@ -191,11 +191,10 @@ def discard_new(cx: Context) -> Facts:
     discarded = {cx.rotation.new_version, *leftovers.staged_by(cx)}
     if not discarded - {None}:
         return {}
-    labels = cx.store_state().labels
-    for label in (PENDING,) if _kept(cx) else (PENDING, PREVIOUS):
-        version = labels.get(label)
-        if version is not None and version in discarded:
-            cx.store.unlabel(version, label, under=PermissionSet.PROMOTE)
+    ours = (PENDING,) if _kept(cx) else (PENDING, PREVIOUS)
+    for version in cx.store_state().versions:
+        for label in version.labels.intersection(ours) if version.id in discarded else ():
+            cx.store.unlabel(version.id, label, under=PermissionSet.PROMOTE)
     return {}
 
 

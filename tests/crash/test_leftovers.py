@@ -1,16 +1,27 @@
 """What is ours and outlives its rotation: the next one removes it first, and nobody loses access."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from rotation.fold import listed
+from rotation.interfaces import Bound
 from rotation.leftover import leftovers_of
 from rotation.machine import Close, Held
 from rotation.plan import PLANS
 from rotation.testing.crash import STREAM, Story
-from rotation.testing.world import Killed
-from rotation.types import PENDING
+from rotation.testing.simulator import SimulatedStore, bound
+from rotation.testing.world import INSTALLATION, Killed
+from rotation.types import (
+    PENDING,
+    PermissionSet,
+    Specification,
+    StoreState,
+    Version,
+    is_any_mark,
+    mark,
+)
 from tests.crash import stories, test_emergency
 from tests.crash.test_review import ask, code, dies_once, failing, opened
 
@@ -158,6 +169,64 @@ def test_others_of_ours_stay_in_the_baseline_of_an_acceptance() -> None:
     assert "KEY1" in listed(story.rotation().result or {}, "live")
 
 
+def retiring(story: Story, **facts: str) -> None:
+    """Everybody who used it is gone."""
+    story.world.consumers.clear()
+    gone = tuple(replace(consumer, gone=True) for consumer in story.spec.consumers)
+    story.spec = replace(story.spec, consumers=gone)
+    story.runner().open(STREAM, PLANS["retire"], story.spec, trigger="test", facts={**facts})
+
+
+@pytest.mark.parametrize("until", ["verify", "promote", "suspend"])
+@pytest.mark.parametrize("world", [{}, {"chosen": True}, {"can_suspend": False}])
+def test_what_is_retired_leaves_nothing_of_ours(until: str, world: dict[str, bool]) -> None:
+    story = abandoned(until, **world)
+    story.world.advance(story.world.now + timedelta(seconds=90))
+    retiring(story)
+    assert isinstance(story.drive(), Close)
+    result = story.rotation().result or {}
+    assert (result["retired"], result["live"]) == (True, [])
+    assert story.world.instances == {}
+    assert story.violations() == []
+
+
+def test_a_leftover_that_is_in_use_keeps_a_retirement_open() -> None:
+    story = abandoned("promote")
+    story.world.advance(story.world.now + timedelta(seconds=90))
+    retiring(story)
+    stories.advance_until(story, "prove-dead")
+    (left,) = story.world.instances.values()
+    left.used = story.world.now
+    assert code(story) == "held.leftover"
+    assert left.active
+    ask(story, "ours", instance=left.id)
+    assert isinstance(story.drive(), Close)
+    assert story.world.instances == {}
+
+
+def test_a_persons_word_for_the_gap_holds_for_leftovers_too() -> None:
+    story = abandoned("promote")
+    retiring(story, gap="the application was switched off")
+    for instance in story.world.instances.values():
+        instance.used = story.world.now
+    assert isinstance(story.drive(), Close)
+    assert story.world.instances == {}
+
+
+def test_killed_while_what_was_left_is_retired() -> None:
+    clean = abandoned("verify")
+    clean.boundaries.names.clear()
+    retiring(clean)
+    assert isinstance(clean.drive(), Close)
+    for number in range(3, len(clean.boundaries.names), 3):
+        story = abandoned("verify")
+        story.boundaries.names.clear()
+        retiring(story)
+        story.boundaries.kill_at = frozenset({number})
+        assert isinstance(story.drive(), Close)
+        assert (story.world.instances, story.violations()) == ({}, []), number
+
+
 def test_an_emergency_takes_what_was_left_behind_as_well() -> None:
     story = abandoned("promote")
     test_emergency.declare(story)
@@ -203,3 +272,60 @@ def test_a_late_put_after_the_close_does_not_stop_the_next_rotation() -> None:
     assert PENDING not in story.world.labels
     story.world.dead, story.boundaries.act = False, None
     assert not isinstance(story.drive(), Held)
+
+
+class ManyPending(SimulatedStore):
+    """A store of paths: what is staged is pending there until somebody removes it."""
+
+    def state(self) -> StoreState:
+        seen = super().state()
+        label = frozenset({PENDING})
+        staged = [
+            Version(id=version, labels=label)
+            for version in self.world.versions
+            if is_any_mark(version) and version not in seen.pointers
+        ]
+        return replace(seen, versions=(*seen.versions, *staged))
+
+    def unlabel(self, version: str, label: str, *, under: PermissionSet) -> None:
+        super().unlabel(version, label, under=under)
+        if label == PENDING and version not in self.world.labels.values():
+            del self.world.versions[version]
+
+
+def many_pending(story: Story) -> Story:
+    runner = story.runner
+
+    def bind(spec: Specification) -> Bound:
+        return replace(bound(story.world), store=ManyPending(story.world))
+
+    story.runner = lambda: replace(runner(), bind=bind)  # type: ignore[method-assign]
+    return story
+
+
+def pending(story: Story) -> list[str]:
+    seen = ManyPending(story.world).state()
+    return [version.id for version in seen.versions if PENDING in version.labels]
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_every_pending_version_of_ours_goes(*, back: bool) -> None:
+    story = many_pending(opened())
+    late = late_put(story)
+    stories.advance_until(story, "verify" if back else "promote")
+    story.world.versions[late] = ("KEY2", "canary-late-0001")
+    if back:
+        ask(story, "rollback")
+    assert isinstance(story.drive(), Close)
+    assert pending(story) == []
+    assert story.violations() == []
+
+
+def test_a_repair_removes_every_pending_label_of_ours() -> None:
+    story = many_pending(stories.seeded())
+    stories.without_faults(story, stories.adopt)
+    for attempt in ("0" * 32, "1" * 32):
+        story.world.versions[mark(INSTALLATION, attempt)] = story.world.versions["v0"]
+    stories.open_plan(story, "repair")
+    assert isinstance(story.drive(), Close)
+    assert pending(story) == []
