@@ -107,12 +107,11 @@ def _text(value: bytes | None) -> str | None:
 
 
 def _wait(connection: pq.abc.PGconn, deadline: float, *, writing: bool = False) -> None:
+    """poll, for select knows no descriptor beyond 1023."""
+    poller = select.poll()
+    poller.register(connection.socket, select.POLLOUT if writing else select.POLLIN)
     left = deadline - time.monotonic()
-    sockets = [connection.socket]
-    ready = left > 0 and select.select(
-        [] if writing else sockets, sockets if writing else [], [], left
-    )
-    if not ready or not any(ready):
+    if left <= 0 or not poller.poll(left * 1000):
         raise Lost
 
 

@@ -1,10 +1,12 @@
+import os
+import resource
 import select
 import socket
 import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -126,6 +128,21 @@ def test_a_server_that_hangs_ends_the_wait(database: Database, monkeypatch: pyte
         ) as s,
     ):
         s.ask("select pg_sleep(5)")
+
+
+def test_a_process_with_many_descriptors_gets_a_session(database: Database):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1200:
+        pytest.skip("this machine allows too few descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    try:
+        with ExitStack() as opened:
+            for _ in range(1050):
+                opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            with database.connection.session(OBSERVE, "billing") as (session, _):
+                assert session.ask("select 1") == [("1",)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_second_statement_is_not_taken(database: Database):
