@@ -47,6 +47,9 @@ class ApiKeys:
 
     def begin(self, name: str) -> Value:
         self._name = name
+        # The vendor lists in pages, and only so many are read: each story has it to itself.
+        self._vendor.instances.clear()
+        self._vendor.answers.clear()
         made = self._vendor.mint(
             f"key-{next(self._numbers)}",
             name,
