@@ -92,7 +92,7 @@ def policy_of_key(account: str, part: str = "aws") -> dict[str, Any]:
             {
                 "Sid": "AlarmsAreEncryptedToo",
                 "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
+                "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
                 "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
                 "Resource": "*",
                 "Condition": {"StringEquals": {"aws:SourceAccount": account}},

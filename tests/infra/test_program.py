@@ -1,12 +1,16 @@
 """The real program, run under mocks: right types, nothing secret, nothing wider than needed."""
 
+import ast
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pulumi.runtime import mocks, rpc
 
 from infra.aws_alarms import EVERY_EVENT, IAM_REGION
@@ -334,3 +338,56 @@ def test_both_families_in_one_stack(tmp_path: Path) -> None:
     stack = up(file, {**AWS, **VAULT})
     assert set(stack.outputs["bindings"]["connections"]) == {"main", "vault"}
     assert not stack.wrong
+
+
+# ------------------------------------------------------------------------------------ the files
+
+INFRA = Path(__file__).parents[2] / "infra"
+MAY_IMPORT = re.compile(
+    r"infra(\.|$)|pulumi|rotation\.(config|errors|interfaces|policy|types)$"
+    r"|providers\.\w+\.(arns|hcl|iam|options|permissions)$"
+)
+
+
+def test_the_program_imports_the_compiler_and_the_renderers_and_no_adapter() -> None:
+    standard = sys.stdlib_module_names
+    for path in INFRA.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                name = str(node.module)
+            elif isinstance(node, ast.Import):
+                name = node.names[0].name
+            else:
+                continue
+            assert name.split(".")[0] in standard or MAY_IMPORT.match(name), (path.name, name)
+
+
+def test_a_family_is_loaded_only_for_a_connection_of_it() -> None:
+    code = "import sys, infra.program; sys.exit(not {'infra.aws', 'infra.vault'}.isdisjoint(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=INFRA.parent, check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_stacks_that_are_committed_run(stack: str, tmp_path: Path) -> None:
+    """With their own settings; a copy of the example, for who may write it is the runner's rule."""
+    settings = yaml.safe_load((INFRA.parent / f"Pulumi.{stack}.yaml").read_text())["config"]
+    given = {
+        key.removeprefix("rotation:"): json.dumps(value) if isinstance(value, list) else str(value)
+        for key, value in settings.items()
+    }
+    file = tmp_path / "rotation.yaml"
+    file.write_text((INFRA.parent / given.pop("configuration")).read_text())
+    made = up(file, given)
+    assert not made.wrong
+    assert made.outputs["bindings"]["connections"]
+
+
+def test_every_setting_is_declared_with_its_type() -> None:
+    project = yaml.safe_load((INFRA.parent / "Pulumi.yaml").read_text())
+    asked = set(re.findall(r'given(?:\.\w+)?\(?(?:, )?"(\w+)"|_texts\(given, "(\w+)"\)',
+                           (INFRA / "settings.py").read_text()))  # fmt: skip
+    names = {name for pair in asked for name in pair if name}
+    assert names == set(project["config"])
+    assert all(each["type"] and each["description"] for each in project["config"].values())
+    assert project["main"] == "infra/"
