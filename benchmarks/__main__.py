@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import inventory, rotations, start
+from benchmarks import inventory, logins, rotations, start
 from benchmarks.report import Figure, table
 
 _err = Console(stderr=True)
@@ -37,7 +37,7 @@ def main() -> None:
     console.print(f"[bold]rotation, measured[/] in {time.perf_counter() - began:.0f} s: {machine}")
     console.print(
         f"Strict AWS in a process of its own, {rotations.LATENCY_MS:.0f} ms added to each call; "
-        "settle, grace, quiet, soak 0."
+        "Vault and PostgreSQL are real, on loopback. Settle, grace, quiet, soak 0."
     )
     console.print(table(figures))
     if chosen.json is not None:
@@ -48,6 +48,7 @@ def main() -> None:
 def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:
     yield from start.measure(directory / "start")
     yield from rotations.measure(directory / "rotations", quick=quick)
+    yield from logins.measure(directory / "logins", quick=quick)
     yield from inventory.measure(directory / "inventory", quick=quick)
 
 

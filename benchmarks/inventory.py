@@ -47,6 +47,7 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
         most.grow(size, in_yaml=False)
         for verb in VERBS:
             seconds, memory = most.spend(verb, promised=size == max(LINES))
+            assert seconds.measured is not None
             spent[verb].append(seconds.measured)
             yield from (seconds, memory)
     for verb, taken in spent.items():

@@ -8,22 +8,25 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number. limit: it should not be more; None where nothing was promised."""
+    """One measured number; None where it cannot be had on this machine, and `told` says why. limit:
+    it should not be more; None where nothing was promised."""
 
     what: str
-    measured: float
+    measured: float | None
     unit: str = ""
     limit: float | None = None
     told: str = ""
 
     @property
     def verdict(self) -> str:
-        if self.limit is None:
+        if self.limit is None or self.measured is None:
             return ""
         return "ok" if self.measured <= self.limit else "short"
 
 
-def spoken(number: float, unit: str) -> str:
+def spoken(number: float | None, unit: str) -> str:
+    if number is None:
+        return "-"
     digits = 2 if unit in ("x", "s") else 1
     text = (
         f"{number:.0f}"

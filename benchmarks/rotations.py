@@ -93,31 +93,35 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
             taken = IN_A_ROW if workers == 1 else WORKERS
             pairs = [
                 (
-                    _turn(rotate_bare, bares[:taken], workers),
-                    _turn(product.rotate, ours[:taken], workers),
+                    turn(rotate_bare, bares[:taken], workers),
+                    turn(product.rotate, ours[:taken], workers),
                 )
                 for _ in range(rounds)
             ]
-            yield from _compared(pairs, workers, taken, limit)
+            yield from compared(pairs, _named(workers), taken, limit)
         yield _drained(control, directory, ours)
 
 
-def _turn(rotate: Rotate, names: Sequence[str], workers: int) -> Turn:
+def turn(rotate: Rotate, names: Sequence[str], workers: int) -> Turn:
     with ThreadPoolExecutor(workers) as pool:
         wall, cpu = time.perf_counter(), time.process_time()
         list(pool.map(rotate, names))
         return Turn(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def _compared(
-    pairs: Sequence[tuple[Turn, Turn]], workers: int, taken: int, limit: float
+def _named(workers: int) -> str:
+    return f"{workers} worker{'s' if workers > 1 else ''}"
+
+
+def compared(
+    pairs: Sequence[tuple[Turn, Turn]], named: str, taken: int, limit: float
 ) -> Iterator[Figure]:
+    """Turns of the bare sequence and of ours, `taken` rotations each."""
     ratio = median(ours.wall / bare.wall for bare, ours in pairs)
     bare_s = median(bare.wall for bare, _ in pairs)
     ours_s = median(ours.wall for _, ours in pairs)
     own_ms = median((ours.cpu - bare.cpu) / taken * 1000 for bare, ours in pairs)
     bare_ms = median(bare.cpu / taken * 1000 for bare, _ in pairs)
-    named = f"{workers} worker{'s' if workers > 1 else ''}"
     told = f"{taken} rotations: {bare_s:.2f} s bare, {ours_s:.2f} s ours"
     yield Figure(f"time against the bare calls, {named}", ratio, "x", limit, told)
     yield Figure(

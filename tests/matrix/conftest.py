@@ -87,6 +87,10 @@ class Services:
         strict, connection = self._aws
         return aws.SecretsManager(strict.control, connection)
 
+    def static_role(self, name: str) -> vault.StaticRole:
+        """Refused where this Vault has no database engine."""
+        return vault.StaticRole(self._vault[0], self._database.server, name)
+
     def pair(self, issuer: str, store: str) -> Pair:
         side = self.issuer(issuer)
         made = Pair(side, self.store(store), self.clock)

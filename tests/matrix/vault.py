@@ -19,6 +19,7 @@ from providers.vault.options import (
 )
 from rotation.interfaces import Around, Issuer, Probe, Store, Verifier
 from tests.matrix.sides import INSTALLATION, Value
+from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, PostgresServer
 from tests.real.vault_server import Refused, VaultServer
 
 KV = "secret"
@@ -90,6 +91,29 @@ class SecretIds:
 
     def close(self) -> None:
         pass
+
+
+class StaticRole:
+    """A login whose password Vault itself replaces, in place."""
+
+    def __init__(self, vault: VaultServer, server: PostgresServer, name: str) -> None:
+        self._vault, self._name = vault, name
+        vault.api("POST", "sys/mounts/database", {"type": "database"})
+        server.run(f"create role {name} login password 'made-by-a-person'")
+        at = f"{server.host}:{server.port}"
+        config = {
+            "plugin_name": "postgresql-database-plugin",
+            "allowed_roles": [name],
+            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@{at}/postgres",
+            "username": ADMIN,
+            "password": ADMIN_PASSWORD,
+        }
+        vault.api("POST", "database/config/postgres", config)
+        role = {"db_name": "postgres", "username": name, "rotation_period": "24h"}
+        vault.api("POST", f"database/static-roles/{name}", role)
+
+    def replace(self) -> None:
+        self._vault.api("POST", f"database/rotate-role/{self._name}")
 
 
 class KeyValues:
