@@ -112,13 +112,13 @@ class _Loading:
             self._report.add(self._file, line, [problem])
         if raw is None and problems:
             raise self._refusal(text)
+        if self._with_bindings and isinstance(raw, dict) and isinstance(raw.get("bindings"), str):
+            self._report.add(self._file, None, bound(raw, self._path.parent / raw["bindings"]))
         found: list[Problem] = []
         head = collected(found, shape(Document).read, raw)
         self._report.add(self._file, None, found)
         if not isinstance(raw, dict):
             raise self._refusal(text)
-        if self._with_bindings and head is not None and head.bindings is not None:
-            self._report.add(self._file, None, bound(raw, self._path.parent / head.bindings))
         suspicious = leaks.may_hold_one(text.encode())
         leaking = suspicious and self._leaks(raw, self._file, None)
         self._around = self._surroundings(raw)

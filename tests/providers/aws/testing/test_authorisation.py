@@ -1,8 +1,11 @@
 """What a principal may do is decided by the tests: a list of denials, or a hook."""
 
+import json
+
 import pytest
 
 from providers.aws.testing import Credential
+from providers.aws.testing.policies import identity_policies
 
 APP = "arn:aws:iam::123456789012:user/app"
 SECRET = "app/db"
@@ -174,3 +177,38 @@ def test_reading_needs_only_decryption(aws, sm, refused):
     aws.gate.deny("kms:Decrypt")
     with refused("AccessDeniedException"):
         sm.get_secret_value(SecretId=SECRET)
+
+
+def test_a_simulation_asks_the_hook_what_a_call_would_ask(strict, aws, iam, as_app):
+    questions = []
+
+    def hook(principal, action, resource, context):
+        questions.append((principal, action, resource, dict(context)))
+        return action != "iam:DeleteAccessKey"
+
+    role = "arn:aws:iam::123456789012:role/runner"
+    strict.authorise(hook)
+    told = as_app("iam").simulate_principal_policy(
+        PolicySourceArn=role,
+        ActionNames=["iam:CreateAccessKey", "iam:DeleteAccessKey"],
+        ResourceArns=[APP],
+        ContextEntries=[
+            {"ContextKeyName": "aws:TagKeys", "ContextKeyType": "stringList",
+             "ContextKeyValues": ["a", "b"]},
+        ],
+    )  # fmt: skip
+    assert [each["EvalDecision"] for each in told["EvaluationResults"]] == [
+        "allowed", "implicitDeny",
+    ]  # fmt: skip
+    assert questions[0][:3] == (APP, "iam:SimulatePrincipalPolicy", role)
+    assert questions[1] == (role, "iam:CreateAccessKey", APP, {"aws:TagKeys": ["a", "b"]})
+
+
+def test_policies_of_a_session_are_those_of_its_role(strict, iam):
+    statement = {"Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_role(RoleName="runner", Path="/rotation/", AssumeRolePolicyDocument="{}")
+    iam.put_role_policy(RoleName="runner", PolicyName="own", PolicyDocument=document)
+    state = strict._server.control_plane.world.state
+    session = "arn:aws:sts::123456789012:assumed-role/runner/attempt"
+    assert identity_policies(state, session) == [document]
