@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import hvac
+import requests
 from psycopg import pq
 
 MERGE = {"Content-Type": "application/merge-patch+json"}
@@ -72,7 +73,9 @@ class Vault:
     """One secret in KV version 2, and the mount where its values are staged."""
 
     def __init__(self, address: str, token: str, live: str, staging: str, stream: str) -> None:
-        self._ask = hvac.Client(url=address, token=token).adapter.request
+        session = requests.Session()
+        session.trust_env = False  # as the product's
+        self._ask = hvac.Client(url=address, token=token, session=session).adapter.request
         mount, _, path = live.partition("/")
         self._config = f"/v1/{mount}/config"
         self._data, self._metadata = f"/v1/{mount}/data/{path}", f"/v1/{mount}/metadata/{path}"

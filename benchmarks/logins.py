@@ -1,5 +1,6 @@
 """A PostgreSQL login kept in Vault, against the bare sequence of the same requests on the same servers,
-and Vault's own `rotate-role` beside it. Real servers on loopback: no latency hides what we cost."""
+and Vault's own `rotate-role` beside it. Real servers that write to the disk as in production, on
+loopback: no latency hides what we cost."""
 
 import time
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
     directory.mkdir(mode=0o700)
     (directory / "journal").mkdir()
     with (
-        closing(Services(directory)) as services,
+        closing(Services(directory, durable=True)) as services,
         open_journal(directory / "journal" / "journal.db", INSTALLATION) as journal,
     ):
         ours = services.pair("postgres-login, unique", "vault-kv2")

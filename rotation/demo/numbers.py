@@ -44,8 +44,8 @@ def uses(tallies: Iterable[Tally], leaked: Tally, measured: Measured) -> Iterato
     window = contained[-1] - contained[0] if contained else 0.0
     yield Number(
         "in the emergency",
-        f"the leaked key was off {measured.contained_s:.1f} s after the command; {len(contained)} "
-        f"logins with it were refused in {window:.1f} s, until its successor was there",
+        f"the leaked one was off {measured.contained_s:.1f} s after the command; logins with it "
+        f"that were refused until its successor was there: {len(contained)}, in {window:.1f} s",
         bool(contained),
     )
 

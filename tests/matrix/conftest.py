@@ -27,10 +27,12 @@ _numbers = count(1)
 
 
 class Services:
-    """Every service that a side is made of."""
+    """Every service that a side is made of. durable: Vault and PostgreSQL write to the disk before they
+    answer, as they do in production, and no test needs."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self._directory = directory
+        self._durable = durable
         self._exits = ExitStack()
         self.clock = Clock()
 
@@ -47,7 +49,8 @@ class Services:
 
     @cached_property
     def _vault(self) -> tuple[VaultServer, VaultConnection]:
-        server = self._exits.enter_context(running(self._directory))
+        storage = "raft" if self._durable else "inmem"
+        server = self._exits.enter_context(running(self._directory, storage))
         vault.prepare(server)
         connection = vault.connect(server, self._directory, self.clock)
         self._exits.callback(connection.close)
@@ -58,7 +61,11 @@ class Services:
         passwords = {name: self._directory / name for name in (RUNNER, EMERGENCY)}
         for file in passwords.values():
             file.write_text(f"{secrets.token_urlsafe(12)}\n")
-        return prepared(self._exits.enter_context(postgres_server()), passwords)
+        server = self._exits.enter_context(postgres_server())
+        if self._durable:
+            server.run("alter system set fsync = on")
+            server.run("select pg_reload_conf()")
+        return prepared(server, passwords)
 
     @cached_property
     def _vendor(self) -> Acme:

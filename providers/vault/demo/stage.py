@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rotation.demo.program import Heard, Program
 
-BILLING, PARTNER = "billing-approle", "partner-token"
+BILLING, PARTNER = "billing-vault", "partner-token"
 APPLICATIONS = {BILLING: "billing", PARTNER: "partner"}
 MOUNT, ROLE = "secret", "billing"
 REFRESH_S = 1
