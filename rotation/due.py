@@ -18,6 +18,7 @@ from rotation.calendar import Freeze, gates, last_slot, next_slot
 from rotation.entries import Draft, Identity
 from rotation.entries import Entry as JournalEntry
 from rotation.entries import Kind as EntryKind
+from rotation.errors import PolicyRefusal
 from rotation.fold import Outcome
 from rotation.types import Facts
 
@@ -82,9 +83,8 @@ def due(
 
 
 def due_now(configuration: "Configuration", journal: "Journal", now: datetime) -> list["Entry"]:
-    """What the schedule may open now: due, inside its window, not frozen, and not too many."""
-    if frozen_by(journal, freeze_file(configuration)) or read_only(journal):
-        return []
+    """What the schedule may open now: due, inside its window, and not too many. Raises
+    PolicyRefusal where there is something, and the whole installation is stopped."""
     rows = {row.stream: row for row in journal.identities()}
     found: list[tuple[Entry, Due]] = []
     busy: Counter[str] = Counter()
@@ -96,7 +96,37 @@ def due_now(configuration: "Configuration", journal: "Journal", now: datetime) -
             found.append((entry, answer))
     recent = sum(_is_recent(row, now) for row in rows.values())
     room = max(AT_ONCE_MIN, int(AT_ONCE_SHARE * len(configuration))) - recent
-    return list(admitted(found, room, busy, configuration.concurrency))
+    opening = list(admitted(found, room, busy, configuration.concurrency))
+    if opening:
+        refuse_stopped(stops(configuration, journal))
+    return opening
+
+
+def refuse_stopped(stopped: Iterable[PolicyRefusal]) -> None:
+    for stop in stopped:
+        raise stop
+
+
+def stops(configuration: "Configuration", journal: Installation) -> Iterator[PolicyRefusal]:
+    """What keeps every secret where it is."""
+    yield from read_only_stop(journal)
+    beside = freeze_file(configuration)
+    reason = frozen_by(journal, beside)
+    if reason is not None:
+        lift = "rotation freeze --all --lift" if beside.exists() else "rotation freeze --lift"
+        yield PolicyRefusal(
+            "installation.frozen", f"frozen: {reason}; nothing is opened", f"`{lift}`, once it may"
+        )
+
+
+def read_only_stop(journal: Installation) -> Iterator[PolicyRefusal]:
+    reason = read_only(journal)
+    if reason is not None:
+        yield PolicyRefusal(
+            "installation.read-only",
+            f"read-only: {reason}; nothing is opened or changed",
+            "`rotation reconcile`",
+        )
 
 
 def freeze_file(configuration: "Configuration") -> Path:
@@ -117,7 +147,7 @@ def admitted(
             yield entry
 
 
-def frozen_by(journal: "Journal", beside: Path | None = None) -> str | None:
+def frozen_by(journal: Installation, beside: Path | None = None) -> str | None:
     """Why a person closed every window; None while they are open. beside: the freeze that needs no
     journal; a file that is there but cannot be read closes them too."""
     if beside is not None and beside.exists():

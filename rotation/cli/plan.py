@@ -18,6 +18,7 @@ from rotation.cli.outcome import local
 from rotation.cli.reconcile import differences_of
 from rotation.cli.say import SCHEMA_VERSION, Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
+from rotation.cli.status import stops_json, tell_stops
 from rotation.describe import duration, forecast, gap, relative
 from rotation.due import Due, Kind, due
 from rotation.entries import Identity, stamp
@@ -59,10 +60,12 @@ def plan(
         work = [each for each in planned if each.due.kind is Kind.DUE]
         if out is not None:
             _save(session, work, out)
+        if settings().output != "json":
+            tell_stops(session)
         if name is not None:
             _tell_one(session, planned[0], now, refresh=refresh)
         else:
-            _tell_all(planned, work, now, everything=everything)
+            _tell_all(session, planned, work, now, everything=everything)
         return DUE if detailed_exitcode and work else OK
 
 
@@ -89,10 +92,12 @@ def _planned(session: Session, name: str | None, now: datetime) -> Iterator[Plan
 
 
 def _tell_all(
-    planned: list[Planned], work: list[Planned], now: datetime, *, everything: bool
-) -> None:
+    session: Session, planned: list[Planned], work: list[Planned], now: datetime, *,
+    everything: bool,
+) -> None:  # fmt: skip
     if settings().output == "json":
-        as_json("plan", {"due": len(work), "secrets": [_json(each) for each in planned]})
+        secrets = [_json(each) for each in planned]
+        as_json("plan", {"stops": stops_json(session), "due": len(work), "secrets": secrets})
         return
     later = [each for each in planned if each.due.kind is not Kind.DUE]
     later.sort(key=lambda each: (each.due.at is None, each.due.at or now, each.entry.id))

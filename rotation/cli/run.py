@@ -1,6 +1,6 @@
 """`run`: everything that is due, safe at any frequency. `rotate`: the named ones, by hand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,8 +43,10 @@ def run(
     """
     with open_session(effectful=True) as session:
         names = {session.entry(name).id for name in only}
-        wanted = [entry for entry in _due(session, saved) if not names or entry.id in names]
-        failed = _open_all(session, islice(wanted, most))
+        _stop_if_behind(session)
+        due, refused = _due(session) if saved is None else (_saved(session, saved), [])
+        wanted = [entry for entry in due if not names or entry.id in names]
+        failed = [*refused, *_open_all(session, islice(wanted, most))]
         streams = {
             row.stream: row.secret
             for row in session.journal.identities()
@@ -55,27 +57,37 @@ def run(
         width = session.configuration.concurrency
         advanced = carry_out(session, streams, wait=wait, here=here, width=width)
         _stop_if_behind(session)
-        return worst([*failed, advanced])
+        return worst([*failed, advanced] if streams or not failed else failed)
 
 
 def _stop_if_behind(session: Session) -> None:
     """The next effect, here or in a live `serve`, waits for a person."""
-    from rotation.due import read_only, stop_if_behind  # noqa: PLC0415
+    from rotation.due import read_only_stop, stop_if_behind  # noqa: PLC0415
 
     journal = session.journal
     stop_if_behind(session.configuration, journal, session.runner.id, session.clock.now())
-    if reason := read_only(journal):
-        note(f"read-only: {reason}; `rotation reconcile` [installation.read-only]")
+    for stop in read_only_stop(journal):
+        note(f"{stop}; {stop.hint}")
 
 
-def _due(session: Session, saved: Path | None) -> Iterable["Entry"]:
-    if saved is not None:
-        from rotation.cli.plan import load_plan  # noqa: PLC0415
-
-        return load_plan(session, saved)
+def _due(session: Session) -> tuple[Sequence["Entry"], list[int]]:
+    """Where everything is stopped: none, and that it was refused. What is open goes on up to where
+    it is stopped; a containment goes on whatever is."""
     from rotation.due import due_now  # noqa: PLC0415
 
-    return due_now(session.configuration, session.journal, session.clock.now())
+    try:
+        return due_now(session.configuration, session.journal, session.clock.now()), []
+    except PolicyRefusal as stopped:
+        complain(stopped, settings())
+        return [], [code_of(stopped)]
+
+
+def _saved(session: Session, saved: Path) -> Sequence["Entry"]:
+    from rotation.cli.plan import load_plan  # noqa: PLC0415
+    from rotation.due import refuse_stopped, stops  # noqa: PLC0415
+
+    refuse_stopped(stops(session.configuration, session.journal))
+    return load_plan(session, saved)
 
 
 def _open_all(session: Session, entries: Iterable["Entry"]) -> list[int]:
@@ -104,11 +116,21 @@ def rotate(names: tuple[str, ...], *, wait: bool, here: bool) -> int:
     """
     with open_session(effectful=True) as session:
         entries = [session.entry(name) for name in dict.fromkeys(names)]
+        _refuse_read_only(session)
         for entry in entries:
             _open_by_hand(session, entry)
         width = session.configuration.concurrency
         streams = {entry.stream: entry.id for entry in entries}
         return carry_out(session, streams, wait=wait, here=here, width=width)
+
+
+def _refuse_read_only(session: Session) -> None:
+    """Before anything is opened or advanced. A frozen window is waited for, as any other."""
+    from rotation.due import read_only_stop, refuse_stopped, stop_if_behind  # noqa: PLC0415
+
+    journal = session.journal
+    stop_if_behind(session.configuration, journal, session.runner.id, session.clock.now())
+    refuse_stopped(read_only_stop(journal))
 
 
 def _open_by_hand(session: Session, entry: "Entry") -> None:

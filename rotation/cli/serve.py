@@ -14,9 +14,9 @@ from rotation.calendar import gates
 from rotation.cli.app import verb
 from rotation.cli.failures import CANCELLED, OK
 from rotation.cli.session import SERVE, Session, open_session
-from rotation.config import Configuration, load
+from rotation.config import Configuration, Entry, load
 from rotation.due import due_now, freeze_file, frozen_by, read_only, stop_if_behind
-from rotation.errors import RotationError
+from rotation.errors import PolicyRefusal, RotationError
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Identity, Journal
 from rotation.journal.liveness import RunnerLock, is_dead, new_runner_id, runners_of, sweep
@@ -34,6 +34,7 @@ class Served:
 
     def __init__(self, configuration: Configuration, clock: Clock) -> None:
         self._clock = clock
+        self._stopped: str | None = None
         self._exits = ExitStack()
         self._use(configuration)
 
@@ -81,9 +82,21 @@ class Served:
 
     def due(self, journal: Journal, runner: str, now: datetime) -> Iterator[Opening]:
         stop_if_behind(self.configuration, journal, runner, now)
-        for entry in due_now(self.configuration, journal, now):
+        for entry in self._due(journal, now):
             spec = self.configuration.specification(entry)
             yield Opening(stream=entry.stream, plan=ROUTINE, spec=spec)
+
+    def _due(self, journal: Journal, now: datetime) -> list[Entry]:
+        """Nothing while everything is stopped; why is told once."""
+        try:
+            found = due_now(self.configuration, journal, now)
+        except PolicyRefusal as stop:
+            if stop.message != self._stopped:
+                observe.tell("serve.stopped", stop)
+            self._stopped = stop.message
+            return []
+        self._stopped = None
+        return found
 
 
 def _secret_of(journal: Journal, stream: str) -> str | None:

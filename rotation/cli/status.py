@@ -19,7 +19,7 @@ from rotation.cli.outcome import held_lines, local
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.describe import old_dies, relative, ways_out, what_works
-from rotation.due import Kind, due, read_only
+from rotation.due import Kind, due, stops
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
 
@@ -54,9 +54,10 @@ def status(name: str | None, *, everything: bool, connections: bool, check: bool
         healths = list(_healths(session, name, now))
         shown = _shown(healths, everything=everything or name is not None)
         if settings().output == "json":
-            as_json("status", {"summary": _summary(healths), "secrets": [
-                _json(session, health, now) for health in shown
-            ]})  # fmt: skip
+            as_json("status", {
+                "stops": stops_json(session), "summary": _summary(healths),
+                "secrets": [_json(session, health, now) for health in shown],
+            })  # fmt: skip
         else:
             _print(session, healths, shown, now)
         return _exit_code(healths) if check else OK
@@ -123,8 +124,7 @@ def _shown(healths: list[Health], *, everything: bool) -> list[Health]:
 
 
 def _print(session: Session, healths: list[Health], shown: list[Health], now: datetime) -> None:
-    if reason := read_only(session.records):
-        result(f"READ-ONLY: {reason}; `rotation reconcile` [installation.read-only]")
+    tell_stops(session)
     lines = table(board.HEAD, [board.cells(health, now) for health in shown])
     result(lines[0])
     for health, line in zip(shown, lines[1:], strict=True):
@@ -135,6 +135,20 @@ def _print(session: Session, healths: list[Health], shown: list[Health], now: da
         result(f"… and {len(healths) - len(shown)} more that are less urgent: --all")
     result()
     result(_summary_line(healths))
+
+
+def tell_stops(session: Session) -> None:
+    """First of all: what keeps every secret where it is."""
+    for stop in stops(session.configuration, session.records):
+        kind, _, reason = stop.message.partition(": ")
+        result(plain(f"{kind.upper()}: {reason}; {stop.hint} [{stop.code}]"))
+
+
+def stops_json(session: Session) -> list[dict[str, str]]:
+    return [
+        {"code": stop.code, "message": stop.message, "hint": stop.hint}
+        for stop in stops(session.configuration, session.records)
+    ]
 
 
 def _details(session: Session, health: Health, now: datetime) -> list[str]:

@@ -1,6 +1,7 @@
 """Why a secret is due, or why not."""
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,11 +22,13 @@ from rotation.due import (
     freeze_file,
     frozen_by,
     read_only,
+    read_only_stop,
     stop_if_behind,
 )
 from rotation.entries import Draft, Identity
 from rotation.entries import Entry as JournalEntry
 from rotation.entries import Kind as EntryKind
+from rotation.errors import PolicyRefusal
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -328,7 +331,9 @@ def test_what_a_person_froze_opens_nothing() -> None:
     assert len(due_now(configuration, journal, NOW)) == 1
     journal.installation = [frozen(on=True)]
     assert frozen_by(journal) == "incident"
-    assert due_now(configuration, journal, NOW) == []
+    with pytest.raises(PolicyRefusal, match=r"frozen: incident.*installation\.frozen"):
+        due_now(configuration, journal, NOW)
+    assert due_now(configuration, Records([], journal.installation), NOW) == []
     journal.installation.append(frozen(on=False))
     assert frozen_by(journal) is None
     assert len(due_now(configuration, journal, NOW)) == 1
@@ -340,7 +345,8 @@ def test_a_freeze_works_without_the_journal(tmp_path: Path) -> None:
     journal = Records([row(configuration.entries[0], created=NOW - 100 * DAY)])
     freeze_file(configuration).write_text("the disk is failing\n")
     assert frozen_by(journal, freeze_file(configuration)) == "the disk is failing"
-    assert due_now(configuration, journal, NOW) == []
+    with pytest.raises(PolicyRefusal, match="the disk is failing"):
+        due_now(configuration, journal, NOW)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +363,9 @@ def test_many_marks_that_the_journal_does_not_know_stop_everything(
     journal.rows += [row(each, created=NOW - 100 * DAY) for each in configuration.entries[count:]]
     stop_if_behind(configuration, journal, "r", NOW + DAY)
     assert bool(read_only(journal)) is stops
-    assert bool(due_now(configuration, journal, NOW)) is not stops
+    assert [stop.code for stop in read_only_stop(journal)] == ["installation.read-only"] * stops
+    with pytest.raises(PolicyRefusal) if stops else nullcontext():
+        assert due_now(configuration, journal, NOW)
 
 
 def test_what_a_person_reconciled_stops_nothing_again() -> None:

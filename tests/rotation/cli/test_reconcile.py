@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from rotation.entries import Draft, Kind
+from rotation.entries import Draft, Kind, Lease
+from rotation.fold import fold
 from rotation.testing.world import World
 from rotation.types import CURRENT, PENDING, Facts
-from tests.rotation.cli.conftest import Shell
+from tests.rotation.cli.conftest import STREAM, Shell
 
 
 def test_an_equal_world(shell: Shell) -> None:
@@ -79,15 +80,19 @@ def stop(shell: Shell) -> None:
 def test_a_read_only_installation_changes_nothing_until_somebody_reconciled(shell: Shell) -> None:
     shell.adopted()
     stop(shell)
-    calls = len(shell.world.instances)
-    done = shell.run("rotate", "app", "--here")
-    assert "read-only" in done.output
-    assert len(shell.world.instances) == calls
+    instances, calls = len(shell.world.instances), len(shell.world.calls)
+    for words in (("rotate", "app"), ("run",)):
+        done = shell.run(*words, "--here")
+        assert done.exit_code == 5
+        assert "read-only: 3 secrets" in done.stderr
+        assert "rotation reconcile" in done.stderr
+    assert fold(shell.journal.entries(STREAM)).plan == "adopt"
+    assert len(shell.world.calls) == calls
     assert shell.run("status").stdout.startswith("READ-ONLY: 3 secrets")
     assert "no longer read-only" in shell.run("reconcile").output
     assert "READ-ONLY" not in shell.run("status").stdout
     shell.run("rotate", "app", "--here")
-    assert len(shell.world.instances) == calls + 1
+    assert len(shell.world.instances) == instances + 1
 
 
 def test_a_read_only_installation_still_contains(shell: Shell) -> None:
@@ -97,9 +102,50 @@ def test_a_read_only_installation_still_contains(shell: Shell) -> None:
     assert not shell.world.instances["KEY1"].active
 
 
+def test_an_interrupted_containment_goes_on_where_everything_is_read_only(shell: Shell) -> None:
+    shell.adopted()
+    facts: Facts = {"scope": ["KEY1"], "reason": "leaked"}
+    baseline = fold(shell.journal.entries(STREAM)).result or {}
+    spec = shell.configuration.spec
+    shell.elsewhere().open_emergency(STREAM, spec, baseline, who="alice", facts=facts)
+    shell.journal.release(Lease(stream=STREAM, runner="serve-elsewhere", epoch=epoch(shell)))
+    stop(shell)
+    shell.run("run", "--here")
+    assert not shell.world.instances["KEY1"].active
+    assert set(shell.world.instances) == {"KEY1"}
+
+
+def epoch(shell: Shell) -> int:
+    row = shell.journal.identity(STREAM)
+    assert row is not None
+    return row.epoch
+
+
 def test_a_freeze_of_all_needs_no_journal(shell: Shell) -> None:
     file = shell.configuration.journal.with_name("journal.db.frozen")
+    del shell.journal
     assert shell.run("freeze", "--all", "--reason", "disk").exit_code == 0
     assert file.read_text() == "disk\n"
     assert shell.run("freeze", "--all", "--lift").exit_code == 0
     assert not file.exists()
+
+
+def test_while_the_file_is_there_nothing_is_opened_and_everybody_is_told(shell: Shell) -> None:
+    shell.adopted()
+    saved = str(shell.configuration.journal.with_name("saved.json"))
+    assert shell.run("plan", "--out", saved).exit_code == 0
+    assert shell.run("freeze", "--all", "--reason", "the disk fails").exit_code == 0
+    for words in (("run",), ("run", "--plan", saved)):
+        done = shell.run(*words)
+        assert done.exit_code == 5
+        assert "frozen: the disk fails" in done.stderr
+        assert "rotation freeze --all --lift" in done.stderr
+    assert fold(shell.journal.entries(STREAM)).plan == "adopt"
+    for words in (("status",), ("plan",), ("plan", "app")):
+        assert shell.run(*words).stdout.startswith("FROZEN: the disk fails")
+    for verb in ("status", "plan"):
+        assert [told["code"] for told in shell.json(verb)["stops"]] == ["installation.frozen"]
+    shell.run("freeze", "--all", "--lift")
+    assert shell.run("run").exit_code == 0
+    assert fold(shell.journal.entries(STREAM)).plan == "routine"
+    assert shell.json("status")["stops"] == []

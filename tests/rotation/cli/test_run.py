@@ -124,7 +124,11 @@ def test_a_closed_window_is_waited_for(shell: Shell) -> None:
 def test_a_freeze_is_in_the_journal_and_can_be_lifted(shell: Shell) -> None:
     shell.adopted()
     assert shell.run("freeze", "--reason", "incident 4711").exit_code == 0
-    assert "nothing is due" in shell.run("run").stderr
+    done = shell.run("run")
+    assert done.exit_code == 5
+    assert "frozen: incident 4711" in done.stderr
+    assert "KEY2" not in shell.world.instances
+    assert shell.run("status").stdout.startswith("FROZEN: incident 4711")
     assert shell.run("freeze", "--lift").exit_code == 0
     assert shell.run("run").exit_code == 0
     assert "KEY2" in shell.world.instances
