@@ -17,7 +17,7 @@ from rotation.describe import (
     why_held,
 )
 from rotation.entries import Draft, Kind
-from rotation.errors import PolicyRefusal, UnknownName, Usage
+from rotation.errors import JournalError, PolicyRefusal, UnknownName, Usage
 from rotation.fold import Rotation, fold
 from rotation.held import Exit
 from rotation.types import Facts
@@ -220,12 +220,18 @@ def _freeze_beside(session: Session, reason: str | None) -> int:
     from rotation.due import freeze_file  # noqa: PLC0415 -- only this verb pays for it
 
     path = freeze_file(session.configuration)
-    if reason is None:
-        path.unlink(missing_ok=True)
-        result(f"the freeze is lifted: {path} is gone")
-        return OK
-    path.write_text(f"{reason}\n", encoding="utf-8")
-    result(f"everything is frozen: {reason} ({path})")
+    try:
+        if reason is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(f"{reason}\n", encoding="utf-8")
+    except OSError as error:
+        raise JournalError(
+            "installation.freeze-file",
+            f"{path} cannot be changed ({error.strerror}); nothing is otherwise than before",
+            "its directory must be there and yours to write; or stop the runners",
+        ) from None
+    result(f"everything is frozen: {reason} ({path})" if reason else f"no longer frozen by {path}")
     return OK
 
 

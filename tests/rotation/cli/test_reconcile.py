@@ -128,6 +128,10 @@ def test_a_freeze_of_all_needs_no_journal(shell: Shell) -> None:
     assert file.read_text() == "disk\n"
     assert shell.run("freeze", "--all", "--lift").exit_code == 0
     assert not file.exists()
+    shell.configuration.journal = file.with_name("no-such-place") / "journal.db"
+    done = shell.run("freeze", "--all", "--reason", "disk")
+    assert done.exit_code == 9
+    assert "installation.freeze-file" in done.stderr
 
 
 def test_while_the_file_is_there_nothing_is_opened_and_everybody_is_told(shell: Shell) -> None:
