@@ -6,6 +6,7 @@ the resources has to set those tags (`infra/` does).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Protocol
 
@@ -36,8 +37,8 @@ class Form(Protocol):
     ) -> tuple[str, ...]: ...
 
 
-NEAR = 0.8
-"""Of a limit: from here on resources are named by path and tag."""
+MOST = int(0.8 * DOCUMENT_MAX * DOCUMENTS_MAX)
+"""Characters: beyond them resources are named by path and tag."""
 
 OWNER, APPLICATION, ENVIRONMENT = "rotation:owner", "rotation:application", "rotation:environment"
 
@@ -62,15 +63,22 @@ def _of_set(scope: Scope, under: PermissionSet) -> Iterator[PolicyDocument]:
     needs = [need for need in scope.needs if need.under is under]
     if not needs:
         return
-    further = list(role_denials(need.grant for need in needs))
     if under is PermissionSet.CONTAIN:
-        further += _break_glass(scope)
-    exact, remark = [*_exact(scope, needs), *further], ""
-    most = int(NEAR * DOCUMENT_MAX * DOCUMENTS_MAX)
-    if size(exact) > most:
-        remark = f"by path and tag: exact names take {size(exact)} characters, more than {most}"
-        exact = [*_tagged(scope, needs), *further]
-    yield from _numbered(str(under), documents(exact, str(under)), remark)
+        needs += [
+            replace(need, grant=Grant(action=action, resource="user", premade=True))
+            for need in needs
+            if isinstance(need.part.options, AccessKeyOptions)
+            for action in BREAK_GLASS
+        ]
+    denials = list(role_denials(need.grant for need in needs))
+    written, remark = _exact(scope, needs), ""
+    if size(written) > MOST:
+        remark, written = _why(written), _tagged(scope, needs)
+    yield from _numbered(str(under), documents([*written, *denials], str(under)), remark)
+
+
+def _why(exact: Sequence[Statement]) -> str:
+    return f"by path and tag: exact names take {size(exact)} characters, more than {MOST}"
 
 
 def _numbered(holder: str, texts: Sequence[str], remark: str = "") -> Iterator[PolicyDocument]:
@@ -129,21 +137,30 @@ def _of_readers(scope: Scope) -> Iterator[PolicyDocument]:
     """Consumers read what is current or was before, never what is pending."""
     stored = [part for part in scope.parts if isinstance(part.options, SecretsManagerOptions)]
     stored.sort(key=_owner_of)
-    for (application, environment), parts in groupby(stored, _owner_of):
-        holder = f"read-{application}-{environment}"
-        names = _each(scope, "secret", list(parts), replicas=True)
-        current: Condition = {
-            "StringEqualsIfExists": {"secretsmanager:VersionStage": ("AWSCURRENT", "AWSPREVIOUS")}
-        }
-        statements = [
-            Statement(
-                actions=("secretsmanager:GetSecretValue",), resources=names, condition=current
-            ),
-            Statement(actions=("secretsmanager:DescribeSecret",), resources=names),
-            *_with_key(scope, ("kms:Decrypt",), names),
-            *reader_denials(names),
-        ]
-        yield from _numbered(holder, documents(statements, holder))
+    for (application, environment), group in groupby(stored, _owner_of):
+        holder, parts = f"read-{application}-{environment}", list(group)
+        written, remark = _reading(scope, _each(scope, "secret", parts, replicas=True), {}), ""
+        if size(written) > MOST:
+            tags = {f"aws:ResourceTag/{APPLICATION}": application,
+                    f"aws:ResourceTag/{ENVIRONMENT}": environment}  # fmt: skip
+            remark = _why(written)
+            written = _reading(scope, _below(scope, "secret", parts, replicas=True), tags)
+        yield from _numbered(holder, documents(written, holder), remark)
+
+
+def _reading(scope: Scope, names: tuple[str, ...], tags: Mapping[str, str]) -> list[Statement]:
+    own: dict[str, Mapping[str, str | tuple[str, ...]]] = {"StringEquals": tags} if tags else {}
+    current = {"secretsmanager:VersionStage": ("AWSCURRENT", "AWSPREVIOUS")}
+    return [
+        Statement(
+            actions=("secretsmanager:GetSecretValue",),
+            resources=names,
+            condition={**own, "StringEqualsIfExists": current},
+        ),
+        Statement(actions=("secretsmanager:DescribeSecret",), resources=names, condition=own),
+        *_with_key(scope, ("kms:Decrypt",), names),
+        *reader_denials(names),
+    ]
 
 
 def _owner_of(part: Part) -> tuple[str, str]:
@@ -199,6 +216,9 @@ def _statements(
     condition: dict[str, Mapping[str, str | tuple[str, ...]]] = {}
     if equal:
         condition["StringEquals"] = equal
+    if grant.premade:
+        allowed = tuple(premade(scope.options, scope.installation, name) for name in PREMADE)
+        condition["ArnEquals"] = {"iam:PolicyARN": allowed}
     if grant.tag_keys:
         condition["ForAllValues:StringEquals"] = {"aws:TagKeys": grant.tag_keys}
         condition["Null"] = {"aws:TagKeys": "false"}  # an empty list would be all of them
@@ -253,24 +273,6 @@ def _regions(scope: Scope) -> tuple[str, ...]:
         for region in options.replicas
     }
     return (scope.options.region, *sorted(replicas - {scope.options.region}))
-
-
-def _break_glass(scope: Scope) -> list[Statement]:
-    """The emergency role may put the pre-made policies on the users, and take them off."""
-    contained = [need for need in scope.needs if need.under is PermissionSet.CONTAIN]
-    users = [need.part for need in contained if isinstance(need.part.options, AccessKeyOptions)]
-    if not users:
-        return []
-    options: ConnectionOptions = scope.options
-    allowed = tuple(premade(options, scope.installation, name) for name in PREMADE)
-    names = _each(scope, "user", users, replicas=False)
-    return [
-        Statement(
-            actions=BREAK_GLASS,
-            resources=names,
-            condition={"ArnEquals": {"iam:PolicyARN": allowed}},
-        )
-    ]
 
 
 PREMADE = ("quarantine", "revoke-sessions")

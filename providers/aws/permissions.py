@@ -22,7 +22,8 @@ When = Literal["always", "foreign-fields", "customer-key", "pushed-consumer"]
 class Grant:
     """labels: the only values of `secretsmanager:VersionStage`; empty: IAM cannot tell, or need
     not. tag_keys: the only values of `aws:TagKeys`. claimed: only while the resource's tag says
-    that it is ours. replicas: also where the secret is replicated to."""
+    that it is ours. replicas: also where the secret is replicated to. premade: only the policies
+    that were made beforehand for an emergency."""
 
     action: str
     resource: Resource
@@ -30,6 +31,7 @@ class Grant:
     tag_keys: tuple[str, ...] = ()
     claimed: bool = False
     replicas: bool = False
+    premade: bool = False
     when: When = "always"
 
 

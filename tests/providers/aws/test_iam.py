@@ -243,3 +243,11 @@ def test_the_boundary_is_one_document_and_holds_every_set() -> None:
         ceiling = allowed(given, "boundary")
         for under in PermissionSet:
             assert allowed(given, under).keys() <= ceiling.keys()
+
+
+def test_thousands_fit_by_path_and_tag() -> None:
+    written = rendered(scope(*many(2000)))
+    for under in PermissionSet:
+        [document] = written[under]
+        assert document.remark.startswith("by path and tag")
+        assert len(document.text) <= DOCUMENT_MAX

@@ -1,0 +1,101 @@
+"""Both forms of a policy, exact and by path and tag, decided by the independent evaluator."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rotation.interfaces import Part, Scope
+from tests.infra import evaluation
+from tests.infra.evaluation import Evaluator, Question
+from tests.providers.aws.test_iam import ACCOUNT, HOME, INSTALLATION, parts, rendered, scope
+
+TAG = "aws:ResourceTag/rotation:"
+
+
+def fleet(count: int) -> Scope:
+    """Two applications in production, one of them in test as well."""
+    secrets: list[list[Part]] = [
+        parts(f"s{n}", application=application, environment=environment, prefix="apps/")
+        for n in range(count)
+        for application, environment in [
+            (("billing", "production"), ("orders", "production"), ("billing", "test"))[n % 3]
+        ]
+    ]
+    return scope(*secrets)
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Iterator[Evaluator]:
+    with evaluation.running() as found:
+        yield found
+
+
+@pytest.fixture(scope="module", params=[3, 900], ids=["exact", "by path and tag"])
+def fleet_of(request: pytest.FixtureRequest) -> Scope:
+    return fleet(request.param)
+
+
+def allowed(given: Scope, evaluator: Evaluator, holder: str, action: str, **asked: Any) -> bool:
+    tags = asked.get("tags", ("billing", "production"))
+    context = {
+        "aws:ResourceAccount": ACCOUNT,
+        "aws:PrincipalAccount": ACCOUNT,
+        "aws:RequestedRegion": "eu-central-1",
+        f"{TAG}owner": asked.get("owner", INSTALLATION),
+        f"{TAG}application": tags[0],
+        f"{TAG}environment": tags[1],
+        **asked.get("context", {}),
+    }
+    question = Question(
+        principal=f"arn:aws:sts::{ACCOUNT}:assumed-role/rotation-main-{holder}/attempt",
+        action=action,
+        resource=asked["on"],
+        context=context,
+        policies=[json.loads(document.text) for document in rendered(given)[holder]],
+    )
+    return evaluator.allows(question)
+
+
+SECRET, OTHER = f"{HOME}apps/s0-AbCdEf", f"{HOME}payroll/s0-AbCdEf"
+USER, ELSEWHERE = (f"arn:aws:iam::{ACCOUNT}:user/{path}/s0" for path in ("rotated", "people"))
+LABEL = {"secretsmanager:VersionStage": "AWSPENDING"}
+
+
+def test_its_own_are_allowed(fleet_of: Scope, evaluator: Evaluator) -> None:
+    assert allowed(fleet_of, evaluator, "observe", "secretsmanager:DescribeSecret", on=SECRET)
+    assert allowed(fleet_of, evaluator, "mint", "secretsmanager:PutSecretValue", on=SECRET)
+    assert allowed(fleet_of, evaluator, "mint", "iam:CreateAccessKey", on=USER)
+    read = "secretsmanager:GetSecretValue"
+    assert allowed(fleet_of, evaluator, "verify", read, on=SECRET, context=LABEL)
+    assert allowed(fleet_of, evaluator, "read-billing-production", read, on=SECRET)
+
+
+def test_what_is_elsewhere_is_denied(fleet_of: Scope, evaluator: Evaluator) -> None:
+    assert not allowed(fleet_of, evaluator, "observe", "secretsmanager:DescribeSecret", on=OTHER)
+    assert not allowed(fleet_of, evaluator, "mint", "iam:CreateAccessKey", on=ELSEWHERE)
+    assert not allowed(fleet_of, evaluator, "mint", "secretsmanager:PutSecretValue", on=OTHER)
+
+
+def test_what_another_installation_claims_is_not_written(
+    fleet_of: Scope, evaluator: Evaluator
+) -> None:
+    put = "secretsmanager:PutSecretValue"
+    assert not allowed(fleet_of, evaluator, "mint", put, on=SECRET, owner="ffffffffffff")
+
+
+@pytest.mark.parametrize(
+    "tags", [("payroll", "production"), ("billing", "staging"), ("orders", "test")]
+)
+def test_by_tag_the_pair_must_be_ours_and_not_one_of_each(
+    evaluator: Evaluator, tags: tuple[str, str]
+) -> None:
+    given = fleet(900)
+    strange = f"{HOME}apps/of-somebody-AbCdEf"
+    for holder, action, on in (
+        ("observe", "secretsmanager:DescribeSecret", strange),
+        ("mint", "iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/rotated/somebody"),
+        ("revoke", "iam:DeleteAccessKey", f"arn:aws:iam::{ACCOUNT}:user/rotated/somebody"),
+    ):
+        assert not allowed(given, evaluator, holder, action, on=on, tags=tags), (holder, tags)

@@ -1,0 +1,266 @@
+"""The stack's Vault half, made in a real Vault, and every plan lived on it through the command
+line."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+from pulumi.runtime import mocks
+
+from providers.vault.testing.server import VaultServer
+from rotation.cli.app import program
+from tests.infra.account import as_file
+from tests.infra.stack import Cloud, up
+from tests.real.vault_server import running
+
+CONFIGURATION = """
+{head}
+bindings: rotation.infra.json
+commands: commands
+connections:
+  vault:
+    type: vault
+    address: {address}
+    cluster: {cluster}
+    role: runner
+    login_file: {directory}/secret-id
+classes:
+  quick: {{max_age: 90d, margin: 7d, quiet: 0s, soak: 0s}}
+secrets:
+"""
+
+SECRET = """
+  - id: {id}
+    application: {application}
+    environment: production
+    owner: team
+    class: quick
+    state: {state}
+    store: {{type: vault-kv2, connection: vault, mount: apps, path: prod/{path}}}
+    issuer: {issuer}
+    {probe}
+    consumers: [{{id: api, type: command, argv: [give], confirms: true, gone: {gone}}}]
+    destroy: unattended
+"""
+
+ISSUERS = {
+    "billing-token": "{type: generated, kind: token, prefix: bil_, unverified: true}",
+    "billing-login": "{type: vault-approle, connection: vault, role: billing}",
+    "orders-login": (
+        "{type: vault-approle, connection: vault, role: orders, origin: chosen, uses: 100000}"
+    ),
+}
+"""A secret of each issuer that needs nothing but Vault, in each way that it may be used."""
+
+GIVE = "#!/bin/sh\ntest ! -e {directory}/away && exec cat >/dev/null\n"
+
+
+class MadeVault(Cloud):
+    """Mocks whose resources really exist afterwards. A type that nobody taught it is an error."""
+
+    def __init__(self, server: VaultServer) -> None:
+        super().__init__()
+        self._api = server.api
+        self._wait = server._wait
+        self._make = {
+            "vault:index/mount:Mount": self._mount,
+            "vault:kv/secretBackendV2:SecretBackendV2": self._settings,
+            "vault:index/policy:Policy": self._policy,
+            "vault:index/authBackend:AuthBackend": self._method,
+            "vault:appRole/authBackendRole:AuthBackendRole": self._app_role,
+            "vault:tokenauth/authBackendRole:AuthBackendRole": self._token_role,
+            "vault:index/audit:Audit": self._audit,
+        }
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        name, state = super().new_resource(args)
+        if args.custom and args.typ != "pulumi:providers:vault":
+            self._make[args.typ](args.inputs)
+        return name, state
+
+    def _mount(self, given: Mapping[str, Any]) -> None:
+        path = f"sys/mounts/{given['path']}"
+        self._api("POST", path, _snake(given, "path"))
+        # A new mount needs a moment until it takes anything.
+        self._wait(lambda: self._api("GET", f"{given['path']}/config") is not None)
+
+    def _settings(self, given: Mapping[str, Any]) -> None:
+        self._api("POST", f"{given['mount']}/config", _snake(given, "mount"))
+
+    def _policy(self, given: Mapping[str, Any]) -> None:
+        self._api("PUT", f"sys/policies/acl/{given['name']}", {"policy": given["policy"]})
+
+    def _method(self, given: Mapping[str, Any]) -> None:
+        self._api("POST", f"sys/auth/{given['path']}", _snake(given, "path"))
+
+    def _app_role(self, given: Mapping[str, Any]) -> None:
+        path = f"auth/{given['backend']}/role/{given['roleName']}"
+        self._api("POST", path, _snake(given, "backend", "roleName"))
+
+    def _token_role(self, given: Mapping[str, Any]) -> None:
+        self._api("POST", f"auth/token/roles/{given['roleName']}", _snake(given, "roleName"))
+
+    def _audit(self, given: Mapping[str, Any]) -> None:
+        self._api("PUT", f"sys/audit/{given['path']}", _snake(given, "path"))
+
+
+def _snake(given: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    """As Vault calls it; whole numbers as such."""
+    return {
+        re.sub("[A-Z]", lambda m: "_" + m[0].lower(), key): int(v) if isinstance(v, float) else v
+        for key, v in given.items()
+        if key not in without and v is not None
+    }
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request of the runner, as Vault's audit log has it. policies: those that allowed it."""
+
+    under: str
+    operation: str
+    path: str
+    allowed: bool
+    policies: tuple[str, ...]
+
+
+class Installation:
+    """The stack in a real Vault, and the runner's own file."""
+
+    def __init__(self, directory: Path, server: VaultServer) -> None:
+        self.directory, self.server = directory, server
+        directory.chmod(0o700)
+        (directory / "commands").mkdir(mode=0o700)
+        as_file(directory / "commands", "give", GIVE.format(directory=directory), 0o700)
+        self.rotation("init", "--journal", str(directory / "journal.db"))
+        self._head = (directory / "rotation.yaml").read_text().partition("\n# connections")[0]
+        self._apply(self.write())
+
+    def write(self, *, gone: bool = False) -> Path:
+        head = CONFIGURATION.format(
+            head=self._head,
+            address=self.server.address,
+            cluster=self.server.cluster,
+            directory=self.directory,
+        )
+        secrets = (
+            SECRET.format(
+                id=name,
+                application=name.partition("-")[0],
+                state="active",
+                path=name.replace("-", "/"),
+                issuer=issuer,
+                probe="probe: {type: vault-login, connection: vault}" if "login" in name else "",
+                gone=str(gone).lower(),
+            )
+            for name, issuer in ISSUERS.items()
+        )
+        return as_file(self.directory, "rotation.yaml", head + "".join(secrets))
+
+    def _apply(self, file: Path) -> None:
+        settings = {
+            "environment": "production",
+            "runnerCidrs": '["127.0.0.0/8"]',
+            "auditFile": str(self.directory / "audit.log"),
+        }
+        self.stack = up(file, settings, MadeVault(self.server))
+        told = self.stack.outputs["bindings"]
+        as_file(self.directory, "rotation.infra.json", json.dumps(told))
+        self.roles: dict[str, str] = told["connections"]["vault"]["roles"]
+        role = f"auth/approle/role/rotation-{told['installation']}"
+        given = self.server.api("POST", f"{role}/secret-id", {})["data"]["secret_id"]
+        as_file(self.directory, "secret-id", given)
+
+    def rotation(self, *words: str, expected: tuple[int, ...] = (0,)) -> str:
+        given = ["-c", str(self.directory / "rotation.yaml"), *words]
+        done = CliRunner().invoke(program, given, catch_exceptions=False)
+        assert done.exit_code in expected, (words, done.exit_code, done.output)
+        return done.output
+
+    def value(self, name: str) -> dict[str, Any]:
+        data: dict[str, Any] = self.server.api("GET", f"apps/data/prod/{name.replace('-', '/')}")
+        value: dict[str, Any] = data["data"]["data"]
+        return value
+
+    def policy(self, name: str) -> str:
+        """The text of a policy, by the stack's name for it."""
+        text: str = self.stack.named("Policy", f"vault-{name}").inputs["policy"]
+        return text
+
+    @contextmanager
+    def narrowed(self, name: str, text: str) -> Iterator[None]:
+        """As if the stack had written another policy there."""
+        path = f"sys/policies/acl/{self.stack.named('Policy', f'vault-{name}').inputs['name']}"
+        self.server.api("PUT", path, {"policy": text})
+        try:
+            yield
+        finally:
+            self.server.api("PUT", path, {"policy": self.policy(name)})
+
+    def token_of(self, under: str) -> str:
+        """As the runner gets it: a login, then the set's token role."""
+        login = {"role_id": "runner", "secret_id": (self.directory / "secret-id").read_text()}
+        told = self.server.api("POST", "auth/approle/login", login, token="")
+        made = self.server.api(
+            "POST", f"auth/token/create/{self.roles[under]}", {}, token=told["auth"]["client_token"]
+        )
+        return str(made["auth"]["client_token"])
+
+    def audited(self) -> int:
+        return len((self.directory / "audit.log").read_text().splitlines())
+
+    def calls(self, since: int = 0) -> list[Call]:
+        """What was asked with the sets' tokens, by the audit device that the stack declared."""
+        lines = (self.directory / "audit.log").read_text().splitlines()[since:]
+        return [
+            call
+            for line in lines
+            if (entry := json.loads(line))["type"] == "request"
+            for call in self._calls(entry)
+        ]
+
+    def _calls(self, entry: Mapping[str, Any]) -> Iterator[Call]:
+        holders = {f"rotation-{self.installation}-{under}": under for under in self.roles}
+        mine = [p for p in entry["auth"].get("token_policies", ()) if p in holders]
+        results = entry["auth"].get("policy_results", {})
+        for policy in mine:
+            yield Call(
+                under=holders[policy],
+                operation=entry["request"]["operation"],
+                path=entry["request"]["path"],
+                allowed=results.get("allowed", False),
+                policies=tuple(p["name"] for p in results.get("granting_policies", ())),
+            )
+
+    @property
+    def installation(self) -> str:
+        return str(self.stack.outputs["bindings"]["installation"])
+
+
+@contextmanager
+def installed(directory: Path) -> Iterator[Installation]:
+    with running(directory / "server") as server:
+        (own := directory / "runner").mkdir()
+        yield Installation(own, server)
+
+
+def live(made: Installation) -> None:
+    """Every plan, of every issuer: the first, a routine one, one that goes back, an emergency, and
+    the end."""
+    run, away = made.rotation, made.directory / "away"
+    for name in ISSUERS:
+        run("create", name, "--wait")
+        run("rotate", name, "--wait")
+        away.touch()
+        run("rotate", name, expected=(0, 4, 8, 11))
+        away.unlink()
+        run("rollback", name, "-y", "--wait")
+        run("emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11))
+        run("run", "--wait", expected=(0, 11))
+    for name in ISSUERS:
+        run("retire", name, "--gap", "a drill", "-y", "--wait")
