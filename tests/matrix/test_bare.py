@@ -4,7 +4,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from benchmarks import logins
 from benchmarks.logins import Product, bare_of
+from benchmarks.report import spoken
+from providers.vault.testing import binary
 from rotation.journal.sql import open_journal
 from tests.matrix.conftest import Services
 from tests.matrix.sides import INSTALLATION
@@ -49,3 +54,10 @@ def test_the_bare_sequence_makes_the_same_requests(
     assert of_bare == of_ours
     assert min(len(of_ours[0]), len(of_ours[1]), of_ours[2]) >= 5
     assert len(bare.issuer.live()) == 1
+
+
+def test_without_a_vault_a_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binary, "found", lambda: None)
+    [figure] = logins.measure(tmp_path / "nothing", quick=True)
+    assert (figure.measured, figure.told) == (None, binary.MISSING)
+    assert (figure.verdict, spoken(figure.measured, figure.unit)) == ("", "-")

@@ -1,5 +1,8 @@
 """What `serve` opens by schedule; the process itself is tried in `test_processes` and end to end."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -27,3 +30,28 @@ def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
     assert "incident 4711" in told["message"]
     assert shell.run(*words, "--lift").exit_code == 0
     assert tick() == 1
+
+
+def test_the_end_gives_back_the_connections_of_earlier_configurations_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = []
+
+    class Registry:
+        def __init__(self, configuration, clock) -> None:
+            self._of = configuration.digest
+
+        def close(self) -> None:
+            closed.append(self._of)
+
+    first, second = (
+        SimpleNamespace(path=Path("rotation.yaml"), installation="i", journal="j", digest=digest)
+        for digest in ("first", "second")
+    )
+    monkeypatch.setattr("rotation.cli.serve.Registry", Registry)
+    monkeypatch.setattr("rotation.cli.serve.load", lambda path: second)
+    served = Served(first, clock=None)  # type: ignore[arg-type]
+    served.reload()
+    assert closed == [], "a row may be at work with them"
+    served.close()
+    assert sorted(closed) == ["first", "second"]
