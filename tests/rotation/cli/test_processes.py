@@ -65,6 +65,21 @@ def test_beside_a_live_serve_the_command_watches(installation: Installation) -> 
     assert any(worker.startswith("serve-") for worker in workers), workers
 
 
+def test_with_its_journal_gone_an_installation_can_be_frozen(installation: Installation) -> None:
+    keys, (journal,) = installation.keys(), list(installation.root.rglob("*.db"))
+    away = journal.rename(journal.with_name("away"))
+    installation.succeeds("freeze", "--all", "--reason", "the disk fails")
+    assert installation.rotation("run").returncode == 9
+    away.rename(journal)
+    assert told(installation, "status")["stops"][0]["code"] == "installation.frozen"
+    done = installation.rotation("run")
+    assert done.returncode == 5
+    assert "the disk fails" in done.stderr
+    assert installation.keys() == keys
+    installation.succeeds("freeze", "--all", "--lift")
+    assert told(installation, "status")["stops"] == []
+
+
 EMERGENCY = ("emergency", "app", "--yes", "--reason", "leaked")
 
 
