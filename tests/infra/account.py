@@ -12,6 +12,7 @@ from infra.aws_keys import policy_of_key
 from providers.aws.testing.policies import boundary, identity_policies, trust_policy
 from providers.aws.testing.server import StrictAws
 from providers.aws.testing.state import State
+from providers.aws.testing.truth import Truth
 from tests.infra.evaluation import Evaluator, Question
 from tests.infra.stack import Cloud
 
@@ -141,6 +142,9 @@ class Guard:
             return json.loads(trust_policy(self.state, resource) or "null")
         if ":kms:" in resource:
             return policy_of_key(ACCOUNT)
+        if ":secretsmanager:" in resource:
+            text = Truth(self.state).resource_policy(resource.partition(":secret:")[2][:-7])
+            return json.loads(text) if text else None
         return None
 
 

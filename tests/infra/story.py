@@ -114,7 +114,7 @@ class Installation:
 def installed(directory: Path, evaluator: Evaluator) -> Iterator[Installation]:
     directory.chmod(0o700)
     with StrictAws(account=ACCOUNT) as aws:
-        for name in ("runner", "engineer"):
+        for name in ("runner", "engineer", "consumer"):
             aws.control.client("iam").create_user(UserName=name)
         state = aws._server.control_plane.world.state
         made = Installation(directory, aws, Guard(state, evaluator))
@@ -125,6 +125,7 @@ def installed(directory: Path, evaluator: Evaluator) -> Iterator[Installation]:
             "runner": f"{user}/runner",
             "deployer": f"arn:aws:iam::{ACCOUNT}:role/deploy",
             "operators": json.dumps([f"{user}/engineer"]),
+            "readers": json.dumps([f"billing={user}/consumer"]),
             "emergencyUsers": json.dumps([f"{user}/alice"]),
             "emergencyRoles": json.dumps([f"arn:aws:iam::{ACCOUNT}:role/on-call"]),
         }

@@ -169,11 +169,18 @@ def reads(lived: Installation, evaluator: Evaluator, **context: str) -> bool:
     version = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]
     secret = lived.aws.control.client("secretsmanager").describe_secret(SecretId="prod/billing/iam")
     question = Question(
-        principal=f"arn:aws:iam::{ACCOUNT}:user/consumer",
+        principal=(who := context.pop("principal", f"arn:aws:iam::{ACCOUNT}:user/consumer")),
         action="secretsmanager:GetSecretValue",
         resource=context.pop("resource", secret["ARN"]),
-        context={"aws:ResourceAccount": ACCOUNT, "aws:PrincipalAccount": ACCOUNT, **context},
+        context={
+            "aws:ResourceAccount": ACCOUNT,
+            "aws:PrincipalAccount": ACCOUNT,
+            "aws:PrincipalArn": who,
+            "aws:PrincipalIsAWSService": "false",
+            **context,
+        },
         policies=[version["Document"]],
+        resource_policy=json.loads(lived.aws.control.truth.resource_policy("prod/billing/iam")),
     )
     return evaluator.allows(question)
 
@@ -189,6 +196,13 @@ def test_consumers_read_what_is_current_and_nothing_pending(
     assert not reads(lived, evaluator, **{version: "rot1-4b1d0c77e2a9-00"})
     assert not reads(lived, evaluator, **{version: "x", label: "AWSCURRENT"})
     assert not reads(lived, evaluator, resource=OTHERS["secret"])
+
+
+def test_who_is_not_named_reads_nothing_even_with_the_policy(
+    lived: Installation, evaluator: Evaluator
+) -> None:
+    nobody = f"arn:aws:iam::{ACCOUNT}:user/nobody"
+    assert not reads(lived, evaluator, principal=nobody)
 
 
 # ---------------------------------------------------------------------------------- preflight
