@@ -321,10 +321,10 @@ class _Run:
         return cx
 
     def _began(self, cx: Context) -> bool:
-        """The intent, at exactly the seq that it was decided and looked for; else nothing."""
-        seen = self.entries[-1].seq
-        intent = self._draft(cx, Kind.BEGAN, cx.looked)
-        self._write([], lambda entries: [intent] if entries[-1].seq == seen else [])
+        """The intent, at exactly the seq that it was decided and looked for; else what follows
+        from what landed there."""
+        seen, intent = self.entries[-1].seq, self._draft(cx, Kind.BEGAN, cx.looked)
+        self._write([], lambda new: [intent] if new[-1].seq == seen else self._follow_up(new))
         return self._is_fresh(cx.row)
 
     def _write(self, drafts: Sequence[Draft], then: Decide | None = None) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from rotation.entries import Draft, Entry, Kind
+from rotation.entries import Entry, Kind
 from rotation.errors import PolicyRefusal
+from rotation.fold import Outcome
 from rotation.machine import Close, Wait
 from rotation.plan import PLANS
 from rotation.testing.crash import STREAM, Story
@@ -45,8 +46,7 @@ def test_a_hold_between_decision_and_write_wins(step: str) -> None:
     def hold(number: int, name: str) -> None:
         del name
         if number == at:
-            draft = Draft(kind=Kind.REQUESTED, facts={"verb": "hold", "reason": "wait"})
-            story.journal.request(STREAM, draft, "person", story.world.now)
+            ask(story, "hold", reason="wait")
 
     story.boundaries.act = hold
     action = stories.routine(story)
@@ -56,6 +56,24 @@ def test_a_hold_between_decision_and_write_wins(step: str) -> None:
     ask(story, "release")
     assert isinstance(story.drive(), Close)
     assert story.violations() == []
+
+
+@pytest.mark.parametrize("step", ["issue", "suspend", "destroy"])
+def test_what_follows_from_another_word_is_written_at_once(step: str) -> None:
+    at = write_of_intent(step)
+    story = stories.seeded()
+
+    def abandon(number: int, name: str) -> None:
+        del name
+        if number == at:
+            ask(story, "abandon")
+
+    story.boundaries.act = abandon
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    assert story.drive() == Close(Outcome.ABANDONED)
+    assert story.rotation().outcome == Outcome.ABANDONED
+    assert not writes_intent(story, step)
 
 
 def test_a_hold_that_lands_before_the_opening_lets_nothing_be_opened() -> None:
