@@ -93,13 +93,14 @@ class Stores(pulumi.ComponentResource):
                 "description", "kmsKeyId", "recoveryWindowInDays", "replicas", "tags",
             ),
         )  # fmt: skip
-        aws.secretsmanager.SecretPolicy(
-            part.secret,
-            secret_arn=secret.arn,
-            block_public_policy=True,
-            policy=secret.arn.apply(lambda arn: json.dumps(_policy(around, part, arn))),
-            opts=pulumi.ResourceOptions(parent=secret),
-        )
+        if not around.adopts(part):  # a denial could cut off whoever reads it now
+            aws.secretsmanager.SecretPolicy(
+                part.secret,
+                secret_arn=secret.arn,
+                block_public_policy=True,
+                policy=secret.arn.apply(lambda arn: json.dumps(_policy(around, part, arn))),
+                opts=pulumi.ResourceOptions(parent=secret),
+            )
         self.arns[options.name] = secret.arn
 
 

@@ -153,6 +153,7 @@ def test_what_exists_is_taken_in_without_a_change(tmp_path: Path) -> None:
         "billing-iam", {"path", "permissionsBoundary", "tags"},
     )  # fmt: skip
     assert not stack.named("Secret", "new").imported
+    assert [each.name for each in stack.of("SecretPolicy")] == ["new"]
 
 
 def test_a_second_run_takes_what_the_first_one_made_for_its_own(tmp_path: Path) -> None:
