@@ -3,9 +3,17 @@
 
 def main() -> int:
     """Run the show; the exit code is 0 only if every number at its end is what it must be."""
-    from providers.vault.testing.binary import found  # noqa: PLC0415 -- see below
+    from importlib.util import find_spec  # noqa: PLC0415 -- see below
+
+    from providers.vault.testing.binary import found  # noqa: PLC0415
     from rotation.errors import Usage  # noqa: PLC0415 -- `rotation demo` alone pays
 
+    if find_spec("hvac") is None:
+        raise Usage(
+            "demo.library-missing",
+            "the demo needs hvac, which is not installed",
+            "install rotation[demo]",
+        )
     try:
         program = found()
     except FileNotFoundError as error:
