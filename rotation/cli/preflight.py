@@ -22,10 +22,12 @@ def permissions(
 ) -> Iterator[Finding]:
     """One finding for each connection that has roles, and one for each thing that is missing."""
     configuration = session.configuration
+    # Only a family with a preflight is known to have roles at all.
+    can_ask = installed().names("preflights")
     for scope in compile(configuration):
         family = configuration.connections[scope.connection].type
         needs = tuple(need for need in scope.needs if need.part.secret in names)
-        if scope.options.roles and needs and family in installed().names("preflights"):
+        if family in can_ask and needs and scope.options.roles:
             yield from _of(session, replace(scope, needs=needs), family, sets)
 
 
