@@ -165,9 +165,8 @@ def _beside_current(look: Look) -> str:
     if pending == state.current:
         return "in-progress" if pending == look.open_version else "leftover-pending"
     if pending == look.open_version:
-        unrecorded = not is_our_mark(str(state.current), look.installation)
-        replaced = state.labels.get(PREVIOUS) is not None
-        return "unrecorded-current" if unrecorded and replaced else "in-progress"
+        unrecorded = isinstance(state, KvState) and state.unrecorded
+        return "unrecorded-current" if unrecorded else "in-progress"
     if _is_foreign(look):
         return "foreign-pending"
     return "abandoned-pending" if look.works(CURRENT) else "undecided-pending"

@@ -73,6 +73,7 @@ class KvStore:
             refusal=record.refusal(mount),
             server_at=record.server_at,
             guarded=is_guarded(record, mount),
+            unrecorded=record.is_unrecorded,
             missing=self._missing_capabilities,
         )
 

@@ -85,6 +85,11 @@ class Record:
         return Copies(f"kv-{self.number}", (self.number,)) if self.number else None
 
     @property
+    def is_unrecorded(self) -> bool:
+        """The newest version came after the one that we recorded as current."""
+        return self.recorded is not None and self.current != self.recorded
+
+    @property
     def previous(self) -> Copies | None:
         """None once nothing holds its value any more."""
         previous = _parse(self.custom.get(PREVIOUS_KEY))
@@ -139,10 +144,12 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class KvState(StoreState):
-    """guarded: Vault refuses writes that do not name the version that they replace. missing: asks
+    """guarded: Vault refuses writes that do not name the version that they replace. unrecorded:
+    somebody wrote the newest version, or we did and could not record it. missing: asks
     Vault what our tokens may not do and should; only a doctor wants to know."""
 
     guarded: bool = True
+    unrecorded: bool = False
     missing: Callable[[], tuple[str, ...]] = field(default=tuple, compare=False)
 
 

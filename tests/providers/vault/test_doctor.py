@@ -126,17 +126,17 @@ def unknown_half_promoted(scene: Scene) -> None:
 
 
 def bad_promotion(scene: Scene) -> None:
-    tidy(scene)
+    promoted(scene.bench)
     scene.logs_in = {scene.label(CURRENT): False, scene.label(PREVIOUS): True}
 
 
 def dead_current(scene: Scene) -> None:
-    tidy(scene)
+    promoted(scene.bench)
     scene.logs_in = {scene.label(CURRENT): False}
 
 
 def lost(scene: Scene) -> None:
-    tidy(scene)
+    promoted(scene.bench)
     scene.logs_in = {scene.label(CURRENT): False, scene.label(PREVIOUS): False}
 
 
