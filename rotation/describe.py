@@ -110,11 +110,17 @@ def _readers(rotation: Rotation) -> Readers:
     return Readers.OLD if rotation.old else Readers.NOBODY
 
 
+# What somebody else put into the store may not log in, whatever we knew of the one before.
+_UNRECORDED = frozenset({"held.foreign-mark", "held.journal-behind", "held.world-changed"})
+
+
 def what_works(rotation: Rotation) -> str:
     """What a consumer can log in with at this moment, and what readers of the store get."""
     if rotation.outcome is not None:
         return _after_close(rotation)
     now = standing(rotation)
+    if rotation.held in _UNRECORDED:
+        return "not known: readers get a version that this journal did not record"
     parts = {
         Readers.OLD: (_read_old(now), _unread_new(now)),
         Readers.NEW: (_read_new(now), _unread_old(now)),

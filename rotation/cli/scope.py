@@ -26,13 +26,13 @@ def scope_lines(
                   for c in spec.consumers if c.role == "reader" and not c.gone]  # fmt: skip
     if not found.store_reached:
         lines.append("  the store does not answer: what is current is the journal's word")
-    lines.append(f"  what it does not end: {SURVIVES}")
+    lines.append(f"  what it may not end: {SURVIVES}")
     return [plain(line) for line in lines]
 
 
 SURVIVES = (
-    "sessions that were obtained with the key earlier; they live until they expire "
-    "(AWS STS: up to 36 h)"
+    "sessions that were obtained with it earlier, where the issuer has no way to; those live "
+    "until they expire (AWS STS: up to 36 h)"
 )
 
 

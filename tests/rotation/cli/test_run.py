@@ -194,3 +194,13 @@ def test_stdout_is_json_alone_where_a_program_reads(shell: Shell, words: tuple[s
         "old", "new", "destroyed", "death", "old_dies_not_before", "what_works", "exits",
         "exit_code",
     ]  # fmt: skip
+
+
+def test_what_somebody_else_wrote_is_not_called_working(shell: Shell) -> None:
+    shell.adopted()
+    shell.world.versions["by-hand"] = ("KEY1", "canary-secret-by-hand")
+    shell.world.labels[CURRENT] = "by-hand"
+    done = shell.run("rotate", "app")
+    assert "held.world-changed" in done.stdout
+    assert "works now: not known" in done.stdout
+    assert "readers get it" not in done.stdout
