@@ -3,18 +3,20 @@ own marks and leftover labels."""
 
 from rotation.effects.context import Context
 from rotation.entries import stamp
-from rotation.errors import NeedsPerson
+from rotation.errors import NeedsPerson, Refused
 from rotation.fold import Mode, listed
 from rotation.plan import Step
 from rotation.types import (
     PENDING,
     Facts,
+    Fields,
     Handle,
     Json,
     KeyState,
     Listing,
     PermissionSet,
     StoreState,
+    Verdict,
     Version,
     is_any_mark,
     is_our_mark,
@@ -36,7 +38,10 @@ def inspect(cx: Context) -> Facts:
             f"`rotation create {cx.spec.secret}` makes the first one",
         )
     _not_forgotten(cx, current)
-    handle = _handle(cx, current, listing)
+    fields = cx.store.read(current, under=PermissionSet.PROVE)
+    handle = _handle(cx, fields, current, listing)
+    if cx.rotation.mode is Mode.ACCEPT:
+        _logs_in(cx, fields)
     # After `resolve --accept-current` others of ours may live on: they are no strangers.
     ours = {handle.id, cx.rotation.old, cx.rotation.new} | cx.rotation.ours
     created = stamp(handle.created) or cx.rotation.opened.facts.get("created")
@@ -76,8 +81,18 @@ def _not_forgotten(cx: Context, current: str) -> None:
         )
 
 
-def _handle(cx: Context, version: str, listing: Listing) -> Handle:
-    fields = cx.store.read(version, under=PermissionSet.PROVE)
+def _logs_in(cx: Context, fields: Fields) -> None:
+    """Of a value that a person accepts. ADOPT and REPAIR have a row for it."""
+    if cx.bound.probe is not None and cx.probe.login(fields) is Verdict.REFUSED:
+        raise Refused(
+            "accept.refused",
+            "the current value does not log in, and readers get it now; it was not accepted, and "
+            "nothing was removed",
+            "write a value that works, then `rotation resume`; or `rotation emergency`",
+        )
+
+
+def _handle(cx: Context, fields: Fields, version: str, listing: Listing) -> Handle:
     handle_id = cx.issuer.handle_of(fields, version)
     if not cx.traits.lists:
         return Handle(id=handle_id)

@@ -45,8 +45,8 @@ def check_current(cx: Context, state: StoreState, expected: object) -> None:
     if current == expected:
         return
     hint = (
-        "see who wrote it and whether it logs in; then put the old one back or run "
-        f"`rotation resolve {cx.spec.secret} --accept-current`, which does not try a login"
+        "see who wrote it; then put the old one back or run "
+        f"`rotation resolve {cx.spec.secret} --accept-current`"
     )
     known = {*_list(cx, "known"), *(left.version for left in cx.rotation.leftovers.values())}
     if current is not None and is_our_mark(current, cx.installation) and current not in known:

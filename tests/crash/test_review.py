@@ -19,7 +19,7 @@ from rotation.runner import Live, Runner
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.simulator import SimulatedIssuer, bound
 from rotation.testing.world import START, Killed, World
-from rotation.types import Facts, Gates
+from rotation.types import CURRENT, Facts, Gates
 from tests.crash import stories, test_emergency
 from tests.crash.stories import seeded
 
@@ -492,3 +492,18 @@ def forget_steps(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(compiled, "_row", older)
     monkeypatch.setattr(compiled, "_compiled", {})
     monkeypatch.setattr(fold, "_folded", {})
+
+
+def test_a_value_that_does_not_log_in_is_not_accepted() -> None:
+    story = opened(until="promote")
+    story.world.versions["typed"] = ("KEY1", "not-the-secret-of-it")
+    story.world.move(CURRENT, "typed")
+    ask(story, "accept-current")
+    assert code(story) == "held.refused"
+    assert set(story.world.instances) == {"KEY1", "KEY2"}, "nothing was removed"
+    story.world.versions["mended"] = story.world.versions["v0"]
+    story.world.move(CURRENT, "mended")
+    ask(story, "resume")
+    assert isinstance(story.drive(), Close)
+    assert (story.rotation().result or {})["version"] == "mended"
+    assert "KEY1" in story.world.instances
