@@ -1,7 +1,7 @@
 """ADOPT and REPAIR: what is there is read, written down and claimed; nothing is changed but our
 own marks and leftover labels."""
 
-from rotation.effects.context import Context
+from rotation.effects.context import Context, logins_agree
 from rotation.entries import stamp
 from rotation.errors import NeedsPerson, Refused
 from rotation.fold import Mode, listed
@@ -83,13 +83,14 @@ def _not_forgotten(cx: Context, current: str) -> None:
 
 def _logs_in(cx: Context, fields: Fields) -> None:
     """Of a value that a person accepts. ADOPT and REPAIR have a row for it."""
-    if cx.bound.probe is not None and cx.probe.login(fields) is Verdict.REFUSED:
-        raise Refused(
-            "accept.refused",
-            "the current value does not log in, and readers get it now; it was not accepted, and "
-            "nothing was removed",
-            "write a value that works, then `rotation resume`; or `rotation emergency`",
-        )
+    refused = Refused(
+        "accept.refused",
+        "the current value does not log in, and readers get it now; it was not accepted, and "
+        "nothing was removed",
+        "write a value that works, then `rotation resume`; or `rotation emergency`",
+    )
+    if cx.bound.probe is not None:
+        logins_agree(cx, fields, Verdict.ACCEPTED, refused)
 
 
 def _handle(cx: Context, fields: Fields, version: str, listing: Listing) -> Handle:

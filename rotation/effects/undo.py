@@ -193,7 +193,7 @@ def discard_new(cx: Context) -> Facts:
         return {}
     ours = (PENDING,) if _kept(cx) else (PENDING, PREVIOUS)
     for version in cx.store_state().versions:
-        for label in version.labels.intersection(ours) if version.id in discarded else ():
+        for label in sorted(version.labels.intersection(ours)) if version.id in discarded else ():
             cx.store.unlabel(version.id, label, under=PermissionSet.PROMOTE)
     return {}
 

@@ -289,8 +289,8 @@ class ManyPending(SimulatedStore):
 
     def unlabel(self, version: str, label: str, *, under: PermissionSet) -> None:
         super().unlabel(version, label, under=under)
-        if label == PENDING and version not in self.world.labels.values():
-            del self.world.versions[version]
+        if version not in self.world.labels.values():
+            self.world.versions.pop(version, None)
 
 
 def many_pending(story: Story) -> Story:

@@ -93,9 +93,10 @@ def test_a_hang_up_asks_for_the_configuration_and_not_to_stop() -> None:
 
 
 def test_a_process_that_was_not_told_to_stop_has_its_own_handlers_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
     with Signals():
-        pass
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_waking_twice_waits_once() -> None:
