@@ -1,226 +1,233 @@
-"""The stack's Vault half, made in a real Vault: rotations under the declared login and token roles
-alone, and the same calls elsewhere refused."""
+"""Least privilege in a real Vault, both ways: rotations under the declared login and token roles
+alone, every call as Vault's audit log has it; the same calls elsewhere refused; nothing granted
+that nobody uses."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from click.testing import CliRunner
-from pulumi.runtime import mocks
 
-from providers.vault.testing.server import Refused, VaultServer
-from rotation.cli.app import program
+from providers.vault.testing.server import Refused
 from rotation.types import PermissionSet
-from tests.infra.account import as_file
-from tests.infra.stack import Cloud, up
-from tests.real.vault_server import running
+from tests.infra.vault_story import ISSUERS, Call, Installation, installed, live
 
 pytestmark = pytest.mark.timeout(300)
 
-CONFIGURATION = """
-{head}
-bindings: rotation.infra.json
-commands: commands
-connections:
-  vault:
-    type: vault
-    address: {address}
-    cluster: {cluster}
-    role: runner
-    login_file: {directory}/secret-id
-classes:
-  quick: {{max_age: 90d, margin: 7d, quiet: 0s, soak: 0s}}
-secrets:
-  - id: billing-token
-    application: billing
-    environment: production
-    owner: team
-    class: quick
-    store: {{type: vault-kv2, connection: vault, mount: apps, path: prod/billing/token}}
-    issuer: {{type: generated, kind: token, prefix: bil_, unverified: true}}
-    consumers: [{{id: api, type: command, argv: [give], confirms: true}}]
-    destroy: unattended
-  - id: billing-login
-    application: billing
-    environment: production
-    owner: team
-    class: quick
-    store: {{type: vault-kv2, connection: vault, mount: apps, path: prod/billing/login}}
-    issuer: {{type: vault-approle, connection: vault, role: billing}}
-    probe: {{type: vault-login, connection: vault}}
-    consumers: [{{id: api, type: command, argv: [give], confirms: true}}]
-    destroy: unattended
-"""
+METHODS = {"create": "POST", "update": "POST", "read": "GET", "list": "LIST", "delete": "DELETE",
+           "patch": "PATCH"}  # fmt: skip
 
-NAMES = ("billing-token", "billing-login")
+ANYBODY = {"sys/capabilities-self", "sys/internal/ui/mounts/auth/approle"}
+"""What Vault lets every token do."""
 
+OF_NOBODY = (
+    "apps/config",
+    "auth/token/accessors",
+    "auth/token/lookup-accessor",
+    "auth/token/revoke-accessor",
+    "identity/lookup/entity",
+    "identity/entity/id/+",
+)
+"""Vault has these once for all applications: what an emergency of an AppRole needs, and the settings
+of the mount. A stolen token of `contain` reaches as far; so only it may change anything there."""
 
-class MadeVault(Cloud):
-    """Mocks whose mounts, policies and roles really exist afterwards."""
+IN_DOUBT = {
+    ("observe", "rotation-pending/metadata/{stream}/+", "read"): "which of two staged came last",
+    ("mint", "apps/metadata/{path}", "create"): "somebody deleted the claim after it was made",
+    ("prove", "rotation-pending/data/{stream}/+", "read"): "a value that was never promoted",
+    ("contain", "apps/metadata/{path}", "read"): "an emergency that is cancelled",
+}
+"""Granted, and used by no rotation that goes as it should; tests of the adapters go through them."""
 
-    def __init__(self, server: VaultServer) -> None:
-        super().__init__()
-        self._server = server
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        name, state = super().new_resource(args)
-        make = getattr(self, "_" + args.typ.rpartition("/")[2].partition(":")[0].lower(), None)
-        if args.typ.startswith("vault:tokenauth"):
-            self._tokenrole(args.inputs)
-        elif args.custom and make is not None:
-            make(args.inputs)
-        return name, state
-
-    def _mount(self, given: Mapping[str, Any]) -> None:
-        self._server.mount_kv(given["path"])
-
-    def _secretbackendv2(self, given: Mapping[str, Any]) -> None:
-        body = {"cas_required": given["casRequired"], "max_versions": int(given["maxVersions"])}
-        self._server.api("POST", f"{given['mount']}/config", body)
-
-    def _policy(self, given: Mapping[str, Any]) -> None:
-        self._server.api("PUT", f"sys/policies/acl/{given['name']}", {"policy": given["policy"]})
-
-    def _authbackend(self, given: Mapping[str, Any]) -> None:
-        self._server.api("POST", f"sys/auth/{given['path']}", {"type": given["type"]})
-
-    def _authbackendrole(self, given: Mapping[str, Any]) -> None:
-        path = f"auth/{given['backend']}/role/{given['roleName']}"
-        self._server.api("POST", path, _snake(given, "backend", "roleName", "roleId"))
-        if "roleId" in given:
-            self._server.api("POST", f"{path}/role-id", {"role_id": given["roleId"]})
-
-    def _tokenrole(self, given: Mapping[str, Any]) -> None:
-        path = f"auth/token/roles/{given['roleName']}"
-        self._server.api("POST", path, _snake(given, "roleName"))
-
-
-def _snake(given: Mapping[str, Any], *without: str) -> dict[str, Any]:
-    """As Vault calls it; whole numbers as such."""
-    return {
-        re.sub("[A-Z]", lambda m: "_" + m[0].lower(), key): int(v) if isinstance(v, float) else v
-        for key, v in given.items()
-        if key not in without
-    }
-
-
-class Installation:
-    """The stack in a real Vault, and the runner's own file."""
-
-    def __init__(self, directory: Path, server: VaultServer) -> None:
-        self.directory, self.server = directory, server
-        directory.chmod(0o700)
-        (directory / "commands").mkdir(mode=0o700)
-        as_file(directory / "commands", "give", "#!/bin/sh\nexec cat >/dev/null\n", 0o700)
-        self.rotation("init", "--journal", str(directory / "journal.db"))
-        head = (directory / "rotation.yaml").read_text().partition("\n# connections")[0]
-        text = CONFIGURATION.format(
-            head=head, address=server.address, cluster=server.cluster, directory=directory
-        )
-        file = as_file(directory, "rotation.yaml", text)
-        settings = {"environment": "production", "runnerCidrs": '["127.0.0.0/8"]'}
-        self.stack = up(file, settings, MadeVault(server))
-        as_file(directory, "rotation.infra.json", json.dumps(self.stack.outputs["bindings"]))
-        role = next(r for r in self.stack.of("AuthBackendRole") if "roleId" in r.inputs)
-        path = f"auth/approle/role/{role.inputs['roleName']}/secret-id"
-        given = server.api("POST", path, {})["data"]["secret_id"]
-        as_file(directory, "secret-id", given)
-
-    def rotation(self, *words: str, expected: tuple[int, ...] = (0,)) -> str:
-        given = ["-c", str(self.directory / "rotation.yaml"), *words]
-        done = CliRunner().invoke(program, given, catch_exceptions=False)
-        assert done.exit_code in expected, (words, done.exit_code, done.output)
-        return done.output
-
-    def value(self, name: str) -> dict[str, Any]:
-        path = f"apps/data/prod/billing/{name.partition('-')[2]}"
-        data: dict[str, Any] = self.server.api("GET", path)["data"]
-        return data["data"]
-
-    def token_of(self, under: str) -> str:
-        """As the runner gets it: a login, then the set's token role."""
-        login = {"role_id": "runner", "secret_id": (self.directory / "secret-id").read_text()}
-        told = self.server.api("POST", "auth/approle/login", login, token="")
-        role = self.stack.outputs["bindings"]["connections"]["vault"]["roles"][under]
-        made = self.server.api(
-            "POST", f"auth/token/create/{role}", {}, token=told["auth"]["client_token"]
-        )
-        return str(made["auth"]["client_token"])
-
-    def refuses(self, under: str, method: str, path: str) -> bool:
-        try:
-            self.server.api(method, path, {"data": {}}, token=self.token_of(under))
-        except Refused as refused:
-            return refused.status == 403
-        return False
+RULE = re.compile(r'path "(.+?)" \{\s+capabilities = \[(.*?)\]')
 
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with running(tmp_path_factory.mktemp("vault")) as server:
-        made = Installation(tmp_path_factory.mktemp("enforced"), server)
-        for name in NAMES:
-            made.rotation("create", name, "--wait")
+    with installed(tmp_path_factory.mktemp("enforced")) as made:
+        live(made)
         yield made
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_rotations_run_under_the_declared_roles_alone(lived: Installation, name: str) -> None:
-    before = lived.value(name)
-    lived.rotation("rotate", name, "--wait")
-    after = lived.value(name)
-    assert after != before
-    lived.rotation("emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11))
-    lived.rotation("run", "--wait", expected=(0, 11))
-    assert lived.value(name) not in (before, after)
+@pytest.fixture(scope="module")
+def calls(lived: Installation) -> list[Call]:
+    return [call for call in lived.calls() if call.path not in ANYBODY]
 
 
-def test_doctor_finds_nothing_missing(lived: Installation) -> None:
-    told = json.loads(lived.rotation("doctor", "-o", "json", expected=(0, 1)))
-    assert not [c for c in told["checks"] if c["code"] == "doctor.permission"], told
-    assert [c for c in told["checks"] if c["subject"] == "permissions of vault" and c["ok"]]
+def general(path: str) -> str:
+    """As a grant has it, whichever secret it is for."""
+    for pattern, name in (
+        ("prod/(billing|orders)/(token|login)", "{path}"),
+        ("role/(billing|orders)", "role/{role}"),
+        ("(generated|vault-approle)-[0-9a-f]{20}", "{stream}"),
+        ("/([0-9a-f]{32}|[0-9a-f-]{36})$", "/+"),
+    ):
+        path = re.sub(pattern, name, path)
+    return path.rstrip("/")
 
 
-def test_doctor_names_what_was_narrowed_afterwards(lived: Installation) -> None:
-    name = next(r.inputs["name"] for r in lived.stack.of("Policy") if r.name == "vault-revoke")
-    whole = lived.stack.named("Policy", "vault-revoke").inputs["policy"]
-    path = f"sys/policies/acl/{name}"
-    lived.server.api("PUT", path, {"policy": whole.replace('"update"', '"deny"')})
-    try:
-        told = json.loads(lived.rotation("doctor", "-o", "json", expected=(3,)))
-    finally:
-        lived.server.api("PUT", path, {"policy": whole})
-    missing = [c["finding"] for c in told["checks"] if c["code"] == "doctor.permission"]
-    assert "may not update on apps/destroy/prod/billing/token" in missing
-    assert {c["subject"].split()[1] for c in told["checks"] if c["finding"] in missing} == {
-        "revoke"
+def grants(made: Installation) -> Iterator[tuple[str, str, str]]:
+    """Set, path, capability, as the stack wrote them."""
+    for under in made.roles:
+        for path, capabilities in RULE.findall(made.policy(under)):
+            yield from ((under, path, each) for each in re.findall(r"\w+", capabilities))
+
+
+# ------------------------------------------------------------------------------ enough, no more
+
+
+def test_every_call_was_allowed_by_its_own_set(lived: Installation, calls: list[Call]) -> None:
+    assert len(calls) > 300
+    assert {call.under for call in calls} == set(PermissionSet)
+    for call in calls:
+        assert call.allowed, call
+        assert f"rotation-{lived.installation}-{call.under}" in call.policies, call
+
+
+def test_everything_granted_was_used(lived: Installation, calls: list[Call]) -> None:
+    used = {(call.under, general(call.path), call.operation) for call in calls}
+    granted = {(under, general(path), each) for under, path, each in grants(lived)}
+    # Vault asks for it beside `list`; it is no request of its own.
+    used |= {(u, p, "sudo") for u, p, each in used if p == "auth/token/accessors"}
+    assert used - granted == set()
+    assert granted - used == set(IN_DOUBT)
+
+
+def test_paths_are_exact(lived: Installation) -> None:
+    for _, path, capability in grants(lived):
+        assert "*" not in path
+        assert capability != "sudo" or path == "auth/token/accessors/"
+
+
+def test_the_login_can_only_take_the_declared_roles(lived: Installation) -> None:
+    assert {path for path, _ in RULE.findall(lived.policy("base"))} == {
+        f"auth/token/create/{role}" for role in lived.roles.values()
     }
 
 
-@pytest.mark.parametrize("under", list(PermissionSet))
-def test_no_set_reaches_another_applications_secret(lived: Installation, under: str) -> None:
-    for method, path in (
-        ("GET", "apps/data/prod/payroll/token"),
-        ("GET", "apps/metadata/prod/payroll/token"),
-        ("POST", "apps/data/prod/payroll/token"),
-        ("POST", "apps/destroy/prod/payroll/token"),
-        ("POST", "rotation-pending/data/generated-ffffffffffffffffffff/00"),
-        ("GET", "apps/data/test/billing/token"),
-    ):
-        assert lived.refuses(under, method, path), (under, method, path)
+# -------------------------------------------------------------------------------- elsewhere
+
+
+@pytest.mark.parametrize("what", ["application", "environment"])
+def test_the_same_call_elsewhere_is_denied(
+    lived: Installation, calls: list[Call], what: str
+) -> None:
+    tokens = {under: lived.token_of(under) for under in lived.roles}
+    asked = sorted({(call.under, call.operation, call.path) for call in calls})
+    probed = 0
+    for under, operation, path in asked:
+        if general(path) not in OF_NOBODY:
+            other = elsewhere(path, environment=what == "environment")
+            with pytest.raises(Refused) as refused:
+                lived.server.api(METHODS[operation], other, {}, token=tokens[under])
+            assert refused.value.status == 403, (under, operation, other)
+            probed += 1
+    assert probed > 100
+
+
+def elsewhere(path: str, *, environment: bool) -> str:
+    """The same of another application, or of another environment of this one."""
+    changes = (
+        (("apps/([a-z]+)/prod/", r"apps/\1/test/"), ("role/(billing|orders)", r"role/\1-test"))
+        if environment
+        else (("(?<=prod/)(billing|orders)", "payroll"), ("role/(billing|orders)", "role/payroll"))
+    )
+    other = re.sub("(generated|vault-approle)-[0-9a-f]{20}", r"\1-" + "f" * 20, path)
+    for pattern, replacement in changes:
+        other = re.sub(pattern, replacement, other)
+    assert other != path
+    return other
+
+
+def test_only_contain_changes_what_all_applications_share(calls: list[Call]) -> None:
+    looks = ("read", "list")
+    for call in calls:
+        if general(call.path) in OF_NOBODY and call.operation not in looks:
+            assert call.under == "contain" or call.path == "auth/token/lookup-accessor", call
 
 
 def test_only_the_sets_that_read_read(lived: Installation) -> None:
     for under in ("observe", "mint", "revoke", "contain", "claim"):
-        assert lived.refuses(under, "GET", "apps/data/prod/billing/token"), under
+        with pytest.raises(Refused, match="403"):
+            lived.server.api("GET", "apps/data/prod/billing/token", token=lived.token_of(under))
 
 
-def test_a_consumer_reads_what_is_live_and_nothing_staged(lived: Installation) -> None:
-    policy = next(r.inputs["name"] for r in lived.stack.of("Policy") if "read-billing" in r.name)
+def test_a_consumer_reads_its_own_and_nothing_staged(lived: Installation) -> None:
+    policy = lived.stack.named("Policy", "vault-read-billing-production").inputs["name"]
     token = lived.server.token(policy)
     assert lived.server.api("GET", "apps/data/prod/billing/token", token=token)["data"]
-    with pytest.raises(Refused):
-        lived.server.api("GET", "rotation-pending/metadata/?list=true", token=token)
+    for path in (
+        "apps/data/prod/orders/login",
+        "apps/metadata/prod/billing/token",
+        "rotation-pending/metadata/?list=true",
+    ):
+        with pytest.raises(Refused, match="403"):
+            lived.server.api("GET", path, token=token)
+
+
+# ---------------------------------------------------------------------------------- preflight
+
+
+def findings(made: Installation, *, expected: tuple[int, ...]) -> set[tuple[str, str]]:
+    """Set and what it may not do."""
+    told = json.loads(made.rotation("doctor", "-o", "json", expected=expected))
+    return {
+        (check["subject"].split(", ")[1], check["finding"])
+        for check in told["checks"]
+        if check["code"] == "doctor.permission"
+    }
+
+
+def without(text: str, path: str, capability: str) -> str:
+    """A policy without that one thing."""
+    [rule] = [m for m in RULE.finditer(text) if m[1] == path]
+    left = [f'"{each}"' for each in re.findall(r"\w+", rule[2]) if each != capability]
+    return text.replace(rule[0], f'path "{path}" {{\n  capabilities = [{", ".join(left)}]')
+
+
+def assert_doctor_names(made: Installation, under: str, path: str, capability: str) -> None:
+    since = made.audited()
+    with made.narrowed(under, without(made.policy(under), path, capability)):
+        found = findings(made, expected=(3,))
+    assert found == {(under, f"may not {capability} on {path}")}
+    looks = {"auth/token/lookup-accessor", *ANYBODY}
+    assert all(c.operation in ("read", "list") or c.path in looks for c in made.calls(since))
+
+
+def test_doctor_finds_nothing_missing(lived: Installation) -> None:
+    assert findings(lived, expected=(0, 1)) == set()
+
+
+@pytest.mark.parametrize("under", list(PermissionSet))
+def test_doctor_names_what_one_set_lacks(lived: Installation, under: str) -> None:
+    assert_doctor_names(lived, *next(each for each in grants(lived) if each[0] == under))
+
+
+@pytest.mark.slow
+def test_doctor_names_whatever_is_lacking(lived: Installation) -> None:
+    for under, path, capability in grants(lived):
+        assert_doctor_names(lived, under, path, capability)
+
+
+def test_doctor_names_a_role_that_the_login_may_not_take(lived: Installation) -> None:
+    path = f"auth/token/create/{lived.roles['revoke']}"
+    with lived.narrowed("base", without(lived.policy("base"), path, "update")):
+        told = json.loads(lived.rotation("doctor", "-o", "json", expected=(3,)))
+    assert "vault.no-role" in {check["code"] for check in told["checks"]}
+
+
+# ------------------------------------------------------------------------ what the state holds
+
+
+def test_no_value_is_in_what_the_stack_declared(lived: Installation) -> None:
+    state = json.dumps([dict(each.inputs) for each in lived.stack.resources], default=str)
+    secret_id = (lived.directory / "secret-id").read_text()
+    values = [text for name in ISSUERS for text in map(str, lived.value(name).values())]
+    assert len(values) == 5
+    for text in (secret_id, lived.server.root, *values):
+        assert text not in state
+
+
+def test_the_declared_audit_device_hides_values(lived: Installation) -> None:
+    log = (lived.directory / "audit.log").read_text()
+    assert not [name for name in ISSUERS for text in lived.value(name).values() if text in log]

@@ -3,8 +3,9 @@ line."""
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from click.testing import CliRunner
 from pulumi.runtime import mocks
 
-from providers.vault.testing.server import VaultServer
+from providers.vault.testing.server import Refused, VaultServer
 from rotation.cli.app import program
 from tests.infra.account import as_file
 from tests.infra.stack import Cloud, up
@@ -40,12 +41,11 @@ SECRET = """
     environment: production
     owner: team
     class: quick
-    state: {state}
     store: {{type: vault-kv2, connection: vault, mount: apps, path: prod/{path}}}
     issuer: {issuer}
     {probe}
-    consumers: [{{id: api, type: command, argv: [give], confirms: true, gone: {gone}}}]
-    destroy: unattended
+    consumers: [{{id: api, type: command, argv: [give], {seen}}}]
+    destroy: {destroy}
 """
 
 ISSUERS = {
@@ -57,7 +57,7 @@ ISSUERS = {
 }
 """A secret of each issuer that needs nothing but Vault, in each way that it may be used."""
 
-GIVE = "#!/bin/sh\ntest ! -e {directory}/away && exec cat >/dev/null\n"
+GIVE = "#!/bin/sh\nexec cat >/dev/null\n"
 
 
 class MadeVault(Cloud):
@@ -136,12 +136,12 @@ class Installation:
         self.directory, self.server = directory, server
         directory.chmod(0o700)
         (directory / "commands").mkdir(mode=0o700)
-        as_file(directory / "commands", "give", GIVE.format(directory=directory), 0o700)
+        as_file(directory / "commands", "give", GIVE, 0o700)
         self.rotation("init", "--journal", str(directory / "journal.db"))
         self._head = (directory / "rotation.yaml").read_text().partition("\n# connections")[0]
         self._apply(self.write())
 
-    def write(self, *, gone: bool = False) -> Path:
+    def write(self, *, destroy: str = "unattended") -> Path:
         head = CONFIGURATION.format(
             head=self._head,
             address=self.server.address,
@@ -152,11 +152,11 @@ class Installation:
             SECRET.format(
                 id=name,
                 application=name.partition("-")[0],
-                state="active",
                 path=name.replace("-", "/"),
                 issuer=issuer,
                 probe="probe: {type: vault-login, connection: vault}" if "login" in name else "",
-                gone=str(gone).lower(),
+                seen="refresh: 1s" if "uses" in issuer else "confirms: true",
+                destroy=destroy,
             )
             for name, issuer in ISSUERS.items()
         )
@@ -186,6 +186,36 @@ class Installation:
         data: dict[str, Any] = self.server.api("GET", f"apps/data/prod/{name.replace('-', '/')}")
         value: dict[str, Any] = data["data"]["data"]
         return value
+
+    def begin(self, name: str) -> None:
+        """Made by us, or taken over from whoever made it by hand."""
+        if "login" not in name:
+            self.rotation("create", name, "--wait")
+            return
+        role = f"auth/approle/role/{name.partition('-')[0]}"
+        role_id = self.server.api("GET", f"{role}/role-id")["data"]["role_id"]
+        secret_id = self.server.api("POST", f"{role}/secret-id", {})["data"]["secret_id"]
+        body = {"options": {"cas": 0}, "data": {"role_id": role_id, "secret_id": secret_id}}
+        self.server.api("POST", f"apps/data/prod/{name.replace('-', '/')}", body)
+        self.rotation("adopt", name, "-y")
+
+    @contextmanager
+    def used(self, name: str) -> Iterator[None]:
+        """A consumer that logs in now and again with what the store has, and keeps its tokens."""
+        over = threading.Event()
+
+        def use() -> None:
+            while not over.wait(0.3):
+                with suppress(Refused):  # an emergency destroys what is still stored
+                    self.server.api("POST", "auth/approle/login", self.value(name), token="")
+
+        consumer = threading.Thread(target=use)
+        consumer.start()
+        try:
+            yield
+        finally:
+            over.set()
+            consumer.join()
 
     def policy(self, name: str) -> str:
         """The text of a policy, by the stack's name for it."""
@@ -226,15 +256,16 @@ class Installation:
 
     def _calls(self, entry: Mapping[str, Any]) -> Iterator[Call]:
         holders = {f"rotation-{self.installation}-{under}": under for under in self.roles}
-        mine = [p for p in entry["auth"].get("token_policies", ()) if p in holders]
-        results = entry["auth"].get("policy_results", {})
+        auth = entry.get("auth", {})
+        mine = [p for p in auth.get("token_policies", ()) if p in holders]
+        results = auth.get("policy_results", {})
         for policy in mine:
             yield Call(
                 under=holders[policy],
                 operation=entry["request"]["operation"],
                 path=entry["request"]["path"],
                 allowed=results.get("allowed", False),
-                policies=tuple(p["name"] for p in results.get("granting_policies", ())),
+                policies=tuple(p.get("name", "") for p in results.get("granting_policies", ())),
             )
 
     @property
@@ -252,15 +283,26 @@ def installed(directory: Path) -> Iterator[Installation]:
 def live(made: Installation) -> None:
     """Every plan, of every issuer: the first, a routine one, one that goes back, an emergency, and
     the end."""
-    run, away = made.rotation, made.directory / "away"
     for name in ISSUERS:
-        run("create", name, "--wait")
-        run("rotate", name, "--wait")
-        away.touch()
-        run("rotate", name, expected=(0, 4, 8, 11))
-        away.unlink()
-        run("rollback", name, "-y", "--wait")
-        run("emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11))
-        run("run", "--wait", expected=(0, 11))
+        made.begin(name)
+        with made.used(name) if "login" in name else nullcontext():
+            made.rotation("rotate", name, "--wait")
+            _go_back(made, name)
+            for _ in range(2):  # the second one finds the mark of the first
+                made.rotation("emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11))
+                made.rotation("run", "--wait", expected=(0, 11))
     for name in ISSUERS:
-        run("retire", name, "--gap", "a drill", "-y", "--wait")
+        made.rotation("retire", name, "--gap", "a drill", "-y", "--wait")
+
+
+def _go_back(made: Installation, name: str) -> None:
+    """After the promotion, and before it."""
+    made.write(destroy="by-hand")
+    made.rotation("rotate", name, "--wait", expected=(11,))
+    made.rotation("rollback", name, "-y", "--wait")
+    made.write()
+    made.rotation("freeze", "--reason", "a drill")
+    made.rotation("rotate", name, expected=(0, 8))
+    made.rotation("doctor", name, expected=(0, 1))
+    made.rotation("rollback", name, "-y", "--wait")
+    made.rotation("freeze", "--lift")
