@@ -1,6 +1,7 @@
 """Everything of one Vault connection: mounts, the runner's login, a policy and a token role per
 permission set. Never a secret id, never a value."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pulumi_vault as vault
 from infra.names import POLICY_MAX, fitting
 from infra.settings import Settings, refused
 from providers.vault.hcl import HclRenderer
-from providers.vault.options import STAGING, AppRoleOptions, ConnectionOptions, KvOptions
+from providers.vault.options import AppRoleOptions, ConnectionOptions, KvOptions
 from rotation.errors import Usage
 from rotation.interfaces import PolicyDocument, Scope
 from rotation.types import PermissionSet
@@ -27,13 +28,14 @@ VERSIONS = 10
 def declare(scope: Scope, settings: Settings, states: Mapping[str, str]) -> dict[str, Any]:
     """Returns what the runner has to know of it."""
     options: ConnectionOptions = scope.options
-    _assert_token(scope)
+    _assert_surroundings(scope)
     provider = vault.Provider(
         f"vault-{scope.connection}",
         address=options.address,
         ca_cert_file=options.ca_bundle,
         namespace=options.namespace,
     )
+    _assert_mounts(scope, settings, provider)
     below = pulumi.ResourceOptions(provider=provider)
     Mounts(scope, settings, states, below)
     runner = Runner(scope, settings, below)
@@ -49,12 +51,48 @@ def declare(scope: Scope, settings: Settings, states: Mapping[str, str]) -> dict
     return {"roles": runner.roles}
 
 
-def _assert_token(scope: Scope) -> None:
-    """The provider would say so too, but only in the middle of the preview."""
+def _assert_surroundings(scope: Scope) -> None:
+    """The provider takes a namespace from there where it is given none, and would miss a token only
+    in the middle of the preview."""
+    namespace = os.environ.get("VAULT_NAMESPACE", "").strip("/")
+    if namespace not in ("", scope.options.namespace):
+        raise refused(
+            f"connection {scope.connection} is in {scope.options.namespace or 'no namespace'}, but "
+            f"VAULT_NAMESPACE says {namespace}: unset it"
+        )
     if not os.environ.get("VAULT_TOKEN") and not (Path.home() / ".vault-token").is_file():
         raise refused(
             f"connection {scope.connection}: no token for Vault; `vault login`, or set VAULT_TOKEN"
         )
+
+
+def _assert_mounts(scope: Scope, settings: Settings, provider: vault.Provider) -> None:
+    """One that is there, and is neither adopted nor ours, would fail in the middle of an apply."""
+    stored = [part.options for part in scope.parts if isinstance(part.options, KvOptions)]
+    wanted = {path for each in stored for path in (each.mount, each.staging)}
+    if scope.options.auth == "approle":
+        wanted.add(f"auth/{scope.options.mount}")
+    asked = pulumi.InvokeOptions(provider=provider)
+    found = {
+        f"{prefix}{path.rstrip('/')}": mount["description"]
+        for kind, prefix in (("mounts", ""), ("auth", "auth/"))
+        for path, mount in json.loads(
+            vault.generic.get_secret(path=f"sys/{kind}", opts=asked).data_json
+        ).items()
+    }
+    ours = {path for path, told in found.items() if told == _made_by(scope)}
+    surprising = sorted((wanted & found.keys()) - ours - settings.adopt)
+    missing = sorted((wanted & settings.adopt) - found.keys())
+    if surprising or missing:
+        raise refused(
+            *(f"mount {path} exists already: rotation:adopt takes it in" for path in surprising),
+            *(f"rotation:adopt names {path}, but there is no such mount" for path in missing),
+        )
+
+
+def _made_by(scope: Scope) -> str:
+    """What the description of our mounts says: nothing else of a mount could."""
+    return f"made by rotation {scope.installation}"
 
 
 class Mounts(pulumi.ComponentResource):
@@ -83,7 +121,7 @@ class Mounts(pulumi.ComponentResource):
             path=path,
             type="kv",
             options={"version": "2"},
-            description="staged by rotation, read by nobody else" if path == STAGING else None,
+            description=None if adopted else _made_by(self._scope),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=alive,
@@ -151,15 +189,18 @@ class Runner(pulumi.ComponentResource):
     def _login(self, policies: list[pulumi.Output[str]]) -> None:
         """The secret id is delivered by a person: in Pulumi's state it would be a copy of it."""
         options: ConnectionOptions = self._scope.options
+        adopted = f"auth/{options.mount}" in self._settings.adopt
         backend = vault.AuthBackend(
             f"{self._scope.connection}-approle",
             type="approle",
             path=options.mount,
+            description=None if adopted else _made_by(self._scope),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=True,
                 retain_on_delete=True,
-                import_=options.mount if f"auth/{options.mount}" in self._settings.adopt else None,
+                import_=options.mount if adopted else None,
+                ignore_changes=["description"] if adopted else None,
             ),
         )
         cidrs = list(self._settings.runner_cidrs) or None

@@ -13,6 +13,7 @@ collect_ignore = (
         "test_enforced.py",
         "test_pack.py",
         "test_vault.py",
+        "test_vault_bad_input.py",
     ]
 )
 

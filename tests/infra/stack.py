@@ -3,6 +3,7 @@ would be the state is kept. No engine, no plugin, no cloud."""
 
 import importlib
 import inspect
+import json
 import os
 import types
 import typing
@@ -45,10 +46,12 @@ class Registered:
 
 @dataclass
 class Cloud(mocks.Mocks):
-    """secrets: name -> whether an earlier run of this stack made it."""
+    """secrets: name -> whether an earlier run of this stack made it. mounts: path in Vault, an
+    auth method's with `auth/` -> its description."""
 
     account: str = ACCOUNT
     secrets: dict[str, bool] = field(default_factory=dict)
+    mounts: dict[str, str] = field(default_factory=dict)
     broken: bool = False
     wrong: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
@@ -66,10 +69,21 @@ class Cloud(mocks.Mocks):
                 raise ConnectionError
             arn = f"arn:aws:iam::{self.account}:role/platform-deploy"
             return {"accountId": self.account, "arn": arn, "userId": "u", "id": "i"}
+        if args.token == "vault:generic/getSecret:getSecret":
+            return {"dataJson": json.dumps(self._mounts(args.args["path"]))}
         assert args.token == "aws:secretsmanager/getSecrets:getSecrets", args.token
         names = [name for name, ours in self.secrets.items() if ours or "filters" not in args.args]
         arns = [_secret_arn(name, self.account) for name in names]
         return {"names": names, "arns": arns, "id": "i", "region": "eu-central-1"}
+
+    def _mounts(self, path: str) -> dict[str, dict[str, str]]:
+        """As `sys/mounts` and `sys/auth` have them."""
+        auth = path == "sys/auth"
+        return {
+            f"{mount.removeprefix('auth/')}/": {"description": told}
+            for mount, told in self.mounts.items()
+            if mount.startswith("auth/") == auth
+        }
 
 
 def _secret_arn(name: str, account: str) -> str:

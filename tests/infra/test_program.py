@@ -295,7 +295,7 @@ def test_staging_is_a_mount_of_its_own(vault: Stack) -> None:
 
 def test_a_mount_that_exists_keeps_its_settings(tmp_path: Path) -> None:
     file = written(tmp_path, secret(KV, "billing-token"))
-    stack = up(file, {**VAULT, "adopt": '["apps"]'})
+    stack = up(file, {**VAULT, "adopt": '["apps"]'}, Cloud(mounts={"apps": "of somebody else"}))
     taken = next(each for each in stack.of("Mount") if each.inputs["path"] == "apps")
     assert taken.imported == "apps"
     assert [each.inputs["mount"] for each in stack.of("SecretBackendV2")] == ["rotation-pending"]

@@ -83,6 +83,10 @@ class MadeVault(Cloud):
             self._make[args.typ](args.inputs)
         return name, state
 
+    def _mounts(self, path: str) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = self._api("GET", path)["data"]
+        return found
+
     def _mount(self, given: Mapping[str, Any]) -> None:
         path = f"sys/mounts/{given['path']}"
         self._api("POST", path, _snake(given, "path"))
