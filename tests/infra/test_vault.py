@@ -10,36 +10,19 @@ import pytest
 
 from providers.vault.testing.server import Refused
 from rotation.types import PermissionSet
-from tests.infra.vault_story import ISSUERS, Call, Installation, installed, live
+from tests.infra.vault_calls import (
+    ANYBODY,
+    IN_DOUBT,
+    METHODS,
+    OF_NOBODY,
+    RULE,
+    Call,
+    elsewhere,
+    general,
+)
+from tests.infra.vault_story import ISSUERS, Installation, installed, live
 
 pytestmark = pytest.mark.timeout(300)
-
-METHODS = {"create": "POST", "update": "POST", "read": "GET", "list": "LIST", "delete": "DELETE",
-           "patch": "PATCH"}  # fmt: skip
-
-ANYBODY = {"sys/capabilities-self", "sys/internal/ui/mounts/auth/approle"}
-"""What Vault lets every token do."""
-
-OF_NOBODY = (
-    "apps/config",
-    "auth/token/accessors",
-    "auth/token/lookup-accessor",
-    "auth/token/revoke-accessor",
-    "identity/lookup/entity",
-    "identity/entity/id/+",
-)
-"""Vault has these once for all applications: what an emergency of an AppRole needs, and the settings
-of the mount. A stolen token of `contain` reaches as far; so only it may change anything there."""
-
-IN_DOUBT = {
-    ("observe", "rotation-pending/metadata/{stream}/+", "read"): "which of two staged came last",
-    ("mint", "apps/metadata/{path}", "create"): "somebody deleted the claim after it was made",
-    ("prove", "rotation-pending/data/{stream}/+", "read"): "a value that was never promoted",
-    ("contain", "apps/metadata/{path}", "read"): "an emergency that is cancelled",
-}
-"""Granted, and used by no rotation that goes as it should; tests of the adapters go through them."""
-
-RULE = re.compile(r'path "(.+?)" \{\s+capabilities = \[(.*?)\]')
 
 
 @pytest.fixture(scope="module")
@@ -52,25 +35,6 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 @pytest.fixture(scope="module")
 def calls(lived: Installation) -> list[Call]:
     return [call for call in lived.calls() if call.path not in ANYBODY]
-
-
-def general(path: str) -> str:
-    """As a grant has it, whichever secret it is for."""
-    for pattern, name in (
-        ("prod/(billing|orders)/(token|login)", "{path}"),
-        ("role/(billing|orders)", "role/{role}"),
-        ("(generated|vault-approle)-[0-9a-f]{20}", "{stream}"),
-        ("/([0-9a-f]{32}|[0-9a-f-]{36})$", "/+"),
-    ):
-        path = re.sub(pattern, name, path)
-    return path.rstrip("/")
-
-
-def grants(made: Installation) -> Iterator[tuple[str, str, str]]:
-    """Set, path, capability, as the stack wrote them."""
-    for under in made.roles:
-        for path, capabilities in RULE.findall(made.policy(under)):
-            yield from ((under, path, each) for each in re.findall(r"\w+", capabilities))
 
 
 # ------------------------------------------------------------------------------ enough, no more
@@ -86,7 +50,7 @@ def test_every_call_was_allowed_by_its_own_set(lived: Installation, calls: list[
 
 def test_everything_granted_was_used(lived: Installation, calls: list[Call]) -> None:
     used = {(call.under, general(call.path), call.operation) for call in calls}
-    granted = {(under, general(path), each) for under, path, each in grants(lived)}
+    granted = {(under, general(path), each) for under, path, each in lived.grants()}
     # Vault asks for it beside `list`; it is no request of its own.
     used |= {(u, p, "sudo") for u, p, each in used if p == "auth/token/accessors"}
     assert used - granted == set()
@@ -94,7 +58,7 @@ def test_everything_granted_was_used(lived: Installation, calls: list[Call]) -> 
 
 
 def test_paths_are_exact(lived: Installation) -> None:
-    for _, path, capability in grants(lived):
+    for _, path, capability in lived.grants():
         assert "*" not in path
         assert capability != "sudo" or path == "auth/token/accessors/"
 
@@ -123,20 +87,6 @@ def test_the_same_call_elsewhere_is_denied(
             assert refused.value.status == 403, (under, operation, other)
             probed += 1
     assert probed > 100
-
-
-def elsewhere(path: str, *, environment: bool) -> str:
-    """The same of another application, or of another environment of this one."""
-    changes = (
-        (("apps/([a-z]+)/prod/", r"apps/\1/test/"), ("role/(billing|orders)", r"role/\1-test"))
-        if environment
-        else (("(?<=prod/)(billing|orders)", "payroll"), ("role/(billing|orders)", "role/payroll"))
-    )
-    other = re.sub("(generated|vault-approle)-[0-9a-f]{20}", r"\1-" + "f" * 20, path)
-    for pattern, replacement in changes:
-        other = re.sub(pattern, replacement, other)
-    assert other != path
-    return other
 
 
 def test_only_contain_changes_what_all_applications_share(calls: list[Call]) -> None:
@@ -200,12 +150,12 @@ def test_doctor_finds_nothing_missing(lived: Installation) -> None:
 
 @pytest.mark.parametrize("under", list(PermissionSet))
 def test_doctor_names_what_one_set_lacks(lived: Installation, under: str) -> None:
-    assert_doctor_names(lived, *next(each for each in grants(lived) if each[0] == under))
+    assert_doctor_names(lived, *next(each for each in lived.grants() if each[0] == under))
 
 
 @pytest.mark.slow
 def test_doctor_names_whatever_is_lacking(lived: Installation) -> None:
-    for under, path, capability in grants(lived):
+    for under, path, capability in lived.grants():
         assert_doctor_names(lived, under, path, capability)
 
 

@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from providers.vault.testing.server import Refused, VaultServer
 from rotation.cli.app import program
 from tests.infra.account import as_file
 from tests.infra.stack import Cloud, up
+from tests.infra.vault_calls import Call, asked, granted
 from tests.real.vault_server import running
 
 CONFIGURATION = """
@@ -120,17 +120,6 @@ def _snake(given: Mapping[str, Any], *without: str) -> dict[str, Any]:
         for key, v in given.items()
         if key not in without and v is not None
     }
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request of the runner, as Vault's audit log has it. policies: those that allowed it."""
-
-    under: str
-    operation: str
-    path: str
-    allowed: bool
-    policies: tuple[str, ...]
 
 
 class Installation:
@@ -251,26 +240,13 @@ class Installation:
     def calls(self, since: int = 0) -> list[Call]:
         """What was asked with the sets' tokens, by the audit device that the stack declared."""
         lines = (self.directory / "audit.log").read_text().splitlines()[since:]
-        return [
-            call
-            for line in lines
-            if (entry := json.loads(line))["type"] == "request"
-            for call in self._calls(entry)
-        ]
-
-    def _calls(self, entry: Mapping[str, Any]) -> Iterator[Call]:
         holders = {f"rotation-{self.installation}-{under}": under for under in self.roles}
-        auth = entry.get("auth", {})
-        mine = [p for p in auth.get("token_policies", ()) if p in holders]
-        results = auth.get("policy_results", {})
-        for policy in mine:
-            yield Call(
-                under=holders[policy],
-                operation=entry["request"]["operation"],
-                path=entry["request"]["path"],
-                allowed=results.get("allowed", False),
-                policies=tuple(p.get("name", "") for p in results.get("granting_policies", ())),
-            )
+        return list(asked(lines, holders))
+
+    def grants(self) -> Iterator[tuple[str, str, str]]:
+        """Set, path, capability, as the stack wrote them."""
+        for under in self.roles:
+            yield from ((under, *each) for each in granted(self.policy(under)))
 
     @property
     def installation(self) -> str:
