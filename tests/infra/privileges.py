@@ -14,17 +14,18 @@ from pathlib import Path
 from providers.aws.permissions import BREAK_GLASS, GRANTS, Grant
 from rotation.plan import PLANS
 from rotation.types import PermissionSet
-from tests.infra import evaluation
+from tests.infra import evaluation, vault_calls, vault_story
 from tests.infra.account import set_of
 from tests.infra.probes import elsewhere
 from tests.infra.story import installed, live
+from tests.infra.vault_calls import ANYBODY, IN_DOUBT, OF_NOBODY, general
 
 PAGE = Path(__file__).parents[2] / "docs" / "privileges.md"
 
 OPENING = """# Privileges
 
-Written by `make privileges`, which lives every plan on strict AWS under the roles that
-[the stack](infra.md) declares. Each call was decided by an evaluator of IAM that others wrote.
+Written by `make privileges`, which lives every plan on strict AWS and on a real Vault under the roles
+that [the stack](infra.md) declares. An evaluator of IAM that others wrote decided each call to AWS.
 
 - *calls*: how often the step's role made the call, and it was allowed.
 - *elsewhere*: the same calls, asked again for another application's and another environment's
@@ -39,8 +40,17 @@ Documents name every secret and user. Where they come near IAM's limits (61 440 
 role), they name the common path and the tags `rotation:environment` and `rotation:application`
 instead; `rotation policy aws` says so beside the document.
 
-Vault's policies are compiled from the same grants: `rotation policy vault` prints them, and
-`tests/providers/vault/test_permissions.py` holds them to what Vault's audit log recorded.
+## Vault
+
+As its audit log has it. `{{...}}` is the secret's own, `+` one segment that has a new name each time.
+
+"""
+
+IN_DOUBT_SAYS = """
+\\* Used by no rotation that goes as it should: {doubts}. Tests of the adapters use them.
+
+Paths that name no application, such as `auth/token/revoke-accessor`, Vault has once for all: there is
+no elsewhere. Whoever has a token of `contain` ends tokens of other applications too.
 """
 
 
@@ -81,6 +91,37 @@ def _limits(grant: Grant) -> Iterable[str]:
         yield "replicas too"
 
 
+def vault_rows(made: vault_story.Installation) -> list[str]:
+    """One for each capability, whichever secrets it is for."""
+    asked = [call for call in made.calls() if call.path not in ANYBODY]
+    calls = Counter((call.under, general(call.path), call.operation) for call in asked)
+    probes: dict[tuple[str, str, str], Counter[bool]] = defaultdict(Counter)
+    for call in set(asked):
+        key = (call.under, general(call.path), call.operation)
+        if key[1] not in OF_NOBODY:
+            for environment in (False, True):
+                other = vault_calls.elsewhere(call.path, environment=environment)
+                probes[key][made.refuses(call.under, call.operation, other)] += 1
+    lines = ["| set | steps | capability | path | calls | elsewhere |", "|---|---|---|---|---|---|"]
+    for under, path, capability in dict.fromkeys((u, general(p), c) for u, p, c in made.grants()):
+        key = (under, path, "list" if capability == "sudo" else capability)
+        steps = " ".join(f"`{step}`" for step in steps_of(PermissionSet(under)))
+        told = f"{probes[key][True]} of {probes[key].total()} denied" if probes[key] else "-"
+        used = "\\*" if key in IN_DOUBT else str(calls[key])
+        lines.append(f"| {under} | {steps} | `{capability}` | `{path}` | {used} | {told} |")
+    return lines
+
+
+def of_vault(directory: Path) -> str:
+    with vault_story.installed(directory) as made:
+        vault_story.live(made)
+        rows = vault_rows(made)
+    doubts = "; ".join(
+        f"`{each}` under {under}: {why}" for (under, _, each), why in IN_DOUBT.items()
+    )
+    return "\n".join(rows) + "\n" + IN_DOUBT_SAYS.format(doubts=doubts)
+
+
 def main() -> int:
     calls: Counter[tuple[str, str]] = Counter()
     probes: dict[tuple[str, str], Counter[bool]] = defaultdict(Counter)
@@ -100,7 +141,9 @@ def main() -> int:
                 for environment in (False, True):
                     for probe in elsewhere(question, environment=environment):
                         probes[key][evaluator.allows(probe)] += 1
-    PAGE.write_text(page(calls, probes))
+    with tempfile.TemporaryDirectory() as directory:
+        vault = of_vault(Path(directory))
+    PAGE.write_text(page(calls, probes) + vault)
     missing = [key for under, grant in granted() if not calls[key := (str(under), grant.action)]]
     sys.stdout.write(f"{PAGE.name}: {calls.total()} calls, {len(missing)} grants unused\n")
     return int(bool(missing) or any(count[True] for count in probes.values()))

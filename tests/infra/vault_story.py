@@ -16,7 +16,7 @@ from providers.vault.testing.server import Refused, VaultServer
 from rotation.cli.app import program
 from tests.infra.account import as_file
 from tests.infra.stack import Cloud, up
-from tests.infra.vault_calls import Call, asked, granted
+from tests.infra.vault_calls import METHODS, Call, asked, granted
 from tests.real.vault_server import running
 
 CONFIGURATION = """
@@ -127,6 +127,7 @@ class Installation:
 
     def __init__(self, directory: Path, server: VaultServer) -> None:
         self.directory, self.server = directory, server
+        self._tokens: dict[str, str] = {}
         directory.chmod(0o700)
         (directory / "commands").mkdir(mode=0o700)
         as_file(directory / "commands", "give", GIVE, 0o700)
@@ -233,6 +234,16 @@ class Installation:
             "POST", f"auth/token/create/{self.roles[under]}", {}, token=told["auth"]["client_token"]
         )
         return str(made["auth"]["client_token"])
+
+    def refuses(self, under: str, operation: str, path: str) -> bool:
+        """Whether Vault denies that set the call."""
+        if under not in self._tokens:
+            self._tokens[under] = self.token_of(under)
+        try:
+            self.server.api(METHODS[operation], path, {}, token=self._tokens[under])
+        except Refused as refused:
+            return refused.status == 403
+        return False
 
     def audited(self) -> int:
         return len((self.directory / "audit.log").read_text().splitlines())
