@@ -184,10 +184,10 @@ def stop_if_behind(
     if latest is not None and latest.facts["read_only"]:
         return
     behind: Counter[str] = Counter()
-    for row in journal.identities():
+    for row in journal.held_for("held.journal-behind"):
         entry = configuration.secret(row.secret)
         told = latest is not None and row.held_at is not None and row.held_at <= latest.at
-        if entry is not None and row.held == "held.journal-behind" and not told:
+        if entry is not None and not told:
             behind[entry.connection] += 1
     for connection, count in behind.items():
         if count >= BEHIND_MIN:

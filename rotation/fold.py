@@ -155,8 +155,8 @@ _FOLDED_MAX = 256
 
 def fold(entries: Sequence[Entry]) -> Rotation:
     """Of one rotation's entries, OPENED first; not to be changed. With a row that this version of
-    the program does not know it is Held whatever happens, until it is abandoned. Kept for a while: the hash of the last entry stands for
-    all of them, and each is looked at several times."""
+    the program does not know it is Held whatever happens, until it is abandoned. Kept for a while:
+    the hash of the last entry stands for all of them, and each is looked at several times."""
     found = _folded.get(entries[-1].hash)
     if found is not None:
         return found

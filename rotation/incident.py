@@ -8,7 +8,7 @@ from rotation.errors import RotationError
 from rotation.fold import Outcome, Rotation, fold, listed, text
 from rotation.interfaces import Bound
 from rotation.journal import Journal
-from rotation.leftover import Leftover, leftovers_of
+from rotation.leftover import Leftover, as_kept, leftovers_of
 from rotation.summary import outcome_baseline
 from rotation.types import Facts, KeyState, Specification, StoreState
 
@@ -95,8 +95,7 @@ def _reading(known: Facts, version: str | None) -> Facts:
         del left[named]
         if handle is not None:
             left[handle] = Leftover(text(known.get("version")), served=True)
-    ours: Facts = {instance: [it.version, it.served] for instance, it in left.items()}
-    return {**known, "version": version, "handle": named or handle, "ours": ours}
+    return {**known, "version": version, "handle": named or handle, "ours": as_kept(left)}
 
 
 def _suspects(bound: Bound, ours: set[str], current: object) -> tuple[Suspect, ...]:

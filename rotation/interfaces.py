@@ -51,8 +51,8 @@ class Around:
 
     verifiers: of the secret at hand. fields: issuer field -> the secret's own field name; the
     single entry {x: ""} means that the whole secret is that one value. public: the issuer fields
-    that are no secret (ids, user names). stream: the identity's
-    name in paths, `<issuer>-<20 hex>`.
+    that are no secret (ids, user names). stream: the identity's name in paths,
+    `<issuer>-<20 hex>`.
     """
 
     installation: str

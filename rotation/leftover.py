@@ -1,5 +1,6 @@
 """What is ours and outlived its rotation, as a baseline keeps it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,8 +16,13 @@ class Leftover:
     served: bool = False
 
 
+def as_kept(left: Mapping[str, Leftover]) -> Facts:
+    """For a baseline: instance -> [version, served]."""
+    return {instance: [it.version, it.served] for instance, it in sorted(left.items())}
+
+
 def leftovers_of(baseline: Facts) -> dict[str, Leftover]:
-    """As a baseline keeps them: instance -> [version, served]."""
+    """What `as_kept` made of them."""
     kept = baseline.get("ours")
     pairs = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
     return {instance: Leftover(*pair) for instance, pair in pairs.items()}

@@ -58,6 +58,15 @@ class Plugins:
         loaded: type[Any] = self.load(group, name)
         return loaded
 
+    def read_back(self, kind: str, spec: PluginSpec) -> Any:
+        """The options that `Plugin.specification` wrote down. TypeError or ValueError where the
+        plugin no longer understands them."""
+        given = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in spec.options.items()
+        }
+        return self.options(kind, spec.type)(**given)
+
     def _point(self, kind: str, name: str) -> EntryPoint:
         points = self._points.get((kind, name), [])
         if len(points) > 1:
@@ -257,12 +266,8 @@ class Registry:
         return self._plugins.load(kind, spec.type)(options, around)
 
     def _options(self, kind: str, spec: PluginSpec) -> Any:
-        given = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in spec.options.items()
-        }
         try:
-            return self._plugins.options(kind, spec.type)(**given)
+            return self._plugins.read_back(kind, spec)
         except (TypeError, ValueError):
             raise Usage(
                 "plugin.options",

@@ -17,7 +17,7 @@ from rotation.fold import (
     replaced_by,
     text,
 )
-from rotation.leftover import Leftover
+from rotation.leftover import Leftover, as_kept
 from rotation.machine import Do, Held, Wait, next_action
 from rotation.plan import Step
 from rotation.types import Facts
@@ -41,7 +41,7 @@ def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Facts:
     return {
         **current,
         "live": sorted({*left, *([handle] if handle else [])}),
-        "ours": {instance: [it.version, it.served] for instance, it in sorted(left.items())},
+        "ours": as_kept(left),
         "known": sorted(version for version in versions if version),
         "attempts": sorted(attempts),
         "foreign": sorted(stranger for stranger in strangers if stranger),

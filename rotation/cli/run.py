@@ -61,13 +61,17 @@ def run(
 
 
 def _stop_if_behind(session: Session) -> None:
+    for stop in _stops_if_behind(session):
+        note(f"{stop}; {stop.hint}")
+
+
+def _stops_if_behind(session: Session) -> Iterable[PolicyRefusal]:
     """The next effect, here or in a live `serve`, waits for a person."""
     from rotation.due import read_only_stop, stop_if_behind  # noqa: PLC0415
 
     journal = session.journal
     stop_if_behind(session.configuration, journal, session.runner.id, session.clock.now())
-    for stop in read_only_stop(journal):
-        note(f"{stop}; {stop.hint}")
+    return read_only_stop(journal)
 
 
 def _due(session: Session) -> tuple[Sequence["Entry"], list[int]]:
@@ -126,11 +130,9 @@ def rotate(names: tuple[str, ...], *, wait: bool, here: bool) -> int:
 
 def _refuse_read_only(session: Session) -> None:
     """Before anything is opened or advanced. A frozen window is waited for, as any other."""
-    from rotation.due import read_only_stop, refuse_stopped, stop_if_behind  # noqa: PLC0415
+    from rotation.due import refuse_stopped  # noqa: PLC0415
 
-    journal = session.journal
-    stop_if_behind(session.configuration, journal, session.runner.id, session.clock.now())
-    refuse_stopped(read_only_stop(journal))
+    refuse_stopped(_stops_if_behind(session))
 
 
 def _open_by_hand(session: Session, entry: "Entry") -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rotation.entries import stamp, unstamp
-from rotation.errors import NeedsPerson, NotYet, Refused
+from rotation.errors import NeedsPerson, NotYet, Refused, Transient
 from rotation.fold import Rotation, RowState
 from rotation.interfaces import Bound, Clock, Consumer, Issuer, Probe, Store
 from rotation.plan import RowInstance, Step
@@ -180,3 +180,13 @@ def read_old(cx: Context) -> Fields | None:
     if version is None or cx.rotation.old is None:
         return None
     return cx.store.read(version, under=PermissionSet.PROVE)
+
+
+def if_kept(read: Callable[[], Fields | None]) -> Fields | None:
+    """None where the store no longer has the bytes."""
+    try:
+        return read()
+    except (Transient, NeedsPerson) as error:
+        if error.code in ("store.version-missing", "store.missing"):
+            return None
+        raise

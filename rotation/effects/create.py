@@ -154,8 +154,7 @@ def _unnoted(cx: Context, listing: Listing) -> Facts:
             raise leftovers.void(
                 "issue.bytes-lost", f"{handle.id} was never staged and has been removed"
             )
-    inventory = cx.state.facts.get("inventory")
-    before = {str(i) for i in inventory} if isinstance(inventory, list) else set()
+    before = set(listed(cx.state.facts, "inventory"))
     unknown = sorted(listing.ids - before - cx.rotation.foreign)
     if not unknown:
         return _nothing_minted(cx)

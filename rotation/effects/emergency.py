@@ -164,11 +164,11 @@ def _may_be_destroyed(cx: Context) -> list[str]:
 
 def prove_dead(cx: Context) -> Facts:
     """By login where the bytes are those of the replaced version; asserted for all the others."""
-    listed = sorted(cx.listing().ids & set(destroyed(cx)))
-    if listed:
+    still = sorted(cx.listing().ids & set(destroyed(cx)))
+    if still:
         raise NotYet(
             "prove-dead.listed",
-            f"the issuer still lists {', '.join(listed)}",
+            f"the issuer still lists {', '.join(still)}",
             until=cx.now + max(cx.settle, timedelta(seconds=1)),
         )
     if not _replaces_current(cx) or not _is_known(cx):
@@ -177,8 +177,7 @@ def prove_dead(cx: Context) -> Facts:
 
 
 def destroyed(cx: Context) -> list[str]:
-    value = cx.rotation.state(Step.DESTROY).facts.get("destroyed")
-    return [str(handle) for handle in value] if isinstance(value, list) else []
+    return listed(cx.rotation.state(Step.DESTROY).facts, "destroyed")
 
 
 def sweep(cx: Context) -> Facts:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from rotation.effects import world
-from rotation.effects.context import Context
+from rotation.effects.context import Context, if_kept
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Transient
 from rotation.fold import text
@@ -98,14 +98,10 @@ def _still_needed(handle_id: str, why: str) -> NeedsPerson:
 
 def _bytes(cx: Context, left: Leftover) -> Fields | None:
     """Only a verifier needs the bytes to drop; an issuer that lists destroys by id."""
-    if cx.traits.lists or left.version is None:
+    version = left.version
+    if cx.traits.lists or version is None:
         return None
-    try:
-        return cx.store.read(left.version, under=PermissionSet.PROVE)
-    except (Transient, NeedsPerson) as error:
-        if error.code in ("store.version-missing", "store.missing"):
-            return None
-        raise
+    return if_kept(lambda: cx.store.read(version, under=PermissionSet.PROVE))
 
 
 def destroy(cx: Context, handle_id: str, fields: Fields | None = None) -> None:

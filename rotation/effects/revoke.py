@@ -4,10 +4,17 @@ stands on evidence that is fresh, and is bracketed by two reads of every pointer
 from datetime import datetime, timedelta
 
 from rotation.effects import leftovers, world
-from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
+from rotation.effects.context import (
+    Context,
+    done_at,
+    if_kept,
+    logins_agree,
+    read_old,
+    wait_until,
+)
 from rotation.effects.verify import check_grace, last_given, relies_on_usage, straggler
 from rotation.entries import stamp
-from rotation.errors import Complaint, NeedsPerson, NotYet, Refused, Transient
+from rotation.errors import Complaint, NeedsPerson, NotYet, Refused
 from rotation.plan import Step
 from rotation.types import (
     Death,
@@ -152,12 +159,7 @@ def prove_off(cx: Context) -> Facts:
 
 def read_old_or_none(cx: Context) -> Fields | None:
     """None where the store no longer has the bytes: then death is asserted, not proved."""
-    try:
-        return read_old(cx)
-    except (Transient, NeedsPerson) as error:
-        if error.code in ("store.version-missing", "store.missing"):
-            return None
-        raise
+    return if_kept(lambda: read_old(cx))
 
 
 def _refused(cx: Context, fields: Fields | None) -> Facts:

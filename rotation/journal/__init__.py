@@ -72,6 +72,10 @@ class Journal(Protocol):
 
     def identities(self) -> Iterator[Identity]: ...
 
+    def held_for(self, code: str) -> Sequence[Identity]:
+        """Open rotations that are Held for that reason."""
+        ...
+
     def runnable(self, now: datetime) -> Sequence[Identity]:
         """Open rotations whose wake_at has come, the longest waiting first; not the Held ones."""
         ...

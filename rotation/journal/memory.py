@@ -44,6 +44,10 @@ class MemoryJournal(StreamJournal):
                 [self._rows[stream] for stream in sorted(self._rows) if self._rows[stream].seq]
             )
 
+    def held_for(self, code: str) -> Sequence[Identity]:
+        with self._lock:
+            return [self._rows[s] for s in sorted(self._rows) if self._rows[s].held == code]
+
     def runnable(self, now: datetime) -> Sequence[Identity]:
         with self._lock:
             waking = [(row.wake_at, row.stream) for row in self._rows.values() if row.wake_at]

@@ -77,6 +77,7 @@ _ROWS = (
     .order_by(IDENTITY.c.stream)
     .limit(PAGE)
 )
+_HELD_FOR = select(IDENTITY).where(IDENTITY.c.held == bindparam("code")).order_by(IDENTITY.c.stream)
 _RUNNABLE = (
     select(IDENTITY).where(IDENTITY.c.wake_at <= bindparam("now")).order_by(IDENTITY.c.wake_at)
 )
@@ -151,6 +152,9 @@ class SqlJournal(StreamJournal):
 
     def identities(self) -> Iterator[Identity]:
         return self._pages(_ROWS, identity_from, "", lambda row: row.stream)
+
+    def held_for(self, code: str) -> Sequence[Identity]:
+        return self._read(_HELD_FOR, identity_from, code=code)
 
     def runnable(self, now: datetime) -> Sequence[Identity]:
         return self._read(_RUNNABLE, identity_from, now=stamp(now))

@@ -110,10 +110,6 @@ def _secret(configuration: Configuration, entry: Entry, plugins: Plugins) -> _Se
 
 
 def _part(entry: Entry, kind: str, plugin: PluginSpec, plugins: Plugins) -> Part:
-    given = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in plugin.options.items()
-    }
     return Part(
         secret=entry.id,
         identity=entry.identity,
@@ -122,7 +118,7 @@ def _part(entry: Entry, kind: str, plugin: PluginSpec, plugins: Plugins) -> Part
         environment=entry.environment,
         kind=kind,
         type=plugin.type,
-        options=plugins.options(kind, plugin.type)(**given),
+        options=plugins.read_back(kind, plugin),
     )
 
 

@@ -228,6 +228,9 @@ class Records:
     def identities(self) -> list[Identity]:
         return self.rows
 
+    def held_for(self, code: str) -> list[Identity]:
+        return [row for row in self.rows if row.held == code]
+
     def installation_entries(self) -> list[JournalEntry]:
         return self.installation
 

@@ -63,6 +63,14 @@ class RowsConformance:
         assert [row.stream for row in journal.runnable(NOW + SECOND)] == ["app-1"]
         assert journal.next_wake() == NOW + SECOND
 
+    def test_the_held_are_found_by_their_reason(self, journal: Journal) -> None:
+        for stream, reason in (("app-2", "a"), ("app-3", "b"), ("app-1", "a")):
+            held = Draft(kind=Kind.HELD, facts={"code": f"held.{reason}"})
+            journal.append(opened(journal, stream), [held], NOW)
+        opened(journal, "app-4")
+        assert [row.stream for row in journal.held_for("held.a")] == ["app-1", "app-2"]
+        assert list(journal.held_for("held.c")) == []
+
     def test_a_request_before_the_first_rotation_moves_only_the_rows_end(
         self, journal: Journal
     ) -> None:
