@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from providers.vault import errors
+from providers.vault.wire import vault_time
 from rotation.errors import NeedsPerson
 from rotation.types import SecretValue
 
@@ -162,18 +163,9 @@ def wishes(metadata: Mapping[str, str], ttl_s: int | None, uses: int | None) -> 
 def _secret_id(data: Mapping[str, Any]) -> SecretId:
     return SecretId(
         accessor=data["secret_id_accessor"],
-        created=vault_time(data["creation_time"]),
-        updated=vault_time(data["last_updated_time"]),
-        expires=None if _is_never(data["expiration_time"]) else vault_time(data["expiration_time"]),
+        created=datetime.fromisoformat(data["creation_time"]),
+        updated=datetime.fromisoformat(data["last_updated_time"]),
+        expires=vault_time(data["expiration_time"]),
         uses=data["secret_id_num_uses"],
         metadata=data.get("metadata") or {},
     )
-
-
-def _is_never(text: str) -> bool:
-    return text.startswith("0001-")
-
-
-def vault_time(text: str) -> datetime:
-    """RFC 3339; what Vault says of a second beyond microseconds is cut."""
-    return datetime.fromisoformat(text)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from providers.vault import errors
+from providers.vault.approle_role import Role
 from providers.vault.errors import Meanings
 from providers.vault.options import ConnectionOptions
-from providers.vault.wire import Answer, Wire
+from providers.vault.wire import Answer, Wire, vault_time
 from rotation.errors import Denied, NeedsPerson, RotationError, Transient, Usage
 from rotation.interfaces import Clock, OwnCredential
 from rotation.types import PermissionSet, SecretValue
@@ -24,7 +25,14 @@ from rotation.types import PermissionSet, SecretValue
 CHILD_LIFE_S = 1800
 """Of the token of one permission set; a token role cannot say it, so we ask for it."""
 
-_REFUSED_LOGINS = ("400", errors.DENIED, errors.BAD_SECRET_ID, errors.BAD_LOGIN)
+OBSERVE = PermissionSet.OBSERVE
+_REFUSED_LOGINS = (
+    "400",
+    errors.DENIED,
+    errors.BAD_SECRET_ID,
+    errors.BAD_LOGIN,
+    errors.SESSION_OVER,
+)
 _WRAPPED_BY = r"auth/{mount}/role/[^/]+/(custom-)?secret-id"
 
 
@@ -105,11 +113,10 @@ class VaultConnection:
     def own_credential(self) -> OwnCredential:
         """Of a secret id its own age and end, where we may look it up; else those of the token."""
         auth = self.options.auth
-        token = self._token(PermissionSet.OBSERVE)
-        seen = self.send("GET", "auth/token/lookup-self", token=token).data
+        seen = self.call("GET", "auth/token/lookup-self", under=OBSERVE).data
         if auth == "approle":
             role = (seen.get("meta") or {}).get("role_name")
-            return self._secret_id(str(role), token) or OwnCredential(kind="secret id")
+            return self._secret_id(str(role)) or OwnCredential(kind="secret id")
         kind = "token" if auth == "token" else f"{auth} login"
         if auth != "token":
             return OwnCredential(kind=kind)
@@ -117,22 +124,19 @@ class VaultConnection:
             kind=kind,
             id=seen.get("accessor"),
             created=datetime.fromtimestamp(seen["creation_time"], UTC),
-            expires=_time(seen.get("expire_time")),
+            expires=vault_time(seen.get("expire_time")),
         )
 
-    def _secret_id(self, role: str, token: SecretValue) -> OwnCredential | None:
+    def _secret_id(self, role: str) -> OwnCredential | None:
         """None where we may not look at our own, which is usual."""
-        path = f"auth/{self.options.mount}/role/{role}/secret-id/lookup"
-        body = {"secret_id": self._given().reveal()}
         try:
-            found = self.send("POST", path, token=token, body=body).data
+            found = Role(self, self.options.mount, role).look_up_value(self._given(), OBSERVE)
         except RotationError:
             return None
+        if found is None:
+            return None
         return OwnCredential(
-            kind="secret id",
-            id=found["secret_id_accessor"],
-            created=_time(found["creation_time"]),
-            expires=_time(found["expiration_time"]),
+            kind="secret id", id=found.accessor, created=found.created, expires=found.expires
         )
 
     def close(self) -> None:
@@ -199,8 +203,7 @@ class VaultConnection:
     def _log_in(self) -> Login:
         options = self.options
         given = self._given()
-        refused = ("400", errors.DENIED, errors.SESSION_OVER)
-        refusals = dict.fromkeys(refused, lambda: _no_login(options))
+        refusals = dict.fromkeys(_REFUSED_LOGINS, lambda: _no_login(options))
         if options.auth == "token":
             look = "auth/token/lookup-self"
             answer = self.send("GET", look, token=given, meanings=refusals)
@@ -212,7 +215,6 @@ class VaultConnection:
             body = {"role_id": options.role, "secret_id": given.reveal()}
         else:
             body = {"role": options.role, "jwt": given.reveal()}
-        refusals = dict.fromkeys(_REFUSED_LOGINS, lambda: _no_login(options))
         path = f"auth/{options.mount}/login"
         return self._read(self.send("POST", path, token=None, body=body, meanings=refusals))
 
@@ -321,8 +323,3 @@ def _refuse_ambient() -> None:
                 f"{name} is set, and a runner of production credentials does not run with it",
                 f"unset {name}",
             )
-
-
-def _time(text: str | None) -> datetime | None:
-    """None: it does not end. Vault writes that as nothing, or as the year 1."""
-    return None if not text or text.startswith("0001-") else datetime.fromisoformat(text)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from providers.vault import errors
-from providers.vault.approle_role import vault_time
+from providers.vault.wire import vault_time
 from rotation.errors import Ambiguous, Conflict, NeedsPerson, Permanent, Transient
 from rotation.types import (
     Credential,
@@ -170,8 +170,7 @@ class DatabaseStaticRole:
 
 
 def _rotated(data: Mapping[str, Any]) -> datetime | None:
-    at = data.get("last_vault_rotation")
-    return None if at is None or at.startswith("0001-") else vault_time(at)
+    return vault_time(data.get("last_vault_rotation"))
 
 
 def _handle(rotated: datetime) -> Handle:

@@ -178,6 +178,12 @@ def _json(response: requests.Response) -> Mapping[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
+def vault_time(text: str | None) -> datetime | None:
+    """RFC 3339; what Vault says of a second beyond microseconds is cut. None: never, which Vault
+    writes as nothing or as the year 1."""
+    return None if not text or text.startswith("0001-") else datetime.fromisoformat(text)
+
+
 def _server_time(response: requests.Response) -> datetime | None:
     try:
         return parsedate_to_datetime(response.headers.get("Date", ""))
