@@ -343,3 +343,21 @@ class Gates:
 
 
 OPEN_GATES = Gates()
+
+
+def require(holds: object, complaint: str) -> None:
+    """For options. Complaints name the key and the rule, never the content."""
+    if not holds:
+        raise ValueError(complaint)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether that name or address is this machine, as far as the text alone tells."""
+    import ipaddress  # noqa: PLC0415 -- every start imports this page, and only connections ask
+
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,14 +1,13 @@
 """What a configuration may say about AWS. Known, and checked, without loading a single client."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from rotation.types import PermissionSet, Traits
+from rotation.types import PermissionSet, Traits, is_loopback, require
 
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
@@ -18,21 +17,6 @@ _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:(?P<account>\d{12}):key/(mrk-)
 _PATH = re.compile(r"/([\w+=,.@-]+/){0,8}", re.ASCII)
 _USER = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
-
-
-def _require(holds: object, complaint: str) -> None:
-    """Complaints name the key and the rule, never the content."""
-    if not holds:
-        raise ValueError(complaint)
-
-
-def _is_loopback(url: SplitResult) -> bool:
-    if url.hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(url.hostname or "").is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,47 +68,47 @@ class ConnectionOptions:
     )
 
     def __post_init__(self) -> None:
-        _require(_ACCOUNT.fullmatch(self.account), "account: twelve digits, quoted")
-        _require(_REGION.fullmatch(self.region), "region: a region's code, e.g. eu-central-1")
-        _require(self.settle_s >= 0, "settle_s: not negative")
-        _require(self.report_lag_s >= 0, "report_lag_s: not negative")
+        require(_ACCOUNT.fullmatch(self.account), "account: twelve digits, quoted")
+        require(_REGION.fullmatch(self.region), "region: a region's code, e.g. eu-central-1")
+        require(self.settle_s >= 0, "settle_s: not negative")
+        require(self.report_lag_s >= 0, "report_lag_s: not negative")
         if self.kms_key is not None:
-            _require(_KEY.fullmatch(self.kms_key), "kms_key: the ARN of a key, no alias")
+            require(_KEY.fullmatch(self.kms_key), "kms_key: the ARN of a key, no alias")
         self._check_roles()
         self._check_urls()
 
     def _check_roles(self) -> None:
         sets = {str(name) for name in PermissionSet}
         for name, arn in self.roles.items():
-            _require(name in sets, f"roles: the sets are {', '.join(sorted(sets))}")
+            require(name in sets, f"roles: the sets are {', '.join(sorted(sets))}")
             role = _ROLE.fullmatch(arn)
-            _require(role, f"roles.{name}: the ARN of a role, without wildcards")
-            _require(
+            require(role, f"roles.{name}: the ARN of a role, without wildcards")
+            require(
                 role and role["account"] == self.account,
                 f"roles.{name}: a role of another account",
             )
         if self.external_id is not None:
-            _require(_EXTERNAL_ID.fullmatch(self.external_id), "external_id: not a valid one")
-            _require(self.roles, "external_id: of no use without roles")
+            require(_EXTERNAL_ID.fullmatch(self.external_id), "external_id: not a valid one")
+            require(self.roles, "external_id: of no use without roles")
 
     def _check_urls(self) -> None:
         if self.endpoint is not None:
             url = urlsplit(self.endpoint)
-            _require(
-                url.scheme in {"http", "https"} and _is_loopback(url),
+            require(
+                url.scheme in {"http", "https"} and is_loopback(url.hostname or ""),
                 "endpoint: a URL of this machine; AWS's own are found by region",
             )
         if self.proxy is not None:
             url = urlsplit(self.proxy)
-            _require(url.scheme in {"http", "https"} and url.hostname, "proxy: an http(s) URL")
-            _require(url.username is None and url.password is None, "proxy: no login in the URL")
+            require(url.scheme in {"http", "https"} and url.hostname, "proxy: an http(s) URL")
+            require(url.username is None and url.password is None, "proxy: no login in the URL")
 
 
 Connections = Mapping[str, ConnectionOptions]
 
 
 def _connection(connections: Connections, name: str) -> ConnectionOptions:
-    _require(name in connections, "connection: no AWS connection of that name")
+    require(name in connections, "connection: no AWS connection of that name")
     return connections[name]
 
 
@@ -152,8 +136,8 @@ class AccessKeyOptions:
     )
 
     def __post_init__(self) -> None:
-        _require(_USER.fullmatch(self.user), "user: an IAM user's name, no ARN, no wildcard")
-        _require(_PATH.fullmatch(self.path), "path: begins and ends with a slash, no wildcard")
+        require(_USER.fullmatch(self.user), "user: an IAM user's name, no ARN, no wildcard")
+        require(_PATH.fullmatch(self.path), "path: begins and ends with a slash, no wildcard")
 
     def identity(self, connections: Connections) -> str:
         """IAM tells names apart without regard to case, so the identity does too."""
@@ -171,11 +155,11 @@ class SecretsManagerOptions:
     )
 
     def __post_init__(self) -> None:
-        _require(_SECRET_NAME.fullmatch(self.name), "name: a secret's name, no ARN, no wildcard")
-        _require(
+        require(_SECRET_NAME.fullmatch(self.name), "name: a secret's name, no ARN, no wildcard")
+        require(
             all(_REGION.fullmatch(region) for region in self.replicas), "replicas: regions' codes"
         )
-        _require(len(set(self.replicas)) == len(self.replicas), "replicas: a region twice")
+        require(len(set(self.replicas)) == len(self.replicas), "replicas: a region twice")
 
     def home(self, connections: Connections) -> str:
         """Which store this is."""

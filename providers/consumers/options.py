@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 
+from rotation.types import require
+
 COMMAND_SECONDS_MAX = 15
 """Leaves room within a call's 20 seconds to end a command that does not want to end."""
 
@@ -14,12 +16,6 @@ NAME_BYTES_MAX = 255 - len(TEMPORARY_NAME.format(""))
 _COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _MODE = re.compile(r"0[46][04]0")
 _OWNER = re.compile(r"[a-z0-9_][a-z0-9_.-]*(:[a-z0-9_][a-z0-9_.-]*)?|:[a-z0-9_][a-z0-9_.-]*")
-
-
-def _require(holds: object, complaint: str) -> None:
-    """Complaints name the key and the rule, never the content."""
-    if not holds:
-        raise ValueError(complaint)
 
 
 def _doc(text: str, default: Any) -> Any:
@@ -38,7 +34,7 @@ class StoreReaderOptions:
     )
 
     def __post_init__(self) -> None:
-        _require(self.refresh_s > 0, "refresh: more than nothing; no reader is instantaneous")
+        require(self.refresh_s > 0, "refresh: more than nothing; no reader is instantaneous")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +56,18 @@ class FileOptions:
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.path)
-        _require(
+        require(
             path.root == "/" and str(path) == self.path and ".." not in path.parts,
             "path: absolute, without `.`, `..` or doubled slashes",
         )
-        _require("\0" not in self.path and path.name, "path: the name of a file")
-        _require(
+        require("\0" not in self.path and path.name, "path: the name of a file")
+        require(
             len(path.name.encode()) <= NAME_BYTES_MAX,
             f"path: a file name of at most {NAME_BYTES_MAX} bytes",
         )
-        _require(self.refresh_s > 0, "refresh: more than nothing; no reader is instantaneous")
-        _require(_MODE.fullmatch(self.mode), "mode: 0400, 0440, 0600 or 0640, as a string")
-        _require(
+        require(self.refresh_s > 0, "refresh: more than nothing; no reader is instantaneous")
+        require(_MODE.fullmatch(self.mode), "mode: 0400, 0440, 0600 or 0640, as a string")
+        require(
             self.owner is None or _OWNER.fullmatch(self.owner), "owner: user, user:group or :group"
         )
 
@@ -86,12 +82,12 @@ class ProbeOptions:
     timeout_s: int = _doc("how long it may take before its group is killed", 10)
 
     def __post_init__(self) -> None:
-        _require(self.argv, "argv: a command and its arguments")
-        _require(all("\0" not in word for word in self.argv), "argv: without NUL")
-        _require(
+        require(self.argv, "argv: a command and its arguments")
+        require(all("\0" not in word for word in self.argv), "argv: without NUL")
+        require(
             _COMMAND.fullmatch(self.argv[0]), "argv: the bare name of a command, without a path"
         )
-        _require(
+        require(
             0 < self.timeout_s <= COMMAND_SECONDS_MAX,
             f"timeout: more than nothing, at most {COMMAND_SECONDS_MAX} s",
         )
@@ -114,14 +110,14 @@ class CommandOptions(ProbeOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.role in {"reader", "verifier"}, "role: reader or verifier")
+        require(self.role in {"reader", "verifier"}, "role: reader or verifier")
         if self.role == "verifier":
-            _require(not self.confirms, "confirms: a verifier reads nothing")
-            _require(not self.refresh_s, "refresh: a verifier reads nothing")
+            require(not self.confirms, "confirms: a verifier reads nothing")
+            require(not self.refresh_s, "refresh: a verifier reads nothing")
         elif self.confirms:
-            _require(not self.refresh_s, "refresh: of no use where it confirms")
+            require(not self.refresh_s, "refresh: of no use where it confirms")
         else:
-            _require(self.refresh_s > 0, "refresh: more than nothing, unless it confirms")
+            require(self.refresh_s > 0, "refresh: more than nothing, unless it confirms")
 
     @property
     def CONFIRMS(self) -> bool:  # noqa: N802 -- class-level data of the other consumers

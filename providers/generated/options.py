@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from rotation.types import Traits
+from rotation.types import Traits, require
 
 STRENGTH_BITS_MIN = 128
 """NIST SP 800-57: a smaller secret can be searched for."""
@@ -30,12 +30,6 @@ _FIELDS = {
     "key-pair": ("private_key", "public_key"),
 }
 _LENGTHS = {"password": 32, "token": 43}
-
-
-def _require(holds: object, complaint: str) -> None:
-    """Complaints name the key and the rule, never the content."""
-    if not holds:
-        raise ValueError(complaint)
 
 
 def _doc(text: str, default: Any = None) -> Any:
@@ -65,7 +59,7 @@ class GeneratedOptions:
     )
 
     def __post_init__(self) -> None:
-        _require(self.kind in _FIELDS, "kind: password, token or key-pair")
+        require(self.kind in _FIELDS, "kind: password, token or key-pair")
         for name, kinds in (
             ("length", ("password", "token")),
             ("classes", ("password",)),
@@ -75,41 +69,41 @@ class GeneratedOptions:
             ("key_type", ("key-pair",)),
         ):
             value = getattr(self, name)
-            _require(
+            require(
                 value is None or value is False or self.kind in kinds,
                 f"{name}: only for {' and '.join(kinds)}",
             )
         if self.kind == "key-pair":
-            _require(self.algorithm in ALGORITHMS, f"key_type: one of {', '.join(ALGORITHMS)}")
+            require(self.algorithm in ALGORITHMS, f"key_type: one of {', '.join(ALGORITHMS)}")
             return
         self._check_characters()
-        _require(
+        require(
             self.strength_bits >= STRENGTH_BITS_MIN,
             f"length: that is {self.strength_bits} bits, and at least {STRENGTH_BITS_MIN} are asked",
         )
 
     def _check_characters(self) -> None:
-        _require(0 < self.characters <= LENGTH_MAX, f"length: between 1 and {LENGTH_MAX}")
+        require(0 < self.characters <= LENGTH_MAX, f"length: between 1 and {LENGTH_MAX}")
         classes = self.classes
         if classes is not None:
-            _require(len(set(classes)) == len(classes) > 0, "classes: each once, at least one")
-            _require(
+            require(len(set(classes)) == len(classes) > 0, "classes: each once, at least one")
+            require(
                 set(classes) <= {"lower", "upper", "digit", "symbol"},
                 "classes: lower, upper, digit, symbol",
             )
         if self.symbols is not None:
-            _require(
+            require(
                 classes is None or "symbol" in classes, "symbols: of no use without class symbol"
             )
-            _require(
+            require(
                 set(self.symbols) <= set(string.punctuation)
                 and len(set(self.symbols)) == len(self.symbols),
                 "symbols: punctuation of ASCII, each once",
             )
-        _require(
+        require(
             self.prefix is None or _PREFIX.fullmatch(self.prefix), "prefix: letters, digits, _, -"
         )
-        _require(all(self.alphabets), "exclude_ambiguous: no symbol is left")
+        require(all(self.alphabets), "exclude_ambiguous: no symbol is left")
 
     @property
     def characters(self) -> int:

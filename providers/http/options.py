@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
-from rotation.types import PermissionSet, Traits
+from rotation.types import PermissionSet, Traits, is_loopback, require
 
 T = TypeVar("T")
 Texts = Mapping[str, str]
@@ -41,12 +41,6 @@ _OWN = {"create": {"label", "expires", "scopes"}, "list": set[str](), "delete": 
 _SHIPPED = Path(__file__).with_name("declarations")
 
 
-def _require(holds: object, complaint: str) -> None:
-    """Complaints name the key and the rule, never the content."""
-    if not holds:
-        raise ValueError(complaint)
-
-
 def _parses(parse: Any, text: str) -> bool:
     try:
         parse(text)
@@ -60,7 +54,7 @@ def _is_network(text: str) -> bool:
 
 
 def _all(pattern: re.Pattern[str], texts: Any, complaint: str) -> None:
-    _require(all(map(pattern.fullmatch, texts)), complaint)
+    require(all(map(pattern.fullmatch, texts)), complaint)
 
 
 def _doc(text: str, default: Any = dataclasses.MISSING) -> Any:
@@ -89,21 +83,20 @@ class ConnectionOptions:
     def __post_init__(self) -> None:
         url = urlsplit(self.origin)
         secure = url.scheme == "https" or (url.scheme == "http" and self.is_loopback)
-        _require(secure and url.hostname, "origin: https://host; http on this machine only")
+        require(secure and url.hostname, "origin: https://host; http on this machine only")
         whole = url.username is None and f"{url.scheme}://{url.netloc.lower()}" == self.origin
-        _require(whole, "origin: lower case, without a login, without a path")
+        require(whole, "origin: lower case, without a login, without a path")
         for files in (self.credentials, *self.roles.values()):
             _all(_PARAMETER, files, "credentials: names of a-z 0-9 _")
             _all(_FILE, files.values(), "credentials: an absolute path each, or $NAME")
         sets = {str(name) for name in PermissionSet}
-        _require(self.roles.keys() <= sets, f"roles: the sets are {', '.join(sorted(sets))}")
-        _require(all(map(_is_network, self.networks)), "networks: 10.1.0.0/16, or an address")
-        _require(self.settle_s >= 0, "settle_s: not negative")
+        require(self.roles.keys() <= sets, f"roles: the sets are {', '.join(sorted(sets))}")
+        require(all(map(_is_network, self.networks)), "networks: 10.1.0.0/16, or an address")
+        require(self.settle_s >= 0, "settle_s: not negative")
 
     @property
     def is_loopback(self) -> bool:
-        host = urlsplit(self.origin).hostname or ""
-        return host == "localhost" or (_is_network(host) and ipaddress.ip_network(host).is_loopback)
+        return is_loopback(urlsplit(self.origin).hostname or "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +109,9 @@ class Login:
 
     def __post_init__(self) -> None:
         ways = (self.headers, self.basic, self.digest)
-        _require(sum(map(bool, ways)) == 1, "headers: one of headers, basic, digest")
+        require(sum(map(bool, ways)) == 1, "headers: one of headers, basic, digest")
         _all(_HEADER, self.headers, "headers: names of headers")
-        _require({len(self.basic), len(self.digest)} <= {0, 2}, "basic: [user, password]")
+        require({len(self.basic), len(self.digest)} <= {0, 2}, "basic: [user, password]")
 
     @property
     def placeholders(self) -> frozenset[str]:
@@ -136,16 +129,16 @@ class Request:
 
     def __post_init__(self) -> None:
         bare = PLACEHOLDER.sub("x", self.path)
-        _require(_PATH.fullmatch(bare), "path: begins with one /; no blank, no #, no other braces")
+        require(_PATH.fullmatch(bare), "path: begins with one /; no blank, no #, no other braces")
         segments = bare.partition("?")[0].split("/")
-        _require(not {".", ".."} & set(segments), "path: without . and ..")
+        require(not {".", ".."} & set(segments), "path: without . and ..")
         named = PLACEHOLDER.findall(self.path)
         plain = not any(form or name in _VALUES for name, form in named)
-        _require(plain, "path: placeholders that are text, without a form")
+        require(plain, "path: placeholders that are text, without a form")
         for name, form in PLACEHOLDER.findall(self.body or ""):
             fits = form[:1] == "/" if name == "item" else form in _VALUES.get(name, _FORMS)
-            _require(fits, f"body: {name} in a form that it does not have")
-        _require(_parses(json.loads, self.body or "{}"), "body: JSON, placeholders in its strings")
+            require(fits, f"body: {name} in a form that it does not have")
+        require(_parses(json.loads, self.body or "{}"), "body: JSON, placeholders in its strings")
 
     @property
     def placeholders(self) -> frozenset[str]:
@@ -163,12 +156,12 @@ class Create(Request):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require("label" in self.placeholders, "body: sends {label}; an API without is class H3")
-        _require(_POINTER.fullmatch(self.item), "item: a JSON pointer")
+        require("label" in self.placeholders, "body: sends {label}; an API without is class H3")
+        require(_POINTER.fullmatch(self.item), "item: a JSON pointer")
         if self.idempotency_header is not None:
-            _require(_HEADER.fullmatch(self.idempotency_header), "idempotency_header: a header")
+            require(_HEADER.fullmatch(self.idempotency_header), "idempotency_header: a header")
             long = self.idempotency_window_s >= WINDOW_MIN_S
-            _require(long, f"idempotency_window_s: at least {WINDOW_MIN_S}s")
+            require(long, f"idempotency_window_s: at least {WINDOW_MIN_S}s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,8 +177,8 @@ class Pages(Request):
     def __post_init__(self) -> None:
         super().__post_init__()
         _all(_POINTER, (self.items, self.next or ""), "items: items and next are JSON pointers")
-        _require(self.paging != "page" or self.parameter, "parameter: needed for paging: page")
-        _require(self.paging != "cursor" or self.next, "next: needed for paging: cursor")
+        require(self.paging != "page" or self.parameter, "parameter: needed for paging: page")
+        require(self.paging != "cursor" or self.next, "next: needed for paging: cursor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,10 +201,10 @@ class Item:
 
     def __post_init__(self) -> None:
         for name in set(self.__dataclass_fields__) - {"id_pattern", "active", "suspended", "same"}:
-            _require(_POINTER.fullmatch(getattr(self, name) or ""), f"{name}: a JSON pointer")
+            require(_POINTER.fullmatch(getattr(self, name) or ""), f"{name}: a JSON pointer")
         _all(_POINTER, self.same, "same: JSON pointers")
-        _require(self.id != self.secret, "id: not the secret; ids are shown and journaled")
-        _require(_parses(re.compile, self.id_pattern), "id_pattern: a regular expression")
+        require(self.id != self.secret, "id: not the secret; ids are shown and journaled")
+        require(_parses(re.compile, self.id_pattern), "id_pattern: a regular expression")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,10 +220,10 @@ class Attempt(Request):
     def __post_init__(self) -> None:
         super().__post_init__()
         apart = self.accepted and self.refused and not set(self.accepted) & set(self.refused)
-        _require(apart, "refused: at least one, and none of `accepted`")
+        require(apart, "refused: at least one, and none of `accepted`")
         _all(_POINTER, (*self.expects, self.id or ""), "expects: expects and id are JSON pointers")
         sent = "secret" in self.login.placeholders - self.placeholders
-        _require(sent, "login: it sends {secret}, and nothing else does")
+        require(sent, "login: it sends {secret}, and nothing else does")
 
     @property
     def asks(self) -> frozenset[str]:
@@ -260,19 +253,17 @@ class Declaration:
     source: tuple[str, ...] = _doc("where the service documents all this", ())
 
     def __post_init__(self) -> None:
-        _require(self.list, "list: an API without one is class H3, and refused")
-        _require(self.delete, "delete: nothing could ever be revoked without it")
-        _require((self.suspend is None) == (self.resume is None), "resume: both or neither")
+        require(self.list, "list: an API without one is class H3, and refused")
+        require(self.delete, "delete: nothing could ever be revoked without it")
+        require((self.suspend is None) == (self.resume is None), "resume: both or neither")
         _all(_PARAMETER, self.parameters, "parameters: names of a-z 0-9 _")
         taken = {name for own in _OWN.values() for name in own}
-        _require(
-            not taken & set(self.parameters), f"parameters: none of {', '.join(sorted(taken))}"
-        )
+        require(not taken & set(self.parameters), f"parameters: none of {', '.join(sorted(taken))}")
         _all(_HEADER, self.headers, "headers: names of headers")
         for name, own in _OWN.items():
             asked = getattr(getattr(self, name), "placeholders", own)
-            _require(asked <= {*self.parameters, *own}, f"{name}: unknown placeholder")
-            _require("id" in asked or "id" not in own, f"{name}: no {{id}}")
+            require(asked <= {*self.parameters, *own}, f"{name}: unknown placeholder")
+            require("id" in asked or "id" not in own, f"{name}: no {{id}}")
 
     @property
     def traits(self) -> Traits:
@@ -301,7 +292,7 @@ def typed(cls: type[T], given: Mapping[str, Any]) -> T:
     """The dataclass that this plain JSON is."""
     hints, values = get_type_hints(cls), {}
     for name, value in given.items():
-        _require(name in hints, f"{name}: unknown")
+        require(name in hints, f"{name}: unknown")
         kinds = (hints[name], *get_args(hints[name]))
         inner: Any = next(filter(dataclasses.is_dataclass, kinds), None)
         values[name] = typed(inner, value) if inner else value
@@ -319,8 +310,8 @@ def _plain(value: Any) -> Any:
 def _chosen(options: Any, own: str) -> None:
     """Either a shipped service or one's own, which is kept as JSON."""
     service, mine = options.service, getattr(options, own)
-    _require((service is None) != (mine is None), f"{own}: either this or a `service`")
-    _require(service in (None, *services()), f"service: one of {', '.join(services())}")
+    require((service is None) != (mine is None), f"{own}: either this or a `service`")
+    require(service in (None, *services()), f"service: one of {', '.join(services())}")
     object.__setattr__(options, own, _plain(mine))
 
 
@@ -341,19 +332,19 @@ class HttpApiOptions:
     accept_changes: bool = _doc("a new one may differ from its predecessor", default=False)
 
     def __post_init__(self) -> None:
-        _require(_NAME.fullmatch(self.name), "name: at most 63 of A-Z a-z 0-9 and blank ._:@+()-")
+        require(_NAME.fullmatch(self.name), "name: at most 63 of A-Z a-z 0-9 and blank ._:@+()-")
         _chosen(self, "declaration")
         wanted, sent = set(self.declared.parameters), self.declared.create.placeholders
-        _require(wanted == self.parameters.keys(), f"parameters: {', '.join(sorted(wanted))}")
+        require(wanted == self.parameters.keys(), f"parameters: {', '.join(sorted(wanted))}")
         harmless = not {"", ".", ".."} & {*self.parameters.values()}
-        _require(harmless, "parameters: not empty, no dots alone")
-        _require(bool(self.scopes) == ("scopes" in sent), "scopes: where the service asks, only")
+        require(harmless, "parameters: not empty, no dots alone")
+        require(bool(self.scopes) == ("scopes" in sent), "scopes: where the service asks, only")
         asked, life = "expires" in sent, self.expires_in_s or 0
-        _require((life > 0) == asked, "expires_in_s: where the service asks, only")
+        require((life > 0) == asked, "expires_in_s: where the service asks, only")
         tells = self.id_in_secret or getattr(self.declared.probe, "id", None)
-        _require(tells, "id_in_secret: only where the declaration's `probe` has an `id`")
+        require(tells, "id_in_secret: only where the declaration's `probe` has an `id`")
         longest = self.declared.expires_max_s or life
-        _require(life <= longest, f"expires_in_s: at most {longest} s")
+        require(life <= longest, f"expires_in_s: at most {longest} s")
 
     @cached_property
     def declared(self) -> Declaration:
@@ -369,10 +360,10 @@ class HttpApiOptions:
         return tuple(name for name in ("id", "login", "secret") if not absent.get(name))
 
     def identity(self, connections: Mapping[str, Any]) -> str:
-        _require(self.connection in connections, "connection: no HTTP connection of that name")
+        require(self.connection in connections, "connection: no HTTP connection of that name")
         given, asked = connections[self.connection].credentials, self.declared.login.placeholders
         complete = asked <= given.keys()
-        _require(complete, f"connection: needs `credentials:` {', '.join(sorted(asked))}")
+        require(complete, f"connection: needs `credentials:` {', '.join(sorted(asked))}")
         return f"http/{self.connection}/{self.name}"
 
 
@@ -388,7 +379,7 @@ class ProbeOptions:
     def __post_init__(self) -> None:
         _chosen(self, "request")
         asked = sorted(self.declared.asks - {"id", "login", "secret"})
-        _require(set(asked) <= self.parameters.keys(), f"parameters: {', '.join(asked)}")
+        require(set(asked) <= self.parameters.keys(), f"parameters: {', '.join(asked)}")
 
     @cached_property
     def declared(self) -> Attempt:

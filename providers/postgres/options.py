@@ -1,13 +1,12 @@
 """What a configuration may say about PostgreSQL. Known, and checked, without loading the driver."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
-from rotation.types import Traits
+from rotation.types import Traits, is_loopback, require
 
 SUFFIX_LENGTH = 32
 """Hex digits of the attempt in the name of a login: never used twice."""
@@ -22,19 +21,13 @@ _SETTING = re.compile(r"[a-z_][a-z0-9_.]*")
 _RESERVED = ("pg_", "rotation_")
 
 
-def _require(holds: object, complaint: str) -> None:
-    """Complaints name the key and the rule, never the content."""
-    if not holds:
-        raise ValueError(complaint)
-
-
 def _doc(text: str, default: Any = None) -> Any:
     return field(default=default, metadata={"doc": text})
 
 
 def _check_role(key: str, name: str | None, longest: int = NAME_MAX) -> None:
     if name is not None:
-        _require(
+        require(
             _ROLE.fullmatch(name) and len(name) <= longest,
             f"{key}: a role's name, at most {longest} of A-Z a-z 0-9 _ $ . @ -, no wildcard",
         )
@@ -42,20 +35,11 @@ def _check_role(key: str, name: str | None, longest: int = NAME_MAX) -> None:
 
 def _check_target(key: str, name: str, longest: int = NAME_MAX) -> None:
     _check_role(key, name, longest)
-    _require(not name.startswith(_RESERVED), f"{key}: not a role of PostgreSQL's or of ours")
+    require(not name.startswith(_RESERVED), f"{key}: not a role of PostgreSQL's or of ours")
 
 
 def _check_file(key: str, path: str | None) -> None:
-    _require(path is None or PurePosixPath(path).is_absolute(), f"{key}: an absolute path")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    require(path is None or PurePosixPath(path).is_absolute(), f"{key}: an absolute path")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,30 +74,30 @@ class ConnectionOptions:
     settle_s: int = _doc("how far the replicas may be behind that consumers log in at", 0)
 
     def __post_init__(self) -> None:
-        _require(_HOST.fullmatch(self.host), "host: a name or an address of a host")
-        _require(0 < self.port < 65_536, "port: from 1 to 65535")
-        _require(_SYSTEM.fullmatch(self.system_identifier), "system_identifier: its digits, quoted")
-        _require(self.database and "\0" not in self.database, "database: a database's name")
+        require(_HOST.fullmatch(self.host), "host: a name or an address of a host")
+        require(0 < self.port < 65_536, "port: from 1 to 65535")
+        require(_SYSTEM.fullmatch(self.system_identifier), "system_identifier: its digits, quoted")
+        require(self.database and "\0" not in self.database, "database: a database's name")
         for key in ("user", "emergency_user"):
             _check_role(key, getattr(self, key))
         for key in ("password_file", "emergency_password_file", "ca_file"):
             _check_file(key, getattr(self, key))
-        _require(
+        require(
             (self.emergency_user is None) == (self.emergency_password_file is None),
             "emergency_user: it and emergency_password_file, or neither",
         )
-        _require(
-            self.ca_file is not None or _is_loopback(self.host),
+        require(
+            self.ca_file is not None or is_loopback(self.host),
             "host: a server elsewhere needs ca_file; there is no connection without TLS",
         )
-        _require(self.settle_s >= 0, "settle_s: not negative")
+        require(self.settle_s >= 0, "settle_s: not negative")
 
 
 Connections = Mapping[str, ConnectionOptions]
 
 
 def _connection(connections: Connections, name: str) -> ConnectionOptions:
-    _require(name in connections, "connection: no PostgreSQL connection of that name")
+    require(name in connections, "connection: no PostgreSQL connection of that name")
     return connections[name]
 
 
@@ -146,7 +130,7 @@ class LoginOptions:
     connection_limit: int = _doc("group: how many sessions a login may have; -1: any number", -1)
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             sum((self.group is not None, bool(self.pair), self.user is not None)) == 1,
             "group: exactly one of group, pair and user",
         )
@@ -154,18 +138,18 @@ class LoginOptions:
             _check_target("group", self.group, NAME_MAX - SUFFIX_LENGTH - 1)
         for name in self.pair:
             _check_target("pair", name)
-        _require(len(set(self.pair)) in (0, 2), "pair: two different roles")
+        require(len(set(self.pair)) in (0, 2), "pair: two different roles")
         if self.user is not None:
             _check_target("user", self.user)
-            _require(self.in_place, "user: there is no overlap; say `in_place: true` to accept it")
-        _require(self.user is not None or not self.in_place, "in_place: only with user")
-        _require(self.connection_limit >= -1, "connection_limit: a number of sessions, or -1")
-        _require(all(map(_SETTING.fullmatch, self.settings)), "settings: names of settings")
-        _require(
+            require(self.in_place, "user: there is no overlap; say `in_place: true` to accept it")
+        require(self.user is not None or not self.in_place, "in_place: only with user")
+        require(self.connection_limit >= -1, "connection_limit: a number of sessions, or -1")
+        require(all(map(_SETTING.fullmatch, self.settings)), "settings: names of settings")
+        require(
             not {"role", "session_authorization"} & set(self.settings),
             "settings: PostgreSQL lets no function set a role's default for `role`",
         )
-        _require(
+        require(
             self.group is not None or (not self.settings and self.connection_limit == -1),
             "settings: only with group; other roles keep what they have",
         )
@@ -214,6 +198,6 @@ class ProbeOptions:
     user: str | None = _doc("the login's name, where the secret does not say it (in place)")
 
     def __post_init__(self) -> None:
-        _require(self.query.strip() and "\0" not in self.query, "query: one SQL statement")
-        _require(self.database is None or self.database, "database: a database's name")
+        require(self.query.strip() and "\0" not in self.query, "query: one SQL statement")
+        require(self.database is None or self.database, "database: a database's name")
         _check_role("user", self.user)

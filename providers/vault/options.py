@@ -1,13 +1,12 @@
 """What a configuration may say about Vault. Known, and checked, without loading a client."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from rotation.types import PermissionSet, Traits
+from rotation.types import PermissionSet, Traits, is_loopback, require
 
 _CLUSTER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SEGMENT = r"[\w.@-]+(?: [\w.@-]+)*"
@@ -22,12 +21,6 @@ Method = Literal["approle", "jwt", "kubernetes", "token"]
 _POD = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 
-def require(holds: object, complaint: str) -> None:
-    """Complaints name the key and the rule, never the content."""
-    if not holds:
-        raise ValueError(complaint)
-
-
 def is_path(text: str) -> bool:
     """A path of names: no wildcard of a policy, nothing relative, no slash at either end."""
     return _PATH.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
@@ -36,15 +29,6 @@ def is_path(text: str) -> bool:
 def is_name(text: str) -> bool:
     """One segment of a path, as Vault's own names are."""
     return _NAME.fullmatch(text) is not None and text not in {".", ".."}
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +85,7 @@ class ConnectionOptions:
             "address: https://HOST:PORT, and nothing behind it",
         )
         require(
-            url.scheme == "https" or _is_loopback(url.hostname or ""),
+            url.scheme == "https" or is_loopback(url.hostname or ""),
             "address: https; http is for a Vault on this machine",
         )
         require(_CLUSTER.fullmatch(self.cluster), "cluster: a cluster id, as `vault status` has it")
