@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public, but not in typeshed
 from typing import Any, NoReturn
 
-from rotation.errors import NeedsPerson, Permanent, Transient
-from rotation.types import SECRET_LENGTH_MIN, Fields, SecretValue
+from rotation.errors import NeedsPerson, Transient
+from rotation.stored import is_masked, masked, sound, told_apart
+from rotation.types import Fields
 
 BYTES_MAX = 65_536
 
@@ -16,8 +17,6 @@ PLACEHOLDER = '{"rotation": "placeholder"}'
 """The first version of an empty secret becomes current whatever we ask: this one says so."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_MASKED = re.compile(r"[*•●]{3,}|\W*(redacted|masked|hidden|sensitive value)\W*", re.IGNORECASE)
-_BLANK = re.compile(r"\s*|<[\w .-]*>|\$\{.*\}|change_?me|placeholder|todo", re.IGNORECASE)
 
 
 class NotAnObject(ValueError):
@@ -76,15 +75,15 @@ class SecretText:
 
     def write(self, new: Fields, onto: str | None) -> str:
         """The text with this credential in it; everything else is as it is in `onto`."""
-        values = {own: _sound(name, new) for name, own in self._fields.items()}
+        values = {own: sound(name, new) for name, own in self._fields.items()}
         if self.is_whole:
             return _fitting(values[""])
         if onto is None or onto == PLACEHOLDER:
             # Sorted: the text must come out the same when the attempt is repeated.
             return _fitting(json.dumps(values, sort_keys=True))
         spans = _object(onto)
-        if any(isinstance(s.value, str) and _MASKED.fullmatch(s.value) for s in spans.values()):
-            raise _masked("a field beside ours")
+        if any(isinstance(s.value, str) and is_masked(s.value) for s in spans.values()):
+            raise masked("a field beside ours")
         return _fitting(replaced(onto, values))
 
     def read(self, text: str) -> Fields:
@@ -92,14 +91,7 @@ class SecretText:
         if text == PLACEHOLDER:
             raise Transient("store.placeholder", "the secret holds no credential yet", "wait")
         values = dict.fromkeys(self._fields, text) if self.is_whole else self._own(text)
-        return Fields(
-            public={name: value for name, value in values.items() if name in self._public},
-            secret={
-                name: SecretValue(value)
-                for name, value in values.items()
-                if name not in self._public
-            },
-        )
+        return told_apart(values, self._public)
 
     def _own(self, text: str) -> dict[str, str]:
         spans = _object(text)
@@ -111,27 +103,6 @@ class SecretText:
                     "compare the secret's `fields:` with what is in the store",
                 )
         return {name: spans[own].value for name, own in self._fields.items()}
-
-
-def _sound(name: str, new: Fields) -> str:
-    """A value that can be one: a redacted record must never be written back."""
-    public = name in new.public
-    if not public and name not in new.secret:
-        raise Permanent(
-            "store.missing-field",
-            f"the new credential has no field {name}",
-            "correct the secret's `fields:`",
-        )
-    value = new.public[name] if public else new.secret[name].reveal()
-    if _MASKED.fullmatch(value) or _BLANK.fullmatch(value):
-        raise _masked(name)
-    if not public and len(value) < SECRET_LENGTH_MIN:
-        raise Permanent(
-            "store.too-short",
-            f"{name} has fewer than {SECRET_LENGTH_MIN} characters",
-            "make the issuer's values longer",
-        )
-    return value
 
 
 def _fitting(text: str) -> str:
@@ -159,14 +130,6 @@ def _object(text: str) -> dict[str, Span]:
             "the secret's text is not a JSON object",
             'map the one field to "" to use the whole text, or write an object',
         ) from None
-
-
-def _masked(name: str) -> NeedsPerson:
-    return NeedsPerson(
-        "store.masked",
-        f"{name} is empty, a placeholder or a mask; nothing was written",
-        "find out who writes masked values; they must never be written back",
-    )
 
 
 def _scan(text: str) -> dict[str, Span]:

@@ -1,17 +1,11 @@
 """The fields of a credential among the keys of a KV secret."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from rotation.errors import NeedsPerson, Permanent, Usage
-from rotation.types import SECRET_LENGTH_MIN, Fields, SecretValue
-
-_UNREAL = re.compile(
-    r"\s*|[*•●]{3,}|\W*(redacted|masked|hidden|sensitive value)\W*"
-    r"|<[\w .-]*>|\$\{.*\}|change_?me|placeholder|todo",
-    re.IGNORECASE,
-)
+from rotation.errors import NeedsPerson, Usage
+from rotation.stored import sound, told_apart
+from rotation.types import Fields
 
 
 class KvFields:
@@ -29,7 +23,7 @@ class KvFields:
 
     def written(self, new: Fields) -> dict[str, str]:
         """Our keys with this credential in them."""
-        return {own: _sound(name, new) for name, own in self._fields.items()}
+        return {own: sound(name, new) for name, own in self._fields.items()}
 
     def erased(self) -> dict[str, None]:
         """What takes our keys out, in a merge."""
@@ -53,36 +47,4 @@ class KvFields:
         """Only our own fields; the public ones in the open."""
         own = self.own(data)
         values = {name: own[key] for name, key in self._fields.items()}
-        return Fields(
-            public={name: value for name, value in values.items() if name in self._public},
-            secret={
-                name: SecretValue(value)
-                for name, value in values.items()
-                if name not in self._public
-            },
-        )
-
-
-def _sound(name: str, new: Fields) -> str:
-    """A value that can be one: a redacted record must never be written back."""
-    public = name in new.public
-    if not public and name not in new.secret:
-        raise Permanent(
-            "store.missing-field",
-            f"the new credential has no field {name}",
-            "correct the secret's `fields:`",
-        )
-    value = new.public[name] if public else new.secret[name].reveal()
-    if _UNREAL.fullmatch(value):
-        raise NeedsPerson(
-            "store.masked",
-            f"{name} is empty, a placeholder or a mask; nothing was written",
-            "find out who writes masked values; they must never be written back",
-        )
-    if not public and len(value) < SECRET_LENGTH_MIN:
-        raise Permanent(
-            "store.too-short",
-            f"{name} has fewer than {SECRET_LENGTH_MIN} characters",
-            "make the issuer's values longer",
-        )
-    return value
+        return told_apart(values, self._public)
