@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import json
 import shlex
+import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from rotation.demo.numbers import Measured
 from rotation.demo.place import Place
@@ -21,6 +24,7 @@ from rotation.demo.tally import Tally
 PATIENCE_S = 90.0
 
 Event = Mapping[str, Any]
+Here = TypeVar("Here")
 
 
 class ShowStopped(Exception):
@@ -157,3 +161,20 @@ class Show:
         refused = sum(len(tally.refusals) for tally in told) - off
         emergency = f", {off} refused in the emergency" if off else ""
         return f" {self.screen.seconds:5.1f} s  {calls:,} logins, {refused} failed{emergency} "
+
+
+def perform(
+    title: str,
+    stage: Callable[[Path], AbstractContextManager[Here]],
+    play: Callable[[Here, Screen], int],
+) -> int:
+    """The whole show in a directory of its own; 0 only if every number is what it must be."""
+    screen = Screen()
+    screen.say(title, "1")
+    with tempfile.TemporaryDirectory(prefix="rotation-demo-") as directory:
+        try:
+            with stage(Path(directory).resolve()) as here:
+                return play(here, screen)
+        except ShowStopped as stopped:
+            screen.say(f"the show stopped: {stopped}", "31")
+            return 1

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from providers.aws.demo.stage import BILLING, DAYS_OLD, ORDERS, PARTNER, Stage, stage
 from providers.aws.demo.verdict import verdict
 from rotation.clock import SystemClock
 from rotation.demo.screen import Screen
-from rotation.demo.show import Show, ShowStopped
+from rotation.demo.show import Show, perform
 
 REASON = "pasted into a public chat"
 
@@ -54,19 +52,16 @@ class AwsShow(Show):
 
 
 def show() -> int:
-    """The whole show; 0 only if every number is what it must be."""
-    screen = Screen()
-    screen.say("rotation demo: real rotations on this machine; no account, no network", "1")
-    with tempfile.TemporaryDirectory(prefix="rotation-demo-") as directory:
-        try:
-            with stage(Path(directory).resolve()) as here:
-                running = AwsShow(place=here, here=here, screen=screen, leaking=BILLING)
-                with screen.below(running.counted):
-                    _acts(running)
-                return verdict(here, screen, running.tallies, running.events, running.measured)
-        except ShowStopped as stopped:
-            screen.say(f"the show stopped: {stopped}", "31")
-            return 1
+    return perform(
+        "rotation demo: real rotations on this machine; no account, no network", stage, _play
+    )
+
+
+def _play(here: Stage, screen: Screen) -> int:
+    running = AwsShow(place=here, here=here, screen=screen, leaking=BILLING)
+    with screen.below(running.counted):
+        _acts(running)
+    return verdict(here, screen, running.tallies, running.events, running.measured)
 
 
 def _acts(running: AwsShow) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from providers.vault.demo.stage import BILLING, DAYS_OLD, PARTNER, RUNNER_TOKEN_S, Stage, stage
 from providers.vault.demo.verdict import verdict
 from rotation.clock import SystemClock
 from rotation.demo.program import Program
 from rotation.demo.screen import Screen
-from rotation.demo.show import Show, ShowStopped
+from rotation.demo.show import Show, ShowStopped, perform
 
 REASON = "printed by a build job"
 
@@ -64,19 +62,16 @@ class VaultShow(Show):
 
 
 def show() -> int:
-    """The whole show; 0 only if every number is what it must be."""
-    screen = Screen()
-    screen.say("rotation demo --vault: real rotations on a real Vault of this machine", "1")
-    with tempfile.TemporaryDirectory(prefix="rotation-demo-") as directory:
-        try:
-            with stage(Path(directory).resolve()) as here:
-                running = VaultShow(place=here, here=here, screen=screen, leaking=BILLING)
-                with screen.below(running.counted):
-                    _acts(running)
-                return verdict(here, screen, running.tallies, running.events, running.measured)
-        except ShowStopped as stopped:
-            screen.say(f"the show stopped: {stopped}", "31")
-            return 1
+    return perform(
+        "rotation demo --vault: real rotations on a real Vault of this machine", stage, _play
+    )
+
+
+def _play(here: Stage, screen: Screen) -> int:
+    running = VaultShow(place=here, here=here, screen=screen, leaking=BILLING)
+    with screen.below(running.counted):
+        _acts(running)
+    return verdict(here, screen, running.tallies, running.events, running.measured)
 
 
 def _acts(running: VaultShow) -> None:
