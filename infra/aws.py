@@ -14,6 +14,7 @@ from infra.aws_stores import Stores, Surroundings, Users
 from infra.aws_watch import Trail, Watch
 from infra.documents import Documents
 from infra.settings import Settings, refused
+from providers.aws.iam import regions_of
 from providers.aws.options import ConnectionOptions, SecretsManagerOptions
 from rotation.interfaces import Scope
 
@@ -47,7 +48,7 @@ def declare(scope: Scope, settings: Settings, states: Mapping[str, str]) -> dict
         stack=stack,
     )
     below = pulumi.ResourceOptions(provider=provider)
-    regions = _regions(scope)
+    regions = regions_of(scope)
     keys = _keys(around, regions, below)
     stores = Stores(around, keys, _existing(around, provider), below)
     Users(around, below)
@@ -133,17 +134,6 @@ def _existing(around: Surroundings, provider: aws.Provider) -> dict[str, str]:
             *(f"rotation:adopt names {name}, but there is no such secret" for name in missing),
         )
     return {name: arn for name, arn in found.items() if name in foreign}
-
-
-def _regions(scope: Scope) -> tuple[str, ...]:
-    stored = (part.options for part in scope.parts)
-    replicas = {
-        region
-        for options in stored
-        if isinstance(options, SecretsManagerOptions)
-        for region in options.replicas
-    }
-    return (scope.options.region, *sorted(replicas - {scope.options.region}))
 
 
 def _keys(

@@ -100,7 +100,7 @@ def _of_base(scope: Scope) -> Iterator[PolicyDocument]:
 
 def _boundary(scope: Scope) -> PolicyDocument:
     """No role of the runner can ever do more than all of them need together."""
-    denials, written = list(boundary_denials(scope.options, _regions(scope))), ""
+    denials, written = list(boundary_denials(scope.options, regions_of(scope))), ""
     for form, remark in ((_each, ""), (_below, "by path: exact names do not fit")):
         written = text([*_ceiling(scope, form), *denials])
         if len(written) <= DOCUMENT_MAX:
@@ -264,7 +264,8 @@ def _below(
     return arns.secrets_below(options, plugins, replicas=replicas)
 
 
-def _regions(scope: Scope) -> tuple[str, ...]:
+def regions_of(scope: Scope) -> tuple[str, ...]:
+    """The connection's own, and those that its secrets are copied to."""
     stored = (part.options for part in scope.parts)
     replicas = {
         region
