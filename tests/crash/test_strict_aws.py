@@ -3,7 +3,6 @@ request to AWS and every write of the journal. Strict AWS alone is asked what ca
 
 import random
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,15 +31,16 @@ from providers.aws.secrets_manager import SecretsManagerStore
 from providers.aws.sts import CallerIdentity, StsProbe
 from providers.aws.testing import StrictControl
 from providers.aws.testing.server import StrictAws
-from rotation.fold import fold, listed
+from rotation.fold import fold
 from rotation.incident import survey
 from rotation.interfaces import Around, Bound
 from rotation.journal.sql import open_journal
 from rotation.machine import Action, Close
 from rotation.runner import Runner
-from rotation.testing.crash import AFTERWARDS, STREAM, KillableJournal, Story
+from rotation.testing.crash import STREAM, Story
 from rotation.testing.world import Killed
 from tests.crash import stories
+from tests.crash.real import RealStory
 from tests.crash.stories import Teller
 
 APP = "app"
@@ -112,7 +112,7 @@ class StrictWorld:
         if self.holds and not self.application.is_let_in(self.holds) and not self.emergency:
             self.outages.append(f"refused with {self.holds['id']} at {self.now:%H:%M:%S}")
 
-    def listed(self) -> list[str]:
+    def live(self) -> list[str]:
         return [key["AccessKeyId"] for key in self.control.truth.keys(APP)]
 
     def current_works(self) -> bool:
@@ -147,48 +147,6 @@ class StrictWorld:
         return response
 
 
-@dataclass
-class StrictStory(Story):
-    """A story whose world is strict AWS, and whose journal is a file in `directory`."""
-
-    world: Any
-    directory: Path = Path()
-
-    def runner(self) -> Runner:
-        self.runners += 1
-        own = f"runner-{self.runners}"
-        adapters = self.world.adapters()
-        journal: Any = KillableJournal(self.journal, self.world, self.boundaries)
-        return Runner(
-            journal=journal,
-            bind=lambda spec: adapters,
-            clock=self.world.clock,
-            id=own,
-            dead=lambda other: other != own,
-        )
-
-    def violations(self) -> list[str]:
-        self.world.advance(self.world.now + AFTERWARDS)
-        rotation = self.rotation()
-        live = set(listed(rotation.result or {}, "live"))
-        return [
-            *self.world.outages,
-            *(f"unaccounted: {key}" for key in self.world.listed() if key not in live),
-            *([] if self.world.current_works() else ["what readers get does not log in"]),
-            *self._leaks(),
-        ]
-
-    def _leaks(self) -> list[str]:
-        """Any twelve bytes of a secret, plain or encoded, in the journal's raw files."""
-        raw = b"".join(path.read_bytes() for path in self.directory.iterdir() if path.is_file())
-        return [
-            f"a secret in the journal as {spelling!r}"
-            for secret in self.world.secrets
-            for spelling in (secret, secret.hex().encode(), b64encode(secret))
-            if any(spelling[n : n + 12] in raw for n in range(len(spelling) - 11))
-        ]
-
-
 # ------------------------------------------------------------------------------------- the place
 
 
@@ -202,7 +160,7 @@ class Place:
     application: Application
     world: StrictWorld | None = None
 
-    def story(self, directory: Path, *, empty: bool, kill_at: int | None = None) -> StrictStory:
+    def story(self, directory: Path, *, empty: bool, kill_at: int | None = None) -> RealStory:
         self.world = None
         self.control.reset()
         self.clock.skipped = timedelta()
@@ -211,7 +169,7 @@ class Place:
         self.control.conditions.last_used(grain_s=0, lag_s=0)
         directory.mkdir()
         self.world = StrictWorld(self.control, self.connection, self.clock, self.application)
-        return StrictStory(
+        return RealStory(
             world=self.world,
             spec=specification(APP, elapsed=False, times=TIMES, exclusive=True),
             kill_at=frozenset() if kill_at is None else frozenset({kill_at}),
@@ -284,7 +242,7 @@ STORIES: dict[str, Teller] = {
 
 def killed_at(
     place: Place, directory: Path, name: str, boundary: int | None
-) -> tuple[StrictStory, list[str]]:
+) -> tuple[RealStory, list[str]]:
     """The story with that one death in it, and what strict AWS says of its end."""
     story = place.story(directory, empty=name == "first", kill_at=boundary)
     with story.journal:

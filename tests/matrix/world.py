@@ -1,7 +1,6 @@
 """A pair under a runner that is killed: virtual waits, a consumer with lag, an oracle that asks the
 services alone."""
 
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fleet import Clock
-from rotation.fold import listed
 from rotation.interfaces import Bound
 from rotation.journal.sql import open_journal
 from rotation.runner import Runner
-from rotation.testing.crash import AFTERWARDS, Boundaries, KillableJournal, Story
 from rotation.testing.world import Killed
 from rotation.types import ConsumerSpec, Listing, PluginSpec, Specification, StoreState
+from tests.crash.real import RealStory
 from tests.matrix.sides import INSTALLATION, IssuerSide, StoreSide, Value, around
 from tests.matrix.wire import tapped
 
@@ -48,7 +46,7 @@ class Pair:
     store: StoreSide
     clock: Clock
     outages: list[str] = field(default_factory=list)
-    secrets: set[str] = field(default_factory=set)
+    secrets: set[bytes] = field(default_factory=set)
     dead: bool = False
     emergency: bool = False
     before: Callable[[int, str], None] = lambda number, name: None
@@ -99,11 +97,14 @@ class Pair:
     def _read(self) -> None:
         self.holds = self.store.read()
         public = {self.issuer.fields.get(name) for name in self.issuer.public}
-        self.secrets |= {text for name, text in self.holds.items() if name not in public}
+        self.secrets |= {text.encode() for name, text in self.holds.items() if name not in public}
 
     def _use(self) -> None:
         if not self.issuer.lets_in(self.holds) and not self.emergency:
             self.outages.append(f"refused at {self.now:%H:%M:%S}")
+
+    def live(self) -> set[str]:
+        return self.issuer.live()
 
     def current_works(self) -> bool:
         return self.issuer.lets_in(self.store.read())
@@ -145,29 +146,8 @@ class Pair:
         )
 
 
-@dataclass
-class PairStory(Story):
-    """A story whose world is a pair, and whose journal is a file in `directory`."""
-
-    world: Any
-    directory: Path = Path()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.boundaries = Mortal(self.kill_at, act=self.act, world=self.world)
-
-    def runner(self) -> Runner:
-        self.runners += 1
-        own = f"runner-{self.runners}"
-        adapters = self.world.adapters()
-        journal: Any = KillableJournal(self.journal, self.world, self.boundaries)
-        return Runner(
-            journal=journal,
-            bind=lambda spec: adapters,
-            clock=self.world.clock,
-            id=own,
-            dead=lambda other: other != own,
-        )
+class PairStory(RealStory):
+    """Only while a runner is at work does a request belong to the product."""
 
     def survive(self, work: Callable[[Runner], Any]) -> Any:
         self.world.working = True
@@ -175,40 +155,6 @@ class PairStory(Story):
             return super().survive(work)
         finally:
             self.world.working = False
-
-    def violations(self) -> list[str]:
-        self.world.advance(self.world.now + AFTERWARDS)
-        live = set(listed(self.rotation().result or {}, "live"))
-        return [
-            *self.world.outages,
-            *(f"unaccounted: {key}" for key in self.world.issuer.live() if key not in live),
-            *([] if self.world.current_works() else ["what readers get does not log in"]),
-            *self._leaks(),
-        ]
-
-    def _leaks(self) -> list[str]:
-        """Any twelve bytes of a secret, plain or encoded, in the journal's raw files."""
-        raw = b"".join(path.read_bytes() for path in self.directory.iterdir() if path.is_file())
-        return [
-            "a secret in the journal"
-            for secret in map(str.encode, self.world.secrets)
-            for spelling in (secret, secret.hex().encode(), b64encode(secret))
-            if any(spelling[n : n + 12] in raw for n in range(len(spelling) - 11))
-        ]
-
-
-@dataclass
-class Mortal(Boundaries):
-    """Whoever is killed is dead to the world, whatever his `finally` would still like to do."""
-
-    world: Any = None
-
-    def cross(self, name: str) -> None:
-        try:
-            super().cross(name)
-        except Killed:
-            self.world.dead = True
-            raise
 
 
 def story(pair: Pair, directory: Path, name: str, kill_at: int | None) -> PairStory:
