@@ -80,6 +80,10 @@ class Denied(NeedsPerson):
     pass
 
 
+class LoginRefused(Denied):
+    """What we ourselves log in with: the service was asked, and does not take it (any more)."""
+
+
 class SlotFull(NeedsPerson):
     pass
 

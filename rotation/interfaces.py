@@ -205,7 +205,8 @@ class Connection(Protocol):
     fields that are the login: `LOGIN`, and who answers for it: `owner`."""
 
     def own_credential(self) -> OwnCredential:
-        """Logs in and asks. Denied where the service refuses the login."""
+        """Logs in and asks. LoginRefused where the service does not take the login, and only then:
+        it is what shows that an old one is dead."""
         ...
 
     def close(self) -> None: ...

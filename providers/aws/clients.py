@@ -24,7 +24,7 @@ from providers.aws.errors import translated
 from providers.aws.options import ConnectionOptions
 from providers.aws.sts import CallerIdentity
 from rotation import __version__
-from rotation.errors import Denied, NeedsPerson, Usage
+from rotation.errors import Denied, LoginRefused, NeedsPerson, Usage
 from rotation.interfaces import Clock, OwnCredential
 from rotation.types import PermissionSet
 
@@ -166,7 +166,8 @@ class AwsConnection:
         base = self._base_credentials()
         answer = self.caller_identity.ask(base)
         if answer.refusal is not None:
-            raise errors.refused(answer.refusal, "sts:GetCallerIdentity", "itself")
+            told = errors.refused(answer.refusal, "sts:GetCallerIdentity", "itself")
+            raise LoginRefused(told.code, told.message, told.hint)
         kind = "session" if base.token else "access key"
         return OwnCredential(kind=kind, id=base.access_key, created=self._made(base, answer.user))
 

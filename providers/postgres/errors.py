@@ -11,6 +11,7 @@ from providers.postgres.session import Lost, Refusal, Unreachable, Weak
 from rotation.errors import (
     Conflict,
     Denied,
+    LoginRefused,
     NeedsPerson,
     Permanent,
     Refused,
@@ -75,7 +76,7 @@ def refused(code: str, call: str, of: str) -> RotationError:
             resource=of,
         )
     if code in WRONG_LOGIN:
-        return Denied(
+        return LoginRefused(
             "postgres.credentials",
             f"{call} of {of}: the server does not accept our own login ({code})",
             "compare the connection's user and password_file with the server",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ from providers.vault.approle_role import Role
 from providers.vault.errors import Meanings
 from providers.vault.options import ConnectionOptions
 from providers.vault.wire import Answer, Wire, vault_time
-from rotation.errors import Denied, NeedsPerson, RotationError, Transient, Usage
+from rotation.errors import (
+    Denied,
+    LoginRefused,
+    NeedsPerson,
+    RotationError,
+    Transient,
+    Usage,
+)
 from rotation.interfaces import Clock, OwnCredential
 from rotation.types import PermissionSet, SecretValue
 
@@ -203,7 +211,7 @@ class VaultConnection:
     def _log_in(self) -> Login:
         options = self.options
         given = self._given()
-        refusals = dict.fromkeys(_REFUSED_LOGINS, lambda: _no_login(options))
+        refusals = {code: partial(_no_login, options, code) for code in _REFUSED_LOGINS}
         if options.auth == "token":
             look = "auth/token/lookup-self"
             answer = self.send("GET", look, token=given, meanings=refusals)
@@ -290,8 +298,12 @@ def _read_file(options: ConnectionOptions) -> SecretValue:
     return SecretValue(text)
 
 
-def _no_login(options: ConnectionOptions) -> RotationError:
-    return Denied(
+def _no_login(options: ConnectionOptions, code: str) -> RotationError:
+    """Only of its own secret ids and tokens does Vault say so plainly; a locked role or a policy
+    answers as any denial."""
+    known = code in (errors.BAD_SECRET_ID, errors.SESSION_OVER)
+    refusal = LoginRefused if known else Denied
+    return refusal(
         "vault.credentials",
         f"Vault does not accept our login at auth/{options.mount}",
         "renew what the connection logs in with, then `rotation doctor`",

@@ -16,7 +16,7 @@ from rotation.cli.failures import GENERIC, OK
 from rotation.cli.opening import carry_out, is_open, open_rotation
 from rotation.cli.say import as_json, note, plain, result
 from rotation.cli.session import Session, open_session
-from rotation.errors import Denied, PolicyRefusal, RotationError, UnknownName, Usage
+from rotation.errors import LoginRefused, PolicyRefusal, RotationError, UnknownName, Usage
 from rotation.types import Facts
 
 
@@ -152,7 +152,7 @@ def _show_dead(name: str) -> int:
         if name not in session.configuration.connections:
             raise UnknownName("handover.no-connection", f"there is no connection {name}")
         login = ask(session, name)
-    if isinstance(login.error, Denied):
+    if isinstance(login.error, LoginRefused):
         _tell_death(name, "proved")
         return OK
     if login.error is not None:

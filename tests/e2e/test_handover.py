@@ -73,3 +73,11 @@ def test_status_shows_what_each_connection_logs_in_with(installation: Installati
     assert shown["aws-next"]["owner"] == "platform"
     assert shown["aws-next"]["age_s"] >= 0
     assert "aws-next" in installation.succeeds("status", "--connections")
+
+
+def test_a_login_that_cannot_be_tried_is_not_called_dead(installation: Installation) -> None:
+    with_successor(installation)
+    (installation.root / "credentials-next").unlink()
+    told = installation.rotation("handover", "aws-next", "--dead")
+    assert told.returncode != 0
+    assert "dead" not in told.stdout

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from providers.vault.clients import VaultConnection
-from rotation.errors import Denied
+from rotation.errors import Denied, LoginRefused
 from tests.real.vault_server import VaultServer
 
 Connect = Callable[..., VaultConnection]
@@ -25,8 +25,15 @@ def test_a_token_that_is_gone_is_denied(vault: VaultServer, connect: Connect) ->
     made = vault.api("POST", "auth/token/create", {"ttl": "1h"})["auth"]
     connection = connect(given=made["client_token"])
     vault.api("POST", "auth/token/revoke", {"token": made["client_token"]})
-    with pytest.raises(Denied):
+    with pytest.raises(Denied) as refusal:
         connection.own_credential()
+    assert isinstance(refusal.value, LoginRefused)
+
+
+def test_a_file_that_is_empty_is_no_refusal(connect: Connect) -> None:
+    with pytest.raises(Denied) as refusal:
+        connect(given="").own_credential()
+    assert not isinstance(refusal.value, LoginRefused)
 
 
 @pytest.mark.parametrize("may_look", [True, False])
