@@ -4,14 +4,18 @@ IAM answers for identity policies and boundaries. It does not see policies of se
 service control policies of the organisation, or what a session adds.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from providers.aws import arns
 from providers.aws.errors import translated
+from providers.aws.iam import APPLICATION, ENVIRONMENT, OWNER
 from providers.aws.options import AccessKeyOptions, ConnectionOptions, SecretsManagerOptions
 from providers.aws.permissions import Grant
-from rotation.interfaces import Need, Scope, Shortfall
+from providers.aws.statements import Values
+from rotation.interfaces import Need, Part, Scope, Shortfall
 from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
@@ -19,19 +23,53 @@ if TYPE_CHECKING:
 
     from providers.aws.clients import AwsConnection
 
-Context = Mapping[str, str | tuple[str, ...]]
+Context: TypeAlias = tuple[tuple[str, Values], ...]
+
+MOST = 50
+"""Resources in one question."""
+
+_TAG = "aws:ResourceTag/"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call of a role, and what it would bring along."""
+
+    role: str
+    action: str
+    on: str
+    context: Context
 
 
 def check(
     scope: Scope, connection: "AwsConnection", sets: Collection[PermissionSet]
 ) -> Iterator[Shortfall]:
-    """One question for each grant of each secret and each label that it is limited to."""
+    """Asks for each grant of each secret and each label that it is limited to: together, where
+    role and context are the same. A call that uses a key names its secret, and is asked alone."""
     looks = PermissionSet.OBSERVE if PermissionSet.OBSERVE in sets else next(iter(sets))
     known = _Names(connection, looks)
-    for need in scope.needs:
-        role = connection.options.roles.get(need.under)
-        if role is not None and need.under in sets:
-            yield from _shortfalls(scope, connection, role, need, known)
+    roles = connection.options.roles
+    calls = [
+        (need, call)
+        for need in scope.needs
+        if need.under in sets and need.under in roles
+        for call in _calls(scope, need, roles[need.under], known)
+    ]
+    allowed = set(_allowed(connection, (call for _, call in calls)))
+    for need, call in calls:
+        if call not in allowed:
+            yield Shortfall(
+                under=need.under, secret=need.part.secret, call=call.action, on=_where(call)
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """key: of a customer's own. tags: those that a policy may ask for."""
+
+    arn: str
+    key: str | None
+    tags: Context
 
 
 class _Names:
@@ -40,72 +78,122 @@ class _Names:
     def __init__(self, connection: "AwsConnection", under: PermissionSet) -> None:
         self._connection = connection
         self._under = under
-        self._known: dict[str, tuple[str, str | None]] = {}
+        self._known: dict[str, _Known] = {}
 
-    def of(self, secret: SecretsManagerOptions) -> tuple[str, str | None]:
-        """Its ARN, and that of its key if it is a customer's own."""
+    def of(self, secret: SecretsManagerOptions) -> _Known:
         if secret.name not in self._known:
             client = self._connection.secrets_manager(self._under)
             with translated("secretsmanager:DescribeSecret", of=secret.name, repeatable=True):
                 told = client.describe_secret(SecretId=secret.name)
-            self._known[secret.name] = told["ARN"], told.get("KmsKeyId")
+            tags = {each["Key"]: each["Value"] for each in told.get("Tags", ())}
+            self._known[secret.name] = _Known(
+                told["ARN"],
+                told.get("KmsKeyId"),
+                tuple((_TAG + tag, tags[tag]) for tag in (APPLICATION, ENVIRONMENT) if tag in tags),
+            )
         return self._known[secret.name]
 
 
-def _shortfalls(
-    scope: Scope, connection: "AwsConnection", role: str, need: Need, known: _Names
-) -> Iterator[Shortfall]:
+def _calls(scope: Scope, need: Need, role: str, known: _Names) -> Iterator[_Call]:
     grant: Grant = need.grant
     for resource, context in _asked(scope, need, known):
         for label in grant.labels or (None,):
-            named = {**context, **({"secretsmanager:VersionStage": label} if label else {})}
-            if not _is_allowed(connection, role, grant.action, resource, named):
-                where = f"{resource} with label {label}" if label else resource
-                yield Shortfall(
-                    under=need.under, secret=need.part.secret, call=grant.action, on=where
-                )
+            named = (("secretsmanager:VersionStage", label),) if label else ()
+            yield _Call(role, grant.action, resource, (*context, *named))
+
+
+def _where(call: _Call) -> str:
+    label = dict(call.context).get("secretsmanager:VersionStage")
+    return f"{call.on} with label {label}" if label else call.on
 
 
 def _asked(scope: Scope, need: Need, known: _Names) -> Iterator[tuple[str, Context]]:
-    """The resource of the call, and what else the call would bring along."""
+    """The resource of the call, and its part of the context."""
     grant, plugin = need.grant, need.part.options
     options: ConnectionOptions = scope.options
     if isinstance(plugin, AccessKeyOptions):
-        yield arns.user_arn(options, plugin), {}
+        yield arns.user_arn(options, plugin), _promised(need.part)
         return
-    home, key = known.of(plugin)
+    told = known.of(plugin)
     for region in (options.region, *(plugin.replicas if grant.replicas else ())):
-        name = arns.moved(home, region)
-        context: dict[str, str | tuple[str, ...]] = {"aws:RequestedRegion": region}
-        if grant.claimed:
-            context["aws:ResourceTag/rotation:owner"] = scope.installation
-        if grant.tag_keys:
-            context["aws:TagKeys"] = grant.tag_keys
+        name = arns.moved(told.arn, region)
+        here: Context = (("aws:RequestedRegion", region),)
         if grant.resource != "key":
-            yield name, context
-        elif key is not None and key.startswith("arn:"):
-            context["kms:CallerAccount"] = options.account
-            context["kms:ViaService"] = f"secretsmanager.{region}.amazonaws.com"
-            context["kms:EncryptionContext:SecretARN"] = name
-            yield arns.moved(key, region), context
+            yield name, (*here, *told.tags, *_marked(scope, grant))
+        elif told.key is not None and told.key.startswith("arn:"):
+            yield (
+                arns.moved(told.key, region),
+                (
+                    *here,
+                    ("kms:CallerAccount", options.account),
+                    ("kms:ViaService", f"secretsmanager.{region}.amazonaws.com"),
+                    ("kms:EncryptionContext:SecretARN", name),
+                ),
+            )
 
 
-def _is_allowed(
-    connection: "AwsConnection", role: str, action: str, resource: str, context: Context
-) -> bool:
-    entries: list[ContextEntryTypeDef] = [
-        {
-            "ContextKeyName": key,
-            "ContextKeyType": "string" if isinstance(value, str) else "stringList",
-            "ContextKeyValues": [value] if isinstance(value, str) else list(value),
-        }
-        for key, value in context.items()
-    ]
+def _promised(part: Part) -> Context:
+    """Nobody here may read a user's tags: those that the stack gives it."""
+    return ((_TAG + APPLICATION, part.application), (_TAG + ENVIRONMENT, part.environment))
+
+
+def _marked(scope: Scope, grant: Grant) -> Context:
+    """The claim counts as made: `create` and `adopt` make it before anything needs it."""
+    claim: Context = ((_TAG + OWNER, scope.installation),) if grant.claimed else ()
+    return (*claim, ("aws:TagKeys", grant.tag_keys)) if grant.tag_keys else claim
+
+
+def _allowed(connection: "AwsConnection", calls: Iterable[_Call]) -> Iterator[_Call]:
+    actions: dict[tuple[str, Context, str], set[str]] = defaultdict(set)
+    for call in calls:
+        actions[call.role, call.context, call.on].add(call.action)
+    alike: dict[tuple[str, Context, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (role, context, resource), asked in actions.items():
+        alike[role, context, tuple(sorted(asked))].append(resource)
+    for (role, context, together), resources in alike.items():
+        for begin in range(0, len(resources), MOST):
+            batch = resources[begin : begin + MOST]
+            for action, resource in _answered(connection, role, together, batch, context):
+                yield _Call(role, action, resource, context)
+
+
+def _answered(
+    connection: "AwsConnection",
+    role: str,
+    actions: Collection[str],
+    resources: Collection[str],
+    context: Context,
+) -> Iterator[tuple[str, str]]:
+    """Which of the actions is allowed on which of the resources. The decision at the top is that
+    of all resources together, so it counts only where none is told for each."""
+    asking = connection.own_iam.get_paginator("simulate_principal_policy")
     with translated("iam:SimulatePrincipalPolicy", of=role, repeatable=True):
-        told = connection.own_iam.simulate_principal_policy(
-            PolicySourceArn=role,
-            ActionNames=[action],
-            ResourceArns=[resource],
-            ContextEntries=entries,
+        results = [
+            result
+            for page in asking.paginate(
+                PolicySourceArn=role,
+                ActionNames=list(actions),
+                ResourceArns=list(resources),
+                ContextEntries=list(map(_entry, context)),
+            )
+            for result in page["EvaluationResults"]
+        ]
+    for result in results:
+        told = {
+            each["EvalResourceName"]: each["EvalResourceDecision"]
+            for each in result.get("ResourceSpecificResults", ())
+        } or {result.get("EvalResourceName", ""): result["EvalDecision"]}
+        yield from (
+            (result["EvalActionName"], resource)
+            for resource, decision in told.items()
+            if decision == "allowed"
         )
-    return all(each["EvalDecision"] == "allowed" for each in told["EvaluationResults"])
+
+
+def _entry(item: tuple[str, Values]) -> "ContextEntryTypeDef":
+    key, value = item
+    return {
+        "ContextKeyName": key,
+        "ContextKeyType": "string" if isinstance(value, str) else "stringList",
+        "ContextKeyValues": [value] if isinstance(value, str) else list(value),
+    }

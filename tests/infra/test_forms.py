@@ -2,11 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from providers.aws.clients import AwsConnection
+from providers.aws.preflight import check
+from providers.aws.testing import ADMIN
+from providers.aws.testing.server import StrictAws
+from rotation.clock import SystemClock
 from rotation.interfaces import Part, Scope
+from rotation.types import PermissionSet
 from tests.infra import evaluation
 from tests.infra.evaluation import Evaluator, Question
 from tests.providers.aws.test_iam import ACCOUNT, HOME, INSTALLATION, parts, rendered, scope
@@ -99,3 +108,77 @@ def test_by_tag_the_pair_must_be_ours_and_not_one_of_each(
         ("revoke", "iam:DeleteAccessKey", f"arn:aws:iam::{ACCOUNT}:user/rotated/somebody"),
     ):
         assert not allowed(given, evaluator, holder, action, on=on, tags=tags), (holder, tags)
+
+
+# ------------------------------------------------------------------- what doctor asks about them
+
+
+def hook(given: Scope, evaluator: Evaluator) -> Any:
+    """Decides what is asked about a role by the documents of that scope."""
+    written = {holder: [json.loads(d.text) for d in ds] for holder, ds in rendered(given).items()}
+    here = {"aws:ResourceAccount": ACCOUNT, "aws:PrincipalAccount": ACCOUNT}
+
+    def allows(principal: str, action: str, resource: str, context: Any) -> bool:
+        if ":role/" not in principal:  # a call that is made, by whoever looks
+            return True
+        question = Question(
+            principal=principal,
+            action=action,
+            resource=resource,
+            context={**here, **context},
+            policies=written[principal.rpartition("-")[2]],
+        )
+        return evaluator.allows(question)
+
+    return allows
+
+
+@contextmanager
+def looking(given: Scope, aws: StrictAws, directory: Path) -> Iterator[tuple[Scope, AwsConnection]]:
+    """A runner there, with a role for every set."""
+    credentials = directory / "credentials"
+    credentials.write_text(
+        f"[default]\naws_access_key_id={ADMIN.access_key_id}\n"
+        f"aws_secret_access_key={ADMIN.secret_access_key}\n"
+    )
+    aws.control.client("iam").create_role(RoleName="of-observe", AssumeRolePolicyDocument="{}")
+    options = replace(
+        given.options,
+        roles={str(under): f"arn:aws:iam::{ACCOUNT}:role/of-{under}" for under in PermissionSet},
+        endpoint=aws.endpoint,
+        credentials_file=str(credentials),
+    )
+    made = AwsConnection(options, installation=INSTALLATION, clock=SystemClock())
+    yield replace(given, options=options), made
+    made.close()
+
+
+def missed(given: Scope, evaluator: Evaluator, directory: Path, untagged: str = "") -> set[str]:
+    """The secrets that doctor says something of, of the first three of a fleet."""
+    few = [part for part in given.parts if part.secret in ("s0", "s1", "s2")]
+    with StrictAws(account=ACCOUNT) as aws, looking(given, aws, directory) as (scope, connection):
+        aws.authorise(hook(given, evaluator))
+        for part in few[1::2]:
+            tags = {
+                "rotation:application": part.application,
+                "rotation:environment": "" if part.secret == untagged else part.environment,
+            }
+            aws.control.client("secretsmanager").create_secret(
+                Name=part.options.name,
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            )
+        asked = replace(scope, needs=tuple(need for need in scope.needs if need.part in few))
+        return {each.secret for each in check(asked, connection, tuple(PermissionSet))}
+
+
+def test_doctor_misses_nothing_in_either_form(
+    fleet_of: Scope, evaluator: Evaluator, tmp_path: Path
+) -> None:
+    assert missed(fleet_of, evaluator, tmp_path) == set()
+
+
+@pytest.mark.parametrize(("count", "expected"), [(3, set()), (900, {"s1"})])
+def test_by_tag_doctor_names_the_secret_without_its_tag(
+    evaluator: Evaluator, tmp_path: Path, count: int, expected: set[str]
+) -> None:
+    assert missed(fleet(count), evaluator, tmp_path, untagged="s1") == expected

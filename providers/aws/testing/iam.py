@@ -15,6 +15,8 @@ from providers.aws.testing.wire import Result
 
 KEYS_PER_USER = 2
 
+_STRICTEST = ("allowed", "implicitDeny")
+
 
 class Iam:
     """The operations on users and access keys."""
@@ -63,15 +65,25 @@ class Iam:
             for entry in asked.get("ContextEntries", [])
         }
         results = [
-            {
-                "EvalActionName": action,
-                "EvalResourceName": resource,
-                "EvalDecision": self._decision(asked["PolicySourceArn"], action, resource, context),
-            }
+            self._result(asked["PolicySourceArn"], action, asked["ResourceArns"], context)
             for action in asked["ActionNames"]
-            for resource in asked["ResourceArns"]
         ]
         return {"EvaluationResults": results, "IsTruncated": False}
+
+    def _result(
+        self, source: str, action: str, resources: list[str], context: dict[str, Any]
+    ) -> dict[str, Any]:
+        """One per action: at the top the strictest decision, beside it that of each resource."""
+        decisions = {each: self._decision(source, action, each, context) for each in resources}
+        return {
+            "EvalActionName": action,
+            "EvalResourceName": resources[0] if len(resources) == 1 else "*",
+            "EvalDecision": max(decisions.values(), key=_STRICTEST.index),
+            "ResourceSpecificResults": [
+                {"EvalResourceName": resource, "EvalResourceDecision": decision}
+                for resource, decision in decisions.items()
+            ],
+        }
 
     def _decision(self, source: str, action: str, resource: str, context: dict[str, Any]) -> str:
         principal = Principal(arn=source, unique_id="", access_key_id="")

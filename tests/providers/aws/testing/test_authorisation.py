@@ -204,6 +204,19 @@ def test_a_simulation_asks_the_hook_what_a_call_would_ask(strict, aws, iam, as_a
     assert questions[1] == (role, "iam:CreateAccessKey", APP, {"aws:TagKeys": ["a", "b"]})
 
 
+def test_a_simulation_answers_once_per_action_and_for_each_resource_beside_it(strict, as_app):
+    """IAM's API reference, EvaluationResult: the decision at the top is the strictest of all."""
+    strict.authorise(lambda principal, action, resource, context: not resource.endswith("/b"))
+    [told] = as_app("iam").simulate_principal_policy(
+        PolicySourceArn="arn:aws:iam::123456789012:role/runner",
+        ActionNames=["iam:CreateAccessKey"],
+        ResourceArns=[f"arn:aws:iam::123456789012:user/{name}" for name in "ab"],
+    )["EvaluationResults"]
+    assert told["EvalDecision"] == "implicitDeny"
+    each = [one["EvalResourceDecision"] for one in told["ResourceSpecificResults"]]
+    assert each == ["allowed", "implicitDeny"]
+
+
 def test_policies_of_a_session_are_those_of_its_role(strict, iam):
     statement = {"Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
