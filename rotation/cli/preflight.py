@@ -7,6 +7,7 @@ from rotation.cli.failures import DENIED, OK, code_of
 from rotation.cli.session import Session
 from rotation.errors import RotationError
 from rotation.interfaces import Preflight, Scope
+from rotation.plan import PLANS
 from rotation.policy import compile  # noqa: A004 -- the field's own word
 from rotation.registry import installed
 from rotation.types import PermissionSet
@@ -47,8 +48,15 @@ def _of(
     for each in missing:
         yield (
             f"{each.secret}, {each.under}",
-            f"may not {each.call} on {each.on}",
+            f"may not {each.call} on {each.on}; needed by {', '.join(steps_under(each.under))}",
             DENIED,
             "doctor.permission",
             "run `pulumi up`, or compare with `rotation policy`",
         )
+
+
+def steps_under(under: PermissionSet) -> list[str]:
+    """The steps, of any plan, that make calls under that set."""
+    rows = [row for plan in PLANS.values() for row in plan.rows]
+    rows += [undo.row for plan in PLANS.values() for undo in plan.rollback]
+    return list(dict.fromkeys(str(row.step) for row in rows if under in row.sets))

@@ -10,6 +10,7 @@ collect_ignore = (
     else [
         "test_program.py",
         "test_bad_input.py",
+        "test_denied.py",
         "test_enforced.py",
         "test_pack.py",
         "test_vault.py",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from providers.aws.permissions import BREAK_GLASS, GRANTS, Grant
-from rotation.plan import PLANS
+from rotation.cli.preflight import steps_under
 from rotation.types import PermissionSet
 from tests.infra import evaluation, vault_calls, vault_story
 from tests.infra.account import set_of
@@ -54,12 +54,6 @@ no elsewhere. Whoever has a token of `contain` ends tokens of other applications
 """
 
 
-def steps_of(under: PermissionSet) -> list[str]:
-    rows = [row for plan in PLANS.values() for row in plan.rows]
-    rows += [undo.row for plan in PLANS.values() for undo in plan.rollback]
-    return list(dict.fromkeys(str(row.step) for row in rows if under in row.sets))
-
-
 def granted() -> Iterator[tuple[PermissionSet, Grant]]:
     for under in PermissionSet:
         for sets in GRANTS.values():
@@ -75,7 +69,7 @@ def page(calls: Counter[tuple[str, str]], probes: dict[tuple[str, str], Counter[
         key = (str(under), grant.action)
         denied = f"{probes[key][False]} of {probes[key].total()} denied"
         cells = (
-            under, " ".join(f"`{step}`" for step in steps_of(under)), f"`{grant.action}`",
+            under, " ".join(f"`{step}`" for step in steps_under(under)), f"`{grant.action}`",
             grant.resource, ", ".join(_limits(grant)), str(calls[key]), denied,
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
@@ -105,7 +99,7 @@ def vault_rows(made: vault_story.Installation) -> list[str]:
     lines = ["| set | steps | capability | path | calls | elsewhere |", "|---|---|---|---|---|---|"]
     for under, path, capability in dict.fromkeys((u, general(p), c) for u, p, c in made.grants()):
         key = (under, path, "list" if capability == "sudo" else capability)
-        steps = " ".join(f"`{step}`" for step in steps_of(PermissionSet(under)))
+        steps = " ".join(f"`{step}`" for step in steps_under(PermissionSet(under)))
         told = f"{probes[key][True]} of {probes[key].total()} denied" if probes[key] else "-"
         used = "\\*" if key in IN_DOUBT else str(calls[key])
         lines.append(f"| {under} | {steps} | `{capability}` | `{path}` | {used} | {told} |")

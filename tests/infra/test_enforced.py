@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from providers.aws.permissions import BREAK_GLASS
+from providers.aws.permissions import BREAK_GLASS, GRANTS
 from providers.aws.testing.policies import trust_policy
+from rotation.cli.preflight import steps_under
 from rotation.types import PermissionSet
 from tests.infra import evaluation
 from tests.infra.account import ACCOUNT, denied, set_of, without
@@ -208,46 +209,72 @@ def test_who_is_not_named_reads_nothing_even_with_the_policy(
 # ---------------------------------------------------------------------------------- preflight
 
 
-def findings(lived: Installation, *words: str, expected: tuple[int, ...]) -> list[str]:
-    told = json.loads(lived.rotation("doctor", *words, "-o", "json", expected=expected))
-    return [
-        f"{c['subject']}: {c['finding']}"
-        for c in told["checks"]
-        if c["code"] == "doctor.permission"
-    ]
+def told(lived: Installation, *words: str, expected: tuple[int, ...]) -> list[dict[str, Any]]:
+    said = json.loads(lived.rotation("doctor", *words, "-o", "json", expected=expected))
+    checks: list[dict[str, Any]] = said["checks"]
+    return checks
 
 
 def test_doctor_finds_nothing_missing(lived: Installation) -> None:
     lived.be("runner")
-    assert findings(lived, expected=(0, 1)) == []
+    checks = told(lived, expected=(0, 1))
+    assert [each for each in checks if each["code"] == "doctor.permission"] == []
 
 
 def test_doctor_takes_the_emergency_role_in_daylight(lived: Installation) -> None:
     lived.be("runner")
     before = len(lived.guard.asked)
-    told = lived.rotation("doctor", "--as", "emergency")
-    assert "every role can do what its steps need: contain" in told
+    said = lived.rotation("doctor", "--as", "emergency")
+    assert "every role can do what its steps need: contain" in said
     changed = [q.action for q, _ in lived.guard.asked[before:] if "Simulate" not in q.action]
     # What it asks about is asked of the same evaluator; what it does is a look.
     assert "secretsmanager:DescribeSecret" in changed
 
 
-@pytest.mark.parametrize(
-    ("under", "action"),
-    [
-        ("mint", "iam:CreateAccessKey"),
-        ("mint", "kms:GenerateDataKey"),
-        ("verify", "secretsmanager:GetSecretValue"),
-        ("promote", "secretsmanager:UpdateSecretVersionStage"),
-        ("revoke", "iam:DeleteAccessKey"),
-    ],
-)
+def changes(lived: Installation, since: int) -> list[str]:
+    """What was done to the account since then, beside looking and asking."""
+    made = [f"{c['service']}:{c['operation']}" for c in lived.aws.control.truth.calls("*", since)]
+    return [each for each in made if not each.split(":")[1].startswith(("Get", "List", *LOOKS))]
+
+
+def needing(under: str, action: str) -> set[str]:
+    """Both secrets are in the store, one of the credentials is a user's."""
+    secrets = {"aws-iam-access-key": ["billing-iam"]}
+    return {
+        f"{secret}, {under}"
+        for plugin, sets in GRANTS.items()
+        if action in {grant.action for grant in sets.get(PermissionSet(under), ())}
+        for secret in secrets.get(plugin, ["billing-iam", "orders-token"])
+    }
+
+
+LOOKS = ("AssumeRole", "Describe", "Simulate")
+
+GRANTED = [
+    (str(under), action)
+    for under in PermissionSet
+    for action in dict.fromkeys(g.action for sets in GRANTS.values() for g in sets.get(under, ()))
+]
+
+
+@pytest.mark.parametrize(("under", "action"), GRANTED, ids=["-".join(each) for each in GRANTED])
 def test_doctor_names_exactly_what_is_missing(lived: Installation, under: str, action: str) -> None:
+    """Any one action that the configuration needs, taken from its role."""
     lived.be("runner")
+    since = len(lived.aws.control.truth.calls())
     lived.guard.without = (under, action)
     try:
-        found = findings(lived, "billing-iam", expected=(3,))
+        found = told(lived, expected=(3,))
     finally:
         lived.guard.without = None
-    assert found
-    assert all(each.startswith(f"billing-iam, {under}: may not {action} on ") for each in found)
+    missing = [each for each in found if each["code"] == "doctor.permission"]
+    steps = ", ".join(steps_under(PermissionSet(under)))
+    # Without the look itself nothing can be asked: that denial is what doctor tells.
+    asked = (under, action) != ("observe", "secretsmanager:DescribeSecret")
+    assert {each["subject"] for each in missing} == (needing(under, action) if asked else set())
+    for each in missing:
+        assert each["finding"].startswith(f"may not {action} on ")
+        assert each["finding"].endswith(f"needed by {steps}")
+    denied = [each for each in found if not each["ok"] and each not in missing]
+    assert all(each["code"] == "aws.denied" for each in denied), denied
+    assert changes(lived, since) == []
