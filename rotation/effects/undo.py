@@ -34,7 +34,10 @@ def resume_old(cx: Context) -> Facts:
 
 
 def _not_compromised(cx: Context, state: StoreState) -> None:
-    if cx.rotation.plan != "compromised" and COMPROMISED in state.labels:
+    """A mark on any other version is of an emergency that was over before this rotation began."""
+    marked = state.labels.get(COMPROMISED)
+    of_this = marked in (cx.rotation.old_version, cx.rotation.new_version)
+    if cx.rotation.plan != "compromised" and marked is not None and of_this:
         raise NeedsPerson(
             "held.compromised",
             "the store marks this secret as compromised; nothing is switched on again",

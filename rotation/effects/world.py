@@ -5,7 +5,16 @@ from datetime import timedelta
 from rotation.effects.context import Context
 from rotation.errors import NeedsPerson, SlotFull
 from rotation.fold import listed
-from rotation.types import PENDING, KeyState, Listing, StoreState, is_any_mark, is_our_mark, mark
+from rotation.types import (
+    COMPROMISED,
+    PENDING,
+    KeyState,
+    Listing,
+    StoreState,
+    is_any_mark,
+    is_our_mark,
+    mark,
+)
 
 CLOCK_SKEW_MAX = timedelta(seconds=60)
 
@@ -95,13 +104,14 @@ def _list(cx: Context, name: str) -> list[str]:
 
 
 def check_pointers(cx: Context, state: StoreState) -> None:
-    """Every labelled version is one that the journal knows."""
+    """Every labelled version is one that the journal knows. The mark of an emergency stays in the
+    store when that one is over and its version forgotten; nobody reads by it."""
     known = {*_list(cx, "known"), cx.rotation.old_version, cx.rotation.new_version}
     known |= _staged(cx) | {left.version for left in cx.rotation.leftovers.values()}
     unknown = sorted(
         version.id
         for version in state.versions
-        if version.labels - {PENDING} and version.id not in known
+        if version.labels - {PENDING, COMPROMISED} and version.id not in known
     )
     if unknown:
         raise NeedsPerson(

@@ -1,0 +1,53 @@
+"""The store keeps the mark of an emergency that is over: it concerns the version that leaked, and
+no later rotation. A store that does not answer keeps no leaked credential alive."""
+
+import pytest
+
+from rotation.errors import Transient
+from rotation.machine import Close
+from rotation.plan import PLANS
+from rotation.testing.crash import STREAM, Story
+from rotation.types import COMPROMISED
+from tests.crash import stories, test_emergency
+
+
+def after_an_emergency(**issuer: bool) -> Story:
+    story = stories.seeded(exclusive=True, **issuer)
+    assert isinstance(test_emergency.emergency(story), Close)
+    story.world.emergency = False
+    return story
+
+
+def routine(story: Story, *, until: str) -> None:
+    story.runner().open(STREAM, PLANS["routine"], story.spec, trigger="test")
+    stories.advance_until(story, until)
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_the_rotations_that_follow_are_held_by_nothing(*, numbered: bool) -> None:
+    story = after_an_emergency(numbered=numbered)
+    for _ in range(3):
+        routine(story, until="tidy")
+        assert story.rotation().outcome == "succeeded"
+    assert story.violations() == []
+
+
+@pytest.mark.parametrize("until", ["promote", "prove-off"])
+def test_the_rotations_that_follow_can_go_back(until: str) -> None:
+    story = after_an_emergency()
+    routine(story, until=until)
+    stories.request(story, "rollback")
+    assert isinstance(story.drive(), Close)
+    assert story.rotation().outcome == "rolled-back"
+    assert story.violations() == []
+
+
+@pytest.mark.parametrize("which", ["old_version", "new_version"])
+def test_what_an_emergency_elsewhere_marks_meanwhile_is_not_switched_on(which: str) -> None:
+    story = stories.seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    routine(story, until="suspend")
+    story.world.move(COMPROMISED, getattr(story.rotation(), which))
+    stories.request(story, "rollback")
+    story.drive()
+    assert story.rotation().held == "held.compromised"
