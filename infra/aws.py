@@ -7,13 +7,13 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws_alarms import IAM_REGION
 from infra.aws_keys import Keys
 from infra.aws_roles import Roles, external_id, role_arns
 from infra.aws_stores import Stores, Surroundings, Users
 from infra.aws_watch import Trail, Watch
 from infra.documents import Documents
 from infra.settings import Settings, refused
+from providers.aws.alarms import IAM_REGION
 from providers.aws.iam import regions_of
 from providers.aws.options import ConnectionOptions, SecretsManagerOptions
 from rotation.interfaces import Scope

@@ -6,10 +6,20 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws_alarms import EVERY_EVENT, Alarm, alarms, alive
 from infra.aws_keys import Keys
 from infra.aws_stores import Surroundings
 from infra.names import BUCKET_MAX, RULE_MAX, TOPIC_MAX, fitting
+from providers.aws.alarms import (
+    EVERY_EVENT,
+    LOOKS,
+    SILENT,
+    Alarm,
+    alarms,
+    alive,
+    rule_name,
+    topic_name,
+    undelivered_name,
+)
 from providers.aws.arns import partition
 
 DAY_S = 86_400
@@ -148,7 +158,7 @@ class Watch(pulumi.ComponentResource):
         topic = self._topic(alarm.region)
         rule = aws.cloudwatch.EventRule(
             name,
-            name=fitting(f"rotation-{scope.connection}-{alarm.name}", RULE_MAX, "a rule"),
+            name=fitting(rule_name(scope.connection, alarm.name), RULE_MAX, "a rule"),
             description=alarm.means,
             event_pattern=json.dumps(alarm.pattern),
             state=alarm.state,
@@ -170,7 +180,7 @@ class Watch(pulumi.ComponentResource):
         """An alarm that cannot be told is told by another way."""
         aws.cloudwatch.MetricAlarm(
             f"{name}-undelivered",
-            name=f"rotation-{self._around.scope.connection}-{alarm.name}-undelivered",
+            name=undelivered_name(self._around.scope.connection, alarm.name),
             alarm_description=f"{alarm.name} fired and the topic did not take it",
             namespace="AWS/Events",
             metric_name="FailedInvocations",
@@ -189,10 +199,9 @@ class Watch(pulumi.ComponentResource):
     def _heartbeat(self) -> None:
         scope = self._around.scope
         region = scope.options.region
-        name = f"rotation-{scope.connection}-runner-looks"
         rule = aws.cloudwatch.EventRule(
-            f"{scope.connection}-runner-looks",
-            name=fitting(name, RULE_MAX, "a rule"),
+            f"{scope.connection}-{LOOKS}",
+            name=fitting(rule_name(scope.connection, LOOKS), RULE_MAX, "a rule"),
             description="every look of the runner; the alarm is on its silence",
             event_pattern=json.dumps(alive(self._around.roles)),
             state=EVERY_EVENT,
@@ -200,8 +209,8 @@ class Watch(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.cloudwatch.MetricAlarm(
-            f"{scope.connection}-runner-silent",
-            name=f"rotation-{scope.connection}-runner-silent",
+            f"{scope.connection}-{SILENT}",
+            name=rule_name(scope.connection, SILENT),
             alarm_description="the runner looked at no secret for a day: nothing is being rotated",
             namespace="AWS/Events",
             metric_name="MatchedEvents",
@@ -225,7 +234,7 @@ class Watch(pulumi.ComponentResource):
 
     def _make_topic(self, region: str) -> aws.sns.Topic:
         scope = self._around.scope
-        name = f"rotation-{scope.installation}-{scope.connection}"
+        name = topic_name(scope.installation, scope.connection)
         topic = aws.sns.Topic(
             f"{scope.connection}-{region}",
             name=fitting(name, TOPIC_MAX, "the topic"),

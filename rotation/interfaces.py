@@ -291,6 +291,29 @@ class Preflight(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmFound:
+    """An alarm that watches the runner. wrong: why it would tell nobody. listeners: how many it
+    would tell. drill: how to provoke it; drilled: that was done just now."""
+
+    name: str
+    region: str
+    wrong: tuple[str, ...]
+    listeners: int
+    drill: str
+    drilled: bool = False
+
+
+class Watch(Protocol):
+    """Entry points `rotation.watches`, by the type of the connection."""
+
+    def __call__(self, scope: Scope, connection: Any, *, drill: bool) -> Iterator[AlarmFound]:
+        """Looks at the alarms that the stack declares for these secrets, with the base
+        credentials: a person's, for who is watched does not look after the watch. drill: provokes
+        those that it can without any harm. None where no stack made roles."""
+        ...
+
+
 class Renderer(Protocol):
     """Entry points `rotation.renderers`, by the type of the connection."""
 

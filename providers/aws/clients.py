@@ -152,6 +152,10 @@ class AwsConnection:
         """Of the base credentials: who takes the roles may ask what they can do."""
         return cast("IAMClient", self._client("iam", self.options.region, _BROKER))
 
+    def own(self, service: str, region: str) -> Any:
+        """Of the base credentials, in this account: what a person looks at who may."""
+        return self._client(service, region, "")
+
     @property
     def caller_identity(self) -> CallerIdentity:
         """Whose are these credentials? For any credentials, not only this connection's."""

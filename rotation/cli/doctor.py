@@ -33,7 +33,7 @@ class Check:
 
 @verb(
     "doctor", "doctor", "doctor billing-iam --login", "doctor billing-iam --repair",
-    "doctor --as emergency",
+    "doctor --as emergency", "doctor --alarms=drill",
 )  # fmt: skip
 @maybe_name_argument
 @click.option("--login", is_flag=True, help="Try a login with each labelled version.")
@@ -41,22 +41,31 @@ class Check:
 @click.option(
     "--as", "role", type=click.Choice(["emergency"]), help="Only whether that role works for you."
 )
+@click.option(
+    "--alarms", is_flag=False, flag_value="look", type=click.Choice(["look", "drill"]),
+    help="Only whether the stack's alarms would reach somebody; drill: provokes the harmless one.",
+)  # fmt: skip
 @yes_option
 @here_option
 def doctor(
-    name: str | None, *, login: bool, repair: bool, role: str | None, yes: bool, here: bool
-) -> int:
+    name: str | None, *, login: bool, repair: bool, role: str | None, alarms: str | None,
+    yes: bool, here: bool,
+) -> int:  # fmt: skip
     """Find what is wrong; offers the one safe repair.
 
     Looks at the configuration, the journal, live runners, every connection's identity, what its
     roles can really do, and the labels of each secret. What IAM cannot tell it, it cannot see:
-    policies of secrets and keys, and those of an organisation. Changes nothing without --repair, which is an ordinary rotation of plan
-    REPAIR: it never promotes a version that this installation did not stage.
+    policies of secrets and keys, and those of an organisation. --alarms looks with the connection's
+    base credentials: a person's, for the runner has no right to see what watches it. Changes nothing
+    without --repair, which is an ordinary rotation of plan REPAIR: it never promotes a version that
+    this installation did not stage.
     """
     if repair and name is None:
         raise Usage("cli.usage", "--repair needs the name of a secret")
     with open_session(effectful=repair) as session:
-        if role is not None:
+        if alarms is not None:
+            checks = list(_alarm_checks(session, drill=alarms == "drill"))
+        elif role is not None:
             checks = list(_permission_checks(session, _names(session, name), emergency=True))
         else:
             checks = list(_all_checks(session, name, login=login))
@@ -89,6 +98,12 @@ def _permission_checks(session: Session, names: list[str], *, emergency: bool) -
 
     sets = EMERGENCY if emergency else tuple(PermissionSet)
     yield from (Check(*finding) for finding in permissions(session, names, sets))
+
+
+def _alarm_checks(session: Session, *, drill: bool) -> Iterator[Check]:
+    from rotation.cli.alarms import watched  # noqa: PLC0415 -- only here
+
+    yield from (Check(*finding) for finding in watched(session, drill=drill))
 
 
 def _journal_checks(session: Session) -> Iterator[Check]:

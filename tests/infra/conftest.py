@@ -9,6 +9,7 @@ collect_ignore = (
     if HERE
     else [
         "test_program.py",
+        "test_alarms.py",
         "test_bad_input.py",
         "test_denied.py",
         "test_enforced.py",

@@ -10,6 +10,9 @@ from typing import Any
 
 from rotation.types import PermissionSet
 
+LOOKS, SILENT = "runner-looks", "runner-silent"
+"""The rule that counts the runner's looks, and the alarm on their absence."""
+
 IAM_REGION = "us-east-1"
 """Where the events of IAM appear, whatever region one works in."""
 
@@ -28,6 +31,20 @@ class Alarm:
     pattern: Mapping[str, Any] = field(repr=False)
     drill: str
     state: str = "ENABLED"
+
+
+def rule_name(connection: str, name: str) -> str:
+    return f"rotation-{connection}-{name}"
+
+
+def undelivered_name(connection: str, name: str) -> str:
+    """Of the alarm on a rule whose topic does not take what it tells."""
+    return f"{rule_name(connection, name)}-undelivered"
+
+
+def topic_name(installation: str, connection: str) -> str:
+    """In each region that has a rule, for a rule can only tell its own region."""
+    return f"rotation-{installation}-{connection}"
 
 
 def alarms(roles: Mapping[str, str], regions: tuple[str, ...]) -> Iterator[Alarm]:

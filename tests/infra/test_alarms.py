@@ -1,0 +1,251 @@
+"""`doctor --alarms` on what the program declares. EventBridge, SNS and CloudWatch are moto's: nothing
+that a rotation does depends on them, so strict AWS has no rules for them."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from moto.backends import get_backend
+from moto.server import ThreadedMotoServer
+
+from providers.aws.clients import AwsConnection
+from providers.aws.testing import ADMIN
+from providers.aws.testing.server import StrictAws
+from providers.aws.watch import check
+from rotation.cli.app import program
+from rotation.clock import SystemClock
+from rotation.config import load
+from rotation.policy import compile  # noqa: A004
+from tests.infra.account import as_file
+from tests.infra.settings import ACCOUNT, AWS, secret, written
+from tests.infra.stack import Cloud, Stack, up
+
+HERE = "123456789012"  # moto's account
+SETTINGS = {key: value.replace(ACCOUNT, HERE) for key, value in AWS.items()}
+HOME, COPY, IAM = "eu-central-1", "eu-west-1", "us-east-1"
+
+KEYS = (
+    f"[default]\naws_access_key_id={ADMIN.access_key_id}\n"
+    f"aws_secret_access_key={ADMIN.secret_access_key}\n"
+)
+
+
+@dataclass
+class Watched:
+    """A stack that was applied, and a person who looks."""
+
+    endpoint: str
+    file: Path
+    stack: Stack
+    clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def client(self, service: str, region: str) -> Any:
+        if (service, region) not in self.clients:
+            self.clients[service, region] = boto3.client(
+                service, region_name=region, endpoint_url=self.endpoint,
+                aws_access_key_id=ADMIN.access_key_id,
+                aws_secret_access_key=ADMIN.secret_access_key,
+            )  # fmt: skip
+        return self.clients[service, region]
+
+    def apply(self) -> None:
+        for kind, make in APPLIED.items():
+            for each in self.stack.of(kind):
+                make(self, each.inputs, each.inputs["region"])
+
+    def findings(self, expected: int) -> dict[str, list[str]]:
+        """Alarm -> what is said of it."""
+        words = ["-c", str(self.file), "doctor", "--alarms", "-o", "json"]
+        done = CliRunner().invoke(program, words, catch_exceptions=False)
+        assert done.exit_code == expected, done.output
+        found: dict[str, list[str]] = {}
+        for each in json.loads(done.output)["checks"]:
+            found.setdefault(each["subject"], []).append(each["finding"])
+        return found
+
+    def wrong(self) -> dict[str, list[str]]:
+        return {
+            subject.removeprefix("alarm "): said
+            for subject, said in self.findings(1).items()
+            if not said[0].startswith("would reach")
+        }
+
+
+def _topic(watched: Watched, given: Any, region: str) -> None:
+    watched.client("sns", region).create_topic(Name=given["name"])
+
+
+def _subscription(watched: Watched, given: Any, region: str) -> None:
+    watched.client("sns", region).subscribe(
+        TopicArn=given["topic"], Protocol=given["protocol"], Endpoint=given["endpoint"]
+    )
+
+
+def _rule(watched: Watched, given: Any, region: str) -> None:
+    watched.client("events", region).put_rule(
+        Name=given["name"], EventPattern=given["eventPattern"], State=given["state"]
+    )
+
+
+def _target(watched: Watched, given: Any, region: str) -> None:
+    targets = [{"Id": "1", "Arn": given["arn"]}]
+    watched.client("events", region).put_targets(Rule=given["rule"], Targets=targets)
+
+
+def _metric(watched: Watched, given: Any, region: str) -> None:
+    watched.client("cloudwatch", region).put_metric_alarm(
+        AlarmName=given["name"], Namespace=given["namespace"], MetricName=given["metricName"],
+        Statistic=given["statistic"], Period=int(given["period"]),
+        EvaluationPeriods=int(given["evaluationPeriods"]), Threshold=given["threshold"],
+        ComparisonOperator=given["comparisonOperator"],
+        TreatMissingData=given["treatMissingData"], AlarmActions=given["alarmActions"],
+    )  # fmt: skip
+
+
+APPLIED: dict[str, Callable[[Watched, Any, str], None]] = {
+    "Topic": _topic,
+    "TopicSubscription": _subscription,
+    "EventRule": _rule,
+    "EventTarget": _target,
+    "MetricAlarm": _metric,
+}
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def watched(moto: str, tmp_path: Path) -> Iterator[Watched]:
+    credentials = as_file(tmp_path, "credentials", KEYS)
+    more = f", endpoint: {moto}, credentials_file: {credentials}"
+    file = written(tmp_path, secret(), account=HERE, more=more)
+    stack = up(file, SETTINGS, Cloud(account=HERE))
+    as_file(tmp_path, "rotation.infra.json", json.dumps(stack.outputs["bindings"]))
+    yield Watched(moto, file, stack)
+    for service in ("sns", "events", "cloudwatch"):
+        get_backend(service).reset()
+
+
+def test_without_a_stack_there_is_nothing_that_watches(watched: Watched, tmp_path: Path) -> None:
+    (tmp_path / "rotation.infra.json").unlink()
+    said = watched.findings(0)
+    assert said == {"alarms of main": ["no stack told of roles, so nothing watches them"]}
+
+
+def test_before_up_each_alarm_is_missing(watched: Watched) -> None:
+    wrong = watched.wrong()
+    assert len(wrong) == 7
+    for said in wrong.values():
+        assert [each.partition(" rotation-")[0] for each in said][::2] == [
+            "there is no rule", "there is no alarm",
+        ]  # fmt: skip
+        assert said[1].startswith("there is no topic arn:aws:sns:")
+
+
+def test_after_up_each_would_reach_somebody(watched: Watched) -> None:
+    watched.apply()
+    said = watched.findings(0)
+    names = {subject.removeprefix("alarm ") for subject in said}
+    assert names == {
+        f"key-made-elsewhere of main in {IAM}",
+        *(f"runner-denied of main in {region}" for region in (HOME, COPY, IAM)),
+        *(f"pending-read of main in {region}" for region in (HOME, COPY)),
+        f"runner-silent of main in {HOME}",
+    }
+    for [each] in said.values():
+        assert each.startswith("would reach 1 that confirmed; to try it: ")
+
+
+RULE, TOPIC = "rotation-main-pending-read", "rotation-4b1d0c77e2a9-main"
+SUBJECT = f"pending-read of main in {COPY}"
+
+
+def test_a_rule_that_somebody_changed(watched: Watched) -> None:
+    watched.apply()
+    events = watched.client("events", COPY)
+    events.put_rule(Name=RULE, EventPattern='{"source": ["aws.iam"]}', State="ENABLED")
+    assert watched.wrong()[SUBJECT] == [
+        f"rule {RULE} is ENABLED; ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS hears its events",
+        f"rule {RULE} listens for something else",
+    ]
+    events.disable_rule(Name=RULE)
+    assert watched.wrong()[SUBJECT][0].startswith(f"rule {RULE} is DISABLED")
+    events.remove_targets(Rule=RULE, Ids=["1"])
+    assert f"rule {RULE} does not tell the topic" in watched.wrong()[SUBJECT]
+
+
+def test_a_subscription_that_nobody_confirmed(watched: Watched) -> None:
+    watched.apply()
+    # moto confirms at once; AWS says this of one that waits for its click.
+    for each in get_backend("sns")[HERE][COPY].subscriptions.values():
+        each.arn = "PendingConfirmation"
+    wrong = watched.wrong()
+    assert set(wrong) == {SUBJECT, f"runner-denied of main in {COPY}"}
+    assert wrong[SUBJECT] == [
+        f"nobody has confirmed a subscription of arn:aws:sns:{COPY}:{HERE}:{TOPIC}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"TreatMissingData": "ignore"}, "takes missing data for something else than breaching"),
+        ({"AlarmActions": []}, "does not tell the topic"),
+        ({"ActionsEnabled": False}, "does not tell the topic"),
+    ],
+)
+def test_an_alarm_on_silence_that_would_stay_silent(
+    watched: Watched, change: dict[str, Any], said: str
+) -> None:
+    watched.apply()
+    given = watched.stack.named("MetricAlarm", "main-runner-silent").inputs
+    client = watched.client("cloudwatch", HOME)
+    kept = {
+        "AlarmName": given["name"], "Namespace": "AWS/Events", "MetricName": "MatchedEvents",
+        "Statistic": "Sum", "Period": 86_400, "EvaluationPeriods": 1, "Threshold": 1,
+        "ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching",
+        "AlarmActions": given["alarmActions"],
+    }  # fmt: skip
+    client.put_metric_alarm(**{**kept, **change})
+    assert watched.wrong() == {
+        f"runner-silent of main in {HOME}": [f"alarm rotation-main-runner-silent {said}"]
+    }
+
+
+def test_what_gives_no_answer_is_no_alarm_that_works(watched: Watched) -> None:
+    with StrictAws(account=HERE) as aws:  # it has no EventBridge at all
+        watched.file.write_text(watched.file.read_text().replace(watched.endpoint, aws.endpoint))
+        [said] = watched.findings(9).values()
+    assert said[0].startswith("events:DescribeRule on rotation-main-key-made-elsewhere was not")
+
+
+def test_the_harmless_drill_is_a_denied_look_in_each_region(
+    watched: Watched, tmp_path: Path
+) -> None:
+    """Everything but the drill is moto's."""
+    watched.apply()
+    [scope] = compile(load(watched.file))
+    looking = AwsConnection(scope.options, installation=scope.installation, clock=SystemClock())
+    with StrictAws(account=HERE) as aws:
+        aws.control.gate.deny("secretsmanager:GetSecretValue")
+        options = replace(scope.options, endpoint=aws.endpoint, roles={}, external_id=None)
+        runner = AwsConnection(options, installation=scope.installation, clock=SystemClock())
+        looking.secrets_manager = runner.secrets_manager  # type: ignore[method-assign]
+        found = list(check(scope, looking, drill=True))
+        calls = aws.control.truth.calls("secretsmanager:*")
+    assert {each.name for each in found if each.drilled} == {"runner-denied"}
+    assert sorted(call["region"] for call in calls) == [HOME, COPY, IAM]
+    assert {call["outcome"] for call in calls} == {"AccessDeniedException"}
