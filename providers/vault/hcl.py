@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import groupby
 
-from providers.vault.options import ConnectionOptions, KvOptions
-from providers.vault.permissions import CONNECTION, GRANTS, Grants, asked_for
+from providers.vault.options import KvOptions
+from providers.vault.permissions import CONNECTION, GRANTS, LOGINS, Grants, asked_for
 from rotation.interfaces import Need, Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
@@ -18,20 +18,21 @@ Rules = Mapping[str, Iterable[str]]
 
 
 class HclRenderer:
-    """Writes what the runner's tokens, its login and the readers get."""
+    """Writes what the sets' tokens, whoever takes them, and the readers get."""
 
     def grants(self) -> Mapping[str, Grants]:
         return GRANTS
 
     def documents(self, scope: Scope) -> list[PolicyDocument]:
-        """One holder after the other: the sets, `base`, `read-<application>-<environment>`."""
+        """One holder after the other: the sets, `base`, `operator`, `emergency`,
+        `read-<application>-<environment>`."""
         return [
             *(
                 _document(str(under), rules)
                 for under in PermissionSet
                 if (rules := _of(scope, under))
             ),
-            *_of_base(scope.options),
+            *_of_logins(scope.options.roles),
             *_of_readers(scope.parts),
         ]
 
@@ -57,17 +58,17 @@ def path_of(need: Need) -> str:
     return path
 
 
-def _of_base(options: ConnectionOptions) -> Iterator[PolicyDocument]:
-    """The login does nothing itself where token roles are named."""
-    if options.roles:
-        yield _document(
-            "base",
-            {
-                grant.path.format(role=role): grant.capabilities
-                for role in options.roles.values()
-                for grant in CONNECTION
-            },
-        )
+def _of_logins(roles: Mapping[str, str]) -> Iterator[PolicyDocument]:
+    """A login does nothing itself where token roles are named."""
+    for holder, sets in LOGINS.items():
+        rules = {
+            grant.path.format(role=role): grant.capabilities
+            for under, role in roles.items()
+            if under in sets
+            for grant in CONNECTION
+        }
+        if rules:
+            yield _document(holder, rules)
 
 
 def _of_readers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:

@@ -59,8 +59,9 @@ GRANTS: Mapping[str, Grants] = {
             _grant(_STAGED_METADATA, "list"),
             _grant(f"{_STAGED_METADATA}/+", "read"),
         ),
-        # Create alone: what is staged cannot be overwritten, and what is live not be touched.
-        PermissionSet.MINT: (_grant(_STAGED, "create"), _grant(_METADATA, "create", "patch")),
+        # Create alone: what is staged cannot be overwritten, and what is live not be touched. The
+        # claim was there first, so the metadata is too.
+        PermissionSet.MINT: (_grant(_STAGED, "create"), _grant(_METADATA, "patch")),
         PermissionSet.VERIFY: (_LOOK, _grant(_DATA, "read"), _grant(_STAGED, "read")),
         # `patch` needs a version to merge into, and the first one is an update to Vault, for our
         # marks were there before. `read` settles a promotion that was not answered, and brings
@@ -130,3 +131,11 @@ def asked_for(grant: Grant, options: Any) -> bool:
 CONNECTION = (_grant("auth/token/create/{role}", "update"),)
 """What the login needs, and nothing else, for each token role that a connection names. To renew,
 look up and revoke itself is what Vault's `default` policy lets every token do."""
+
+LOGINS: Mapping[str, frozenset[PermissionSet]] = {
+    "base": frozenset(PermissionSet) - {PermissionSet.CLAIM},
+    "operator": frozenset(PermissionSet) - {PermissionSet.REVOKE, PermissionSet.CONTAIN},
+    "emergency": frozenset({PermissionSet.OBSERVE, PermissionSet.CONTAIN}),
+}
+"""Whose login takes the token roles of which sets: the runner's, that of a person who runs `create`
+and `adopt`, that of a person on call."""

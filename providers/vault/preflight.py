@@ -1,9 +1,12 @@
 """What each token can really do, asked of Vault itself before anything depends on it."""
 
 from collections.abc import Collection, Iterator
+from itertools import product
 from typing import TYPE_CHECKING
 
 from providers.vault.hcl import needed, path_of
+from providers.vault.permissions import CONNECTION
+from rotation.errors import Denied
 from rotation.interfaces import Need, Scope, Shortfall
 from rotation.types import PermissionSet
 
@@ -20,8 +23,22 @@ def check(
     """One question per set: Vault answers for a token's policies whole."""
     for under in sets:
         needs = list(needed(scope, under)) if under in connection.options.roles else []
-        if needs:
+        if not needs:
+            continue
+        try:
             yield from _shortfalls(connection, under, needs)
+        except Denied as denied:
+            if denied.code != "vault.no-role":
+                raise
+            yield from _not_taken(connection.options.roles[under], under, needs)
+
+
+def _not_taken(role: str, under: PermissionSet, needs: list[Need]) -> Iterator[Shortfall]:
+    """The claim is a person's: that the runner's login does not get it is as it should be."""
+    if under is not PermissionSet.CLAIM:
+        for secret, grant in product(dict.fromkeys(need.part.secret for need in needs), CONNECTION):
+            call, path = ", ".join(grant.capabilities), grant.path.format(role=role)
+            yield Shortfall(under=under, secret=secret, call=call, on=path)
 
 
 def _shortfalls(

@@ -18,7 +18,7 @@ from tests.infra import evaluation, vault_calls, vault_story
 from tests.infra.account import set_of
 from tests.infra.probes import elsewhere
 from tests.infra.story import installed, live
-from tests.infra.vault_calls import ANYBODY, IN_DOUBT, OF_NOBODY, general
+from tests.infra.vault_calls import ANYBODY, OF_NOBODY, general
 
 PAGE = Path(__file__).parents[2] / "docs" / "privileges.md"
 
@@ -46,9 +46,7 @@ As its audit log has it. `{{...}}` is the secret's own, `+` one segment that has
 
 """
 
-IN_DOUBT_SAYS = """
-\\* Used by no rotation that goes as it should: {doubts}. Tests of the adapters use them.
-
+SHARED = """
 Paths that name no application, such as `auth/token/revoke-accessor`, Vault has once for all: there is
 no elsewhere. Whoever has a token of `contain` ends tokens of other applications too.
 """
@@ -101,8 +99,8 @@ def vault_rows(made: vault_story.Installation) -> list[str]:
         key = (under, path, "list" if capability == "sudo" else capability)
         steps = " ".join(f"`{step}`" for step in steps_under(PermissionSet(under)))
         told = f"{probes[key][True]} of {probes[key].total()} denied" if probes[key] else "-"
-        used = "\\*" if key in IN_DOUBT else str(calls[key])
-        lines.append(f"| {under} | {steps} | `{capability}` | `{path}` | {used} | {told} |")
+        cells = (under, steps, f"`{capability}`", f"`{path}`", str(calls[key]), told)
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
@@ -110,10 +108,7 @@ def of_vault(directory: Path) -> str:
     with vault_story.installed(directory) as made:
         vault_story.live(made)
         rows = vault_rows(made)
-    doubts = "; ".join(
-        f"`{each}` under {under}: {why}" for (under, _, each), why in IN_DOUBT.items()
-    )
-    return "\n".join(rows) + "\n" + IN_DOUBT_SAYS.format(doubts=doubts)
+    return "\n".join(rows) + "\n" + SHARED
 
 
 def main() -> int:

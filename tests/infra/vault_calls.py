@@ -22,13 +22,7 @@ OF_NOBODY = (
 """Vault has these once for all applications: what an emergency of an AppRole needs, and the settings
 of the mount. A stolen token of `contain` reaches as far; so only it may change anything there."""
 
-IN_DOUBT = {
-    ("observe", "rotation-pending/metadata/{stream}/+", "read"): "which of two staged came last",
-    ("mint", "apps/metadata/{path}", "create"): "somebody deleted the claim after it was made",
-    ("prove", "rotation-pending/data/{stream}/+", "read"): "a value that was never promoted",
-    ("contain", "apps/metadata/{path}", "read"): "an emergency that is cancelled",
-}
-"""Granted, and used by no rotation that goes as it should; tests of the adapters go through them."""
+STREAM = "(generated|vault-approle|vault-database-static|postgres-login)-[0-9a-f]{20}"
 
 RULE = re.compile(r'path "(.+?)" \{\s+capabilities = \[(.*?)\]')
 
@@ -68,9 +62,9 @@ def granted(policy: str) -> Iterator[tuple[str, str]]:
 def general(path: str) -> str:
     """As a grant has it, whichever secret it is for."""
     for pattern, name in (
-        ("prod/(billing|orders)/(token|login)", "{path}"),
-        ("role/(billing|orders)", "role/{role}"),
-        ("(generated|vault-approle)-[0-9a-f]{20}", "{stream}"),
+        ("prod/(billing|orders)/(token|login|database)", "{path}"),
+        ("(role|roles|creds)/(billing|orders)", r"\1/{role}"),
+        (STREAM, "{stream}"),
         ("/([0-9a-f]{32}|[0-9a-f-]{36})$", "/+"),
     ):
         path = re.sub(pattern, name, path)
@@ -79,12 +73,13 @@ def general(path: str) -> str:
 
 def elsewhere(path: str, *, environment: bool) -> str:
     """The same of another application, or of another environment of this one."""
+    named = "(?<=role/|oles/|reds/)"
     changes = (
-        (("apps/([a-z]+)/prod/", r"apps/\1/test/"), ("role/(billing|orders)", r"role/\1-test"))
+        (("apps/([a-z]+)/prod/", r"apps/\1/test/"), (f"{named}(billing|orders)", r"\1-test"))
         if environment
-        else (("(?<=prod/)(billing|orders)", "payroll"), ("role/(billing|orders)", "role/payroll"))
+        else (("(?<=prod/)(billing|orders)", "payroll"), (f"{named}(billing|orders)", "payroll"))
     )
-    other = re.sub("(generated|vault-approle)-[0-9a-f]{20}", r"\1-" + "f" * 20, path)
+    other = re.sub(STREAM, r"\1-" + "f" * 20, path)
     for pattern, replacement in changes:
         other = re.sub(pattern, replacement, other)
     assert other != path

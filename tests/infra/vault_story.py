@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from click.testing import CliRunner
@@ -14,9 +15,13 @@ from pulumi.runtime import mocks
 
 from providers.vault.testing.server import Refused, VaultServer
 from rotation.cli.app import program
+from rotation.config import load
+from rotation.types import PermissionSet
 from tests.infra.account import as_file
 from tests.infra.stack import Cloud, up
 from tests.infra.vault_calls import METHODS, Call, asked, granted
+from tests.providers.postgres.conftest import EMERGENCY, RUNNER, Database, prepared
+from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, postgres_server
 from tests.real.vault_server import running
 
 CONFIGURATION = """
@@ -28,8 +33,17 @@ connections:
     type: vault
     address: {address}
     cluster: {cluster}
-    role: runner
-    login_file: {directory}/secret-id
+{login}
+  db:
+    type: postgres
+    host: {database.host}
+    port: {database.port}
+    database: {database.database}
+    system_identifier: "{database.system_identifier}"
+    user: {database.user}
+    password_file: {database.password_file}
+    emergency_user: {database.emergency_user}
+    emergency_password_file: {database.emergency_password_file}
 classes:
   quick: {{max_age: 90d, margin: 7d, quiet: 0s, soak: 0s}}
 secrets:
@@ -48,14 +62,36 @@ SECRET = """
     destroy: {destroy}
 """
 
+LOGINS = {
+    "runner": "    role: runner\n    login_file: {directory}/secret-id",
+    "operator": "    auth: token\n    login_file: {directory}/operator",
+}
+"""The runner's, and that of a person whom the stack's policy for operators was given to."""
+
 ISSUERS = {
     "billing-token": "{type: generated, kind: token, prefix: bil_, unverified: true}",
     "billing-login": "{type: vault-approle, connection: vault, role: billing}",
     "orders-login": (
         "{type: vault-approle, connection: vault, role: orders, origin: chosen, uses: 100000}"
     ),
+    "billing-database": "{type: postgres-login, connection: db, group: billing}",
+    "orders-database": (
+        "{type: vault-database-static, connection: vault, role: orders, in_place: true}"
+    ),
 }
-"""A secret of each issuer that needs nothing but Vault, in each way that it may be used."""
+"""A secret of each issuer of Vault in each way that it may be used, and of two that are none: one of
+them can suspend."""
+
+IN_PLACE, SUSPENDS = {"orders-database"}, {"billing-database"}
+
+PROBES = {
+    "login": "probe: {type: vault-login, connection: vault}",
+    "database": "probe: {type: postgres-login, connection: db, query: select 1}",
+    "token": "",
+}
+
+A_PERSON = {"no_default_policy": False}
+"""A token as a sign-in gives it."""
 
 GIVE = "#!/bin/sh\nexec cat >/dev/null\n"
 
@@ -125,22 +161,43 @@ def _snake(given: Mapping[str, Any], *without: str) -> dict[str, Any]:
 class Installation:
     """The stack in a real Vault, and the runner's own file."""
 
-    def __init__(self, directory: Path, server: VaultServer) -> None:
-        self.directory, self.server = directory, server
+    def __init__(self, directory: Path, server: VaultServer, database: Database) -> None:
+        self.directory, self.server, self._database = directory, server, database
         self._tokens: dict[str, str] = {}
         directory.chmod(0o700)
         (directory / "commands").mkdir(mode=0o700)
         as_file(directory / "commands", "give", GIVE, 0o700)
+        self._prepare_database()
         self.rotation("init", "--journal", str(directory / "journal.db"))
         self._head = (directory / "rotation.yaml").read_text().partition("\n# connections")[0]
         self._apply(self.write())
 
-    def write(self, *, destroy: str = "unattended") -> Path:
+    def _prepare_database(self) -> None:
+        """What an operator makes before the stack: the stack never could without a password."""
+        self._database.issuer(group="billing")
+        postgres = self._database.server
+        postgres.run("create role orders login password 'set by a person'")
+        at = f"{postgres.host}:{postgres.port}"
+        config = {
+            "plugin_name": "postgresql-database-plugin",
+            "allowed_roles": ["orders"],
+            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@{at}/postgres",
+            "username": ADMIN,
+            "password": ADMIN_PASSWORD,
+        }
+        role = {"db_name": "orders", "username": "orders", "rotation_period": "365d"}
+        self.server.api("POST", "sys/mounts/database", {"type": "database"})
+        self.server.api("POST", "database/config/orders", config)
+        self.server.api("POST", "database/static-roles/orders", role)
+
+    def write(self, *, destroy: str = "unattended", login: str = "runner") -> Path:
         head = CONFIGURATION.format(
             head=self._head,
             address=self.server.address,
             cluster=self.server.cluster,
             directory=self.directory,
+            database=self._database.options,
+            login=LOGINS[login].format(directory=self.directory),
         )
         secrets = (
             SECRET.format(
@@ -148,7 +205,7 @@ class Installation:
                 application=name.partition("-")[0],
                 path=name.replace("-", "/"),
                 issuer=issuer,
-                probe="probe: {type: vault-login, connection: vault}" if "login" in name else "",
+                probe=PROBES[name.partition("-")[2]],
                 seen="refresh: 1s" if "uses" in issuer else "confirms: true",
                 destroy=destroy,
             )
@@ -169,6 +226,8 @@ class Installation:
         role = f"auth/approle/role/rotation-{told['installation']}"
         given = self.server.api("POST", f"{role}/secret-id", {})["data"]["secret_id"]
         as_file(self.directory, "secret-id", given)
+        person = self.server.token(f"rotation-{told['installation']}-operator", **A_PERSON)
+        as_file(self.directory, "operator", person)
 
     def rotation(self, *words: str, expected: tuple[int, ...] = (0,)) -> str:
         given = ["-c", str(self.directory / "rotation.yaml"), *words]
@@ -182,16 +241,34 @@ class Installation:
         return value
 
     def begin(self, name: str) -> None:
-        """Made by us, or taken over from whoever made it by hand."""
-        if "login" not in name:
-            self.rotation("create", name, "--wait")
-            return
+        """As a person: made by us, or taken over from whoever made it by hand."""
+        by_hand = self._made_by_hand(name)
+        with self.logged_in("operator"):
+            if by_hand is None:
+                self.rotation("create", name, "--wait")
+            else:
+                body = {"options": {"cas": 0}, "data": by_hand}
+                self.server.api("POST", f"apps/data/prod/{name.replace('-', '/')}", body)
+                self.rotation("adopt", name, "-y")
+
+    @contextmanager
+    def logged_in(self, login: str) -> Iterator[None]:
+        self.write(login=login)
+        try:
+            yield
+        finally:
+            self.write()
+
+    def _made_by_hand(self, name: str) -> dict[str, str] | None:
+        if name in {"billing-token", "billing-database"}:
+            return None
+        if name == "orders-database":
+            made = self.server.api("GET", "database/static-creds/orders")["data"]
+            return {key: made[key] for key in ("username", "password")}
         role = f"auth/approle/role/{name.partition('-')[0]}"
         role_id = self.server.api("GET", f"{role}/role-id")["data"]["role_id"]
         secret_id = self.server.api("POST", f"{role}/secret-id", {})["data"]["secret_id"]
-        body = {"options": {"cas": 0}, "data": {"role_id": role_id, "secret_id": secret_id}}
-        self.server.api("POST", f"apps/data/prod/{name.replace('-', '/')}", body)
-        self.rotation("adopt", name, "-y")
+        return {"role_id": role_id, "secret_id": secret_id}
 
     @contextmanager
     def used(self, name: str) -> Iterator[None]:
@@ -211,6 +288,26 @@ class Installation:
             over.set()
             consumer.join()
 
+    def current(self, name: str) -> str:
+        """The attempt that made what is current."""
+        told = self.server.api("GET", f"apps/metadata/prod/{name.replace('-', '/')}")["data"]
+        mark: str = told["custom_metadata"]["rotation:current"]
+        return re.findall("[0-9a-f]{32}", mark)[0]
+
+    def plant(self, name: str, attempt: str) -> str:
+        """A value where that attempt stages."""
+        entry = load(self.directory / "rotation.yaml").secret(name)
+        assert entry is not None
+        path, body = f"{entry.stream}/{attempt}", {"options": {"cas": 0}, "data": self.value(name)}
+        self.server.api("POST", f"rotation-pending/data/{path}", body)
+        return path
+
+    @contextmanager
+    def planted(self, name: str) -> Iterator[None]:
+        path = self.plant(name, "f" * 32)
+        yield
+        self.server.api("DELETE", f"rotation-pending/metadata/{path}")
+
     def policy(self, name: str) -> str:
         """The text of a policy, by the stack's name for it."""
         text: str = self.stack.named("Policy", f"vault-{name}").inputs["policy"]
@@ -226,14 +323,32 @@ class Installation:
         finally:
             self.server.api("PUT", path, {"policy": self.policy(name)})
 
+    @contextmanager
+    def nobody_takes(self, under: str) -> Iterator[None]:
+        """Without that set's token role."""
+        path = f"auth/token/roles/{self.roles[under]}"
+        role = self.server.api("GET", path)["data"]
+        self.server.api("DELETE", path)
+        try:
+            yield
+        finally:
+            self.server.api("POST", path, role)
+
     def token_of(self, under: str) -> str:
-        """As the runner gets it: a login, then the set's token role."""
+        """As the runner gets it, or a person: a login, then the set's token role."""
+        login = self.operator if under == PermissionSet.CLAIM else self.log_in()
+        made = self.server.api("POST", f"auth/token/create/{self.roles[under]}", {}, token=login)
+        return str(made["auth"]["client_token"])
+
+    @property
+    def operator(self) -> str:
+        return (self.directory / "operator").read_text()
+
+    def log_in(self) -> str:
+        """As the runner."""
         login = {"role_id": "runner", "secret_id": (self.directory / "secret-id").read_text()}
         told = self.server.api("POST", "auth/approle/login", login, token="")
-        made = self.server.api(
-            "POST", f"auth/token/create/{self.roles[under]}", {}, token=told["auth"]["client_token"]
-        )
-        return str(made["auth"]["client_token"])
+        return str(told["auth"]["client_token"])
 
     def refuses(self, under: str, operation: str, path: str) -> bool:
         """Whether Vault denies that set the call."""
@@ -266,24 +381,31 @@ class Installation:
 
 @contextmanager
 def installed(directory: Path) -> Iterator[Installation]:
-    with running(directory / "server") as server:
-        (own := directory / "runner").mkdir()
-        yield Installation(own, server)
+    (own := directory / "runner").mkdir()
+    passwords = {name: as_file(own, name, token_urlsafe(12)) for name in (RUNNER, EMERGENCY)}
+    with running(directory / "server") as server, postgres_server() as postgres:
+        yield Installation(own, server, prepared(postgres, passwords))
 
 
 def live(made: Installation) -> None:
-    """Every plan, of every issuer: the first, a routine one, one that goes back, an emergency, and
-    the end."""
+    """Every plan, of every issuer: the first, a routine one, those that go back, a repair, an
+    emergency, and the end."""
     for name in ISSUERS:
         made.begin(name)
         with made.used(name) if "login" in name else nullcontext():
             made.rotation("rotate", name, "--wait")
-            _go_back(made, name)
+            if name not in IN_PLACE:
+                _go_back(made, name)
+            if name in SUSPENDS:  # elsewhere what was contained does not come back
+                _cancel(made, name)
+            _repair(made, name)
             for _ in range(2):  # the second one finds the mark of the first
                 made.rotation("emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11))
                 made.rotation("run", "--wait", expected=(0, 11))
     for name in ISSUERS:
-        made.rotation("retire", name, "--gap", "a drill", "-y", "--wait")
+        # Who cannot suspend or remove the one user of a static role leaves its end to a person.
+        over = (12,) if name in IN_PLACE else (0,)
+        made.rotation("retire", name, "--gap", "a drill", "-y", "--wait", expected=over)
 
 
 def _go_back(made: Installation, name: str) -> None:
@@ -294,6 +416,20 @@ def _go_back(made: Installation, name: str) -> None:
     made.write()
     made.rotation("freeze", "--reason", "a drill")
     made.rotation("rotate", name, expected=(0, 8))
-    made.rotation("doctor", name, expected=(0, 1))
+    with made.planted(name):  # which of two was staged last is in their metadata
+        made.rotation("doctor", name, "--login", expected=(0, 1))
     made.rotation("rollback", name, "-y", "--wait")
     made.rotation("freeze", "--lift")
+
+
+def _cancel(made: Installation, name: str) -> None:
+    """An emergency that was none, and got no further than the containment."""
+    with made.nobody_takes("mint"):
+        made.rotation("emergency", name, "-y", "--reason", "a drill", expected=(12,))
+    made.rotation("emergency", "cancel", name, "-y", expected=(0, 11))
+
+
+def _repair(made: Installation, name: str) -> None:
+    """A staged copy of what is current, as a rotation that was cut short leaves it."""
+    made.plant(name, made.current(name))
+    made.rotation("doctor", name, "--login", "--repair", "-y")

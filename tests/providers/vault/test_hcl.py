@@ -91,6 +91,17 @@ def test_the_login_takes_the_token_roles_that_are_named() -> None:
     assert "base" not in rules(scope(part("one")))
 
 
+def test_the_claim_is_a_persons_and_what_destroys_is_not_an_operators() -> None:
+    found = rules(scope(part("one"), roles={under: f"rotation-{under}" for under in PermissionSet}))
+    taken = {
+        holder: {path.removeprefix("auth/token/create/rotation-") for path in found[holder]}
+        for holder in ("base", "operator", "emergency")
+    }
+    assert taken["base"] == set(PermissionSet) - {"claim"}
+    assert taken["operator"] == set(PermissionSet) - {"revoke", "contain"}
+    assert taken["emergency"] == {"observe", "contain"}
+
+
 def test_readers_read_what_is_live_of_their_own_and_never_what_is_staged() -> None:
     found = rules(scope(part("one"), part("two", "orders"), part("three", environment="test")))
     assert found["read-orders-production"] == {

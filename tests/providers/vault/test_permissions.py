@@ -104,8 +104,6 @@ def general(path: str, places: dict[str, str]) -> str:
 def test_the_grants_are_enough_and_exactly_the_requests(vault, store, restricted, around, places):
     since = vault.audited()
     use_everything(store)
-    vault.api("DELETE", f"{places['mount']}/metadata/{PATH}")
-    store.place(THIRD)  # where no metadata is yet, it is created
     found = {
         name: {general(path, places): operations for path, operations in paths.items()}
         for name, paths in asked(vault, since, restricted.options.roles).items()
@@ -115,6 +113,11 @@ def test_the_grants_are_enough_and_exactly_the_requests(vault, store, restricted
         for name, grants in KV.items()
     }
     assert found == granted
+
+
+def test_nothing_is_placed_where_nobody_claimed(store):
+    with pytest.raises(Denied):
+        store.place(THIRD)
 
 
 def test_no_set_both_reads_values_and_destroys():
