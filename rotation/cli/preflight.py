@@ -43,7 +43,7 @@ def _of(
         yield subject, error.message, code_of(error), error.code, error.hint
         return
     if not missing:
-        asked = ", ".join(sorted(set(scope.options.roles) & set(sets)))
+        asked = ", ".join(_told(set(scope.options.roles) & set(sets)))
         yield subject, f"every role can do what its steps need: {asked}", OK, None, ""
     for each in missing:
         yield (
@@ -53,6 +53,13 @@ def _of(
             "doctor.permission",
             "run `pulumi up`, or compare with `rotation policy`",
         )
+
+
+def _told(sets: Collection[str]) -> Iterator[str]:
+    """The claim is a person's: not every family can ask for it with the runner's login."""
+    yield from sorted(set(sets) - {PermissionSet.CLAIM})
+    if PermissionSet.CLAIM in sets:
+        yield "claim where this login may take it"
 
 
 def steps_under(under: PermissionSet) -> list[str]:
