@@ -63,11 +63,13 @@ def contained_lines(rotation: Rotation, found: Survey) -> list[str]:
         told = f"{at}  {rotation.old} is replaced at the issuer; the proof that it is dead follows"
         return [plain(told)]
     contained = listed(state.facts, "contained")
+    unmarked = f"{at}  the store could not be marked yet: only runners on this journal know"
     return [
         *(
             plain(f"{at}  the issuer says {handle} is off; the proof follows")
             for handle in contained
         ),
+        *([unmarked] if state.facts.get("marked") is False else []),
         *(
             plain(f"{at}  {suspect.id} is not in scope and was left {suspect.state}")
             for suspect in found.suspects

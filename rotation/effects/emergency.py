@@ -58,9 +58,15 @@ def contain(cx: Context) -> Facts:
     failures = [error for handle_id in cx.rotation.scope if (error := _contained(cx, handle_id))]
     if failures:
         raise failures[0]
+    marked = _read(lambda: _mark(cx)) or False
+    return {"contained": list(cx.rotation.scope), "at": stamp(cx.now), "marked": marked}
+
+
+def _mark(cx: Context) -> bool:
+    """What is off is off without it: where the store does not answer, `sweep` marks it."""
     if _replaces_current(cx) and cx.rotation.old_version is not None:
         cx.store.mark_compromised(cx.rotation.old_version)
-    return {"contained": list(cx.rotation.scope), "at": stamp(cx.now)}
+    return True
 
 
 def _contained(cx: Context, handle_id: str) -> RotationError | None:
@@ -183,6 +189,8 @@ def destroyed(cx: Context) -> list[str]:
 def sweep(cx: Context) -> Facts:
     """The issuer is listed again: what appeared since `evidence` and is not ours is contained, and
     no label keeps the old bytes in reach."""
+    if cx.rotation.state(Step.CONTAIN).facts.get("marked") is False:
+        _mark(cx)
     listing = cx.listing()
     appeared = _appeared(cx, listing)
     for handle_id in appeared:

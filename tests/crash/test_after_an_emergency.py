@@ -3,9 +3,8 @@ no later rotation. A store that does not answer keeps no leaked credential alive
 
 import pytest
 
-from rotation.errors import Transient
 from rotation.machine import Close
-from rotation.plan import PLANS
+from rotation.plan import PLANS, Step
 from rotation.testing.crash import STREAM, Story
 from rotation.types import COMPROMISED
 from tests.crash import stories, test_emergency
@@ -51,3 +50,18 @@ def test_what_an_emergency_elsewhere_marks_meanwhile_is_not_switched_on(which: s
     stories.request(story, "rollback")
     story.drive()
     assert story.rotation().held == "held.compromised"
+
+
+def test_a_store_that_does_not_answer_keeps_nothing_alive() -> None:
+    story = stories.seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    story.world.denied = {f"store.{deed}" for deed in ("state", "read", "mark", "stage")}
+    test_emergency.declare(story)
+    story.drive()
+    assert story.rotation().state(Step.CONTAIN).done
+    assert not story.world.instances["KEY1"].active
+    story.world.denied.clear()
+    stories.request(story, "resume")
+    assert isinstance(story.drive(), Close)
+    assert test_emergency.findings(story) == []
+    assert story.world.labels[COMPROMISED] == "v0", "marked once the store could be"
