@@ -53,12 +53,13 @@ class RowKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An entry before it has its place in the stream."""
+    """An entry before it has its place in the stream. at: when it became known; None: now."""
 
     kind: Kind
     row: RowKey | None = None
     attempt: str | None = None
     who: str | None = None
+    at: datetime | None = None
     server_at: datetime | None = None
     facts: Facts = field(default_factory=dict)
 

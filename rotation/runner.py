@@ -1,34 +1,21 @@
 """The runner: claim, decide, write the intent, act, write the fact. Only here order matters."""
 
-import hashlib
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rotation.compiled import opened_facts
 from rotation.effects import Context, effect_for, look_for
+from rotation.effects.setback import setback
 from rotation.entries import Draft, Entry, Kind, Lease, RowKey, stamp
-from rotation.errors import (
-    Ambiguous,
-    Complaint,
-    JournalMoved,
-    NeedsPerson,
-    NotYet,
-    Permanent,
-    PolicyRefusal,
-    Refused,
-    RotationError,
-    StaleEpoch,
-    Transient,
-    Usage,
-)
+from rotation.errors import JournalMoved, PolicyRefusal, RotationError, StaleEpoch, Usage
 from rotation.fold import Mode, Outcome, Rotation, fold, listed
-from rotation.held import held_code
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Decide, Journal
+from rotation.journal.chain import link
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
-from rotation.plan import COMPROMISED, CONTAIN_ONLY, OnFailure, Plan, RowInstance, Step
+from rotation.plan import COMPROMISED, CONTAIN_ONLY, Plan, RowInstance, Step
 from rotation.process import Stopped
 from rotation.specification import differences, spec_from_json
 from rotation.summary import outcome_baseline
@@ -37,7 +24,6 @@ from rotation.types import OPEN_GATES, Facts, Gates, Specification
 LEASE = timedelta(seconds=60)
 FENCE = timedelta(seconds=10)
 """After so long without a word from the journal, a runner asks it before the next call."""
-BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,11 +172,14 @@ class Runner:
 
 
 class _Run:
-    """One claim of one stream."""
+    """One claim of one stream. unwritten: facts of pure reads at the end of `entries`, which become
+    durable with the next entry; a crash before it loses only what can be read again."""
 
     def __init__(self, runner: Runner, lease: Lease) -> None:
         self.runner, self.lease = runner, lease
         self.entries: tuple[Entry, ...] = runner.journal.entries(lease.stream)
+        self.unwritten: tuple[Draft, ...] = ()
+        self.decided: tuple[str, Action] | None = None
         self.started = self.entries[-1].seq if self.entries else 0
         self.renewed_at = self.proved_at = runner.clock.now()
         self.changed = self._spec_changed()
@@ -204,24 +193,36 @@ class _Run:
             rotation = fold(self.entries)
             action = self._decide(rotation)
             if not isinstance(action, Do) or action.row.step is until:
-                return action
+                break
             if self.runner.stopping():
-                return self.runner.stopped()
+                action = self.runner.stopped()
+                break
             self._perform(rotation, action)
+        if self.unwritten:
+            self._append([])
+        return action
 
     def _decide(self, rotation: Rotation) -> Action:
+        """Once for each state: what was decided in the journal's transaction is what is done."""
+        if self.decided is None or self.decided[0] != rotation.last.hash:
+            self.decided = rotation.last.hash, self._decision(rotation)
+        return self.decided[1]
+
+    def _decision(self, rotation: Rotation) -> Action:
         now = self.runner.clock.now()
         forward = rotation.outcome is None and rotation.mode is Mode.FORWARD
         going_on = rotation.change_accepted or rotation.abandoned or pending_resume(rotation)
         if self.changed and forward and not going_on:
             return held("held.spec-changed")
         action = next_action(rotation, now)
-        if isinstance(action, Do) and action.row.effect and action.row.step is not Step.CONTAIN:
+        if not isinstance(action, Do) or self._is_fresh(rotation.last, action.row):
+            return action
+        # Looked up only where it matters: both cost a read of the journal.
+        if action.row.effect and action.row.step is not Step.CONTAIN:
             reason = self.runner.live.read_only()
             if reason is not None:
                 return Wait(None, f"read-only: {reason}", action.row)
-        if isinstance(action, Do) and action.row.windowed:
-            # Looked up only where it matters: the gates cost a read of the journal.
+        if action.row.windowed:
             gates = self.runner.live.gates(str(rotation.opened.facts["secret"]), now)
             return next_action(rotation, now, gates)
         return action
@@ -272,9 +273,8 @@ class _Run:
             case _:
                 return []
 
-    def _is_fresh(self, row: RowInstance) -> bool:
+    def _is_fresh(self, last: Entry, row: RowInstance) -> bool:
         """The intent is this run's own and nothing has been done for it yet: no doubt."""
-        last = self.entries[-1]
         mine = last.seq > self.started and last.runner == self.runner.id
         return (
             mine
@@ -284,7 +284,7 @@ class _Run:
         )
 
     def _perform(self, rotation: Rotation, do: Do) -> None:
-        fresh = do.in_doubt and self._is_fresh(do.row)
+        fresh = do.in_doubt and self._is_fresh(rotation.last, do.row)
         cx = self._context(rotation, do.row, in_doubt=do.in_doubt and not fresh)
         step, plan = do.row.step, rotation.plan
         acting = False
@@ -298,9 +298,30 @@ class _Run:
         except RotationError as error:
             # An effect is several calls: once it began, only `void` says that nothing is left.
             doubtful = (acting or cx.in_doubt) and not error.facts.get("void")
-            self._append([self._failure(cx, error, doubtful=doubtful)])
+            self._append([self._draft(cx, *setback(cx, error, doubtful=doubtful))])
         else:
-            self._append([self._draft(cx, Kind.DONE, facts)])
+            self._done(cx, facts)
+
+    def _done(self, cx: Context, facts: Facts) -> None:
+        """The fact; that of a pure read waits while the next thing is another read."""
+        draft, now = self._draft(cx, Kind.DONE, facts), self.runner.clock.now()
+        if not cx.row.effect and now - self.proved_at < FENCE:
+            draft = replace(draft, at=now)
+            ahead = self.entries + link(
+                self.entries, self.lease.stream, [draft],
+                epoch=self.lease.epoch, runner=self.lease.runner, now=now,
+            )  # fmt: skip
+            if self._reads_on(ahead):
+                self.entries, self.unwritten = ahead, (*self.unwritten, draft)
+                return
+        self._append([draft])
+
+    def _reads_on(self, entries: tuple[Entry, ...]) -> bool:
+        match self._decide(fold(entries)):
+            case Do(row, False):
+                return not row.effect or row.looks
+            case _:
+                return False
 
     def _context(self, rotation: Rotation, row: RowInstance, *, in_doubt: bool) -> Context:
         spec = spec_from_json(rotation.spec)
@@ -323,13 +344,14 @@ class _Run:
     def _began(self, cx: Context) -> bool:
         """The intent, at exactly the seq that it was decided and looked for; else what follows
         from what landed there."""
-        seen, intent = self.entries[-1].seq, self._draft(cx, Kind.BEGAN, cx.looked)
+        seen, intent = cx.rotation.last.seq, self._draft(cx, Kind.BEGAN, cx.looked)
         self._write([], lambda new: [intent] if new[-1].seq == seen else self._follow_up(new))
-        return self._is_fresh(cx.row)
+        return self._is_fresh(self.entries[-1], cx.row)
 
     def _write(self, drafts: Sequence[Draft], then: Decide | None = None) -> None:
         now = self.runner.clock.now()
-        known = self.entries
+        known = self.entries[: len(self.entries) - len(self.unwritten)]
+        drafts, self.unwritten = (*self.unwritten, *drafts), ()
         self.entries = self.runner.journal.append(self.lease, drafts, now, known=known, then=then)
         self.proved_at = now
         self.runner.follow(self.entries[len(known) :])
@@ -358,42 +380,6 @@ class _Run:
             server_at=cx.server_at,
             facts=facts,
         )
-
-    # ------------------------------------------------------------------------------- failures
-
-    def _failure(self, cx: Context, error: RotationError, *, doubtful: bool) -> Draft:
-        told: Facts = {"message": error.message, "hint": error.hint, **error.facts}
-        keeps_trying = cx.row.on_failure in (OnFailure.WAIT, OnFailure.KEEP_TRYING)
-        failed: Facts = {**told, "cause": error.code, "in_doubt": doubtful}
-        match error:
-            case NotYet():
-                until: Facts = {"until": stamp(error.until), "why": error.message}
-                return self._draft(cx, Kind.WAITING, {**(error.observed or {}), **until})
-            case Complaint():
-                return self._draft(
-                    cx, Kind.FAILED, {**failed, "code": held_code(error), "complaint": True}
-                )
-            case NeedsPerson():
-                return self._draft(cx, Kind.FAILED, {**failed, "code": held_code(error)})
-            case Refused() if not keeps_trying:
-                return self._draft(cx, Kind.FAILED, {**failed, "code": held_code(error)})
-            case Transient() | Ambiguous() | Permanent():
-                kind = Kind.IN_DOUBT if doubtful else Kind.RETRY
-                return self._draft(cx, kind, {**told, **self._again(cx, error)})
-            case _:
-                raise error
-
-    def _again(self, cx: Context, error: RotationError) -> Facts:
-        """Exponential, spread by a hash so that many rows do not return together, capped."""
-        tries = cx.state.tries
-        delay = min(BACKOFF_FIRST * 2 ** min(tries, 12), BACKOFF_MAX)
-        if isinstance(error, Transient) and error.retry_after is not None:
-            delay = max(delay, timedelta(seconds=error.retry_after))
-        if error.facts.get("void") or cx.spec.settle_s == 0:
-            delay = min(delay, BACKOFF_FIRST)
-        seed = hashlib.sha256(f"{self.lease.stream}/{self.entries[-1].seq}".encode()).digest()[0]
-        until = cx.now + delay * (1 + seed / 1024)
-        return {"code": error.code, "until": stamp(until), "why": error.message}
 
 
 def _key(rotation: Rotation, row: RowInstance) -> RowKey:

@@ -52,10 +52,11 @@ def link(
 def _linked(
     last: Entry | None, stream: str, draft: Draft, epoch: int, runner: str, now: datetime
 ) -> Entry:
+    at = draft.at or now
     seq, rotation, at, prev = (
-        (1, 0, now, GENESIS)
+        (1, 0, at, GENESIS)
         if last is None
-        else (last.seq + 1, last.rotation, max(now, last.at), last.hash)
+        else (last.seq + 1, last.rotation, max(at, last.at), last.hash)
     )
     entry = Entry(
         stream=stream,
