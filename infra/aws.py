@@ -1,24 +1,23 @@
 """Everything of one AWS connection, in the order in which it depends on each other."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws_existing import STACK_TAG, Existing, assert_account, existing
 from infra.aws_keys import Keys
-from infra.aws_roles import Roles, external_id, role_arns
+from infra.aws_roles import Roles, external_id, policy_name, role_arns
 from infra.aws_stores import Stores, Surroundings, Users
-from infra.aws_watch import Trail, Watch
-from infra.documents import Documents
+from infra.aws_watch import Trail, Watch, bucket_name, event_rule_name
+from infra.documents import Documents, foreseen
 from infra.settings import Settings, refused
-from providers.aws.alarms import IAM_REGION
+from providers.aws.alarms import IAM_REGION, LOOKS, alarms
 from providers.aws.iam import regions_of
-from providers.aws.options import ConnectionOptions, SecretsManagerOptions
+from providers.aws.options import ConnectionOptions
 from rotation.interfaces import Scope
-
-STACK_TAG = "rotation:stack"
 
 _SERVICES = (
     "cloudtrail",
@@ -33,11 +32,18 @@ _SERVICES = (
 )
 
 
-def declare(scope: Scope, settings: Settings, states: Mapping[str, str]) -> dict[str, Any]:
-    """Returns what the runner has to know of it."""
-    stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
-    provider = _provider(scope.connection, scope.options)
-    _assert_account(scope, provider)
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A connection that was looked at: nothing stands in the way of declaring it."""
+
+    around: Surroundings
+    provider: aws.Provider
+    existing: Existing
+
+
+def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
+    """Everything that can be refused is refused here, of every connection, before a resource of
+    any is declared: what is declared meanwhile, `pulumi up` would make."""
     roles = role_arns(scope)
     _assert_roles(scope, roles)
     around = Surroundings(
@@ -45,19 +51,39 @@ def declare(scope: Scope, settings: Settings, states: Mapping[str, str]) -> dict
         settings=settings,
         states=states,
         roles=roles,
-        stack=stack,
+        stack=f"{pulumi.get_project()}/{pulumi.get_stack()}",
     )
-    below = pulumi.ResourceOptions(provider=provider)
-    regions = regions_of(scope)
+    _assert_names(around)
+    provider = _provider(scope.connection, scope.options)
+    assert_account(scope, provider)
+    return Ready(around=around, provider=provider, existing=existing(around, provider))
+
+
+def declare(ready: Ready) -> dict[str, Any]:
+    """Returns what the runner has to know of it."""
+    around, below = ready.around, pulumi.ResourceOptions(provider=ready.provider)
+    scope, regions = around.scope, regions_of(around.scope)
     keys = _keys(around, regions, below)
-    stores = Stores(around, keys, _existing(around, provider), below)
+    stores = Stores(around, keys, ready.existing.secrets, below)
     Users(around, below)
     key: pulumi.Input[str] = keys.arn if keys else scope.options.kms_key
-    Roles(around, Documents(around.scope, key, stores.arns), below)
+    Roles(around, Documents(scope, key, stores.arns), below)
     Watch(around, keys, regions, below)
-    if settings.trail:
+    if around.settings.trail:
         Trail(around, below)
-    return {"roles": roles, "external_id": external_id(scope), "kms_key": key}
+    return {"roles": dict(around.roles), "external_id": external_id(scope), "kms_key": key}
+
+
+def _assert_names(around: Surroundings) -> None:
+    """Each name that is made of others is asked for once, for it may be too long."""
+    scope = around.scope
+    for document in foreseen(scope):
+        policy_name(scope, document.name)
+    for alarm in alarms(around.roles, regions_of(scope)):
+        event_rule_name(scope, alarm.name)
+    event_rule_name(scope, LOOKS)
+    if around.settings.trail:
+        bucket_name(scope)
 
 
 def _provider(name: str, options: ConnectionOptions) -> aws.Provider:
@@ -84,16 +110,6 @@ def _provider(name: str, options: ConnectionOptions) -> aws.Provider:
     )
 
 
-def _assert_account(scope: Scope, provider: aws.Provider) -> None:
-    """Without credentials this call fails, in the provider's own words, before anything else."""
-    told = aws.get_caller_identity(opts=pulumi.InvokeOptions(provider=provider))
-    if told.account_id != scope.options.account:
-        raise refused(
-            f"connection {scope.connection} is account {scope.options.account}, but these "
-            f"credentials are of another one"
-        )
-
-
 def _assert_roles(scope: Scope, roles: Mapping[str, str]) -> None:
     for under, arn in scope.options.roles.items():
         if roles.get(under) != arn:
@@ -101,39 +117,6 @@ def _assert_roles(scope: Scope, roles: Mapping[str, str]) -> None:
                 f"connection {scope.connection} names a role of its own for {under}; leave `roles:` "
                 "out, `bindings:` tells the runner those that this stack makes"
             )
-
-
-def _existing(around: Surroundings, provider: aws.Provider) -> dict[str, str]:
-    """Name -> ARN of the secrets that are there and that this stack did not make. One that is
-    neither adopted nor ours would fail in the middle of an apply."""
-    stored = {
-        part.options.name: part
-        for part in around.scope.parts
-        if isinstance(part.options, SecretsManagerOptions)
-    }
-    if not stored:
-        return {}
-    asked = pulumi.InvokeOptions(provider=provider)
-    there = aws.secretsmanager.get_secrets(opts=asked)
-    ours = aws.secretsmanager.get_secrets(
-        filters=[
-            aws.secretsmanager.GetSecretsFilterArgs(name="tag-key", values=[STACK_TAG]),
-            aws.secretsmanager.GetSecretsFilterArgs(name="tag-value", values=[around.stack]),
-        ],
-        opts=asked,
-    )
-    found = dict(zip(there.names, there.arns, strict=True))
-    foreign = {name for name in found if name in stored} - set(ours.names)
-    surprising = sorted(name for name in foreign if not around.adopts(stored[name]))
-    missing = sorted(
-        part.secret for name, part in stored.items() if around.adopts(part) and name not in found
-    )
-    if surprising or missing:
-        raise refused(
-            *(f"secret {name} exists already: rotation:adopt takes it in" for name in surprising),
-            *(f"rotation:adopt names {name}, but there is no such secret" for name in missing),
-        )
-    return {name: arn for name, arn in found.items() if name in foreign}
 
 
 def _keys(

@@ -23,6 +23,10 @@ def role_name(scope: Scope, under: str) -> str:
     return fitting(name, ROLE_MAX, f"the role of {under} of connection {scope.connection}")
 
 
+def policy_name(scope: Scope, name: str) -> str:
+    return fitting(f"{scope.connection}-{name}", POLICY_MAX, "a policy")
+
+
 def path(scope: Scope) -> str:
     return f"/rotation/{scope.installation}/"
 
@@ -88,7 +92,7 @@ class Roles(pulumi.ComponentResource):
         scope = self._around.scope
         return aws.iam.Policy(
             f"{scope.connection}-{document.name}",
-            name=fitting(f"{scope.connection}-{document.name}", POLICY_MAX, "a policy"),
+            name=policy_name(scope, document.name),
             path=path(scope),
             description=document.remark or f"compiled for {document.holder}",
             policy=self._documents.text(document),

@@ -21,8 +21,18 @@ from providers.aws.alarms import (
     undelivered_name,
 )
 from providers.aws.arns import partition
+from rotation.interfaces import Scope
 
 DAY_S = 86_400
+
+
+def event_rule_name(scope: Scope, name: str) -> str:
+    return fitting(rule_name(scope.connection, name), RULE_MAX, "a rule")
+
+
+def bucket_name(scope: Scope) -> str:
+    name = f"rotation-{scope.installation}-{scope.connection}-trail-{scope.options.account}"
+    return fitting(name.lower(), BUCKET_MAX, "the trail's bucket")
 
 
 class Trail(pulumi.ComponentResource):
@@ -32,14 +42,12 @@ class Trail(pulumi.ComponentResource):
         super().__init__("rotation:aws:Trail", around.scope.connection, None, opts)
         options = around.scope.options
         name = f"rotation-{around.scope.installation}-{around.scope.connection}"
-        bucket_name = fitting(
-            f"{name}-trail-{options.account}".lower(), BUCKET_MAX, "the trail's bucket"
-        )
+        called = bucket_name(around.scope)
         part = partition(options.region)
         trail_arn = f"arn:{part}:cloudtrail:{options.region}:{options.account}:trail/{name}"
         bucket = aws.s3.Bucket(
             name,
-            bucket=bucket_name,
+            bucket=called,
             object_lock_enabled=True,
             force_destroy=False,
             opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
@@ -48,7 +56,7 @@ class Trail(pulumi.ComponentResource):
         policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
-            policy=json.dumps(_bucket_policy(part, bucket_name, options.account, trail_arn)),
+            policy=json.dumps(_bucket_policy(part, called, options.account, trail_arn)),
             opts=pulumi.ResourceOptions(parent=bucket, depends_on=ready),
         )
         aws.cloudtrail.Trail(
@@ -158,7 +166,7 @@ class Watch(pulumi.ComponentResource):
         topic = self._topic(alarm.region)
         rule = aws.cloudwatch.EventRule(
             name,
-            name=fitting(rule_name(scope.connection, alarm.name), RULE_MAX, "a rule"),
+            name=event_rule_name(scope, alarm.name),
             description=alarm.means,
             event_pattern=json.dumps(alarm.pattern),
             state=alarm.state,
@@ -201,7 +209,7 @@ class Watch(pulumi.ComponentResource):
         region = scope.options.region
         rule = aws.cloudwatch.EventRule(
             f"{scope.connection}-{LOOKS}",
-            name=fitting(rule_name(scope.connection, LOOKS), RULE_MAX, "a rule"),
+            name=event_rule_name(scope, LOOKS),
             description="every look of the runner; the alarm is on its silence",
             event_pattern=json.dumps(alive(self._around.roles)),
             state=EVERY_EVENT,

@@ -21,18 +21,22 @@ class Documents:
     def __init__(
         self, scope: Scope, key: pulumi.Input[str], secrets: Mapping[str, pulumi.Input[str]]
     ) -> None:
-        options = scope.options
-        stand_in = (
-            f"arn:{partition(options.region)}:kms:{options.region}:{options.account}"
-            f":key/mrk-{'0' * 32}"
-        )
-        self.all = _rendered(scope, stand_in, {})
+        self.all = foreseen(scope)
         self._texts = pulumi.Output.all(key, dict(secrets)).apply(
             lambda known: {each.name: each.text for each in _rendered(scope, known[0], known[1])}
         )
 
     def text(self, document: PolicyDocument) -> pulumi.Output[str]:
         return self._texts.apply(lambda texts: texts[document.name])
+
+
+def foreseen(scope: Scope) -> Sequence[PolicyDocument]:
+    """The documents before anything is made. Raises where IAM would not take as many."""
+    options = scope.options
+    stand_in = (
+        f"arn:{partition(options.region)}:kms:{options.region}:{options.account}:key/mrk-{'0' * 32}"
+    )
+    return _rendered(scope, stand_in, {})
 
 
 def _rendered(scope: Scope, key: str, known: Mapping[str, str]) -> Sequence[PolicyDocument]:

@@ -13,17 +13,21 @@ def declare() -> None:
     configuration = stack.load_configuration(settings)
     stack.check(settings, configuration)
     states = {entry.id: entry.state for entry in configuration.secrets()}
-    connections: dict[str, Any] = {}
-    for scope in compile(configuration):
-        family = configuration.connections[scope.connection].type
-        if family == "aws":
-            from infra import aws  # noqa: PLC0415 -- half a second, for whoever needs it
-
-            connections[scope.connection] = aws.declare(scope, settings, states)
-        elif family == "vault":
-            from infra import vault  # noqa: PLC0415
-
-            connections[scope.connection] = vault.declare(scope, settings, states)
+    scopes = {
+        scope.connection: (configuration.connections[scope.connection].type, scope)
+        for scope in compile(configuration)
+    }
+    looked_at = {
+        name: _aws().ready(scope, settings, states)
+        for name, (family, scope) in scopes.items()
+        if family == "aws"
+    }
+    connections = {
+        name: _vault().declare(scope, settings, states)
+        for name, (family, scope) in scopes.items()
+        if family == "vault"
+    }
+    connections |= {name: _aws().declare(ready) for name, ready in looked_at.items()}
     pulumi.export(
         "bindings",
         {
@@ -32,3 +36,15 @@ def declare() -> None:
             "connections": connections,
         },
     )
+
+
+def _aws() -> Any:
+    from infra import aws  # noqa: PLC0415 -- half a second, for whoever needs it
+
+    return aws
+
+
+def _vault() -> Any:
+    from infra import vault  # noqa: PLC0415
+
+    return vault

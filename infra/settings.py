@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
@@ -18,7 +19,8 @@ _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,5
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The keys of `rotation:` in Pulumi.STACK.yaml; Pulumi.yaml says what each means."""
+    """The keys of `rotation:` in Pulumi.STACK.yaml; Pulumi.yaml says what each means. aws_region,
+    aws_accounts: what the provider's own keys say."""
 
     configuration: Path
     environment: str
@@ -35,10 +37,12 @@ class Settings:
     runner_cidrs: tuple[str, ...] = ()
     audit_file: str = "stdout"
     adopt: frozenset[str] = frozenset()
+    aws_region: str = ""
+    aws_accounts: frozenset[str] = frozenset()
 
 
 def read() -> Settings:
-    given = pulumi.Config("rotation")
+    given, provider = pulumi.Config("rotation"), pulumi.Config("aws")
     trail, days = given.get_bool("trail"), given.get_int("trailRetentionDays")
     audit_file = given.get("auditFile")
     return Settings(
@@ -57,6 +61,8 @@ def read() -> Settings:
         runner_cidrs=_texts(given, "runnerCidrs"),
         audit_file="stdout" if audit_file is None else audit_file,
         adopt=frozenset(_texts(given, "adopt")),
+        aws_region=provider.get("region") or "",
+        aws_accounts=frozenset(_texts(provider, "allowedAccountIds")),
     )
 
 
@@ -86,7 +92,7 @@ def refused(*problems: str) -> pulumi.RunError:
 def _texts(given: pulumi.Config, key: str) -> tuple[str, ...]:
     value = given.get_object(key) or []
     if not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
-        raise refused(f"rotation:{key} has to be a list of texts")
+        raise refused(f"{given.name}:{key} has to be a list of texts")
     return tuple(value)
 
 
@@ -111,11 +117,9 @@ def _disagreements(settings: Settings, configuration: Configuration) -> Iterator
     known = {entry.id for entry in configuration.secrets()} | _mounts(configuration)
     for name in sorted(settings.adopt - known):
         yield f"rotation:adopt names {name}, which is no secret and no mount of the configuration"
-    accounts = {
-        connection.options.account
-        for connection in configuration.connections.values()
-        if connection.type == "aws"
-    }
+    yield from _elsewhere(settings, configuration)
+    yield from _one_vault_twice(configuration)
+    accounts = {each.account for each in _aws(configuration)}
     applications = {entry.application for entry in configuration.secrets()}
     for key, arn in _principals(settings):
         if not _PRINCIPAL.fullmatch(arn):
@@ -125,6 +129,40 @@ def _disagreements(settings: Settings, configuration: Configuration) -> Iterator
     for application, _ in settings.readers:
         if application not in applications:
             yield f"rotation:readers names {application}, which has no secret"
+
+
+def _elsewhere(settings: Settings, configuration: Configuration) -> Iterator[str]:
+    """Each connection has a provider of its own, so Pulumi's own settings would be ignored; where
+    they say something else, one of the two is not what was meant."""
+    connections = _aws(configuration)
+    regions = {each.region for each in connections} or {settings.aws_region}
+    if settings.aws_region and settings.aws_region not in regions:
+        yield f"aws:region is {settings.aws_region}, and no connection of the file is there"
+    accounts = {each.account for each in connections} if settings.aws_accounts else set()
+    for account in sorted(accounts - settings.aws_accounts):
+        yield f"aws:allowedAccountIds leaves out account {account} of the configuration"
+
+
+def _one_vault_twice(configuration: Configuration) -> Iterator[str]:
+    """What is made in Vault has the installation's name, whichever connection it is for."""
+    first: dict[tuple[str, str | None], str] = {}
+    for name, connection in configuration.connections.items():
+        if connection.type != "vault":
+            continue
+        options = connection.options
+        places = [(place, options.namespace) for place in (options.cluster, options.address)]
+        others = {first.setdefault(place, name) for place in places} - {name}
+        for other in sorted(others):
+            yield (
+                f"connections {other} and {name} are one Vault and namespace, so policies and roles "
+                "of both would have the same names: let the secrets of both use one of them"
+            )
+
+
+def _aws(configuration: Configuration) -> list[Any]:
+    """The options of its AWS connections."""
+    connections = configuration.connections.values()
+    return [each.options for each in connections if each.type == "aws"]
 
 
 def _principals(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -140,7 +178,7 @@ def _principals(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _missing(settings: Settings, configuration: Configuration) -> Iterator[str]:
-    if not any(connection.type == "aws" for connection in configuration.connections.values()):
+    if not _aws(configuration):
         return
     for key, why in (
         ("runner", "who may take the runner's roles"),
@@ -156,10 +194,19 @@ def _missing(settings: Settings, configuration: Configuration) -> Iterator[str]:
 
 
 def _mounts(configuration: Configuration) -> set[str]:
-    """What of Vault may exist already: mounts of secrets, and of the runner's own login."""
-    stores = (configuration.specification(entry).store for entry in configuration.secrets())
-    kept = {str(store.options["mount"]) for store in stores if "mount" in store.options}
+    """What of Vault may exist already: mounts of secrets, of AppRoles, and of the runner's login."""
+    specs = [configuration.specification(entry) for entry in configuration.secrets()]
+    kept = {
+        str(spec.store.options[key])
+        for spec in specs
+        for key in ("mount", "staging")
+        if key in spec.store.options
+    }
     logins = {
+        f"auth/{spec.issuer.options['mount']}"
+        for spec in specs
+        if spec.issuer.type == "vault-approle"
+    } | {
         f"auth/{connection.options.mount}"
         for connection in configuration.connections.values()
         if connection.type == "vault"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import grpc
 import pulumi
 from pulumi import _types as sdk
 from pulumi.runtime import mocks, rpc
@@ -28,6 +29,24 @@ with warnings.catch_warnings():
 ACCOUNT = "111122223333"
 SUFFIX = "-AbCdEf"
 KEY_ID = "mrk-" + "1" * 32
+CLUSTER = "00000000-0000-0000-0000-000000000000"
+
+
+class _Refused(grpc.RpcError):
+    """As the engine answers where the provider failed."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return "a vendor's own text"
+
+
+LOOKS = {
+    "aws:secretsmanager/getSecrets:getSecrets": "list secrets",
+    "aws:iam/getUsers:getUsers": "list IAM users",
+    "aws:iam/getUser:getUser": "look at IAM user",
+}
 
 
 @dataclass(frozen=True)
@@ -46,13 +65,16 @@ class Registered:
 
 @dataclass
 class Cloud(mocks.Mocks):
-    """secrets: name -> whether an earlier run of this stack made it. mounts: path in Vault, an
-    auth method's with `auth/` -> its description."""
+    """secrets, users: name (and path) -> whether an earlier run of this stack made it. mounts: path in Vault, an
+    auth method's with `auth/` -> its description. vault: path -> what else is there."""
 
     account: str = ACCOUNT
     secrets: dict[str, bool] = field(default_factory=dict)
+    users: dict[str, bool] = field(default_factory=dict)
     mounts: dict[str, str] = field(default_factory=dict)
+    vault: dict[str, dict[str, Any]] = field(default_factory=dict)
     broken: bool = False
+    may_not: str = ""
     wrong: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
 
@@ -66,24 +88,47 @@ class Cloud(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         if args.token == "aws:index/getCallerIdentity:getCallerIdentity":
             if self.broken:
-                raise ConnectionError
+                raise _Refused
             arn = f"arn:aws:iam::{self.account}:role/platform-deploy"
             return {"accountId": self.account, "arn": arn, "userId": "u", "id": "i"}
+        if self.may_not and self.may_not == LOOKS.get(args.token):
+            raise _Refused
         if args.token == "vault:generic/getSecret:getSecret":
-            return {"dataJson": json.dumps(self._mounts(args.args["path"]))}
+            return {"dataJson": json.dumps(self._vault(args.args["path"]))}
+        if args.token == "vault:kv/getSecretsList:getSecretsList":
+            return {"names": self._listed(args.args["path"])}
+        if args.token == "aws:iam/getUsers:getUsers":
+            arns = [f"arn:aws:iam::{self.account}:user{name}" for name in self.users]
+            return {"arns": arns, "names": [arn.rpartition("/")[2] for arn in arns], "id": "i"}
+        if args.token == "aws:iam/getUser:getUser":
+            [made] = [
+                m for name, m in self.users.items() if name.endswith(f"/{args.args['userName']}")
+            ]
+            return {"tags": {"rotation:stack": "rotation/prod"} if made else {}, "id": "i"}
         assert args.token == "aws:secretsmanager/getSecrets:getSecrets", args.token
         names = [name for name, ours in self.secrets.items() if ours or "filters" not in args.args]
         arns = [_secret_arn(name, self.account) for name in names]
         return {"names": names, "arns": arns, "id": "i", "region": "eu-central-1"}
 
-    def _mounts(self, path: str) -> dict[str, dict[str, str]]:
-        """As `sys/mounts` and `sys/auth` have them."""
+    def _vault(self, path: str) -> dict[str, Any]:
+        """What is read there, as Vault has it."""
+        told = {"sys/health": {"cluster_id": CLUSTER}, **self.vault}
+        if path in told:
+            return told[path]
         auth = path == "sys/auth"
         return {
             f"{mount.removeprefix('auth/')}/": {"description": told}
             for mount, told in self.mounts.items()
             if mount.startswith("auth/") == auth
         }
+
+
+    def _listed(self, path: str) -> list[str]:
+        """The provider takes nothing for an error."""
+        names = [each.removeprefix(f"{path}/") for each in self.vault if each.startswith(f"{path}/")]
+        if not names:
+            raise ValueError(f'no secrets found at "{path}"')
+        return names
 
 
 def _secret_arn(name: str, account: str) -> str:
@@ -226,7 +271,9 @@ def up(
     cloud = cloud or Cloud()
     mocks.set_mocks(cloud, project="rotation", stack="prod", preview=False)
     given = {"configuration": str(configuration), **settings}
-    pulumi.runtime.set_all_config({f"rotation:{key}": value for key, value in given.items()})
+    pulumi.runtime.set_all_config(
+        {key if ":" in key else f"rotation:{key}": value for key, value in given.items()}
+    )
     registered: list[Registered] = []
     outputs: dict[str, Any] = {}
     original = mocks.MockMonitor.RegisterResource

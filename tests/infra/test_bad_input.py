@@ -5,7 +5,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from tests.infra.settings import ACCOUNT, AWS, KV, VAULT, secret, written
+from tests.infra.settings import ACCOUNT, AWS, IAM, KV, VAULT, secret, written
 from tests.infra.stack import Cloud, up
 
 
@@ -52,9 +52,16 @@ def test_credentials_of_another_account(tmp_path: Path) -> None:
 
 
 def test_no_credentials(tmp_path: Path) -> None:
-    with pytest.raises(ConnectionError):
-        up(written(tmp_path, secret()), AWS, cloud := Cloud(broken=True))
+    said = refused(written(tmp_path, secret()), AWS, cloud := Cloud(broken=True))
+    assert f"AWS takes no credentials from here: log in for account {ACCOUNT}" in said
     assert cloud.made == ["pulumi:providers:aws"], "the look comes before everything else"
+
+
+@pytest.mark.parametrize("may_not", ["list secrets", "list IAM users", "look at IAM user"])
+def test_credentials_that_may_not_look(tmp_path: Path, may_not: str) -> None:
+    cloud = Cloud(users={"/rotated/billing-iam": True}, may_not=may_not)
+    said = refused(written(tmp_path, secret()), AWS, cloud)
+    assert f"connection main: these credentials may not {may_not}" in said
 
 
 def test_no_token_for_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,12 +72,26 @@ def test_no_token_for_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_secret_that_exists(tmp_path: Path) -> None:
     said = refused(written(tmp_path, secret()), AWS, Cloud(secrets={"prod/billing-iam": False}))
-    assert "secret prod/billing-iam exists already: rotation:adopt takes it in" in said
+    assert "secret prod/billing-iam exists already: billing-iam in rotation:adopt takes it" in said
 
 
-def test_a_secret_to_be_adopted_that_is_not_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "user",
+    [
+        {"/rotated/billing-iam": False},  # where ours would be, made by somebody else
+        {"/people/Billing-IAM": False},  # IAM takes a name once, whatever its path and case
+        {"/people/billing-iam": True},
+    ],
+)
+def test_a_user_that_exists(tmp_path: Path, user: dict[str, bool]) -> None:
+    said = refused(written(tmp_path, secret()), AWS, Cloud(users=user))
+    assert "IAM user billing-iam exists already: billing-iam in rotation:adopt takes it in" in said
+
+
+def test_what_is_to_be_adopted_and_is_not_there(tmp_path: Path) -> None:
     said = refused(written(tmp_path, secret()), {**AWS, "adopt": '["billing-iam"]'})
-    assert "adopt names billing-iam, but there is no such secret" in said
+    for what in ("secret prod/billing-iam", "IAM user billing-iam"):
+        assert f"adopt names billing-iam, but there is no such {what}" in said
 
 
 def test_something_to_be_adopted_that_nobody_knows(tmp_path: Path) -> None:
@@ -78,13 +99,61 @@ def test_something_to_be_adopted_that_nobody_knows(tmp_path: Path) -> None:
     assert "biling, which is no secret and no mount" in said
 
 
-def test_a_name_too_long_for_its_suffix(tmp_path: Path) -> None:
-    name = "m" * 60
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (60, "the role of observe of connection {} would be called"),
+        (41, "a rule would be called rotation-{}-key-made-elsewhere: 69 characters, and 64 are"),
+        (30, "the trail's bucket would be called rotation-4b1d0c77e2a9-{}-trail-"),
+    ],
+)
+def test_a_name_too_long_for_its_suffix(tmp_path: Path, length: int, said: str) -> None:
+    name = "m" * length
     file = written(tmp_path, secret())
     file.write_text(
         file.read_text().replace("  main:", f"  {name}:").replace(": main", f": {name}")
     )
-    assert "64 are allowed" in refused(file, AWS)
+    assert said.format(name) in refused(file, AWS, cloud := Cloud())
+    assert cloud.made == [], "before anything else"
+
+
+def test_a_policy_whose_name_is_too_long(tmp_path: Path) -> None:
+    """By application and environment, each of which may be as long as a name may be."""
+    long = {"application": "a" * 63, "environment": "e" * 63}
+    said = refused(written(tmp_path, secret(**long)), {**AWS, "environment": "e" * 63,
+                                                       "readers": "[]"})  # fmt: skip
+    assert "a policy would be called main-read-" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("aws:region", "eu-west-1", "aws:region is eu-west-1, and no connection of the"),
+        ("aws:allowedAccountIds", '["999999999999"]', "aws:allowedAccountIds leaves out account"),
+    ],
+)
+def test_settings_of_the_provider_that_disagree(
+    tmp_path: Path, key: str, value: str, said: str
+) -> None:
+    assert said in refused(written(tmp_path, secret()), {**AWS, key: value})
+
+
+def test_settings_of_the_provider_that_agree(tmp_path: Path) -> None:
+    agreeing = {"aws:region": "eu-central-1", "aws:allowedAccountIds": f'["{ACCOUNT}"]'}
+    assert not up(written(tmp_path, secret()), {**AWS, **agreeing}).wrong
+
+
+def test_nothing_of_one_connection_is_declared_where_another_is_wrong(tmp_path: Path) -> None:
+    other = IAM.replace("connection: main", "connection: other")
+    file = written(tmp_path, secret(), secret(other, "other-iam"))
+    file.write_text(
+        file.read_text().replace(
+            "secrets:", f'  other: {{type: aws, account: "{ACCOUNT}", region: eu-west-2}}\nsecrets:'
+        )
+    )
+    said = refused(file, AWS, cloud := Cloud(secrets={"prod/other-iam": False}))
+    assert "secret prod/other-iam exists already" in said
+    assert cloud.made == ["pulumi:providers:aws"] * 2
 
 
 def test_a_role_that_the_configuration_names_itself(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_only_what_is_retired_may_go(tmp_path: Path) -> None:
 
 
 def test_what_exists_is_taken_in_without_a_change(tmp_path: Path) -> None:
-    cloud = Cloud(secrets={"prod/billing-iam": False})
+    cloud = Cloud(secrets={"prod/billing-iam": False}, users={"/people/billing-iam": False})
     settings = {**AWS, "adopt": '["billing-iam"]'}
     stack = up(written(tmp_path, secret(), secret(name="new")), settings, cloud)
     taken = stack.named("Secret", "billing-iam")
@@ -159,10 +159,16 @@ def test_what_exists_is_taken_in_without_a_change(tmp_path: Path) -> None:
 def test_a_second_run_takes_what_the_first_one_made_for_its_own(tmp_path: Path) -> None:
     file = written(tmp_path, secret())
     first = up(file, AWS)
-    second = up(file, AWS, Cloud(secrets={"prod/billing-iam": True}))
+    there = Cloud(secrets={"prod/billing-iam": True}, users={"/rotated/billing-iam": True})
+    second = up(file, AWS, there)
     as_told = [[(r.token, r.name, r.inputs) for r in s.resources] for s in (first, second)]
     assert sorted(as_told[0], key=str) == sorted(as_told[1], key=str)
     assert not [each for each in second.resources if each.imported]
+
+
+def test_a_run_that_ended_half_way_is_taken_up_where_it_ended(tmp_path: Path) -> None:
+    """The user was made and its secret was not: only the user's own tag says whose it is."""
+    up(written(tmp_path, secret()), AWS, Cloud(users={"/rotated/billing-iam": True}))
 
 
 # ----------------------------------------------------------------------------------- AWS: who
