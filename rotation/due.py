@@ -230,7 +230,7 @@ def _under_way(identity: Identity) -> Due | None:
 def _ageless(identity: Identity) -> Due | None:
     """Never "due since 1970": the age of what nobody dated is asked for, not assumed."""
     if identity.created is None:
-        return Due(Kind.UNKNOWN, "its age is unknown: adopt it, or create it")
+        return Due(Kind.UNKNOWN, "its age is unknown: adopt it with --created")
     return None
 
 

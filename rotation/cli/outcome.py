@@ -48,6 +48,7 @@ def outcome_json(name: str, arrival: Arrival, now: datetime) -> dict[str, Any]:
         "state": state_word(arrival),
         "outcome": rotation.outcome,
         "held": action.code if isinstance(action, Held) else None,
+        "met": met(rotation, action.code) if isinstance(action, Held) else None,
         "waits_until": stamp(action.until) if isinstance(action, Wait) else None,
         "waits_for": action.why if isinstance(action, Wait) else None,
         "old": rotation.old,
@@ -84,22 +85,49 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
         case Wait(until, why):
             when = "" if until is None else f" until {local(until)} ({relative(until, now)})"
             line = f"{label}  waits{when}: {plain(why)}"
-            return [line, f"  works now: {plain(what_works(rotation))}", *_dies(rotation, now)]
+            out = [f"  way out: rotation release {plain(name)}"] if rotation.on_hold else []
+            works = f"  works now: {plain(what_works(rotation))}"
+            return [line, works, *_dies(rotation, now), *out]
         case _:
             return [f"{label}  goes on at the next run"]
 
 
 def held_lines(rotation: Rotation, code: str, name: str) -> list[str]:
     """Why, exactly what was met, what works, and the ways out."""
-    met = present_state(rotation).message
     lines = [
         f"  why: {why_held(code)}",
-        *([f"  met: {met}"] if met else []),
+        *_met_lines(rotation, code),
         f"  works now: {what_works(rotation)}",
         *(f"  way out: {line}" for line in ways_out(rotation, name)),
         f"  code: {code}",
     ]
     return [plain(line) for line in lines]
+
+
+def met(rotation: Rotation, code: str) -> dict[str, str] | None:
+    """The sentence that it is Held for, with that one's own code and what helps against it."""
+    if code == "held.out-of-tries":
+        state = max(rotation.states.values(), key=lambda state: state.tries)
+        told, cause = state.why, state.facts.get("code")
+    else:
+        state = present_state(rotation)
+        told, cause = state.message, state.facts.get("cause")
+    if told is None:
+        return None
+    return {
+        "message": told, "code": str(cause or code), "hint": str(state.facts.get("hint") or "")
+    }  # fmt: skip
+
+
+def _met_lines(rotation: Rotation, code: str) -> list[str]:
+    found = met(rotation, code)
+    if found is None:
+        return []
+    cause = "" if found["code"] == code else f" [{found['code']}]"
+    return [
+        f"  met: {found['message']}{cause}",
+        *([f"  next: {found['hint']}"] if found["hint"] else []),
+    ]
 
 
 def _death(rotation: Rotation) -> str:

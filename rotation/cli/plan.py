@@ -116,7 +116,8 @@ def _tell_all(
     if len(shown) < len(planned):
         result(f"… and {len(planned) - len(shown)} more: --all")
     result()
-    result(f"{len(work)} of {len(planned)} due; `rotation run` does them, `plan NAME` shows how")
+    does = "; `rotation run` does them" if work else ""
+    result(f"{len(work)} of {len(planned)} due{does}; `plan NAME` shows the steps of one")
 
 
 def _when(due: Due, now: datetime) -> str:
@@ -128,7 +129,7 @@ def _when(due: Due, now: datetime) -> str:
 def _json(each: Planned) -> dict[str, Any]:
     return {
         "secret": each.entry.id,
-        "kind": each.due.kind,
+        "state": each.due.kind,
         "why": each.due.reason,
         "at": stamp(each.due.at),
         "open": each.row.plan if each.row else None,
@@ -147,20 +148,35 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
         as_json("plan", {**_json(each), **_one_json(spec, plan, rows, each.row, now),
                          "differences": [asdict(d) for d in differences]})  # fmt: skip
         return
-    result(f"{plain(each.entry.id)}: {each.due.kind}, {plain(each.due.reason)}")
-    if each.due.kind in (Kind.NEVER, Kind.UNKNOWN):
-        result(f"first: rotation adopt {plain(each.entry.id)}")
+    for line in _stands(each):
+        result(plain(line))
     result()
     for line in table(
         ("", "step", "on", "calls under", "if refused"), _row_cells(plan, rows), indent="  "
     ):
         result(line)
     result()
-    told = _destroyed if plan is ROUTINE else _replaced
-    for line in (*told(spec, each.row, now), *_proved(spec)):
+    suspends = any(row.step is Step.SUSPEND for row in rows)
+    told = (
+        _destroyed(spec, each.row, now, suspends)
+        if plan is ROUTINE
+        else _replaced(spec, each.row, now)
+    )
+    for line in (*told, *_proved(spec)):
         result(plain(line))
     for difference in differences:
         result(plain(f"would be Held: {difference.message} [{difference.code}]"))
+
+
+def _stands(each: Planned) -> Iterator[str]:
+    name, kind, reason = each.entry.id, each.due.kind, each.due.reason
+    yield f"{name}: {reason if reason.startswith(kind) else f'{kind}, {reason}'}"
+    if kind is Kind.NEVER:
+        yield f"first: rotation adopt {name}, or rotation create {name} where it is empty"
+    if kind is Kind.UNKNOWN:
+        yield f"first: rotation adopt {name} --created DATE, the day on which it was made"
+    if each.row is not None and each.row.plan is not None:
+        yield f"a rotation is open: `rotation show {name}`; below is the one after it"
 
 
 def _row_cells(plan: Plan, rows: tuple[RowInstance, ...]) -> list[list[Cell]]:
@@ -177,14 +193,21 @@ def _row_cells(plan: Plan, rows: tuple[RowInstance, ...]) -> list[list[Cell]]:
     ]
 
 
-def _destroyed(spec: Specification, row: Identity | None, now: datetime) -> Iterator[str]:
+def _destroyed(
+    spec: Specification,
+    row: Identity | None,
+    now: datetime,
+    suspends: bool,  # noqa: FBT001
+) -> Iterator[str]:
     at = forecast(spec, now)
     handle = row.handle if row is not None and row.handle else "the current credential"
-    yield f"began now: {handle} is switched off not before {local(at[Step.SUSPEND])}"
-    if spec.destroy_by_hand:
-        yield f"and destroyed by hand, not before {local(at[Step.DESTROY])}"
+    hand = " by hand," if spec.destroy_by_hand else ""
+    if suspends:
+        yield f"began now: {handle} is switched off not before {local(at[Step.SUSPEND])}"
+        yield f"and destroyed{hand} not before {local(at[Step.DESTROY])}"
     else:
-        yield f"and destroyed not before {local(at[Step.DESTROY])}"
+        yield f"began now: {handle} is destroyed{hand} not before {local(at[Step.DESTROY])}"
+        yield "its issuer cannot switch it off first: nothing brings it back from then on"
     yield (
         f"grace {_span(spec.grace_s)}, quiet {_span(spec.quiet_s)}, soak {_span(spec.soak_s)}; "
         "windows, freezes and consumers that are slow come on top"
@@ -220,6 +243,7 @@ def _one_json(
     now: datetime,
 ) -> dict[str, Any]:
     at, overlap = forecast(spec, now), plan is ROUTINE
+    suspends = any(each.step is Step.SUSPEND for each in rows)
     sets = {each.step: each.sets for each in plan.rows}
     without_access = None if overlap else [stamp(each) for each in gap(spec, now)]
     return {
@@ -231,7 +255,7 @@ def _one_json(
         ],
         "destroys": row.handle if row is not None else None,
         "by_hand": spec.destroy_by_hand,
-        "suspend_not_before": stamp(at[Step.SUSPEND]) if overlap else None,
+        "suspend_not_before": stamp(at[Step.SUSPEND]) if suspends else None,
         "destroy_not_before": stamp(at[Step.DESTROY]) if overlap else None,
         "plan": plan.name,
         "without_access": without_access,

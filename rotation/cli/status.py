@@ -153,12 +153,15 @@ def stops_json(session: Session) -> list[dict[str, str]]:
 
 def _details(session: Session, health: Health, now: datetime) -> list[str]:
     """Of a rotation that is open: what works, until when, and the ways out."""
+    name = plain(health.secret)
+    if health.rank is Rank.UNKNOWN and health.row is not None:
+        return [f"next: rotation adopt {name} --created DATE, the day on which it was made"]
     if health.rank is Rank.UNKNOWN:
-        name = plain(health.secret)
         return [f"next: rotation adopt {name}, or rotation create {name} where it is empty"]
+    out = [f"way out: rotation release {name}"] if health.rank is Rank.ON_HOLD else []
     rotation = _open_rotation(session, health)
     if rotation is None:
-        return []
+        return out
     if rotation.held is not None:
         return [line.strip() for line in held_lines(rotation, rotation.held, health.secret)]
     waits = health.row.why if health.row is not None else None
@@ -167,7 +170,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     dies = old_dies(rotation, now)
     if dies is not None:
         lines.append(f"{rotation.old} dies not before {local(dies)} ({relative(dies, now)})")
-    return lines
+    return [*lines, *out]
 
 
 def _open_rotation(session: Session, health: Health) -> Rotation | None:

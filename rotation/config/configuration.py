@@ -138,7 +138,7 @@ def specification(resolved: Resolved, around: Surroundings) -> Specification:
         settle_s=0 if issuers is None else getattr(issuers.options, "settle_s", 0),
         grace_s=timing.grace,
         quiet_s=policy.quiet_s,
-        soak_s=policy.soak_s,
+        soak_s=timing.soak,
         regions=getattr(secret.store.options, "replicas", ()),
     )
 

@@ -17,7 +17,7 @@ def test_it_says_what_is_due_and_why_and_asks_nobody(shell: Shell) -> None:
     calls = len(shell.world.calls)
     told = shell.json("plan")
     assert told["due"] == 1
-    assert told["secrets"][0]["kind"] == "due"
+    assert told["secrets"][0]["state"] == "due"
     assert len(shell.world.calls) == calls
     assert shell.run("plan", "--detailed-exitcode").exit_code == 7
 
@@ -43,6 +43,27 @@ def test_with_a_name_it_shows_each_row_its_permissions_and_what_dies_when(shell:
     text = shell.run("plan", "app").stdout
     assert "KEY1 is switched off not before" in text
     assert "permissions are not probed" in text
+
+
+def test_its_json_is_a_plan_s(shell: Shell) -> None:
+    told = shell.adopted().json("plan", "app")
+    assert (told["kind"], told["state"]) == ("plan", "due")
+
+
+def test_where_nothing_is_suspended_it_says_so(shell: Shell) -> None:
+    shell.adopted().world.can_suspend = False
+    text = shell.run("plan", "app").stdout
+    assert "switched off not before" not in text
+    assert "KEY1 is destroyed not before" in text
+    assert shell.json("plan", "app")["suspend_not_before"] is None
+
+
+def test_while_one_is_open_it_tells_of_the_one_after_it(shell: Shell) -> None:
+    shell.adopted().run("rotate", "app")
+    assert "`rotation show app`; below is the one after it" in shell.run("plan", "app").stdout
+    shell.world.mint(by_person=True)
+    shell.run("run", "--wait")
+    assert "app: held: held." in shell.run("plan", "app").stdout
 
 
 def test_a_refresh_names_what_would_hold_it(shell: Shell) -> None:

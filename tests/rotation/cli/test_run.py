@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from rotation.entries import Kind
-from rotation.errors import JournalError
+from rotation.errors import JournalError, Transient
 from rotation.fold import fold
 from rotation.machine import Action
 from rotation.runner import Runner
@@ -97,8 +97,29 @@ def test_a_denied_call_is_held_and_the_message_says_what_works(shell: Shell) -> 
     shell.adopted().world.denied.add("store.promote")
     done = shell.run("rotate", "app", "--wait")
     assert done.exit_code == 11, done.output
-    assert "store.promote is denied" in done.stdout
+    assert "met: store.promote is denied [sim.denied]" in done.stdout
+    assert "next: grant it" in done.stdout
     assert "both work" in done.stdout
+
+
+def test_who_gave_up_says_what_it_met_all_the_time(shell: Shell) -> None:
+    def outage(number: int, name: str) -> None:
+        if name == "store.state":
+            raise Transient("sim.sealed", "the store is sealed", "unseal it")
+
+    shell.adopted().world.before = outage
+    done = shell.run("rotate", "app", "--wait")
+    assert done.exit_code == 11, done.output
+    assert "met: the store is sealed [sim.sealed]" in done.stdout
+    assert "next: unseal it" in done.stdout
+    met = shell.json("run", code=11)["rotations"][0]["met"]
+    assert met == {"code": "sim.sealed", "message": "the store is sealed", "hint": "unseal it"}
+
+
+def test_on_hold_the_way_out_is_said(shell: Shell) -> None:
+    shell.adopted().run("rotate", "app")
+    shell.run("hold", "app", "--reason", "migration")
+    assert "way out: rotation release app" in shell.run("run").stdout
 
 
 def test_a_paused_secret_is_refused(shell: Shell) -> None:
@@ -190,7 +211,7 @@ def test_stdout_is_json_alone_where_a_program_reads(shell: Shell, words: tuple[s
     told = shell.adopted().json(*words)
     assert list(told) == ["schema_version", "kind", "rotations"]
     assert list(told["rotations"][0]) == [
-        "secret", "plan", "rotation", "state", "outcome", "held", "waits_until", "waits_for",
+        "secret", "plan", "rotation", "state", "outcome", "held", "met", "waits_until", "waits_for",
         "old", "new", "destroyed", "death", "old_dies_not_before", "what_works", "exits",
         "exit_code",
     ]  # fmt: skip

@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 
 from rotation.config import Entry
+from rotation.testing.simulator import SimulatedIssuer
+from rotation.types import Handle, Listing
 from tests.rotation.cli.conftest import APP, Shell
 
 
@@ -19,6 +21,17 @@ def test_a_secret_that_the_journal_does_not_know_is_to_be_adopted(shell: Shell) 
     told = one(shell)
     assert (told["state"], told["age_s"]) == ("unknown", None)
     assert "the journal does not know it" in shell.run("status").stdout
+
+
+def test_one_without_an_age_is_asked_for_the_day(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undated = Listing(handles=(Handle(id="KEY1"),), server_at=shell.world.now)
+    monkeypatch.setattr(SimulatedIssuer, "listing", lambda issuer: undated)
+    shell.adopted()
+    assert one(shell)["state"] == "unknown"
+    for words in (("status",), ("plan", "app")):
+        assert "rotation adopt app --created DATE" in shell.run(*words).stdout
 
 
 def test_a_fresh_one_is_fine_and_says_when_it_is_due(shell: Shell) -> None:
@@ -72,7 +85,9 @@ def test_a_hold_and_a_pause_are_told_apart(shell: Shell) -> None:
     shell.adopted().run("rotate", "app")
     shell.run("hold", "app", "--reason", "wait for Monday")
     assert one(shell)["state"] == "on-hold"
-    assert "wait for Monday" in shell.run("status").stdout
+    text = shell.run("status").stdout
+    assert "wait for Monday" in text
+    assert "way out: rotation release app" in text
     shell.run("release", "app", "--wait")
     until = shell.world.now + timedelta(days=3)
     shell.configuration.entry = APP._replace(state="paused", until=until, reason="audit")

@@ -91,7 +91,7 @@ def test_a_value_that_nobody_suspends_needs_no_soak_and_is_let_go_by_hand(
     assert spec.destroy_by_hand
     assert spec.fields == {"token": ""}
     assert not spec.keep_foreign
-    assert spec.settle_s == 0
+    assert (spec.settle_s, spec.soak_s) == (0, 0)
     assert [c.role for c in spec.consumers] == ["verifier", "reader"]
     assert entry.identity == f"generated/{entry.place}"
     assert entry.place == "aws-secrets-manager/111122223333/eu-west-1/prod/orders"
