@@ -2,9 +2,11 @@
 
 import os
 import secrets
+import sqlite3
 from pathlib import Path
+from typing import cast
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import insert, update
 
 from rotation.entries import SCHEMA
 from rotation.errors import JournalError
@@ -100,14 +102,14 @@ def schema_of(path: Path) -> int:
         file.close()
 
 
-def _read(connection: Connection, name: str) -> str:
-    value: str | None = connection.execute(select(META.c.value).where(META.c.name == name)).scalar()
-    if value is None:
+def _read(connection: sqlite3.Connection, name: str) -> str:
+    found = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    if found is None:
         raise JournalError("journal.corrupt", f"the journal does not say its {name}")
-    return value
+    return str(found[0])
 
 
-def _read_schema(connection: Connection) -> int:
+def _read_schema(connection: sqlite3.Connection) -> int:
     return int(_read(connection, "schema"))
 
 
@@ -145,8 +147,9 @@ def refuse_living(journal: Path) -> None:
 def _bring_forward(file: sqlite.File, schema: int) -> None:
     copy(file, file.path.with_name(f"{file.path.name}.schema-{schema}-{secrets.token_hex(4)}"))
     with file.alter() as connection:
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
         # Read again under the write lock: another process may have been here first.
-        for older in range(_read_schema(connection), SCHEMA):
+        for older in range(_read_schema(driver), SCHEMA):
             MIGRATIONS[older](connection)
         connection.execute(update(META).where(META.c.name == "schema").values(value=str(SCHEMA)))
 

@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import BindParameter, ClauseElement, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, ClauseElement, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import dialect
 
 from rotation.entries import INSTALLATION, Entry, Identity, stamp, unstamp
@@ -42,11 +42,11 @@ class _Prepared:
 
     def __init__(self, statement: ClauseElement) -> None:
         compiled = statement.compile(dialect=self._dialect)
-        self._text = str(compiled)
-        self._fixed = compiled.params
+        self.text = str(compiled)
+        self.fixed = compiled.params
 
     def on(self, connection: sqlite3.Connection, **values: Any) -> sqlite3.Cursor:
-        return connection.execute(self._text, self._fixed | values)
+        return connection.execute(self.text, self.fixed | values)
 
 
 _STREAM: BindParameter[str] = bindparam("stream")
@@ -58,34 +58,33 @@ _LAST_ROTATION = (
     .limit(1)
     .scalar_subquery()
 )
-_WHOLE = select(ENTRY).where(ENTRY.c.stream == _STREAM).order_by(ENTRY.c.seq)
-_LATEST = _WHOLE.where(ENTRY.c.seq >= _LAST_ROTATION)
+_ENTRIES = select(ENTRY).where(ENTRY.c.stream == _STREAM).order_by(ENTRY.c.seq)
+_OF_LATEST = _ENTRIES.where(ENTRY.c.seq >= _LAST_ROTATION)
+_WHOLE, _LATEST = _Prepared(_ENTRIES), _Prepared(_OF_LATEST)
 # Not one statement with `_LATEST`: of two lower bounds SQLite takes the wrong one, and reads all.
-_NEWER = _LATEST.where(ENTRY.c.seq > _AFTER)
-_HISTORY = _WHOLE.where(ENTRY.c.seq > _AFTER).limit(PAGE)
-_STREAMS = (
+_NEWER = _Prepared(_OF_LATEST.where(ENTRY.c.seq > _AFTER))
+_HISTORY = _Prepared(_ENTRIES.where(ENTRY.c.seq > _AFTER).limit(PAGE))
+_STREAMS = _Prepared(
     select(ENTRY.c.stream)
     .where(ENTRY.c.stream > _AFTER, ENTRY.c.stream != INSTALLATION)
     .distinct()
     .order_by(ENTRY.c.stream)
     .limit(PAGE)
 )
-_ROW = select(IDENTITY).where(IDENTITY.c.stream == _STREAM)
-_ROWS = (
+_ROW = _Prepared(select(IDENTITY).where(IDENTITY.c.stream == _STREAM))
+_ROWS = _Prepared(
     select(IDENTITY)
     .where(IDENTITY.c.stream > _AFTER, IDENTITY.c.seq > 0)
     .order_by(IDENTITY.c.stream)
     .limit(PAGE)
 )
-_HELD_FOR = select(IDENTITY).where(IDENTITY.c.held == bindparam("code")).order_by(IDENTITY.c.stream)
-_RUNNABLE = (
+_HELD_FOR = _Prepared(
+    select(IDENTITY).where(IDENTITY.c.held == bindparam("code")).order_by(IDENTITY.c.stream)
+)
+_RUNNABLE = _Prepared(
     select(IDENTITY).where(IDENTITY.c.wake_at <= bindparam("now")).order_by(IDENTITY.c.wake_at)
 )
-_NEXT_WAKE = select(func.min(IDENTITY.c.wake_at)).where(IDENTITY.c.wake_at.is_not(None))
-
-_FIND_LATEST, _FIND_NEWER, _FIND_WHOLE, _LOCK_ROW = map(
-    _Prepared, (_LATEST, _NEWER, _WHOLE, _ROW.with_for_update())
-)
+_NEXT_WAKE = _Prepared(select(func.min(IDENTITY.c.wake_at)).where(IDENTITY.c.wake_at.is_not(None)))
 _INSERT_ENTRY, _INSERT_ROW = _Prepared(insert(ENTRY)), _Prepared(insert(IDENTITY))
 _RAISE_EPOCHS = _Prepared(
     update(IDENTITY).values(epoch=IDENTITY.c.epoch + 1, lease_runner=None, lease_until=None)
@@ -179,12 +178,11 @@ class SqlJournal(StreamJournal):
         with self._file.write() as connection:
             yield _SqlTransaction(connection)
 
-    def _read(
-        self, statement: Select[Any], decode: Callable[[Any], T], **parameters: Any
-    ) -> list[T]:
+    def _read(self, statement: _Prepared, decode: Callable[[Any], T], **parameters: Any) -> list[T]:
         with self._file.read() as connection:
             try:
-                return [decode(row) for row in connection.execute(statement, parameters)]
+                found = statement.on(connection, **parameters).fetchall()
+                return list(map(decode, found))
             except ValueError:
                 raise JournalError(
                     "journal.corrupt", "a line of the journal cannot be read", sqlite.RESTORE
@@ -192,7 +190,7 @@ class SqlJournal(StreamJournal):
 
     def _pages(
         self,
-        statement: Select[Any],
+        statement: _Prepared,
         decode: Callable[[Any], T],
         after: int | str,
         place: Callable[[T], int | str],
@@ -208,18 +206,18 @@ class _SqlTransaction:
         self._connection = connection
 
     def row(self, stream: str) -> Identity | None:
-        found = _LOCK_ROW.on(self._connection, stream=stream).fetchone()
+        found = _ROW.on(self._connection, stream=stream).fetchone()
         return None if found is None else identity_from(found)
 
     def latest(self, stream: str, after: int = 0) -> tuple[Entry, ...]:
         if after:
-            found = _FIND_NEWER.on(self._connection, stream=stream, after=after)
+            found = _NEWER.on(self._connection, stream=stream, after=after)
         else:
-            found = _FIND_LATEST.on(self._connection, stream=stream)
+            found = _LATEST.on(self._connection, stream=stream)
         return tuple(map(entry_from, found))
 
     def history(self, stream: str) -> Iterator[Entry]:
-        return map(entry_from, _FIND_WHOLE.on(self._connection, stream=stream))
+        return map(entry_from, _WHOLE.on(self._connection, stream=stream))
 
     def insert(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

@@ -6,19 +6,22 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from rotation.errors import JournalError
 from rotation.journal.writer import Writer
 
 BUSY_SECONDS = 15
 """How long a writer waits for another one; less than the deadline of a provider's call."""
+READERS = 8
 
 # WAL needs shared memory between all who open the file, and locks that work.
 NETWORK_FILE_SYSTEMS = frozenset({
@@ -103,8 +106,20 @@ class File:
         self._writer = Writer(
             lambda: _connect(self.path, read_only=read_only), self._refuse_replaced, BUSY_SECONDS
         )
-        self._altering = _engine(self.path, read_only=read_only, width=1)
-        self._reading = _engine(self.path, read_only=True, width=8)
+        self._altering = create_engine(
+            "sqlite+pysqlite://",
+            creator=lambda: _connect(self.path, read_only=read_only),
+            poolclass=NullPool,
+            hide_parameters=True,
+        )
+        connect: Any = partial(_connect, self.path, read_only=True)  # typed for any driver
+        self._reading = QueuePool(
+            connect,
+            pool_size=READERS,
+            max_overflow=0,
+            timeout=BUSY_SECONDS,
+            reset_on_return=None,
+        )
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -121,10 +136,10 @@ class File:
             yield connection
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Iterator[sqlite3.Connection]:
         """Each statement sees the latest commit."""
-        with translated(), self._reading.connect() as connection:
-            yield connection
+        with translated(), closing(self._reading.connect()) as lent:
+            yield cast("sqlite3.Connection", lent.driver_connection)
 
     def copy_to(self, empty: Path) -> None:
         """One file that can be carried away and read from anywhere."""
@@ -144,8 +159,8 @@ class File:
     def damage(self) -> tuple[str, ...]:
         """What SQLite finds wrong with the file's own structure."""
         with self.read() as connection:
-            found = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
-        return tuple(str(line) for line in found if line != "ok")
+            found = connection.execute("PRAGMA integrity_check(20)").fetchall()
+        return tuple(str(line) for (line,) in found if line != "ok")
 
     def close(self) -> None:
         self._reading.dispose()
@@ -164,18 +179,6 @@ class File:
                 "the journal's file was removed or replaced while it was open",
                 "start again",
             )
-
-
-def _engine(path: Path, *, read_only: bool, width: int) -> Engine:
-    return create_engine(
-        "sqlite+pysqlite://",
-        creator=lambda: _connect(path, read_only=read_only),
-        poolclass=QueuePool,
-        pool_size=width,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-        hide_parameters=True,
-    )
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
