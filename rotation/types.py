@@ -174,6 +174,7 @@ class Traits:
     issuer cannot suspend, and its options must say `in_place: true`.
     live_max: how many instances may exist at once; suspended ones count.
     report_lag: how late a usage report may be.
+    survives: what an emergency may not end of what was obtained with a credential before.
     """
 
     origin: Literal["assigned", "chosen"]
@@ -185,6 +186,7 @@ class Traits:
     report_lag: timedelta = timedelta()
     failed_logins_safe: int = 1
     failed_logins_lock: str = "nothing known"
+    survives: str = "sessions that were obtained with it earlier, until they end by themselves"
 
     @property
     def delegated(self) -> bool:

@@ -127,6 +127,7 @@ class AccessKeyOptions:
         report_lag=timedelta(hours=4),
         failed_logins_safe=100,
         failed_logins_lock="nothing: AWS counts no failed signatures",
+        survives="sessions that STS gave for it earlier, until they expire: up to 36 h",
     )
 
     connection: str = field(metadata={"doc": "name of an AWS connection"})

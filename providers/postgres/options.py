@@ -108,7 +108,12 @@ _TRAITS = Traits(
     reports_usage=False,
     failed_logins_safe=100,
     failed_logins_lock="nothing: PostgreSQL counts no failed logins; an extension may",
+    survives="sessions at standbys; without emergency_user, every session that is open",
 )
+_IN_PLACE = replace(
+    _TRAITS, can_suspend=False, overlap=False,
+    survives="sessions that are open: let an administrator end them (pg_terminate_backend)",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +188,7 @@ class LoginOptions:
             case "pair":
                 return replace(_TRAITS, live_max=2)
             case "in-place":
-                return replace(_TRAITS, can_suspend=False, overlap=False)
+                return _IN_PLACE
             case _:
                 return _TRAITS
 

@@ -174,6 +174,7 @@ class AppRoleOptions:
             "every consumer of the role: five in a row lock it for 15 minutes, unless the mount's "
             "`user_lockout_config` says otherwise"
         ),
+        survives="what its tokens have read; the tokens themselves are refused",
     )
 
     connection: str = field(metadata={"doc": "name of a Vault connection"})
@@ -233,8 +234,9 @@ class DatabaseStaticOptions:
     FIELDS: ClassVar = ("username", "password")
     PUBLIC: ClassVar = frozenset({"username"})
     TRAITS: ClassVar = Traits(
-        origin="assigned", can_suspend=False, reports_usage=False, overlap=False
-    )
+        origin="assigned", can_suspend=False, reports_usage=False, overlap=False,
+        survives="sessions that are open in the database: end them there",
+    )  # fmt: skip
 
     connection: str = field(metadata={"doc": "name of a Vault connection"})
     role: str = field(metadata={"doc": "name of the static role"})

@@ -13,7 +13,7 @@ from rotation.cli.say import note
 from rotation.cli.scope import contained_lines, scope_lines
 from rotation.cli.session import Session, open_session
 from rotation.errors import JournalMoved, PolicyRefusal, UnknownName, Usage
-from rotation.fold import Rotation, fold, listed, replaced_by
+from rotation.fold import Rotation, can_go_back, fold, listed, replaced_by
 from rotation.incident import Survey, survey
 from rotation.machine import Held, Wait
 from rotation.plan import Step
@@ -58,13 +58,15 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
         facts: Facts = {"reason": reason or "not given"}
         if destroy_foreign:
             facts["destroy_foreign"] = True
+        survives = session.traits(spec).survives
         found, confirmed = None, list[str]()
         while found is None:
             _refuse_on_hold(session, name, override=override_hold)
             seen = survey(session.journal, session.bind(spec), stream, spec)
             scope = _scope(seen, key_id, all_instances=all_instances)
             if scope != confirmed:
-                for line in scope_lines(name, spec, seen, scope, session.clock.now()):
+                now = session.clock.now()
+                for line in scope_lines(name, spec, seen, scope, now, survives=survives):
                     note(line)
                 confirm_typed(name, f"Switch off {', '.join(scope)} now?", yes=yes)
             found, confirmed = (
@@ -118,7 +120,7 @@ def _refuse_on_hold(session: Session, name: str, *, override: bool) -> None:
         raise PolicyRefusal(
             "emergency.on-hold",
             f"{name} is on hold; nothing was done",
-            "ask whoever holds it (`rotation show`), or add --override-hold",
+            f"ask whoever holds it (`rotation status {name}`), or add --override-hold",
         )
 
 
@@ -169,11 +171,10 @@ def _cancel(session: Session, name: str, *, yes: bool, here: bool) -> int:
             f"{name} has no open emergency; nothing was done",
             f"`rotation rollback {name}` goes back in an ordinary rotation",
         )
-    begun = [step for step in (Step.PROMOTE, Step.DESTROY) if rotation.intended(step)]
-    if begun or rotation.fact(Step.MAKE_ROOM, "destroyed"):
+    if not can_go_back(rotation):
         raise PolicyRefusal(
             "emergency.too-late",
-            "the successor is current, or something is destroyed; there is no way back",
+            "the successor is current, or what leaked is destroyed; there is no way back",
             f"let it finish: `rotation show {name}`",
         )
     scope = ", ".join(listed(rotation.opened.facts, "scope"))

@@ -12,7 +12,13 @@ from rotation.types import Specification
 
 
 def scope_lines(
-    name: str, spec: Specification, found: Survey, scope: Sequence[str], now: datetime
+    name: str,
+    spec: Specification,
+    found: Survey,
+    scope: Sequence[str],
+    now: datetime,
+    *,
+    survives: str,
 ) -> list[str]:
     """What a person must know before saying yes."""
     lines = [f"EMERGENCY {name}: {spec.identity}", "  will be switched off:"]
@@ -26,14 +32,8 @@ def scope_lines(
                   for c in spec.consumers if c.role == "reader" and not c.gone]  # fmt: skip
     if not found.store_reached:
         lines.append("  the store does not answer: what is current is the journal's word")
-    lines.append(f"  what it may not end: {SURVIVES}")
+    lines.append(f"  what it may not end: {survives}")
     return [plain(line) for line in lines]
-
-
-SURVIVES = (
-    "sessions that were obtained with it earlier, where the issuer has no way to; those live "
-    "until they expire (AWS STS: up to 36 h)"
-)
 
 
 def _suspect(suspect: Suspect, now: datetime) -> str:

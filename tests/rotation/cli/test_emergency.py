@@ -12,7 +12,7 @@ def test_an_emergency_contains_replaces_and_destroys(shell: Shell) -> None:
     assert set(shell.world.instances) == {"KEY2"}
     assert "the issuer says KEY1 is off" in done.stderr
     assert "KEY1 is dead (proved)" in done.stdout
-    assert "up to 36 h" in done.stderr
+    assert "what it may not end: sessions that were obtained with it earlier" in done.stderr
     opened = shell.journal.entries(STREAM)[0]
     assert (opened.who, opened.facts["reason"]) == ("alice", "KEY1 was pasted in a chat")
 
@@ -61,6 +61,24 @@ def test_a_hold_has_to_be_overridden(shell: Shell) -> None:
     assert shell.run(*words).exit_code == 5
     shell.world.emergency = True
     assert shell.run(*words, "--override-hold").exit_code == 0
+
+
+def test_what_containment_destroyed_cannot_be_switched_on_again(shell: Shell) -> None:
+    shell.adopted().world.can_suspend = False
+    shell.world.emergency = True
+    shell.world.denied.add("issuer.issue")
+    assert shell.run("emergency", "app", "--yes", "--reason", "leak").exit_code == 12
+    done = shell.run("emergency", "cancel", "app", "--yes")
+    assert done.exit_code == 5, done.output
+    assert "emergency.too-late" in done.stderr
+
+
+def test_a_store_that_cannot_be_marked_is_told(shell: Shell) -> None:
+    shell.adopted().world.denied.add("store.mark")
+    shell.world.emergency = True
+    done = shell.run("emergency", "app", "--yes", "--reason", "leak")
+    assert "the issuer says KEY1 is off" in done.stderr
+    assert "only runners on this journal know" in done.stderr
 
 
 def test_cancel_switches_it_on_again_while_nothing_is_replaced(shell: Shell) -> None:
