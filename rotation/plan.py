@@ -382,7 +382,8 @@ _NEEDS_PROBE = {Step.VERIFY, Step.VERIFY_LIVE, Step.PROVE_OFF, Step.VERIFY_OLD}
 
 
 def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
-    if row.step is Step.ACTIVATE and traits.origin == "assigned":
+    chosen, limited = traits.origin == "chosen", traits.live_max is not None
+    if (row.step is Step.ACTIVATE and not chosen) or (row.step is Step.MAKE_ROOM and not limited):
         return ()
     if row.step in _NEEDS_SUSPEND and not traits.can_suspend:
         return ()

@@ -6,6 +6,7 @@ import pytest
 from rotation.machine import Close
 from rotation.plan import PLANS, Step
 from rotation.testing.crash import STREAM, Story
+from rotation.testing.simulator import bound
 from rotation.types import COMPROMISED
 from tests.crash import stories, test_emergency
 
@@ -50,6 +51,13 @@ def test_what_an_emergency_elsewhere_marks_meanwhile_is_not_switched_on(which: s
     stories.request(story, "rollback")
     story.drive()
     assert story.rotation().held == "held.compromised"
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_room_is_made_only_where_it_can_be_short(*, chosen: bool) -> None:
+    story = after_an_emergency(chosen=chosen)
+    limited = bound(story.world).issuer.traits.live_max is not None
+    assert (Step.MAKE_ROOM in {row.step for row in story.rotation().rows}) is limited
 
 
 def test_a_store_that_does_not_answer_keeps_nothing_alive() -> None:
