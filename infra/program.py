@@ -13,21 +13,12 @@ def declare() -> None:
     configuration = stack.load_configuration(settings)
     stack.check(settings, configuration)
     states = {entry.id: entry.state for entry in configuration.secrets()}
-    scopes = {
-        scope.connection: (configuration.connections[scope.connection].type, scope)
+    looked_at = [
+        (scope.connection, family, family.ready(scope, settings, states))
         for scope in compile(configuration)
-    }
-    looked_at = {
-        name: _aws().ready(scope, settings, states)
-        for name, (family, scope) in scopes.items()
-        if family == "aws"
-    }
-    connections = {
-        name: _vault().declare(scope, settings, states)
-        for name, (family, scope) in scopes.items()
-        if family == "vault"
-    }
-    connections |= {name: _aws().declare(ready) for name, ready in looked_at.items()}
+        if (family := _family(configuration.connections[scope.connection].type)) is not None
+    ]
+    connections = {name: family.declare(ready) for name, family, ready in looked_at}
     pulumi.export(
         "bindings",
         {
@@ -38,13 +29,16 @@ def declare() -> None:
     )
 
 
-def _aws() -> Any:
-    from infra import aws  # noqa: PLC0415 -- half a second, for whoever needs it
+def _family(connection: str) -> Any:
+    """Loaded for whoever needs it: half a second each. None where nothing is to be declared."""
+    match connection:
+        case "aws":
+            from infra import aws  # noqa: PLC0415
 
-    return aws
+            return aws
+        case "vault":
+            from infra import vault  # noqa: PLC0415
 
-
-def _vault() -> Any:
-    from infra import vault  # noqa: PLC0415
-
-    return vault
+            return vault
+        case _:
+            return None

@@ -197,18 +197,18 @@ def _mounts(configuration: Configuration) -> set[str]:
     """What of Vault may exist already: mounts of secrets, of AppRoles, and of the runner's login."""
     specs = [configuration.specification(entry) for entry in configuration.secrets()]
     kept = {
-        str(spec.store.options[key])
+        str(spec.store.options.get(key, usual))
         for spec in specs
-        for key in ("mount", "staging")
-        if key in spec.store.options
+        for key, usual in (("mount", ""), ("staging", "rotation-pending"))
     }
-    logins = {
-        f"auth/{spec.issuer.options['mount']}"
+    approles = {
+        spec.issuer.options.get("mount", "approle")
         for spec in specs
         if spec.issuer.type == "vault-approle"
-    } | {
-        f"auth/{connection.options.mount}"
+    }
+    logins = {
+        connection.options.mount
         for connection in configuration.connections.values()
         if connection.type == "vault"
     }
-    return kept | logins | {"rotation-pending"}
+    return kept | {f"auth/{path}" for path in approles | logins}

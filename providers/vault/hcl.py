@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import groupby
 
-from providers.vault.options import KvOptions
+from providers.vault.options import STAGING, AppRoleOptions, KvOptions
 from providers.vault.permissions import CONNECTION, GRANTS, LOGINS, Grants, asked_for
 from rotation.interfaces import Need, Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
@@ -24,7 +24,7 @@ class HclRenderer:
         return GRANTS
 
     def documents(self, scope: Scope) -> list[PolicyDocument]:
-        """One holder after the other: the sets, `base`, `operator`, `emergency`,
+        """One holder after the other: the sets, `base`, `operator`, `emergency`, `consumer`,
         `read-<application>-<environment>`."""
         return [
             *(
@@ -33,6 +33,7 @@ class HclRenderer:
                 if (rules := _of(scope, under))
             ),
             *_of_logins(scope.options.roles),
+            *_of_consumers(scope.parts),
             *_of_readers(scope.parts),
         ]
 
@@ -69,6 +70,14 @@ def _of_logins(roles: Mapping[str, str]) -> Iterator[PolicyDocument]:
         }
         if rules:
             yield _document(holder, rules)
+
+
+def _of_consumers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:
+    """Who logs in with what is rotated reads nothing staged, whatever else the AppRole may."""
+    options = [part.options for part in parts]
+    if any(isinstance(each, AppRoleOptions) for each in options):
+        staging = {each.staging for each in options if isinstance(each, KvOptions)} or {STAGING}
+        yield _document("consumer", {f"{each}/*": ("deny",) for each in staging})
 
 
 def _of_readers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:

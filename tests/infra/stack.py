@@ -32,14 +32,18 @@ KEY_ID = "mrk-" + "1" * 32
 CLUSTER = "00000000-0000-0000-0000-000000000000"
 
 
-class _Refused(grpc.RpcError):
+class RefusedByProvider(grpc.RpcError):
     """As the engine answers where the provider failed."""
+
+    def __init__(self, text: str = "a vendor's own text") -> None:
+        super().__init__()
+        self._text = text
 
     def code(self) -> grpc.StatusCode:
         return grpc.StatusCode.UNKNOWN
 
     def details(self) -> str:
-        return "a vendor's own text"
+        return self._text
 
 
 LOOKS = {
@@ -61,6 +65,7 @@ class Registered:
     imported: str
     ignored: tuple[str, ...]
     parent: str
+    aliases: tuple[str, ...]
 
 
 @dataclass
@@ -88,11 +93,11 @@ class Cloud(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         if args.token == "aws:index/getCallerIdentity:getCallerIdentity":
             if self.broken:
-                raise _Refused
+                raise RefusedByProvider
             arn = f"arn:aws:iam::{self.account}:role/platform-deploy"
             return {"accountId": self.account, "arn": arn, "userId": "u", "id": "i"}
         if self.may_not and self.may_not == LOOKS.get(args.token):
-            raise _Refused
+            raise RefusedByProvider
         if args.token == "vault:generic/getSecret:getSecret":
             return {"dataJson": json.dumps(self._vault(args.args["path"]))}
         if args.token == "vault:kv/getSecretsList:getSecretsList":
@@ -122,12 +127,13 @@ class Cloud(mocks.Mocks):
             if mount.startswith("auth/") == auth
         }
 
-
     def _listed(self, path: str) -> list[str]:
         """The provider takes nothing for an error."""
-        names = [each.removeprefix(f"{path}/") for each in self.vault if each.startswith(f"{path}/")]
+        names = [
+            each.removeprefix(f"{path}/") for each in self.vault if each.startswith(f"{path}/")
+        ]
         if not names:
-            raise ValueError(f'no secrets found at "{path}"')
+            raise RefusedByProvider(f'no secrets found at "{path}"')
         return names
 
 
@@ -310,4 +316,5 @@ def _registered(request: Any, inputs: Mapping[str, Any]) -> Registered:
         imported=request.importId,
         ignored=tuple(request.ignoreChanges),
         parent=request.parent,
+        aliases=tuple(each.spec.name for each in request.aliases),
     )

@@ -18,7 +18,7 @@ from rotation.cli.app import program
 from rotation.config import load
 from rotation.types import PermissionSet
 from tests.infra.account import as_file
-from tests.infra.stack import Cloud, up
+from tests.infra.stack import Cloud, RefusedByProvider, up
 from tests.infra.vault_calls import METHODS, Call, asked, granted
 from tests.providers.postgres.conftest import EMERGENCY, RUNNER, Database, prepared
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, postgres_server
@@ -119,9 +119,18 @@ class MadeVault(Cloud):
             self._make[args.typ](args.inputs)
         return name, state
 
-    def _mounts(self, path: str) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = self._api("GET", path)["data"]
-        return found
+    def _vault(self, path: str) -> dict[str, Any]:
+        """As the provider hands it on: what has no `data` of its own is all data."""
+        told = self._api("GET", path)
+        data: dict[str, Any] = told.get("data") or told
+        return data
+
+    def _listed(self, path: str) -> list[str]:
+        try:
+            names: list[str] = self._api("LIST", path)["data"]["keys"]
+        except Refused:
+            raise RefusedByProvider(f'no secrets found at "{path}"') from None
+        return names
 
     def _mount(self, given: Mapping[str, Any]) -> None:
         path = f"sys/mounts/{given['path']}"

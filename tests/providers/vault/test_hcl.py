@@ -1,9 +1,10 @@
 """Compiled policies of Vault: exact paths, one document per permission set."""
 
 import re
+from dataclasses import replace
 
 from providers.vault.hcl import HclRenderer
-from providers.vault.options import ConnectionOptions, KvOptions
+from providers.vault.options import AppRoleOptions, ConnectionOptions, KvOptions
 from providers.vault.permissions import GRANTS
 from rotation.interfaces import Need, Part, Scope
 from rotation.types import PermissionSet
@@ -109,3 +110,11 @@ def test_readers_read_what_is_live_of_their_own_and_never_what_is_staged() -> No
         "rotation-pending/*": {"deny"},
     }
     assert set(found) >= {"read-billing-production", "read-billing-test"}
+
+
+def test_who_logs_in_by_app_role_reads_nothing_staged_whatever_else_the_role_may() -> None:
+    approle = replace(
+        part("one"), type="vault-approle", options=AppRoleOptions(connection="main", role="one")
+    )
+    assert rules(scope(part("two"), approle))["consumer"] == {"rotation-pending/*": {"deny"}}
+    assert "consumer" not in rules(scope(part("two")))
