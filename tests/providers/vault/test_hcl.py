@@ -116,5 +116,7 @@ def test_who_logs_in_by_app_role_reads_nothing_staged_whatever_else_the_role_may
     approle = replace(
         part("one"), type="vault-approle", options=AppRoleOptions(connection="main", role="one")
     )
-    assert rules(scope(part("two"), approle))["consumer"] == {"rotation-pending/*": {"deny"}}
-    assert "consumer" not in rules(scope(part("two")))
+    stored = scope(part("two"))
+    both = replace(stored, parts=(*stored.parts, approle))
+    assert rules(both)["consumer"] == {"rotation-pending/*": {"deny"}}
+    assert "consumer" not in rules(stored)
