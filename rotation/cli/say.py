@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,10 @@ def result(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Progress and remarks: never part of the result."""
-    click.echo(text, err=True)
+    """Progress and remarks: never part of the result. Where nobody reads them any more (`| head`, a
+    terminal that is gone) the work goes on all the same."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def as_json(kind: str, content: Mapping[str, Any]) -> None:

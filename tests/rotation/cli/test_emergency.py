@@ -1,5 +1,8 @@
 """`emergency`: the scope before the question, containment at once, every printed line true."""
 
+import click
+import pytest
+
 from rotation.fold import fold
 from tests.rotation.cli.conftest import STREAM, Shell
 
@@ -15,6 +18,23 @@ def test_an_emergency_contains_replaces_and_destroys(shell: Shell) -> None:
     assert "what it may not end: sessions that were obtained with it earlier" in done.stderr
     opened = shell.journal.entries(STREAM)[0]
     assert (opened.who, opened.facts["reason"]) == ("alice", "KEY1 was pasted in a chat")
+
+
+def test_it_goes_on_where_nobody_reads_its_progress_any_more(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echo = click.echo
+
+    def broken(*words: object, err: bool = False) -> None:
+        if err:
+            raise BrokenPipeError
+        echo(*words)
+
+    shell.adopted().world.emergency = True
+    monkeypatch.setattr(click, "echo", broken)
+    done = shell.run("emergency", "app", "--yes", "--reason", "leak")
+    assert done.exit_code == 0, done.output
+    assert set(shell.world.instances) == {"KEY2"}
 
 
 def test_nothing_is_asked_without_a_terminal(shell: Shell) -> None:
