@@ -121,6 +121,8 @@ def what_works(rotation: Rotation) -> str:
     now = standing(rotation)
     if rotation.held in _UNRECORDED:
         return "not known: readers get a version that this journal did not record"
+    if rotation.plan == "adopt":
+        return "whatever worked before: an adoption changes nothing"
     parts = {
         Readers.OLD: (_read_old(now), _unread_new(now)),
         Readers.NEW: (_read_new(now), _unread_old(now)),
