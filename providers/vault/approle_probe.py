@@ -69,8 +69,10 @@ class VaultLogin:
         return NeedsPerson(
             "probe.locked",
             f"POST {self._path} is forbidden whatever the secret id is: the role is locked after "
-            "refused logins, its entity is disabled, or its tokens are bound to addresses",
-            "see sys/locked-users and the role's entity; a lock ends by itself after 15 minutes",
+            "refused logins, its entity is disabled, its tokens are bound to addresses, or no AppRole "
+            "is mounted there",
+            "see sys/locked-users, the role's entity and the probe's `mount`; a lock ends by itself "
+            "after 15 minutes",
         )
 
     def _otherwise(self) -> RotationError:
