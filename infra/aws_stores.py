@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws_keys import Keys
-from infra.names import POLICY_MAX, fitting
+from infra.names import POLICY_MAX, fitting, renamed
 from infra.settings import Settings
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from rotation.interfaces import Part, Scope
@@ -52,6 +52,7 @@ class Surroundings:
             protect=alive,
             retain_on_delete=alive,
             import_=existing,
+            aliases=renamed(part),
             ignore_changes=list(own) if self.adopts(part) else None,
         )
 
@@ -99,7 +100,7 @@ class Stores(pulumi.ComponentResource):
                 secret_arn=secret.arn,
                 block_public_policy=True,
                 policy=secret.arn.apply(lambda arn: json.dumps(_policy(around, part, arn))),
-                opts=pulumi.ResourceOptions(parent=secret),
+                opts=pulumi.ResourceOptions(parent=secret, aliases=renamed(part)),
             )
         self.arns[options.name] = secret.arn
 

@@ -1,8 +1,16 @@
 """Names that this program gives, and the limits that the services have for them."""
 
+import pulumi
+
 from infra.settings import refused
+from rotation.interfaces import Part
 
 ROLE_MAX, POLICY_MAX, RULE_MAX, BUCKET_MAX, ALIAS_MAX, TOPIC_MAX = 64, 128, 64, 63, 256, 256
+
+
+def renamed(part: Part) -> list[pulumi.Alias] | None:
+    """For what is called after a secret's id: by its name before it is the same resource."""
+    return None if part.was is None else [pulumi.Alias(name=part.was)]
 
 
 def fitting(name: str, most: int, what: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_vault as vault
 
-from infra.names import POLICY_MAX, fitting
+from infra.names import POLICY_MAX, fitting, renamed
 from infra.settings import Settings, refused
 from infra.vault_existing import (
     approle_mounts,
@@ -255,7 +255,9 @@ class Consumers(pulumi.ComponentResource):
                     token_policies=[policies.names[h] for h in holders if h in policies.names],
                     token_ttl=LOGIN_S,
                     token_max_ttl=LOGIN_MAX_S,
-                    opts=pulumi.ResourceOptions(parent=self, protect=alive, retain_on_delete=alive),
+                    opts=pulumi.ResourceOptions(
+                        parent=self, protect=alive, retain_on_delete=alive, aliases=renamed(part)
+                    ),
                 )
         self.register_outputs({})
 

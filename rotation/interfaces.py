@@ -225,7 +225,8 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A plugin of one secret, as policies see it: where it stands and its own options."""
+    """A plugin of one secret, as policies see it: where it stands and its own options. was: the
+    secret's name before this one."""
 
     secret: str
     identity: str
@@ -235,6 +236,7 @@ class Part:
     kind: str
     type: str
     options: Any
+    was: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

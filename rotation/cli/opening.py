@@ -37,8 +37,9 @@ def is_open(session: Session, stream: str) -> bool:
 def carry_out(
     session: Session, streams: Mapping[str, str], *, wait: bool, here: bool, width: int = 1
 ) -> int:
-    """streams: stream -> the secret's id. Advances or follows them, tells how they stand, and
+    """streams: stream -> the secret's name. Advances or follows them, tells how they stand, and
     returns the exit code of all together. A stop that left them open is 8."""
+    streams = {stream: session.called(name) for stream, name in streams.items()}
     with progress(session, streams) as show:
         ends = advance_all(session, list(streams), show, wait=wait, here=here, width=width)
     arrived = {streams[s]: end for s, end in ends.items() if isinstance(end, Arrival)}

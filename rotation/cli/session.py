@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from rotation.cli.app import Settings, settings
+from rotation.cli.say import note
 from rotation.clock import SystemClock
 from rotation.entries import Entry, Identity
 from rotation.errors import JournalError, UnknownName, Usage
@@ -71,6 +72,7 @@ class Session:
     who: str = field(default_factory=who)
     _exits: ExitStack = field(default_factory=ExitStack)
     _signals: "Signals | None" = None
+    _told: set[str] = field(default_factory=set)
 
     @cached_property
     def configuration(self) -> "Configuration":
@@ -170,14 +172,26 @@ class Session:
     # ---------------------------------------------------------------------------- secrets
 
     def entry(self, name: str) -> "Configured":
-        found = self.configuration.secret(name)
+        found = self._configured(name)
         if found is None:
             raise self._unknown(name)
         return found
 
+    def _configured(self, name: str) -> "Configured | None":
+        found = self.configuration.secret(name)
+        if found is not None and name != found.id and name not in self._told:
+            self._told.add(name)
+            note(f"{name} is called {found.id} now")
+        return found
+
+    def called(self, name: str) -> str:
+        """The id of a configured secret; the name itself where only the journal knows it."""
+        found = self.configuration.secret(name)
+        return name if found is None else found.id
+
     def stream_of(self, name: str) -> str:
         """Of a configured secret, or of one that only the journal still knows."""
-        found = self.configuration.secret(name)
+        found = self._configured(name)
         if found is not None:
             return found.stream
         for identity in self.records.identities():

@@ -61,7 +61,7 @@ def connection_of(secret: Secret) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Configuration:
-    """warnings: findings that are no errors. digest: of all its files, SHA-256. concurrency:
+    """warnings: findings that are no errors. renamed: former name -> id. digest: of all its files, SHA-256. concurrency:
     rotations at work at once on one connection."""
 
     path: Path
@@ -76,13 +76,15 @@ class Configuration:
     digest: str
     surroundings: Surroundings
     entries: Mapping[str, Entry] = field(repr=False)
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def connections(self) -> Mapping[str, Plugin]:
         return self.surroundings.connections
 
     def secret(self, name: str) -> Entry | None:
-        return self.entries.get(name)
+        """By its id, or by the one that it had before."""
+        return self.entries.get(self.renamed.get(name, name))
 
     def secrets(self) -> Iterator[Entry]:
         return iter(self.entries.values())

@@ -104,6 +104,7 @@ class _Loading:
         self._entries: dict[str, Entry] = {}
         self._identities: dict[str, Entry] = {}
         self._places: dict[str, Entry] = {}
+        self._renamed: dict[str, tuple[Entry, Where]] = {}
 
     def configuration(self) -> Configuration:
         text = self._text()
@@ -128,6 +129,7 @@ class _Loading:
             self._in_yaml(secret, lines[where], where, leaking=leaking)
         for n, name in enumerate(_list(raw, "inventory")):
             self._inventory(name, ("inventory", n))
+        self._check_former_names()
         if head is None or self._report.failed:
             raise self._refusal(text)
         return self._result(head, text)
@@ -150,6 +152,7 @@ class _Loading:
             digest=self._digest.hexdigest(),
             surroundings=self._around,
             entries=self._entries,
+            renamed={former: entry.id for former, (entry, _) in self._renamed.items()},
         )
 
     def _text(self) -> str:
@@ -204,13 +207,38 @@ class _Loading:
         entry = entry_of(resolved, file=file, line=line, text=text)
         found = tuple(remarks(resolved))
         self._add(entry, found, where)
-        if not leaking:
+        former = resolved.secret.was
+        if former is not None:
+            self._rename(former, entry, where)
+        elif not leaking:
             self._alike.learn(text, raw, resolved, entry, found)
 
     def _add(self, entry: Entry, found: Iterable[Problem], where: Where = ()) -> None:
         problems = (*found, *self._repeated(entry))
         if problems:
             self._tell(entry.file, entry.line, problems, where)
+
+    def _rename(self, former: str, entry: Entry, where: Where) -> None:
+        other, _ = self._renamed.setdefault(former, (entry, where))
+        if other is not entry:
+            problem = Problem(
+                ("was",),
+                "config.was",
+                f"`{other.id}` was called so as well",
+                "one of the two was not",
+            )
+            self._tell(entry.file, entry.line, [problem], where)
+
+    def _check_former_names(self) -> None:
+        for former, (entry, where) in self._renamed.items():
+            if former in self._entries:
+                problem = Problem(
+                    ("was",),
+                    "config.was",
+                    f"there is a secret `{former}` still: a name stands for one secret",
+                    "take `was` out once nothing is open that began under that name",
+                )
+                self._tell(entry.file, entry.line, [problem], where)
 
     def _tell(self, file: str, line: int, problems: Iterable[Problem], where: Where) -> None:
         # In the YAML file each problem's own line is looked up when it is needed.

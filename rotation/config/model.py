@@ -71,7 +71,8 @@ FieldNames = Mapping[str, str]
 class Secret:
     """One credential: where it lives, who issues it, who uses it."""
 
-    id: str = field(metadata={"doc": "its only name, for ever"})
+    id: str = field(metadata={"doc": "its only name; `was:` changes it"})
+    was: str | None = _doc("its name until now; what was begun under that name goes on")
     application: One = field(metadata={"doc": "the one application that it belongs to"})
     environment: One = field(metadata={"doc": "the one environment that it belongs to"})
     owner: str = field(metadata={"doc": "the team that answers for it"})
@@ -109,6 +110,9 @@ class Secret:
 
     def __post_init__(self) -> None:
         check_names(self.id, self.application, self.environment, self.owner)
+        if self.was is not None:
+            _require(_is_name(self.was), f"was: {NAME_RULE}")
+            _require(self.was != self.id, "was: another name than `id`")
         _require(self.value is None or self.fields is None, "value: either `fields` or `value`")
         if self.state == "paused":
             _require(self.until is not None, "state: paused needs `until`, a day")

@@ -36,7 +36,7 @@ LATER = frozenset(
     {
         "approvals", "approvers", "blast", "brownout", "canary", "dependents", "heartbeat",
         "health", "include", "incident", "notify", "overdue", "owners", "replaces", "sensitivity",
-        "tripwire", "usage", "was", "waves",
+        "tripwire", "usage", "waves",
     }
 )  # fmt: skip
 """Words of later versions. What this version does not enforce it does not accept."""

@@ -1,7 +1,7 @@
 """A configuration's secrets and their plugins' grants, to what each connection must allow."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rotation.config import Configuration, Entry
@@ -46,7 +46,11 @@ def compile(  # noqa: A001 -- what it does, in the field's own word
     }
     if not families:
         return ()
-    secrets = [_secret(configuration, entry, plugins) for entry in configuration.secrets()]
+    former = {name: before for before, name in configuration.renamed.items()}
+    secrets = [
+        _secret(configuration, entry, plugins, former.get(entry.id))
+        for entry in configuration.secrets()
+    ]
     return tuple(
         _scope(configuration, name, secrets, renderer_of(plugins, family))
         for name, family in families.items()
@@ -97,12 +101,16 @@ def _needs(secret: _Secret, part: Part, grants: Grants) -> Iterator[Need]:
                     yield Need(under=under, part=part, grant=grant)
 
 
-def _secret(configuration: Configuration, entry: Entry, plugins: Plugins) -> _Secret:
+def _secret(
+    configuration: Configuration, entry: Entry, plugins: Plugins, was: str | None
+) -> _Secret:
     spec = configuration.specification(entry)
     named = (("issuers", spec.issuer), ("stores", spec.store), ("probes", spec.probe))
     return _Secret(
         parts=tuple(
-            _part(entry, kind, plugin, plugins) for kind, plugin in named if plugin is not None
+            replace(_part(entry, kind, plugin, plugins), was=was)
+            for kind, plugin in named
+            if plugin is not None
         ),
         has=frozenset(_has(spec)),
         sets=RETIRING if entry.state == "retired" else frozenset(PermissionSet),

@@ -166,6 +166,22 @@ def test_a_second_run_takes_what_the_first_one_made_for_its_own(tmp_path: Path) 
     assert not [each for each in second.resources if each.imported]
 
 
+def test_what_is_renamed_is_the_same_resource(tmp_path: Path) -> None:
+    """Each that is called after the secret's id says what it was called before."""
+    file = written(tmp_path, secret(name="new"), secret(KV, "kept"))
+    file.write_text(file.read_text().replace("id: new", "id: new\n    was: old"))
+    stack = up(file, {**AWS, **VAULT})
+    after_it = [each for each in stack.resources if each.name == "new"]
+    assert {each.token.rpartition(":")[2] for each in after_it} == {
+        "Secret", "SecretPolicy", "User",
+    }  # fmt: skip
+    assert {each.aliases for each in after_it} == {("old",)}
+    assert not [
+        each.name for each in stack.resources if "old" in each.aliases and each.name != "new"
+    ]
+    assert stack.named("Secret", "new").inputs["tags"]["rotation:id"] == "new"
+
+
 def test_a_run_that_ended_half_way_is_taken_up_where_it_ended(tmp_path: Path) -> None:
     """The user was made and its secret was not: only the user's own tag says whose it is."""
     up(written(tmp_path, secret()), AWS, Cloud(users={"/rotated/billing-iam": True}))

@@ -215,6 +215,24 @@ def test_what_two_entries_share_is_refused(
     assert (finding.path, finding.code) == (f"secrets[1].{path}", code)
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "path", "said"),
+    [
+        ("", "    was: billing-iam\n", "secrets[1].was", "a secret `billing-iam` still"),
+        ("    was: second\n", "", "secrets[0].was", "a secret `second` still"),
+        ("    was: old\n", "    was: old\n", "secrets[1].was", "`billing-iam` was called so as"),
+        ("    was: billing-iam\n", "", "secrets[0].was", "another name than `id`"),
+        ("    was: a/b\n", "", "secrets[0].was", "at most 63 of"),
+    ],
+)
+def test_a_former_name_stands_for_one_secret(
+    found: Find, first: str, then: str, path: str, said: str
+) -> None:
+    [finding] = found(VALID + first + second() + then)
+    assert finding.path == path
+    assert said in finding.message
+
+
 @pytest.mark.parametrize("key", ["application", "environment"])
 def test_a_credential_of_two_owners_is_said_to_be_shared(found: Find, key: str) -> None:
     value = {"application": "billing", "environment": "production"}[key]

@@ -54,6 +54,28 @@ def test_an_entry_says_who_and_what_it_is(loaded: Load) -> None:
     assert (entry.connection, entry.line) == ("aws-prod", 5)
 
 
+def test_a_renamed_secret_answers_to_both_names_and_is_the_same_stream(loaded: Load) -> None:
+    [before] = loaded(VALID).secrets()
+    renamed = loaded(VALID.replace("id: billing-iam", "id: invoicing\n    was: billing-iam"))
+    [entry] = renamed.secrets()
+    assert renamed.secret("billing-iam") is renamed.secret("invoicing") is entry
+    assert (entry.id, entry.stream) == ("invoicing", before.stream)
+    assert renamed.specification(entry).secret == "invoicing"
+
+
+def test_the_lines_of_an_inventory_are_renamed_each_by_itself(loaded: Load, tmp_path: Path) -> None:
+    """The second is like the first in all but names, and is not taken for it."""
+    lines = [
+        line(
+            SECRET.replace("billing", name).replace("    owner", f"    was: old-{name}\n    owner")
+        )
+        for name in ("one", "two")
+    ]
+    (tmp_path / "more.jsonl").write_text("".join(lines))
+    configuration = loaded(HEAD + "inventory: [more.jsonl]\n")
+    assert configuration.renamed == {"old-one": "one-iam", "old-two": "two-iam"}
+
+
 def test_the_specification_holds_what_a_rotation_needs_and_nothing_else(loaded: Load) -> None:
     configuration = loaded(VALID)
     [entry] = configuration.secrets()
