@@ -155,15 +155,17 @@ class Runner:
         lease = self.journal.claim(stream, self.id, self.clock.now(), LEASE, dead=self.dead)
         if lease is None:
             return Wait(None, "another runner works on it")
+        run = _Run(self, lease)
         try:
-            action = _Run(self, lease).advance(until)
+            action = run.advance(until)
         except StaleEpoch:
             # Somebody took over. Whatever we had on the wire is theirs to look at: do nothing.
             return Wait(None, "another runner took over")
         except Stopped:
             # The row stays in doubt, or as it was: whoever is next looks at the world first.
             action = self.stopped()
-        self.journal.release(lease)
+        if not run.has_closed:
+            self.journal.release(lease)
         return action
 
     def stopped(self) -> Wait:
@@ -201,6 +203,12 @@ class _Run:
         if self.unwritten:
             self._append([])
         return action
+
+    @property
+    def has_closed(self) -> bool:
+        """And with CLOSED given the lease back."""
+        last = self.entries[-1] if self.entries else None
+        return last is not None and last.kind is Kind.CLOSED and last.seq > self.started
 
     def _decide(self, rotation: Rotation) -> Action:
         """Once for each state: what was decided in the journal's transaction is what is done."""

@@ -127,8 +127,9 @@ class Journal(Protocol):
         then: Decide | None = None,
     ) -> tuple[Entry, ...]:
         """Appends facts at the next free seq under the lease's epoch (a newer one: StaleEpoch),
-        then, in the same transaction, what `then` decides from the whole rotation. Returns the
-        whole rotation: `known`, what others appended meanwhile, and what was appended now."""
+        then, in the same transaction, what `then` decides from the whole rotation. CLOSED gives
+        the lease back. Returns the whole rotation: `known`, what others appended meanwhile, and
+        what was appended now."""
         ...
 
     def request(self, stream: str, draft: Draft, runner: str, now: datetime) -> Entry:

@@ -74,7 +74,7 @@ class StreamJournal(ABC):
         with self._transaction() as transaction:
             row = transaction.row(lease.stream)
             if row is not None and _holds(row, lease):
-                transaction.save(row, replace(row, lease_runner=None, lease_until=None))
+                transaction.save(row, _without_lease(row))
 
     def open(
         self,
@@ -118,7 +118,8 @@ class StreamJournal(ABC):
                 rotation += _following(rotation, lease, then(rotation), now)
             if len(rotation) > present:
                 transaction.insert(rotation[present:])
-                transaction.save(before, derived(rotation, before, self._summarise))
+                row = derived(rotation, before, self._summarise)
+                transaction.save(before, row if row.plan else _without_lease(row))
         return rotation
 
     def request(self, stream: str, draft: Draft, runner: str, now: datetime) -> Entry:
@@ -201,6 +202,10 @@ def with_lease_of(before: Identity, row: Identity) -> Identity:
     return replace(
         row, epoch=before.epoch, lease_runner=before.lease_runner, lease_until=before.lease_until
     )
+
+
+def _without_lease(row: Identity) -> Identity:
+    return replace(row, lease_runner=None, lease_until=None)
 
 
 def _is_free(row: Identity, runner: str, now: datetime, dead: Callable[[str], bool | None]) -> bool:

@@ -127,7 +127,7 @@ class EntriesConformance:
         lease = opened(journal)
         past = journal.append(lease, [CLOSED], NOW)
         second = open_next(journal, opening())
-        whole = journal.append(lease, [done()], NOW, known=past)
+        whole = journal.append(claimed(journal), [done()], NOW, known=past)
         assert whole[0] == second
         assert kinds(whole) == [Kind.OPENED, Kind.DONE]
 

@@ -58,6 +58,16 @@ class LeasesConformance:
         assert (row.epoch, row.lease_runner, row.lease_until) == (first.epoch, None, None)
         assert claimed(journal, runner="two").epoch > first.epoch
 
+    def test_a_close_gives_the_lease_back(self, journal: Journal) -> None:
+        lease = opened(journal)
+        journal.append(lease, [done(), CLOSED], NOW)
+        row = journal.identity(APP)
+        assert row is not None
+        assert (row.epoch, row.lease_runner, row.lease_until) == (lease.epoch, None, None)
+        with pytest.raises(StaleEpoch):
+            journal.append(lease, [done()], NOW)
+        assert claimed(journal, runner="two").epoch > lease.epoch
+
     def test_a_lease_that_was_lost_gives_nothing_back(self, journal: Journal) -> None:
         first = claimed(journal)
         claimed(journal, runner="two", at=NOW + TTL)
@@ -133,7 +143,8 @@ class LeasesConformance:
         lease = claimed(journal)
         journal.append(lease, [CLOSED], NOW)
         assert open_next(journal, opening(), runner="two").epoch == lease.epoch
-        assert kinds(journal.append(lease, [done()], NOW)) == [Kind.OPENED, Kind.DONE]
+        whole = journal.append(claimed(journal), [done()], NOW)
+        assert kinds(whole) == [Kind.OPENED, Kind.DONE]
 
     @pytest.mark.parametrize("landed", ["hold", "rotation"])
     def test_what_landed_before_it_is_seen_before_it_is_opened(

@@ -20,6 +20,7 @@ from rotation.testing.journal.drafts import (
     NOW,
     SECOND,
     TTL,
+    claimed,
     done,
     open_next,
     opened,
@@ -43,7 +44,7 @@ def journal(path):
         lease = opened(journal)
         journal.append(lease, [done(), done(), CLOSED], NOW)
         open_next(journal, Draft(kind=Kind.OPENED))
-        journal.append(lease, [done()], NOW + SECOND)
+        journal.append(claimed(journal), [done()], NOW + SECOND)
         yield journal
 
 
