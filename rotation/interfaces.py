@@ -352,7 +352,7 @@ class Look:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """What a doctor finds. by_plan: plan REPAIR can do it; otherwise a person does, with the words
-    of `repair`."""
+    of `repair`, in which NAME stands for the secret."""
 
     name: str
     meaning: str

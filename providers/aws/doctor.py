@@ -32,7 +32,7 @@ LAYOUTS = _table(
     Layout(
         name="empty",
         meaning="the secret has no version yet",
-        repair="`rotation create` makes the first credential",
+        repair="`rotation create NAME` makes the first credential",
     ),
     Layout(
         name="managed-elsewhere",
@@ -47,7 +47,7 @@ LAYOUTS = _table(
     Layout(
         name="compromised-current",
         meaning="the version that consumers read is marked as compromised",
-        repair="`rotation emergency` replaces it",
+        repair="`rotation emergency NAME` replaces it",
     ),
     Layout(
         name="leftover-pending",
@@ -64,18 +64,18 @@ LAYOUTS = _table(
     Layout(
         name="in-progress",
         meaning="a rotation of ours is open and its version is staged",
-        repair="nothing to do; `rotation resume` if it is held",
+        repair="nothing to do; `rotation resume NAME` if it is held",
     ),
     Layout(
         name="abandoned-pending",
         meaning="we staged a version, its rotation is no longer open, and the current one works",
-        repair="take AWSPENDING off; then look for the instance with `rotation reconcile`",
+        repair="take AWSPENDING off; then look for the instance with `rotation reconcile NAME`",
         by_plan=True,
     ),
     Layout(
         name="undecided-pending",
         meaning="we staged a version and its rotation is no longer open",
-        repair="log in with the current version first: `rotation doctor` with the probe",
+        repair="log in with the current version first: `rotation doctor NAME --login`",
     ),
     Layout(
         name="foreign-pending",
@@ -86,29 +86,29 @@ LAYOUTS = _table(
         name="half-promoted",
         meaning="the current version does not log in, the one that our open rotation staged does: "
         "consumers are down now",
-        repair="`rotation resume` promotes it",
+        repair="`rotation resume NAME` promotes it",
     ),
     Layout(
         name="unknown-half-promoted",
         meaning="the current version does not log in, and one that no open rotation of ours "
         "staged does: consumers are down now",
-        repair="ask whoever staged it; if nobody knows it, `rotation emergency`",
+        repair="ask whoever staged it; if nobody knows it, `rotation emergency NAME`",
     ),
     Layout(
         name="bad-promotion",
         meaning="the current version does not log in and the previous one does: consumers are "
         "down now",
-        repair="`rotation rollback` if its rotation is open; else move AWSCURRENT back by hand",
+        repair="`rotation rollback NAME` if its rotation is open; else move AWSCURRENT back by hand",
     ),
     Layout(
         name="dead-current",
         meaning="the current version does not log in, and the others were not tried",
-        repair="try the pending and the previous version: `rotation doctor` with the probe",
+        repair="try the pending and the previous version: `rotation doctor NAME --login`",
     ),
     Layout(
         name="lost",
         meaning="no version that has a label logs in: consumers are down now",
-        repair="`rotation emergency` makes a new credential; do not retry blindly",
+        repair="`rotation emergency NAME` makes a new credential; do not retry blindly",
     ),
 )
 

@@ -25,7 +25,7 @@ LAYOUTS = _table(
     Layout(
         name="empty",
         meaning="nobody has written the secret yet",
-        repair="`rotation create` makes the first credential",
+        repair="`rotation create NAME` makes the first credential",
     ),
     Layout(
         name="unsafe",
@@ -46,7 +46,7 @@ LAYOUTS = _table(
     Layout(
         name="compromised-current",
         meaning="the value that consumers read is marked as compromised",
-        repair="`rotation emergency` replaces it",
+        repair="`rotation emergency NAME` replaces it",
     ),
     Layout(
         name="leftover-pending",
@@ -57,18 +57,18 @@ LAYOUTS = _table(
     Layout(
         name="in-progress",
         meaning="a rotation of ours is open and its value is staged",
-        repair="nothing to do; `rotation resume` if it is held",
+        repair="nothing to do; `rotation resume NAME` if it is held",
     ),
     Layout(
         name="abandoned-pending",
         meaning="we staged a value, its rotation is no longer open, and the current one works",
-        repair="delete the staged value; then look for the instance with `rotation reconcile`",
+        repair="delete the staged value; then look for the instance with `rotation reconcile NAME`",
         by_plan=True,
     ),
     Layout(
         name="undecided-pending",
         meaning="we staged a value and its rotation is no longer open",
-        repair="log in with the current version first: `rotation doctor` with the probe",
+        repair="log in with the current version first: `rotation doctor NAME --login`",
     ),
     Layout(
         name="foreign-pending",
@@ -79,35 +79,35 @@ LAYOUTS = _table(
         name="unrecorded-current",
         meaning="the newest version carries no mark of ours though a rotation of ours is open: its "
         "promotion was cut short, or somebody wrote the secret",
-        repair="`rotation resume` compares it with what was staged, and goes on or is held",
+        repair="`rotation resume NAME` compares it with what was staged, and goes on or is held",
     ),
     Layout(
         name="half-promoted",
         meaning="the current value does not log in, the one that our open rotation staged does: "
         "consumers are down now",
-        repair="`rotation resume` promotes it",
+        repair="`rotation resume NAME` promotes it",
     ),
     Layout(
         name="unknown-half-promoted",
         meaning="the current value does not log in, and one that no open rotation of ours staged "
         "does: consumers are down now",
-        repair="ask whoever staged it; if nobody knows it, `rotation emergency`",
+        repair="ask whoever staged it; if nobody knows it, `rotation emergency NAME`",
     ),
     Layout(
         name="bad-promotion",
         meaning="the current value does not log in and the previous one does: consumers are down "
         "now",
-        repair="`rotation rollback` if its rotation is open; else write the old version anew",
+        repair="`rotation rollback NAME` if its rotation is open; else write the old version anew",
     ),
     Layout(
         name="dead-current",
         meaning="the current value does not log in, and the others were not tried",
-        repair="try the staged and the previous value: `rotation doctor` with the probe",
+        repair="try the staged and the previous value: `rotation doctor NAME --login`",
     ),
     Layout(
         name="lost",
         meaning="no value that we know of logs in: consumers are down now",
-        repair="`rotation emergency` makes a new credential; do not retry blindly",
+        repair="`rotation emergency NAME` makes a new credential; do not retry blindly",
     ),
 )
 

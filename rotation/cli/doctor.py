@@ -9,7 +9,7 @@ from rotation.cli.app import settings, verb
 from rotation.cli.ask import confirm
 from rotation.cli.failures import GENERIC, OK, code_of, worst
 from rotation.cli.opening import carry_out, open_rotation
-from rotation.cli.options import here_option, maybe_name_argument, yes_option
+from rotation.cli.options import here_option, known_names, yes_option
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.errors import PolicyRefusal, RotationError, Usage
@@ -32,10 +32,10 @@ class Check:
 
 
 @verb(
-    "doctor", "doctor", "doctor billing-iam --login", "doctor billing-iam --repair",
+    "doctor", "doctor", "doctor billing-iam orders-db --login", "doctor billing-iam --repair",
     "doctor --as emergency", "doctor --alarms=drill",
 )  # fmt: skip
-@maybe_name_argument
+@click.argument("names", nargs=-1, shell_complete=known_names)
 @click.option("--login", is_flag=True, help="Try a login with each labelled version.")
 @click.option("--repair", is_flag=True, help="Do the one safe repair of NAME.")
 @click.option(
@@ -48,7 +48,7 @@ class Check:
 @yes_option
 @here_option
 def doctor(
-    name: str | None, *, login: bool, repair: bool, role: str | None, alarms: str | None,
+    names: tuple[str, ...], *, login: bool, repair: bool, role: str | None, alarms: str | None,
     yes: bool, here: bool,
 ) -> int:  # fmt: skip
     """Find what is wrong; offers the one safe repair.
@@ -60,36 +60,36 @@ def doctor(
     without --repair, which is an ordinary rotation of plan REPAIR: it never promotes a version that
     this installation did not stage.
     """
-    if repair and name is None:
-        raise Usage("cli.usage", "--repair needs the name of a secret")
+    if repair and len(names) != 1:
+        raise Usage("cli.usage", "--repair needs the name of one secret")
     with open_session(effectful=repair) as session:
         if alarms is not None:
             checks = list(_alarm_checks(session, drill=alarms == "drill"))
         elif role is not None:
-            checks = list(_permission_checks(session, _names(session, name), emergency=True))
+            checks = list(_permission_checks(session, _names(session, names), emergency=True))
         else:
-            checks = list(_all_checks(session, name, login=login))
+            checks = list(_all_checks(session, _names(session, names), login=login))
         _tell(checks)
-        if repair and name is not None:
-            return _repair(session, name, login=login, yes=yes, here=here)
+        if repair:
+            return _repair(session, names[0], login=login, yes=yes, here=here)
         return worst(check.exit_code for check in checks if check.exit_code) or OK
 
 
-def _all_checks(session: Session, name: str | None, *, login: bool) -> Iterator[Check]:
+def _all_checks(session: Session, names: list[str], *, login: bool) -> Iterator[Check]:
     configuration = session.configuration
     yield Check(
         "configuration", f"{session.configuration_path}, {len(configuration.warnings)} warnings"
     )
     yield from _journal_checks(session)
-    names = _names(session, name)
     for each in names:
         yield _secret_check(session, each, login=login)
     yield from _permission_checks(session, names, emergency=False)
 
 
-def _names(session: Session, name: str | None) -> list[str]:
-    if name is not None:
-        return [session.entry(name).id]
+def _names(session: Session, names: tuple[str, ...]) -> list[str]:
+    """Each once; none stands for all."""
+    if names:
+        return list(dict.fromkeys(session.entry(name).id for name in names))
     return [entry.id for entry in session.configuration.secrets()]
 
 
@@ -131,7 +131,7 @@ def _secret_check(session: Session, name: str, *, login: bool) -> Check:
     healthy = layout.name in HEALTHY
     # What the logins showed is what the repair stands on.
     words = f"rotation doctor {name}{' --login' if login else ''} --repair"
-    repair = f"{layout.repair}: {words}" if layout.by_plan else layout.repair
+    repair = f"{_words(layout, name)}: {words}" if layout.by_plan else _words(layout, name)
     return Check(
         name,
         f"{layout.name}: {layout.meaning}",
@@ -139,6 +139,10 @@ def _secret_check(session: Session, name: str, *, login: bool) -> Check:
         f"layout.{layout.name}",
         "" if healthy else repair,
     )
+
+
+def _words(layout: Layout, name: str) -> str:
+    return layout.repair.replace("NAME", name)
 
 
 def _layout(session: Session, name: str, *, login: bool) -> Layout | None:
@@ -186,12 +190,12 @@ def _logins(bound: Bound, state: StoreState) -> dict[str, bool]:
 def _repair(session: Session, name: str, *, login: bool, yes: bool, here: bool) -> int:
     layout = _layout(session, name, login=login)
     if layout is None or not layout.by_plan:
-        told = "its label layout is unknown" if layout is None else layout.repair
+        told = "its label layout is unknown" if layout is None else _words(layout, name)
         raise PolicyRefusal(
             "doctor.no-repair", f"there is no repair of {name} that is safe to do for you", told
         )
     entry = session.entry(name)
-    confirm(f"{name}: {layout.repair}?", yes=yes)
+    confirm(f"{entry.id}: {_words(layout, entry.id)}?", yes=yes)
     open_rotation(session, entry, "repair", trigger="person")
     return carry_out(session, {entry.stream: name}, wait=True, here=here)
 

@@ -62,7 +62,8 @@ def check_current(cx: Context, state: StoreState, expected: object) -> None:
         raise NeedsPerson(
             "held.journal-behind",
             f"the current version {current} is ours, but this journal does not know it",
-            "restore the newest journal, or run `rotation reconcile`",
+            "restore the newest journal; if it is gone for good: "
+            f"`rotation resolve {cx.spec.secret} --accept-current`",
         )
     if current is not None and is_any_mark(current):
         raise NeedsPerson("held.foreign-mark", f"version {current} is another installation's", hint)
@@ -117,7 +118,8 @@ def check_pointers(cx: Context, state: StoreState) -> None:
         raise NeedsPerson(
             "held.unknown-pointer",
             f"labels name versions that the journal does not know: {', '.join(unknown)}",
-            f"see `rotation doctor {cx.spec.secret}`",
+            "see who reads by them; then take them off, or "
+            f"`rotation resolve {cx.spec.secret} --accept-current` once a rotation is held for it",
         )
 
 
@@ -133,7 +135,7 @@ def check_instances(cx: Context, listing: Listing) -> None:
         raise NeedsPerson(
             "held.instance-missing",
             f"the issuer no longer lists {', '.join(missing)}",
-            "see who removed it; then `rotation resolve --accept-current`",
+            f"see who removed it; then `rotation resolve {cx.spec.secret} --accept-current`",
         )
     for handle_id in expected:
         check_active(listing, handle_id)
@@ -157,7 +159,8 @@ def check_unknown(cx: Context, listing: Listing, expected: set[str]) -> None:
         raise NeedsPerson(
             "held.unknown-instance",
             f"the issuer lists {', '.join(unknown)}, which is not provably ours; it was not touched",
-            "`rotation resolve --foreign ID` leaves it alone, `--ours ID` removes it carefully",
+            f"`rotation resolve {cx.spec.secret} --foreign ID` leaves it alone, `--ours ID` removes "
+            "it carefully",
             instances=",".join(unknown),
         )
 

@@ -1,9 +1,12 @@
 """`doctor`: the layouts of the real table, the repair as an ordinary rotation."""
 
+import re
+import sys
 from dataclasses import replace
 
 import pytest
 
+from rotation.registry import installed
 from rotation.types import CURRENT, PENDING, PluginSpec
 from tests.rotation.cli.conftest import STREAM, Shell
 
@@ -62,3 +65,29 @@ def test_a_denied_look_is_told_and_the_others_go_on(patient: Shell) -> None:
     assert done.exit_code == 3
     assert "store.state is denied" in done.stdout
     assert "no `rotation serve` is alive" in done.stdout
+
+
+def test_who_has_no_working_credential_is_told_what_to_type(patient: Shell) -> None:
+    for instance in patient.world.instances.values():
+        instance.active = False
+    done = patient.run("doctor", "app", "--login")
+    assert "layout.lost" not in done.stdout
+    assert "lost: no version that has a label logs in" in done.stdout
+    assert "`rotation emergency app` makes a new credential" in done.stdout
+
+
+def test_several_are_looked_at_each_once(patient: Shell) -> None:
+    told = patient.json("doctor", "app", "app")
+    assert [check["subject"] for check in told["checks"]].count("app") == 1
+    assert patient.run("doctor", "app", "nobody").exit_code == 6
+    assert patient.run("doctor", "app", "app", "--repair", "--yes").exit_code == 2
+
+
+@pytest.mark.parametrize("family", ["aws-secrets-manager", "vault-kv2"])
+def test_whatever_is_to_be_typed_names_the_secret(family: str) -> None:
+    table = sys.modules[installed().load("doctors", family).__module__].LAYOUTS
+    typed = [
+        words for each in table.values() for words in re.findall("`rotation (.+?)`", each.repair)
+    ]
+    assert typed
+    assert {words for words in typed if " NAME" not in words} <= {"policy vault"}

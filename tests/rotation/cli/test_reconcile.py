@@ -33,6 +33,11 @@ def _staged(world: World) -> None:
     world.labels[PENDING] = "other"
 
 
+def _labelled(world: World) -> None:
+    world.versions["other"] = ("KEY1", "canary-secret-other")
+    world.labels["previous"] = "other"
+
+
 def _deleted(world: World) -> None:
     del world.instances["KEY1"]
 
@@ -46,6 +51,7 @@ def _claimed(world: World) -> None:
     [
         (_moved, "held.world-changed"),
         (_staged, "held.pending-foreign"),
+        (_labelled, "held.unknown-pointer"),
         (_deleted, "held.instance-missing"),
         (_claimed, "held.claim-foreign"),
         (lambda world: world.mint(by_person=True), "held.unknown-instance"),
@@ -56,7 +62,9 @@ def test_each_difference_is_named(
 ) -> None:
     happen(shell.adopted().world)
     told = shell.json("reconcile", "app", code=11)
-    assert code in {difference["code"] for difference in told["secrets"][0]["differences"]}
+    hints = {each["code"]: each["hint"] for each in told["secrets"][0]["differences"]}
+    # What to do next is said with the name, so that it can be typed.
+    assert " app" in hints[code]
 
 
 def test_all_differences_are_told_at_once(shell: Shell) -> None:
