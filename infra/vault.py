@@ -20,7 +20,7 @@ from infra.vault_existing import (
 from providers.vault.hcl import HclRenderer
 from providers.vault.options import AppRoleOptions, ConnectionOptions, KvOptions
 from rotation.errors import Usage
-from rotation.interfaces import PolicyDocument, Scope
+from rotation.interfaces import Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
 SESSION_S = 900
@@ -48,6 +48,11 @@ class Ready:
 
     def is_alive(self, secret: str) -> bool:
         return self.states[secret] != "retired"
+
+    @property
+    def is_needed(self) -> bool:
+        """The runner still has something to do here."""
+        return any(self.is_alive(part.secret) for part in self.scope.parts)
 
 
 def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
@@ -98,7 +103,7 @@ def _audit(ready: Ready) -> None:
             type="file",
             path=f"rotation-{connection}",
             options={"file_path": file},
-            opts=pulumi.ResourceOptions(provider=ready.provider, protect=True),
+            opts=pulumi.ResourceOptions(provider=ready.provider, protect=ready.is_needed),
         )
 
 
@@ -114,6 +119,8 @@ class Mounts(pulumi.ComponentResource):
             self._mount(mount, VERSIONS, alive=mount in alive)
         for mount in sorted({part.options.staging for part in stored}):
             self._mount(mount, 1, alive=bool(alive))
+        for part in stored:
+            Secret(part, self, alive=ready.is_alive(part.secret))
         self.register_outputs({})
 
     def _mount(self, path: str, versions: int, *, alive: bool) -> None:
@@ -130,7 +137,8 @@ class Mounts(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=alive,
-                retain_on_delete=alive,
+                # Others may write there too, and nothing brings back what was unmounted.
+                retain_on_delete=True,
                 import_=path if adopted else None,
                 ignore_changes=["description", "options"] if adopted else None,
             ),
@@ -143,6 +151,16 @@ class Mounts(pulumi.ComponentResource):
                 max_versions=versions,
                 opts=pulumi.ResourceOptions(parent=mount),
             )
+
+
+class Secret(pulumi.ComponentResource):
+    """Stands for a secret in KV, which can be no resource: that would hold its value. A line that
+    goes before its secret is retired fails the preview."""
+
+    def __init__(self, part: Part, mounts: Mounts, *, alive: bool) -> None:
+        opts = pulumi.ResourceOptions(parent=mounts, protect=alive, aliases=renamed(part))
+        super().__init__("rotation:vault:Secret", part.secret, None, opts)
+        self.register_outputs({"path": f"{part.options.mount}/{part.options.path}"})
 
 
 class Logins(pulumi.ComponentResource):
@@ -163,11 +181,21 @@ class Logins(pulumi.ComponentResource):
             description=None if adopted else made_by(self._ready.scope),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=True,
+                protect=self._is_needed(path),
                 retain_on_delete=True,
                 import_=path if adopted else None,
                 ignore_changes=["description"] if adopted else None,
             ),
+        )
+
+    def _is_needed(self, path: str) -> bool:
+        ready = self._ready
+        if path == ready.scope.options.mount and ready.scope.options.auth == "approle":
+            return ready.is_needed
+        return any(
+            ready.is_alive(part.secret)
+            for part in ready.scope.parts
+            if isinstance(part.options, AppRoleOptions) and part.options.mount == path
         )
 
 
