@@ -1,6 +1,7 @@
 """What an account holds already, and whether it is the account that was meant: asked at preview."""
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from rotation.interfaces import Part, Scope
 
 STACK_TAG = "rotation:stack"
 
+_CODE = re.compile(r"api error (\w+)")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Existing:
@@ -25,11 +28,11 @@ class Existing:
 
 def assert_account(scope: Scope, provider: aws.Provider) -> None:
     account = scope.options.account
-    with_them = f"log in for account {account}, or name the profile in the connection"
     told = _ask(
-        f"connection {scope.connection}: AWS takes no credentials from here: {with_them}",
-        lambda opts: aws.get_caller_identity(opts=opts),
-        provider,
+        scope,
+        "whose credentials these are",
+        f"log in for account {account}, or name the profile in the connection",
+        lambda: aws.get_caller_identity(opts=pulumi.InvokeOptions(provider=provider)),
     )
     if told.account_id != account:
         raise refused(
@@ -78,10 +81,12 @@ def _secrets(around: Surroundings, provider: aws.Provider, *, ours: bool = False
         aws.secretsmanager.GetSecretsFilterArgs(name=name, values=[value])
         for name, value in tags.items()
     ]
+    asked = pulumi.InvokeOptions(provider=provider)
     told = _ask(
-        f"connection {around.scope.connection}: these credentials may not list secrets",
-        lambda opts: aws.secretsmanager.get_secrets(filters=filters or None, opts=opts),
-        provider,
+        around.scope,
+        "which secrets there are",
+        "these credentials need secretsmanager:ListSecrets",
+        lambda: aws.secretsmanager.get_secrets(filters=filters or None, opts=asked),
     )
     return dict(zip(told.names, told.arns, strict=True))
 
@@ -89,9 +94,10 @@ def _secrets(around: Surroundings, provider: aws.Provider, *, ours: bool = False
 def _users(around: Surroundings, provider: aws.Provider) -> dict[str, str]:
     """Of the whole account: IAM knows a name once, whatever its path and case."""
     told = _ask(
-        f"connection {around.scope.connection}: these credentials may not list IAM users",
-        lambda opts: aws.iam.get_users(opts=opts),
-        provider,
+        around.scope,
+        "which IAM users there are",
+        "these credentials need iam:ListUsers",
+        lambda: aws.iam.get_users(opts=pulumi.InvokeOptions(provider=provider)),
     )
     return {arn.rpartition("/")[2].lower(): arn for arn in told.arns}
 
@@ -118,13 +124,14 @@ def _our_users(
 
 
 def _is_ours(around: Surroundings, part: Part, provider: aws.Provider) -> bool:
+    user, asked = part.options.user, pulumi.InvokeOptions(provider=provider)
     told = _ask(
-        f"connection {around.scope.connection}: these credentials may not look at IAM user "
-        f"{part.options.user}",
-        lambda opts: aws.iam.get_user(user_name=part.options.user, opts=opts),
-        provider,
+        around.scope,
+        f"whose IAM user {user} is",
+        "these credentials need iam:GetUser",
+        lambda: aws.iam.get_user(user_name=user, opts=asked),
     )
-    return bool(told.tags.get(STACK_TAG) == around.stack)
+    return bool((told.tags or {}).get(STACK_TAG) == around.stack)
 
 
 def _parts(around: Surroundings, kind: type[Any], name: Any) -> dict[str, Part]:
@@ -133,9 +140,13 @@ def _parts(around: Surroundings, kind: type[Any], name: Any) -> dict[str, Part]:
     }
 
 
-def _ask(otherwise: str, question: Any, provider: aws.Provider) -> Any:
-    """A person's sentence in place of a stack trace; what AWS said, the provider has printed."""
+def _ask(scope: Scope, what: str, hint: str, question: Callable[[], Any]) -> Any:
+    """A person's sentence in place of a stack trace, with AWS's code and not its text."""
     try:
-        return question(pulumi.InvokeOptions(provider=provider))
-    except Exception:  # noqa: BLE001 -- the SDK raises nothing narrower
-        raise refused(otherwise) from None
+        return question()
+    except Exception as error:  # noqa: BLE001 -- the SDK raises nothing narrower
+        code = _CODE.search(str(error))
+        told = f"it said {code[1]}" if code else "it gave no answer"
+        raise refused(
+            f"connection {scope.connection}: AWS did not say {what}: {told}; {hint}"
+        ) from None

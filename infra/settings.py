@@ -116,7 +116,9 @@ def _disagreements(settings: Settings, configuration: Configuration) -> Iterator
         )
     known = {entry.id for entry in configuration.secrets()} | _mounts(configuration)
     for name in sorted(settings.adopt - known):
-        yield f"rotation:adopt names {name}, which is no secret and no mount of the configuration"
+        now = configuration.renamed.get(name)
+        told = f"called {now} now" if now else "no secret and no mount of the configuration"
+        yield f"rotation:adopt names {name}, which is {told}"
     yield from _elsewhere(settings, configuration)
     yield from _one_vault_twice(configuration)
     accounts = {each.account for each in _aws(configuration)}

@@ -35,7 +35,7 @@ CLUSTER = "00000000-0000-0000-0000-000000000000"
 class RefusedByProvider(grpc.RpcError):
     """As the engine answers where the provider failed."""
 
-    def __init__(self, text: str = "a vendor's own text") -> None:
+    def __init__(self, text: str = "api error ExpiredToken: a vendor's text") -> None:
         super().__init__()
         self._text = text
 
@@ -47,9 +47,9 @@ class RefusedByProvider(grpc.RpcError):
 
 
 LOOKS = {
-    "aws:secretsmanager/getSecrets:getSecrets": "list secrets",
-    "aws:iam/getUsers:getUsers": "list IAM users",
-    "aws:iam/getUser:getUser": "look at IAM user",
+    "aws:secretsmanager/getSecrets:getSecrets": "which secrets there are",
+    "aws:iam/getUsers:getUsers": "which IAM users there are",
+    "aws:iam/getUser:getUser": "whose IAM user billing-iam is",
 }
 
 
@@ -70,8 +70,9 @@ class Registered:
 
 @dataclass
 class Cloud(mocks.Mocks):
-    """secrets, users: name (and path) -> whether an earlier run of this stack made it. mounts: path in Vault, an
-    auth method's with `auth/` -> its description. vault: path -> what else is there."""
+    """secrets, users: name (and path) -> whether an earlier run of this stack made it. mounts:
+    path in Vault, an auth method's with `auth/` -> its description. vault: path -> what else is
+    there. unsaid: the one question that is not answered."""
 
     account: str = ACCOUNT
     secrets: dict[str, bool] = field(default_factory=dict)
@@ -79,7 +80,7 @@ class Cloud(mocks.Mocks):
     mounts: dict[str, str] = field(default_factory=dict)
     vault: dict[str, dict[str, Any]] = field(default_factory=dict)
     broken: bool = False
-    may_not: str = ""
+    unsaid: str = ""
     wrong: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
 
@@ -96,7 +97,7 @@ class Cloud(mocks.Mocks):
                 raise RefusedByProvider
             arn = f"arn:aws:iam::{self.account}:role/platform-deploy"
             return {"accountId": self.account, "arn": arn, "userId": "u", "id": "i"}
-        if self.may_not and self.may_not == LOOKS.get(args.token):
+        if self.unsaid and self.unsaid == LOOKS.get(args.token):
             raise RefusedByProvider
         if args.token == "vault:generic/getSecret:getSecret":
             return {"dataJson": json.dumps(self._vault(args.args["path"]))}

@@ -53,15 +53,23 @@ def test_credentials_of_another_account(tmp_path: Path) -> None:
 
 def test_no_credentials(tmp_path: Path) -> None:
     said = refused(written(tmp_path, secret()), AWS, cloud := Cloud(broken=True))
-    assert f"AWS takes no credentials from here: log in for account {ACCOUNT}" in said
+    assert "AWS did not say whose credentials these are: it said ExpiredToken; log in for" in said
+    assert "vendor" not in said
     assert cloud.made == ["pulumi:providers:aws"], "the look comes before everything else"
 
 
-@pytest.mark.parametrize("may_not", ["list secrets", "list IAM users", "look at IAM user"])
-def test_credentials_that_may_not_look(tmp_path: Path, may_not: str) -> None:
-    cloud = Cloud(users={"/rotated/billing-iam": True}, may_not=may_not)
+@pytest.mark.parametrize(
+    ("unsaid", "needed"),
+    [
+        ("which secrets there are", "secretsmanager:ListSecrets"),
+        ("which IAM users there are", "iam:ListUsers"),
+        ("whose IAM user billing-iam is", "iam:GetUser"),
+    ],
+)
+def test_credentials_that_may_not_look(tmp_path: Path, unsaid: str, needed: str) -> None:
+    cloud = Cloud(users={"/rotated/billing-iam": True}, unsaid=unsaid)
     said = refused(written(tmp_path, secret()), AWS, cloud)
-    assert f"connection main: these credentials may not {may_not}" in said
+    assert f"did not say {unsaid}: it said ExpiredToken; these credentials need {needed}" in said
 
 
 def test_no_token_for_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +105,13 @@ def test_what_is_to_be_adopted_and_is_not_there(tmp_path: Path) -> None:
 def test_something_to_be_adopted_that_nobody_knows(tmp_path: Path) -> None:
     said = refused(written(tmp_path, secret()), {**AWS, "adopt": '["biling"]'})
     assert "biling, which is no secret and no mount" in said
+
+
+def test_something_to_be_adopted_by_the_name_that_it_had(tmp_path: Path) -> None:
+    file = written(tmp_path, secret())
+    file.write_text(file.read_text().replace("id: billing-iam", "id: new\n    was: billing-iam"))
+    said = refused(file, {**AWS, "adopt": '["billing-iam"]'})
+    assert "adopt names billing-iam, which is called new now" in said
 
 
 @pytest.mark.parametrize(
