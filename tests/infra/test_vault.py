@@ -3,12 +3,12 @@ alone, every call as Vault's audit log has it; the same calls elsewhere refused;
 that nobody uses."""
 
 import json
-import re
 from collections.abc import Iterator
 
 import pytest
 
 from providers.vault.permissions import LOGINS
+from providers.vault.preflight import check
 from providers.vault.testing.server import Refused
 from rotation.cli.preflight import steps_under
 from rotation.types import PermissionSet
@@ -19,6 +19,7 @@ from tests.infra.vault_calls import (
     Call,
     elsewhere,
     general,
+    without,
 )
 from tests.infra.vault_story import ISSUERS, Installation, installed, live
 
@@ -139,33 +140,13 @@ def findings(made: Installation, *, expected: tuple[int, ...]) -> set[tuple[str,
     }
 
 
-def without(text: str, path: str, capability: str) -> str:
-    """A policy without that one thing."""
-    [rule] = [m for m in RULE.finditer(text) if m[1] == path]
-    left = [f'"{each}"' for each in re.findall(r"\w+", rule[2]) if each != capability]
-    return text.replace(rule[0], f'path "{path}" {{\n  capabilities = [{", ".join(left)}]')
+def login_of(under: str) -> str:
+    return "operator" if under == "claim" else "runner"
 
 
 def lacking(under: str, path: str, capability: str) -> tuple[str, str]:
     steps = ", ".join(steps_under(PermissionSet(under)))
     return under, f"may not {capability} on {path}; needed by {steps}"
-
-
-def assert_doctor_names(made: Installation, under: str, path: str, capability: str) -> None:
-    since = made.audited()
-    with (
-        made.narrowed(under, without(made.policy(under), path, capability)),
-        made.logged_in(as_whom := "operator" if under == "claim" else "runner"),
-    ):
-        found = findings(made, expected=(3,))
-    if as_whom == "operator":
-        found -= {
-            lacking(each, f"auth/token/create/{made.roles[each]}", "update")
-            for each in ("revoke", "contain")
-        }
-    assert found == {lacking(under, path, capability)}
-    looks = {"auth/token/lookup-accessor", *ANYBODY}
-    assert all(c.operation in ("read", "list") or c.path in looks for c in made.calls(since))
 
 
 def test_doctor_finds_nothing_missing(lived: Installation) -> None:
@@ -174,13 +155,28 @@ def test_doctor_finds_nothing_missing(lived: Installation) -> None:
 
 @pytest.mark.parametrize("under", list(PermissionSet))
 def test_doctor_names_what_one_set_lacks(lived: Installation, under: str) -> None:
-    assert_doctor_names(lived, *next(each for each in lived.grants() if each[0] == under))
+    _, path, capability = next(each for each in lived.grants() if each[0] == under)
+    since = lived.audited()
+    narrow = without(lived.policy(under), path, capability)
+    with lived.narrowed(under, narrow), lived.logged_in(login_of(under)):
+        found = findings(lived, expected=(3,))
+    not_an_operators = {
+        lacking(each, f"auth/token/create/{lived.roles[each]}", "update")
+        for each in ("revoke", "contain")
+    }
+    assert found - not_an_operators == {lacking(under, path, capability)}
+    looks = {"auth/token/lookup-accessor", *ANYBODY}
+    assert all(c.operation in ("read", "list") or c.path in looks for c in lived.calls(since))
 
 
-@pytest.mark.slow
-def test_doctor_names_whatever_is_lacking(lived: Installation) -> None:
-    for under, path, capability in lived.grants():
-        assert_doctor_names(lived, under, path, capability)
+def test_each_capability_is_missed_by_what_needs_it_alone(lived: Installation) -> None:
+    """What `doctor` tells, without its other looks: each of them is taken away once."""
+    with lived.connected("runner") as runner, lived.connected("operator") as operator:
+        for under, path, capability in lived.grants():
+            sets = {PermissionSet.CLAIM} if under == "claim" else LOGINS["base"]
+            with lived.narrowed(under, without(lived.policy(under), path, capability)):
+                missed = list(check(*(operator if under == "claim" else runner), sets))
+            assert {(m.under, m.on, m.call) for m in missed} == {(under, path, capability)}
 
 
 @pytest.mark.parametrize("under", sorted(LOGINS["base"]))

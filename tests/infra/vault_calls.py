@@ -59,6 +59,13 @@ def granted(policy: str) -> Iterator[tuple[str, str]]:
         yield from ((path, each) for each in re.findall(r"\w+", capabilities))
 
 
+def without(text: str, path: str, capability: str) -> str:
+    """A policy without that one thing."""
+    [rule] = [m for m in RULE.finditer(text) if m[1] == path]
+    left = [f'"{each}"' for each in re.findall(r"\w+", rule[2]) if each != capability]
+    return text.replace(rule[0], f'path "{path}" {{\n  capabilities = [{", ".join(left)}]')
+
+
 def general(path: str) -> str:
     """As a grant has it, whichever secret it is for."""
     for pattern, name in (

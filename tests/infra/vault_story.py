@@ -5,7 +5,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -13,9 +13,13 @@ from typing import Any
 from click.testing import CliRunner
 from pulumi.runtime import mocks
 
+from providers.vault.clients import VaultConnection
 from providers.vault.testing.server import Refused, VaultServer
 from rotation.cli.app import program
+from rotation.clock import SystemClock
 from rotation.config import load
+from rotation.interfaces import Scope
+from rotation.policy import compile  # noqa: A004 -- the field's own word
 from rotation.types import PermissionSet
 from tests.infra.account import as_file
 from tests.infra.stack import Cloud, RefusedByProvider, up
@@ -171,7 +175,7 @@ class Installation:
     """The stack in a real Vault, and the runner's own file."""
 
     def __init__(self, directory: Path, server: VaultServer, database: Database) -> None:
-        self.directory, self.server, self._database = directory, server, database
+        self.directory, self.server, self.database = directory, server, database
         self._tokens: dict[str, str] = {}
         directory.chmod(0o700)
         (directory / "commands").mkdir(mode=0o700)
@@ -183,8 +187,8 @@ class Installation:
 
     def _prepare_database(self) -> None:
         """What an operator makes before the stack: the stack never could without a password."""
-        self._database.issuer(group="billing")
-        postgres = self._database.server
+        self.database.issuer(group="billing")
+        postgres = self.database.server
         postgres.run("create role orders login password 'set by a person'")
         at = f"{postgres.host}:{postgres.port}"
         config = {
@@ -205,7 +209,7 @@ class Installation:
             address=self.server.address,
             cluster=self.server.cluster,
             directory=self.directory,
-            database=self._database.options,
+            database=self.database.options,
             login=LOGINS[login].format(directory=self.directory),
         )
         secrets = (
@@ -244,6 +248,18 @@ class Installation:
         assert done.exit_code in expected, (words, done.exit_code, done.output)
         return done.output
 
+    @contextmanager
+    def connected(self, login: str) -> Iterator[tuple[Scope, VaultConnection]]:
+        """What the connection must allow, and the connection, as `doctor` has them."""
+        with self.logged_in(login):
+            configuration = load(self.directory / "rotation.yaml")
+        [scope] = [each for each in compile(configuration) if each.connection == "vault"]
+        connection = VaultConnection(
+            scope.options, installation=self.installation, clock=SystemClock()
+        )
+        yield scope, connection
+        connection.close()
+
     def value(self, name: str) -> dict[str, Any]:
         data: dict[str, Any] = self.server.api("GET", f"apps/data/prod/{name.replace('-', '/')}")
         value: dict[str, Any] = data["data"]["data"]
@@ -251,14 +267,17 @@ class Installation:
 
     def begin(self, name: str) -> None:
         """As a person: made by us, or taken over from whoever made it by hand."""
-        by_hand = self._made_by_hand(name)
         with self.logged_in("operator"):
-            if by_hand is None:
-                self.rotation("create", name, "--wait")
-            else:
-                body = {"options": {"cas": 0}, "data": by_hand}
-                self.server.api("POST", f"apps/data/prod/{name.replace('-', '/')}", body)
-                self.rotation("adopt", name, "-y")
+            self.rotation(*self.beginning(name))
+
+    def beginning(self, name: str) -> tuple[str, ...]:
+        """The words for it; what a person made by hand is there then."""
+        by_hand = self._made_by_hand(name)
+        if by_hand is None:
+            return "create", name, "--wait"
+        body = {"options": {"cas": 0}, "data": by_hand}
+        self.server.api("POST", f"apps/data/prod/{name.replace('-', '/')}", body)
+        return "adopt", name, "-y"
 
     @contextmanager
     def logged_in(self, login: str) -> Iterator[None]:
@@ -281,7 +300,10 @@ class Installation:
 
     @contextmanager
     def used(self, name: str) -> Iterator[None]:
-        """A consumer that logs in now and again with what the store has, and keeps its tokens."""
+        """By a consumer that logs in now and again with what the store has, and keeps its tokens."""
+        if "login" not in name:
+            yield
+            return
         over = threading.Event()
 
         def use() -> None:
@@ -303,11 +325,17 @@ class Installation:
         mark: str = told["custom_metadata"]["rotation:current"]
         return re.findall("[0-9a-f]{32}", mark)[0]
 
-    def plant(self, name: str, attempt: str) -> str:
-        """A value where that attempt stages."""
+    def stream(self, name: str) -> str:
         entry = load(self.directory / "rotation.yaml").secret(name)
         assert entry is not None
-        path, body = f"{entry.stream}/{attempt}", {"options": {"cas": 0}, "data": self.value(name)}
+        return entry.stream
+
+    def plant(self, name: str, attempt: str) -> str:
+        """A value where that attempt stages."""
+        path, body = (
+            f"{self.stream(name)}/{attempt}",
+            {"options": {"cas": 0}, "data": self.value(name)},
+        )
         self.server.api("POST", f"rotation-pending/data/{path}", body)
         return path
 
@@ -316,6 +344,14 @@ class Installation:
         path = self.plant(name, "f" * 32)
         yield
         self.server.api("DELETE", f"rotation-pending/metadata/{path}")
+
+    def secret_ids(self, name: str) -> list[str]:
+        """Accessors of those that live."""
+        if "login" not in name:
+            return []
+        path = f"auth/approle/role/{name.partition('-')[0]}/secret-id"
+        accessors: list[str] = self.server.api("LIST", path)["data"]["keys"]
+        return accessors
 
     def policy(self, name: str) -> str:
         """The text of a policy, by the stack's name for it."""
@@ -401,7 +437,7 @@ def live(made: Installation) -> None:
     emergency, and the end."""
     for name in ISSUERS:
         made.begin(name)
-        with made.used(name) if "login" in name else nullcontext():
+        with made.used(name):
             made.rotation("rotate", name, "--wait")
             if name not in IN_PLACE:
                 _go_back(made, name)
