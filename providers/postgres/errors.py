@@ -88,7 +88,11 @@ def refused(code: str, call: str, of: str) -> RotationError:
             "let an administrator run what `rotation policy postgres` prints",
         )
     if code == _READ_ONLY:
-        return standby(of)
+        return NeedsPerson(
+            "postgres.read-only",
+            f"the server takes no writes of our sessions for {of}; nothing was changed",
+            "see default_transaction_read_only of the server, the database and our login",
+        )
     if code.startswith(_FULL_OR_STARTING) or code in _BUSY:
         return Transient(
             "postgres.busy",

@@ -25,7 +25,7 @@ from rotation.errors import Denied, NeedsPerson, Permanent, Transient, Usage
 from rotation.types import PermissionSet, SecretValue
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD
 
-from .conftest import INSTALLATION, RUNNER, Database
+from .conftest import ATTEMPTS, INSTALLATION, RUNNER, Database
 
 OBSERVE = PermissionSet.OBSERVE
 
@@ -169,6 +169,18 @@ def test_an_old_libpq_is_refused(database: Database, monkeypatch: pytest.MonkeyP
     with pytest.raises(Usage) as caught:
         database.with_options()
     assert caught.value.code == "postgres.libpq"
+
+
+def test_a_primary_that_is_read_only_is_not_called_a_standby(database: Database, fresh: str):
+    issuer = database.issuer(pair=(f"{fresh}_a", f"{fresh}_b"))
+    login = database.options.user
+    database.server.run(f"alter role {login} set default_transaction_read_only = on")
+    try:
+        with pytest.raises(NeedsPerson) as caught:
+            issuer.issue(ATTEMPTS[0])
+    finally:
+        database.server.run(f"alter role {login} reset default_transaction_read_only")
+    assert caught.value.code == "postgres.read-only"
 
 
 def test_a_standby_is_refused(database: Database):
