@@ -55,6 +55,7 @@ def existing(around: Surroundings, provider: aws.Provider) -> Existing:
             around, "IAM user", rotated, users.keys(),
             _our_users(around, rotated, users, made, provider),
         ),
+        *_elsewhere(around, rotated, users),
     ]  # fmt: skip
     if problems:
         raise refused(*problems)
@@ -121,6 +122,18 @@ def _our_users(
         ):
             ours.add(name)
     return ours
+
+
+def _elsewhere(
+    around: Surroundings, rotated: Mapping[str, Part], users: Mapping[str, str]
+) -> Iterator[str]:
+    """Policies name a user by its path: with another one they would be of no use."""
+    for name, part in rotated.items():
+        told = users.get(name)
+        if told is not None and around.adopts(part):
+            path = told.partition(":user")[2][: -len(name)]
+            if path != part.options.path:
+                yield f"IAM user {part.options.user} is at {path}: {part.secret} needs `path: {path}`"
 
 
 def _is_ours(around: Surroundings, part: Part, provider: aws.Provider) -> bool:

@@ -102,6 +102,13 @@ def test_what_is_to_be_adopted_and_is_not_there(tmp_path: Path) -> None:
         assert f"adopt names billing-iam, but there is no such {what}" in said
 
 
+def test_a_user_to_be_adopted_whose_path_is_another_one(tmp_path: Path) -> None:
+    """Names in policies have the path in them: nothing could be done to it."""
+    cloud = Cloud(secrets={"prod/billing-iam": False}, users={"/people/billing-iam": False})
+    said = refused(written(tmp_path, secret()), {**AWS, "adopt": '["billing-iam"]'}, cloud)
+    assert "IAM user billing-iam is at /people/: billing-iam needs `path: /people/`" in said
+
+
 def test_something_to_be_adopted_that_nobody_knows(tmp_path: Path) -> None:
     said = refused(written(tmp_path, secret()), {**AWS, "adopt": '["biling"]'})
     assert "biling, which is no secret and no mount" in said

@@ -142,7 +142,7 @@ def test_only_what_is_retired_may_go(tmp_path: Path) -> None:
 
 
 def test_what_exists_is_taken_in_without_a_change(tmp_path: Path) -> None:
-    cloud = Cloud(secrets={"prod/billing-iam": False}, users={"/people/billing-iam": False})
+    cloud = Cloud(secrets={"prod/billing-iam": False}, users={"/rotated/billing-iam": False})
     settings = {**AWS, "adopt": '["billing-iam"]'}
     stack = up(written(tmp_path, secret(), secret(name="new")), settings, cloud)
     taken = stack.named("Secret", "billing-iam")
