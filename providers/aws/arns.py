@@ -48,6 +48,13 @@ def key_arns(options: ConnectionOptions, regions: Iterable[str]) -> tuple[str, .
     return (key, *(moved(key, region) for region in regions))
 
 
+def key_arn(options: ConnectionOptions, region: str, key: str) -> str:
+    """Of a key by its ARN or its id alone: a secret keeps what it was given."""
+    if key.startswith("arn:"):
+        return key
+    return f"arn:{partition(region)}:kms:{region}:{options.account}:key/{key}"
+
+
 def moved(arn: str, region: str) -> str:
     """The same name in another region."""
     parts = arn.split(":", 4)

@@ -5,7 +5,7 @@ service control policies of the organisation, or what a session adds.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,6 +20,7 @@ from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
     from mypy_boto3_iam.type_defs import ContextEntryTypeDef
+    from mypy_boto3_secretsmanager.type_defs import DescribeSecretResponseTypeDef
 
     from providers.aws.clients import AwsConnection
 
@@ -65,10 +66,10 @@ def check(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """key: of a customer's own. tags: those that a policy may ask for."""
+    """keys: a customer's own, by region. tags: those that a policy may ask for."""
 
     arn: str
-    key: str | None
+    keys: Mapping[str, str]
     tags: Context
 
 
@@ -88,10 +89,21 @@ class _Names:
             tags = {each["Key"]: each["Value"] for each in told.get("Tags", ())}
             self._known[secret.name] = _Known(
                 told["ARN"],
-                told.get("KmsKeyId"),
+                self._keys(told),
                 tuple((_TAG + tag, tags[tag]) for tag in (APPLICATION, ENVIRONMENT) if tag in tags),
             )
         return self._known[secret.name]
+
+    def _keys(self, told: "DescribeSecretResponseTypeDef") -> dict[str, str]:
+        options = self._connection.options
+        named = {options.region: told.get("KmsKeyId", "")}
+        named |= {each["Region"]: each["KmsKeyId"] for each in told.get("ReplicationStatus", ())}
+        # Which key an alias stands for nobody here may ask, and AWS's own key needs no permission.
+        return {
+            region: arns.key_arn(options, region, key)
+            for region, key in named.items()
+            if key and "alias/" not in key
+        }
 
 
 def _calls(scope: Scope, need: Need, role: str, known: _Names) -> Iterator[_Call]:
@@ -120,9 +132,9 @@ def _asked(scope: Scope, need: Need, known: _Names) -> Iterator[tuple[str, Conte
         here: Context = (("aws:RequestedRegion", region),)
         if grant.resource != "key":
             yield name, (*here, *told.tags, *_marked(scope, grant))
-        elif told.key is not None and told.key.startswith("arn:"):
+        elif region in told.keys:
             yield (
-                arns.moved(told.key, region),
+                told.keys[region],
                 (
                     *here,
                     ("kms:CallerAccount", options.account),

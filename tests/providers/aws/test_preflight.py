@@ -41,16 +41,16 @@ Fleet = Callable[..., Scope]
 def fleet(control: StrictControl, with_roles: AwsConnection, fresh_name: str) -> Fleet:
     """So many secrets that exist."""
 
-    def make(count: int, key: str | None = None, application: str = "billing") -> Scope:
-        names = [f"{fresh_name}-{application}-{count}-{n}" for n in range(count)]
-        tags = {"rotation:application": application, "rotation:environment": "production"}
+    def make(count: int, key: str | None = None, replicas: tuple[str, ...] = ()) -> Scope:
+        names = [f"{fresh_name}-{count}-{n}" for n in range(count)]
+        tags = {"rotation:application": "billing", "rotation:environment": "production"}
         for name in names:
             control.client("secretsmanager").create_secret(
                 Name=f"prod/{name}",
                 Tags=[{"Key": tag, "Value": value} for tag, value in tags.items()],
                 **({"KmsKeyId": key} if key else {}),
             )
-        made = scope(*(parts(name, application=application) for name in names))
+        made = scope(*(parts(name, replicas=replicas) for name in names))
         return replace(made, options=with_roles.options)
 
     return make
@@ -88,6 +88,30 @@ def test_an_answer_is_read_for_each_resource(
     assert (missing.under, missing.secret) == ("revoke", one)
     assert missing.call == "iam:DeleteAccessKey"
     assert missing.on.endswith(f":user/rotated/{one}")
+
+
+@pytest.mark.parametrize("written", [KEY, KEY.rpartition("/")[2]])
+def test_a_key_that_a_role_may_not_use_is_named_however_it_was_given(
+    control: StrictControl, with_roles: AwsConnection, fleet: Fleet, written: str
+) -> None:
+    given = fleet(1, written)
+    control.gate.deny("kms:*", with_roles.options.roles["verify"], KEY)
+    [missing] = check(given, with_roles, EVERY)
+    assert (missing.under, missing.call, missing.on) == ("verify", "kms:Decrypt", KEY)
+
+
+def test_a_copy_is_asked_for_with_the_key_of_its_region(
+    control: StrictControl, with_roles: AwsConnection, fleet: Fleet
+) -> None:
+    given = fleet(1, KEY, replicas=("eu-west-1",))
+    there = KEY.replace("eu-central-1", "eu-west-1").replace("1" * 32, "2" * 32)
+    control.client("secretsmanager").replicate_secret_to_regions(
+        SecretId=given.parts[1].options.name,
+        AddReplicaRegions=[{"Region": "eu-west-1", "KmsKeyId": there}],
+    )
+    control.gate.deny("kms:*", "*", there)
+    [missing] = check(given, with_roles, EVERY)
+    assert (missing.under, missing.call, missing.on) == ("verify", "kms:Decrypt", there)
 
 
 def test_only_the_sets_that_were_asked_for(
