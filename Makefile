@@ -78,7 +78,7 @@ docs: $(READY)  ## write the generated parts of the documents again
 lock:  ## resolve the requirements again from pyproject.toml (needs uv)
 	@test -n '$(UV)' || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
 	@$(UV_COMPILE) --output-file $(LOCK)
-	@$(UV_COMPILE) --group infra --constraint $(LOCK) --output-file $(INFRA_LOCK)
+	@$(UV_COMPILE) --extra infra --constraint $(LOCK) --output-file $(INFRA_LOCK)
 
 UV_COMPILE = $(UV) pip compile pyproject.toml \
 	--extra demo --extra http --extra postgres --extra vault --group build --group dev \
