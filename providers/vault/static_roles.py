@@ -157,7 +157,7 @@ class DatabaseStaticRole:
         return NeedsPerson(
             "issuer.missing",
             f"Vault has no {self._of}",
-            "create it (`pulumi up`), or correct mount, role and namespace",
+            "let an operator create it (docs/infra.md), or correct mount, role and namespace",
         )
 
     def _stays(self, handle_id: str) -> Conflict:

@@ -134,6 +134,15 @@ def test_an_emergency_is_held_without_whatever_contains(begun: Installation, nam
             resumed(begun, name)
 
 
+def test_a_person_on_call_contains_and_the_runner_does_the_rest(begun: Installation) -> None:
+    with begun.logged_in("emergency"):
+        said = begun.rotation("doctor", "--as", "emergency")
+        assert "every role can do what its steps need: contain" in said
+        begun.rotation("emergency", NAME, "-y", "--reason", "a drill", expected=(12,))
+    assert begun.secret_ids(NAME) == []
+    resumed(begun)
+
+
 def test_a_person_who_may_not_claim_begins_nothing(tmp_path: Path) -> None:
     with installed(tmp_path) as made:
         for name, capability, row in (

@@ -69,8 +69,9 @@ SECRET = """
 LOGINS = {
     "runner": "    role: runner\n    login_file: {directory}/secret-id",
     "operator": "    auth: token\n    login_file: {directory}/operator",
+    "emergency": "    auth: token\n    login_file: {directory}/emergency",
 }
-"""The runner's, and that of a person whom the stack's policy for operators was given to."""
+"""The runner's, and those of people whom the stack's policies for them were given to."""
 
 ISSUERS = {
     "billing-token": "{type: generated, kind: token, prefix: bil_, unverified: true}",
@@ -239,8 +240,9 @@ class Installation:
         role = f"auth/approle/role/rotation-{told['installation']}"
         given = self.server.api("POST", f"{role}/secret-id", {})["data"]["secret_id"]
         as_file(self.directory, "secret-id", given)
-        person = self.server.token(f"rotation-{told['installation']}-operator", **A_PERSON)
-        as_file(self.directory, "operator", person)
+        for person in ("operator", "emergency"):
+            policy = f"rotation-{told['installation']}-{person}"
+            as_file(self.directory, person, self.server.token(policy, **A_PERSON))
 
     def rotation(self, *words: str, expected: tuple[int, ...] = (0,)) -> str:
         given = ["-c", str(self.directory / "rotation.yaml"), *words]
@@ -350,7 +352,10 @@ class Installation:
         if "login" not in name:
             return []
         path = f"auth/approle/role/{name.partition('-')[0]}/secret-id"
-        accessors: list[str] = self.server.api("LIST", path)["data"]["keys"]
+        try:
+            accessors: list[str] = self.server.api("LIST", path)["data"]["keys"]
+        except Refused:  # Vault has no list with nothing in it
+            return []
         return accessors
 
     def policy(self, name: str) -> str:
