@@ -163,7 +163,8 @@ _DECODER = json.JSONDecoder(parse_float=_refuse_float, parse_constant=_refuse_fl
 
 def stamp(at: datetime | None) -> str | None:
     """UTC text with microseconds: sorts as time, the same bytes in every database."""
-    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Written often, and `strftime` takes five times as long.
+    return None if at is None else at.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def unstamp(text: str | None) -> datetime | None:

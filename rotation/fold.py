@@ -1,210 +1,107 @@
-"""A rotation, folded from its entries: what was intended, what is done, what a person asked for.
-Pure: no clock, no I/O."""
+"""A rotation, folded from its entries. Pure: no clock, no I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 
-from rotation.compiled import rows_of
+from rotation.compiled import Compiled, rows_of
 from rotation.entries import Entry, Kind, RowKey, unstamp
 from rotation.leftover import Leftover, leftovers_of
 from rotation.plan import OnFailure, RowInstance, Step
-from rotation.types import Facts
+from rotation.state import Mode, Outcome, Rotation, RowState, listed, text
 
-
-class Outcome(StrEnum):
-    SUCCEEDED = "succeeded"
-    ROLLED_BACK = "rolled-back"
-    ACCEPTED = "accepted"  # what a person found in the store is the new baseline
-    ABANDONED = "abandoned"
-    SUPERSEDED = "superseded"
-
-
-class Mode(StrEnum):
-    FORWARD = "forward"
-    UNDO = "undo"
-    ACCEPT = "accept"
-
-
-@dataclass(slots=True)
-class RowState:
-    """What the entries say of one row in its present round. `intended` and the facts of an attempt
-    outlive the round: what may have happened in the world does not unhappen. Times are the
-    provider's where it told one. opens_at: of its window, as last told; a window may open earlier."""
-
-    round: int = 0
-    done: bool = False
-    done_at: datetime | None = None
-    intended: bool = False
-    in_doubt: bool = False
-    began_at: datetime | None = None
-    attempt: str | None = None
-    until: datetime | None = None
-    opens_at: datetime | None = None
-    why: str | None = None
-    tries: int = 0
-    failed: str | None = None
-    message: str | None = None
-    complaint: bool = False
-    facts: Facts = field(default_factory=dict)
-
-    def is_news(self, until: datetime | None) -> bool:
-        return until not in (self.until, self.opens_at)
-
-
-@dataclass(slots=True)
-class Rotation:
-    """One rotation, folded from its entries. leftovers: what the next `issue` removes first.
-    attempts: under each of them a version may have been staged, or may be yet."""
-
-    stream: str
-    opened: Entry
-    plan: str
-    rows: tuple[RowInstance, ...]
-    undo: tuple[RowInstance, ...]
-    accept: tuple[RowInstance, ...]
-    states: dict[int, RowState]
-    last: Entry
-    baseline: Facts
-    mode: Mode = Mode.FORWARD
-    on_hold: str | None = None
-    held: str | None = None
-    held_at: datetime | None = None
-    asked: Entry | None = None
-    leftovers: dict[str, Leftover] = field(default_factory=dict)
-    attempts: frozenset[str] = frozenset()
-    foreign: frozenset[str] = frozenset()
-    abandoned: bool = False
-    destroy_released: bool = False
-    change_accepted: bool = False
-    outcome: str | None = None
-    result: Facts | None = None
-    readable: bool = True
-
-    @property
-    def spec(self) -> Facts:
-        spec = self.opened.facts["spec"]
-        assert isinstance(spec, dict)
-        return spec
-
-    @property
-    def active_rows(self) -> tuple[RowInstance, ...]:
-        if self.mode is Mode.FORWARD:
-            return self.rows
-        if self.mode is Mode.ACCEPT:
-            return self.accept
-        return tuple(row for row in self.undo if self._was_intended(row.of))
-
-    def _was_intended(self, step: Step | None) -> bool:
-        return any(self.states[row.position].intended for row in self.rows if row.step == step)
-
-    def state(self, step: Step, subject: str = "-") -> RowState:
-        """Of the row with that step; an empty state where this rotation has no such row."""
-        accepted = self.accept if self.mode is Mode.ACCEPT else ()
-        for row in (*accepted, *self.rows, *self.undo, *self.accept):
-            if row.step == step and row.subject == subject:
-                return self.states[row.position]
-        return RowState()
-
-    @property
-    def ours(self) -> frozenset[str]:
-        """Instances that are to be removed, recorded as left behind or named by a person."""
-        return frozenset(self.leftovers)
-
-    @property
-    def scope(self) -> list[str]:
-        """Of an emergency: the instances that the person named or confirmed."""
-        return listed(self.opened.facts, "scope")
-
-    def fact(self, step: Step, name: str) -> str | None:
-        value = self.state(step).facts.get(name)
-        return value if isinstance(value, str) else None
-
-    @property
-    def old(self) -> str | None:
-        """The handle that this rotation replaces or retires."""
-        value = self.baseline.get("handle")
-        return value if isinstance(value, str) else None
-
-    @property
-    def old_version(self) -> str | None:
-        value = self.baseline.get("version")
-        return self.fact(Step.PLACE, "version") or (value if isinstance(value, str) else None)
-
-    @property
-    def new(self) -> str | None:
-        return self.fact(Step.ISSUE, "new")
-
-    @property
-    def new_version(self) -> str | None:
-        return self.fact(Step.ISSUE, "new_version")
-
-    def intended(self, step: Step) -> bool:
-        return self._was_intended(step)
-
-    def done(self, step: Step) -> bool:
-        """Every row of that step is done (and there is one)."""
-        rows = [row for row in self.rows if row.step == step]
-        return bool(rows) and all(self.states[row.position].done for row in rows)
-
+__all__ = [
+    "Mode",
+    "Outcome",
+    "Rotation",
+    "RowState",
+    "can_go_back",
+    "failed_row",
+    "fold",
+    "is_past_return",
+    "listed",
+    "replaced_by",
+    "text",
+]
 
 _folded: dict[str, Rotation] = {}
-_FOLDED_MAX = 256
+_FOLDED_MAX = 1024
 
 
 def fold(entries: Sequence[Entry]) -> Rotation:
     """Of one rotation's entries, OPENED first; not to be changed. With a row that this version of
     the program does not know it is Held whatever happens, until it is abandoned. Kept for a while:
-    the hash of the last entry stands for all of them, and each is looked at several times."""
+    the hash of the last entry stands for all of them, and the next one needs only to be added."""
     found = _folded.get(entries[-1].hash)
     if found is not None:
         return found
+    before = _folded.get(entries[-2].hash) if len(entries) > 1 else None
+    rotation = _with(before, entries[-1]) if before and before.readable else _fold(entries)
     if len(_folded) >= _FOLDED_MAX:
         _folded.clear()
-    rotation = _fold(entries)
     _folded[entries[-1].hash] = rotation
     return rotation
 
 
+def _with(before: Rotation, entry: Entry) -> Rotation:
+    """`before` stays what it is. An entry of a row changes that row's state alone, unless it
+    begins others anew."""
+    changing = set(before.states)
+    if entry.row is not None and entry.row.step != Step.RESUME_OLD:
+        changing &= {entry.row.position}
+    own = {position: replace(before.states[position]) for position in changing}
+    rotation = replace(before, states=before.states | own, leftovers=dict(before.leftovers))
+    _add(rotation, entry)
+    return rotation
+
+
 def _fold(entries: Sequence[Entry]) -> Rotation:
-    opened = entries[0]
+    compiled = rows_of(entries[0])
+    rotation = _begun(entries[0], compiled)
+    for entry in entries[1:]:
+        _add(rotation, entry)
+    if compiled.unknown and rotation.outcome is None:
+        rotation.held, rotation.held_at = "held.unknown-row", rotation.held_at or entries[0].at
+    rotation.readable = not compiled.unknown
+    return rotation
+
+
+def _begun(opened: Entry, compiled: Compiled) -> Rotation:
     assert opened.kind is Kind.OPENED, "a rotation begins with OPENED"
-    compiled = rows_of(opened)
-    baseline = opened.facts.get("baseline")
-    rotation = Rotation(
+    given = opened.facts.get("baseline")
+    baseline = given if isinstance(given, dict) else {}
+    rows = compiled.rows + compiled.undo + compiled.accept
+    return Rotation(
         stream=opened.stream,
         opened=opened,
         plan=str(opened.facts["plan"]),
         rows=compiled.rows,
         undo=compiled.undo,
         accept=compiled.accept,
-        states={
-            row.position: RowState() for row in compiled.rows + compiled.undo + compiled.accept
-        },
+        states={row.position: RowState() for row in rows},
         last=opened,
-        baseline=baseline if isinstance(baseline, dict) else {},
+        baseline=baseline,
+        foreign=frozenset(listed(baseline, "foreign")),
+        leftovers=leftovers_of(baseline),
+        on_hold=text(opened.facts.get("on_hold")),
+        attempts=frozenset(listed(baseline, "attempts")),
     )
-    rotation.foreign = frozenset(listed(rotation.baseline, "foreign"))
-    rotation.leftovers = leftovers_of(rotation.baseline)
-    rotation.on_hold = text(opened.facts.get("on_hold"))
-    rotation.attempts = frozenset(listed(rotation.baseline, "attempts"))
-    for entry in entries[1:]:
-        rotation.last = entry
-        if entry.row is not None:
-            _fold_row(rotation, entry, entry.row)
-        elif entry.kind is Kind.REQUESTED:
-            _fold_request(rotation, entry)
-        elif entry.kind is Kind.HELD:
-            rotation.held, rotation.held_at = str(entry.facts["code"]), entry.at
-        elif entry.kind is Kind.CLOSED:
-            rotation.outcome = str(entry.facts["outcome"])
-            result = entry.facts.get("baseline")
-            rotation.result = result if isinstance(result, dict) else {}
-    if compiled.unknown and rotation.outcome is None:
-        rotation.held, rotation.held_at = "held.unknown-row", rotation.held_at or opened.at
-    rotation.readable = not compiled.unknown
-    return rotation
+
+
+def _add(rotation: Rotation, entry: Entry) -> None:
+    rotation.last = entry
+    if entry.row is not None:
+        _fold_row(rotation, entry, entry.row)
+    elif entry.kind is Kind.REQUESTED:
+        _fold_request(rotation, entry)
+    elif entry.kind is Kind.HELD:
+        rotation.held, rotation.held_at = str(entry.facts["code"]), entry.at
+    elif entry.kind is Kind.CLOSED:
+        rotation.outcome = str(entry.facts["outcome"])
+        result = entry.facts.get("baseline")
+        rotation.result = result if isinstance(result, dict) else {}
+    if entry.kind in (Kind.FAILED, Kind.REQUESTED):
+        rotation.complained = any(state.complaint for state in rotation.states.values())
 
 
 def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
@@ -267,10 +164,6 @@ def _rolls_back(rotation: Rotation, position: int) -> bool:
     return (
         row is not None and row.on_failure is OnFailure.ROLL_BACK and state.failed == "held.refused"
     )
-
-
-def text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _after_done(rotation: Rotation, key: RowKey) -> None:
@@ -391,9 +284,3 @@ def _from(rotation: Rotation, row: RowInstance) -> set[int]:
 def failed_row(rotation: Rotation) -> RowInstance | None:
     """The row of the present mode that was refused and has not been taken up again."""
     return next((row for row in rotation.active_rows if rotation.states[row.position].failed), None)
-
-
-def listed(facts: Facts, name: str) -> list[str]:
-    """The fact of that name where it is a list, else an empty one."""
-    value = facts.get(name)
-    return [str(item) for item in value] if isinstance(value, list) else []

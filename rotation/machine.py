@@ -77,11 +77,9 @@ def pending_resume(rotation: Rotation) -> RowInstance | None:
     """A complaint after our suspend: the old credential comes back before anything else."""
     if rotation.mode is not Mode.FORWARD or rotation.plan == "compromised":
         return None
-    complained = any(
-        state.complaint and not rotation.state(Step.RESUME_OLD).done
-        for state in rotation.states.values()
-    )
-    if not complained or not rotation.intended(Step.SUSPEND) or rotation.intended(Step.DESTROY):
+    if not rotation.complained or rotation.state(Step.RESUME_OLD).done:
+        return None
+    if not rotation.intended(Step.SUSPEND) or rotation.intended(Step.DESTROY):
         return None
     row = next((row for row in rotation.undo if row.step is Step.RESUME_OLD), None)
     if row is None or rotation.states[row.position].failed:

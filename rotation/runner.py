@@ -2,10 +2,10 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from rotation.compiled import opened_facts
+from rotation.compiled import opened_facts, specification_of
 from rotation.effects import Context, effect_for, look_for
 from rotation.effects.setback import setback
 from rotation.entries import Draft, Entry, Kind, Lease, RowKey, stamp
@@ -17,7 +17,7 @@ from rotation.journal.chain import link
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, Plan, RowInstance, Step
 from rotation.process import Stopped
-from rotation.specification import differences, spec_from_json
+from rotation.specification import differences
 from rotation.summary import outcome_baseline
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
 
@@ -239,7 +239,7 @@ class _Run:
         if not self.entries or not (rotation := fold(self.entries)).readable:
             return []
         present = self.runner.live.specification(str(rotation.opened.facts["secret"]))
-        return [] if present is None else differences(spec_from_json(rotation.spec), present)
+        return [] if present is None else differences(specification_of(rotation.opened), present)
 
     def _append(self, drafts: Sequence[Draft]) -> None:
         """Facts, and in the same transaction what follows from them."""
@@ -312,12 +312,11 @@ class _Run:
 
     def _done(self, cx: Context, facts: Facts) -> None:
         """The fact; that of a pure read waits while the next thing is another read."""
-        draft, now = self._draft(cx, Kind.DONE, facts), self.runner.clock.now()
-        if not cx.row.effect and now - self.proved_at < FENCE:
-            draft = replace(draft, at=now)
+        draft = self._draft(cx, Kind.DONE, facts)
+        if not cx.row.effect and cx.now - self.proved_at < FENCE:
             ahead = self.entries + link(
                 self.entries, self.lease.stream, [draft],
-                epoch=self.lease.epoch, runner=self.lease.runner, now=now,
+                epoch=self.lease.epoch, runner=self.lease.runner, now=cx.now,
             )  # fmt: skip
             if self._reads_on(ahead):
                 self.entries, self.unwritten = ahead, (*self.unwritten, draft)
@@ -332,7 +331,7 @@ class _Run:
                 return False
 
     def _context(self, rotation: Rotation, row: RowInstance, *, in_doubt: bool) -> Context:
-        spec = spec_from_json(rotation.spec)
+        spec = specification_of(rotation.opened)
         state = rotation.states[row.position]
         attempt = state.attempt if state.in_doubt and state.attempt else self.runner.new_attempt()
         cx = Context(
@@ -385,6 +384,7 @@ class _Run:
             kind=kind,
             row=_key(cx.rotation, cx.row),
             attempt=cx.attempt if cx.row.effect else None,
+            at=cx.now,
             server_at=cx.server_at,
             facts=facts,
         )

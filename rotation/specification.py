@@ -38,7 +38,11 @@ def _parsed(text: str) -> Specification:
 
 
 def spec_digest(spec: Specification) -> str:
-    return hashlib.sha256(canonical(spec_to_json(spec)).encode()).hexdigest()
+    return digest_of(spec_to_json(spec))
+
+
+def digest_of(stored: Facts) -> str:
+    return hashlib.sha256(canonical(stored).encode()).hexdigest()
 
 
 def differences(stored: Specification, present: Specification) -> list[str]:

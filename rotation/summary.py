@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict
+from typing import Any
 
 from rotation.entries import Entry, Identity, Kind, unstamp
 from rotation.fold import (
@@ -120,14 +120,11 @@ def summarise(entries: tuple[Entry, ...], before: Identity | None) -> Identity:
     it was after any earlier prefix, and only counts what earlier rotations left."""
     rotation = fold(entries)
     opened, last = rotation.opened, entries[-1]
-    base = before or Identity(
-        stream=opened.stream,
-        identity=str(opened.facts["spec_identity"]),
-        secret=str(opened.facts["secret"]),
-        seq=0,
-        hash="",
+    base = before or Identity(stream=opened.stream, identity="", secret="", seq=0, hash="")
+    columns = (
+        _open(rotation, last) if rotation.outcome is None else _closed(rotation, base, entries)
     )
-    base = replace(
+    return replace(
         base,
         secret=str(opened.facts["secret"]),
         identity=str(opened.facts["spec_identity"]),
@@ -137,13 +134,11 @@ def summarise(entries: tuple[Entry, ...], before: Identity | None) -> Identity:
         on_hold=rotation.on_hold is not None,
         epoch=max(base.epoch, last.epoch),
         unverified=rotation.spec.get("probe") is None,
+        **columns,
     )
-    if rotation.outcome is not None:
-        return _closed(rotation, base, entries)
-    return _open(rotation, base, last)
 
 
-def _open(rotation: Rotation, base: Identity, last: Entry) -> Identity:
+def _open(rotation: Rotation, last: Entry) -> dict[str, Any]:
     action = next_action(rotation, last.at)
     row = action.row if isinstance(action, Do | Wait) else failed_row(rotation)
     until: datetime | None = last.at
@@ -153,31 +148,21 @@ def _open(rotation: Rotation, base: Identity, last: Entry) -> Identity:
     elif isinstance(action, Do) and (told := rotation.states[action.row.position]).opens_at:
         until, why = told.opens_at, told.why
     is_held = isinstance(action, Held)
-    known = _known(rotation.baseline)
-    return replace(
-        base,
-        plan=rotation.plan,
-        opened_at=rotation.opened.at,
-        phase=None if row is None else str(row.phase),
-        row=None if row is None else row.name,
-        wake_at=None if is_held and rotation.held else until,
-        why=why,
-        held=action.code if isinstance(action, Held) else None,
-        held_at=(rotation.held_at or last.at) if is_held else None,
-        old=rotation.old if rotation.new_version else None,
-        **known,
-    )
+    return {
+        "plan": rotation.plan,
+        "opened_at": rotation.opened.at,
+        "phase": None if row is None else str(row.phase),
+        "row": None if row is None else row.name,
+        "wake_at": None if is_held and rotation.held else until,
+        "why": why,
+        "held": action.code if isinstance(action, Held) else None,
+        "held_at": (rotation.held_at or last.at) if is_held else None,
+        "old": rotation.old if rotation.new_version else None,
+        **_known(rotation.baseline),
+    }
 
 
-class _Known(TypedDict):
-    version: str | None
-    handle: str | None
-    created: datetime | None
-    expires: datetime | None
-    stated: bool
-
-
-def _known(baseline: Facts) -> _Known:
+def _known(baseline: Facts) -> dict[str, Any]:
     return {
         "version": text(baseline.get("version")),
         "handle": text(baseline.get("handle")),
@@ -187,27 +172,23 @@ def _known(baseline: Facts) -> _Known:
     }
 
 
-def _closed(rotation: Rotation, base: Identity, entries: Iterable[Entry]) -> Identity:
+_NOTHING_OPEN = dict.fromkeys(
+    ("plan", "opened_at", "phase", "row", "wake_at", "why", "held", "held_at", "old")
+)
+
+
+def _closed(rotation: Rotation, base: Identity, entries: Iterable[Entry]) -> dict[str, Any]:
     closed = next(entry for entry in entries if entry.kind is Kind.CLOSED)
     rotated = rotation.outcome == Outcome.SUCCEEDED and rotation.plan not in ("adopt", "repair")
     back = rotation.outcome == Outcome.ROLLED_BACK
     already = base.plan is None and base.last_closed_at == closed.at
     result = rotation.result or {}
-    return replace(
-        base,
-        plan=None,
-        opened_at=None,
-        phase=None,
-        row=None,
-        wake_at=None,
-        why=None,
-        held=None,
-        held_at=None,
-        old=None,
-        last_outcome=rotation.outcome,
-        last_closed_at=closed.at,
-        last_success_at=closed.at if rotated else base.last_success_at,
-        rollbacks=base.rollbacks + (not already) if back else (0 if rotated else base.rollbacks),
-        retired=result.get("retired") is True,
+    return {
+        **_NOTHING_OPEN,
+        "last_outcome": rotation.outcome,
+        "last_closed_at": closed.at,
+        "last_success_at": closed.at if rotated else base.last_success_at,
+        "rollbacks": base.rollbacks + (not already) if back else (0 if rotated else base.rollbacks),
+        "retired": result.get("retired") is True,
         **_known(result),
-    )
+    }

@@ -75,7 +75,9 @@ def _linked(
         facts=as_read(draft.facts),
         prev=prev,
     )
-    return replace(entry, hash=entry_hash(entry))
+    # Before anybody has it; a copy would take as long as the hash.
+    object.__setattr__(entry, "hash", entry_hash(entry))
+    return entry
 
 
 def is_open(rotation: Iterable[Entry]) -> bool:

@@ -1,0 +1,157 @@
+"""Where a rotation stands: what was intended, what is done, what a person asked for."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from rotation.entries import Entry
+from rotation.leftover import Leftover
+from rotation.plan import RowInstance, Step
+from rotation.types import Facts
+
+
+class Outcome(StrEnum):
+    SUCCEEDED = "succeeded"
+    ROLLED_BACK = "rolled-back"
+    ACCEPTED = "accepted"  # what a person found in the store is the new baseline
+    ABANDONED = "abandoned"
+    SUPERSEDED = "superseded"
+
+
+class Mode(StrEnum):
+    FORWARD = "forward"
+    UNDO = "undo"
+    ACCEPT = "accept"
+
+
+@dataclass(slots=True)
+class RowState:
+    """What the entries say of one row in its present round. `intended` and the facts of an attempt
+    outlive the round: what may have happened in the world does not unhappen. Times are the
+    provider's where it told one. opens_at: of its window, as last told; a window may open earlier."""
+
+    round: int = 0
+    done: bool = False
+    done_at: datetime | None = None
+    intended: bool = False
+    in_doubt: bool = False
+    began_at: datetime | None = None
+    attempt: str | None = None
+    until: datetime | None = None
+    opens_at: datetime | None = None
+    why: str | None = None
+    tries: int = 0
+    failed: str | None = None
+    message: str | None = None
+    complaint: bool = False
+    facts: Facts = field(default_factory=dict)
+
+    def is_news(self, until: datetime | None) -> bool:
+        return until not in (self.until, self.opens_at)
+
+
+@dataclass(slots=True)
+class Rotation:
+    """One rotation, folded from its entries. leftovers: what the next `issue` removes first.
+    attempts: under each of them a version may have been staged, or may be yet."""
+
+    stream: str
+    opened: Entry
+    plan: str
+    rows: tuple[RowInstance, ...]
+    undo: tuple[RowInstance, ...]
+    accept: tuple[RowInstance, ...]
+    states: dict[int, RowState]
+    last: Entry
+    baseline: Facts
+    mode: Mode = Mode.FORWARD
+    on_hold: str | None = None
+    held: str | None = None
+    held_at: datetime | None = None
+    asked: Entry | None = None
+    leftovers: dict[str, Leftover] = field(default_factory=dict)
+    attempts: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
+    abandoned: bool = False
+    destroy_released: bool = False
+    change_accepted: bool = False
+    outcome: str | None = None
+    result: Facts | None = None
+    readable: bool = True
+    complained: bool = False
+
+    @property
+    def spec(self) -> Facts:
+        spec = self.opened.facts["spec"]
+        assert isinstance(spec, dict)
+        return spec
+
+    @property
+    def active_rows(self) -> tuple[RowInstance, ...]:
+        if self.mode is Mode.FORWARD:
+            return self.rows
+        if self.mode is Mode.ACCEPT:
+            return self.accept
+        return tuple(row for row in self.undo if self._was_intended(row.of))
+
+    def _was_intended(self, step: Step | None) -> bool:
+        return any(self.states[row.position].intended for row in self.rows if row.step == step)
+
+    def state(self, step: Step, subject: str = "-") -> RowState:
+        """Of the row with that step; an empty state where this rotation has no such row."""
+        accepted = self.accept if self.mode is Mode.ACCEPT else ()
+        for row in (*accepted, *self.rows, *self.undo, *self.accept):
+            if row.step == step and row.subject == subject:
+                return self.states[row.position]
+        return RowState()
+
+    @property
+    def ours(self) -> frozenset[str]:
+        """Instances that are to be removed, recorded as left behind or named by a person."""
+        return frozenset(self.leftovers)
+
+    @property
+    def scope(self) -> list[str]:
+        """Of an emergency: the instances that the person named or confirmed."""
+        return listed(self.opened.facts, "scope")
+
+    def fact(self, step: Step, name: str) -> str | None:
+        value = self.state(step).facts.get(name)
+        return value if isinstance(value, str) else None
+
+    @property
+    def old(self) -> str | None:
+        """The handle that this rotation replaces or retires."""
+        value = self.baseline.get("handle")
+        return value if isinstance(value, str) else None
+
+    @property
+    def old_version(self) -> str | None:
+        value = self.baseline.get("version")
+        return self.fact(Step.PLACE, "version") or (value if isinstance(value, str) else None)
+
+    @property
+    def new(self) -> str | None:
+        return self.fact(Step.ISSUE, "new")
+
+    @property
+    def new_version(self) -> str | None:
+        return self.fact(Step.ISSUE, "new_version")
+
+    def intended(self, step: Step) -> bool:
+        return self._was_intended(step)
+
+    def done(self, step: Step) -> bool:
+        """Every row of that step is done (and there is one)."""
+        rows = [row for row in self.rows if row.step == step]
+        return bool(rows) and all(self.states[row.position].done for row in rows)
+
+
+def text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def listed(facts: Facts, name: str) -> list[str]:
+    """The fact of that name where it is a list, else an empty one."""
+    value = facts.get(name)
+    return [str(item) for item in value] if isinstance(value, list) else []
