@@ -1,0 +1,90 @@
+"""One Vault connection, looked at before anything of any connection is declared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pulumi_vault as vault
+
+from infra.names import POLICY_MAX, fitting
+from infra.settings import Settings, refused
+from infra.vault_existing import assert_cluster, assert_existing, assert_surroundings
+from providers.vault.hcl import HclRenderer
+from providers.vault.options import ConnectionOptions
+from rotation.errors import Usage
+from rotation.interfaces import PolicyDocument, Scope
+from rotation.types import PermissionSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A connection that was looked at: nothing stands in the way of declaring it. roles: names of
+    token roles by permission set."""
+
+    scope: Scope
+    settings: Settings
+    states: Mapping[str, str]
+    provider: vault.Provider
+    roles: Mapping[str, str]
+    documents: Sequence[PolicyDocument]
+
+    @property
+    def login(self) -> str:
+        """The runner's AppRole."""
+        return f"rotation-{self.scope.installation}"
+
+    def is_alive(self, secret: str) -> bool:
+        return self.states[secret] != "retired"
+
+    @property
+    def is_needed(self) -> bool:
+        """The runner still has something to do here."""
+        return any(self.is_alive(part.secret) for part in self.scope.parts)
+
+
+def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
+    """Everything that can be refused is refused here: what is declared meanwhile, `pulumi up` would
+    make."""
+    options: ConnectionOptions = scope.options
+    assert_surroundings(scope)
+    roles = _role_names(scope)
+    documents = _rendered(scope, roles)
+    for each in documents:
+        fitting(policy_name(scope, each), POLICY_MAX, "a policy")
+    provider = vault.Provider(
+        f"vault-{scope.connection}",
+        address=options.address,
+        ca_cert_file=options.ca_bundle,
+        namespace=options.namespace,
+    )
+    assert_cluster(scope, provider)
+    assert_existing(scope, settings, provider)
+    return Ready(
+        scope=scope,
+        settings=settings,
+        states=states,
+        provider=provider,
+        roles=roles,
+        documents=documents,
+    )
+
+
+def _role_names(scope: Scope) -> dict[str, str]:
+    """Of the sets that are needed. A name that the configuration gives is made under that name."""
+    needed = {need.under for need in scope.needs}
+    return {
+        str(under): scope.options.roles.get(under, f"rotation-{scope.installation}-{under}")
+        for under in PermissionSet
+        if under in needed
+    }
+
+
+def policy_name(scope: Scope, document: PolicyDocument) -> str:
+    return f"rotation-{scope.installation}-{document.name}"
+
+
+def _rendered(scope: Scope, roles: Mapping[str, str]) -> list[PolicyDocument]:
+    options = replace(scope.options, roles=roles)
+    try:
+        return list(HclRenderer().documents(replace(scope, options=options)))
+    except Usage as error:
+        raise refused(f"connection {scope.connection}: {error.message}; {error.hint}") from None
