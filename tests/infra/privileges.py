@@ -31,6 +31,9 @@ that [the stack](infra.md) declares. An evaluator of IAM that others wrote decid
 - *elsewhere*: the same calls, asked again for another application's and another environment's
   resource; all were denied.
 
+Without any one of these rights `rotation doctor` names the secrets, the call and the steps of its row,
+and changes nothing; a rotation that meets the gap is held at one of those steps.
+
 """
 
 CLOSING = """

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from rotation.cli.preflight import steps_under
+from rotation.types import PermissionSet
 from tests.infra import evaluation
 from tests.infra.story import Installation, installed
 
@@ -73,6 +75,7 @@ def test_a_rotation_is_held_in_its_last_safe_state(
     [old] = keys(running)
     found = held(running, (under, action), "rotate", NAME, "--wait")
     assert found["row"] == row
+    assert row.partition("[")[0] in steps_under(PermissionSet(under)), "as doctor would have said"
     assert readers_can_log_in(running)
     assert keys(running)[old] == left[0]
     assert list(keys(running).values()) == left

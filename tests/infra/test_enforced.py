@@ -250,6 +250,21 @@ def needing(under: str, action: str) -> set[str]:
 
 LOOKS = ("AssumeRole", "Describe", "Simulate")
 
+
+def test_a_runner_that_may_not_ask_is_told_so(lived: Installation) -> None:
+    """The one right of the base credentials that no trust policy gives."""
+    lived.be("runner")
+    lived.guard.without = ("runner", "iam:SimulatePrincipalPolicy")
+    try:
+        wrong = [each for each in told(lived, expected=(3,)) if not each["ok"]]
+    finally:
+        lived.guard.without = None
+    assert [(each["subject"], each["code"]) for each in wrong] == [
+        ("permissions of main", "aws.denied")
+    ]
+    assert "iam:SimulatePrincipalPolicy" in wrong[0]["finding"]
+
+
 GRANTED = [
     (str(under), action)
     for under in PermissionSet
