@@ -1,6 +1,7 @@
 """The real program under Pulumi's mocks: every input is held against the SDK's own types, and what
 would be the state is kept. No engine, no plugin, no cloud."""
 
+import asyncio
 import importlib
 import inspect
 import json
@@ -9,6 +10,7 @@ import types
 import typing
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -289,7 +291,10 @@ def up(
         inputs = rpc.deserialize_properties(request.object)
         if request.type != "pulumi:pulumi:Stack":
             registered.append(_registered(request, inputs))
-        return original(self, request)
+        try:
+            return original(self, request)
+        finally:
+            _close_loop()
 
     @pulumi.runtime.test
     def run() -> Any:
@@ -305,6 +310,13 @@ def up(
     ):
         run()
     return Stack(registered, cloud.wrong, outputs)
+
+
+def _close_loop() -> None:
+    """The mocks leave one open in each thread that registers a resource."""
+    with suppress(RuntimeError):  # a component needs none
+        asyncio.get_event_loop().close()
+        asyncio.set_event_loop(None)
 
 
 def _registered(request: Any, inputs: Mapping[str, Any]) -> Registered:
