@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, cast
 
 from rotation.entries import Entry
@@ -17,7 +16,7 @@ from rotation.plan import (
     compile_rows,
     plan_for,
 )
-from rotation.specification import digest_of, spec_from_json, spec_to_json
+from rotation.specification import spec_digest, spec_to_json
 from rotation.types import Facts, Json, Specification, Traits
 
 
@@ -27,14 +26,13 @@ def opened_facts(plan: Plan, spec: Specification, traits: Traits) -> Facts:
     rows = compile_rows(plan.rows, spec, traits)
     undo = compile_rollback(plan, spec, traits, start=len(rows))
     accept = compile_rows(ACCEPT, spec, traits, start=len(rows) + len(undo))
-    stored = spec_to_json(spec)
     return {
         "plan": plan.name,
         "plan_version": plan.version,
         "secret": spec.secret,
         "spec_identity": spec.identity,
-        "spec": stored,
-        "spec_sha256": digest_of(stored),
+        "spec": spec_to_json(spec),
+        "spec_sha256": spec_digest(spec),
         "rows": [row_to_json(row) for row in rows],
         "undo": [row_to_json(row) for row in undo],
         "accept": [row_to_json(row) for row in accept],
@@ -57,7 +55,7 @@ def _row(values: Sequence[Any]) -> RowInstance:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """The rows of one rotation. unknown: some were left out, for this version does not know them."""
 
@@ -65,11 +63,6 @@ class Compiled:
     undo: tuple[RowInstance, ...]
     accept: tuple[RowInstance, ...]
     unknown: bool
-    stored: Facts
-
-    @cached_property
-    def specification(self) -> Specification:
-        return spec_from_json(self.stored)
 
 
 _compiled: dict[str, Compiled] = {}
@@ -85,15 +78,8 @@ def rows_of(opened: Entry) -> Compiled:
     unknown = None in (*rows, *undo, *accept)
     if len(_compiled) >= _COMPILED_MAX:
         _compiled.clear()
-    stored = cast("Facts", opened.facts["spec"])
-    known = _without_none(rows), _without_none(undo), _without_none(accept)
-    compiled = Compiled(*known, unknown, stored)
+    compiled = Compiled(_without_none(rows), _without_none(undo), _without_none(accept), unknown)
     return _compiled.setdefault(opened.hash, compiled)
-
-
-def specification_of(opened: Entry) -> Specification:
-    """What the rotation finishes on; parsed once, for it is asked for at every row."""
-    return rows_of(opened).specification
 
 
 def _known_rows(rows: Json) -> list[RowInstance | None]:

@@ -4,25 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from rotation.compiled import Compiled, rows_of
+from rotation.compiled import rows_of
 from rotation.entries import Entry, Kind, RowKey, unstamp
 from rotation.leftover import Leftover, leftovers_of
 from rotation.plan import OnFailure, RowInstance, Step
 from rotation.state import Mode, Outcome, Rotation, RowState, listed, text
 
 __all__ = [
-    "Mode",
-    "Outcome",
-    "Rotation",
-    "RowState",
-    "can_go_back",
-    "failed_row",
-    "fold",
-    "is_past_return",
-    "listed",
-    "replaced_by",
-    "text",
-]
+    "Mode", "Outcome", "Rotation", "RowState", "can_go_back", "failed_row", "fold",
+    "is_past_return", "listed", "replaced_by", "text",
+]  # fmt: skip
 
 _folded: dict[str, Rotation] = {}
 _FOLDED_MAX = 1024
@@ -56,22 +47,12 @@ def _with(before: Rotation, entry: Entry) -> Rotation:
 
 
 def _fold(entries: Sequence[Entry]) -> Rotation:
-    compiled = rows_of(entries[0])
-    rotation = _begun(entries[0], compiled)
-    for entry in entries[1:]:
-        _add(rotation, entry)
-    if compiled.unknown and rotation.outcome is None:
-        rotation.held, rotation.held_at = "held.unknown-row", rotation.held_at or entries[0].at
-    rotation.readable = not compiled.unknown
-    return rotation
-
-
-def _begun(opened: Entry, compiled: Compiled) -> Rotation:
+    opened, compiled = entries[0], rows_of(entries[0])
     assert opened.kind is Kind.OPENED, "a rotation begins with OPENED"
     given = opened.facts.get("baseline")
     baseline = given if isinstance(given, dict) else {}
     rows = compiled.rows + compiled.undo + compiled.accept
-    return Rotation(
+    rotation = Rotation(
         stream=opened.stream,
         opened=opened,
         plan=str(opened.facts["plan"]),
@@ -85,7 +66,13 @@ def _begun(opened: Entry, compiled: Compiled) -> Rotation:
         leftovers=leftovers_of(baseline),
         on_hold=text(opened.facts.get("on_hold")),
         attempts=frozenset(listed(baseline, "attempts")),
+        readable=not compiled.unknown,
     )
+    for entry in entries[1:]:
+        _add(rotation, entry)
+    if compiled.unknown and rotation.outcome is None:
+        rotation.held, rotation.held_at = "held.unknown-row", rotation.held_at or opened.at
+    return rotation
 
 
 def _add(rotation: Rotation, entry: Entry) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from rotation.compiled import opened_facts, specification_of
+from rotation.compiled import opened_facts
 from rotation.effects import Context, effect_for, look_for
 from rotation.effects.setback import setback
 from rotation.entries import Draft, Entry, Kind, Lease, RowKey, stamp
@@ -17,7 +17,7 @@ from rotation.journal.chain import link
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, Plan, RowInstance, Step
 from rotation.process import Stopped
-from rotation.specification import differences
+from rotation.specification import differences, spec_from_json
 from rotation.summary import outcome_baseline
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
 
@@ -239,7 +239,7 @@ class _Run:
         if not self.entries or not (rotation := fold(self.entries)).readable:
             return []
         present = self.runner.live.specification(str(rotation.opened.facts["secret"]))
-        return [] if present is None else differences(specification_of(rotation.opened), present)
+        return [] if present is None else differences(spec_from_json(rotation.spec), present)
 
     def _append(self, drafts: Sequence[Draft]) -> None:
         """Facts, and in the same transaction what follows from them."""
@@ -273,23 +273,16 @@ class _Run:
                 facts: Facts = {"until": stamp(until), "why": why, "window": True}
                 return [Draft(kind=Kind.WAITING, row=_key(rotation, row), facts=facts)]
             case Do(row, False) if row.effect and not row.looks:
-                return [
-                    Draft(
-                        kind=Kind.BEGAN, row=_key(rotation, row), attempt=self.runner.new_attempt()
-                    )
-                ]
+                key, attempt = _key(rotation, row), self.runner.new_attempt()
+                return [Draft(kind=Kind.BEGAN, row=key, attempt=attempt)]
             case _:
                 return []
 
     def _is_fresh(self, last: Entry, row: RowInstance) -> bool:
         """The intent is this run's own and nothing has been done for it yet: no doubt."""
         mine = last.seq > self.started and last.runner == self.runner.id
-        return (
-            mine
-            and last.kind is Kind.BEGAN
-            and last.row is not None
-            and last.row.position == row.position
-        )
+        began = last.row if mine and last.kind is Kind.BEGAN else None
+        return began is not None and began.position == row.position
 
     def _perform(self, rotation: Rotation, do: Do) -> None:
         fresh = do.in_doubt and self._is_fresh(rotation.last, do.row)
@@ -318,20 +311,14 @@ class _Run:
                 self.entries, self.lease.stream, [draft],
                 epoch=self.lease.epoch, runner=self.lease.runner, now=cx.now,
             )  # fmt: skip
-            if self._reads_on(ahead):
-                self.entries, self.unwritten = ahead, (*self.unwritten, draft)
-                return
+            match self._decide(fold(ahead)):
+                case Do(row, False) if not row.effect or row.looks:
+                    self.entries, self.unwritten = ahead, (*self.unwritten, draft)
+                    return
         self._append([draft])
 
-    def _reads_on(self, entries: tuple[Entry, ...]) -> bool:
-        match self._decide(fold(entries)):
-            case Do(row, False):
-                return not row.effect or row.looks
-            case _:
-                return False
-
     def _context(self, rotation: Rotation, row: RowInstance, *, in_doubt: bool) -> Context:
-        spec = specification_of(rotation.opened)
+        spec = spec_from_json(rotation.spec)
         state = rotation.states[row.position]
         attempt = state.attempt if state.in_doubt and state.attempt else self.runner.new_attempt()
         cx = Context(

@@ -38,11 +38,7 @@ def _parsed(text: str) -> Specification:
 
 
 def spec_digest(spec: Specification) -> str:
-    return digest_of(spec_to_json(spec))
-
-
-def digest_of(stored: Facts) -> str:
-    return hashlib.sha256(canonical(stored).encode()).hexdigest()
+    return hashlib.sha256(canonical(spec_to_json(spec)).encode()).hexdigest()
 
 
 def differences(stored: Specification, present: Specification) -> list[str]:

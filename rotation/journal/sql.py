@@ -196,8 +196,11 @@ class SqlJournal(StreamJournal):
         place: Callable[[T], int | str],
         **parameters: Any,
     ) -> Iterator[T]:
-        while page := self._read(statement, decode, after=after, **parameters):
+        while True:
+            page = self._read(statement, decode, after=after, **parameters)
             yield from page
+            if len(page) < PAGE:
+                return
             after = place(page[-1])
 
 
