@@ -21,7 +21,8 @@ from tests.infra.vault_calls import (
     general,
     without,
 )
-from tests.infra.vault_story import ISSUERS, Installation, installed, live
+from tests.infra.vault_secrets import ISSUERS
+from tests.infra.vault_story import Installation, installed, live
 
 pytestmark = pytest.mark.timeout(300)
 

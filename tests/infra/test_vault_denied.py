@@ -12,7 +12,8 @@ import pytest
 
 from providers.vault.testing.server import Refused
 from tests.infra.vault_calls import ANYBODY, without
-from tests.infra.vault_story import IN_PLACE, ISSUERS, Installation, installed
+from tests.infra.vault_secrets import IN_PLACE, ISSUERS
+from tests.infra.vault_story import Installation, installed
 
 pytestmark = pytest.mark.timeout(600)
 SLOW = pytest.mark.slow

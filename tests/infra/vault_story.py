@@ -1,17 +1,15 @@
-"""The stack's Vault half, made in a real Vault, and every plan lived on it through the command
-line."""
+"""Every plan, lived through the command line on the stack's Vault half in a real Vault."""
 
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
 from click.testing import CliRunner
-from pulumi.runtime import mocks
 
 from providers.vault.clients import VaultConnection
 from providers.vault.testing.server import Refused, VaultServer
@@ -22,154 +20,26 @@ from rotation.interfaces import Scope
 from rotation.policy import compile  # noqa: A004 -- the field's own word
 from rotation.types import PermissionSet
 from tests.infra.account import as_file
-from tests.infra.stack import Cloud, RefusedByProvider, up
+from tests.infra.stack import up
 from tests.infra.vault_calls import METHODS, Call, asked, granted
+from tests.infra.vault_made import MadeVault
+from tests.infra.vault_secrets import (
+    CONFIGURATION,
+    IN_PLACE,
+    ISSUERS,
+    LOGINS,
+    PROBES,
+    SECRET,
+    SUSPENDS,
+)
 from tests.providers.postgres.conftest import EMERGENCY, RUNNER, Database, prepared
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, postgres_server
 from tests.real.vault_server import running
-
-CONFIGURATION = """
-{head}
-bindings: rotation.infra.json
-commands: commands
-connections:
-  vault:
-    type: vault
-    address: {address}
-    cluster: {cluster}
-{login}
-  db:
-    type: postgres
-    host: {database.host}
-    port: {database.port}
-    database: {database.database}
-    system_identifier: "{database.system_identifier}"
-    user: {database.user}
-    password_file: {database.password_file}
-    emergency_user: {database.emergency_user}
-    emergency_password_file: {database.emergency_password_file}
-classes:
-  quick: {{max_age: 90d, margin: 7d, quiet: 0s, soak: 0s}}
-secrets:
-"""
-
-SECRET = """
-  - id: {id}
-    application: {application}
-    environment: production
-    owner: team
-    class: quick
-    store: {{type: vault-kv2, connection: vault, mount: apps, path: prod/{path}}}
-    issuer: {issuer}
-    {probe}
-    consumers: [{{id: api, type: command, argv: [give], {seen}}}]
-    destroy: {destroy}
-"""
-
-LOGINS = {
-    "runner": "    role: runner\n    login_file: {directory}/secret-id",
-    "operator": "    auth: token\n    login_file: {directory}/operator",
-    "emergency": "    auth: token\n    login_file: {directory}/emergency",
-}
-"""The runner's, and those of people whom the stack's policies for them were given to."""
-
-ISSUERS = {
-    "billing-token": "{type: generated, kind: token, prefix: bil_, unverified: true}",
-    "billing-login": "{type: vault-approle, connection: vault, role: billing}",
-    "orders-login": (
-        "{type: vault-approle, connection: vault, role: orders, origin: chosen, uses: 100000}"
-    ),
-    "billing-database": "{type: postgres-login, connection: db, group: billing}",
-    "orders-database": (
-        "{type: vault-database-static, connection: vault, role: orders, in_place: true}"
-    ),
-}
-"""A secret of each issuer of Vault in each way that it may be used, and of two that are none: one of
-them can suspend."""
-
-IN_PLACE, SUSPENDS = {"orders-database"}, {"billing-database"}
-
-PROBES = {
-    "login": "probe: {type: vault-login, connection: vault}",
-    "database": "probe: {type: postgres-login, connection: db, query: select 1}",
-    "token": "",
-}
 
 A_PERSON = {"no_default_policy": False}
 """A token as a sign-in gives it."""
 
 GIVE = "#!/bin/sh\nexec cat >/dev/null\n"
-
-
-class MadeVault(Cloud):
-    """Mocks whose resources really exist afterwards. A type that nobody taught it is an error."""
-
-    def __init__(self, server: VaultServer) -> None:
-        super().__init__()
-        self._api = server.api
-        self._wait = server._wait
-        self._make = {
-            "vault:index/mount:Mount": self._mount,
-            "vault:kv/secretBackendV2:SecretBackendV2": self._settings,
-            "vault:index/policy:Policy": self._policy,
-            "vault:index/authBackend:AuthBackend": self._method,
-            "vault:appRole/authBackendRole:AuthBackendRole": self._app_role,
-            "vault:tokenauth/authBackendRole:AuthBackendRole": self._token_role,
-            "vault:index/audit:Audit": self._audit,
-        }
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        name, state = super().new_resource(args)
-        if args.custom and args.typ != "pulumi:providers:vault":
-            self._make[args.typ](args.inputs)
-        return name, state
-
-    def _vault(self, path: str) -> dict[str, Any]:
-        """As the provider hands it on: what has no `data` of its own is all data."""
-        told = self._api("GET", path)
-        data: dict[str, Any] = told.get("data") or told
-        return data
-
-    def _listed(self, path: str) -> list[str]:
-        try:
-            names: list[str] = self._api("LIST", path)["data"]["keys"]
-        except Refused:
-            raise RefusedByProvider(f'no secrets found at "{path}"') from None
-        return names
-
-    def _mount(self, given: Mapping[str, Any]) -> None:
-        path = f"sys/mounts/{given['path']}"
-        self._api("POST", path, _snake(given, "path"))
-        # A new mount needs a moment until it takes anything.
-        self._wait(lambda: self._api("GET", f"{given['path']}/config") is not None)
-
-    def _settings(self, given: Mapping[str, Any]) -> None:
-        self._api("POST", f"{given['mount']}/config", _snake(given, "mount"))
-
-    def _policy(self, given: Mapping[str, Any]) -> None:
-        self._api("PUT", f"sys/policies/acl/{given['name']}", {"policy": given["policy"]})
-
-    def _method(self, given: Mapping[str, Any]) -> None:
-        self._api("POST", f"sys/auth/{given['path']}", _snake(given, "path"))
-
-    def _app_role(self, given: Mapping[str, Any]) -> None:
-        path = f"auth/{given['backend']}/role/{given['roleName']}"
-        self._api("POST", path, _snake(given, "backend", "roleName"))
-
-    def _token_role(self, given: Mapping[str, Any]) -> None:
-        self._api("POST", f"auth/token/roles/{given['roleName']}", _snake(given, "roleName"))
-
-    def _audit(self, given: Mapping[str, Any]) -> None:
-        self._api("PUT", f"sys/audit/{given['path']}", _snake(given, "path"))
-
-
-def _snake(given: Mapping[str, Any], *without: str) -> dict[str, Any]:
-    """As Vault calls it; whole numbers as such."""
-    return {
-        re.sub("[A-Z]", lambda m: "_" + m[0].lower(), key): int(v) if isinstance(v, float) else v
-        for key, v in given.items()
-        if key not in without and v is not None
-    }
 
 
 class Installation:

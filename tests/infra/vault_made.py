@@ -1,0 +1,81 @@
+"""The stack's Vault half, made in a real Vault."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi.runtime import mocks
+
+from providers.vault.testing.server import Refused, VaultServer
+from tests.infra.stack import Cloud, RefusedByProvider
+
+
+class MadeVault(Cloud):
+    """Mocks whose resources really exist afterwards. A type that nobody taught it is an error."""
+
+    def __init__(self, server: VaultServer) -> None:
+        super().__init__()
+        self._api = server.api
+        self._wait = server._wait
+        self._make = {
+            "vault:index/mount:Mount": self._mount,
+            "vault:kv/secretBackendV2:SecretBackendV2": self._settings,
+            "vault:index/policy:Policy": self._policy,
+            "vault:index/authBackend:AuthBackend": self._method,
+            "vault:appRole/authBackendRole:AuthBackendRole": self._app_role,
+            "vault:tokenauth/authBackendRole:AuthBackendRole": self._token_role,
+            "vault:index/audit:Audit": self._audit,
+        }
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        name, state = super().new_resource(args)
+        if args.custom and args.typ != "pulumi:providers:vault":
+            self._make[args.typ](args.inputs)
+        return name, state
+
+    def _vault(self, path: str) -> dict[str, Any]:
+        """As the provider hands it on: what has no `data` of its own is all data."""
+        told = self._api("GET", path)
+        data: dict[str, Any] = told.get("data") or told
+        return data
+
+    def _listed(self, path: str) -> list[str]:
+        try:
+            names: list[str] = self._api("LIST", path)["data"]["keys"]
+        except Refused:
+            raise RefusedByProvider(f'no secrets found at "{path}"') from None
+        return names
+
+    def _mount(self, given: Mapping[str, Any]) -> None:
+        path = f"sys/mounts/{given['path']}"
+        self._api("POST", path, _snake(given, "path"))
+        # A new mount needs a moment until it takes anything.
+        self._wait(lambda: self._api("GET", f"{given['path']}/config") is not None)
+
+    def _settings(self, given: Mapping[str, Any]) -> None:
+        self._api("POST", f"{given['mount']}/config", _snake(given, "mount"))
+
+    def _policy(self, given: Mapping[str, Any]) -> None:
+        self._api("PUT", f"sys/policies/acl/{given['name']}", {"policy": given["policy"]})
+
+    def _method(self, given: Mapping[str, Any]) -> None:
+        self._api("POST", f"sys/auth/{given['path']}", _snake(given, "path"))
+
+    def _app_role(self, given: Mapping[str, Any]) -> None:
+        path = f"auth/{given['backend']}/role/{given['roleName']}"
+        self._api("POST", path, _snake(given, "backend", "roleName"))
+
+    def _token_role(self, given: Mapping[str, Any]) -> None:
+        self._api("POST", f"auth/token/roles/{given['roleName']}", _snake(given, "roleName"))
+
+    def _audit(self, given: Mapping[str, Any]) -> None:
+        self._api("PUT", f"sys/audit/{given['path']}", _snake(given, "path"))
+
+
+def _snake(given: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    """As Vault calls it; whole numbers as such."""
+    return {
+        re.sub("[A-Z]", lambda m: "_" + m[0].lower(), key): int(v) if isinstance(v, float) else v
+        for key, v in given.items()
+        if key not in without and v is not None
+    }
