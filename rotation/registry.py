@@ -32,6 +32,7 @@ class Plugins:
         for point in points:
             key = (point.group.removeprefix(GROUP), point.name)
             self._points.setdefault(key, []).append(point)
+        self._loading = threading.Lock()
 
     def names(self, kind: str) -> list[str]:
         return sorted(name for group, name in self._points if group == kind)
@@ -40,7 +41,9 @@ class Plugins:
         """What the entry point names. Raises Usage where there is not exactly one that loads."""
         point = self._point(kind, name)
         try:
-            return point.load()
+            # `requests` fills sys.modules in a way that breaks whoever imports urllib3 meanwhile.
+            with self._loading:
+                return point.load()
         except ImportError:
             raise Usage(
                 "plugin.library-missing",

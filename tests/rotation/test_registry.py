@@ -73,6 +73,30 @@ def points(*more: EntryPoint, connection: str = "Connection") -> Plugins:
     ])  # fmt: skip
 
 
+class Slow(EntryPoint):
+    """Counts how many are being loaded at the same time."""
+
+    inside = most = 0
+
+    def load(self) -> Any:
+        Slow.inside += 1
+        Slow.most = max(Slow.most, Slow.inside)
+        threading.Event().wait(0.05)
+        Slow.inside -= 1
+        return Adapter
+
+
+def test_one_plugin_is_imported_at_a_time() -> None:
+    names = ("one", "two", "three")
+    slow = points(*(Slow(name, f"{HERE}:Adapter", "rotation.issuers") for name in names))
+    threads = [threading.Thread(target=slow.load, args=("issuers", name)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Slow.most == 1
+
+
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, HERE, sys.modules[__name__])
