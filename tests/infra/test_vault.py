@@ -5,6 +5,7 @@ that nobody uses."""
 import json
 from collections.abc import Iterator
 
+import pulumi
 import pytest
 
 from providers.vault.permissions import LOGINS
@@ -21,6 +22,7 @@ from tests.infra.vault_calls import (
     general,
     without,
 )
+from tests.infra.vault_made import SeenVault
 from tests.infra.vault_secrets import ISSUERS
 from tests.infra.vault_story import Installation, installed, live
 
@@ -37,6 +39,21 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 @pytest.fixture(scope="module")
 def calls(lived: Installation) -> list[Call]:
     return [call for call in lived.calls() if call.path not in ANYBODY]
+
+
+def test_another_up_finds_what_it_made_and_changes_nothing(lived: Installation) -> None:
+    """With the few rights that a preview needs, and after every rotation."""
+    again = {(each.token, each.name): each for each in lived.up(SeenVault(lived.server)).resources}
+    assert again == {(each.token, each.name): each for each in lived.stack.resources}
+
+
+def test_what_somebody_else_made_under_our_names_is_said(lived: Installation) -> None:
+    role = "auth/approle/role/billing"
+    before = lived.server.api("GET", role)["data"]
+    lived.server.api("POST", role, {"token_policies": ["theirs"]})
+    with pytest.raises(pulumi.RunError, match="AppRole billing at auth/approle exists already"):
+        lived.up(SeenVault(lived.server))
+    lived.server.api("POST", role, {"token_policies": before["token_policies"]})
 
 
 # ------------------------------------------------------------------------------ enough, no more

@@ -9,12 +9,49 @@ from pulumi.runtime import mocks
 from providers.vault.testing.server import Refused, VaultServer
 from tests.infra.stack import Cloud, RefusedByProvider
 
+LOOKS = {
+    "sys/mounts": ["read"],
+    "sys/auth": ["read"],
+    "auth/approle/role": ["list"],
+    "auth/approle/role/+": ["read"],
+    "database/static-roles": ["list"],
+}
+"""What docs/infra.md says that a preview needs."""
 
-class MadeVault(Cloud):
-    """Mocks whose resources really exist afterwards. A type that nobody taught it is an error."""
+
+class SeenVault(Cloud):
+    """Mocks that look at a real Vault, as the provider does, with no more rights than a preview
+    needs. What they make is nowhere."""
 
     def __init__(self, server: VaultServer) -> None:
         super().__init__()
+        self._server = server
+        server.policy("preview", LOOKS)
+        self._token = server.token("preview", no_default_policy=False)
+
+    def _vault(self, path: str) -> dict[str, Any]:
+        """As the provider hands it on: what has no `data` of its own is all data. It asks first
+        what is mounted there."""
+        self._server.api("GET", f"sys/internal/ui/mounts/{path}", token=self._token)
+        told = self._server.api("GET", path, token=self._token)
+        data: dict[str, Any] = told.get("data") or told
+        return data
+
+    def _listed(self, path: str) -> list[str]:
+        try:
+            told = self._server.api("LIST", path, token=self._token)
+        except Refused as refused:
+            nothing = f'no secrets found at "{path}"'
+            raise RefusedByProvider(nothing if refused.status == 404 else str(refused)) from None
+        names: list[str] = told["data"]["keys"]
+        return names
+
+
+class MadeVault(SeenVault):
+    """Mocks whose resources really exist afterwards. A type that nobody taught it is an error."""
+
+    def __init__(self, server: VaultServer) -> None:
+        super().__init__(server)
         self._api = server.api
         self._wait = server._wait
         self._make = {
@@ -32,19 +69,6 @@ class MadeVault(Cloud):
         if args.custom and args.typ != "pulumi:providers:vault":
             self._make[args.typ](args.inputs)
         return name, state
-
-    def _vault(self, path: str) -> dict[str, Any]:
-        """As the provider hands it on: what has no `data` of its own is all data."""
-        told = self._api("GET", path)
-        data: dict[str, Any] = told.get("data") or told
-        return data
-
-    def _listed(self, path: str) -> list[str]:
-        try:
-            names: list[str] = self._api("LIST", path)["data"]["keys"]
-        except Refused:
-            raise RefusedByProvider(f'no secrets found at "{path}"') from None
-        return names
 
     def _mount(self, given: Mapping[str, Any]) -> None:
         path = f"sys/mounts/{given['path']}"

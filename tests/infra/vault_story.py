@@ -20,9 +20,9 @@ from rotation.interfaces import Scope
 from rotation.policy import compile  # noqa: A004 -- the field's own word
 from rotation.types import PermissionSet
 from tests.infra.account import as_file
-from tests.infra.stack import up
+from tests.infra.stack import Stack, up
 from tests.infra.vault_calls import METHODS, Call, asked, granted
-from tests.infra.vault_made import MadeVault
+from tests.infra.vault_made import MadeVault, SeenVault
 from tests.infra.vault_secrets import (
     CONFIGURATION,
     IN_PLACE,
@@ -54,7 +54,7 @@ class Installation:
         self._prepare_database()
         self.rotation("init", "--journal", str(directory / "journal.db"))
         self._head = (directory / "rotation.yaml").read_text().partition("\n# connections")[0]
-        self._apply(self.write())
+        self._apply()
 
     def _prepare_database(self) -> None:
         """What an operator makes before the stack: the stack never could without a password."""
@@ -97,13 +97,16 @@ class Installation:
         )
         return as_file(self.directory, "rotation.yaml", head + "".join(secrets))
 
-    def _apply(self, file: Path) -> None:
+    def up(self, cloud: SeenVault) -> Stack:
         settings = {
             "environment": "production",
             "runnerCidrs": '["127.0.0.0/8"]',
             "auditFile": str(self.directory / "audit.log"),
         }
-        self.stack = up(file, settings, MadeVault(self.server))
+        return up(self.write(), settings, cloud)
+
+    def _apply(self) -> None:
+        self.stack = self.up(MadeVault(self.server))
         told = self.stack.outputs["bindings"]
         as_file(self.directory, "rotation.infra.json", json.dumps(told))
         self.roles: dict[str, str] = told["connections"]["vault"]["roles"]
