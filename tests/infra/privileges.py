@@ -46,6 +46,7 @@ instead; `rotation policy aws` says so beside the document.
 ## Vault
 
 As its audit log has it. `{{...}}` is the secret's own, `+` one segment that has a new name each time.
+The tests take each of these rights away once: `rotation doctor` names it, and nothing else.
 
 """
 
@@ -100,6 +101,7 @@ def vault_rows(made: vault_story.Installation) -> list[str]:
     lines = ["| set | steps | capability | path | calls | elsewhere |", "|---|---|---|---|---|---|"]
     for under, path, capability in dict.fromkeys((u, general(p), c) for u, p, c in made.grants()):
         key = (under, path, "list" if capability == "sudo" else capability)
+        assert calls[key] and not probes[key][False], key
         steps = " ".join(f"`{step}`" for step in steps_under(PermissionSet(under)))
         told = f"{probes[key][True]} of {probes[key].total()} denied" if probes[key] else "-"
         cells = (under, steps, f"`{capability}`", f"`{path}`", str(calls[key]), told)
