@@ -115,7 +115,9 @@ def stops(configuration: "Configuration", journal: Installation) -> Iterator[Pol
     if reason is not None:
         lift = "rotation freeze --all --lift" if beside.exists() else "rotation freeze --lift"
         yield PolicyRefusal(
-            "installation.frozen", f"frozen: {reason}; nothing is opened", f"`{lift}`, once it may"
+            "installation.frozen",
+            f"frozen: {reason}; nothing is promoted, switched off or destroyed",
+            f"`{lift}`, once it may",
         )
 
 

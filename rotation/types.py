@@ -174,7 +174,8 @@ class Traits:
     issuer cannot suspend, and its options must say `in_place: true`.
     live_max: how many instances may exist at once; suspended ones count.
     report_lag: how late a usage report may be.
-    survives: what an emergency may not end of what was obtained with a credential before.
+    survives: what an emergency may not end of what was obtained with a credential before. ends:
+    what containing one instance ends beside it.
     """
 
     origin: Literal["assigned", "chosen"]
@@ -187,6 +188,7 @@ class Traits:
     failed_logins_safe: int = 1
     failed_logins_lock: str = "nothing known"
     survives: str = "sessions that were obtained with it earlier, until they end by themselves"
+    ends: str = ""
 
     @property
     def delegated(self) -> bool:

@@ -175,6 +175,10 @@ class AppRoleOptions:
             "`user_lockout_config` says otherwise"
         ),
         survives="what its tokens have read; the tokens themselves are refused",
+        ends=(
+            "every token of the role, whichever secret id it came from: all its consumers log in "
+            "again; if they are batch tokens, not before the last one is over"
+        ),
     )
 
     connection: str = field(metadata={"doc": "name of a Vault connection"})

@@ -58,7 +58,7 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
         facts: Facts = {"reason": reason or "not given"}
         if destroy_foreign:
             facts["destroy_foreign"] = True
-        survives = session.traits(spec).survives
+        traits = session.traits(spec)
         found, confirmed = None, list[str]()
         while found is None:
             _refuse_on_hold(session, name, override=override_hold)
@@ -66,7 +66,7 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
             scope = _scope(seen, key_id, all_instances=all_instances)
             if scope != confirmed:
                 now = session.clock.now()
-                for line in scope_lines(name, spec, seen, scope, now, survives=survives):
+                for line in scope_lines(name, spec, seen, scope, now, traits=traits):
                     note(line)
                 confirm_typed(name, f"Switch off {', '.join(scope)} now?", yes=yes)
             found, confirmed = (

@@ -8,7 +8,7 @@ from rotation.describe import duration, present_state, relative, what_works
 from rotation.fold import Rotation, listed, replaced_by
 from rotation.incident import Survey, Suspect
 from rotation.plan import Step
-from rotation.types import Specification
+from rotation.types import Specification, Traits
 
 
 def scope_lines(
@@ -18,7 +18,7 @@ def scope_lines(
     scope: Sequence[str],
     now: datetime,
     *,
-    survives: str,
+    traits: Traits,
 ) -> list[str]:
     """What a person must know before saying yes."""
     lines = [f"EMERGENCY {name}: {spec.identity}", "  will be switched off:"]
@@ -32,7 +32,9 @@ def scope_lines(
                   for c in spec.consumers if c.role == "reader" and not c.gone]  # fmt: skip
     if not found.store_reached:
         lines.append("  the store does not answer: what is current is the journal's word")
-    lines.append(f"  what it may not end: {survives}")
+    if traits.ends:
+        lines.append(f"  what it ends as well: {traits.ends}")
+    lines.append(f"  what it may not end: {traits.survives}")
     return [plain(line) for line in lines]
 
 

@@ -1,9 +1,12 @@
 """`emergency`: the scope before the question, containment at once, every printed line true."""
 
+from dataclasses import replace
+
 import click
 import pytest
 
 from rotation.fold import fold
+from rotation.testing.simulator import SimulatedIssuer, bound
 from tests.rotation.cli.conftest import STREAM, Shell
 
 
@@ -35,6 +38,15 @@ def test_it_goes_on_where_nobody_reads_its_progress_any_more(
     done = shell.run("emergency", "app", "--yes", "--reason", "leak")
     assert done.exit_code == 0, done.output
     assert set(shell.world.instances) == {"KEY2"}
+
+
+def test_who_else_is_thrown_out_is_said_before_the_question(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traits = replace(bound(shell.world).issuer.traits, ends="every token of the role")
+    monkeypatch.setattr(SimulatedIssuer, "traits", traits)
+    done = shell.adopted().run("emergency", "app", "--reason", "leak")
+    assert "what it ends as well: every token of the role" in done.stderr
 
 
 def test_nothing_is_asked_without_a_terminal(shell: Shell) -> None:
