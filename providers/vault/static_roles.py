@@ -61,6 +61,7 @@ class DatabaseStaticRole:
 
     def issue(self, attempt: str) -> Credential:
         self._check(self._role().data)
+        self._call("GET", "static-creds", MINT)  # who may not read the new one never makes it
         self._call("POST", "rotate-role", MINT, repeatable=False)
         try:
             return self.read_back()

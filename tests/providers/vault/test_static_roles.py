@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
+from providers.vault import errors
 from providers.vault.clients import VaultConnection
 from providers.vault.kv2 import KvStore
 from providers.vault.options import DatabaseStaticOptions, KvOptions
@@ -168,12 +169,25 @@ def test_a_lost_answer_is_settled_by_reading_and_not_by_replacing_again(role, is
     assert len(role.replacements()) == 2
 
 
-def test_a_replacement_that_could_not_be_read_is_in_doubt_and_not_void(issuer, connection):
+def test_a_replacement_that_could_not_be_read_is_in_doubt_and_not_void(issuer, monkeypatch):
     """Void would mean another replacement, and one more password that nobody was told."""
-    with befall(connection, "static-creds", Trouble.THROTTLED):
+
+    def throttled():
+        raise errors.refused(429, "429", "GET static-creds", repeatable=True)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(issuer, "read_back", throttled)
         error = refusal(lambda: issuer.issue(ATTEMPT))
     assert isinstance(error, Ambiguous)
     assert issuer.read_back().handle.id in issuer.listing().ids
+
+
+@pytest.mark.parametrize("kind", [Trouble.DENIED, Trouble.THROTTLED, Trouble.UNREACHABLE])
+def test_what_could_not_be_read_is_not_replaced(role, issuer, connection, kind):
+    before = role.rotated()
+    with befall(connection, "static-creds", kind):
+        assert not isinstance(refusal(lambda: issuer.issue(ATTEMPT)), Ambiguous)
+    assert role.rotated() == before
 
 
 @pytest.mark.parametrize("period", ["1h", "364d"])
