@@ -42,7 +42,7 @@ class Settings:
 
 
 def read() -> Settings:
-    given, provider = pulumi.Config("rotation"), pulumi.Config("aws")
+    given, provider = pulumi.Config(), pulumi.Config("aws")
     trail, days = given.get_bool("trail"), given.get_int("trailRetentionDays")
     audit_file = given.get("auditFile")
     return Settings(

@@ -14,7 +14,7 @@ from infra.settings import ROOT
 
 COMMAND = shutil.which("pulumi")
 MISSING = "NOT tested here: pulumi is not on PATH; nothing of infra/ ran under its engine"
-STACK = "engine"
+PROJECT, STACK = "taken-from-the-template", "engine"
 PATIENCE_S = 240
 
 
@@ -30,12 +30,15 @@ class Engine:
             "PULUMI_CONFIG_PASSPHRASE": token_urlsafe(12),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        shutil.copy(ROOT / "Pulumi.yaml", directory)
+        project = (
+            (ROOT / "Pulumi.yaml").read_text().replace("name: rotation", f"name: {PROJECT}", 1)
+        )
+        (directory / "Pulumi.yaml").write_text(project)
         (directory / "infra").symlink_to(ROOT / "infra")
         (directory / ".venv-infra").symlink_to(sys.prefix)
 
     def begin(self, **config: str) -> None:
-        lines = [f"  rotation:{key}: {json.dumps(value)}\n" for key, value in config.items()]
+        lines = [f"  {PROJECT}:{key}: {json.dumps(value)}\n" for key, value in config.items()]
         (self.directory / f"Pulumi.{STACK}.yaml").write_text("config:\n" + "".join(lines))
         self.does("stack", "init", STACK)
 

@@ -191,7 +191,7 @@ def test_a_new_name_replaces_nothing(team: Team) -> None:
 def test_what_exists_is_taken_in_as_it_is(team: Team) -> None:
     mount = {"type": "kv", "options": {"version": "2"}, "description": "made by hand"}
     team.server.api("POST", "sys/mounts/teams/web", mount)
-    team.engine.does("config", "set", "--path", "rotation:adopt[0]", "teams/web", "--stack", STACK)
+    team.engine.does("config", "set", "--path", "adopt[0]", "teams/web", "--stack", STACK)
     team.engine.up()
     team.engine.up("--expect-no-changes")
     there = team.server.api("GET", "sys/mounts")["data"]["teams/web/"]
