@@ -268,11 +268,11 @@ def test_the_lock_holds_what_the_project_asks_for(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     pinned = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE))
     project = PROJECT["project"]
-    groups = PROJECT["dependency-groups"]
+    groups, extras = PROJECT["dependency-groups"], project["optional-dependencies"]
     asked = [
         *project["dependencies"],
-        *(line for extra in project["optional-dependencies"].values() for line in extra),
-        *(line for name in groups if name in ("build", "dev", lock) for line in groups[name]),
+        *(line for name in extras if lock == "infra" or name != "infra" for line in extras[name]),
+        *(line for group in groups.values() for line in group),
         *PROJECT["build-system"]["requires"],
     ]
     for requirement in map(Requirement, asked):
