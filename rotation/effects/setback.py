@@ -47,10 +47,10 @@ def _again(cx: Context, error: RotationError) -> Facts:
     """Exponential, spread by a hash so that many rows do not return together, capped."""
     tries = cx.state.tries
     delay = min(BACKOFF_FIRST * 2 ** min(tries, 12), BACKOFF_MAX)
+    if error.facts.get("void"):
+        delay = min(delay, BACKOFF_FIRST)
     if isinstance(error, Transient) and error.retry_after is not None:
         delay = max(delay, timedelta(seconds=error.retry_after))
-    if error.facts.get("void") or cx.spec.settle_s == 0:
-        delay = min(delay, BACKOFF_FIRST)
     last = cx.rotation.last
     seed = hashlib.sha256(f"{last.stream}/{last.seq}".encode()).digest()[0]
     until = cx.now + delay * (1 + seed / 1024)

@@ -140,7 +140,7 @@ def _drain_retired(cx: Context) -> Facts:
         raise NeedsPerson(
             "held.no-evidence",
             f"consumers still declared: {', '.join(staying)}; nothing was touched",
-            "state `gone: true` beside them, or retire with `--gap REASON`",
+            "`rotation abandon`; then state `gone: true` beside them, or retire with `--gap REASON`",
         )
     if cx.rotation.old is None or not cx.traits.reports_usage or gap:
         return {"gap": gap}

@@ -1,0 +1,37 @@
+"""A service that is away for a while: nothing is minted, and what waits goes on by itself."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from rotation.errors import Transient
+from rotation.machine import Close
+from rotation.testing.crash import Story
+from tests.crash import stories
+
+
+def away(story: Story, begins_with: str, outage: timedelta) -> None:
+    """Whatever begins with that is not answered for so long; other calls are."""
+    until = story.world.now + outage
+
+    def refuse(_: int, name: str) -> None:
+        if name.removeprefix("before ").startswith(begins_with) and story.world.now < until:
+            raise Transient("sim.sealed", "it is sealed", "unseal it")
+
+    story.boundaries.act = refuse
+
+
+@pytest.mark.parametrize("service", ["store", "issuer"])
+@pytest.mark.parametrize("settle_s", [0, 6])
+def test_an_outage_of_twenty_minutes_is_waited_out(service: str, settle_s: int) -> None:
+    story = stories.seeded(exclusive=True)
+    story.spec = replace(story.spec, settle_s=settle_s)
+    story.world.lag = timedelta(seconds=settle_s / 2)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    away(story, service, timedelta(minutes=20))
+    assert isinstance(story.drive(), Close)
+    assert story.rotation().outcome == "succeeded"
+    assert story.world.minted == 2
+    assert story.violations() == []
