@@ -314,7 +314,8 @@ def _no_role(role: str) -> RotationError:
     return Denied(
         "vault.no-role",
         f"our login may not take the token role {role}, or there is none of that name",
-        "create it, and let our login `update` auth/token/create/ROLE",
+        "create it, and let our login `update` auth/token/create/ROLE; `claim` is an operator's, who "
+        "logs in otherwise",
     )
 
 
