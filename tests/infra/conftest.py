@@ -19,6 +19,7 @@ collect_ignore = (
         "test_vault.py",
         "test_vault_bad_input.py",
         "test_vault_denied.py",
+        "test_vault_engine.py",
     ]
 )
 
