@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws_existing import STACK_TAG, Existing, assert_account, existing
+from infra.aws_existing import STACK_TAG, Account
 from infra.aws_keys import Keys
 from infra.aws_roles import Roles, external_id, policy_name, role_arns
 from infra.aws_stores import Stores, Surroundings, Users
@@ -34,11 +34,12 @@ _SERVICES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """A connection that was looked at: nothing stands in the way of declaring it."""
+    """A connection that was looked at: nothing stands in the way of declaring it. existing: name ->
+    ARN of the secrets that are taken in."""
 
     around: Surroundings
     provider: aws.Provider
-    existing: Existing
+    existing: Mapping[str, str]
 
 
 def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
@@ -55,8 +56,9 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
     )
     _assert_names(around)
     provider = _provider(scope.connection, scope.options)
-    assert_account(scope, provider)
-    return Ready(around=around, provider=provider, existing=existing(around, provider))
+    account = Account(around, provider)
+    account.assert_meant()
+    return Ready(around=around, provider=provider, existing=account.to_take_in())
 
 
 def declare(ready: Ready) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def declare(ready: Ready) -> dict[str, Any]:
     around, below = ready.around, pulumi.ResourceOptions(provider=ready.provider)
     scope, regions = around.scope, regions_of(around.scope)
     keys = _keys(around, regions, below)
-    stores = Stores(around, keys, ready.existing.secrets, below)
+    stores = Stores(around, keys, ready.existing, below)
     Users(around, below)
     key: pulumi.Input[str] = keys.arn if keys else scope.options.kms_key
     Roles(around, Documents(scope, key, stores.arns), below)

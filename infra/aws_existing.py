@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pulumi
@@ -12,154 +12,145 @@ from infra.aws_stores import Surroundings
 from infra.settings import refused
 from providers.aws.arns import user_arn
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
-from rotation.interfaces import Part, Scope
+from rotation.interfaces import Part
 
 STACK_TAG = "rotation:stack"
 
 _CODE = re.compile(r"api error (\w+)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Existing:
-    """secrets: name -> ARN of those that this stack did not make and is to take in."""
+class Account:
+    """One connection's account, before anything is declared in it."""
 
-    secrets: Mapping[str, str]
+    def __init__(self, around: Surroundings, provider: aws.Provider) -> None:
+        self._around = around
+        self._opts = pulumi.InvokeOptions(provider=provider)
+        parts = around.scope.parts
+        self._stored = {
+            part.options.name: part
+            for part in parts
+            if isinstance(part.options, SecretsManagerOptions)
+        }
+        self._rotated = {
+            part.options.user.lower(): part
+            for part in parts
+            if isinstance(part.options, AccessKeyOptions)
+        }
 
-
-def assert_account(scope: Scope, provider: aws.Provider) -> None:
-    account = scope.options.account
-    told = _ask(
-        scope,
-        "whose credentials these are",
-        f"log in for account {account}, or name the profile in the connection",
-        lambda: aws.get_caller_identity(opts=pulumi.InvokeOptions(provider=provider)),
-    )
-    if told.account_id != account:
-        raise refused(
-            f"connection {scope.connection} is account {account}, but these credentials are of "
-            "another one"
+    def assert_meant(self) -> None:
+        account = self._around.scope.options.account
+        told = self._ask(
+            "whose credentials these are",
+            f"log in for account {account}, or name the profile in the connection",
+            lambda: aws.get_caller_identity(opts=self._opts),
         )
+        if told.account_id != account:
+            raise refused(
+                f"connection {self._around.scope.connection} is account {account}, but these "
+                "credentials are of another one"
+            )
 
+    def to_take_in(self) -> dict[str, str]:
+        """Name -> ARN of the secrets that are to be adopted. What is there, and is neither adopted
+        nor ours, would fail in the middle of an apply; so would what is to be adopted and is not
+        there."""
+        problems = [
+            *self._problems("secret", self._stored, self._secrets, self._our_secrets),
+            *self._problems("IAM user", self._rotated, self._users, self._our_users),
+            *self._elsewhere(),
+        ]
+        if problems:
+            raise refused(*problems)
+        return {name: arn for name, arn in self._secrets.items() if name not in self._our_secrets}
 
-def existing(around: Surroundings, provider: aws.Provider) -> Existing:
-    """One that is there, and is neither adopted nor ours, would fail in the middle of an apply."""
-    stored = _parts(around, SecretsManagerOptions, lambda options: options.name)
-    rotated = _parts(around, AccessKeyOptions, lambda options: options.user.lower())
-    secrets = _secrets(around, provider) if stored else {}
-    ours = _secrets(around, provider, ours=True) if stored else {}
-    users = _users(around, provider) if rotated else {}
-    made = {stored[name].secret for name in ours if name in stored}
-    problems = [
-        *_problems(around, "secret", stored, secrets.keys(), ours.keys()),
-        *_problems(
-            around, "IAM user", rotated, users.keys(),
-            _our_users(around, rotated, users, made, provider),
-        ),
-        *_elsewhere(around, rotated, users),
-    ]  # fmt: skip
-    if problems:
-        raise refused(*problems)
-    return Existing(secrets={name: arn for name, arn in secrets.items() if name not in ours})
+    def _problems(
+        self,
+        what: str,
+        wanted: Mapping[str, Part],
+        there: Collection[str],
+        ours: Collection[str],
+    ) -> Iterator[str]:
+        for name, part in sorted(wanted.items()):
+            adopted = self._around.adopts(part)
+            if adopted and name not in there:
+                yield f"rotation:adopt names {part.secret}, but there is no such {what} {name}"
+            elif not adopted and name in there and name not in ours:
+                yield f"{what} {name} exists already: {part.secret} in rotation:adopt takes it in"
 
+    def _elsewhere(self) -> Iterator[str]:
+        """Policies name a user by its path: with another one they would be of no use."""
+        for name, part in self._rotated.items():
+            if name in self._users and self._around.adopts(part):
+                path = self._users[name].partition(":user")[2][: -len(name)]
+                if path != part.options.path:
+                    yield (
+                        f"IAM user {part.options.user} is at {path}: "
+                        f"{part.secret} needs `path: {path}`"
+                    )
 
-def _problems(
-    around: Surroundings,
-    what: str,
-    wanted: Mapping[str, Part],
-    there: Collection[str],
-    ours: Collection[str],
-) -> Iterator[str]:
-    for name, part in sorted(wanted.items()):
-        if around.adopts(part) and name not in there:
-            yield f"rotation:adopt names {part.secret}, but there is no such {what} {name}"
-        elif not around.adopts(part) and name in there and name not in ours:
-            yield f"{what} {name} exists already: {part.secret} in rotation:adopt takes it in"
+    @cached_property
+    def _secrets(self) -> dict[str, str]:
+        return self._listed([]) if self._stored else {}
 
+    @cached_property
+    def _our_secrets(self) -> dict[str, str]:
+        asked = {"tag-key": STACK_TAG, "tag-value": self._around.stack}
+        filters = [
+            aws.secretsmanager.GetSecretsFilterArgs(name=name, values=[value])
+            for name, value in asked.items()
+        ]
+        return self._listed(filters) if self._stored else {}
 
-def _secrets(around: Surroundings, provider: aws.Provider, *, ours: bool = False) -> dict[str, str]:
-    tags = {"tag-key": STACK_TAG, "tag-value": around.stack} if ours else {}
-    filters = [
-        aws.secretsmanager.GetSecretsFilterArgs(name=name, values=[value])
-        for name, value in tags.items()
-    ]
-    asked = pulumi.InvokeOptions(provider=provider)
-    told = _ask(
-        around.scope,
-        "which secrets there are",
-        "these credentials need secretsmanager:ListSecrets",
-        lambda: aws.secretsmanager.get_secrets(filters=filters or None, opts=asked),
-    )
-    return dict(zip(told.names, told.arns, strict=True))
+    def _listed(self, filters: list[aws.secretsmanager.GetSecretsFilterArgs]) -> dict[str, str]:
+        told = self._ask(
+            "which secrets there are",
+            "these credentials need secretsmanager:ListSecrets",
+            lambda: aws.secretsmanager.get_secrets(filters=filters or None, opts=self._opts),
+        )
+        return dict(zip(told.names, told.arns, strict=True))
 
+    @cached_property
+    def _users(self) -> dict[str, str]:
+        """Of the whole account: IAM takes a name once, whatever its path and case."""
+        if not self._rotated:
+            return {}
+        told = self._ask(
+            "which IAM users there are",
+            "these credentials need iam:ListUsers",
+            lambda: aws.iam.get_users(opts=self._opts),
+        )
+        return {arn.rpartition("/")[2].lower(): arn for arn in told.arns}
 
-def _users(around: Surroundings, provider: aws.Provider) -> dict[str, str]:
-    """Of the whole account: IAM knows a name once, whatever its path and case."""
-    told = _ask(
-        around.scope,
-        "which IAM users there are",
-        "these credentials need iam:ListUsers",
-        lambda: aws.iam.get_users(opts=pulumi.InvokeOptions(provider=provider)),
-    )
-    return {arn.rpartition("/")[2].lower(): arn for arn in told.arns}
+    @cached_property
+    def _our_users(self) -> set[str]:
+        made = {self._stored[name].secret for name in self._our_secrets if name in self._stored}
+        return {name for name, part in self._rotated.items() if self._is_ours(name, part, made)}
 
-
-def _our_users(
-    around: Surroundings,
-    rotated: Mapping[str, Part],
-    users: Mapping[str, str],
-    made: Collection[str],
-    provider: aws.Provider,
-) -> set[str]:
-    """A list of users tells no tags. One at its own path whose secret is ours was declared with it;
-    any other is asked for."""
-    ours = set()
-    for name, part in rotated.items():
-        arn = users.get(name)
-        if arn is None or around.adopts(part):
-            continue
-        if arn == user_arn(around.scope.options, part.options) and (
-            part.secret in made or _is_ours(around, part, provider)
+    def _is_ours(self, name: str, part: Part, made: Collection[str]) -> bool:
+        """A list of users tells no tags. One at its own path whose secret is ours was declared with
+        it; any other is asked for."""
+        if self._around.adopts(part) or self._users.get(name) != user_arn(
+            self._around.scope.options, part.options
         ):
-            ours.add(name)
-    return ours
+            return False
+        return part.secret in made or self._has_our_tag(part.options.user)
 
+    def _has_our_tag(self, user: str) -> bool:
+        told = self._ask(
+            f"whose IAM user {user} is",
+            "these credentials need iam:GetUser",
+            lambda: aws.iam.get_user(user_name=user, opts=self._opts),
+        )
+        return bool((told.tags or {}).get(STACK_TAG) == self._around.stack)
 
-def _elsewhere(
-    around: Surroundings, rotated: Mapping[str, Part], users: Mapping[str, str]
-) -> Iterator[str]:
-    """Policies name a user by its path: with another one they would be of no use."""
-    for name, part in rotated.items():
-        told = users.get(name)
-        if told is not None and around.adopts(part):
-            path = told.partition(":user")[2][: -len(name)]
-            if path != part.options.path:
-                yield f"IAM user {part.options.user} is at {path}: {part.secret} needs `path: {path}`"
-
-
-def _is_ours(around: Surroundings, part: Part, provider: aws.Provider) -> bool:
-    user, asked = part.options.user, pulumi.InvokeOptions(provider=provider)
-    told = _ask(
-        around.scope,
-        f"whose IAM user {user} is",
-        "these credentials need iam:GetUser",
-        lambda: aws.iam.get_user(user_name=user, opts=asked),
-    )
-    return bool((told.tags or {}).get(STACK_TAG) == around.stack)
-
-
-def _parts(around: Surroundings, kind: type[Any], name: Any) -> dict[str, Part]:
-    return {
-        name(part.options): part for part in around.scope.parts if isinstance(part.options, kind)
-    }
-
-
-def _ask(scope: Scope, what: str, hint: str, question: Callable[[], Any]) -> Any:
-    """A person's sentence in place of a stack trace, with AWS's code and not its text."""
-    try:
-        return question()
-    except Exception as error:  # noqa: BLE001 -- the SDK raises nothing narrower
-        code = _CODE.search(str(error))
-        told = f"it said {code[1]}" if code else "it gave no answer"
-        raise refused(
-            f"connection {scope.connection}: AWS did not say {what}: {told}; {hint}"
-        ) from None
+    def _ask(self, what: str, hint: str, question: Callable[[], Any]) -> Any:
+        """A person's sentence in place of a stack trace, with AWS's code and not its text."""
+        try:
+            return question()
+        except Exception as error:  # noqa: BLE001 -- the SDK raises nothing narrower
+            code = _CODE.search(str(error))
+            told = f"it said {code[1]}" if code else "it gave no answer"
+            connection = self._around.scope.connection
+            raise refused(
+                f"connection {connection}: AWS did not say {what}: {told}; {hint}"
+            ) from None
