@@ -304,9 +304,11 @@ class _Run:
             self._done(cx, facts)
 
     def _done(self, cx: Context, facts: Facts) -> None:
-        """The fact; that of a pure read waits while the next thing is another read."""
+        """The fact; that of a pure read waits while the next thing is another read. Refused logins
+        have a cost: they are no read to be repeated."""
         draft = self._draft(cx, Kind.DONE, facts)
-        if not cx.row.effect and cx.now - self.proved_at < FENCE:
+        read = not cx.row.effect and cx.row.step is not Step.PROVE_OFF
+        if read and cx.now - self.proved_at < FENCE:
             ahead = self.entries + link(
                 self.entries, self.lease.stream, [draft],
                 epoch=self.lease.epoch, runner=self.lease.runner, now=cx.now,
