@@ -225,8 +225,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A plugin of one secret, as policies see it: where it stands and its own options. was: the
-    secret's name before this one."""
+    """A plugin of one secret, as policies see it. was: the secret's name before this one."""
 
     secret: str
     identity: str
@@ -295,8 +294,8 @@ class Preflight(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFound:
-    """An alarm that watches the runner. wrong: why it would tell nobody. listeners: how many it
-    would tell. drill: how to provoke it; drilled: that was done just now."""
+    """wrong: why it would tell nobody. listeners: how many it would tell. drill: how to provoke
+    it; drilled: that was done just now."""
 
     name: str
     region: str
@@ -310,9 +309,8 @@ class Watch(Protocol):
     """Entry points `rotation.watches`, by the type of the connection."""
 
     def __call__(self, scope: Scope, connection: Any, *, drill: bool) -> Iterator[AlarmFound]:
-        """Looks at the alarms that the stack declares for these secrets, with the base
-        credentials: a person's, for who is watched does not look after the watch. drill: provokes
-        those that it can without any harm. None where no stack made roles."""
+        """Looks at what the stack declares, as the base credentials: a person's. drill: provokes
+        what harms nothing. None where no stack made roles."""
         ...
 
 
