@@ -101,12 +101,13 @@ def _new_life(rotation: Rotation) -> Life:
 
 def _readers(rotation: Rotation) -> Readers:
     promote, demote = rotation.state(Step.PROMOTE), rotation.state(Step.DEMOTE)
-    if rotation.mode is Mode.UNDO and demote.in_doubt:
+    if rotation.held and present_state(rotation).facts.get("cause") == "store.deleted":
+        return Readers.NOBODY
+    undoing = rotation.mode is Mode.UNDO and demote.in_doubt
+    if undoing or (promote.in_doubt and not demote.done):
         return Readers.EITHER
     if promote.done and not demote.done:
         return Readers.NEW
-    if promote.in_doubt and not demote.done:
-        return Readers.EITHER
     return Readers.OLD if rotation.old else Readers.NOBODY
 
 
@@ -130,7 +131,7 @@ def what_works(rotation: Rotation) -> str:
             f"readers get {now.old or 'nothing'} or {now.new}: a move of the label is in doubt"
             + _either(now.old_life, now.old),
         ),
-        Readers.NOBODY: ("no credential is current yet", _unread_new(now)),
+        Readers.NOBODY: ("no credential is current", _unread_new(now)),
     }[now.readers]
     return "; ".join(part for part in parts if part)
 
@@ -194,11 +195,10 @@ def _after_close(rotation: Rotation) -> str:
 def consumers_at_risk(rotation: Rotation) -> bool:
     """Whether a consumer may be without a working credential (exit code 12 where it ended so)."""
     now = standing(rotation)
-    if rotation.outcome is not None:
-        return False
     read = now.new_life if now.readers is Readers.NEW else now.old_life
     bad = {Life.REFUSED, Life.DOUBTFUL, Life.OFF, Life.GOING, Life.GONE}
-    return read in bad or rotation.held in _WITHOUT_CREDENTIAL
+    no = now.readers is Readers.NOBODY and now.old is not None
+    return rotation.outcome is None and (no or read in bad or rotation.held in _WITHOUT_CREDENTIAL)
 
 
 # The world was found so that the credential which readers get may not work.

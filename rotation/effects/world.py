@@ -33,13 +33,13 @@ def check_writable(cx: Context, state: StoreState) -> None:
     if state.refusal is not None:
         code, sentence = state.refusal
         raise NeedsPerson(
-            code, sentence, "end that arrangement, or take the secret out of rotation.yaml"
+            code, sentence, "mend that, then resume; or take the secret out of rotation.yaml"
         )
     if state.claim is None:
         raise NeedsPerson(
             "held.claim-missing",
             "the secret carries no owner claim; nothing was touched",
-            f"run `rotation adopt {cx.spec.secret}`, or tag it through the stack",
+            f"put the claim back, or `rotation adopt {cx.spec.secret}` once no rotation is open",
         )
     if state.claim != cx.installation:
         raise NeedsPerson(

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from rotation.entries import Kind
-from rotation.errors import JournalError, Transient
+from rotation.errors import JournalError, NeedsPerson, Transient
 from rotation.fold import fold
 from rotation.machine import Action
 from rotation.runner import Runner
@@ -114,6 +114,17 @@ def test_who_gave_up_says_what_it_met_all_the_time(shell: Shell) -> None:
     assert "next: unseal it" in done.stdout
     met = shell.json("run", code=11)["rotations"][0]["met"]
     assert met == {"code": "sim.sealed", "message": "the store is sealed", "hint": "unseal it"}
+
+
+def test_a_value_that_somebody_deleted_is_not_called_working(shell: Shell) -> None:
+    def deleted(number: int, name: str) -> None:
+        if name == "store.state":
+            raise NeedsPerson("store.deleted", "the newest version is deleted", "undelete it")
+
+    shell.adopted().world.before = deleted
+    done = shell.run("rotate", "app")
+    assert done.exit_code == 12, done.output
+    assert "works now: no credential is current" in done.stdout
 
 
 def test_on_hold_the_way_out_is_said(shell: Shell) -> None:
