@@ -182,6 +182,21 @@ def test_what_is_renamed_is_the_same_resource(tmp_path: Path) -> None:
     assert stack.named("Secret", "new").inputs["tags"]["rotation:id"] == "new"
 
 
+def test_what_is_renamed_is_the_same_resource_in_vault(tmp_path: Path) -> None:
+    shape = KV.replace(
+        "issuer: {{type: generated, kind: token, prefix: tok_, unverified: true}}",
+        "issuer: {{type: vault-approle, connection: vault, mount: apps-login, role: shop, uses: 9999}}\n"
+        "    probe: {{type: vault-login, connection: vault, mount: apps-login}}",
+    )
+    file = written(tmp_path, secret(shape, "new"))
+    file.write_text(file.read_text().replace("id: new", "id: new\n    was: old"))
+    after_it = [each for each in up(file, VAULT).resources if each.name == "new"]
+    assert {each.token.rpartition(":")[2]: each.aliases for each in after_it} == {
+        "Secret": ("old",),
+        "AuthBackendRole": ("old",),
+    }
+
+
 def test_a_run_that_ended_half_way_is_taken_up_where_it_ended(tmp_path: Path) -> None:
     """The user was made and its secret was not: only the user's own tag says whose it is."""
     up(written(tmp_path, secret()), AWS, Cloud(users={"/rotated/billing-iam": True}))
