@@ -77,8 +77,7 @@ def due(
         _over(identity)
         or _under_way(identity)
         or _ageless(identity)
-        or _rolled_back(identity, now)
-        or _in_time(entry, identity, now, freezes)
+        or _again(_rolled_back(identity, now), _in_time(entry, identity, now, freezes))
     )
 
 
@@ -244,6 +243,13 @@ def _rolled_back(identity: Identity, now: datetime) -> Due | None:
     assert identity.last_closed_at is not None
     again = identity.last_closed_at + PAUSE * 2 ** max(identity.rollbacks - 1, 0)
     return Due(Kind.LATER, f"{identity.last_outcome} before", again) if now < again else None
+
+
+def _again(rolled_back: Due | None, told: Due) -> Due:
+    """The pause after a rollback makes nothing due sooner than it is."""
+    if rolled_back is None or (rolled_back.at and told.at and told.at > rolled_back.at):
+        return told
+    return rolled_back
 
 
 # -------------------------------------------------------------------------------------- the time

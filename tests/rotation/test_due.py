@@ -140,6 +140,12 @@ def test_the_third_rollback_in_a_row_waits_for_a_person() -> None:
     assert due(ENTRY, identity, NOW).kind is Kind.HELD
 
 
+@pytest.mark.parametrize("outcome", ["abandoned", "rolled-back"])
+def test_what_went_back_long_before_its_time_is_due_in_its_time(outcome: str) -> None:
+    identity = known(created=NOW - DAY, last_outcome=outcome, last_closed_at=NOW, rollbacks=1)
+    assert due(ENTRY, identity, NOW).reason == "by its age"
+
+
 def test_what_a_person_abandoned_is_not_begun_again_at_once() -> None:
     identity = known(created=NOW - 100 * DAY, last_outcome="abandoned", last_closed_at=NOW)
     assert due(ENTRY, identity, NOW + HOUR).kind is Kind.LATER
