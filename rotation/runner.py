@@ -207,8 +207,7 @@ class _Run:
     @property
     def has_closed(self) -> bool:
         """And with CLOSED given the lease back."""
-        last = self.entries[-1] if self.entries else None
-        return last is not None and last.kind is Kind.CLOSED and last.seq > self.started
+        return any(e.kind is Kind.CLOSED and e.seq > self.started for e in self.entries[-1:])
 
     def _decide(self, rotation: Rotation) -> Action:
         """Once for each state: what was decided in the journal's transaction is what is done."""

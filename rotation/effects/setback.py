@@ -25,7 +25,6 @@ BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
 def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind, Facts]:
     """doubtful: it may have happened. An error that is no answer of the world is raised."""
     told: Facts = {"message": error.message, "hint": error.hint, **error.facts}
-    keeps_trying = cx.row.on_failure in (OnFailure.WAIT, OnFailure.KEEP_TRYING)
     failed: Facts = {**told, "cause": error.code, "in_doubt": doubtful}
     match error:
         case NotYet():
@@ -35,7 +34,7 @@ def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind,
             return Kind.FAILED, {**failed, "code": held_code(error), "complaint": True}
         case NeedsPerson():
             return Kind.FAILED, {**failed, "code": held_code(error)}
-        case Refused() if not keeps_trying:
+        case Refused() if cx.row.on_failure not in (OnFailure.WAIT, OnFailure.KEEP_TRYING):
             return Kind.FAILED, {**failed, "code": held_code(error)}
         case Transient() | Ambiguous() | Permanent():
             return Kind.IN_DOUBT if doubtful else Kind.RETRY, {**told, **_again(cx, error)}
@@ -45,8 +44,7 @@ def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind,
 
 def _again(cx: Context, error: RotationError) -> Facts:
     """Exponential, spread by a hash so that many rows do not return together, capped."""
-    tries = cx.state.tries
-    delay = min(BACKOFF_FIRST * 2 ** min(tries, 12), BACKOFF_MAX)
+    delay = min(BACKOFF_FIRST * 2 ** min(cx.state.tries, 12), BACKOFF_MAX)
     if error.facts.get("void"):
         delay = min(delay, BACKOFF_FIRST)
     if isinstance(error, Transient) and error.retry_after is not None:
