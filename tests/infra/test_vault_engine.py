@@ -1,9 +1,12 @@
-"""What a preview asks of Vault, asked by the real engine and the real provider."""
+"""What a preview asks of Vault and what `up` needs there, with the real engine and provider."""
+
+import re
 
 import pytest
 
+from infra.settings import ROOT
 from tests.infra.engine import COMMAND, MISSING, STACK
-from tests.infra.test_engine import Team, team
+from tests.infra.test_engine import Team, login, team, token
 
 __all__ = ["team"]
 pytestmark = [
@@ -35,3 +38,20 @@ def test_an_app_role_that_is_there_is_not_written_over(team: Team) -> None:
     team.engine.up()
     assert team.server.api("GET", role)["data"]["token_policies"] == ["theirs"]
     team.engine.up("--expect-no-changes")
+
+
+def test_the_rights_that_the_documents_name_are_enough(team: Team) -> None:
+    """For the first `up`, one that looks at everything again, and the end of a secret."""
+    [policy] = re.findall("```hcl\n(.*?)```", (ROOT / "docs/infra.md").read_text(), re.DOTALL)
+    text = policy.replace("/apps", "/teams/web").replace('"apps', '"teams/web')
+    team.server.api("PUT", "sys/policies/acl/deployer", {"policy": text})
+    person = team.server.token("deployer", no_default_policy=False)
+    team.engine._surroundings["VAULT_TOKEN"] = person
+    team.engine.up()
+    team.engine.up("--refresh", "--expect-no-changes")
+    team.writes(token(), login("state: retired"))
+    team.engine.up()
+    team.writes(token())
+    team.engine.up()
+    left = team.server.api("LIST", "sys/policies/acl")["data"]["keys"]
+    assert not [each for each in left if each.endswith(("-consumer", "-read-shop-staging"))]
