@@ -32,6 +32,13 @@ class Settings:
     color: str = "auto"
     debug: bool = False
 
+    @property
+    def colored(self) -> bool | None:
+        """None: wherever a terminal reads."""
+        if self.color != "auto":
+            return self.color == "always"
+        return False if os.environ.get("NO_COLOR") else None
+
 
 def settings() -> Settings:
     """Of the command that is running."""
@@ -147,11 +154,7 @@ class Program(Group):
 
 
 def _color(context: click.Context) -> None:
-    chosen = context.ensure_object(Settings).color
-    if chosen != "auto":
-        context.color = chosen == "always"
-    elif os.environ.get("NO_COLOR"):
-        context.color = False
+    context.color = context.ensure_object(Settings).colored
 
 
 def _stubs(names: Iterable[str]) -> dict[str, click.Command]:

@@ -24,7 +24,7 @@ def confirm(question: str, *, yes: bool) -> None:
             "--yes answers it",
         )
     if not click.confirm(question, err=True):
-        raise click.Abort
+        raise _declined()
 
 
 def confirm_typed(word: str, question: str, *, yes: bool) -> None:
@@ -41,7 +41,13 @@ def confirm_typed(word: str, question: str, *, yes: bool) -> None:
         f"{question}\nType {word} to go on", err=True, default="", show_default=False
     )
     if typed != word:
-        raise click.Abort
+        raise _declined()
+
+
+def _declined() -> Usage:
+    return Usage(
+        "cli.not-confirmed", "not confirmed, so it was not done", "run it again to be asked"
+    )
 
 
 def checked_reason(reason: str | None) -> str | None:

@@ -29,11 +29,11 @@ def result(text: str = "") -> None:
     click.echo(text)
 
 
-def note(text: str) -> None:
+def note(text: str, *, color: bool | None = None) -> None:
     """Progress and remarks: never part of the result. Where nobody reads them any more (`| head`, a
     terminal that is gone) the work goes on all the same."""
     with suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(text, err=True, color=color)
 
 
 def as_json(kind: str, content: Mapping[str, Any]) -> None:
@@ -48,15 +48,16 @@ def complain(error: RotationError, settings: "Settings") -> None:
         told = {"code": error.code, "message": error.message, "hint": error.hint or None}
         click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "error": told}), err=True)
         return
+    color = settings.colored  # the context that knew is over where the program ends
     label = click.style("error", fg="red", bold=True)
     findings = getattr(error, "findings", ())
     many = f"the configuration has {len(findings)} mistakes; nothing was done"
-    note(f"{label}: {many if len(findings) > 1 else plain(error.message)}")
+    note(f"{label}: {many if len(findings) > 1 else plain(error.message)}", color=color)
     for finding in findings if len(findings) > 1 else ():
         note(f"  {plain(str(finding))}")
     if error.hint:
         note(f"  next: {plain(error.hint)}")
-    note(click.style(f"  code: {error.code}", dim=True))
+    note(click.style(f"  code: {error.code}", dim=True), color=color)
 
 
 @dataclass(frozen=True, slots=True)

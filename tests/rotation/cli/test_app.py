@@ -202,3 +202,20 @@ def test_effects_need_an_explicit_configuration(
     done = CliRunner().invoke(program, ["rotate", "app"])
     assert done.exit_code == 2
     assert "cli.config-not-explicit" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("color", "no_color", "expected"),
+    [("auto", "", None), ("auto", "1", False), ("never", "", False), ("always", "1", True)],
+)
+def test_an_error_has_the_colours_that_were_asked_for(
+    color: str,
+    no_color: str,
+    expected: bool | None,  # noqa: FBT001 -- a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool | None] = []
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(click, "echo", lambda text, *, err, color: asked.append(color))
+    exit_code_of(Usage("some.code", "something"), Settings(color=color))
+    assert asked == [expected, expected]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import click
 import pytest
 
+from rotation.cli import ask
 from rotation.fold import fold
 from rotation.testing.simulator import SimulatedIssuer, bound
 from tests.rotation.cli.conftest import STREAM, Shell
@@ -28,10 +29,10 @@ def test_it_goes_on_where_nobody_reads_its_progress_any_more(
 ) -> None:
     echo = click.echo
 
-    def broken(*words: object, err: bool = False) -> None:
+    def broken(*words: object, err: bool = False, color: bool | None = None) -> None:
         if err:
             raise BrokenPipeError
-        echo(*words)
+        echo(*words, color=color)
 
     shell.adopted().world.emergency = True
     monkeypatch.setattr(click, "echo", broken)
@@ -47,6 +48,17 @@ def test_who_else_is_thrown_out_is_said_before_the_question(
     monkeypatch.setattr(SimulatedIssuer, "traits", traits)
     done = shell.adopted().run("emergency", "app", "--reason", "leak")
     assert "what it ends as well: every token of the role" in done.stderr
+
+
+def test_a_name_that_is_mistyped_does_nothing_and_says_so(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask, "is_terminal", lambda: True)
+    done = shell.adopted().run("emergency", "app", answers="ap\n")
+    assert done.exit_code == 2, done.output
+    assert "cli.not-confirmed" in done.stderr
+    assert shell.world.instances["KEY1"].active
+    assert fold(shell.journal.entries(STREAM)).plan == "adopt"
 
 
 def test_nothing_is_asked_without_a_terminal(shell: Shell) -> None:
