@@ -109,30 +109,21 @@ class Plan:
 
 def _create(on_failure: OnFailure = OnFailure.ROLL_BACK) -> tuple[Row, ...]:
     return (
-        Row(
-            Phase.CREATE,
-            Step.ISSUE,
-            on_failure,
-            (OBSERVE, MINT, PROMOTE, PROVE, REVOKE),
-            effect=True,
-            looks=True,
-        ),
+        Row(Phase.CREATE, Step.ISSUE, on_failure, (OBSERVE, MINT, PROMOTE, PROVE, REVOKE),
+            effect=True, looks=True),
         Row(Phase.CREATE, Step.ACTIVATE, on_failure, (VERIFY, MINT), effect=True),
-        Row(Phase.CREATE, Step.VERIFY, on_failure, (VERIFY,), successes=3),
-        Row(Phase.PROPAGATE, Step.PROMOTE, on_failure, (PROMOTE,), effect=True, windowed=True),
-        Row(
-            Phase.PROPAGATE,
-            Step.DELIVER,
-            OnFailure.WAIT,
-            (DELIVER,),
-            effect=True,
-            per=Per.PUSHED_CONSUMER,
-        ),
-    )
+        Row(Phase.CREATE, Step.VERIFY, on_failure, (VERIFY, PROVE), successes=3),
+        Row(Phase.PROPAGATE, Step.PROMOTE, on_failure, (VERIFY, PROMOTE),
+            effect=True, windowed=True),
+        Row(Phase.PROPAGATE, Step.DELIVER, OnFailure.WAIT, (DELIVER,),
+            effect=True, per=Per.PUSHED_CONSUMER),
+    )  # fmt: skip
 
 
 _CONFIRM = Row(Phase.PROPAGATE, Step.CONFIRM, OnFailure.WAIT, (OBSERVE,), per=Per.CONSUMER)
-_VERIFY_LIVE = Row(Phase.VERIFY, Step.VERIFY_LIVE, OnFailure.HOLD, (VERIFY,), per=Per.REGION)
+_VERIFY_LIVE = Row(
+    Phase.VERIFY, Step.VERIFY_LIVE, OnFailure.HOLD, (OBSERVE, VERIFY), per=Per.REGION
+)
 _INSPECT = Row(Phase.VERIFY, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE))
 _DRAIN = Row(Phase.VERIFY, Step.DRAIN, OnFailure.HOLD, (OBSERVE,))
 _SUSPEND = Row(
@@ -172,22 +163,24 @@ def _undo(
 # Not the forward rows reversed: the label moves back before consumers are told, because readers
 # of the store would fetch the new value again, and they confirm the old one before the new dies.
 _ROLLBACK = (
-    _undo(Step.RESUME_OLD, Step.SUSPEND, REVOKE),
+    _undo(Step.RESUME_OLD, Step.SUSPEND, OBSERVE, REVOKE),
     _undo(Step.VERIFY_OLD, Step.PROMOTE, PROVE, effect=False),
-    _undo(Step.DEMOTE, Step.PROMOTE, PROMOTE),
+    _undo(Step.DEMOTE, Step.PROMOTE, OBSERVE, PROMOTE),
     _undo(Step.DELIVER_OLD, Step.DELIVER, DELIVER, per=Per.PUSHED_CONSUMER),
     _undo(Step.CONFIRM_OLD, Step.PROMOTE, OBSERVE, effect=False, per=Per.CONSUMER),
     _undo(Step.SUSPEND_NEW, Step.ISSUE, OBSERVE, REVOKE),
     _undo(Step.DESTROY_NEW, Step.ISSUE, OBSERVE, VERIFY, REVOKE),
     _undo(Step.PROVE_NEW_DEAD, Step.ISSUE, VERIFY, effect=False),
-    _undo(Step.DISCARD_NEW, Step.ISSUE, PROMOTE),
+    _undo(Step.DISCARD_NEW, Step.ISSUE, OBSERVE, PROMOTE),
 )
 
 ROUTINE = Plan("routine", (*_create(), _CONFIRM, _VERIFY_LIVE, *_REVOKE, _TIDY), _ROLLBACK)
 
 _PLACE = Row(Phase.CREATE, Step.PLACE, OnFailure.HOLD, (OBSERVE, CLAIM, MINT), effect=True)
 _CLAIM = Row(Phase.VERIFY, Step.CLAIM, OnFailure.HOLD, (CLAIM,), effect=True)
-_RELABEL = Row(Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (PROMOTE,), effect=True, windowed=True)
+_RELABEL = Row(
+    Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (OBSERVE, PROMOTE), effect=True, windowed=True
+)
 
 FIRST = Plan("first", (_PLACE, *_create(), _CONFIRM, _VERIFY_LIVE, _TIDY), _ROLLBACK)
 ADOPT = Plan("adopt", (_INSPECT, _VERIFY_LIVE, _CLAIM))
@@ -233,7 +226,7 @@ _EMERGENCY = (
 
 # Only a person's `emergency cancel` starts it, and only while nothing was promoted or destroyed.
 _CANCEL = (
-    _undo(Step.RESUME_OLD, Step.CONTAIN, REVOKE),
+    _undo(Step.RESUME_OLD, Step.CONTAIN, OBSERVE, REVOKE, CONTAIN),
     *(undo for undo in _ROLLBACK if undo.of is Step.ISSUE),
 )
 

@@ -1,6 +1,7 @@
 """The declared stack, made in strict AWS, and every call to it decided by its own policies."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,12 +98,15 @@ def _tags(given: Mapping[str, Any]) -> list[dict[str, str]]:
 @dataclass
 class Guard:
     """Strict AWS's authorisation hook: the declared policies, evaluated by the oracle. Keeps what
-    was asked and what came of it."""
+    was asked and what came of it. step: that a rotation is at now. steps: set and action -> those
+    that made the call."""
 
     state: State
     evaluator: Evaluator
     without: tuple[str, str] | None = None
     asked: list[tuple[Question, bool]] = field(default_factory=list)
+    step: str = ""
+    steps: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def __call__(self, principal: str, action: str, resource: str, context: Any) -> bool:
         question = self.question(principal, action, resource, context)
@@ -110,6 +114,8 @@ class Guard:
             question = without(question, action)
         allowed = self.evaluator.allows(question)
         self.asked.append((question, allowed))
+        if self.step and ":assumed-role/" in principal:
+            self.steps[set_of(principal), action].add(self.step)
         return allowed
 
     def question(self, principal: str, action: str, resource: str, context: Any) -> Question:

@@ -5,11 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 from click.testing import CliRunner
 
 from providers.aws.testing.server import StrictAws
 from rotation.cli.app import program
+from rotation.cli.preflight import steps_under
+from rotation.fold import Rotation
+from rotation.machine import Do
+from rotation.runner import _Run
+from rotation.types import PermissionSet
 from tests.infra.account import ACCOUNT, Guard, MadeCloud, as_file
 from tests.infra.evaluation import Evaluator
 from tests.infra.stack import up
@@ -132,7 +138,33 @@ def installed(directory: Path, evaluator: Evaluator) -> Iterator[Installation]:
         stack = up(file, settings, MadeCloud(aws))
         as_file(directory, "rotation.infra.json", json.dumps(stack.outputs["bindings"]))
         aws.authorise(made.guard)
-        yield made
+        with noting_steps(made.guard):
+            yield made
+
+
+@contextmanager
+def noting_steps(guard: Guard) -> Iterator[None]:
+    """While a row is performed, the guard knows its step."""
+    perform = _Run._perform
+
+    def performing(run: _Run, rotation: Rotation, do: Do) -> None:
+        guard.step = str(do.row.step)
+        try:
+            perform(run, rotation, do)
+        finally:
+            guard.step = ""
+
+    with patch.object(_Run, "_perform", performing):
+        yield
+
+
+def unnamed_steps(guard: Guard) -> dict[tuple[str, str], set[str]]:
+    """Those that made a call under a set and that doctor would not name where it lacks it."""
+    found = {
+        (under, action): steps - set(steps_under(PermissionSet(under)))
+        for (under, action), steps in guard.steps.items()
+    }
+    return {call: steps for call, steps in found.items() if steps}
 
 
 def live(installation: Installation) -> None:

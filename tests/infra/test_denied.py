@@ -10,7 +10,7 @@ import pytest
 from rotation.cli.preflight import steps_under
 from rotation.types import PermissionSet
 from tests.infra import evaluation
-from tests.infra.story import Installation, installed
+from tests.infra.story import Installation, installed, unnamed_steps
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -83,6 +83,18 @@ def test_a_rotation_is_held_in_its_last_safe_state(
     [new] = keys(running)
     assert new != old
     assert readers_can_log_in(running)
+
+
+def test_a_person_may_also_send_it_back(running: Installation) -> None:
+    running.be("runner")
+    [old] = keys(running)
+    held(running, ("revoke", "iam:UpdateAccessKey"), "rotate", NAME, "--wait")
+    running.rotation("rollback", NAME, "-y", "--wait")
+    assert keys(running) == {old: "Active"}
+    assert readers_can_log_in(running)
+    undone = {"demote", "deliver-old", "destroy-new", "discard-new"}
+    assert undone <= set().union(*running.guard.steps.values())
+    assert unnamed_steps(running.guard) == {}
 
 
 def test_an_emergency_that_may_not_contain_is_held_and_says_so(running: Installation) -> None:

@@ -16,7 +16,7 @@ from tests.infra import evaluation
 from tests.infra.account import ACCOUNT, denied, set_of, without
 from tests.infra.evaluation import Evaluator, Question
 from tests.infra.probes import OTHERS, elsewhere
-from tests.infra.story import Installation, installed, live
+from tests.infra.story import Installation, installed, live, unnamed_steps
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -213,6 +213,11 @@ def told(lived: Installation, *words: str, expected: tuple[int, ...]) -> list[di
     said = json.loads(lived.rotation("doctor", *words, "-o", "json", expected=expected))
     checks: list[dict[str, Any]] = said["checks"]
     return checks
+
+
+def test_doctor_would_name_every_step_that_made_a_call(lived: Installation) -> None:
+    assert len(lived.guard.steps) >= len(GRANTED)
+    assert unnamed_steps(lived.guard) == {}
 
 
 def test_doctor_finds_nothing_missing(lived: Installation) -> None:
