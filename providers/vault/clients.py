@@ -148,13 +148,17 @@ class VaultConnection:
         )
 
     def close(self) -> None:
-        """Leaves no token of ours behind. One that a file gave us is not ours to end."""
+        """Leaves no token of ours behind. One that a file gave us is not ours to end, only those
+        that we took with it."""
         with self._lock:
             login, self._login = self._login, None
+            children = list(self._children.values())
             self._children.clear()
-            if login is not None and self.options.auth != "token":
-                with suppress(RotationError):  # then it ends by itself, soon
-                    self.send("POST", "auth/token/revoke-self", token=login.token)
+            if login is not None:
+                # What a login of our own took ends with it.
+                for each in children if self.options.auth == "token" else [login]:
+                    with suppress(RotationError):  # then it ends by itself, soon
+                        self.send("POST", "auth/token/revoke-self", token=each.token)
             self._wire.close()
 
     def _token(self, under: PermissionSet) -> SecretValue:

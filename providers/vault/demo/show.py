@@ -29,9 +29,10 @@ class VaultShow(Show):
     def enrol(self) -> None:
         self.screen.title("Two secrets come under rotation; nothing is replaced yet")
         made = SystemClock().now() - timedelta(days=DAYS_OLD)
+        person = ("--config", str(self.here.of_the_operator), "--yes", "--wait")
         self.together(
-            ("adopt", BILLING, "--yes", "--wait"),
-            ("adopt", PARTNER, "--yes", "--created", f"{made:%Y-%m-%d}", "--wait"),
+            ("adopt", BILLING, *person),
+            ("adopt", PARTNER, "--created", f"{made:%Y-%m-%d}", *person),
         )
 
     def killed(self) -> None:
@@ -79,6 +80,7 @@ def _acts(running: VaultShow) -> None:
     screen.title("The stage: a real Vault, a service with tokens, applications that use them")
     screen.line("vault", f"{here.vault.address}, its user lockout as it comes, its audit log on")
     screen.line("", "policies: what `rotation policy vault` printed; a token for each of them")
+    screen.line("", "an operator signs in otherwise: only people may claim a secret")
     screen.line("", f"a login of the runner lives {RUNNER_TOKEN_S} s unless it is renewed")
     running.application(BILLING, "approle")
     running.application(PARTNER, "service")

@@ -44,6 +44,11 @@ class Stage(Place):
     tokens: set[str] = field(default_factory=set)
     abandoned: set[str] = field(default_factory=set)
 
+    @property
+    def of_the_operator(self) -> Path:
+        """The configuration of who may claim a secret for the installation, which no runner may."""
+        return self.root / "operator.yaml"
+
     def uses(self, name: str, kind: str, heard: Heard) -> Program:
         application = APPLICATIONS[name]
         orders = {
@@ -146,6 +151,7 @@ def stage(root: Path) -> Iterator[Stage]:
         toy.install(here.commands, PARTNER)
         here.configured(_surroundings(here, role_id) + _secrets())
         _permit(here)
+        _operator(here, role_id)
         here.remember()
         here.know_tokens()
         yield here
@@ -177,10 +183,26 @@ def _runner(here: Stage) -> str:
     settings = {"token_ttl": f"{RUNNER_TOKEN_S}s", "token_policies": ["rotation-base"]}
     here.vault.api("POST", path, settings)
     made = here.vault.api("POST", f"{path}/secret-id")["data"]
-    file = here.root / "runner-secret-id"
-    file.touch(0o600)
-    file.write_text(made["secret_id"])
+    _as_file(here.root / "runner-secret-id", made["secret_id"])
     return str(here.vault.api("GET", f"{path}/role-id")["data"]["role_id"])
+
+
+def _operator(here: Stage, role_id: str) -> None:
+    """A person signs in, and has a copy of the file that says so."""
+    token = here.root / "operator-token"
+    _as_file(token, here.vault.token("rotation-operator", no_default_policy=False))
+    runners = _login(role_id, here.root / "runner-secret-id")
+    text = here.configuration.read_text().replace(runners, f"auth: token\n    login_file: {token}")
+    _as_file(here.of_the_operator, text)
+
+
+def _login(role_id: str, file: Path) -> str:
+    return f"role: {role_id}\n    login_file: {file}"
+
+
+def _as_file(file: Path, text: str) -> None:
+    file.touch(0o600)
+    file.write_text(text)
 
 
 def _permit(here: Stage) -> None:
@@ -194,7 +216,7 @@ def _permit(here: Stage) -> None:
         name = holder if holder.startswith("read-") else f"rotation-{holder}"
         here.vault.api("PUT", f"sys/policies/acl/{name}", {"policy": document["document"]})
         if holder in set(PermissionSet):
-            rules = {"allowed_policies": [name], "token_no_default_policy": True}
+            rules = {"allowed_policies": [name]}
             here.vault.api("POST", f"auth/token/roles/{name}", rules)
 
 
@@ -208,8 +230,7 @@ connections:
     type: vault
     address: {here.vault.address}       # real ones: https
     cluster: {here.vault.cluster}
-    role: {role_id}
-    login_file: {here.root / "runner-secret-id"}
+    {_login(role_id, here.root / "runner-secret-id")}
     roles: {{{roles}}}
 
 classes:

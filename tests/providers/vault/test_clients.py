@@ -143,6 +143,14 @@ def role(vault: VaultServer, fresh_name: str) -> str:
     return fresh_name
 
 
+def test_what_was_taken_with_a_token_from_a_file_is(vault, connect, role):
+    connection = connect(roles={"observe": role})
+    taken = whoami(connection)["accessor"]
+    connection.close()
+    with pytest.raises(Refused):
+        vault.api("POST", "auth/token/lookup-accessor", {"accessor": taken})
+
+
 def test_a_set_with_a_role_has_a_token_of_its_own(vault, connect, role):
     connection = connect(roles={"observe": role})
     assert whoami(connection)["policies"] == ["default"]
