@@ -157,7 +157,7 @@ def _contain(session: Session, stream: str) -> Rotation:
         if isinstance(action, Held) or session.stop():
             break
         if isinstance(action, Wait) and action.until is not None:
-            note(f"not contained yet: {action.why}; tries again")
+            note(f"not contained yet: {action.why}; tries again at {action.until:%H:%M:%S}Z")
             session.pause(action.until)
     return rotation
 

@@ -44,10 +44,10 @@ def place(cx: Context) -> Facts:
 
 
 def look_issue(cx: Context) -> Facts:
-    """The inventory before the mint. Only a world that equals the journal may be changed."""
-    listing, forgotten = cx.listing(), list[str]()
+    """The inventory before the mint, and a store that answers. Only a world that equals the journal
+    may be changed."""
+    listing, state, forgotten = cx.listing(), cx.store_state(), list[str]()
     if cx.rotation.plan != "compromised":
-        state = cx.store_state()
         if cx.rotation.plan in ("routine", "in-place", "delegated"):
             world.compare(cx, state, listing)
         else:

@@ -8,7 +8,7 @@ import pytest
 from rotation.errors import Transient
 from rotation.machine import Close
 from rotation.testing.crash import Story
-from tests.crash import stories
+from tests.crash import stories, test_emergency
 
 
 def away(story: Story, begins_with: str, outage: timedelta) -> None:
@@ -35,3 +35,13 @@ def test_an_outage_of_twenty_minutes_is_waited_out(service: str, settle_s: int) 
     assert story.rotation().outcome == "succeeded"
     assert story.world.minted == 2
     assert story.violations() == []
+
+
+def test_an_emergency_mints_nothing_for_a_store_that_is_away() -> None:
+    story = stories.seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    away(story, "store", timedelta(minutes=20))
+    test_emergency.declare(story)
+    assert isinstance(story.drive(), Close)
+    assert story.world.minted == 2
+    assert test_emergency.findings(story) == []
