@@ -10,6 +10,7 @@ import click
 from rotation.cli.app import settings, verb
 from rotation.cli.options import maybe_name_argument, name_argument
 from rotation.cli.outcome import held_lines, local
+from rotation.cli.progress import SPARED, is_spared
 from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.describe import (
@@ -226,6 +227,8 @@ def _found(rotation: Rotation, row: RowInstance, now: datetime) -> str:
         return state.message or state.failed
     if not state.done and state.until is not None:
         return f"{state.why}; {relative(state.until, now)}"
+    if state.done and is_spared(row.step, state.facts):
+        return SPARED
     return ", ".join(
         f"{name.replace('_', ' ')} {_short(state.facts[name])}"
         for name in _SHOWN

@@ -18,6 +18,8 @@ from rotation.cli.session import Session
 from rotation.describe import outcome_text, present_row, relative, row_mark, why_held
 from rotation.entries import Entry, Kind, unstamp
 from rotation.fold import Rotation, fold, text
+from rotation.plan import Step
+from rotation.types import Facts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -84,12 +86,23 @@ def _words(entry: Entry) -> defaultdict[str, str]:
     until = unstamp(text(entry.facts.get("until")))
     words["until"] = "a person acts" if until is None else f"{until:%H:%M:%S}Z"
     told = (facts[name] for name in ("grade", "new", "suspended", "evidence") if name in facts)
-    words["detail"] = next((f" ({value})" for value in told), "")
+    spared = entry.row is not None and is_spared(entry.row.step, entry.facts)
+    words["detail"] = next((f" ({value})" for value in told), f" ({SPARED})" if spared else "")
     if "code" in facts:
         words["held"] = why_held(facts["code"])
     if "outcome" in facts:
         words["outcome"] = outcome_text(facts["outcome"])
     return words
+
+
+SPARED = "nothing to do"
+
+
+def is_spared(step: str, facts: Facts) -> bool:
+    """Whether that step of a way back found that the new one is not there, or is what readers get."""
+    removes = {Step.SUSPEND_NEW: "suspended", Step.DESTROY_NEW: "destroyed",
+               Step.PROVE_NEW_DEAD: "grade"}  # fmt: skip
+    return step in removes and removes[Step(step)] not in facts
 
 
 def _row_name(step: str, subject: str) -> str:

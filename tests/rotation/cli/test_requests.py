@@ -57,6 +57,18 @@ def test_a_foreign_instance_fills_the_slot_and_an_abandoned_rotation_touches_not
     assert all(instance.active for instance in shell.world.instances.values())
 
 
+def test_what_readers_get_is_not_called_destroyed(shell: Shell) -> None:
+    world = draining(shell).world
+    world.versions["edited"] = world.versions[world.labels[CURRENT]]
+    world.labels[CURRENT] = "edited"
+    assert shell.run("run", "--wait").exit_code == 11
+    done = shell.run("resolve", "app", "--accept-current", "--yes", "--wait")
+    assert done.exit_code == 0, done.output
+    assert "destroy-new: done (nothing to do)" in done.stderr
+    assert "nothing to do" in shell.run("show", "app").stdout
+    assert world.instances["KEY2"].active
+
+
 def test_rollback_before_destroy_brings_the_old_one_back(shell: Shell) -> None:
     done = draining(shell).run("rollback", "app", "--yes", "--wait")
     assert done.exit_code == 0, done.output
