@@ -12,7 +12,7 @@ from rotation.cli.requests import open_rotation_of, request
 from rotation.cli.say import note
 from rotation.cli.scope import contained_lines, scope_lines
 from rotation.cli.session import Session, open_session
-from rotation.errors import JournalMoved, PolicyRefusal, UnknownName, Usage
+from rotation.errors import JournalMoved, PolicyRefusal, RotationError, UnknownName, Usage
 from rotation.fold import Rotation, can_go_back, fold, listed, replaced_by
 from rotation.incident import Survey, survey
 from rotation.machine import Held, Wait
@@ -62,7 +62,7 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
         found, confirmed = None, list[str]()
         while found is None:
             _refuse_on_hold(session, name, override=override_hold)
-            seen = survey(session.journal, session.bind(spec), stream, spec)
+            seen = _surveyed(session, stream, spec)
             scope = _scope(seen, key_id, all_instances=all_instances)
             if scope != confirmed:
                 now = session.clock.now()
@@ -77,6 +77,14 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
         for line in contained_lines(rotation, found):
             note(line)
         return carry_out(session, {stream: name}, wait=True, here=here)
+
+
+def _surveyed(session: Session, stream: str, spec: Specification) -> Survey:
+    try:
+        return survey(session.journal, session.bind(spec), stream, spec)
+    except RotationError:
+        note("NOT CONTAINED: the issuer does not say what is alive; nothing was switched off")
+        raise
 
 
 def _opened(

@@ -61,6 +61,15 @@ def test_a_name_that_is_mistyped_does_nothing_and_says_so(
     assert fold(shell.journal.entries(STREAM)).plan == "adopt"
 
 
+def test_an_issuer_that_does_not_answer_contains_nothing_and_that_is_said(shell: Shell) -> None:
+    shell.adopted().world.denied.add("issuer.listing")
+    done = shell.run("emergency", "app", "--yes", "--reason", "leak")
+    assert done.exit_code == 3, done.output
+    assert "NOT CONTAINED" in done.stderr
+    assert "nothing was switched off" in done.stderr
+    assert shell.world.instances["KEY1"].active
+
+
 def test_nothing_is_asked_without_a_terminal(shell: Shell) -> None:
     shell.adopted()
     done = shell.run("emergency", "app", "--reason", "leak")
