@@ -28,7 +28,7 @@ _numbers = count(1)
 
 class Services:
     """Every service that a side is made of. durable: Vault and PostgreSQL write to the disk before they
-    answer, as they do in production, and no test needs."""
+    answer and a login costs what it does in production, which no test needs."""
 
     def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self._directory = directory
@@ -64,6 +64,7 @@ class Services:
         server = self._exits.enter_context(postgres_server())
         if self._durable:
             server.run("alter system set fsync = on")
+            server.run("alter system set scram_iterations = 4096")
             server.run("select pg_reload_conf()")
         return prepared(server, passwords)
 
