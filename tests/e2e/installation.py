@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
 from providers.aws.testing import ADMIN, StrictControl
+from rotation.cli.app import program
 
 MAIN = "from rotation.cli import main; main()"
 DAY = 86_400
@@ -98,6 +101,11 @@ class Installation:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def prepares(self, *words: str) -> None:
+        """Before a story begins. In this process: what the story is of starts its own."""
+        done = CliRunner().invoke(program, ["-c", str(self.configuration), *words])
+        assert done.exit_code == 0, done.output
+
     def serve(self, *words: str) -> Served:
         command = [sys.executable, "-c", MAIN, "-c", str(self.configuration), "serve"]
         process = subprocess.Popen(
@@ -147,7 +155,7 @@ secrets:
         )
 
     def furnish(self, days_old: int = 100) -> None:
-        self.succeeds("init", "--journal", str(self.root / "journal" / "journal.db"))
+        self.prepares("init", "--journal", str(self.root / "journal" / "journal.db"))
         self.head = self.configuration.read_text()
         (self.root / "credentials").write_text(
             f"[default]\naws_access_key_id={ADMIN.access_key_id}\n"
@@ -165,7 +173,7 @@ secrets:
         self.aws.human.put_secret(self.secret, json.dumps(content))
         self.aws.clock.advance(days_old * DAY)
         self.write()
-        self.succeeds("adopt", "app")
+        self.prepares("adopt", "app")
         self.began = len(self.aws.truth.calls())
 
     # ------------------------------------------------------------------------------- the truth
