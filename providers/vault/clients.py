@@ -6,8 +6,8 @@ Before every login the cluster proves who it is, so that a wrong address changes
 import os
 import re
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -88,14 +88,10 @@ class VaultConnection:
     ) -> Answer:
         """One request under that set; see `Wire.send`."""
         token = self._token(under)
-        try:
+        with self._forgotten_if_over(token):
             return self.send(
                 method, path, token=token, body=body, repeatable=repeatable, meanings=meanings
             )
-        except Transient as error:
-            if error.code == "vault.session-over":
-                self._forget(token)
-            raise
 
     def send(
         self,
@@ -173,17 +169,27 @@ class VaultConnection:
             return child.token
 
     def _child(self, login: Login, role: str) -> Login:
-        answer = self.send(
-            "POST",
-            f"auth/token/create/{role}",
-            token=login.token,
-            body={"display_name": f"rotation-{self._installation}", "ttl": f"{CHILD_LIFE_S}s"},
-            meanings=dict.fromkeys(("400", errors.DENIED), lambda: _no_role(role)),
-        )
+        with self._forgotten_if_over(login.token):
+            answer = self.send(
+                "POST",
+                f"auth/token/create/{role}",
+                token=login.token,
+                body={"display_name": f"rotation-{self._installation}", "ttl": f"{CHILD_LIFE_S}s"},
+                meanings=dict.fromkeys(("400", errors.DENIED), lambda: _no_role(role)),
+            )
         return self._read(answer)
 
-    def _forget(self, token: SecretValue) -> None:
+    @contextmanager
+    def _forgotten_if_over(self, token: SecretValue) -> Iterator[None]:
         """A token that Vault no longer knows: a child's own, else the login and all of them."""
+        try:
+            yield
+        except Transient as error:
+            if error.code == "vault.session-over":
+                self._forget(token)
+            raise
+
+    def _forget(self, token: SecretValue) -> None:
         with self._lock:
             staying = {r: child for r, child in self._children.items() if child.token is not token}
             if len(staying) == len(self._children):

@@ -172,6 +172,20 @@ def test_a_set_that_is_refused_its_role_does_nothing(vault, connect, fresh_name)
         whoami(connection)
 
 
+def test_a_login_that_ends_before_a_set_takes_its_token_is_made_again(
+    vault, connect, approle, secret_id, role
+):
+    vault.policy(role, {f"auth/token/create/{role}": ["update"]})
+    vault.api("POST", approle["path"], {"token_policies": [role]})
+    connection = connect(given=secret_id, roles={"observe": role}, **approle["options"])
+    login = whoami(connection, MINT)["accessor"]
+    vault.api("POST", "auth/token/revoke-accessor", {"accessor": login})
+    with pytest.raises(Transient) as caught:
+        whoami(connection)
+    assert caught.value.code == "vault.session-over"
+    assert whoami(connection)["role"] == role
+
+
 def test_a_child_that_ends_does_not_end_the_login(vault, connect, approle, secret_id, role):
     vault.policy(role, {f"auth/token/create/{role}": ["update"]})
     vault.api("POST", approle["path"], {"token_policies": [role]})
