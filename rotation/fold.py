@@ -91,6 +91,9 @@ def _add(rotation: Rotation, entry: Entry) -> None:
         rotation.complained = any(state.complaint for state in rotation.states.values())
 
 
+_TOLD = {"cause", "code", "hint"}
+
+
 def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
     state = rotation.states.get(key.position)
     if state is None:
@@ -100,8 +103,9 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
     if key.round < state.round:
         return
     if entry.facts.get("void"):
-        # That attempt left nothing behind: the next one starts from nothing.
-        state.facts, state.attempt = {}, None
+        # That attempt left nothing behind but what is told of it: the next starts from nothing.
+        state.facts = {name: entry.facts[name] for name in _TOLD & entry.facts.keys()}
+        state.attempt = None
         rotation.leftovers.pop(str(entry.facts.get("removed")), None)
     else:
         state.facts = {**state.facts, **entry.facts}

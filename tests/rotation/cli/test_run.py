@@ -102,7 +102,6 @@ def test_a_denied_call_is_held_and_the_message_says_what_works(shell: Shell) -> 
     assert "both work" in done.stdout
 
 
-@pytest.mark.xfail(strict=True, reason="fold drops cause and hint of a failure that left nothing")
 def test_a_mint_that_is_denied_says_what_to_grant(shell: Shell) -> None:
     shell.adopted().world.denied.add("issuer.issue")
     done = shell.run("rotate", "app", "--wait")
