@@ -1,10 +1,8 @@
-"""Every kind of issuer with both kinds of store, in process: killed at every boundary, and where the
-other store tells the same, at some.
+"""Every kind of issuer with both kinds of store, in process: killed at every boundary.
 
 What the kinds are is read from the providers' own traits; tests/matrix asks the real services.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -75,44 +73,17 @@ def _distinct() -> dict[str, tuple[dict[str, bool], str]]:
     }
 
 
-def differing(names: Sequence[str]) -> set[int]:
-    """Around the writes that a numbered store makes where one with labels moves one. What comes
-    before and after is the same to the machine: there the labelled twin is killed at each."""
-    writes = [n for n, name in enumerate(names) if name.endswith(("store.write", "store.record"))]
-    return {n for n in range(len(names)) if any(abs(n - write) <= AROUND for write in writes)}
-
-
-AROUND, STRIDE = 6, 5
-
-
-CASES = [
-    *(
-        pytest.param(given, last, not given["numbered"], id=name)
-        for name, (given, last) in _distinct().items()
-    ),
-    *(
-        pytest.param(given, last, True, id=f"{name}, every", marks=pytest.mark.slow)
-        for name, (given, last) in _distinct().items()
-        if given["numbered"]
-    ),
-]
-
-
 @pytest.mark.parametrize("ending", ["rotated", "rolled back"])
-@pytest.mark.parametrize(("given", "last", "every"), CASES)
-def test_killed_at_every_boundary(
-    given: dict[str, bool], last: str, ending: str, *, every: bool
-) -> None:
+@pytest.mark.parametrize("kind", _distinct().values(), ids=_distinct().keys())
+def test_killed_at_every_boundary(kind: tuple[dict[str, bool], str], ending: str) -> None:
+    given, last = kind
     tell = stories.routine if ending == "rotated" else stories.rollback_after(last)
     clean = seeded(**given)
     assert isinstance(tell(clean), Close), clean.entries()[-3:]
     assert clean.violations() == []
     boundaries = list(clean.boundaries.names)
-    numbers = set(range(len(boundaries)))
-    if not every:
-        numbers = differing(boundaries) | set(range(0, len(boundaries), STRIDE))
     bad = []
-    for number in sorted(numbers):
+    for number in range(len(boundaries)):
         story = seeded(**given)
         story.boundaries.kill_at = frozenset({number})
         action = tell(story)
