@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from rotation.fold import Mode, Outcome, Rotation, failed_row
 from rotation.held import REASONS, Exit
-from rotation.plan import OnFailure, RowInstance, Step
+from rotation.plan import URGENT, OnFailure, RowInstance, Step
 from rotation.types import OPEN_GATES, Gates
 
 CALL_DEADLINE = timedelta(seconds=20)
@@ -147,6 +147,7 @@ def _attempt(rotation: Rotation, row: RowInstance, now: datetime) -> Action:
     state = rotation.states[row.position]
     if state.until is not None and state.until > now:
         return Wait(state.until, state.why or row.name, row)
-    if state.tries >= TRIES_MAX and row.on_failure in (OnFailure.ROLL_BACK, OnFailure.HOLD):
+    gives_up = row.on_failure in (OnFailure.ROLL_BACK, OnFailure.HOLD) and row.step not in URGENT
+    if state.tries >= TRIES_MAX and gives_up:
         return held("held.out-of-tries")
     return Do(row, state.in_doubt)

@@ -16,10 +16,11 @@ from rotation.errors import (
     Transient,
 )
 from rotation.held import held_code
-from rotation.plan import OnFailure
+from rotation.plan import URGENT, OnFailure
 from rotation.types import Facts
 
 BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
+URGENT_MAX = timedelta(seconds=15)
 
 
 def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind, Facts]:
@@ -47,6 +48,8 @@ def _again(cx: Context, error: RotationError) -> Facts:
     delay = min(BACKOFF_FIRST * 2 ** min(cx.state.tries, 12), BACKOFF_MAX)
     if error.facts.get("void"):
         delay = min(delay, BACKOFF_FIRST)
+    if cx.row.step in URGENT:
+        delay = min(delay, URGENT_MAX)
     if isinstance(error, Transient) and error.retry_after is not None:
         delay = max(delay, timedelta(seconds=error.retry_after))
     last = cx.rotation.last

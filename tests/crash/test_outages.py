@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from rotation.entries import Kind
 from rotation.errors import Transient
 from rotation.machine import Close
+from rotation.plan import Step
 from rotation.testing.crash import Story
 from tests.crash import stories, test_emergency
 
@@ -44,4 +46,19 @@ def test_an_emergency_mints_nothing_for_a_store_that_is_away() -> None:
     test_emergency.declare(story)
     assert isinstance(story.drive(), Close)
     assert story.world.minted == 2
+    assert test_emergency.findings(story) == []
+
+
+def test_a_containment_is_tried_until_the_issuer_answers() -> None:
+    story = stories.seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    test_emergency.declare(story)
+    outage = timedelta(minutes=45)
+    began = story.world.now
+    away(story, "issuer", outage)
+    assert isinstance(story.drive(), Close)
+    contained = next(
+        e for e in story.entries() if e.kind is Kind.DONE and e.row and e.row.step == Step.CONTAIN
+    )
+    assert contained.at - began - outage < timedelta(seconds=30)
     assert test_emergency.findings(story) == []
