@@ -51,8 +51,9 @@ privileges: $(INFRA_READY)  ## write docs/privileges.md: what each step may do, 
 infra: $(INFRA_READY)  ## make the environment that `pulumi up` runs in
 
 .PHONY: slow
-slow: $(READY)  ## every test that takes minutes
+slow: $(READY) $(INFRA_READY)  ## every test that takes minutes
 	@$(BIN)/python -m pytest -n auto -m slow --timeout 3600
+	@$(INFRA_BIN)/python -m pytest -n auto -m slow --timeout 3600 tests/infra
 
 .PHONY: sim
 sim: $(READY)  ## explore the machine under crashes and faults; a failure prints its seed
