@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rotation.types import (
     Credential,
@@ -110,6 +110,16 @@ class Issuer(Protocol):
 
     def handle_of(self, fields: Fields, version: str) -> str:
         """The id of the instance whose stored value this is (a person's `adopt`)."""
+        ...
+
+
+@runtime_checkable
+class EndsSessions(Protocol):
+    """Also of an issuer with `overlap=False` whose sessions outlive the bytes that opened them."""
+
+    def end_sessions(self, handle_id: str) -> None:
+        """In an emergency, under *contain*: those that were open before this instance, the one in
+        force, are over, and perhaps some that it opened since. None of them = success."""
         ...
 
 

@@ -226,15 +226,23 @@ class LoginIssuer:
                 raise _cannot_terminate(login.role, sessions)
             return
         self._call("contain", PermissionSet.CONTAIN, login)
+        self._terminate(login.role)
+
+    def end_sessions(self, handle_id: str) -> None:
+        """Without an emergency login of the connection's they stay, as `survives` says."""
+        if not self.traits.can_suspend and self._connection.has_emergency_login():
+            self._terminate(self._login(handle_id).role)
+
+    def _terminate(self, role: str) -> None:
         with (
-            self._connection.session(PermissionSet.CONTAIN, login.role) as (session, _),
-            self._translated("terminate", login.role),
+            self._connection.session(PermissionSet.CONTAIN, role) as (session, _),
+            self._translated("terminate", role),
         ):
-            left = session.ask("select rotation.terminate($1, $2)", self._target, login.role)[0][0]
+            left = session.ask("select rotation.terminate($1, $2)", self._target, role)[0][0]
         if left != "0":
             raise Transient(
                 "postgres.sessions-end",
-                f"{login.role} is off, and {left} of its sessions have not ended yet",
+                f"{left} sessions of {role} have not ended yet",
                 "nothing to do: they are ended again",
             )
 

@@ -110,10 +110,7 @@ _TRAITS = Traits(
     failed_logins_lock="nothing: PostgreSQL counts no failed logins; an extension may",
     survives="sessions at standbys; without emergency_user, every session that is open",
 )
-_IN_PLACE = replace(
-    _TRAITS, can_suspend=False, overlap=False,
-    survives="sessions that are open: let an administrator end them (pg_terminate_backend)",
-)  # fmt: skip
+_IN_PLACE = replace(_TRAITS, can_suspend=False, overlap=False)
 
 
 @dataclass(frozen=True, kw_only=True)

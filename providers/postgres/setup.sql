@@ -341,22 +341,24 @@ begin
   end if;
 end $$;
 
--- Ends the sessions of a login that is off. A call of its own: only what was committed keeps them
--- from coming back. Returns how many are left.
+-- Ends the sessions of a login that is off, or whose password was replaced in place. A call of its
+-- own: only what was committed keeps them from coming back. Returns how many are left; in place new
+-- ones come at once, rightly, and those do not count.
 create or replace function rotation.terminate(_target text, _login name) returns int
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   t rotation.target := rotation.target_of(_target);
+  survived int;
 begin
   if _login like 'rotation\_%' or exists (select from pg_roles r where rolname = _login
-       and (rolcanlogin or rolsuper or (rolname <> all (t.roles)
+       and ((rolcanlogin and t.mode <> 'in-place') or rolsuper or (rolname <> all (t.roles)
             and _login not in (select login from rotation.instances(_target))))) then
     raise exception using errcode = 'ROT03', message = 'not a login that is off';
   end if;
-  perform pg_terminate_backend(a.pid, 2000) from pg_stat_activity a
-  join pg_roles r on r.oid = a.usesysid where r.rolname = _login;
+  select count(*) filter (where not pg_terminate_backend(a.pid, 2000)) into survived
+  from pg_stat_activity a join pg_roles r on r.oid = a.usesysid where r.rolname = _login;
   perform pg_stat_clear_snapshot();
-  return rotation.sessions(_login);
+  return case when t.mode = 'in-place' then survived else rotation.sessions(_login) end;
 end $$;
 
 reset role;

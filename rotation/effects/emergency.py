@@ -10,6 +10,7 @@ from rotation.effects.context import Context
 from rotation.entries import stamp
 from rotation.errors import Conflict, NeedsPerson, NotYet, RotationError, StaleEpoch
 from rotation.fold import listed
+from rotation.interfaces import EndsSessions
 from rotation.plan import Step
 from rotation.types import PREVIOUS, Death, Facts, Handle, Json, KeyState, Listing, PermissionSet
 
@@ -187,14 +188,17 @@ def destroyed(cx: Context) -> list[str]:
 
 
 def sweep(cx: Context) -> Facts:
-    """The issuer is listed again: what appeared since `evidence` and is not ours is contained, and
-    no label keeps the old bytes in reach."""
+    """The issuer is listed again: what appeared since `evidence` and is not ours is contained, no
+    label keeps the old bytes in reach, and no session that they opened where they were replaced."""
     if cx.rotation.state(Step.CONTAIN).facts.get("marked") is False:
         _mark(cx)
     listing = cx.listing()
     appeared = _appeared(cx, listing)
     for handle_id in appeared:
         _switch_off(cx, handle_id)
+    issuer = cx.issuer
+    if not cx.traits.overlap and isinstance(issuer, EndsSessions):
+        issuer.end_sessions(cx.new())
     labels = cx.store_state().labels
     old = cx.rotation.old_version
     if old is not None and labels.get(PREVIOUS) == old and _replaces_current(cx):

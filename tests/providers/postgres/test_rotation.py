@@ -277,3 +277,21 @@ def test_an_emergency_throws_out_whoever_is_logged_in(scene: Scene):
     assert not scene.logins.lets_in(leaked)
     assert scene.logins.lets_in(scene.store.read())
     assert len(scene.logins.live()) == 1
+
+
+@pytest.mark.parametrize("scene", [pytest.param(OneInPlace, id="in-place")], indirect=True)
+def test_in_place_too(scene: Scene):
+    """There is no moment in which it is off, so sessions end once the new password is there."""
+    scene.does("adopt")
+    leaked, user = scene.store.read(), scene.logins.options.user
+    server = scene.logins._database.server
+    with server.connect(user, leaked["password"]) as thief:
+        seen = survey(scene.journal, scene.runner.bind(scene.spec), STREAM, scene.spec)
+        facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
+        scene.runner.open_emergency(STREAM, scene.spec, seen.baseline, who="on-call", facts=facts)
+        rotation = scene.to_the_end()
+        with pytest.raises(psycopg.OperationalError):
+            thief.execute("select 1")
+    assert rotation.outcome == Outcome.SUCCEEDED
+    with server.connect(user, scene.store.read()["password"]) as application:
+        assert application.execute("select 1").fetchone() == (1,)
