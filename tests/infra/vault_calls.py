@@ -8,7 +8,11 @@ from dataclasses import dataclass
 METHODS = {"create": "POST", "update": "POST", "read": "GET", "list": "LIST", "delete": "DELETE",
            "patch": "PATCH"}  # fmt: skip
 
-ANYBODY = {"sys/capabilities-self", "sys/internal/ui/mounts/auth/approle"}
+ANYBODY = {
+    "auth/token/revoke-self",
+    "sys/capabilities-self",
+    "sys/internal/ui/mounts/auth/approle",
+}
 """What Vault lets every token do."""
 
 OF_NOBODY = (
