@@ -7,8 +7,8 @@ import pulumi
 import pulumi_vault as vault
 
 from infra.names import renamed
-from infra.vault_existing import approle_mounts, made_by
-from infra.vault_ready import Ready, policy_name, ready
+from infra.vault_existing import approle_mounts, made_by, policy_name
+from infra.vault_ready import Ready, ready
 from infra.vault_stores import Mounts
 from providers.vault.options import AppRoleOptions, ConnectionOptions
 
@@ -88,7 +88,7 @@ class Policies(pulumi.ComponentResource):
         self.names = {
             each.holder: vault.Policy(
                 f"{scope.connection}-{each.name}",
-                name=policy_name(scope, each),
+                name=policy_name(scope, each.name),
                 policy=each.text,
                 opts=below,
             ).name

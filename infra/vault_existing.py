@@ -20,9 +20,8 @@ def made_by(scope: Scope) -> str:
     return f"made by rotation {scope.installation}"
 
 
-def consumer_policy(scope: Scope) -> str:
-    """Each AppRole of ours has it: nothing else of a role says whose it is."""
-    return f"rotation-{scope.installation}-consumer"
+def policy_name(scope: Scope, holder: str) -> str:
+    return f"rotation-{scope.installation}-{holder}"
 
 
 def kv_mounts(scope: Scope) -> set[str]:
@@ -101,7 +100,8 @@ def _of_app_roles(
                 yield f"rotation:adopt names {part.secret}, but there is no {of_it}"
         elif role in roles:
             told = look.read(f"auth/{mount}/role/{role}", f"lets nobody read {of_it}")
-            if consumer_policy(scope) not in told["token_policies"]:
+            # Nothing else of a role says whose it is: each AppRole of ours has that one.
+            if policy_name(scope, "consumer") not in told["token_policies"]:
                 yield f"{of_it} exists already: {part.secret} in rotation:adopt leaves it as it is"
 
 

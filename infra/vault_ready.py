@@ -7,7 +7,12 @@ import pulumi_vault as vault
 
 from infra.names import POLICY_MAX, fitting
 from infra.settings import Settings, refused
-from infra.vault_existing import assert_cluster, assert_existing, assert_surroundings
+from infra.vault_existing import (
+    assert_cluster,
+    assert_existing,
+    assert_surroundings,
+    policy_name,
+)
 from providers.vault.hcl import HclRenderer
 from providers.vault.options import ConnectionOptions
 from rotation.errors import Usage
@@ -49,7 +54,7 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
     roles = _role_names(scope)
     documents = _rendered(scope, roles)
     for each in documents:
-        fitting(policy_name(scope, each), POLICY_MAX, "a policy")
+        fitting(policy_name(scope, each.name), POLICY_MAX, "a policy")
     provider = vault.Provider(
         f"vault-{scope.connection}",
         address=options.address,
@@ -76,10 +81,6 @@ def _role_names(scope: Scope) -> dict[str, str]:
         for under in PermissionSet
         if under in needed
     }
-
-
-def policy_name(scope: Scope, document: PolicyDocument) -> str:
-    return f"rotation-{scope.installation}-{document.name}"
 
 
 def _rendered(scope: Scope, roles: Mapping[str, str]) -> list[PolicyDocument]:

@@ -280,9 +280,10 @@ DELEGATED = Plan(
     (replace(_ISSUE, on_failure=OnFailure.KEEP_TRYING, windowed=True), *_FORWARD),
 )
 
-# The leaked bytes are contained by new ones in their place: nothing else ends them.
 URGENT = frozenset({Step.EVIDENCE, Step.CONTAIN})
 """What leaked works until these are done: they are tried again soon, and for ever."""
+
+# The leaked bytes are contained by new ones in their place: nothing else ends them.
 _SWITCHES = (Step.CONTAIN, Step.PROVE_OFF, Step.MAKE_ROOM, Step.DESTROY)
 _REPLACED = Plan("compromised", tuple(row for row in _EMERGENCY if row.step not in _SWITCHES))
 

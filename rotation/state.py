@@ -92,9 +92,9 @@ class Rotation:
             return self.rows
         if self.mode is Mode.ACCEPT:
             return self.accept
-        return tuple(row for row in self.undo if self._was_intended(row.of))
+        return tuple(row for row in self.undo if self.intended(row.of))
 
-    def _was_intended(self, step: Step | None) -> bool:
+    def intended(self, step: Step | None) -> bool:
         return any(self.states[row.position].intended for row in self.rows if row.step == step)
 
     def state(self, step: Step, subject: str = "-") -> RowState:
@@ -116,19 +116,16 @@ class Rotation:
         return listed(self.opened.facts, "scope")
 
     def fact(self, step: Step, name: str) -> str | None:
-        value = self.state(step).facts.get(name)
-        return value if isinstance(value, str) else None
+        return text(self.state(step).facts.get(name))
 
     @property
     def old(self) -> str | None:
         """The handle that this rotation replaces or retires."""
-        value = self.baseline.get("handle")
-        return value if isinstance(value, str) else None
+        return text(self.baseline.get("handle"))
 
     @property
     def old_version(self) -> str | None:
-        value = self.baseline.get("version")
-        return self.fact(Step.PLACE, "version") or (value if isinstance(value, str) else None)
+        return self.fact(Step.PLACE, "version") or text(self.baseline.get("version"))
 
     @property
     def new(self) -> str | None:
@@ -137,9 +134,6 @@ class Rotation:
     @property
     def new_version(self) -> str | None:
         return self.fact(Step.ISSUE, "new_version")
-
-    def intended(self, step: Step) -> bool:
-        return self._was_intended(step)
 
     def done(self, step: Step) -> bool:
         """Every row of that step is done (and there is one)."""

@@ -61,8 +61,8 @@ def connection_of(secret: Secret) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Configuration:
-    """warnings: findings that are no errors. renamed: former name -> id. digest: of all its files, SHA-256. concurrency:
-    rotations at work at once on one connection."""
+    """warnings: findings that are no errors. renamed: former name -> id. digest: of all its files,
+    SHA-256. concurrency: rotations at work at once on one connection."""
 
     path: Path
     installation: str

@@ -261,19 +261,22 @@ def test_a_server_that_restarts_all_the_time_only_delays(scene: Scene):
     check(scene, [rotation])
 
 
+def declared_leaked(scene: Scene) -> None:
+    seen = survey(scene.journal, scene.runner.bind(scene.spec), STREAM, scene.spec)
+    facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
+    scene.runner.open_emergency(STREAM, scene.spec, seen.baseline, who="on-call", facts=facts)
+    assert scene.to_the_end().outcome == Outcome.SUCCEEDED
+
+
 @pytest.mark.parametrize("scene", BOTH, indirect=True)
 def test_an_emergency_throws_out_whoever_is_logged_in(scene: Scene):
     scene.does("adopt")
     leaked = scene.store.read()
     server = scene.logins._database.server
     with server.connect(leaked["username"], leaked["password"]) as thief:
-        seen = survey(scene.journal, scene.runner.bind(scene.spec), STREAM, scene.spec)
-        facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
-        scene.runner.open_emergency(STREAM, scene.spec, seen.baseline, who="on-call", facts=facts)
-        rotation = scene.to_the_end()
+        declared_leaked(scene)
         with pytest.raises(psycopg.OperationalError):
             thief.execute("select 1")
-    assert rotation.outcome == Outcome.SUCCEEDED
     assert not scene.logins.lets_in(leaked)
     assert scene.logins.lets_in(scene.store.read())
     assert len(scene.logins.live()) == 1
@@ -286,12 +289,8 @@ def test_in_place_too(scene: Scene):
     leaked, user = scene.store.read(), scene.logins.options.user
     server = scene.logins._database.server
     with server.connect(user, leaked["password"]) as thief:
-        seen = survey(scene.journal, scene.runner.bind(scene.spec), STREAM, scene.spec)
-        facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
-        scene.runner.open_emergency(STREAM, scene.spec, seen.baseline, who="on-call", facts=facts)
-        rotation = scene.to_the_end()
+        declared_leaked(scene)
         with pytest.raises(psycopg.OperationalError):
             thief.execute("select 1")
-    assert rotation.outcome == Outcome.SUCCEEDED
     with server.connect(user, scene.store.read()["password"]) as application:
         assert application.execute("select 1").fetchone() == (1,)
