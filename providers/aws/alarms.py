@@ -13,6 +13,9 @@ from rotation.types import PermissionSet
 LOOKS, SILENT = "runner-looks", "runner-silent"
 """The rule that counts the runner's looks, and the alarm on their absence."""
 
+DENIED = "runner-denied"
+"""The alarm that can be provoked without harm: by asking for a secret that does not exist."""
+
 IAM_REGION = "us-east-1"
 """Where the events of IAM appear, whatever region one works in."""
 
@@ -94,7 +97,7 @@ def _pending(roles: Mapping[str, str], region: str) -> Iterator[Alarm]:
 
 def _denied(roles: Mapping[str, str], region: str) -> Iterator[Alarm]:
     yield Alarm(
-        name="runner-denied",
+        name=DENIED,
         means="a call of the runner was denied: its policies, or somebody else's, are not right",
         region=region,
         events="CloudTrail management events with an errorCode of AccessDenied…",

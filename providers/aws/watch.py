@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from providers.aws.alarms import (
+    DENIED,
     EVERY_EVENT,
     LOOKS,
     SILENT,
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from providers.aws.clients import AwsConnection
 
 ABSENT = frozenset({"NotFound", "ResourceNotFoundException"})
-
-DENIED = "runner-denied"
-"""The alarm that can be provoked without harm: by asking for a secret that does not exist."""
 
 
 def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator[AlarmFound]:

@@ -221,19 +221,24 @@ class _Loading:
     def _rename(self, former: str, entry: Entry, where: Where) -> None:
         other, _ = self._renamed.setdefault(former, (entry, where))
         if other is not entry:
-            what = f"`{other.id}` was called so as well"
-            self._refuse_former(entry, where, what, "one of the two was not")
+            problem = Problem(
+                ("was",),
+                "config.was",
+                f"`{other.id}` was called so as well",
+                "one of the two was not",
+            )
+            self._tell(entry.file, entry.line, [problem], where)
 
     def _check_former_names(self) -> None:
         for former, (entry, where) in self._renamed.items():
             if former in self._entries:
-                what = f"there is a secret `{former}` still: a name stands for one secret"
-                helps = "take `was` out once nothing is open that began under that name"
-                self._refuse_former(entry, where, what, helps)
-
-    def _refuse_former(self, entry: Entry, where: Where, what: str, helps: str) -> None:
-        problem = Problem(("was",), "config.was", what, helps)
-        self._tell(entry.file, entry.line, [problem], where)
+                problem = Problem(
+                    ("was",),
+                    "config.was",
+                    f"there is a secret `{former}` still: a name stands for one secret",
+                    "take `was` out once nothing is open that began under that name",
+                )
+                self._tell(entry.file, entry.line, [problem], where)
 
     def _tell(self, file: str, line: int, problems: Iterable[Problem], where: Where) -> None:
         # In the YAML file each problem's own line is looked up when it is needed.
