@@ -52,7 +52,7 @@ def _tell(findings: tuple[Finding, ...], further: int, *, secrets: int | None) -
     if further:
         result(f"… and {further} more")
     if secrets is not None:
-        result(f"the configuration is valid: {secrets} secrets")
+        result(f"the configuration is valid: {secrets} secret{'' if secrets == 1 else 's'}")
 
 
 @config.add("schema", "config schema > rotation.schema.json")

@@ -2,13 +2,15 @@
 
 import os
 import secrets
-from dataclasses import dataclass
+import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
+from rotation.cli.answers import CLASS, REFRESH, REGION, Answers, asked, checked, scalar
 from rotation.cli.app import settings, verb
-from rotation.cli.say import as_json, is_terminal, note, result
+from rotation.cli.say import as_json, note, result
 from rotation.cli.session import NAME
 from rotation.errors import Usage
 
@@ -45,26 +47,24 @@ secrets:
     application: {id}
     environment: production
     owner: {owner}
-    class: production            # replaced before it is 90 days old
+    class: {class_}            # {age}
     store: {{type: aws-secrets-manager, connection: aws, name: {store}}}
     issuer: {{type: aws-iam-access-key, connection: aws, user: {user}}}
+    # The keys in your secret's JSON that hold the two parts.
     fields: {{access_key_id: AWS_ACCESS_KEY_ID, secret_access_key: AWS_SECRET_ACCESS_KEY}}
     probe: {{type: aws-sts, connection: aws}}
-    consumers:
-      # Who reads it, and how long until it reads again. Without this nothing is ever revoked.
-      - {{id: {id}, type: store-reader, refresh: {refresh}}}
+    # Who reads it, and how long until each reads it again. Without one no old key is ever revoked.
+    consumers:{consumers}
 """
 
-EXAMPLE = {"id": "billing", "store": "prod/billing/aws", "user": "billing", "refresh": "5m"}
+CONSUMER = "\n      - {{id: {id}, type: store-reader, refresh: {refresh}}}"
+NOBODY = """ []
+      # - {id: billing-api, type: store-reader, refresh: 5m}"""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    account: str | None
-    region: str | None
-    user: str | None
-    store: str | None
-    refresh: str
+EXAMPLE = Answers(
+    account="111122223333", user="billing", secret="billing",
+    consumers=("billing-api",),
+)  # fmt: skip
 
 
 @verb(
@@ -75,12 +75,16 @@ class Answers:
 )
 @click.option("--journal", type=click.Path(path_type=Path), help="Where the journal goes.")
 @click.option("--account", help="The AWS account's number.")
-@click.option("--region", help="The AWS region of the secrets.")
+@click.option("--region", help=f"The AWS region of the secrets.  [default: {REGION}]")
 @click.option("--user", help="The IAM user of the first secret.")
 @click.option("--secret", help="The name of the first secret in Secrets Manager.")
-@click.option("--refresh", default="5m", show_default=True, help="How soon its reader reads again.")
-def init(journal: Path | None, account: str | None, region: str | None, user: str | None,
-         secret: str | None, refresh: str) -> None:  # fmt: skip
+@click.option("--owner", help="Who answers for it: a team.")
+@click.option("--consumer", "consumers", multiple=True, help="Who reads it; may be repeated.")
+@click.option("--refresh", help=f"How long until they read it again.  [default: {REFRESH}]")
+@click.option(
+    "--class", "class_", help=f"Its policy class; trial waits minutes.  [default: {CLASS}]"
+)
+def init(journal: Path | None, **given: Any) -> None:
     """Write a commented rotation.yaml and make the journal.
 
     Asks on a terminal; elsewhere it takes what the options say and leaves the rest as comments.
@@ -90,13 +94,13 @@ def init(journal: Path | None, account: str | None, region: str | None, user: st
     if target.exists():
         _only_journal(target)
         return
-    answers = Answers(account=account, region=region, user=user, store=secret, refresh=refresh)
+    answers = asked(checked(Answers(**given)))
     installation = secrets.token_hex(6)
     place = (journal or _state_directory() / installation / "journal.db").absolute()
-    _write(target, _document(installation, place, _asked(answers)))
+    _write(target, _document(installation, place, answers))
     _make_journal(place, installation)
     ignored = _keep_out_of_git(place)
-    _tell(target, place, installation, ignored)
+    _tell(target, place, installation, ignored, answers.name)
 
 
 def _only_journal(target: Path) -> None:
@@ -127,41 +131,35 @@ def _state_directory() -> Path:
     return user_state_path("rotation")
 
 
-def _asked(answers: Answers) -> Answers:
-    if not is_terminal() or answers.account:
-        return answers
-    note("An empty answer leaves a commented example in its place.")
-    account = _ask("AWS account (12 digits)")
-    if not account:
-        return answers
-    return Answers(
-        account=account,
-        region=_ask("AWS region", "eu-west-1"),
-        user=_ask("IAM user of the first secret"),
-        store=_ask("name of the secret in Secrets Manager"),
-        refresh=_ask("its reader reads it again within", "5m") or "5m",
-    )
-
-
-def _ask(question: str, default: str = "") -> str | None:
-    return click.prompt(question, default=default, show_default=bool(default), err=True) or None
-
-
 def _document(installation: str, journal: Path, answers: Answers) -> str:
-    text = HEAD.format(installation=installation, journal=journal)
+    text = HEAD.format(installation=installation, journal=scalar(str(journal)))
     if not answers.account:
         return text + NO_CONNECTION + _commented(_secret(EXAMPLE))
-    text += CONNECTION.format(account=answers.account, region=answers.region or "eu-west-1")
-    if not answers.user or not answers.store:
+    text += CONNECTION.format(account=answers.account, region=answers.region or REGION)
+    if answers.name is None:
         return text + _commented(_secret(EXAMPLE))
-    name = answers.store.replace("/", "-")
-    return text + _secret(
-        {"id": name, "store": answers.store, "user": answers.user, "refresh": answers.refresh}
+    return text + _secret(answers)
+
+
+def _secret(answers: Answers) -> str:
+    from rotation.config.rules import BUILT_IN, NOBODY_YET, spoken  # noqa: PLC0415
+
+    policy = BUILT_IN[answers.class_ or CLASS]
+    return SECRET.format(
+        id=scalar(str(answers.name)),
+        owner=scalar(answers.owner or NOBODY_YET),
+        class_=answers.class_ or CLASS,
+        age=f"replaced before it is {spoken(policy.max_age_s or 0)} old",
+        store=scalar(str(answers.secret)),
+        user=scalar(str(answers.user)),
+        consumers=_consumers(answers),
     )
 
 
-def _secret(words: dict[str, str]) -> str:
-    return SECRET.format(owner="nobody-yet", **words)
+def _consumers(answers: Answers) -> str:
+    refresh = answers.refresh or REFRESH
+    listed = dict.fromkeys(answers.consumers)  # once each, in their order
+    return "".join(CONSUMER.format(id=scalar(n), refresh=refresh) for n in listed) or NOBODY
 
 
 def _commented(text: str) -> str:
@@ -172,6 +170,17 @@ def _write(target: Path, text: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(text)
+    from rotation.config import ConfigInvalid, load  # noqa: PLC0415 -- brings the model along
+
+    try:
+        load(target)
+    except ConfigInvalid as refused:
+        target.unlink()
+        raise Usage(
+            "init.refused",
+            f"`rotation config check` would refuse it ({refused.message}); nothing was written",
+            "-c names another file, --journal another place of the journal",
+        ) from None
 
 
 def _make_journal(place: Path, installation: str) -> None:
@@ -194,22 +203,24 @@ def _keep_out_of_git(journal: Path) -> Path | None:
     return ignore
 
 
-def _tell(target: Path, journal: Path, installation: str, ignored: Path | None) -> None:
+def _tell(
+    target: Path, journal: Path, installation: str, ignored: Path | None, name: str | None
+) -> None:
     if settings().output == "json":
-        as_json(
-            "init", {"config": str(target), "journal": str(journal), "installation": installation}
-        )
+        told = {"config": str(target), "journal": str(journal), "installation": installation}
+        as_json("init", {**told, "secret": name})
         return
     result(f"wrote {target}")
     result(f"made  {journal}" + (f", kept out of git by {ignored}" if ignored else ""))
     note("\nnext:")
+    note(f"  export ROTATION_CONFIG={shlex.quote(str(target))}")
+    called = name or "NAME"
     for step, why in (
-        (f"export ROTATION_CONFIG={target}", ""),
-        ("edit it", "name the owner, the consumers, further secrets"),
+        ("edit it", "the owner, the consumers, more secrets"),
         ("rotation config check", "every mistake at once"),
         ("rotation doctor", "can it log in, may it do what it must?"),
-        ("rotation adopt NAME", "write down the credential that is there; changes nothing"),
-        ("rotation plan NAME", "every step that a rotation would take"),
-        ("rotation rotate NAME", "the first one, by hand"),
+        (f"rotation adopt {called}", "changes nothing but the owner tag"),
+        (f"rotation plan {called}", "every step of a rotation"),
+        (f"rotation rotate {called}", "the first one, by hand"),
     ):
-        note(f"  {step:<32} {why}".rstrip())
+        note(f"  {step:<32} {why}")

@@ -20,6 +20,9 @@ _WORD_MIN = 20
 """All that `_KNOWN` knows has a word as long as this, or one of these beginnings."""
 _BEGINNINGS = (b"://", b"-----BEGIN", b"eyJ", b"hvs.", b"hvb.", b"hvr.", b"xox", b"AIza", b"glpat-")
 _RUN = re.compile(rf"[A-Za-z0-9+/]{{{RUN_MIN},}}")
+_ID_IN_A_PATH = re.compile(r"(?<=/)[0-9a-f]{8,32}(?=/|$)")
+"""An installation's own mark, or any other hexadecimal id, as one part of a path: one word of it,
+however often its letters and digits change. In a random key no such part ever stands."""
 
 
 def _stencil(allowed: str) -> bytes:
@@ -57,7 +60,8 @@ def looks_secret(text: str) -> bool:
 
 
 def _is_random(run: str) -> bool:
-    kinds = [_kind(character) for character in run]
+    words = _ID_IN_A_PATH.sub(lambda found: "x" * len(found[0]), run)
+    kinds = [_kind(character) for character in words]
     changes = sum(one != other for one, other in itertools.pairwise(kinds))
     return changes >= CHANGES_MIN * len(run)
 

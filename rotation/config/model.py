@@ -127,7 +127,9 @@ class Secret:
 class PolicyClass:
     """How old a credential may become and how carefully it is replaced."""
 
-    max_age_s: int | None = _doc("no credential lives longer; production 90d, development 180d")
+    max_age_s: int | None = _doc(
+        "no credential lives longer; production 90d, development 180d, trial 7d"
+    )
     margin_s: int = _doc("kept free for windows, freezes and failures", 7 * DAY)
     grace_s: int | None = _doc("old and new live side by side; 2 x the longest refresh by default")
     quiet_s: int = _doc("how long the old one must be unused before it is suspended", DAY)
@@ -158,7 +160,8 @@ class Document:
         default_factory=dict, metadata={"doc": "accounts, clusters and servers, by name"}
     )
     classes: Mapping[str, PolicyClass] = field(
-        default_factory=dict, metadata={"doc": "policy classes beside production and development"}
+        default_factory=dict,
+        metadata={"doc": "policy classes beside production, development and trial"},
     )
     freezes: tuple[Freeze, ...] = _doc("nothing is promoted, suspended or destroyed", ())
     limits: Limits = field(default=Limits(), metadata={"doc": "how much at once"})

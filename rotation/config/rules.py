@@ -13,8 +13,16 @@ from rotation.config.model import DAY, PolicyClass, Secret
 from rotation.config.reading import UNITS
 from rotation.registry import Plugin
 
-BUILT_IN = {"production": 90 * DAY, "development": 180 * DAY}
-"""The policy classes that are always there, and the age that they may not exceed."""
+BUILT_IN = {
+    "production": PolicyClass(max_age_s=90 * DAY),
+    "development": PolicyClass(max_age_s=180 * DAY),
+    "trial": PolicyClass(max_age_s=7 * DAY, margin_s=DAY, quiet_s=5 * 60, soak_s=5 * 60),
+}
+"""The policy classes that are always there. None of them may be given a longer life. `trial` waits
+minutes where the others wait days: for a first rotation that is watched to its end."""
+
+NOBODY_YET = "nobody-yet"
+"""The owner that `rotation init` writes down where it was not told one."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +92,10 @@ def policy_classes(
     declared: Mapping[str, PolicyClass],
 ) -> tuple[dict[str, PolicyClass], list[Problem]]:
     """The declared and the built-in ones, and what is wrong with them."""
-    classes = {name: PolicyClass(max_age_s=age) for name, age in BUILT_IN.items()}
+    classes = dict(BUILT_IN)
     problems = []
     for name, policy in declared.items():
-        most = BUILT_IN.get(name)
+        most = BUILT_IN[name].max_age_s if name in BUILT_IN else None
         age = most if policy.max_age_s is None else policy.max_age_s
         if age is None:
             problems.append(Problem(("classes", name), "config.missing", "`max_age` is missing"))
@@ -148,6 +156,14 @@ def remarks(resolved: Resolved) -> Iterator[Problem]:
             "config.no-consumers",
             "no consumer is declared, so a rotation will stop before the old one dies",
             "declare who uses it",
+            Level.WARNING,
+        )
+    if secret.owner == NOBODY_YET:
+        yield Problem(
+            ("owner",),
+            "config.no-owner",
+            "nobody answers for it yet",
+            "name a team or a person",
             Level.WARNING,
         )
     if resolved.by_hand and secret.destroy is None:

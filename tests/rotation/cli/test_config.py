@@ -27,7 +27,8 @@ def file(tmp_path: Path) -> Path:
     directory.mkdir(mode=0o700)
     config = directory / "rotation.yaml"
     made = run(config, "init", "--journal", str(tmp_path / "journal.db"), "--account",
-               "111122223333", "--user", "billing", "--secret", "prod/billing")  # fmt: skip
+               "111122223333", "--user", "billing", "--secret", "prod/billing", "--consumer",
+               "prod-billing")  # fmt: skip
     assert made.exit_code == 0, made.output
     return config
 

@@ -40,6 +40,8 @@ NAMES = [
     "https://proxy.internal:3128",
     "/etc/ssl/certs/ca-certificates.crt",
     "0f3a9c2b71de",
+    "/root/.local/state/rotation/c6a9e56a1f0a/journal.db",
+    "/srv/state/0a1b2c3d4e5f60718293a4b5c6d7e8f9/rotation/journal",
     "team-payments@example.com",
 ]
 
@@ -68,6 +70,18 @@ def test_nearly_every_random_key_is_seen() -> None:
     seen = sum(leaks.looks_secret(key) for key in keys)
     assert seen > 980
     assert all(leaks.may_hold_one(key.encode()) for key in keys)
+
+
+def test_no_journal_of_any_installation_is_taken_for_a_secret() -> None:
+    ids = [hashlib.sha256(str(n).encode()).hexdigest()[:12] for n in range(10_000)]
+    homes = ("/root", "/home/alice", "/var/lib/systemd")
+    taken = [
+        path
+        for home in homes
+        for path in (f"{home}/.local/state/rotation/{each}/journal.db" for each in ids)
+        if leaks.looks_secret(path)
+    ]
+    assert not taken
 
 
 @given(st.sampled_from(NAMES), st.sampled_from(SECRETS))
