@@ -190,3 +190,10 @@ def if_kept(read: Callable[[], Fields | None]) -> Fields | None:
         if error.code in ("store.version-missing", "store.missing"):
             return None
         raise
+
+
+def kept(cx: Context, version: str | None) -> Fields | None:
+    """The bytes of an earlier version, where the store still has them."""
+    if version is None:
+        return None
+    return if_kept(lambda: cx.store.read(version, under=PermissionSet.PROVE))

@@ -1,10 +1,10 @@
 """ADOPT and REPAIR: what is there is read, written down and claimed; nothing is changed but our
 own marks and leftover labels."""
 
-from rotation.effects.context import Context, logins_agree
-from rotation.entries import stamp
+from rotation.effects.context import Context, kept, logins_agree
+from rotation.entries import stamp, unstamp
 from rotation.errors import NeedsPerson, Refused
-from rotation.fold import Mode, listed
+from rotation.fold import Mode, listed, text
 from rotation.plan import Step
 from rotation.types import (
     PENDING,
@@ -94,9 +94,9 @@ def _logs_in(cx: Context, fields: Fields) -> None:
 
 
 def _handle(cx: Context, fields: Fields, version: str, listing: Listing) -> Handle:
-    handle_id = cx.issuer.handle_of(fields, version)
     if not cx.traits.lists:
-        return Handle(id=handle_id)
+        return _by_its_bytes(cx, fields) or Handle(id=cx.issuer.handle_of(fields, version))
+    handle_id = cx.issuer.handle_of(fields, version)
     handle = listing.find(handle_id)
     if handle is None:
         raise NeedsPerson(
@@ -107,6 +107,18 @@ def _handle(cx: Context, fields: Fields, version: str, listing: Listing) -> Hand
     if handle.state is not KeyState.ACTIVE:
         raise NeedsPerson("held.found-suspended", f"{handle_id} is {handle.state}")
     return handle
+
+
+def _by_its_bytes(cx: Context, fields: Fields) -> Handle | None:
+    """An issuer that lists nothing knows its instances by their bytes alone: a person who wrote
+    the same ones again, beside another key, made no other instance."""
+    known = {cx.rotation.old: cx.rotation.old_version, cx.rotation.new: cx.rotation.new_version}
+    known |= {instance: left.version for instance, left in cx.rotation.leftovers.items()}
+    for instance, version in known.items():
+        if instance is not None and kept(cx, version) == fields:
+            before = cx.rotation.baseline if instance == cx.rotation.old else {}
+            return Handle(id=instance, created=unstamp(text(before.get("created"))))
+    return None
 
 
 def _others(cx: Context, listing: Listing, handle_id: str) -> list[Json]:

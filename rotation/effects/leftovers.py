@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from rotation.effects import world
-from rotation.effects.context import Context, if_kept
+from rotation.effects.context import Context, kept
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Transient
 from rotation.fold import text
@@ -37,6 +37,7 @@ def remove(cx: Context, handle_id: str) -> Facts:
     facts = cx.state.facts if cx.state.facts.get("leaving") == handle_id else {}
     off_at = unstamp(text(facts.get("off_at")))
     if not facts:
+        _is_another(cx, handle_id, left)
         _nobody_needs(cx, handle_id, left, off_at)
         handle = cx.listing().find(handle_id)
         active = handle is not None and handle.state is KeyState.ACTIVE
@@ -64,6 +65,18 @@ def _switch_off(cx: Context, handle_id: str, left: Leftover) -> None:
         until=cx.now + timedelta(seconds=cx.spec.soak_s),
         observed={"off_at": stamp(cx.now)},
     )
+
+
+def _is_another(cx: Context, handle_id: str, left: Leftover) -> None:
+    """Its bytes are not what readers get under another name: to drop those would be an outage."""
+    bytes_ = _bytes(cx, left)
+    if bytes_ is not None and bytes_ == kept(cx, cx.rotation.old_version):
+        raise void(
+            "issue.leftover-current",
+            f"{handle_id} has the same bytes as {cx.rotation.old}: it is the same credential, and "
+            "it was not dropped",
+            removed=handle_id,
+        )
 
 
 def _nobody_needs(cx: Context, handle_id: str, left: Leftover, off_at: object) -> None:
@@ -98,10 +111,7 @@ def _still_needed(handle_id: str, why: str) -> NeedsPerson:
 
 def _bytes(cx: Context, left: Leftover) -> Fields | None:
     """Only a verifier needs the bytes to drop; an issuer that lists destroys by id."""
-    version = left.version
-    if cx.traits.lists or version is None:
-        return None
-    return if_kept(lambda: cx.store.read(version, under=PermissionSet.PROVE))
+    return None if cx.traits.lists else kept(cx, left.version)
 
 
 def destroy(cx: Context, handle_id: str, fields: Fields | None = None) -> None:

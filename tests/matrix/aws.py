@@ -85,5 +85,10 @@ class SecretsManager:
         )
         return value
 
+    def edit(self, added: Value) -> None:
+        self._client.put_secret_value(
+            SecretId=self._name, SecretString=json.dumps({**self.read(), **added})
+        )
+
     def close(self) -> None:
         self._client.close()

@@ -68,6 +68,10 @@ class StoreSide(Protocol):
         """As a consumer reads it."""
         ...
 
+    def edit(self, added: Value) -> None:
+        """A person writes these keys, and leaves all others as they are."""
+        ...
+
     def close(self) -> None: ...
 
 

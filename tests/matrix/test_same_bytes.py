@@ -1,0 +1,65 @@
+"""The same bytes are the same instance, whatever version of the secret names them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rotation.effects import inspect
+from rotation.leftover import leftovers_of
+from rotation.machine import Action, Close, Held
+from rotation.plan import PLANS
+from rotation.testing.crash import STREAM
+from tests.crash import stories
+from tests.matrix.conftest import STORES, Services
+from tests.matrix.world import Pair, PairStory, story
+
+
+@pytest.fixture
+def pair(services: Services, store: str) -> Pair:
+    return services.pair("generated", store)
+
+
+def rotate(one: PairStory) -> Action:
+    one.runner().open(STREAM, PLANS["routine"], one.spec, trigger="test")
+    return one.drive()
+
+
+def written_again_and_accepted(one: PairStory, pair: Pair) -> None:
+    """A rotation is over; a person puts the same value back by hand, beside another key."""
+    assert isinstance(stories.routine(one), Close)
+    pair.store.edit({"note": "by a person"})
+    assert isinstance(rotate(one), Held)
+    stories.request(one, "accept-current")
+    assert isinstance(one.drive(), Close)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_what_a_person_wrote_again_is_the_same_instance(
+    pair: Pair, fresh_name: Callable[[], str], tmp_path: Path
+) -> None:
+    one = story(pair, tmp_path / "one", fresh_name(), None)
+    with pair.tapped(), one.journal:
+        written_again_and_accepted(one, pair)
+        result = one.rotation().result or {}
+        assert leftovers_of(result) == {}
+        assert result["handle"] == one.rotation().old
+        assert result["created"] == one.rotation().baseline["created"]
+        assert isinstance(rotate(one), Close)
+        assert one.violations() == []
+        assert len(pair.live()) == 1
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_one_that_an_older_journal_has_twice_is_not_dropped(
+    pair: Pair, fresh_name: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = story(pair, tmp_path / "one", fresh_name(), None)
+    with pair.tapped(), one.journal:
+        with monkeypatch.context() as before:
+            before.setattr(inspect, "_by_its_bytes", lambda cx, fields: None)
+            written_again_and_accepted(one, pair)
+        assert len(leftovers_of(one.rotation().result or {})) == 1
+        assert isinstance(rotate(one), Close)
+        assert one.violations() == []
+        assert len(pair.live()) == 1
