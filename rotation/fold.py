@@ -109,6 +109,7 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
         rotation.leftovers.pop(str(entry.facts.get("removed")), None)
     else:
         state.facts = {**state.facts, **entry.facts}
+    state.happened |= entry.kind in (Kind.DONE, Kind.IN_DOUBT) or bool(entry.facts.get("in_doubt"))
     match entry.kind:
         case Kind.DONE:
             state.done, state.done_at, state.in_doubt = True, _at(entry), False

@@ -190,7 +190,17 @@ class Consumer(Protocol):
     """Somebody who uses the secret."""
 
     def deliver(self, version: str, fields: Fields) -> None:
-        """The consumer was given that version. Where it `confirms`, it runs on it."""
+        """The consumer was given that version. Where it `confirms`, it runs on it. An error with
+        the fact `void` says that it was left as it was."""
+        ...
+
+
+@runtime_checkable
+class Rehearses(Protocol):
+    """Also of a consumer that can tell beforehand whether a delivery would reach it."""
+
+    def rehearse(self) -> None:
+        """Raises what a delivery would be refused for; nothing is changed for anybody."""
         ...
 
 

@@ -27,7 +27,8 @@ class Mode(StrEnum):
 @dataclass(slots=True)
 class RowState:
     """What the entries say of one row in its present round. `intended` and the facts of an attempt
-    outlive the round: what may have happened in the world does not unhappen. Times are the
+    outlive the round: what may have happened in the world does not unhappen. `happened`: it did, or
+    may have, apart from what is in doubt now. Times are the
     provider's where it told one. opens_at: of its window, as last told; a window may open earlier."""
 
     round: int = 0
@@ -35,6 +36,7 @@ class RowState:
     done_at: datetime | None = None
     intended: bool = False
     in_doubt: bool = False
+    happened: bool = False
     began_at: datetime | None = None
     attempt: str | None = None
     until: datetime | None = None
@@ -92,10 +94,17 @@ class Rotation:
             return self.rows
         if self.mode is Mode.ACCEPT:
             return self.accept
-        return tuple(row for row in self.undo if self.intended(row.of))
+        return tuple(row for row in self.undo if self.intended(row.of) and self._reached(row))
 
     def intended(self, step: Step | None) -> bool:
         return any(self.states[row.position].intended for row in self.rows if row.step == step)
+
+    def _reached(self, undo: RowInstance) -> bool:
+        """A consumer that nothing was delivered to has what it had."""
+        if undo.of is not Step.DELIVER:
+            return True
+        delivered = self.state(Step.DELIVER, undo.subject)
+        return delivered.happened or delivered.in_doubt
 
     def state(self, step: Step, subject: str = "-") -> RowState:
         """Of the row with that step; an empty state where this rotation has no such row."""

@@ -20,6 +20,7 @@ from providers.consumers import child
 from providers.consumers.content import as_json
 from providers.consumers.directories import cannot, is_ours, is_writable_by_others, trusted
 from providers.consumers.options import CommandOptions, ProbeOptions
+from providers.consumers.untouched import untouched
 from rotation.errors import Ambiguous, Refused, Transient
 from rotation.interfaces import Around
 from rotation.types import Fields, SecretValue, Verdict
@@ -33,7 +34,12 @@ class CommandConsumer:
         self._command = _Command(options, around)
         self._names = around.fields
 
+    def rehearse(self) -> None:
+        self._command.checked()
+
     def deliver(self, version: str, fields: Fields) -> None:
+        with untouched():
+            self._command.checked()
         self._command.change("deliver", as_json(fields, self._names), ROTATION_VERSION=version)
 
 
@@ -106,7 +112,7 @@ class _Command:
     def run(self, action: str, given: bytes, **identifier: str) -> int:
         try:
             return child.run(
-                self._checked(),
+                self.checked(),
                 self._arguments,
                 {"ROTATION_ACTION": action, **identifier},
                 given,
@@ -119,7 +125,7 @@ class _Command:
                 "consumer.system", f"cannot start {self._name}: an identifier holds a NUL"
             ) from None
 
-    def _checked(self) -> Path:
+    def checked(self) -> Path:
         """Its path, where nobody else can have put or changed it. That still holds when it is
         started, so it may be started by name."""
         if self._directory is None:

@@ -11,6 +11,7 @@ COMMAND_SECONDS_MAX = 15
 """Leaves room within a call's 20 seconds to end a command that does not want to end."""
 
 TEMPORARY_NAME = ".{}.rotation-tmp"
+DEFAULT_MODE = "0600"
 NAME_BYTES_MAX = 255 - len(TEMPORARY_NAME.format(""))
 
 _COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -51,8 +52,14 @@ class FileOptions:
     only_field: str | None = _doc(
         "the one field whose bytes are the file; else JSON of all, or the one value", None
     )
-    mode: str = _doc("0400, 0440, 0600 or 0640, as a string", "0600")
-    owner: str | None = _doc("user, user:group or :group; needs the right to give files away", None)
+    mode: str | None = _doc(
+        f"0400, 0440, 0600 or 0640, as a string; else the file's own, {DEFAULT_MODE} if it is new",
+        None,
+    )
+    owner: str | None = _doc(
+        "user, user:group or :group, which needs the right to give files away; else the file's own",
+        None,
+    )
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.path)
@@ -66,7 +73,10 @@ class FileOptions:
             f"path: a file name of at most {NAME_BYTES_MAX} bytes",
         )
         require(self.refresh_s > 0, "refresh: more than nothing; no reader is instantaneous")
-        require(_MODE.fullmatch(self.mode), "mode: 0400, 0440, 0600 or 0640, as a string")
+        require(
+            self.mode is None or _MODE.fullmatch(self.mode),
+            "mode: 0400, 0440, 0600 or 0640, as a string",
+        )
         require(
             self.owner is None or _OWNER.fullmatch(self.owner), "owner: user, user:group or :group"
         )

@@ -14,7 +14,7 @@ from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.errors import PolicyRefusal, RotationError, Usage
 from rotation.fold import fold
-from rotation.interfaces import Bound, Layout, Look
+from rotation.interfaces import Bound, Layout, Look, Rehearses
 from rotation.types import PermissionSet, StoreState, Verdict
 
 HEALTHY = frozenset({"healthy", "in-progress"})
@@ -83,6 +83,7 @@ def _all_checks(session: Session, names: list[str], *, login: bool) -> Iterator[
     yield from _journal_checks(session)
     for each in names:
         yield _secret_check(session, each, login=login)
+        yield from _delivery_checks(session, each)
     yield from _permission_checks(session, names, emergency=False)
 
 
@@ -139,6 +140,23 @@ def _secret_check(session: Session, name: str, *, login: bool) -> Check:
         f"layout.{layout.name}",
         "" if healthy else repair,
     )
+
+
+def _delivery_checks(session: Session, name: str) -> Iterator[Check]:
+    """Each consumer that can tell beforehand whether a delivery would reach it."""
+    try:
+        consumers = session.bind(session.specification(name)).consumers
+    except RotationError:
+        return  # told with the secret itself
+    for consumer, bound in consumers.items():
+        subject = f"{name}, consumer {consumer}"
+        if isinstance(bound, Rehearses):
+            try:
+                bound.rehearse()
+            except RotationError as error:
+                yield _failed(subject, error)
+            else:
+                yield Check(subject, "a delivery would reach it")
 
 
 def _words(layout: Layout, name: str) -> str:

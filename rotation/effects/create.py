@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
-from rotation.effects import leftovers, world
+from rotation.effects import leftovers, propagate, world
 from rotation.effects.context import Context, logins_agree, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
@@ -55,6 +55,7 @@ def look_issue(cx: Context) -> Facts:
             world.check_unknown(cx, listing, set())
         world.check_slot(cx, listing)
         forgotten = leftovers.pending(cx, state)
+        propagate.rehearse(cx)
     removing = leftovers.to_remove(cx, listing)
     return {
         "inventory": sorted(listing.ids - set(removing)),

@@ -3,15 +3,27 @@
 from datetime import datetime, timedelta
 
 from rotation.effects.context import Context, done_at, wait_until
-from rotation.errors import NeedsPerson, Refused
+from rotation.errors import NeedsPerson, Refused, RotationError
+from rotation.interfaces import Rehearses
 from rotation.plan import Step
 from rotation.types import ConsumerSpec, Evidence, Facts, PermissionSet, Verdict
 
 VERIFY_AGE_MAX = timedelta(minutes=10)
 
 
+def rehearse(cx: Context) -> None:
+    """What would stop a delivery is told while it costs nobody anything."""
+    for consumer in cx.spec.consumers:
+        if consumer.role == "reader" and consumer.pushed and not consumer.gone:
+            bound = cx.bound.consumers[consumer.id]
+            if isinstance(bound, Rehearses):
+                bound.rehearse()
+
+
 def promote(cx: Context) -> Facts:
     """I2: what becomes current logged in not long ago, as exactly that version."""
+    if cx.traits.overlap and cx.rotation.plan != "compromised":
+        rehearse(cx)
     verified = cx.rotation.state(Step.VERIFY)
     assert cx.bound.probe is None or verified.facts.get("version") == cx.new_version(), "I2"
     if verified.done_at is not None and cx.now > verified.done_at + VERIFY_AGE_MAX:
@@ -28,7 +40,12 @@ def promote(cx: Context) -> Facts:
 
 def deliver(cx: Context) -> Facts:
     fields = cx.store.read(cx.new_version(), under=PermissionSet.DELIVER)
-    cx.consumer.deliver(cx.new_version(), fields)
+    try:
+        cx.consumer.deliver(cx.new_version(), fields)
+    except RotationError as error:
+        if cx.in_doubt:
+            error.facts.pop("void", None)  # an earlier call may have reached it
+        raise
     return {"version": cx.new_version()}
 
 

@@ -21,6 +21,8 @@ from rotation.types import Facts
 
 BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
 URGENT_MAX = timedelta(seconds=15)
+_ANSWERED = (OnFailure.ROLL_BACK, OnFailure.HOLD)
+"""Rows that a plain no ends. The others ask again."""
 
 
 def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind, Facts]:
@@ -35,8 +37,10 @@ def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind,
             return Kind.FAILED, {**failed, "code": held_code(error), "complaint": True}
         case NeedsPerson():
             return Kind.FAILED, {**failed, "code": held_code(error)}
-        case Refused() if cx.row.on_failure not in (OnFailure.WAIT, OnFailure.KEEP_TRYING):
+        case Refused() if cx.row.on_failure in _ANSWERED:
             return Kind.FAILED, {**failed, "code": held_code(error)}
+        case Permanent() if error.facts.get("void") and cx.row.on_failure in _ANSWERED:
+            return Kind.FAILED, {**failed, "code": "held.refused"}
         case Transient() | Ambiguous() | Permanent():
             return Kind.IN_DOUBT if doubtful else Kind.RETRY, {**told, **_again(cx, error)}
         case _:
@@ -46,7 +50,7 @@ def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind,
 def _again(cx: Context, error: RotationError) -> Facts:
     """Exponential, spread by a hash so that many rows do not return together, capped."""
     delay = min(BACKOFF_FIRST * 2 ** min(cx.state.tries, 12), BACKOFF_MAX)
-    if error.facts.get("void"):
+    if error.facts.get("void") and isinstance(error, Transient):
         delay = min(delay, BACKOFF_FIRST)
     if cx.row.step in URGENT:
         delay = min(delay, URGENT_MAX)

@@ -2,6 +2,10 @@ import fcntl
 import json
 import os
 import stat
+import struct
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -105,6 +109,187 @@ def test_the_file_belongs_to_the_declared_owner(tmp_path, owner, expected):
     consumer(tmp_path, owner=owner).deliver("v", FIELDS)
     status = (tmp_path / "db.json").stat()
     assert (status.st_uid, status.st_gid) == expected
+
+
+ACL = struct.pack(
+    "<I" + "HHI" * 5, 2,
+    1, 6, 2**32 - 1,  # the owner: read, write
+    2, 4, 65533,  # the user 65533: read
+    4, 0, 2**32 - 1,  # the group: nothing
+    16, 4, 2**32 - 1,  # the mask: read
+    32, 0, 2**32 - 1,  # others: nothing
+)  # fmt: skip
+"""As the kernel keeps `u::rw-,u:65533:r--,g::---,m::r--,o::---`."""
+
+
+def may_read(path, user, group=65532):
+    """Whether a process of that user and group can read the file."""
+    code = "import os, sys; os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[1])); open(sys.argv[3]).read()"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(user), str(group), str(path)],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    return done.returncode == 0
+
+
+def with_acl(path):
+    try:
+        os.setxattr(path, "system.posix_acl_access", ACL)
+    except OSError:
+        pytest.skip("this file system keeps no access lists")
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o600, 0o640, 0o644, 0o660])
+def test_the_mode_of_the_file_that_was_there_is_kept(tmp_path, mode):
+    path = tmp_path / "db.json"
+    path.write_text("old")
+    path.chmod(mode)
+    for _ in range(2):
+        consumer(tmp_path).deliver("v", FIELDS)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ({}, (65534, 65533, 0o640)),
+        ({"mode": "0440"}, (65534, 65533, 0o440)),
+        ({"owner": ":65532"}, (65534, 65532, 0o640)),
+        ({"owner": "65532"}, (65532, 65533, 0o640)),
+    ],
+)
+def test_owner_and_group_are_kept_but_for_what_is_declared(tmp_path, declared, expected):
+    path = tmp_path / "db.json"
+    path.write_text("old")
+    os.chown(path, 65534, 65533)
+    path.chmod(0o640)
+    consumer(tmp_path, **declared).deliver("v", FIELDS)
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is another user at will")
+def test_whoever_an_access_list_lets_read_reads_on_and_nobody_else(reachable):
+    path = reachable / "db.json"
+    path.write_text("old")
+    with_acl(path)
+    assert may_read(path, 65533)
+    consumer(reachable).deliver("v", FIELDS)
+    assert os.getxattr(path, "system.posix_acl_access") == ACL
+    assert may_read(path, 65533)
+    assert not may_read(path, 65532)
+
+
+def test_the_directory_s_default_list_gives_nobody_more_than_the_file_did(tmp_path):
+    path = tmp_path / "db.json"
+    path.write_text("old")
+    path.chmod(0o640)
+    try:
+        os.setxattr(tmp_path, "system.posix_acl_default", ACL)
+    except OSError:
+        pytest.skip("this file system keeps no access lists")
+    consumer(tmp_path).deliver("v", FIELDS)
+    assert "system.posix_acl_access" not in os.listxattr(path)
+
+
+def as_user(number, work):
+    """Runs it in a child that is that user; what it raises is what the child printed."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.setgroups([])
+            os.setgid(number)
+            os.setuid(number)
+            work()
+            os.write(writing, b"done")
+        except RotationError as error:
+            os.write(writing, f"{error.code} {error}".encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    told = os.read(reading, 4096).decode()
+    os.close(reading)
+    os.close(writing)
+    return told
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is another user at will")
+@pytest.mark.parametrize(("user", "group"), [(0, 65533), (65534, 65533), (65533, 0)])
+def test_a_file_whose_readers_this_runner_cannot_keep_is_not_replaced(reachable, user, group):
+    os.chown(reachable, 65533, 65533)
+    path = reachable / "db.json"
+    path.write_text("old")
+    os.chown(path, user, group)
+    path.chmod(0o640)
+    for work in (consumer(reachable).rehearse, lambda: consumer(reachable).deliver("v", FIELDS)):
+        assert as_user(65533, work).startswith("consumer.readers")
+    assert path.read_text() == "old"
+    assert [found.name for found in reachable.iterdir()] == ["db.json"]
+    own = consumer(reachable, owner="65533:65533")
+    assert as_user(65533, lambda: own.deliver("v", FIELDS)) == "done"
+
+
+@pytest.fixture
+def reachable():
+    """A directory that any user may come to."""
+    with tempfile.TemporaryDirectory(prefix="rotation-file-") as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
+
+
+def test_a_file_with_a_second_name_is_not_replaced(tmp_path):
+    path = tmp_path / "db.json"
+    path.write_text("old")
+    (tmp_path / "elsewhere.json").hardlink_to(path)
+    for work in (consumer(tmp_path).rehearse, lambda: consumer(tmp_path).deliver("v", FIELDS)):
+        with pytest.raises(Refused, match="2 names") as refused:
+            work()
+        assert refused.value.code == "consumer.other-names"
+    assert path.read_text() == "old"
+
+
+def test_a_file_that_is_a_mount_is_told_before_it_is_delivered_to(tmp_path):
+    path = tmp_path / "with a blank.json"
+    path.write_text("old")
+    if subprocess.run(["mount", "--bind", path, path], capture_output=True, check=False).returncode:
+        pytest.skip("mounts are not ours to make here")
+    try:
+        ours = consumer(tmp_path, path.name)
+        for work in (ours.rehearse, lambda: ours.deliver("v", FIELDS)):
+            with pytest.raises(Refused, match="mount of its own") as refused:
+                work()
+        assert refused.value.facts["void"] is True
+        assert path.read_text() == "old"
+    finally:
+        subprocess.run(["umount", path], check=True)
+    ours.deliver("v", FIELDS)
+
+
+def test_a_rehearsal_leaves_nothing_and_changes_nothing(tmp_path):
+    ours = consumer(tmp_path)
+    ours.rehearse()
+    assert list(tmp_path.iterdir()) == []
+    ours.deliver("v", FIELDS)
+    before = (tmp_path / "db.json").stat()
+    ours.rehearse()
+    assert (tmp_path / "db.json").stat() == before
+    assert ours.leftovers() == ()
+
+
+@pytest.mark.parametrize("failing", ["fchmod", "fsync", "open"])
+def test_a_rehearsal_tells_what_a_delivery_would_be_refused_for(tmp_path, monkeypatch, failing):
+    real = getattr(os, failing)
+
+    def fail(*args, **kwargs):
+        if failing == "open" and args[0] != TEMPORARY:
+            return real(*args, **kwargs)
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, failing, fail)
+    with pytest.raises(Refused, match="EROFS"):
+        consumer(tmp_path).rehearse()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
@@ -259,7 +444,7 @@ def test_a_failure_of_the_system_leaves_the_old_file_and_no_temporary(
     monkeypatch.setattr(os, failing, fail)
     with pytest.raises(Refused, match="ENOSPC") as refused:
         ours.deliver("v", Fields(secret={"password": SecretValue("another secret value")}))
-    assert refused.value.facts == {"errno": "ENOSPC"}
+    assert refused.value.facts == {"errno": "ENOSPC", "void": True}
     assert json.loads((tmp_path / "db.json").read_text())["user"] == "app"
     assert ours.leftovers() == ()
 

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from rotation.errors import Refused
 from rotation.registry import installed
+from rotation.testing import simulator
+from rotation.testing.simulator import PushedConsumer
 from rotation.types import CURRENT, PENDING, PluginSpec
 from tests.rotation.cli.conftest import STREAM, Shell
 
@@ -91,3 +94,22 @@ def test_whatever_is_to_be_typed_names_the_secret(family: str) -> None:
     ]
     assert typed
     assert {words for words in typed if " NAME" not in words} <= {"policy vault"}
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_delivery_that_would_be_refused_is_told_here(
+    patient: Shell, monkeypatch: pytest.MonkeyPatch, *, mounted: bool
+) -> None:
+    def rehearse(_: object) -> None:
+        if mounted:
+            raise Refused(
+                "consumer.mounted", "/run/app.json is a mount of its own", "mount its directory"
+            )
+
+    own = type("Rehearsing", (PushedConsumer,), {"rehearse": rehearse})
+    monkeypatch.setattr(simulator, "PushedConsumer", own)
+    done = patient.run("doctor", "app")
+    assert done.exit_code == (4 if mounted else 0)
+    told = "/run/app.json is a mount of its own" if mounted else "a delivery would reach it"
+    assert f"app, consumer batch: {told}" in done.stdout
+    assert ("next: mount its directory" in done.stdout) is mounted

@@ -1,0 +1,16 @@
+"""What a consumer says of a delivery that never reached it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rotation.errors import Permanent, Transient
+
+
+@contextmanager
+def untouched() -> Iterator[None]:
+    """A refusal inside left the consumer as it was: nothing has to be delivered back."""
+    try:
+        yield
+    except (Permanent, Transient) as definite:
+        definite.facts["void"] = True
+        raise
