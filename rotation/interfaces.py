@@ -7,7 +7,7 @@ at most 20 seconds. A plugin is built as `Plugin(options, around)`.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -52,7 +52,7 @@ class Around:
     verifiers: of the secret at hand. fields: issuer field -> the secret's own field name; the
     single entry {x: ""} means that the whole secret is that one value. public: the issuer fields
     that are no secret (ids, user names). stream: the identity's name in paths,
-    `<issuer>-<20 hex>`.
+    `<issuer>-<20 hex>`. waits: how long a rotation of it waits by itself, at most.
     """
 
     installation: str
@@ -65,6 +65,7 @@ class Around:
     keep_foreign: bool = True
     stream: str = ""
     verifiers: tuple[Verifier, ...] = ()
+    waits: timedelta = timedelta()
 
 
 class Issuer(Protocol):

@@ -255,6 +255,7 @@ class Registry:
             public=getattr(issuer, "PUBLIC", frozenset()),
             keep_foreign=spec.keep_foreign,
             stream=stream_of(spec.issuer.type, spec.identity),
+            waits=spec.waits,
         )
         return dataclasses.replace(around, verifiers=tuple(self._verifiers(spec, around)))
 

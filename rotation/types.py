@@ -334,6 +334,13 @@ class Specification:
     soak_s: int = 86_400
     regions: tuple[str, ...] = ()
 
+    @property
+    def waits(self) -> timedelta:
+        """How long a rotation waits by itself, at most, before the old credential is gone."""
+        refresh_s = max((consumer.refresh_s for consumer in self.consumers), default=0)
+        longest_s = max(self.grace_s, refresh_s) + self.settle_s + self.quiet_s + self.soak_s
+        return timedelta(seconds=longest_s)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:

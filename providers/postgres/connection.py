@@ -11,7 +11,7 @@ from psycopg import pq
 
 from providers.postgres.errors import standby, translated
 from providers.postgres.options import ConnectionOptions
-from providers.postgres.session import REQUIRED, Session
+from providers.postgres.session import REQUIRED, UNTIL, Session
 from rotation.errors import NeedsPerson, Usage
 from rotation.interfaces import Clock, OwnCredential
 from rotation.types import PermissionSet, SecretValue
@@ -22,10 +22,6 @@ LIBPQ_MIN = 180_000
 _WHOSE = (
     "select system_identifier, pg_catalog.pg_is_in_recovery(), "
     "extract(epoch from pg_catalog.clock_timestamp()) from pg_catalog.pg_control_system()"
-)
-_UNTIL = (
-    "select extract(epoch from nullif(rolvaliduntil, 'infinity')) from pg_roles "
-    "where rolname = current_user"
 )
 # A commit that a synchronous standby does not have yet could be lost by a failover.
 _CAREFULLY = "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false)"
@@ -48,7 +44,7 @@ class PostgresConnection:
     def own_credential(self) -> OwnCredential:
         """PostgreSQL knows when a password ends, and not since when it is."""
         with self.session(PermissionSet.OBSERVE, "our own login") as (session, _):
-            [[until]] = session.ask(_UNTIL)
+            [[until]] = session.ask(UNTIL, self.options.user)
         expires = None if until is None else datetime.fromtimestamp(float(until), UTC)
         return OwnCredential(kind="login", id=self.options.user, expires=expires)
 

@@ -6,6 +6,7 @@ first: asking again makes the same thing true.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from providers.postgres.session import Lost, Refusal, Unreachable, Weak
 from rotation.errors import (
@@ -189,6 +190,17 @@ def password_refused_in_place() -> NeedsPerson:
         "postgres.password-refused",
         "a rule of the server refuses this password; the old one still works",
         "mend the rule and `rotation resume`, or `rotation abandon` and rotate again",
+    )
+
+
+def role_ends(role: str, expires: datetime, now: datetime) -> NeedsPerson:
+    tense = "has ended" if expires <= now else "ends"
+    return NeedsPerson(
+        "postgres.role-ends",
+        f"the role {role} {tense} on {expires:%Y-%m-%d %H:%M} UTC (VALID UNTIL), too soon for a "
+        "new password; nothing was changed",
+        f"let an administrator move the end: ALTER ROLE \"{role}\" VALID UNTIL '<DATE>'; "
+        "then `rotation resume`",
     )
 
 

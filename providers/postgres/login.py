@@ -19,8 +19,10 @@ from providers.postgres.errors import (
     owns_objects,
     password_refused,
     password_refused_in_place,
+    role_ends,
     translated,
 )
+from providers.postgres.session import UNTIL
 from rotation.errors import Denied, NeedsPerson, NotYet, Permanent, Transient
 from rotation.types import (
     Credential,
@@ -38,10 +40,13 @@ from rotation.types import (
 if TYPE_CHECKING:
     from providers.postgres.connection import PostgresConnection
     from providers.postgres.options import LoginOptions
-    from providers.postgres.session import Row
+    from providers.postgres.session import Row, Session
     from rotation.interfaces import Around
 
 PASSWORD_BYTES = 32
+SHORTEST_LIFE = timedelta(days=1)
+"""What a role must live beyond a rotation: who is told of its end needs time to move it."""
+
 LOOK_AGAIN = timedelta(seconds=60)
 """How soon sessions that are in the way are counted again."""
 
@@ -88,20 +93,21 @@ class LoginIssuer:
     def issue(self, attempt: str) -> Credential:
         """Other bytes at each call: whichever the store keeps under this attempt are the ones.
         Where a role outlives its credentials, an earlier attempt can do nothing any more."""
-        login = self._begin(attempt)
+        login, expires = self._begin(attempt)
         password = SecretValue(secrets.token_urlsafe(PASSWORD_BYTES))
         public = {} if self._options.user else {"username": login.role}
         return Credential(
-            handle=Handle(id=str(login), created=self._around.clock.now()),
+            handle=Handle(id=str(login), created=self._around.clock.now(), expires=expires),
             fields=Fields(public=public, secret={"password": password}),
         )
 
     def activate(self, new: Credential) -> None:
         login = self._login(new.handle.id)
         password = new.fields.secret["password"].reveal()
-        with self._connection.session(PermissionSet.MINT, login.role) as (session, _):
+        with self._connection.session(PermissionSet.MINT, login.role) as (session, at):
             refusal = password_refused if self.traits.overlap else password_refused_in_place
             with self._translated("activate", login.role, dict.fromkeys(POLICY, refusal)):
+                self._end(session, login.role, at)
                 verifier = session.verifier(password, login.role)
                 session.ask(
                     "select rotation.activate($1, $2, $3, $4)",
@@ -166,15 +172,24 @@ class LoginIssuer:
                 "issuer.cannot-suspend", "a password that is replaced in place is never off"
             )
 
-    def _begin(self, attempt: str) -> Login:
+    def _begin(self, attempt: str) -> tuple[Login, datetime | None]:
         if self._options.group is not None:
-            return Login(f"{self._options.group}_{attempt}")
+            return Login(f"{self._options.group}_{attempt}"), None
         with (
-            self._connection.session(PermissionSet.MINT, self._target) as (session, _),
+            self._connection.session(PermissionSet.MINT, self._target) as (session, at),
             self._translated("begin"),
         ):
             [[role]] = session.ask("select rotation.begin($1, $2)", self._target, attempt)
-        return Login(str(role), attempt)
+            expires = self._end(session, str(role), at)
+        return Login(str(role), attempt), expires
+
+    def _end(self, session: Session, role: str, at: datetime) -> datetime | None:
+        """VALID UNTIL is a person's and is never moved: no password is made that ends with its
+        role before it could be replaced."""
+        expires = next((_time(row[0]) for row in session.ask(UNTIL, role)), None)
+        if expires is not None and expires <= at + self._around.waits + SHORTEST_LIFE:
+            raise role_ends(role, expires, at)
+        return expires
 
     def _handle(self, row: Row) -> Handle:
         role, comment, attempt, active, created, expires = row

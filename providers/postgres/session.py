@@ -22,6 +22,13 @@ REQUIRED = "scram-sha-256,none"
 """How a server may ask for the password. `none`: one that asks for nothing is found out by a wrong
 password, which it takes. libpq quotes these words, in any language, where a server asks otherwise."""
 
+UNTIL = (
+    "select extract(epoch from case when rolvaliduntil < 'epoch' then 'epoch' "
+    "when rolvaliduntil < '9999-01-01' then rolvaliduntil end) "
+    "from pg_catalog.pg_roles where rolname = $1"
+)
+"""When that role's password ends; null: never, or in no year that Python knows."""
+
 _REFUSAL = re.compile(rb'ErrorResponse\t S "[^"]*" V "[^"]*" C "([0-9A-Z]{5})"')
 _FINISHED = (pq.PollingStatus.OK, pq.PollingStatus.FAILED)
 

@@ -78,7 +78,8 @@ begin
   return query
     select r.rolname, m.mark, substring(m.mark from 'attempt=([0-9a-f]{32})'), r.rolcanlogin,
            substring(m.mark from 'created=([0-9.]+)'),
-           extract(epoch from nullif(r.rolvaliduntil, 'infinity'))::text
+           extract(epoch from case when r.rolvaliduntil < 'epoch' then 'epoch'
+             when r.rolvaliduntil < '9999-01-01' then r.rolvaliduntil end)::text
     from pg_roles r
     cross join lateral (select rotation.mark_of(r.rolname) as mark) m
     where (r.rolcanlogin or m.mark like '%rotation:%')

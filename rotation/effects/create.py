@@ -120,8 +120,8 @@ def settle_doubt(cx: Context) -> Facts:
     staged = any(known.id == version for known in state.versions)
     if cx.traits.origin == "chosen":
         if staged:
-            handle = f"{cx.issuer.issue(cx.attempt).handle.id}"
-            return {"new": handle, "created": stamp(began), "expires": None, "new_version": version}
+            handle = replace(cx.issuer.issue(cx.attempt).handle, created=began)
+            return {**_new_facts(handle), "new_version": version}
         raise leftovers.void(
             "issue.nothing-staged", "nothing was staged; the next attempt starts anew"
         )
