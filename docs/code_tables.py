@@ -17,7 +17,7 @@ from rotation.cli import failures
 from rotation.config.model import Document, Limits, PolicyClass, Secret
 from rotation.config.plugins import Head
 from rotation.config.reading import is_duration, key_of
-from rotation.config.rules import spoken
+from rotation.config.times import spoken
 from rotation.effects import EFFECTS
 from rotation.held import REASONS, Exit
 from rotation.plan import PLANS, Per, Row, Step

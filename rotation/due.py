@@ -276,7 +276,8 @@ def _reasons(entry: "Entry", identity: Identity, now: datetime) -> Iterator[tupl
     spread = timedelta()
     if schedule.jitter_s:
         spread = timedelta(seconds=int(schedule.jitter_s * _fraction(entry.stream)))
-    yield created + timedelta(seconds=entry.period_s) + spread, "by its age"
+    period = timedelta(seconds=entry.period_s - entry.over_s(now))
+    yield created + period + spread, "by its age"
     if identity.expires is not None:
         yield identity.expires - timedelta(seconds=entry.margin_s), "before it expires"
     last = identity.last_success_at or created

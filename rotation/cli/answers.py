@@ -84,7 +84,7 @@ def wrong(question: str, answer: str) -> str | None:
 
 
 def _wrong_class(answer: str) -> str | None:
-    from rotation.config.rules import BUILT_IN  # noqa: PLC0415
+    from rotation.config.times import BUILT_IN  # noqa: PLC0415
 
     return None if answer in BUILT_IN else f"one of {', '.join(BUILT_IN)}"
 

@@ -35,7 +35,7 @@ class Rank(IntEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """One secret at one moment. due_at: when it is due next, if time alone decides that; why: what
-    says so."""
+    says so; exempt: the exception by which it lives longer."""
 
     secret: str
     policy: str
@@ -45,6 +45,7 @@ class Health:
     due_at: datetime | None
     why: str
     row: Identity | None
+    exempt: str = ""
 
     @property
     def order(self) -> tuple[int, float, str]:

@@ -1,6 +1,7 @@
 """`config`: check, schema, show and diff."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -35,8 +36,24 @@ def check() -> int:
         except ConfigInvalid as invalid:
             _tell(invalid.findings, invalid.further, secrets=None)
             return USAGE
-        _tell(loaded.warnings, loaded.further_warnings, secrets=len(loaded))
-        return OK
+        over = tuple(_exceptions_over(session))
+        found = (*over, *loaded.warnings)
+        _tell(found, loaded.further_warnings, secrets=None if over else len(loaded))
+        return USAGE if over else OK
+
+
+def _exceptions_over(session: Session) -> Iterator[Finding]:
+    """Only the check refuses them: a day that comes stops no rotation, let alone an emergency.
+    The environment's own limit holds from that day on."""
+    now = session.clock.now()
+    for entry in session.configuration.secrets():
+        if entry.exception is not None and entry.exempt_at(now) is None:
+            yield Finding(
+                file=entry.file, line=entry.line, path="exception",
+                code="config.exception-over",
+                message=f"the exception of {entry.id} is over; its environment's limit holds",
+                hint="choose a stricter class and take the exception out, or give it a new end",
+            )  # fmt: skip
 
 
 def _tell(findings: tuple[Finding, ...], further: int, *, secrets: int | None) -> None:

@@ -45,7 +45,7 @@ SECRET = """
 secrets:
   - id: {id}                     # its only name, for ever
     application: {id}
-    environment: production
+    environment: {environment}
     owner: {owner}
     class: {class_}            # {age}
     store: {{type: aws-secrets-manager, connection: aws, name: {store}}}
@@ -142,11 +142,13 @@ def _document(installation: str, journal: Path, answers: Answers) -> str:
 
 
 def _secret(answers: Answers) -> str:
-    from rotation.config.rules import BUILT_IN, NOBODY_YET, spoken  # noqa: PLC0415
+    from rotation.config.rules import NOBODY_YET  # noqa: PLC0415 -- brings the model along
+    from rotation.config.times import BUILT_IN, spoken  # noqa: PLC0415
 
     policy = BUILT_IN[answers.class_ or CLASS]
     return SECRET.format(
         id=scalar(str(answers.name)),
+        environment="development" if answers.class_ == "development" else "production",
         owner=scalar(answers.owner or NOBODY_YET),
         class_=answers.class_ or CLASS,
         age=f"replaced before it is {spoken(policy.max_age_s or 0)} old",

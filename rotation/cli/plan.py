@@ -148,7 +148,7 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
         as_json("plan", {**_json(each), **_one_json(spec, plan, rows, each.row, now),
                          "differences": [asdict(d) for d in differences]})  # fmt: skip
         return
-    for line in _stands(each):
+    for line in _stands(each, now):
         result(plain(line))
     result()
     for line in table(
@@ -168,9 +168,12 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
         result(plain(f"would be Held: {difference.message} [{difference.code}]"))
 
 
-def _stands(each: Planned) -> Iterator[str]:
+def _stands(each: Planned, now: datetime) -> Iterator[str]:
     name, kind, reason = each.entry.id, each.due.kind, each.due.reason
     yield f"{name}: {reason if reason.startswith(kind) else f'{kind}, {reason}'}"
+    exempt = each.entry.exempt_at(now)
+    if exempt is not None:
+        yield str(exempt)
     if kind is Kind.NEVER:
         yield f"first: rotation adopt {name}, or rotation create {name} where it is empty"
     if kind is Kind.UNKNOWN:

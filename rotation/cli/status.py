@@ -79,7 +79,7 @@ def _health(
 ) -> Health:
     told = due(entry, row, now, freezes)
     age = now - row.created if row is not None and row.created is not None else None
-    max_age = timedelta(seconds=entry.max_age_s)
+    max_age = timedelta(seconds=entry.max_age_s - entry.over_s(now))
     return Health(
         secret=entry.id,
         policy=entry.class_name,
@@ -89,6 +89,7 @@ def _health(
         due_at=told.at if told.kind in (Kind.DUE, Kind.LATER, Kind.PAUSED) else None,
         why=told.reason,
         row=row,
+        exempt=str(entry.exempt_at(now) or ""),
     )
 
 
@@ -129,6 +130,8 @@ def _print(session: Session, healths: list[Health], shown: list[Health], now: da
     result(lines[0])
     for health, line in zip(shown, lines[1:], strict=True):
         result(line)
+        if health.exempt:
+            result(f"    {plain(health.exempt)}")
         for detail in _details(session, health, now):
             result(f"    {detail}")
     if len(shown) < len(healths):
@@ -181,12 +184,15 @@ def _open_rotation(session: Session, health: Health) -> Rotation | None:
 
 
 def _json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
-    told = board.as_json(health)
+    told = {**board.as_json(health), **_rotation_json(session, health, now)}
+    return {**told, "exception": health.exempt or None}
+
+
+def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
     rotation = _open_rotation(session, health)
     if rotation is None:
-        return {**told, "what_works": None, "old_dies_not_before": None, "exits": []}
+        return {"what_works": None, "old_dies_not_before": None, "exits": []}
     return {
-        **told,
         "what_works": what_works(rotation),
         "old_dies_not_before": stamp(old_dies(rotation, now)),
         "exits": list(ways_out(rotation, health.secret)),

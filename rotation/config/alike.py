@@ -17,7 +17,8 @@ from rotation.config.findings import Invalid, Problem, Where
 from rotation.config.leaks import looks_secret
 from rotation.config.model import check_names
 from rotation.config.reading import read_text, shape
-from rotation.config.rules import Resolved, Surroundings, fields_made, located
+from rotation.config.rules import NOBODY_YET, Resolved, Surroundings, fields_made, located
+from rotation.config.times import AGE_LIMITS
 
 LEARNT_MAX = 4096
 """Secrets that are remembered. With more kinds of them little would be gained."""
@@ -65,6 +66,9 @@ class _Like:
         """Another one. Raises Invalid or ValueError where a name is not right."""
         own_id, application, environment, owner = [values[place] for place in self.own]
         check_names(own_id, application, environment, owner)
+        too_old = self.entry.max_age_s > AGE_LIMITS.get(environment, self.entry.max_age_s)
+        if too_old or self.entry.exception or NOBODY_YET in (owner, self.entry.owner):
+            raise ValueError("other rules hold for it")
         if len({values[place] for place in self.consumers}) < len(self.consumers):
             raise ValueError("a consumer is there twice")
         issuer = self.issuer.named(values)

@@ -12,8 +12,21 @@ from rotation.config.findings import Finding
 from rotation.config.model import Secret
 from rotation.config.reading import shape
 from rotation.config.rules import Resolved, Surroundings, resolve
+from rotation.config.times import AGE_LIMITS
 from rotation.registry import Plugin
 from rotation.types import Specification, stream_of
+
+
+class Exempt(NamedTuple):
+    """From the age that its environment allows, limit_s, until then."""
+
+    owner: str
+    reason: str
+    until: datetime
+    limit_s: int
+
+    def __str__(self) -> str:
+        return f"longer life until {self.until:%Y-%m-%d} ({self.owner}): {self.reason}"
 
 
 class Entry(NamedTuple):
@@ -43,6 +56,16 @@ class Entry(NamedTuple):
     file: str
     line: int
     text: bytes
+    exception: Exempt | None = None
+
+    def exempt_at(self, now: datetime) -> Exempt | None:
+        """The exception that still holds."""
+        return self.exception if self.exception and now < self.exception.until else None
+
+    def over_s(self, now: datetime) -> int:
+        """By how much it may live less now that its exception is over."""
+        over = self.exception is not None and self.exempt_at(now) is None
+        return self.max_age_s - self.exception.limit_s if over and self.exception else 0
 
     @property
     def stream(self) -> str:
@@ -98,6 +121,13 @@ class Configuration:
         return specification(resolve(secret, self.surroundings), self.surroundings)
 
 
+def _exempt(secret: Secret) -> Exempt | None:
+    told = secret.exception
+    if told is None:
+        return None
+    return Exempt(told.owner, told.reason, _midnight(told.until), AGE_LIMITS[secret.environment])
+
+
 def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> Entry:
     secret, timing = resolved.secret, resolved.timing
     return Entry(
@@ -120,6 +150,7 @@ def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> Entry:
         file=file,
         line=line,
         text=text,
+        exception=_exempt(secret),
     )
 
 

@@ -26,7 +26,8 @@ from rotation.config.findings import (
 )
 from rotation.config.model import Document, Secret
 from rotation.config.reading import shape
-from rotation.config.rules import Surroundings, policy_classes, remarks, resolve
+from rotation.config.rules import Surroundings, remarks, resolve
+from rotation.config.times import policy_classes
 from rotation.errors import Usage
 
 BLOCK = 1 << 20

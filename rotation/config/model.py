@@ -67,6 +67,20 @@ One = Annotated[str, As(_read_one, like=str)]
 FieldNames = Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongerLife:
+    """Why a credential may become older than its environment allows, for a while."""
+
+    owner: str = field(metadata={"doc": "who answers for it"})
+    reason: str = field(metadata={"doc": "why"})
+    until: str = field(metadata={"doc": "the first day on which the limit holds again"})
+
+    def __post_init__(self) -> None:
+        for key, text in (("owner", self.owner), ("reason", self.reason)):
+            _require(text.strip() and text.isprintable(), f"{key}: a text")
+        _check_day("until", self.until)
+
+
 @dataclass(slots=True, kw_only=True)  # not frozen: a fleet's inventory makes a lot of them
 class Secret:
     """One credential: where it lives, who issues it, who uses it."""
@@ -77,6 +91,9 @@ class Secret:
     environment: One = field(metadata={"doc": "the one environment that it belongs to"})
     owner: str = field(metadata={"doc": "the team that answers for it"})
     class_: str = _doc("policy class, one of `classes:`", "production")
+    exception: LongerLife | None = field(
+        default=None, metadata={"doc": "why its class may be longer than its environment allows"}
+    )
     store: Annotated[Plugin, a("stores")] = field(metadata={"doc": "where consumers read it"})
     issuer: Annotated[Plugin, a("issuers")] = field(metadata={"doc": "who makes it"})
     fields: Annotated[FieldNames | None, As(remembering(reader(FieldNames)), like=FieldNames)] = (

@@ -2,24 +2,16 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
 from typing import Any
 
 from rotation.calendar import Schedule
 from rotation.config.findings import Invalid, Level, Problem, collected, invalid, named, nearest
-from rotation.config.model import DAY, PolicyClass, Secret
-from rotation.config.reading import UNITS
+from rotation.config.model import PolicyClass, Secret
+from rotation.config.times import Timing, of_its_environment, spoken, timing_of
 from rotation.registry import Plugin
-
-BUILT_IN = {
-    "production": PolicyClass(max_age_s=90 * DAY),
-    "development": PolicyClass(max_age_s=180 * DAY),
-    "trial": PolicyClass(max_age_s=7 * DAY, margin_s=DAY, quiet_s=5 * 60, soak_s=5 * 60),
-}
-"""The policy classes that are always there. None of them may be given a longer life. `trial` waits
-minutes where the others wait days: for a first rotation that is watched to its end."""
 
 NOBODY_YET = "nobody-yet"
 """The owner that `rotation init` writes down where it was not told one."""
@@ -46,23 +38,6 @@ class Surroundings:
         return {name: connection.options for name, connection in self.connections.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """In seconds. period: the age at which a credential is due."""
-
-    max_age: int
-    grace: int
-    soak: int
-    margin: int
-    period: int
-
-    def __str__(self) -> str:
-        return (
-            f"max age {spoken(self.max_age)} - grace {spoken(self.grace)} - soak "
-            f"{spoken(self.soak)} - margin {spoken(self.margin)} = {spoken(self.period)}"
-        )
-
-
 @dataclass(slots=True)
 class Resolved:
     """A secret, read against its surroundings. place: of the store's secret; fields: issuer's
@@ -76,40 +51,6 @@ class Resolved:
     timing: Timing
     schedule: Schedule
     by_hand: bool
-
-
-def spoken(seconds: int) -> str:
-    """1d 4h."""
-    rest, parts = abs(seconds), []
-    for unit, size in sorted(UNITS.items(), key=lambda item: -item[1]):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return ("-" if seconds < 0 else "") + (" ".join(parts) or "0s")
-
-
-def policy_classes(
-    declared: Mapping[str, PolicyClass],
-) -> tuple[dict[str, PolicyClass], list[Problem]]:
-    """The declared and the built-in ones, and what is wrong with them."""
-    classes = dict(BUILT_IN)
-    problems = []
-    for name, policy in declared.items():
-        most = BUILT_IN[name].max_age_s if name in BUILT_IN else None
-        age = most if policy.max_age_s is None else policy.max_age_s
-        if age is None:
-            problems.append(Problem(("classes", name), "config.missing", "`max_age` is missing"))
-        elif most is not None and age > most:
-            problems.append(
-                Problem(
-                    ("classes", name, "max_age"),
-                    "config.class-age",
-                    f"{name} may not exceed {spoken(most)}",
-                    "a class of another name may",
-                )
-            )
-        classes[name] = replace(policy, max_age_s=age or DAY)
-    return classes, problems
 
 
 def resolve(secret: Secret, around: Surroundings) -> Resolved:
@@ -150,22 +91,7 @@ def remarks(resolved: Resolved) -> Iterator[Problem]:
             f"a max age of {spoken(max_age)}; {source} asks for at most {spoken(int(age.total_seconds()))}",
             level=Level.WARNING,
         )
-    if not any(consumer.role == "reader" for consumer in secret.consumers):
-        yield Problem(
-            ("consumers",),
-            "config.no-consumers",
-            "no consumer is declared, so a rotation will stop before the old one dies",
-            "declare who uses it",
-            Level.WARNING,
-        )
-    if secret.owner == NOBODY_YET:
-        yield Problem(
-            ("owner",),
-            "config.no-owner",
-            "nobody answers for it yet",
-            "name a team or a person",
-            Level.WARNING,
-        )
+    yield from _of_people(secret, max_age)
     if resolved.by_hand and secret.destroy is None:
         yield Problem(
             ("issuer",),
@@ -180,6 +106,34 @@ def remarks(resolved: Resolved) -> Iterator[Problem]:
             "config.unverified",
             "nothing proves that an old value is dead; its death is only asserted",
             level=Level.INFO,
+        )
+
+
+def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
+    """Who uses it, who answers for it, and who said that it may live longer."""
+    if not any(consumer.role == "reader" for consumer in secret.consumers):
+        yield Problem(
+            ("consumers",),
+            "config.no-consumers",
+            "no consumer is declared, so a rotation will stop before the old one dies",
+            "declare who uses it",
+            Level.WARNING,
+        )
+    if secret.exception is not None:
+        told = secret.exception
+        yield Problem(
+            ("exception",),
+            "config.exception",
+            f"{spoken(max_age)} by an exception of {told.owner} until {told.until}: {told.reason}",
+            level=Level.WARNING,
+        )
+    if secret.owner == NOBODY_YET:
+        yield Problem(
+            ("owner",),
+            "config.no-owner",
+            "nobody answers for it yet",
+            "name a team or a person",
+            Level.WARNING,
         )
 
 
@@ -363,10 +317,11 @@ def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule,
     for consumer in secret.consumers:
         if consumer.refresh_s > longest and consumer.role == "reader" and not consumer.gone:
             longest = consumer.refresh_s
+    of_its_environment(secret, policy)
     key = (secret.class_, longest, secret.issuer.options.TRAITS.can_suspend)
     timing = around.timings.get(key)
     if timing is None:
-        timing = around.timings[key] = _timing(policy, longest, key[2])
+        timing = around.timings[key] = timing_of(policy, longest, key[2])
     own = secret.schedule
     schedule = policy.schedule if own is None else own.over(policy.schedule)
     if schedule.every_s is not None and schedule.every_s > timing.period:
@@ -383,33 +338,3 @@ def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule,
             where=("schedule", "jitter") if own and own.jitter_s else ("class",),
         )
     return policy, schedule, timing
-
-
-def _timing(policy: PolicyClass, longest_refresh: int, can_suspend: bool) -> Timing:  # noqa: FBT001
-    floor = 2 * longest_refresh
-    if policy.grace_s is not None and policy.grace_s < floor:
-        raise invalid(
-            "config.grace",
-            f"the class's grace of {spoken(policy.grace_s)} is below its floor: 2 x the longest "
-            f"refresh of {spoken(longest_refresh)} = {spoken(floor)}",
-            "raise the class's grace, or leave it out",
-            where=("class",),
-        )
-    assert policy.max_age_s is not None
-    grace = floor if policy.grace_s is None else policy.grace_s
-    soak = policy.soak_s if can_suspend else 0
-    timing = Timing(
-        max_age=policy.max_age_s,
-        grace=grace,
-        soak=soak,
-        margin=policy.margin_s,
-        period=policy.max_age_s - grace - soak - policy.margin_s,
-    )
-    if timing.period <= 0:
-        raise invalid(
-            "config.period",
-            f"no time is left to serve: {timing}",
-            "raise the class's max_age, or lower its margin or soak",
-            where=("class",),
-        )
-    return timing

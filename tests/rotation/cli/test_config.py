@@ -128,3 +128,12 @@ def test_a_lost_journal_is_never_made_in_passing(file: Path, tmp_path: Path) -> 
         assert done.exit_code == 9, words
         assert "journal.missing" in done.stderr
     assert not (tmp_path / "journal.db").exists()
+
+
+def test_an_exception_that_is_over_is_refused_by_the_check_alone(file: Path) -> None:
+    text = file.read_text().replace("class: production ", "class: development ")
+    exception = "    exception: {owner: security, reason: slow, until: 2020-01-01}\n"
+    file.write_text(text.replace("    store:", f"{exception}    store:"))
+    found = told(file, "config", "check", code=2)
+    assert (found["valid"], found["findings"][0]["code"]) == (False, "config.exception-over")
+    assert run(file, "status").exit_code == 0

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from rotation.config import Entry
+from rotation.config.configuration import Exempt
 from rotation.testing.simulator import SimulatedIssuer
 from rotation.types import Handle, Listing
-from tests.rotation.cli.conftest import APP, Shell
+from tests.rotation.cli.conftest import APP, DAY, Shell
 
 
 def one(shell: Shell, *words: str) -> dict[str, object]:
@@ -116,6 +117,22 @@ def test_the_summary_counts_all_and_the_urgent_come_first(
     assert len(shell.json("status", "--all")["secrets"]) == 201
 
 
+def test_an_exception_is_shown_until_it_ends(shell: Shell) -> None:
+    shell.adopted()
+    end = shell.world.now + timedelta(days=30)
+    exempt = Exempt("security", "the vendor is slow", end, 30 * DAY)
+    shell.configuration.entry = APP._replace(exception=exempt)
+    line = f"longer life until {end:%Y-%m-%d} (security): the vendor is slow"
+    for words in (("status",), ("plan", "app")):
+        assert line in shell.run(*words).stdout
+    assert shell.json("status")["secrets"][0]["exception"] == line
+    shell.world.advance(shell.world.now + timedelta(days=31))
+    assert "longer life" not in shell.run("status").stdout
+    told = shell.json("status")["secrets"][0]
+    assert (told["state"], told["exception"]) == ("past-max-age", None)
+    assert told["max_age_s"] == 30 * DAY
+
+
 def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
     told = shell.adopted().json("status")
     assert (told["schema_version"], told["kind"]) == (1, "status")
@@ -123,5 +140,5 @@ def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
         "secret", "class", "state", "needs_attention", "age_s", "age_stated", "max_age_s",
         "due_at", "why", "current", "old", "asserted", "plan", "phase", "row", "waits_until",
         "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works",
-        "old_dies_not_before", "exits",
+        "old_dies_not_before", "exits", "exception",
     ]  # fmt: skip

@@ -169,10 +169,13 @@ def test_what_happens_on_this_host_stays_in_declared_directories(
     )
 
 
+OF_A_TEST = VALID.replace("environment: production", "environment: test")
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        (VALID + "    class: own\nclasses: {own: {max_age: 365d}}\n", "config.age-advised"),
+        (OF_A_TEST + "    class: own\nclasses: {own: {max_age: 365d}}\n", "config.age-advised"),
         (VALID.partition("    consumers:")[0], "config.no-consumers"),
     ],
 )

@@ -1,0 +1,119 @@
+"""How old a credential may become: the policy classes, their arithmetic, and the exceptions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rotation.config.findings import Problem, invalid
+from rotation.config.model import DAY, PolicyClass, Secret
+from rotation.config.reading import UNITS
+
+BUILT_IN = {
+    "production": PolicyClass(max_age_s=90 * DAY),
+    "development": PolicyClass(max_age_s=180 * DAY),
+    "trial": PolicyClass(max_age_s=7 * DAY, margin_s=DAY, quiet_s=5 * 60, soak_s=5 * 60),
+}
+"""The policy classes that are always there. None of them may be given a longer life. `trial` waits
+minutes where the others wait days: for a first rotation that is watched to its end."""
+
+AGE_LIMITS = {"production": 90 * DAY, "development": 180 * DAY}
+"""By environment, whatever the class is called: more needs an exception that ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """In seconds. period: the age at which a credential is due."""
+
+    max_age: int
+    grace: int
+    soak: int
+    margin: int
+    period: int
+
+    def __str__(self) -> str:
+        return (
+            f"max age {spoken(self.max_age)} - grace {spoken(self.grace)} - soak "
+            f"{spoken(self.soak)} - margin {spoken(self.margin)} = {spoken(self.period)}"
+        )
+
+
+def spoken(seconds: int) -> str:
+    """1d 4h."""
+    rest, parts = abs(seconds), []
+    for unit, size in sorted(UNITS.items(), key=lambda item: -item[1]):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return ("-" if seconds < 0 else "") + (" ".join(parts) or "0s")
+
+
+def policy_classes(
+    declared: Mapping[str, PolicyClass],
+) -> tuple[dict[str, PolicyClass], list[Problem]]:
+    """The declared and the built-in ones, and what is wrong with them."""
+    classes = dict(BUILT_IN)
+    problems = []
+    for name, policy in declared.items():
+        most = BUILT_IN[name].max_age_s if name in BUILT_IN else None
+        age = most if policy.max_age_s is None else policy.max_age_s
+        if age is None:
+            problems.append(Problem(("classes", name), "config.missing", "`max_age` is missing"))
+        elif most is not None and age > most:
+            problems.append(
+                Problem(
+                    ("classes", name, "max_age"),
+                    "config.class-age",
+                    f"{name} may not exceed {spoken(most)}",
+                    "a class of another name may",
+                )
+            )
+        classes[name] = replace(policy, max_age_s=min(age or DAY, most or age or DAY))
+    return classes, problems
+
+
+def of_its_environment(secret: Secret, policy: PolicyClass) -> None:
+    """Raises Invalid where a class is longer than its environment allows without an exception."""
+    limit, given = AGE_LIMITS.get(secret.environment), policy.max_age_s or 0
+    if secret.exception is not None and (limit is None or given <= limit):
+        raise invalid(
+            "config.exception-needless",
+            "its class is within what its environment allows",
+            "take the exception out",
+            ("exception",),
+        )
+    if limit is not None and given > limit and secret.exception is None:
+        raise invalid(
+            "config.environment-age",
+            f"a max age of {spoken(given)}, and {secret.environment} allows {spoken(limit)}",
+            "choose a stricter class, or state `exception: {owner, reason, until}` beside it",
+            ("class",),
+        )
+
+
+def timing_of(policy: PolicyClass, longest_refresh: int, can_suspend: bool) -> Timing:  # noqa: FBT001
+    floor = 2 * longest_refresh
+    if policy.grace_s is not None and policy.grace_s < floor:
+        raise invalid(
+            "config.grace",
+            f"the class's grace of {spoken(policy.grace_s)} is below its floor: 2 x the longest "
+            f"refresh of {spoken(longest_refresh)} = {spoken(floor)}",
+            "raise the class's grace, or leave it out",
+            where=("class",),
+        )
+    assert policy.max_age_s is not None
+    grace = floor if policy.grace_s is None else policy.grace_s
+    soak = policy.soak_s if can_suspend else 0
+    timing = Timing(
+        max_age=policy.max_age_s,
+        grace=grace,
+        soak=soak,
+        margin=policy.margin_s,
+        period=policy.max_age_s - grace - soak - policy.margin_s,
+    )
+    if timing.period <= 0:
+        raise invalid(
+            "config.period",
+            f"no time is left to serve: {timing}",
+            "raise the class's max_age, or lower its margin or soak",
+            where=("class",),
+        )
+    return timing
