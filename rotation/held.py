@@ -81,7 +81,7 @@ REASONS: dict[str, Reason] = {
         (Exit.RESUME, Exit.ROLLBACK, Exit.ABANDON),
     ),
     "held.pointer-moved": Reason(
-        "the current label moved away from the new version; the old credential was resumed",
+        "the current label moved away from the new version; the old credential is not off",
         _MOVED,
     ),
     "held.pointer-moved-late": Reason(
@@ -108,7 +108,7 @@ REASONS: dict[str, Reason] = {
         "everything is proven; destroying the old credential waits for a person",
         (Exit.DESTROY, Exit.ROLLBACK, Exit.ABANDON),
     ),
-    "held.replica": Reason("a replica did not take the new version", _BACK),
+    "held.replica": Reason("a copy of the secret in another region is not in sync", _BACK),
     "held.denied": Reason("the provider denied a call", _BACK),
     "held.conflict": Reason(
         "somebody else changed the store or the issuer meanwhile",

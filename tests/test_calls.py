@@ -293,10 +293,6 @@ def label_is_moved_back(scene: Scene) -> None:
     scene.control.human.move_label(APP, "AWSCURRENT", scene.labels()["AWSPREVIOUS"])
 
 
-def old_key_is_resumed(scene: Scene) -> None:
-    scene.control.human.resume_key(APP, scene.old["id"])
-
-
 def promoted(scene: Scene) -> bool:
     return scene.current() != scene.old
 
@@ -353,7 +349,7 @@ STORIES: dict[tuple[Step, str, int], Story] = {
     (Step.SUSPEND, LIST, 1): Story(old_is_off, new_key_is_deleted),
     (Step.SUSPEND, USED, 1): Story(old_is_off, old_key_is_used),
     (Step.SUSPEND, DESCRIBE, 2): Story(went_on_while_readers_are_out, label_is_moved_back),
-    (Step.PROVE_OFF, GET, 1): Story(old_is_destroyed, old_key_is_resumed),
+    (Step.PROVE_OFF, GET, 1): Story(old_is_destroyed, stale(ACCEPTED, deaf=True)),
     (Step.PROVE_OFF, LOGIN, 1): Story(old_is_destroyed, stale(ACCEPTED)),
     (Step.PROVE_OFF, LOGIN, 2): Story(old_is_destroyed, stale(ACCEPTED)),
     (Step.DESTROY, DESCRIBE, 1): Story(old_is_destroyed, label_is_moved_back),

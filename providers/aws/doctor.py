@@ -50,6 +50,12 @@ LAYOUTS = _table(
         repair="`rotation emergency NAME` replaces it",
     ),
     Layout(
+        name="copy-behind",
+        meaning="a copy of the secret in another region is not in sync: its readers may get "
+        "another value than those here, and nothing is revoked until it is",
+        repair="`aws secretsmanager describe-secret` says which and why: repair or remove that copy",
+    ),
+    Layout(
         name="leftover-pending",
         meaning="the rotation is over, only its label AWSPENDING is left on the current version",
         repair="take AWSPENDING off",
@@ -126,6 +132,8 @@ def diagnose(look: Look) -> Layout:
         return LAYOUTS[_without_current(look)]
     if state.current == state.labels.get(COMPROMISED):
         return LAYOUTS["compromised-current"]
+    if any(status != "in-sync" for status in state.replicas.values()):
+        return LAYOUTS["copy-behind"]
     if look.versions_total > VERSIONS_MANY:
         return LAYOUTS["write-storm"]
     return LAYOUTS[_beside_current(look)]

@@ -15,7 +15,7 @@ from rotation.due import BEHIND_MIN, read_only
 from rotation.effects import world
 from rotation.effects.context import Context
 from rotation.entries import Draft, Kind
-from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
+from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
 from rotation.fold import Rotation, RowState, fold, listed
 from rotation.leftover import leftovers_of
 from rotation.plan import Step
@@ -134,6 +134,8 @@ def _differences(cx: Context) -> Iterator[Difference]:
     for check in _checks(cx, state, listing):
         try:
             check()
+        except NotYet:
+            continue  # on its way
         except NeedsPerson as difference:
             yield Difference(difference.code, difference.message, difference.hint)
 
@@ -141,6 +143,7 @@ def _differences(cx: Context) -> Iterator[Difference]:
 def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[[], None], ...]:
     return (
         lambda: world.check_writable(cx, state),
+        lambda: world.check_copies(cx, state),
         lambda: world.check_current(cx, state, _current(cx.rotation)),
         lambda: world.check_pending(cx, state),
         lambda: world.check_pointers(cx, state),

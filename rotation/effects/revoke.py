@@ -20,6 +20,7 @@ from rotation.types import (
     Death,
     Facts,
     Fields,
+    KeyState,
     Listing,
     PermissionSet,
     StoreState,
@@ -33,13 +34,20 @@ def old_handle(cx: Context) -> str:
 
 
 def look_before_off(cx: Context) -> Facts:
-    """I3, by fresh reads: what `suspend` and `destroy` record in their intent."""
+    """I3, by fresh reads: what `suspend` and `destroy` record in their intent. All that was
+    compared before the first effect is compared again."""
     state, listing = cx.store_state(), cx.listing()
     world.check_clocks(cx)
     _waits_are_over(cx)
     _evidence(cx)
-    _pointers(cx, state)
-    _instances(cx, listing)
+    if cx.rotation.done(Step.SUSPEND):
+        _still_off(cx, state, listing)
+    if cx.rotation.plan == "retire":
+        world.check_claim(cx, state)
+        world.check_instances(cx, listing)
+    else:
+        world.compare(cx, state, listing)
+        assert state.current != cx.rotation.old_version, "I2: what is current is never revoked"
     used = _unused_since(cx)
     return {"current": state.current, "listing": sorted(listing.ids), "last_used": used}
 
@@ -65,30 +73,17 @@ def _evidence(cx: Context) -> None:
             assert state.facts.get("evidence"), f"I3: evidence of {consumer.id}"
 
 
-def _pointers(cx: Context, state: StoreState) -> None:
-    if cx.rotation.plan == "retire":
-        return
-    if cx.rotation.done(Step.SUSPEND):
+def _still_off(cx: Context, state: StoreState, listing: Listing) -> None:
+    """What needs the old one while it is off brings it back."""
+    if cx.rotation.plan != "retire":
         _not_pointed_at(cx, state)
-    world.check_current(cx, state, cx.rotation.new_version)
-    world.check_pending(cx, state)
-    world.check_pointers(cx, state)
-    assert state.current != cx.rotation.old_version, "I2: what is current is never revoked"
-
-
-def _instances(cx: Context, listing: Listing) -> None:
-    if not cx.traits.lists:
+    suspended, handle = done_at(cx, Step.SUSPEND), listing.find(old_handle(cx))
+    if handle is None or suspended is None or handle.state is not KeyState.ACTIVE:
         return
-    world.check_unknown(cx, listing, world.expected_instances(cx))
-    if cx.rotation.new is not None:
-        world.check_active(listing, cx.rotation.new)
-        if cx.rotation.new not in listing.ids:
-            raise NeedsPerson(
-                "held.instance-missing",
-                f"the new instance {cx.rotation.new} is gone; the old one was not touched",
-            )
-    if not cx.in_doubt and not cx.rotation.done(Step.SUSPEND):
-        world.check_active(listing, old_handle(cx))
+    wait_until(suspended + cx.settle, cx.now, "suspend.settling", "waits until the listing settled")
+    raise Complaint(
+        "held.complaint", f"{old_handle(cx)} was switched off here, and somebody switched it on"
+    )
 
 
 def _unused_since(cx: Context) -> str | None:
@@ -143,13 +138,17 @@ def _still_not_pointed_at(cx: Context) -> None:
 
 def _not_pointed_at(cx: Context, state: StoreState) -> None:
     """A label that moved to the old version, or to one that we do not know and whose bytes we do
-    not read: both may name the instance that is off now."""
+    not read, and a copy that is behind: each may give readers the instance that is off now."""
     if state.current != cx.rotation.new_version or state.pending == cx.rotation.old_version:
         raise Complaint(
             "held.pointer-moved",
             f"the current version is {state.current} now; {old_handle(cx)} is being resumed",
             "see who moved the label",
         )
+    try:
+        world.check_copies(cx, state)
+    except NeedsPerson as behind:
+        raise Complaint(behind.code, behind.message, behind.hint) from behind
 
 
 def prove_off(cx: Context) -> Facts:

@@ -14,30 +14,13 @@ def verify_live(cx: Context) -> Facts:
     """The promoted version, by its recorded id, read where consumers read it, logs in."""
     region = cx.row.subject.removeprefix("region:") if cx.row.subject != "-" else None
     if region is not None:
-        _replica_in_sync(cx, region)
+        world.check_copy(cx, cx.store_state(), region)
     version = cx.rotation.new_version or cx.rotation.fact(Step.INSPECT, "version")
     assert version is not None, "verify-live comes after `issue` or `inspect`"
     fields = cx.store.read(version, under=PermissionSet.VERIFY, region=region)
     refused = Refused("held.live-refused", "the current version does not log in")
     facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
     return {**facts, "version": version, "probed_at": stamp(cx.now)}
-
-
-def _replica_in_sync(cx: Context, region: str) -> None:
-    status = cx.store_state().replicas.get(region, "missing")
-    if status == "in-sync":
-        return
-    if status == "in-progress":
-        raise NotYet(
-            "verify.replica",
-            f"the replica in {region} is not in sync",
-            until=cx.now + timedelta(seconds=5),
-        )
-    raise NeedsPerson(
-        "held.replica",
-        f"the replica in {region} is {status}",
-        "repair the replication, then `rotation resume`",
-    )
 
 
 def drain(cx: Context) -> Facts:

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from rotation.effects.context import Context
-from rotation.errors import NeedsPerson, SlotFull
+from rotation.errors import NeedsPerson, NotYet, SlotFull
 from rotation.fold import listed
+from rotation.plan import Step
 from rotation.types import (
     COMPROMISED,
     PENDING,
@@ -17,13 +18,17 @@ from rotation.types import (
 )
 
 CLOCK_SKEW_MAX = timedelta(seconds=60)
+COPIED_WITHIN = timedelta(hours=1)
+"""A copy that takes longer will not come by itself."""
 
 
 def compare(cx: Context, state: StoreState, listing: Listing) -> None:
     """Raises Held's reasons where a read of the store and the issuer differs from what the journal
-    last recorded: refusal, claim, current version, labels, instances."""
+    last recorded: refusal, claim, copies, current version, labels, instances. Before the first
+    effect, and again before each that cannot be undone."""
     check_writable(cx, state)
-    check_current(cx, state, cx.rotation.baseline.get("version"))
+    check_copies(cx, state)
+    check_current(cx, state, cx.rotation.new_version or cx.rotation.baseline.get("version"))
     check_pending(cx, state)
     check_pointers(cx, state)
     check_instances(cx, listing)
@@ -35,24 +40,60 @@ def check_writable(cx: Context, state: StoreState) -> None:
         raise NeedsPerson(
             code, sentence, "mend that, then resume; or take the secret out of rotation.yaml"
         )
+    check_claim(cx, state)
+
+
+def check_claim(cx: Context, state: StoreState) -> None:
     if state.claim is None:
         raise NeedsPerson(
             "held.claim-missing",
-            "the secret carries no owner claim; nothing was touched",
+            "the secret carries no owner claim; nothing more was done",
             f"put the claim back, or `rotation adopt {cx.spec.secret}` once no rotation is open",
         )
     if state.claim != cx.installation:
         raise NeedsPerson(
             "held.claim-foreign",
-            f"installation {state.claim} claims this secret; nothing was touched",
+            f"installation {state.claim} claims this secret; nothing more was done",
             f"if that one is gone: `rotation adopt {cx.spec.secret} --take-over`",
         )
+
+
+def check_copies(cx: Context, state: StoreState) -> None:
+    """Readers of every copy that the store reports get what readers here get, whether or not the
+    configuration names its region."""
+    for region in sorted({*state.replicas, *cx.spec.regions}):
+        check_copy(cx, state, region)
+
+
+def check_copy(cx: Context, state: StoreState, region: str) -> None:
+    status = state.replicas.get(region, "missing")
+    if status == "in-sync":
+        return
+    done = [state.done_at for state in cx.rotation.states.values() if state.done_at is not None]
+    since = max(done, default=cx.rotation.opened.at)
+    if status == "in-progress" and cx.now < since + COPIED_WITHIN:
+        pause = max(timedelta(seconds=5), (cx.now - since) / 8)
+        raise NotYet(
+            "verify.replica", f"the replica in {region} is not in sync", until=cx.now + pause
+        )
+    raise NeedsPerson(
+        "held.replica",
+        f"the replica in {region} is {status}: its readers may get another value than those here",
+        "repair or remove that replica, then `rotation resume`",
+    )
 
 
 def check_current(cx: Context, state: StoreState, expected: object) -> None:
     current = state.current
     if current == expected:
         return
+    if current is not None and current == cx.rotation.old_version:
+        raise NeedsPerson(
+            "held.pointer-moved",
+            f"the current label was moved from {expected} back to {current}, which was current "
+            "before: readers get the old credential again, and it was not touched",
+            f"`rotation rollback {cx.spec.secret}` where that was meant; else put it back and resume",
+        )
     hint = (
         "see who wrote it; then put the old one back or run "
         f"`rotation resolve {cx.spec.secret} --accept-current`"
@@ -64,6 +105,13 @@ def check_current(cx: Context, state: StoreState, expected: object) -> None:
             f"the current version {current} is ours, but this journal does not know it",
             "restore the newest journal; if it is gone for good: "
             f"`rotation resolve {cx.spec.secret} --accept-current`",
+        )
+    if current is not None and is_our_mark(current, cx.installation):
+        raise NeedsPerson(
+            "held.world-changed",
+            f"the current version is {current}, an earlier one of this installation, and not "
+            f"{expected}: somebody moved the label",
+            hint,
         )
     if current is not None and is_any_mark(current):
         raise NeedsPerson("held.foreign-mark", f"version {current} is another installation's", hint)
@@ -124,20 +172,22 @@ def check_pointers(cx: Context, state: StoreState) -> None:
 
 
 def check_instances(cx: Context, listing: Listing) -> None:
-    """The issuer lists exactly the instances that the journal has as live."""
+    """The issuer lists exactly the instances that the journal has as live, and they are on."""
     if not cx.traits.lists or cx.traits.delegated:
         return
     # One that is to be removed is off or gone in the middle of it.
     expected = expected_instances(cx) - cx.rotation.ours
     check_unknown(cx, listing, expected)
-    missing = sorted(expected - listing.ids)
+    off = {cx.rotation.old} if cx.in_doubt or cx.rotation.done(Step.SUSPEND) else set()
+    gone = {cx.rotation.old} if cx.row.step is Step.DESTROY else off
+    missing = sorted(expected - listing.ids - gone)
     if missing:
         raise NeedsPerson(
             "held.instance-missing",
             f"the issuer no longer lists {', '.join(missing)}",
             f"see who removed it; then `rotation resolve {cx.spec.secret} --accept-current`",
         )
-    for handle_id in expected:
+    for handle_id in expected - off:
         check_active(listing, handle_id)
 
 

@@ -172,6 +172,8 @@ class SimulatedStore:
                     Version(id=v, labels=frozenset(ls)) for v, ls in sorted(names.items())
                 ),
                 claim=world.claim,
+                refusal=world.refusal,
+                replicas=dict(world.replicas),
                 server_at=world.now,
             )
 

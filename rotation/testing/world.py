@@ -72,6 +72,8 @@ class World:
     versions: dict[str, tuple[str, str]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     claim: str | None = INSTALLATION
+    refusal: tuple[str, str] | None = None
+    replicas: dict[str, str] = field(default_factory=dict)
     consumers: list[SimulatedConsumer] = field(default_factory=list)
     outages: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)

@@ -236,7 +236,7 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
         nothing((revoke, "_still_not_pointed_at"), (revoke, "_not_pointed_at")),
         moved_label("issuer.suspend"),
     ),
-    "no pointers before suspend": (nothing((revoke, "_pointers")), moved_label("store.state")),
+    "no pointers before suspend": (nothing((world, "compare")), moved_label("store.state")),
     "no read after destroy": (
         nothing((revoke, "_pointer_still_new")),
         moved_label("issuer.destroy"),

@@ -9,18 +9,26 @@ OTHERS_MARK = "rot1-ba9876543210-" + "1" * 32
 HEALTHY = {CURRENT: "a", PREVIOUS: "v"}
 
 
-def look(labels: dict[str, str], refusal: tuple[str, str] | None = None, **known) -> Look:
+def look(
+    labels: dict[str, str],
+    refusal: tuple[str, str] | None = None,
+    replicas: dict[str, str] | None = None,
+    **known,
+) -> Look:
     versions = tuple(
         Version(id=version, labels=frozenset(name for name in labels if labels[name] == version))
         for version in dict.fromkeys(labels.values())
     )
-    state = StoreState(versions=versions, refusal=refusal)
+    state = StoreState(versions=versions, refusal=refusal, replicas=replicas or {})
     return Look(state=state, installation="0123456789ab", **known)
 
 
 CASES = [
     ("healthy", look(HEALTHY)),
     ("healthy", look({CURRENT: "a"}, logs_in={"a": True})),
+    ("healthy", look(HEALTHY, replicas={"eu-west-1": "in-sync"})),
+    ("copy-behind", look(HEALTHY, replicas={"eu-west-1": "in-sync", "eu-west-3": "failed"})),
+    ("copy-behind", look(HEALTHY, replicas={"eu-west-1": "in-progress"})),
     ("empty", look({})),
     ("managed-elsewhere", look(HEALTHY, refusal=("store.native-rotation", "..."))),
     ("write-storm", look(HEALTHY, versions_total=91)),
