@@ -15,7 +15,7 @@ def rehearse(cx: Context) -> None:
     """What would stop a delivery is told while it costs nobody anything."""
     for consumer in cx.spec.consumers:
         if consumer.role == "reader" and consumer.pushed and not consumer.gone:
-            bound = cx.bound.consumers.get(consumer.id)
+            bound: object = cx.bound.consumers.get(consumer.id)
             if isinstance(bound, Rehearses):
                 bound.rehearse()
 
