@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cached_property, lru_cache
+from itertools import takewhile
 
 from rotation.types import Gates
 
@@ -199,6 +200,16 @@ def last_slot(cron: str, zone_name: str, now: datetime) -> datetime | None:
 def next_slot(cron: str, zone_name: str, now: datetime) -> datetime | None:
     """The first moment after `now`; None: never."""
     return _slot(cron, zone_name, now, reverse=False)
+
+
+@lru_cache(maxsize=4096)
+def slots_in_a_day(cron: str) -> int:
+    """On a day on which there are any: all such days have the same."""
+    from cronsim import CronSim  # noqa: PLC0415
+
+    slots = CronSim(cron, datetime(2025, 12, 31, 23, 59, tzinfo=UTC))
+    first = next(slots)
+    return 1 + sum(1 for _ in takewhile(lambda slot: slot < first + DAY, slots))
 
 
 def _slot(cron: str, zone_name: str, now: datetime, *, reverse: bool) -> datetime | None:

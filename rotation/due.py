@@ -33,6 +33,10 @@ PAUSE = timedelta(hours=24)
 BEHIND_MIN = 3
 """So many secrets of one connection that a journal is behind: the installation is read-only."""
 
+LIFE_SHARE, REST_MIN, REST_MAX = 3, timedelta(minutes=10), timedelta(days=1)
+"""Not before that part of its life is over is a secret rotated again: a margin longer than the life,
+or an end or age that no rotation moves, would make it due for ever."""
+
 AT_ONCE_MIN, AT_ONCE_SHARE, AT_ONCE_SPAN = 3, 0.2, timedelta(hours=1)
 """The schedule opens at most this share of all secrets within that time, but three at least."""
 
@@ -76,7 +80,7 @@ def due(
     return (
         _over(identity)
         or _under_way(identity)
-        or _ageless(identity)
+        or _ageless(entry, identity, now)
         or _again(_rolled_back(identity, now), _in_time(entry, identity, now, freezes))
     )
 
@@ -228,10 +232,17 @@ def _under_way(identity: Identity) -> Due | None:
     return None
 
 
-def _ageless(identity: Identity) -> Due | None:
-    """Never "due since 1970": the age of what nobody dated is asked for, not assumed."""
-    if identity.created is None:
-        return Due(Kind.UNKNOWN, "its age is unknown: adopt it with --created")
+def _ageless(entry: "Entry", identity: Identity, now: datetime) -> Due | None:
+    """Never "due since 1970": the age of what nobody dated is asked for, not assumed. An end that
+    its issuer told counts all the same."""
+    if identity.created is not None:
+        return None
+    unknown = "its age is unknown: adopt it with --created"
+    if identity.expires is None:
+        return Due(Kind.UNKNOWN, unknown)
+    at = _before_its_end(entry, identity, identity.expires)
+    if now < at:
+        return Due(Kind.UNKNOWN, f"{unknown}; due before it expires", at)
     return None
 
 
@@ -272,14 +283,16 @@ def _reasons(entry: "Entry", identity: Identity, now: datetime) -> Iterator[tupl
     """When it is due, by each of the rules that it is under. Jitter delays what a schedule says;
     never what has an end of its own."""
     schedule, created = entry.schedule, identity.created
-    assert created is not None
     spread = timedelta()
     if schedule.jitter_s:
         spread = timedelta(seconds=int(schedule.jitter_s * _fraction(entry.stream)))
-    period = timedelta(seconds=entry.period_s - entry.over_s(now))
-    yield created + period + spread, "by its age"
     if identity.expires is not None:
-        yield identity.expires - timedelta(seconds=entry.margin_s), "before it expires"
+        yield _before_its_end(entry, identity, identity.expires), "before it expires"
+    if created is None:
+        return
+    period = timedelta(seconds=entry.period_s - entry.over_s(now))
+    rest = min(period / LIFE_SHARE, REST_MAX)
+    yield _rested(identity, created + period, rest) + spread, "by its age"
     last = identity.last_success_at or created
     if schedule.every_s is not None:
         yield last + timedelta(seconds=schedule.every_s) + spread, "by its interval"
@@ -287,6 +300,21 @@ def _reasons(entry: "Entry", identity: Identity, now: datetime) -> Iterator[tupl
         slot = _slot(schedule.cron, schedule.zone, last, now - spread)
         if slot is not None:
             yield slot + spread, "by its schedule"
+
+
+def _before_its_end(entry: "Entry", identity: Identity, end: datetime) -> datetime:
+    """By the margin; where its life is no longer than that, once a part of it is over."""
+    at = end - timedelta(seconds=entry.margin_s)
+    made, last = identity.created, identity.last_success_at
+    if made is not None and at <= made < end:
+        at = made + (end - made) / LIFE_SHARE
+    left = REST_MAX if last is None or end <= last else (end - last) / LIFE_SHARE
+    return _rested(identity, at, left)
+
+
+def _rested(identity: Identity, at: datetime, rest: timedelta) -> datetime:
+    last = identity.last_success_at
+    return at if last is None else max(at, last + max(rest, REST_MIN))
 
 
 def _slot(cron: str, zone: str, since: datetime, now: datetime) -> datetime | None:

@@ -149,6 +149,9 @@ class AccessKeyOptions:
 class SecretsManagerOptions:
     """One secret in Secrets Manager."""
 
+    VERSIONS_A_DAY: ClassVar = 100
+    """It keeps so many, and removes none that is younger than a day: one in ten minutes at most."""
+
     connection: str = field(metadata={"doc": "name of an AWS connection"})
     name: str = field(metadata={"doc": "name of the secret, not its ARN"})
     replicas: tuple[str, ...] = field(

@@ -25,6 +25,7 @@ Texts = Mapping[str, str]
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z]+|(?:/[\w~.-]+)+))?\}")
 """`{name}`, or `{name:form}`: how its value is written; `{item:/pointer}` is of the listed item."""
+DAY_S = 86_400
 WINDOW_MIN_S = 60
 """An idempotency key is sent again within seconds; a shorter window could be over by then."""
 
@@ -345,11 +346,19 @@ class HttpApiOptions:
         require(tells, "id_in_secret: only where the declaration's `probe` has an `id`")
         longest = self.declared.expires_max_s or life
         require(life <= longest, f"expires_in_s: at most {longest} s")
+        by_day = "{expires:date}" in f"{self.declared.create.path} {self.declared.create.body}"
+        require(
+            life >= DAY_S or not by_day, "expires_in_s: a day at least; the service ends by day"
+        )
 
     @cached_property
     def declared(self) -> Declaration:
         own: Any = self.declaration
         return typed(Declaration, own) if self.service is None else shipped(self.service)
+
+    @property
+    def life_s(self) -> int | None:
+        return self.expires_in_s
 
     @property
     def TRAITS(self) -> Traits:  # noqa: N802 -- class-level data of the other issuers

@@ -214,6 +214,11 @@ class AppRoleOptions:
         traits = replace(self.TRAITS, origin=self.origin, reports_usage=self.uses is not None)
         object.__setattr__(self, "TRAITS", traits)
 
+    @property
+    def life_s(self) -> int | None:
+        """None: as the role has it."""
+        return self.ttl_s
+
     def identity(self, connections: Connections) -> str:
         connection = connection_of(connections, self.connection)
         namespace = connection.namespace or "-"

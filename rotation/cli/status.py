@@ -86,7 +86,7 @@ def _health(
         rank=_rank(row, age, max_age, told.kind),
         max_age=max_age,
         age=age,
-        due_at=told.at if told.kind in (Kind.DUE, Kind.LATER, Kind.PAUSED) else None,
+        due_at=told.at if told.kind in (Kind.DUE, Kind.LATER, Kind.PAUSED, Kind.UNKNOWN) else None,
         why=told.reason,
         row=row,
         exempt=str(entry.exempt_at(now) or ""),

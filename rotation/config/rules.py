@@ -10,7 +10,7 @@ from typing import Any
 from rotation.calendar import Schedule
 from rotation.config.findings import Invalid, Level, Problem, collected, invalid, named, nearest
 from rotation.config.model import PolicyClass, Secret
-from rotation.config.times import Timing, of_its_environment, spoken, timing_of
+from rotation.config.times import Timing, bearable, of_its_environment, spoken, timing_of
 from rotation.registry import Plugin
 
 NOBODY_YET = "nobody-yet"
@@ -337,4 +337,5 @@ def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule,
             f"a jitter of {spread} exceeds the margin of {margin}",
             where=("schedule", "jitter") if own and own.jitter_s else ("class",),
         )
+    bearable(secret, schedule, timing)
     return policy, schedule, timing

@@ -1,8 +1,10 @@
-"""How old a credential may become: the policy classes, their arithmetic, and the exceptions."""
+"""How old a credential may become: the policy classes, their arithmetic, the exceptions, and what
+its service and its store can bear."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from rotation.calendar import Schedule, slots_in_a_day
 from rotation.config.findings import Problem, invalid
 from rotation.config.model import DAY, PolicyClass, Secret
 from rotation.config.reading import UNITS
@@ -117,3 +119,58 @@ def timing_of(policy: PolicyClass, longest_refresh: int, can_suspend: bool) -> T
             where=("class",),
         )
     return timing
+
+
+def bearable(secret: Secret, schedule: Schedule, timing: Timing) -> None:
+    """Raises Invalid where its service or its store cannot keep up with these times."""
+    _check_life(secret, timing)
+    _check_quota(secret, schedule, timing)
+
+
+def _check_life(secret: Secret, timing: Timing) -> None:
+    """Where the issuer's options say how long its credentials live."""
+    life = getattr(secret.issuer.options, "life_s", None)
+    if life is not None and life <= timing.margin:
+        raise invalid(
+            "config.life",
+            f"its credentials live {spoken(life)}, and are due {spoken(timing.margin)} (the margin) "
+            "before they end: each one from its first moment",
+            "let them live longer, or name a class with a smaller margin",
+            where=("issuer",),
+        )
+
+
+def _check_quota(secret: Secret, schedule: Schedule, timing: Timing) -> None:
+    """Each rotation makes a version, and the store may bear only so many in a day."""
+    most = getattr(secret.store.options, "VERSIONS_A_DAY", None)
+    if most is None:
+        return
+    for name, count in _a_day(schedule, timing):
+        if count >= most:
+            asked = {
+                "period": f"a period of {spoken(timing.period)}",
+                "every": f"every {spoken(schedule.every_s or 0)}",
+                "cron": f"cron {schedule.cron}",
+            }
+            own = getattr(secret.schedule, "cron" if name == "cron" else f"{name}_s", None)
+            raise invalid(
+                "config.quota",
+                f"{asked[name]}: {count} new versions a day; {secret.store.type} takes {most} at "
+                "most, and an emergency needs one as well",
+                f"no more often than every {spoken(_shortest(most))}",
+                where=("schedule", name) if own else ("class",),
+            )
+
+
+def _a_day(schedule: Schedule, timing: Timing) -> Iterator[tuple[str, int]]:
+    """How many rotations, by each rule that it is under."""
+    yield "period", DAY // timing.period
+    if schedule.every_s is not None:
+        yield "every", DAY // schedule.every_s
+    if schedule.cron is not None:
+        yield "cron", slots_in_a_day(schedule.cron)
+
+
+def _shortest(most: int) -> int:
+    """In seconds, in whole minutes."""
+    return -(-DAY // (most - 1) // 60) * 60

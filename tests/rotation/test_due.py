@@ -104,6 +104,45 @@ def test_it_is_replaced_before_it_expires() -> None:
     assert due(ENTRY, identity, NOW + HOUR).kind is Kind.DUE
 
 
+@pytest.mark.parametrize("life", [HOUR, DAY, 7 * DAY, 7 * DAY + HOUR, 8 * DAY])
+def test_a_life_that_is_hardly_longer_than_the_margin_is_no_storm(life: timedelta) -> None:
+    """Replaced in time, and not again before a part of the new life is over."""
+    now, identity, rotated = NOW, known(created=NOW, expires=NOW + life), 0
+    while now < NOW + 10 * life:
+        answer = due(ENTRY, identity, now)
+        assert answer.at is not None
+        now = answer.at
+        assert identity.expires is not None
+        assert now < identity.expires
+        identity = known(created=now, expires=now + life, last_success_at=now)
+        rotated += 1
+    assert rotated <= 31
+
+
+@pytest.mark.parametrize(
+    "broken", [{"expires": NOW + DAY}, {"expires": NOW - DAY}, {"created": NOW - 100 * DAY}]
+)
+def test_an_end_or_an_age_that_no_rotation_moves_is_no_storm(broken: dict[str, Any]) -> None:
+    now, rotated = NOW, 0
+    while now < NOW + 30 * DAY:
+        rotated += 1
+        at = due(ENTRY, known(**{"created": now, "last_success_at": now, **broken}), now).at
+        assert at is not None
+        assert at > now
+        now = at
+    assert rotated <= 60
+
+
+def test_an_end_counts_though_nobody_knows_its_age() -> None:
+    identity = known(created=None, expires=NOW + 8 * DAY)
+    answer = due(ENTRY, identity, NOW)
+    assert (answer.kind, answer.at) == (Kind.UNKNOWN, NOW + DAY)
+    assert "--created" in answer.reason
+    assert due(ENTRY, identity, NOW + DAY) == Due(Kind.DUE, "before it expires", NOW + DAY)
+    hand = scheduled(every_s=86_400, windows=(Window(from_="22:00", to="23:00"),))
+    assert due(hand, identity, NOW + DAY).at == NOW + DAY + 10 * HOUR
+
+
 def test_an_interval_counts_from_the_last_success() -> None:
     identity = known(last_success_at=NOW - 29 * DAY)
     answer = due(scheduled(every_s=30 * 86_400), identity, NOW)

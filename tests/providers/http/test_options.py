@@ -174,6 +174,18 @@ def test_a_life_is_not_longer_than_the_service_gives() -> None:
         declared(declaration={**DECLARATION, "expires_max_s": 60})
 
 
+def test_where_the_service_ends_them_by_day_none_lives_for_hours() -> None:
+    def gitlab(life_s: int) -> HttpApiOptions:
+        return HttpApiOptions(
+            connection="vendor", name="billing", service="gitlab-project-access-token",
+            parameters={"project": "1", "access_level": "40"}, scopes=("api",), expires_in_s=life_s,
+        )  # fmt: skip
+
+    assert gitlab(86_400).life_s == 86_400
+    with pytest.raises(ValueError, match="a day at least"):
+        gitlab(12 * 3600)
+
+
 def test_the_connection_must_have_what_the_login_asks_for() -> None:
     assert declared().identity({"vendor": CONNECTION}) == "http/vendor/billing"
     with pytest.raises(ValueError, match="credentials"):

@@ -117,6 +117,24 @@ CASES: dict[str, tuple[str, int, str, str]] = {
     "jitter beyond the margin": (
         more("schedule: {jitter: 8d}"), 14, "secrets[0].schedule.jitter", "config.jitter",
     ),
+    "an interval that the store cannot bear": (
+        more("schedule: {every: 10m}"), 14, "secrets[0].schedule.every", "config.quota",
+    ),
+    "a cron that the store cannot bear": (
+        more('schedule: {cron: "*/2 0-3 * * 1"}'), 14, "secrets[0].schedule.cron", "config.quota",
+    ),
+    "an age that the store cannot bear": (
+        VALID.replace("    environment: production\n", "    class: own\n    environment: test\n")
+        + "classes: {own: {max_age: 30m, margin: 0s, soak: 0s, grace: 20m}}\n", 7,
+        "secrets[0].class", "config.quota",
+    ),
+    "a life that is no longer than the margin": (
+        VALID.replace("{type: aws-iam-access-key, connection: aws-prod, user: billing}",
+        "{type: vault-approle, connection: v, role: billing, ttl: 7d}").replace("secrets:",
+        "  v: {type: vault, address: 'https://v:8200', cluster: 5d3647a5-80e4-8342-a5aa-de992eeeb2fc, auth: token, login_file: /t}\n"
+        "secrets:").replace("{type: aws-sts, connection: aws-prod}",
+        "{type: vault-login, connection: v}"), 11, "secrets[0].issuer", "config.life",
+    ),
     "impossible cron": (
         more('schedule: {cron: "0 0 30 2 *"}'), 14, "secrets[0].schedule.cron", "config.value",
     ),
