@@ -1,16 +1,29 @@
 """What a person sees before an emergency: which instances are ours, which are not, what breaks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
+from rotation.entries import Entry, Identity, Kind
 from rotation.errors import RotationError
 from rotation.fold import Outcome, Rotation, fold, listed, text
-from rotation.interfaces import Bound
-from rotation.journal import Journal
+from rotation.interfaces import Bound, Issuer
 from rotation.leftover import Leftover, as_kept, leftovers_of
+from rotation.plan import Step
 from rotation.summary import outcome_baseline
-from rotation.types import Facts, KeyState, Specification, StoreState
+from rotation.types import Facts, KeyState, Specification, StoreState, Usage
+
+CALLS_S = 5
+"""What the calls of a replacement take beside its waits, about: mint, stage, promote."""
+
+
+class Past(Protocol):
+    """The half of a journal that an emergency reads; it may be one that cannot be written."""
+
+    def entries(self, stream: str) -> tuple[Entry, ...]: ...
+    def history(self, stream: str) -> Iterator[Entry]: ...
+    def identities(self) -> Iterator[Identity]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +41,18 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """baseline: what COMPROMISED begins with. outage_s: how long a reader may hold the contained
-    credential after the new one is current, in seconds. seen: the last seq of the stream that it
-    was read from."""
+    """baseline: what COMPROMISED begins with. outage_s: how long readers will be without a working
+    credential if nothing disturbs it. moved: an open rotation has evidence that everybody uses the
+    current one. known: the journal could be read. seen: the last seq of the stream that it was read
+    from."""
 
     baseline: Facts
     suspects: tuple[Suspect, ...]
     outage_s: int
     store_reached: bool
     seen: int
+    moved: bool = False
+    known: bool = True
 
     @property
     def ours(self) -> list[str]:
@@ -47,22 +63,65 @@ class Survey:
         return [suspect.id for suspect in self.suspects if not suspect.ours]
 
 
-def survey(journal: Journal, bound: Bound, stream: str, spec: Specification) -> Survey:
-    """Reads the issuer, the store and the journal; changes nothing. An open rotation's new
-    instance is ours as well. A store that cannot be reached leaves the journal's word for what is
-    current; the issuer must answer, or nothing could be contained anyway."""
-    entries = journal.entries(stream)
+def survey(
+    journal: Past | None,
+    bound: Bound,
+    stream: str,
+    spec: Specification,
+    named: str | None = None,
+) -> Survey:
+    """Reads the issuer, the store and the journal; changes nothing. Whatever the journal ever made
+    of what is listed is ours, an open rotation's new instance too. A store that cannot be reached
+    leaves the journal's word for what is current; without a journal nobody knows whose they are.
+    An issuer that does not list leaves the journal's word, and `named`, where a person names one:
+    it can perhaps be switched off all the same."""
+    entries = journal.entries(stream) if journal is not None else ()
+    rotation = fold(entries) if entries else None
     state = _state(bound)
-    baseline = _baseline(fold(entries) if entries else None, state)
-    suspects = _suspects(bound, set(listed(baseline, "live")), baseline.get("handle"))
-    readers = [consumer.refresh_s for consumer in spec.consumers if consumer.role == "reader"]
+    baseline = _baseline(rotation, state)
+    ever = made(journal.history(stream)) if journal is not None else set()
+    ours = (ever | set(listed(baseline, "live"))) - set(listed(baseline, "foreign"))
+    suspects = _suspects(bound, ours, baseline, named)
     return Survey(
-        baseline=baseline,
+        baseline=_with_found(baseline, [suspect.id for suspect in suspects if suspect.ours]),
         suspects=suspects,
-        outage_s=max(readers, default=0),
+        outage_s=outage_s(spec),
         store_reached=state is not None,
         seen=entries[-1].seq if entries else 0,
+        moved=rotation is not None and rotation.outcome is None and rotation.done(Step.CONFIRM),
+        known=journal is not None,
     )
+
+
+def outage_s(spec: Specification) -> int:
+    """From the switch-off until the slowest reader has the successor: it is made and logs in over
+    the settle time, then read."""
+    readers = [c.refresh_s for c in spec.consumers if c.role == "reader" and not c.gone]
+    return CALLS_S + spec.settle_s + max(readers, default=0)
+
+
+def made(history: Iterable[Entry]) -> set[str]:
+    """Every instance that this stream's rotations minted or began with, by its id, but those that a
+    person called somebody else's."""
+    ours: set[str] = set()
+    for entry in history:
+        if entry.kind in (Kind.NOTED, Kind.DONE) and isinstance(entry.facts.get("new"), str):
+            ours.add(str(entry.facts["new"]))
+        if entry.kind in (Kind.OPENED, Kind.CLOSED):
+            baseline = entry.facts.get("baseline")
+            ours |= set(listed(baseline, "live")) if isinstance(baseline, dict) else set()
+        if entry.kind is Kind.REQUESTED and entry.facts.get("verb") == "foreign":
+            ours.discard(str(entry.facts.get("instance")))
+    return ours
+
+
+def _with_found(baseline: Facts, ours: Sequence[str]) -> Facts:
+    """With what is ours and alive although the journal took it for gone."""
+    left = leftovers_of(baseline)
+    for instance in {*ours} - {*left, baseline.get("handle")}:
+        left[instance] = Leftover()
+    live = sorted({*listed(baseline, "live"), *ours})
+    return {**baseline, "live": live, "ours": as_kept(left)}
 
 
 def _state(bound: Bound) -> StoreState | None:
@@ -98,13 +157,22 @@ def _reading(known: Facts, version: str | None) -> Facts:
     return {**known, "version": version, "handle": named or handle, "ours": as_kept(left)}
 
 
-def _suspects(bound: Bound, ours: set[str], current: object) -> tuple[Suspect, ...]:
-    issuer = bound.issuer
+def _suspects(
+    bound: Bound, ours: set[str], baseline: Facts, named: str | None
+) -> tuple[Suspect, ...]:
+    issuer, current = bound.issuer, baseline.get("handle")
+    live = listed(baseline, "live")
     if not issuer.traits.lists:
-        return tuple(_unlisted(sorted(ours), current))
+        return tuple(_unlisted(live, ours, current))
+    try:
+        handles = issuer.listing().handles
+    except RotationError:
+        if named is None:
+            raise
+        return tuple(_unlisted(sorted({*live, named}), ours, current))
     found = []
-    for handle in issuer.listing().handles:
-        usage = issuer.usage(handle.id) if issuer.traits.reports_usage else None
+    for handle in handles:
+        usage = _usage(issuer, handle.id) if issuer.traits.reports_usage else None
         found.append(
             Suspect(
                 id=handle.id,
@@ -119,12 +187,20 @@ def _suspects(bound: Bound, ours: set[str], current: object) -> tuple[Suspect, .
     return tuple(found)
 
 
-def _unlisted(ours: Sequence[str], current: object) -> list[Suspect]:
+def _usage(issuer: Issuer, handle_id: str) -> Usage | None:
+    """Not known is no reason to let a leaked one live."""
+    try:
+        return issuer.usage(handle_id)
+    except RotationError:
+        return None
+
+
+def _unlisted(live: Sequence[str], ours: set[str], current: object) -> list[Suspect]:
     """An issuer that lists nothing: the journal's word."""
     return [
         Suspect(
             id=handle, state=KeyState.UNKNOWN, created=None, last_used=None, service=None,
-            ours=True, current=handle == current,
+            ours=handle in ours, current=handle == current,
         )
-        for handle in ours
+        for handle in live
     ]  # fmt: skip

@@ -189,6 +189,18 @@ class LoggedInAs:
         return self.configuration.commands
 
 
+def by_hand(spec: Specification, handle_id: str, connections: Mapping[str, Plugin]) -> str | None:
+    """How a person ends that instance without us: the service's own command. Needs neither adapter
+    nor login; None where the plugin does not tell."""
+    try:
+        options = installed().read_back("issuers", spec.issuer)
+        known = {name: connection.options for name, connection in connections.items()}
+        told: str = options.by_hand(handle_id, known)
+    except (Usage, AttributeError, TypeError, ValueError):
+        return None
+    return told
+
+
 class Registry:
     """Builds adapters from specifications. A connection is opened once, when it is first used,
     and shared by all threads."""

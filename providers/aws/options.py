@@ -1,6 +1,7 @@
 """What a configuration may say about AWS. Known, and checked, without loading a single client."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -143,6 +144,15 @@ class AccessKeyOptions:
     def identity(self, connections: Connections) -> str:
         """IAM tells names apart without regard to case, so the identity does too."""
         return f"aws-iam/{_connection(connections, self.connection).account}/{self.user.lower()}"
+
+    def by_hand(self, handle_id: str, connections: Connections) -> str:
+        """The command by which a person switches that key off."""
+        words = ["aws", "iam", "update-access-key", "--user-name", self.user]
+        words += ["--access-key-id", handle_id, "--status", "Inactive"]
+        if (connection := connections.get(self.connection)) is not None:
+            words += ["--region", connection.region]
+            words += ["--endpoint-url", connection.endpoint] if connection.endpoint else []
+        return shlex.join(words)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -149,6 +149,10 @@ class GeneratedOptions:
         """It has no service of its own: it is who it is by the secret that holds it."""
         return f"generated/{home}/{name}"
 
+    def by_hand(self, handle_id: str, connections: Mapping[str, Any]) -> str:
+        """Whoever verifies it decides."""
+        return f"tell every service that accepts the value known as {handle_id} to refuse it"
+
 
 def _possible(length: int, alphabets: tuple[str, ...]) -> int:
     """How many texts have a character of every alphabet: inclusion and exclusion of classes."""

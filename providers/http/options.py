@@ -375,6 +375,15 @@ class HttpApiOptions:
         require(complete, f"connection: needs `credentials:` {', '.join(sorted(asked))}")
         return f"http/{self.connection}/{self.name}"
 
+    def by_hand(self, handle_id: str, connections: Mapping[str, Any]) -> str:
+        """The declared request by which a person ends that credential."""
+        request, values = self.declared.suspend or self.declared.delete, {**self.parameters}
+        assert request is not None, "a declaration without `delete` is refused"
+        values["id"], origin = handle_id, getattr(connections.get(self.connection), "origin", "")
+        text = f"{request.path} with the body {request.body}" if request.body else request.path
+        filled = PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
+        return f"send {request.method} {origin}{filled}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeOptions:

@@ -1,6 +1,7 @@
 """What a configuration may say about PostgreSQL. Known, and checked, without loading the driver."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -179,6 +180,16 @@ class LoginOptions:
     def identity(self, connections: Connections) -> str:
         system = _connection(connections, self.connection).system_identifier
         return f"postgres/{system}/{self.target}"
+
+    def by_hand(self, handle_id: str, connections: Connections) -> str:
+        """The command by which an administrator shuts that login out and ends its sessions. Roles'
+        names hold no quotes."""
+        role, words = handle_id.partition("#")[0], ["psql"]
+        if (connection := connections.get(self.connection)) is not None:
+            words += ["-h", connection.host, "-p", str(connection.port), "-d", connection.database]
+        sessions = f"pg_stat_activity where usename = '{role}'"
+        end = f"select pg_terminate_backend(pid) from {sessions}"  # noqa: S608 -- for a person
+        return shlex.join([*words, "-c", f'alter role "{role}" nologin', "-c", end])
 
     def _traits(self) -> Traits:
         match self.mode:

@@ -1,12 +1,13 @@
 """What a configuration may say about Vault. Known, and checked, without loading a client."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from rotation.types import PermissionSet, Traits, is_loopback, require
+from rotation.types import PermissionSet, Traits, is_any_mark, is_loopback, require
 
 _CLUSTER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SEGMENT = r"[\w.@-]+(?: [\w.@-]+)*"
@@ -126,6 +127,15 @@ def connection_of(connections: Connections, name: str) -> ConnectionOptions:
     return connections[name]
 
 
+def _typed(connections: Connections, name: str, verb: str, *words: str) -> str:
+    """A command of Vault's own command line. Its flags stand behind the verb."""
+    flags: list[str] = []
+    if (connection := connections.get(name)) is not None:
+        flags.append(f"-address={connection.address}")
+        flags += [f"-namespace={connection.namespace}"] if connection.namespace else []
+    return shlex.join(["vault", verb, *flags, *words])
+
+
 @dataclass(frozen=True, kw_only=True)
 class KvOptions:
     """One secret in a mount of KV version 2."""
@@ -224,6 +234,21 @@ class AppRoleOptions:
         namespace = connection.namespace or "-"
         return f"vault-approle/{connection.cluster}/{namespace}/{self.mount}/{self.role.lower()}"
 
+    def by_hand(self, handle_id: str, connections: Connections) -> str:
+        """The command by which a person destroys that secret id. One that we chose is known to us
+        by its mark, and to Vault by an accessor that only Vault can tell."""
+        path = f"auth/{self.mount}/role/{self.role}/secret-id"
+        if not is_any_mark(handle_id):
+            accessor = f"secret_id_accessor={handle_id}"
+            return _typed(
+                connections, self.connection, "write", f"{path}-accessor/destroy", accessor
+            )
+        listed = _typed(connections, self.connection, "list", path)
+        found = _typed(
+            connections, self.connection, "write", f"{path}-accessor/destroy", "secret_id_accessor="
+        )
+        return f"{listed}  # then, for the accessor whose metadata say {handle_id}: {found}ACCESSOR"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoginOptions:
@@ -264,3 +289,8 @@ class DatabaseStaticOptions:
         connection = connection_of(connections, self.connection)
         namespace = connection.namespace or "-"
         return f"vault-database-static/{connection.cluster}/{namespace}/{self.mount}/{self.role}"
+
+    def by_hand(self, handle_id: str, connections: Connections) -> str:
+        """The command by which a person replaces the one password, which ends it."""
+        path = f"{self.mount}/rotate-role/{self.role}"
+        return _typed(connections, self.connection, "write", "-force", path)

@@ -1,23 +1,36 @@
 """A key leaked. Contain first: evidence, off, then the replacement. A person starts it, always."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm_typed
-from rotation.cli.opening import carry_out, went_back
+from rotation.cli.by_hand import by_hand_lines, told_by_hand
+from rotation.cli.failures import OK
+from rotation.cli.opening import carry_out, is_open, went_back
 from rotation.cli.options import here_option, yes_option
 from rotation.cli.requests import open_rotation_of, request
-from rotation.cli.say import note
-from rotation.cli.scope import contained_lines, scope_lines
+from rotation.cli.say import note, result
+from rotation.cli.scope import contained_lines, goes_on_lines, scope_lines
 from rotation.cli.session import Session, open_session
-from rotation.errors import JournalMoved, PolicyRefusal, RotationError, UnknownName, Usage
+from rotation.cli.target import Target, hold_of, past_of, target_of
+from rotation.cli.without_journal import without_journal
+from rotation.entries import Draft, Kind
+from rotation.errors import JournalError, JournalMoved, PolicyRefusal, UnknownName, Usage
 from rotation.fold import Rotation, can_go_back, fold, listed, replaced_by
-from rotation.incident import Survey, survey
+from rotation.incident import Past, Survey, survey
 from rotation.machine import Held, Wait
 from rotation.plan import Step
-from rotation.types import Facts, Specification
+from rotation.specification import spec_from_json
+from rotation.spill import is_known, read
+from rotation.types import Facts, stream_of
+
+PATIENCE_S = 3.0
+"""A leaked credential does not wait for a process that holds the journal and may be frozen."""
 
 
 @verb(
@@ -26,8 +39,9 @@ from rotation.types import Facts, Specification
     'emergency billing-iam --yes --reason "pasted in a public chat"',
     "emergency billing-iam --key-id AKIAIOSFODNN7EXAMPLE",
     "emergency cancel billing-iam",
+    "emergency merge rotation-emergency-1f0c2a9b7d3e.spill",
 )
-@click.argument("words", nargs=-1, metavar="[cancel] [NAME]")
+@click.argument("words", nargs=-1, metavar="[cancel|merge] [NAME|FILE]")
 @click.option("--key-id", metavar="ID", help="Contain that instance alone, ours or not.")
 @click.option("--reason", help="What happened; it goes into the record, so no key in it.")
 @click.option("--override-hold", is_flag=True, help="Although the secret is on hold.")
@@ -44,91 +58,118 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
     the credential is off at once, from this process; consumers are without it until its successor
     is delivered, which follows by itself.
 
+    It needs no journal to switch off: what it did without one is in a file, which `emergency merge
+    FILE` brings into the journal later.
+
     `emergency cancel NAME` switches it on again, while nothing is destroyed or replaced.
     """
     checked_reason(reason)
     with open_session(effectful=True) as session:
+        session.patience_s = PATIENCE_S
         if len(words) == 2 and words[0] == "cancel":
             return _cancel(session, words[1], yes=yes, here=here)
+        if len(words) == 2 and words[0] == "merge":
+            return _merge(session, Path(words[1]), here=here)
         if yes and not reason:
-            raise Usage("cli.needs-reason", "--yes needs --reason TEXT here; nothing was done")
-        name = _named(session, words, key_id)
-        spec = session.specification(name)
-        stream = session.entry(name).stream
+            raise Usage(
+                "cli.needs-reason",
+                "--yes needs --reason TEXT here; nothing was done",
+                'add --reason "what happened"',
+            )
+        asked = Asked(key_id, override_hold, all_instances, yes)
         facts: Facts = {"reason": reason or "not given"}
         if destroy_foreign:
             facts["destroy_foreign"] = True
-        traits = session.traits(spec)
-        found, confirmed = None, list[str]()
-        while found is None:
-            _refuse_on_hold(session, name, override=override_hold)
-            seen = _surveyed(session, stream, spec)
-            scope = _scope(seen, key_id, all_instances=all_instances)
-            if scope != confirmed:
-                now = session.clock.now()
-                for line in scope_lines(name, spec, seen, scope, now, traits=traits):
-                    note(line)
-                confirm_typed(name, f"Switch off {', '.join(scope)} now?", yes=yes)
-            found, confirmed = (
-                _opened(session, stream, spec, seen, {**facts, "scope": scope}),
-                scope,
+        with told_by_hand(session, words, key_id):
+            past, why = past_of(session)
+            target = target_of(session, past, words, key_id)
+            found, why = _declared(session, past, target, asked, facts, why)
+            if why is not None:
+                return without_journal(session, target, found, facts, why)
+        return _carried_out(session, target, found, facts, here=here)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was typed beside the name and the reason."""
+
+    key_id: str | None
+    override_hold: bool
+    all_instances: bool
+    yes: bool
+
+
+def _declared(
+    session: Session,
+    past: Past | None,
+    target: Target,
+    asked: Asked,
+    facts: Facts,
+    why: JournalError | None,
+) -> tuple[Survey, JournalError | None]:
+    """Shown, confirmed and open; or why the journal does not take it. `facts` get the scope."""
+    spec, confirmed = target.spec, list[str]()
+    traits = session.traits(spec)
+    while True:
+        _refuse_on_hold(past, target, override=asked.override_hold)
+        found = survey(past, session.bind(spec), target.stream, spec, asked.key_id)
+        scope = _scope(found, asked.key_id, all_instances=asked.all_instances)
+        if scope != confirmed:
+            now = session.clock.now()
+            for line in scope_lines(target.name, spec, found, scope, now, traits=traits):
+                note(line)
+            confirm_typed(target.name, f"Switch off {', '.join(scope)} now?", yes=asked.yes)
+        confirmed = scope
+        facts["scope"] = list(scope)
+        if why is not None:
+            return found, why
+        try:
+            session.runner.open_emergency(
+                target.stream, spec, found.baseline, who=session.who, facts=facts, seen=found.seen
             )
-        rotation = _contain(session, stream)
-        for line in contained_lines(rotation, found):
+        except JournalMoved:
+            continue  # perhaps with the id of another instance: it is looked at again
+        except JournalError as error:
+            return found, error
+        return found, None
+
+
+def _carried_out(
+    session: Session, target: Target, found: Survey, facts: Facts, *, here: bool
+) -> int:
+    """Contained here and now; the rest follows, by a live runner or by this process."""
+    try:
+        rotation = _contain(session, target)
+    except JournalError as error:
+        with told_by_hand(session, (target.name,), None):
+            return without_journal(session, target, found, facts, error)
+    for line in contained_lines(rotation, found):
+        note(line)
+    if not _is_contained(rotation):
+        for line in by_hand_lines(session, target.spec, listed(facts, "scope")):
             note(line)
-        return carry_out(session, {stream: name}, wait=True, here=here)
+    code = carry_out(session, {target.stream: target.name}, wait=True, here=here)
+    _tell_who_goes_on(session, target.stream)
+    return code
 
 
-def _surveyed(session: Session, stream: str, spec: Specification) -> Survey:
-    try:
-        return survey(session.journal, session.bind(spec), stream, spec)
-    except RotationError:
-        note("NOT CONTAINED: the issuer does not say what is alive; nothing was switched off")
-        raise
+def _tell_who_goes_on(session: Session, stream: str) -> None:
+    rotation, now = fold(session.journal.entries(stream)), session.clock.now()
+    for line in goes_on_lines(rotation, session.live_runner(), now, stopped=session.stop()):
+        note(line)
 
 
-def _opened(
-    session: Session, stream: str, spec: Specification, found: Survey, facts: Facts
-) -> Survey | None:
-    """None where a runner wrote something after the look, perhaps the id of another instance: look
-    again."""
-    try:
-        session.runner.open_emergency(
-            stream, spec, found.baseline, who=session.who, facts=facts, seen=found.seen
-        )
-    except JournalMoved:
-        return None
-    return found
+def _is_contained(rotation: Rotation) -> bool:
+    return rotation.done(replaced_by(rotation) or Step.CONTAIN)
 
 
-def _named(session: Session, words: Sequence[str], key_id: str | None) -> str:
-    """The secret that was meant; a key's id alone is looked up in the journal."""
-    if len(words) == 1:
-        return session.entry(words[0]).id
-    if words or key_id is None:
-        raise Usage("cli.usage", "name one secret, or give --key-id ID")
-    for identity in session.journal.identities():
-        known = fold(session.journal.entries(identity.stream))
-        if key_id in {identity.handle, identity.old, known.new, *_live(known)}:
-            return session.entry(identity.secret).id
-    raise UnknownName(
-        "emergency.unknown-key",
-        f"the journal does not know {key_id}; nothing was done",
-        f"name the secret as well: `rotation emergency NAME --key-id {key_id}`",
-    )
-
-
-def _live(rotation: Rotation) -> list[str]:
-    return listed(rotation.result or rotation.baseline, "live")
-
-
-def _refuse_on_hold(session: Session, name: str, *, override: bool) -> None:
-    row = session.journal.identity(session.entry(name).stream)
-    if row is not None and row.on_hold and not override:
+def _refuse_on_hold(past: Past | None, target: Target, *, override: bool) -> None:
+    hold = None if override or past is None else hold_of(past, target.stream)
+    if hold is not None:
         raise PolicyRefusal(
             "emergency.on-hold",
-            f"{name} is on hold; nothing was done",
-            f"ask whoever holds it (`rotation status {name}`), or add --override-hold",
+            f"{target.name} is on hold: {hold}; nothing was done",
+            "ask whoever holds it, or add --override-hold",
         )
 
 
@@ -142,7 +183,8 @@ def _scope(found: Survey, key_id: str | None, *, all_instances: bool) -> list[st
                 f"it lists: {known}",
             )
         return [key_id]
-    scope = found.ours + (found.others if all_instances else [])
+    # Without the journal nobody knows whose they are: all that were just read are meant.
+    scope = found.ours + (found.others if all_instances or not found.known else [])
     if not scope:
         raise PolicyRefusal(
             "emergency.nothing-ours",
@@ -152,13 +194,15 @@ def _scope(found: Survey, key_id: str | None, *, all_instances: bool) -> list[st
     return scope
 
 
-def _contain(session: Session, stream: str) -> Rotation:
+def _contain(session: Session, target: Target) -> Rotation:
     """Evidence and containment, here and now: whatever goes wrong is tried again at once."""
+    stream = target.stream
     rotation = fold(session.journal.entries(stream))
     contains = replaced_by(rotation) or Step.CONTAIN
     positions = [row.step for row in rotation.rows]
     after = positions[positions.index(contains) + 1]
     session.stop_on_signals()
+    hands = by_hand_lines(session, target.spec, listed(rotation.opened.facts, "scope"))
     while not rotation.done(contains):
         action = session.runner.advance(stream, until=after)
         rotation = fold(session.journal.entries(stream))
@@ -166,8 +210,52 @@ def _contain(session: Session, stream: str) -> Rotation:
             break
         if isinstance(action, Wait) and action.until is not None:
             note(f"not contained yet: {action.why}; tries again at {action.until:%H:%M:%S}Z")
+            while hands:
+                note(hands.pop(0))
             session.pause(action.until)
     return rotation
+
+
+def _merge(session: Session, path: Path, *, here: bool) -> int:
+    """What was contained without the journal goes into it, once, and on to its successor."""
+    told = read(path, session.configuration.installation)
+    spec = session.live_specification(told.secret) or spec_from_json(told.spec)
+    if stream_of(spec.issuer.type, spec.identity) != told.stream:
+        spec = spec_from_json(told.spec)
+    target = Target(session.called(told.secret), told.stream, spec)
+    facts: Facts = {
+        "spill": told.id, "reason": told.reason, "scope": list(told.scope),
+        "active": list(told.active), "contained": list(told.contained), "contained_at": told.at,
+        "merged_by": session.who,
+    }  # fmt: skip
+    if told.destroy_foreign:
+        facts["destroy_foreign"] = True
+    while not is_known((e.facts for e in session.journal.history(told.stream)), told.id):
+        entries = session.journal.entries(told.stream)
+        rotation = fold(entries) if entries else None
+        if rotation is not None and _covers(rotation, told.scope):
+            draft = Draft(kind=Kind.REQUESTED, who=told.who, facts={"verb": "merge", **facts})
+            session.journal.request(told.stream, draft, session.runner.id, session.clock.now())
+            continue
+        found = survey(session.journal, session.bind(spec), told.stream, spec)
+        with suppress(JournalMoved):
+            session.runner.open_emergency(
+                told.stream, spec, found.baseline, who=told.who, facts=facts, seen=found.seen
+            )
+    result(f"{path} is in the journal; the file is no longer needed")
+    if not is_open(session, told.stream):
+        return OK
+    found = survey(session.journal, session.bind(spec), told.stream, spec)
+    return _carried_out(session, target, found, facts, here=here)
+
+
+def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:
+    """An emergency that is open is about all of it already."""
+    return (
+        rotation.outcome is None
+        and rotation.plan == "compromised"
+        and {*scope} <= {*listed(rotation.opened.facts, "scope")}
+    )
 
 
 def _cancel(session: Session, name: str, *, yes: bool, here: bool) -> int:
@@ -188,4 +276,6 @@ def _cancel(session: Session, name: str, *, yes: bool, here: bool) -> int:
     scope = ", ".join(listed(rotation.opened.facts, "scope"))
     confirm_typed(name, f"Switch {scope} on again, although somebody called it leaked?", yes=yes)
     request(session, rotation, "cancel")
-    return went_back(carry_out(session, {rotation.stream: name}, wait=True, here=here))
+    code = went_back(carry_out(session, {rotation.stream: name}, wait=True, here=here))
+    _tell_who_goes_on(session, rotation.stream)
+    return code

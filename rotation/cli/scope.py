@@ -7,6 +7,7 @@ from rotation.cli.say import plain
 from rotation.describe import duration, present_state, relative, what_works
 from rotation.fold import Rotation, listed, replaced_by
 from rotation.incident import Survey, Suspect
+from rotation.machine import Held, Wait, next_action
 from rotation.plan import Step
 from rotation.types import Specification, Traits
 
@@ -22,14 +23,19 @@ def scope_lines(
 ) -> list[str]:
     """What a person must know before saying yes."""
     lines = [f"EMERGENCY {name}: {spec.identity}", "  will be switched off:"]
-    lines += [f"    {_suspect(s, now)}" for s in found.suspects if s.id in scope]
+    lines += [f"    {_suspect(s, now, found)}" for s in found.suspects if s.id in scope]
     left = [s for s in found.suspects if s.id not in scope]
     if left:
-        lines += ["  listed, and left alone:", *(f"    {_suspect(s, now)}" for s in left)]
-    if any(s.current and s.id in scope for s in found.suspects):
+        lines += ["  listed, and left alone:", *(f"    {_suspect(s, now, found)}" for s in left)]
+    if any(s.current and s.id in scope for s in found.suspects) or not found.known:
         lines += ["  who will notice, from that moment until the successor reaches them:"]
         lines += [f"    {c.id}: {_outage(c.refresh_s, pushed=c.pushed)}"
                   for c in spec.consumers if c.role == "reader" and not c.gone]  # fmt: skip
+        expected = duration(timedelta(seconds=found.outage_s))
+        lines.append(f"  expected outage: about {expected}, the making and proving of it included")
+        lines += _cheaper(name, found, scope)
+    if not found.known:
+        lines.append("  the journal cannot be read: whose they are is not known, all are meant")
     if not found.store_reached:
         lines.append("  the store does not answer: what is current is the journal's word")
     if traits.ends:
@@ -38,11 +44,39 @@ def scope_lines(
     return [plain(line) for line in lines]
 
 
-def _suspect(suspect: Suspect, now: datetime) -> str:
+def _cheaper(name: str, found: Survey, scope: Sequence[str]) -> list[str]:
+    """Where others than the current one are in scope, perhaps only they leaked."""
+    current = next((s.id for s in found.suspects if s.current), None)
+    cost = "it costs nobody anything" if found.moved else "it costs only who still holds it"
+    return [
+        f"  if {s.id} alone leaked: `rotation emergency {name} --key-id {s.id}`: readers get "
+        f"{current}, and {cost}"
+        for s in found.suspects
+        if s.id in scope and s.ours and not s.current
+    ]
+
+
+def goes_on_lines(
+    rotation: Rotation, runner: str | None, now: datetime, *, stopped: bool
+) -> list[str]:
+    """Who goes on with what is still open, and when. A Held one says its ways out itself."""
+    action = next_action(rotation, now)
+    if rotation.outcome is not None or isinstance(action, Held):
+        return []
+    begin = "stopped by you: " if stopped else ""
+    late = isinstance(action, Wait) and action.until is not None and action.until > now
+    when = f", not before {action.until:%H:%M:%S}Z" if late else ""  # type: ignore[union-attr]
+    if runner is not None:
+        return [f"{begin}{runner} is alive and goes on by itself{when}"]
+    return [f"{begin}nobody goes on with it; `rotation run` does{when}"]
+
+
+def _suspect(suspect: Suspect, now: datetime, found: Survey) -> str:
     made = f"made {relative(suspect.created, now)}" if suspect.created else "age unknown"
     used = f"last used {relative(suspect.last_used, now)}" if suspect.last_used else "no known use"
     where = f" at {suspect.service}" if suspect.service else ""
     whose = ("current" if suspect.current else "ours") if suspect.ours else "NOT OURS"
+    whose = whose if found.known else "whose is not known"
     return f"{suspect.id}  {whose}, {suspect.state}, {made}, {used}{where}"
 
 

@@ -19,7 +19,7 @@ from rotation.cli.app import Settings, settings
 from rotation.cli.say import note
 from rotation.clock import SystemClock
 from rotation.entries import Entry, Identity
-from rotation.errors import JournalError, UnknownName, Usage
+from rotation.errors import JournalError, RotationError, UnknownName, Usage
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Journal
 from rotation.types import Gates, Specification, Traits
@@ -63,13 +63,15 @@ class Records(Protocol):
 @dataclass(kw_only=True)
 class Session:
     """configuration_path: explicit or found. effectful: the verb may change the world or the
-    journal. logins: connection -> the one whose login is used in its place."""
+    journal. logins: connection -> the one whose login is used in its place. patience_s: how long
+    another process may hold the journal; None: as long as any writer may."""
 
     configuration_path: Path
     effectful: bool
     logins: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=SystemClock)
     who: str = field(default_factory=who)
+    patience_s: float | None = None
     _exits: ExitStack = field(default_factory=ExitStack)
     _signals: "Signals | None" = None
     _told: set[str] = field(default_factory=set)
@@ -85,7 +87,9 @@ class Session:
         from rotation.journal.sql import open_journal  # noqa: PLC0415 -- its import is slow
 
         path, installation = self._journal_file(), self.configuration.installation
-        return open_journal(path, installation, read_only=not self.effectful)
+        return open_journal(
+            path, installation, read_only=not self.effectful, patience_s=self.patience_s
+        )
 
     @cached_property
     def records(self) -> Records:
@@ -117,11 +121,13 @@ class Session:
             new_runner_id,
             runners_of,
         )
+        from rotation.journal.sqlite import translated  # noqa: PLC0415
         from rotation.process import until_stopped  # noqa: PLC0415
         from rotation.runner import Live, Runner  # noqa: PLC0415
 
         journal, directory = self.journal, runners_of(self.configuration.journal)
-        self._lock = RunnerLock(directory, new_runner_id())
+        with translated():  # its file lies on the journal's disk
+            self._lock = RunnerLock(directory, new_runner_id())
         return Runner(
             journal=journal,
             bind=lambda spec: until_stopped(self.bind(spec), self.stop),
@@ -152,6 +158,17 @@ class Session:
         """Of the issuer; its adapter and its SDK are not loaded."""
         return self.registry.traits(spec)
 
+    def by_hand(self, spec: Specification, handle: str) -> str | None:
+        """The service's own command that ends it; without the connection's part where the
+        configuration cannot be read."""
+        from rotation.registry import by_hand  # noqa: PLC0415
+
+        try:
+            connections = self.configuration.connections
+        except RotationError:
+            connections = {}
+        return by_hand(spec, handle, connections)
+
     def __enter__(self) -> Self:
         return self
 
@@ -174,7 +191,7 @@ class Session:
     def entry(self, name: str) -> "Configured":
         found = self._configured(name)
         if found is None:
-            raise self._unknown(name)
+            raise self.unknown(name)
         return found
 
     def _configured(self, name: str) -> "Configured | None":
@@ -197,9 +214,9 @@ class Session:
         for identity in self.records.identities():
             if identity.secret == name:
                 return identity.stream
-        raise self._unknown(name)
+        raise self.unknown(name)
 
-    def _unknown(self, name: str) -> UnknownName:
+    def unknown(self, name: str) -> UnknownName:
         known = [entry.id for entry in self.configuration.secrets()]
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "`rotation status --all` lists them"

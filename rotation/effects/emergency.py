@@ -10,7 +10,7 @@ from rotation.effects.context import Context
 from rotation.entries import stamp
 from rotation.errors import Conflict, NeedsPerson, NotYet, RotationError, StaleEpoch
 from rotation.fold import listed
-from rotation.interfaces import EndsSessions
+from rotation.interfaces import EndsSessions, Issuer
 from rotation.plan import Step
 from rotation.types import PREVIOUS, Death, Facts, Handle, Json, KeyState, Listing, PermissionSet
 
@@ -27,8 +27,12 @@ def evidence(cx: Context) -> Facts:
     }
     if listing is None:
         return facts
+    # What was contained without the journal is not active any more, and was.
+    before = listed(cx.rotation.opened.facts, "active")
     active = [
-        h.id for h in listing.handles if h.id in cx.rotation.scope and h.state is KeyState.ACTIVE
+        h.id
+        for h in listing.handles
+        if h.id in cx.rotation.scope and (h.state is KeyState.ACTIVE or h.id in before)
     ]
     seen: list[Json] = [_seen(cx, handle) for handle in listing.handles]
     return {**facts, "instances": seen, "active": list(active), "listing": sorted(listing.ids)}
@@ -73,7 +77,7 @@ def _mark(cx: Context) -> bool:
 def _contained(cx: Context, handle_id: str) -> RotationError | None:
     """One that cannot be switched off does not keep the others alive."""
     try:
-        _switch_off(cx, handle_id)
+        switch_off(cx.issuer, handle_id)
     except StaleEpoch:
         raise
     except RotationError as error:
@@ -81,15 +85,15 @@ def _contained(cx: Context, handle_id: str) -> RotationError | None:
     return None
 
 
-def _switch_off(cx: Context, handle_id: str) -> None:
-    if not cx.traits.can_suspend:
-        cx.issuer.destroy(handle_id, under=PermissionSet.CONTAIN)
+def switch_off(issuer: Issuer, handle_id: str) -> None:
+    if not issuer.traits.can_suspend:
+        issuer.destroy(handle_id, under=PermissionSet.CONTAIN)
         return
     try:
-        cx.issuer.suspend(handle_id, under=PermissionSet.CONTAIN)
+        issuer.suspend(handle_id, under=PermissionSet.CONTAIN)
     except Conflict:
         # Gone already is off; anything else is still in the listing.
-        if handle_id in cx.listing().ids:
+        if handle_id in issuer.listing().ids:
             raise
 
 
@@ -131,7 +135,7 @@ def look_destroy(cx: Context) -> Facts:
     for handle_id in cx.rotation.scope:
         handle = listing.find(handle_id)
         if handle is not None and handle.state is KeyState.ACTIVE:
-            _switch_off(cx, handle_id)
+            switch_off(cx.issuer, handle_id)
     state = cx.store_state()
     if _replaces_current(cx):
         _readers_are_on_the_new(state.current, cx)
@@ -195,7 +199,7 @@ def sweep(cx: Context) -> Facts:
     listing = cx.listing()
     appeared = _appeared(cx, listing)
     for handle_id in appeared:
-        _switch_off(cx, handle_id)
+        switch_off(cx.issuer, handle_id)
     issuer = cx.issuer
     if not cx.traits.overlap and isinstance(issuer, EndsSessions):
         issuer.end_sessions(cx.new())

@@ -62,11 +62,17 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def open_file(path: Path, installation: str, *, read_only: bool = False) -> sqlite.File:
+def open_file(
+    path: Path,
+    installation: str,
+    *,
+    read_only: bool = False,
+    patience_s: float | None = None,
+) -> sqlite.File:
     """The file of this installation's journal, at this version's schema."""
     sqlite.refuse_unsafe(path)
     sqlite.refuse_network(path)
-    file = sqlite.File(path, read_only=read_only)
+    file = sqlite.File(path, read_only=read_only, patience_s=patience_s)
     try:
         schema = _checked_schema(file, installation)
         if schema < SCHEMA:

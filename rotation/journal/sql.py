@@ -105,15 +105,17 @@ def open_journal(
     installation: str,
     *,
     read_only: bool = False,
+    patience_s: float | None = None,
     summarise: Summarise = summarise,
 ) -> "SqlJournal":
     """The journal in that file, which is made if there is none. An older one is brought forward
-    after a copy of it. read_only: beside a live writer, for whoever only looks; it must exist."""
+    after a copy of it. read_only: beside a live writer, for whoever only looks; it must exist.
+    patience_s: how long another process may hold it; None: as long as any writer may."""
     path = path.absolute()
     with sqlite.translated():
         if not read_only:
             create(path, installation)
-        file = open_file(path, installation, read_only=read_only)
+        file = open_file(path, installation, read_only=read_only, patience_s=patience_s)
     return SqlJournal(installation, file, summarise)
 
 

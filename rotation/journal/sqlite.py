@@ -100,24 +100,28 @@ class File:
     """The open file: one connection that writes, and several that read beside it. It never makes a
     file: a lost journal stays lost."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool = False, patience_s: float | None = None
+    ) -> None:
+        patience_s = BUSY_SECONDS if patience_s is None else patience_s
         self.path = path.absolute()
         self._opened = self.path.stat()
-        self._writer = Writer(
-            lambda: _connect(self.path, read_only=read_only), self._refuse_replaced, BUSY_SECONDS
-        )
+        connect = partial(_connect, self.path, read_only=read_only, patience_s=patience_s)
+        self._writer = Writer(connect, self._refuse_replaced, patience_s)
         self._altering = create_engine(
             "sqlite+pysqlite://",
-            creator=lambda: _connect(self.path, read_only=read_only),
+            creator=connect,
             poolclass=NullPool,
             hide_parameters=True,
         )
-        connect: Any = partial(_connect, self.path, read_only=True)  # typed for any driver
+        reader: Any = partial(
+            _connect, self.path, read_only=True, patience_s=patience_s
+        )  # typed for any driver
         self._reading = QueuePool(
-            connect,
+            reader,
             pool_size=READERS,
             max_overflow=0,
-            timeout=BUSY_SECONDS,
+            timeout=patience_s,
             reset_on_return=None,
         )
 
@@ -181,12 +185,12 @@ class File:
             )
 
 
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def _connect(path: Path, *, read_only: bool, patience_s: float | None = None) -> sqlite3.Connection:
     mode = "ro" if read_only else "rw"
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode={mode}",
         uri=True,
-        timeout=BUSY_SECONDS,
+        timeout=BUSY_SECONDS if patience_s is None else patience_s,
         isolation_level=None,
         check_same_thread=False,
     )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import pytest
 
@@ -25,6 +25,11 @@ class IssuerBench(Protocol):
 
     @property
     def issuer(self) -> Issuer: ...
+
+    @property
+    def options(self) -> Any:
+        """What the issuer was built from."""
+        ...
 
     def accepts(self, fields: Fields) -> bool:
         """Whether the service takes these fields as a login now."""
@@ -62,6 +67,14 @@ class IssuerConformance:
         new = _made(bench)
         assert bench.accepts(new.fields)
         assert bench.issuer.handle_of(new.fields, "version-1") == new.handle.id
+
+    def test_a_person_can_end_it_where_nothing_of_ours_works(self, bench: IssuerBench) -> None:
+        """Told without a connection, too: the configuration may be what is broken."""
+        new = _made(bench)
+        secrets = new.fields.secret.values()
+        told = bench.options.by_hand(new.handle.id, {})
+        assert told
+        assert not any(value.is_in(told) for value in secrets)
 
     def test_the_listing_is_what_is_alive(self, bench: IssuerBench) -> None:
         _needs(bench, "listing")

@@ -37,6 +37,9 @@ class BadgeOptions:
     def identity(self, connections: Mapping[str, Any]) -> str:
         return f"badges/{self.connection}/{self.door}"
 
+    def by_hand(self, handle_id: str, connections: Mapping[str, Any]) -> str:
+        return f"badge-office invalidate {handle_id}"
+
 
 class BadgeIssuer:
     def __init__(self, options: BadgeOptions, around: Around) -> None:

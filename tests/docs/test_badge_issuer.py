@@ -43,7 +43,8 @@ class Bench:
             clock=SystemClock(),
             connections={"office": self.service},
         )
-        self.issuer = BadgeIssuer(BadgeOptions(connection="office", door="main"), around)
+        self.options = BadgeOptions(connection="office", door="main")
+        self.issuer = BadgeIssuer(self.options, around)
 
     def accepts(self, fields: Fields) -> bool:
         return self.service.accepts(fields.public["badge_id"], fields.secret["code"].reveal())

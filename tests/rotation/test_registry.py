@@ -12,7 +12,7 @@ import pytest
 from rotation.config import load
 from rotation.errors import Usage
 from rotation.interfaces import Around
-from rotation.registry import Plugin, Plugins, Registry, installed
+from rotation.registry import Plugin, Plugins, Registry, by_hand, installed
 from rotation.testing.simulator import SimulatedClock, World
 from rotation.types import ConsumerSpec, PluginSpec, Specification
 
@@ -309,3 +309,18 @@ secrets:
     assert {name: type(each).__name__ for name, each in bound.consumers.items()} == {
         "api": "StoreReader"
     }
+
+
+def test_how_to_end_a_credential_by_hand_is_told_by_every_issuer_of_ours() -> None:
+    for name in installed().names("issuers"):
+        assert callable(installed().options("issuers", name).by_hand), name
+
+
+def test_how_to_end_a_key_by_hand_is_told_without_its_connection() -> None:
+    key = PluginSpec(type="aws-iam-access-key", options={"connection": "aws", "user": "app"})
+    spec = replace(SPEC, issuer=key)
+    assert by_hand(spec, "AKIAOLD", {}) == (
+        "aws iam update-access-key --user-name app --access-key-id AKIAOLD --status Inactive"
+    )
+    unknown = PluginSpec(type="nobody-s", options={})
+    assert by_hand(replace(spec, issuer=unknown), "AKIAOLD", {}) is None

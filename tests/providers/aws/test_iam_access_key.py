@@ -29,6 +29,7 @@ STATES = {"Active": KeyState.ACTIVE, "Inactive": KeyState.SUSPENDED}
 @dataclass
 class Bench:
     issuer: Issuer
+    options: AccessKeyOptions
     control: StrictControl
     user: str
     befall: Callable[[str, Trouble], AbstractContextManager[None]]
@@ -60,8 +61,8 @@ class Bench:
 @pytest.fixture
 def bench(control, befall, around, fresh_name) -> Bench:
     control.client("iam").create_user(UserName=fresh_name)
-    issuer = AccessKeyIssuer(AccessKeyOptions(connection="main", user=fresh_name), around)
-    return Bench(issuer, control, fresh_name, befall)
+    options = AccessKeyOptions(connection="main", user=fresh_name)
+    return Bench(AccessKeyIssuer(options, around), options, control, fresh_name, befall)
 
 
 class TestConformance(IssuerConformance):

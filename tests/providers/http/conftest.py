@@ -61,6 +61,10 @@ class Bench:
     resends: bool = False
     logins: Callable[[Fields], str] = field(default=lambda fields: fields.secret["secret"].reveal())
 
+    @property
+    def options(self) -> HttpApiOptions:
+        return self.issuer._options
+
     def accepts(self, fields: Fields) -> bool:
         return self.service.accepts(self.logins(fields))
 

@@ -146,6 +146,10 @@ class Bench:
     database: Database
     issuer: LoginIssuer
 
+    @property
+    def options(self) -> LoginOptions:
+        return self.issuer._options
+
     def accepts(self, fields: Fields) -> bool:
         try:
             self.login(fields).close()

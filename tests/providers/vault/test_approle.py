@@ -151,6 +151,10 @@ class Bench:
     issuer: AppRoleIssuer
     connection: VaultConnection
 
+    @property
+    def options(self) -> AppRoleOptions:
+        return self.issuer._options
+
     def accepts(self, fields: Fields) -> bool:
         return self.role.accepts(fields)
 

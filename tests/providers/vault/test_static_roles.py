@@ -117,6 +117,10 @@ class Bench:
     issuer: DatabaseStaticRole
     connection: VaultConnection
 
+    @property
+    def options(self) -> DatabaseStaticOptions:
+        return self.issuer._options
+
     def accepts(self, fields: Fields) -> bool:
         return self.role.accepts(fields)
 

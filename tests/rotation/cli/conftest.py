@@ -114,6 +114,9 @@ class SimulatedSession(Session):
     def bind(self, spec: Specification) -> Bound:
         return bound(self.shell.world)
 
+    def by_hand(self, spec: Specification, handle: str) -> str | None:
+        return f"simulated switch-off {handle}"
+
     def traits(self, spec: Specification) -> Traits:
         return bound(self.shell.world).issuer.traits
 

@@ -1,0 +1,89 @@
+"""NOT CONTAINED, and what a person types in its place: whatever failed, journal, issuer or the
+configuration itself."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rotation.cli.glance import Glance
+from rotation.cli.say import note, plain
+from rotation.cli.session import Session
+from rotation.cli.target import past_of, row_of
+from rotation.errors import JournalError, PolicyRefusal, RotationError, UnknownName
+from rotation.fold import fold, listed
+from rotation.incident import Past
+from rotation.specification import spec_from_json
+from rotation.types import Specification
+
+_JOURNAL = re.compile(r"^journal:[ \t]*[\"']?([^\"'#\n]+)", re.MULTILINE)
+_INSTALLATION = re.compile(r"^installation:[ \t]*[\"']?([0-9a-f]{12})\b", re.MULTILINE)
+
+
+def by_hand_lines(session: Session, spec: Specification, handles: Sequence[str]) -> list[str]:
+    """For each the service's own command, filled in."""
+    told = ((handle, session.by_hand(spec, handle)) for handle in handles)
+    return [
+        plain(f"  by hand: {command or f'end {handle} of {spec.identity} at its service'}")
+        for handle, command in told
+    ]
+
+
+@contextmanager
+def told_by_hand(session: Session, words: Sequence[str], key_id: str | None) -> Iterator[None]:
+    """What fails in here leaves the leaked credential alive: that is said, with the way to end it.
+    Not where a person was refused or mistyped something."""
+    try:
+        yield
+    except (PolicyRefusal, UnknownName):
+        raise
+    except RotationError as error:
+        if not error.code.startswith("cli."):
+            note("NOT CONTAINED: nothing was switched off")
+            for line in _found(session, words, key_id):
+                note(line)
+        raise
+
+
+def _found(session: Session, words: Sequence[str], key_id: str | None) -> list[str]:
+    """As much as the configuration, or the journal alone, still tells."""
+    name = words[0] if len(words) == 1 else None
+    spec, handles = _known(session, name, key_id)
+    if spec is None:
+        what = key_id or "what leaked"
+        return [plain(f"  by hand: end {what} at its service, with the service's own tools")]
+    return by_hand_lines(session, spec, [key_id] if key_id else handles or ["ID"])
+
+
+def _known(
+    session: Session, name: str | None, key_id: str | None
+) -> tuple[Specification | None, list[str]]:
+    try:
+        past, spec = past_of(session)[0], session.live_specification(name) if name else None
+    except RotationError:
+        past, spec = _salvaged(session.configuration_path), None
+    try:
+        row = None if past is None else row_of(past, name, key_id)
+        rotation = None if past is None or row is None else fold(past.entries(row.stream))
+    except JournalError:
+        rotation = None
+    if rotation is None:
+        return spec, []
+    live = listed(rotation.result or rotation.baseline, "live")
+    found = {*live, rotation.old, rotation.new} - {None}
+    return spec or spec_from_json(rotation.spec), sorted(str(handle) for handle in found)
+
+
+def _salvaged(configuration: Path) -> Past | None:
+    """The journal of a configuration that is broken: two lines of it are enough."""
+    try:
+        text = configuration.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    journal, installation = _JOURNAL.search(text), _INSTALLATION.search(text)
+    if journal is None or installation is None:
+        return None
+    try:
+        return Glance(configuration.parent / journal[1].strip(), installation[1])
+    except JournalError:
+        return None

@@ -1,0 +1,176 @@
+"""What an emergency did while the journal could not be written. A file of its own keeps it until
+`rotation emergency merge` brings it in.
+
+Lines of canonical JSON, each with the hash of those before it: the first is durable before
+anything is switched off. A last line that was cut off is left out; any other damage is told.
+"""
+
+import hashlib
+import json
+import os
+import pwd
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rotation.entries import GENESIS, compact
+from rotation.errors import Usage
+from rotation.types import Facts, contains_live_value
+
+FORMAT = 1
+
+
+def places(journal: Path | None) -> Iterator[Path]:
+    """Where a spill may lie: beside the journal, else where this process can write."""
+    if journal is not None:
+        yield journal.absolute().parent
+    with suppress(KeyError):
+        yield Path(pwd.getpwuid(os.getuid()).pw_dir)
+    yield Path("/var/tmp")  # noqa: S108 -- the file is private and never made twice
+    yield Path(tempfile.gettempdir())
+
+
+class Spill:
+    """An open one. What is added later is lost where the disk takes no more: the first line names
+    all that has to be looked at."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._hash = GENESIS
+
+    def add(self, facts: Facts) -> None:
+        line = compact({**facts, "prev": self._hash})
+        assert not contains_live_value(line), "ids and names alone are spilled"
+        raw = f"{line}\n".encode()
+        while raw:
+            raw = raw[os.write(self._descriptor, raw) :]
+        os.fsync(self._descriptor)
+        self._hash = _hash(line)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def begin(directories: Iterator[Path], number: str, header: Facts) -> Spill | None:
+    """The first that takes it; None where none does."""
+    for directory in directories:
+        path = directory / f"rotation-emergency-{number}.spill"
+        try:
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
+            spill = Spill(path, os.open(path, flags, 0o600))
+        except OSError:
+            continue
+        try:
+            spill.add({**header, "spill": FORMAT, "id": number})
+        except OSError:
+            spill.close()
+            path.unlink(missing_ok=True)
+        else:
+            return spill
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a spill says. active: of the scope, what was found active before."""
+
+    id: str
+    installation: str
+    stream: str
+    secret: str
+    spec: Facts
+    who: str
+    at: str
+    reason: str
+    scope: tuple[str, ...]
+    active: tuple[str, ...]
+    destroy_foreign: bool
+    contained: tuple[str, ...]
+
+
+def read(path: Path, installation: str) -> Told:
+    """Raises Usage where it is not whole, not ours, or where others could have written it."""
+    lines = list(_lines(_text(path)))
+    try:
+        first = lines[0]
+        told = Told(
+            id=first["id"],
+            installation=first["installation"],
+            stream=first["stream"],
+            secret=first["secret"],
+            spec=first["spec"],
+            who=first["who"],
+            at=first["at"],
+            reason=first["reason"],
+            scope=tuple(first["scope"]),
+            active=tuple(first["active"]),
+            destroy_foreign=first["destroy_foreign"],
+            contained=tuple(line["contained"] for line in lines[1:] if "contained" in line),
+        )
+    except (IndexError, KeyError, TypeError):
+        raise _damaged() from None
+    if told.installation != installation:
+        raise Usage(
+            "emergency.spill-foreign",
+            f"that spill is of installation {told.installation}, not of {installation}; "
+            "nothing was merged",
+            "merge it with the configuration of that installation",
+        )
+    return told
+
+
+def _text(path: Path) -> str:
+    try:
+        found = path.stat()
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise _damaged() from None
+    except OSError as error:
+        raise Usage(
+            "emergency.spill-missing",
+            f"{path} cannot be read ({error.strerror}); nothing was merged",
+            "the emergency named the file: give it that path",
+        ) from None
+    if found.st_uid not in (0, os.getuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise Usage(
+            "emergency.spill-unsafe",
+            f"{path} is not yours alone, so anybody may have written it; nothing was merged",
+            "see who wrote it; then copy it to a file of your own, mode 600",
+        )
+    return text
+
+
+def _lines(text: str) -> Iterator[dict[str, Any]]:
+    before = GENESIS
+    for line in text.split("\n")[:-1]:
+        try:
+            content = json.loads(line)
+            chained = content.pop("prev") == before
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise _damaged() from None
+        if not chained:
+            raise _damaged()
+        before = _hash(line)
+        yield content
+
+
+def _hash(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+def _damaged() -> Usage:
+    return Usage(
+        "emergency.spill-damaged",
+        "that file is no spill of an emergency, or it was changed; nothing was merged",
+        "`rotation emergency NAME` records what is switched off now",
+    )
+
+
+def is_known(facts: Iterable[Facts], number: str) -> bool:
+    """Whether a journal has that spill already."""
+    return any(each.get("spill") == number for each in facts)

@@ -1,0 +1,205 @@
+"""An emergency whose journal fails: contained first, written down after, merged later."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rotation import spill as spills
+from rotation.errors import JournalError
+from rotation.fold import fold
+from rotation.journal.memory import MemoryJournal
+from rotation.testing.world import INSTALLATION
+from tests.rotation.cli.conftest import STREAM, Shell
+
+WORDS = ("emergency", "app", "--yes", "--reason", "leak")
+WRITES = ("supersede", "append", "claim", "request", "open", "record", "release")
+
+
+class FailingJournal(MemoryJournal):
+    """failing: the writes that it does not take any more."""
+
+    failing: tuple[str, ...] = ()
+    unreadable = False
+
+    def __getattribute__(self, name: str) -> Any:
+        broken = object.__getattribute__(self, "failing")
+        reads = ("entries", "history", "identities", "identity")
+        if name in broken or (name in reads and object.__getattribute__(self, "unreadable")):
+            return _refuse
+        return super().__getattribute__(name)
+
+
+def _refuse(*_: object, **__: object) -> Any:
+    raise JournalError("journal.full", "the journal's disk is full (SQLITE_FULL)", "make room")
+
+
+@pytest.fixture
+def failing(shell: Shell) -> Shell:
+    shell.journal = FailingJournal(INSTALLATION)
+    shell.adopted().world.emergency = True
+    return shell
+
+
+def journal_of(shell: Shell) -> FailingJournal:
+    assert isinstance(shell.journal, FailingJournal)
+    return shell.journal
+
+
+def spilled(shell: Shell) -> Path:
+    (path,) = shell.configuration.journal.parent.glob("*.spill")
+    return path
+
+
+@pytest.mark.parametrize("writes", [WRITES, ("append",), ("supersede",), ("claim",)])
+def test_it_is_contained_and_recorded_and_merged_later(
+    failing: Shell, writes: tuple[str, ...]
+) -> None:
+    journal_of(failing).failing = writes
+    done = failing.run(*WORDS)
+    assert done.exit_code == 12, done.output
+    assert not failing.world.instances["KEY1"].active
+    assert "the issuer says KEY1 is off" in done.stderr
+    path = spilled(failing)
+    assert f"rotation emergency merge {path}" in done.stderr
+    assert failing.world.secrets()
+    assert not any(secret in path.read_text() for secret in failing.world.secrets())
+
+    journal_of(failing).failing = ()
+    done = failing.run("emergency", "merge", str(path))
+    assert done.exit_code == 0, done.output
+    assert set(failing.world.instances) == {"KEY2"}
+    facts = [entry.facts for entry in failing.journal.history(STREAM)]
+    (told,) = [each for each in facts if "spill" in each]
+    assert (told["reason"], told["contained"], told["merged_by"]) == ("leak", ["KEY1"], "alice")
+
+
+def test_merging_twice_changes_nothing(failing: Shell) -> None:
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    journal_of(failing).failing = ()
+    merge = ("emergency", "merge", str(spilled(failing)))
+    assert failing.run(*merge).exit_code == 0
+    before = len(list(failing.journal.history(STREAM)))
+    assert failing.run(*merge).exit_code == 0
+    assert len(list(failing.journal.history(STREAM))) == before
+
+
+def test_what_was_contained_can_be_switched_on_again_after_the_merge(failing: Shell) -> None:
+    """That it was active before is in the spill."""
+    failing.world.denied.add("issuer.issue")
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    journal_of(failing).failing = ()
+    assert failing.run("emergency", "merge", str(spilled(failing))).exit_code == 12
+    assert failing.run("emergency", "cancel", "app", "--yes").exit_code == 0
+    assert failing.world.instances["KEY1"].active
+
+
+def test_without_any_journal_all_that_is_listed_is_contained(failing: Shell) -> None:
+    stranger = failing.world.mint(by_person=True)
+    journal_of(failing).failing, journal_of(failing).unreadable = WRITES, True
+    done = failing.run(*WORDS)
+    assert done.exit_code == 12, done.output
+    assert "whose is not known" in done.stderr
+    assert not failing.world.instances["KEY1"].active
+    assert not failing.world.instances[stranger.id].active
+
+
+def test_without_any_journal_one_key_alone_can_be_named(failing: Shell) -> None:
+    stranger = failing.world.mint(by_person=True)
+    journal_of(failing).failing, journal_of(failing).unreadable = WRITES, True
+    failing.run(*WORDS, "--key-id", stranger.id)
+    assert failing.world.instances["KEY1"].active
+    assert not failing.world.instances[stranger.id].active
+
+
+def test_where_the_issuer_refuses_as_well_the_command_is_told(failing: Shell) -> None:
+    journal_of(failing).failing = WRITES
+    failing.world.denied.add("issuer.suspend")
+    done = failing.run(*WORDS)
+    assert done.exit_code == 3, done.output
+    assert "NOT CONTAINED: KEY1" in done.stderr
+    assert "by hand: simulated switch-off KEY1" in done.stderr
+    assert failing.world.instances["KEY1"].active
+
+
+def test_where_nothing_can_be_written_it_is_contained_all_the_same(
+    failing: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    journal_of(failing).failing = WRITES
+    monkeypatch.setattr(spills, "places", lambda journal: iter([tmp_path / "nowhere"]))
+    done = failing.run(*WORDS)
+    assert done.exit_code == 12, done.output
+    assert not failing.world.instances["KEY1"].active
+    assert "the only record" in done.stderr
+
+
+def test_beside_a_full_disk_it_lies_where_something_can_be_written(
+    failing: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    journal_of(failing).failing = WRITES
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(spills, "places", lambda journal: iter([tmp_path / "no", elsewhere]))
+    done = failing.run(*WORDS)
+    (path,) = elsewhere.iterdir()
+    assert str(path) in done.stderr
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def damaged(line: str) -> str:
+    content = json.loads(line)
+    return json.dumps({**content, "scope": ["KEY9"]})
+
+
+CHANGES: dict[str, Any] = {
+    "emptied": lambda text: "",
+    "no spill": lambda text: "no json\n",
+    "another scope": lambda text: damaged(text.splitlines()[0]) + "\n" + text.split("\n", 1)[1],
+    "another installation": lambda text: text.replace(INSTALLATION, "0" * 12),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_spill_that_was_changed_is_refused(failing: Shell, change: str) -> None:
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    journal_of(failing).failing = ()
+    path = spilled(failing)
+    path.write_text(CHANGES[change](path.read_text()))
+    done = failing.run("emergency", "merge", str(path))
+    assert done.exit_code == 2, done.output
+    assert "emergency.spill-damaged" in done.stderr
+    assert fold(failing.journal.entries(STREAM)).plan == "adopt"
+
+
+def test_a_spill_that_others_may_write_or_that_is_not_there_is_refused(failing: Shell) -> None:
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    journal_of(failing).failing = ()
+    path = spilled(failing)
+    path.chmod(0o666)
+    assert "spill-unsafe" in failing.run("emergency", "merge", str(path)).stderr
+    path.unlink()
+    assert "spill-missing" in failing.run("emergency", "merge", str(path)).stderr
+
+
+def test_a_spill_that_was_cut_off_is_merged_as_far_as_it_goes(failing: Shell) -> None:
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    journal_of(failing).failing = ()
+    path = spilled(failing)
+    path.write_text(path.read_text()[:-9])
+    assert failing.run("emergency", "merge", str(path)).exit_code == 0
+    assert set(failing.world.instances) == {"KEY2"}
+
+
+def test_without_overlap_nothing_is_made_without_the_journal(failing: Shell) -> None:
+    failing.world.overlap = False
+    journal_of(failing).failing = WRITES
+    done = failing.run(*WORDS)
+    assert done.exit_code == 9, done.output
+    assert "NOT CONTAINED" in done.stderr
+    assert "by hand: simulated switch-off KEY1" in done.stderr
