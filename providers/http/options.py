@@ -384,6 +384,12 @@ class HttpApiOptions:
         filled = PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
         return f"send {request.method} {origin}{filled}"
 
+    def turns(self, connections: Mapping[str, Any]) -> tuple[str, ...]:
+        """One login at one origin is one, whatever the connection is called."""
+        there = connections[self.connection]
+        login = "+".join(sorted(map(str, there.credentials.values())))
+        return (f"http/{there.origin}/{login}/{self.name}",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeOptions:

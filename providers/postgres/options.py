@@ -191,6 +191,11 @@ class LoginOptions:
         end = f"select pg_terminate_backend(pid) from {sessions}"  # noqa: S608 -- for a person
         return shlex.join([*words, "-c", f'alter role "{role}" nologin', "-c", end])
 
+    def turns(self, connections: Connections) -> tuple[str, ...]:
+        """Each role by itself: it may stand in another entry's pair, or alone."""
+        system = _connection(connections, self.connection).system_identifier
+        return tuple(f"postgres/{system}/{role}" for role in self.roles)
+
     def _traits(self) -> Traits:
         match self.mode:
             case "pair":

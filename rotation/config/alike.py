@@ -74,12 +74,12 @@ class _Like:
         issuer = self.issuer.named(values)
         if _nature(issuer) != self.nature:
             raise ValueError("by this name it is an issuer of another kind")
-        place, identity = located(self.store.named(values), issuer, around)
+        place, identity, turns = located(self.store.named(values), issuer, around)
         like = self.entry
         return Entry(
             own_id, identity, like.issuer, place, like.connection, like.class_name, owner,
             application, environment, like.state, like.until, like.reason, like.schedule,
-            like.max_age_s, like.margin_s, like.period_s, file, line, text,
+            like.max_age_s, like.margin_s, like.period_s, file, line, text, turns=turns,
         )  # fmt: skip
 
 

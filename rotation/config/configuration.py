@@ -33,7 +33,8 @@ class Entry(NamedTuple):
     """A configured secret. Small, for there may be a hundred thousand: what is rarely asked for is
     read again from `text`, its own JSON.
 
-    place: its secret in the store. connection: the one that its rotations load most. until: while
+    place: its secret in the store. turns: what its rotations replace, where
+    the identity does not tell. connection: the one that its rotations load most. until: while
     it is paused. period_s: the age at which it is due.
     """
 
@@ -57,6 +58,7 @@ class Entry(NamedTuple):
     line: int
     text: bytes
     exception: Exempt | None = None
+    turns: tuple[str, ...] = ()
 
     def exempt_at(self, now: datetime) -> Exempt | None:
         """The exception that still holds."""
@@ -135,6 +137,7 @@ def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> Entry:
         identity=resolved.identity,
         issuer=secret.issuer.type,
         place=resolved.place,
+        turns=resolved.turns,
         connection=connection_of(secret),
         class_name=secret.class_,
         owner=secret.owner,

@@ -103,7 +103,7 @@ class _Loading:
         self._report = _Report()
         self._digest = hashlib.sha256()
         self._entries: dict[str, Entry] = {}
-        self._identities: dict[str, Entry] = {}
+        self._turned: dict[str, Entry] = {}
         self._places: dict[str, Entry] = {}
         self._renamed: dict[str, tuple[Entry, Where]] = {}
 
@@ -256,8 +256,10 @@ class _Loading:
         other = self._entries.setdefault(entry.id, entry)
         if other is not entry:
             yield Problem(("id",), "config.duplicate-id", f"there is a secret `{entry.id}` already")
-        other = self._identities.setdefault(entry.identity, entry)
-        if other is not entry:
+        others = [
+            self._turned.setdefault(turned, entry) for turned in entry.turns or (entry.identity,)
+        ]
+        for other in {other.id: other for other in others if other is not entry}.values():
             yield _same(entry, other, ("issuer",), "config.duplicate-identity")
         other = self._places.setdefault(entry.place, entry)
         if other is not entry:

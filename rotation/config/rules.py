@@ -40,11 +40,12 @@ class Surroundings:
 
 @dataclass(slots=True)
 class Resolved:
-    """A secret, read against its surroundings. place: of the store's secret; fields: issuer's
-    field -> key in the secret."""
+    """A secret, read against its surroundings. place: of the store's secret; turns: what its
+    rotations replace at the issuer; fields: issuer's field -> key in the secret."""
 
     secret: Secret
     identity: str
+    turns: tuple[str, ...]
     place: str
     fields: Mapping[str, str]
     policy: PolicyClass
@@ -56,7 +57,7 @@ class Resolved:
 def resolve(secret: Secret, around: Surroundings) -> Resolved:
     """Raises Invalid with all errors at once."""
     problems = [*_consumers(secret), *_local(secret, around), *_overlap(secret)]
-    place, identity = collected(problems, _identified, secret, around) or ("", "")
+    place, identity, turns = collected(problems, _identified, secret, around) or ("", "", ())
     fields = collected(problems, _fields, secret)
     timed = collected(problems, _timed, secret, around)
     if problems or not place or fields is None or timed is None:
@@ -70,6 +71,7 @@ def resolve(secret: Secret, around: Surroundings) -> Resolved:
     return Resolved(
         secret=secret,
         identity=identity,
+        turns=turns,
         place=place,
         fields=fields,
         policy=policy,
@@ -241,13 +243,15 @@ def _no_commands(*where: str | int) -> Problem:
     )
 
 
-def _identified(secret: Secret, around: Surroundings) -> tuple[str, str]:
+def _identified(secret: Secret, around: Surroundings) -> tuple[str, str, tuple[str, ...]]:
     _connected(secret, around)
     return located(secret.store.options, secret.issuer.options, around)
 
 
-def located(store: Any, issuer: Any, around: Surroundings) -> tuple[str, str]:
-    """The place of the secret, and the identity that its credentials belong to."""
+def located(store: Any, issuer: Any, around: Surroundings) -> tuple[str, str, tuple[str, ...]]:
+    """The place of the secret, the identity that its credentials belong to, and what its rotations
+    replace where the identity alone does not tell: two entries that have one of those in common
+    end each other's."""
     part = "store"
     try:
         home = store.home(around.options)
@@ -256,9 +260,10 @@ def located(store: Any, issuer: Any, around: Surroundings) -> tuple[str, str]:
             identity = issuer.identity(around.options, home, store.location)
         else:
             identity = issuer.identity(around.options)
+        turns = issuer.turns(around.options) if hasattr(issuer, "turns") else ()
     except ValueError as error:
         raise invalid("config.value", str(error), where=(part,)) from None
-    return f"{home}/{store.location}", identity
+    return f"{home}/{store.location}", identity, tuple(turns)
 
 
 @cache
