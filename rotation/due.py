@@ -226,7 +226,7 @@ def _under_way(identity: Identity) -> Due | None:
     if identity.held is not None:
         return Due(Kind.HELD, f"held: {identity.held}")
     if identity.on_hold:
-        return Due(Kind.HELD, "a person put it on hold")
+        return Due(Kind.HELD, "paused by a person")
     if identity.plan is not None:
         return Due(Kind.OPEN, f"{identity.plan} under way", identity.wake_at)
     return None

@@ -65,6 +65,7 @@ def _fold(entries: Sequence[Entry]) -> Rotation:
         foreign=frozenset(listed(baseline, "foreign")),
         leftovers=leftovers_of(baseline),
         on_hold=text(opened.facts.get("on_hold")),
+        on_hold_by=text(opened.facts.get("on_hold_by")),
         attempts=frozenset(listed(baseline, "attempts")),
         readable=not compiled.unknown,
     )
@@ -187,9 +188,10 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
     verb = entry.facts.get("verb")
     instance = text(entry.facts.get("instance"))
     if verb == "hold":
-        rotation.on_hold = text(entry.facts.get("reason")) or "on hold"
+        rotation.on_hold = text(entry.facts.get("reason")) or "no reason was given"
+        rotation.on_hold_by = entry.who
     elif verb == "release":
-        rotation.on_hold = None
+        rotation.on_hold = rotation.on_hold_by = None
     elif verb == "resume":
         rotation.change_accepted |= rotation.held == "held.spec-changed"
         _resume(rotation)

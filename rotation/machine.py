@@ -64,7 +64,7 @@ def next_action(rotation: Rotation, now: datetime, gates: Gates = OPEN_GATES) ->
         return held("held.rollback-failed" if undoing else str(state.failed))
     asked = rotation.mode is Mode.UNDO and rotation.asked is not None
     if rotation.on_hold and not asked and rotation.plan != "compromised":
-        return Wait(None, f"on hold: {rotation.on_hold}")
+        return Wait(None, rotation.paused)
     return _first_ready(rotation, now, gates)
 
 

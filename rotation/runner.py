@@ -42,8 +42,8 @@ def _refuse_held(before: Rotation | None, spec: Specification) -> None:
     if before is not None and before.outcome is not None and before.on_hold is not None:
         raise PolicyRefusal(
             "rotation.on-hold",
-            f"{spec.secret} is on hold: {before.on_hold}; nothing was opened",
-            f"`rotation release {spec.secret}` lifts it",
+            f"{spec.secret} is {before.paused}; nothing was opened",
+            f"`rotation unpause {spec.secret}` lifts it",
         )
 
 
@@ -135,7 +135,8 @@ class Runner:
         rotation = fold(entries) if entries else None
         # A person's hold outlives the rotation that it was put on.
         on_hold = rotation.on_hold if rotation is not None else None
-        facts = {"trigger": "emergency", "on_hold": on_hold, **facts}
+        by = rotation.on_hold_by if rotation is not None else None
+        facts = {"trigger": "emergency", "on_hold": on_hold, "on_hold_by": by, **facts}
         drafts = [self._opened(plan, spec, baseline, facts, who)]
         if rotation is not None and rotation.outcome is None:
             closed: Facts = {

@@ -68,6 +68,7 @@ class Rotation:
     baseline: Facts
     mode: Mode = Mode.FORWARD
     on_hold: str | None = None
+    on_hold_by: str | None = None
     held: str | None = None
     held_at: datetime | None = None
     asked: Entry | None = None
@@ -87,6 +88,12 @@ class Rotation:
         spec = self.opened.facts["spec"]
         assert isinstance(spec, dict)
         return spec
+
+    @property
+    def paused(self) -> str:
+        """Who stopped it where it is, and why."""
+        by = f" by {self.on_hold_by}" if self.on_hold_by else ""
+        return f"paused{by}: {self.on_hold}"
 
     @property
     def active_rows(self) -> tuple[RowInstance, ...]:

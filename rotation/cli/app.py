@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from rotation.cli.verbs import SECTIONS, VERBS
+from rotation.cli.verbs import FORMER, SECTIONS, VERBS
 
 # Rich is for help on a terminal only: it costs a third of the time that `--help` may take.
 _PRETTY = sys.stdout.isatty() and ("--help" in sys.argv or len(sys.argv) == 1)
@@ -133,6 +133,7 @@ class Program(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        args = [FORMER.get(args[0], args[0]), *args[1:]]
         name, command, rest = super().resolve_command(ctx, args)
         return name, _load(name) if name and command else None, rest
 

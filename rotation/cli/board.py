@@ -28,6 +28,11 @@ class Rank(IntEnum):
     RETIRED = 8
 
     @property
+    def word(self) -> str:
+        """For a person and for a program; paused is paused, whoever did it."""
+        return "paused" if self is Rank.ON_HOLD else self.name.lower().replace("_", "-")
+
+    @property
     def needs_attention(self) -> bool:
         return self <= Rank.ON_HOLD
 
@@ -118,7 +123,7 @@ def _where(health: Health, now: datetime) -> str:
         return f"{row.held}{since}"
     if row is not None and row.plan is not None:
         if row.on_hold:
-            return f"{row.plan}, on hold"
+            return f"{row.plan}, paused"
         place = f"{row.phase} ▸ {row.row}" if row.row else row.plan
         return place + (f" until {local(row.wake_at)}" if row.wake_at and row.wake_at > now else "")
     asserted = "; asserted, nothing can log in" if row is not None and row.unverified else ""
@@ -130,7 +135,7 @@ def as_json(health: Health) -> dict[str, Any]:
     return {
         "secret": health.secret,
         "class": health.policy,
-        "state": health.rank.name.lower().replace("_", "-"),
+        "state": health.rank.word,
         "needs_attention": health.rank.needs_attention,
         "age_s": None if health.age is None else int(health.age.total_seconds()),
         "age_stated": bool(row and row.stated),

@@ -44,7 +44,10 @@ PATIENCE_S = 3.0
 @click.argument("words", nargs=-1, metavar="[cancel|merge] [NAME|FILE]")
 @click.option("--key-id", metavar="ID", help="Contain that instance alone, ours or not.")
 @click.option("--reason", help="What happened; it goes into the record, so no key in it.")
-@click.option("--override-hold", is_flag=True, help="Although the secret is on hold.")
+@click.option(
+    "--override-pause", "--override-hold", "override_hold", is_flag=True,
+    help="Although the secret is paused.",
+)  # fmt: skip
 @click.option("--all-instances", is_flag=True, help="Contain instances that are not ours as well.")
 @click.option("--destroy-foreign", is_flag=True, help="Destroy what is not ours, too.")
 @yes_option
@@ -168,8 +171,8 @@ def _refuse_on_hold(past: Past | None, target: Target, *, override: bool) -> Non
     if hold is not None:
         raise PolicyRefusal(
             "emergency.on-hold",
-            f"{target.name} is on hold: {hold}; nothing was done",
-            "ask whoever holds it, or add --override-hold",
+            f"{target.name} is paused: {hold}; nothing was done",
+            "ask who paused it, or add --override-pause",
         )
 
 

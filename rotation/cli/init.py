@@ -10,7 +10,7 @@ import click
 
 from rotation.cli.answers import CLASS, REFRESH, REGION, Answers, asked, checked, scalar
 from rotation.cli.app import settings, verb
-from rotation.cli.say import as_json, note, result
+from rotation.cli.say import as_json, done, note, result
 from rotation.cli.session import NAME
 from rotation.errors import Usage
 
@@ -117,7 +117,10 @@ def _only_journal(target: Path) -> None:
         )
     _make_journal(configuration.journal, configuration.installation)
     _keep_out_of_git(configuration.journal)
-    result(f"made  {configuration.journal}")
+    done(
+        "init", f"made  {configuration.journal}", config=str(target),
+        journal=str(configuration.journal), installation=configuration.installation, secret=None,
+    )  # fmt: skip
     note("where this installation has rotated before, restore its journal instead of this one")
 
 

@@ -9,7 +9,7 @@ from rotation.cli.app import settings, verb_group
 from rotation.cli.ask import confirm
 from rotation.cli.failures import LOCKED, OK
 from rotation.cli.options import yes_option
-from rotation.cli.say import as_json, plain, result
+from rotation.cli.say import as_json, done, note, plain, result
 from rotation.cli.session import open_session
 from rotation.errors import Usage
 
@@ -54,7 +54,7 @@ def backup(file: Path) -> None:
     with open_session(effectful=False) as session:
         configuration = session.configuration
         upkeep.backup(configuration.journal, configuration.installation, file)
-        result(f"copied to {file}")
+        done("journal-backup", f"copied to {file}", file=str(file))
 
 
 @journal.add("restore", "journal restore /backups/rotation-monday.db")
@@ -76,8 +76,10 @@ def restore(file: Path, *, yes: bool) -> None:
             configuration.journal, configuration.installation, file,
             runner=new_runner_id(), who=session.who, now=session.clock.now(),
         )  # fmt: skip
-        result("restored" + (f"; the former one is {aside}" if aside else ""))
-        result("next: rotation reconcile")
+        text = "restored" + (f"; the former one is {aside}" if aside else "")
+        kept = str(aside) if aside else None
+        done("journal-restore", text, file=str(file), former=kept, next="rotation reconcile")
+        note("next: rotation reconcile")
 
 
 @journal.add("export", "journal export > audit.jsonl")
@@ -101,4 +103,5 @@ def upgrade() -> None:
     with open_session(effectful=True) as session:
         configuration = session.configuration
         had, has = upkeep.upgrade(configuration.journal, configuration.installation)
-        result(f"schema {has} already" if had == has else f"schema {had} is now {has}")
+        text = f"schema {has} already" if had == has else f"schema {had} is now {has}"
+        done("journal-upgrade", text, had=had, has=has)

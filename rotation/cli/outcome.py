@@ -85,7 +85,7 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
         case Wait(until, why):
             when = "" if until is None else f" until {local(until)} ({relative(until, now)})"
             line = f"{label}  waits{when}: {plain(why)}"
-            out = [f"  way out: rotation release {plain(name)}"] if rotation.on_hold else []
+            out = [f"  way out: rotation unpause {plain(name)}"] if rotation.on_hold else []
             works = f"  works now: {plain(what_works(rotation))}"
             return [line, works, *_dies(rotation, now), *out]
         case _:

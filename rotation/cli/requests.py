@@ -7,7 +7,7 @@ from rotation.cli.ask import checked_reason, confirm
 from rotation.cli.failures import OK
 from rotation.cli.opening import carry_out, went_back
 from rotation.cli.options import here_option, name_argument, wait_option, yes_option
-from rotation.cli.say import result
+from rotation.cli.say import done
 from rotation.cli.session import Session, open_session
 from rotation.describe import (
     can_roll_back,
@@ -50,7 +50,7 @@ def _refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
         raise PolicyRefusal(
             "request.not-held",
             f"the rotation of {name} is not Held; it goes on by itself",
-            f"`rotation release {name}` lifts the hold"
+            f"`rotation unpause {name}` lets it go on"
             if rotation.on_hold
             else f"`rotation status {name}` shows what it waits for",
         )
@@ -131,7 +131,11 @@ def resolve(
 ) -> int:  # fmt: skip
     """Say whose an instance is, or which version is right: what the machine cannot know."""
     if [accept_current, bool(ours), bool(foreign)].count(True) != 1:
-        raise Usage("cli.usage", "one of --accept-current, --ours ID and --foreign ID is needed")
+        raise Usage(
+            "cli.usage",
+            "one of --accept-current, --ours ID and --foreign ID is needed; nothing was done",
+            f"`rotation status {name}` shows which of them lead out",
+        )
     with open_session(effectful=True) as session:
         rotation = open_rotation_of(session, name)
         if accept_current:
@@ -182,35 +186,41 @@ def abandon(name: str, *, yes: bool) -> int:
         return OK
 
 
-@verb("hold", 'hold billing-iam --reason "the team is on call alone"')
+@verb("pause", 'pause billing-iam --reason "one person on call this week"')
 @name_argument
 @click.option("--reason", required=True, help="Why; everybody who looks will see it.")
-def hold(name: str, *, reason: str) -> int:
+def pause(name: str, *, reason: str) -> int:
     """Stop a secret where it is.
 
     An open rotation stands still, none is opened, and nothing is undone; an old credential that
-    must come back does. A hold that lands while a step is on its way stops the one after it.
+    must come back does. A pause that lands while a step is on its way stops the one after it.
     """
     with open_session(effectful=True) as session:
         rotation = _latest_rotation(session, name)
         request(session, rotation, "hold", reason=checked_reason(reason))
-        result(f"{name} is on hold; `rotation release {name}` lifts it")
+        text = f"{name} is paused; `rotation unpause {name}` lets it go on"
+        done("pause", text, secret=name, paused=True, reason=reason)
         return OK
 
 
-@verb("release", "release billing-iam")
+@verb("unpause", "unpause billing-iam")
 @name_argument
 @wait_option
 @here_option
-def release(name: str, *, wait: bool, here: bool) -> int:
-    """Lift a hold."""
+def unpause(name: str, *, wait: bool, here: bool) -> int:
+    """Let a paused secret go on."""
     with open_session(effectful=True) as session:
         rotation = _latest_rotation(session, name)
         if rotation.on_hold is None:
-            raise PolicyRefusal("request.not-on-hold", f"{name} is not on hold")
+            raise PolicyRefusal(
+                "request.not-on-hold",
+                f"{name} is not paused; nothing was done",
+                f"`rotation status {name}` shows where it stands",
+            )
         request(session, rotation, "release")
         if rotation.outcome is not None:
-            result(f"{name} is no longer on hold")
+            text = f"{name} is no longer paused"
+            done("pause", text, secret=name, paused=False, reason=None)
             return OK
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
 
@@ -231,7 +241,8 @@ def _freeze_beside(session: Session, reason: str | None) -> int:
             f"{path} cannot be changed ({error.strerror}); nothing is otherwise than before",
             "its directory must be there and yours to write; or stop the runners",
         ) from None
-    result(f"everything is frozen: {reason} ({path})" if reason else f"no longer frozen by {path}")
+    text = f"everything is frozen: {reason} ({path})" if reason else f"no longer frozen by {path}"
+    done("freeze", text, frozen=reason is not None, reason=reason, file=str(path))
     return OK
 
 
@@ -247,12 +258,17 @@ def freeze(*, reason: str | None, lift: bool, without_journal: bool) -> int:
     Meanwhile nothing is promoted, switched off or destroyed. What was begun goes on up to there. An emergency is never frozen.
     """
     if lift == bool(reason):
-        raise Usage("cli.usage", "either --reason TEXT or --lift is needed")
+        raise Usage(
+            "cli.usage",
+            "either --reason TEXT or --lift is needed; nothing was done",
+            "`rotation freeze --help` has examples",
+        )
     with open_session(effectful=True) as session:
         if without_journal:
             return _freeze_beside(session, checked_reason(reason))
         facts: Facts = {"frozen": not lift, "reason": checked_reason(reason)}
         draft = Draft(kind=Kind.FROZEN, who=session.who, facts=facts)
         session.journal.record(draft, session.runner.id, session.clock.now())
-        result("the freeze is lifted" if lift else f"everything is frozen: {reason}")
+        text = "the freeze is lifted" if lift else f"everything is frozen: {reason}"
+        done("freeze", text, frozen=not lift, reason=reason, file=None)
         return OK

@@ -42,11 +42,22 @@ def as_json(kind: str, content: Mapping[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
+def done(kind: str, text: str, **facts: Any) -> None:
+    """What was done: a sentence for a person, its facts for a program."""
+    from rotation.cli.app import settings  # noqa: PLC0415 -- which imports this module's users
+
+    if settings().output == "json":
+        as_json(kind, {**facts, "message": text})
+    else:
+        result(plain(text))
+
+
 def complain(error: RotationError, settings: "Settings") -> None:
     """What happened, what to do next, and the stable code, in that order."""
     if settings.output == "json":
         told = {"code": error.code, "message": error.message, "hint": error.hint or None}
-        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "error": told}), err=True)
+        document = {"schema_version": SCHEMA_VERSION, "kind": "error", "error": told}
+        click.echo(json.dumps(document, ensure_ascii=False), err=True)
         return
     color = settings.colored  # the context that knew is over where the program ends
     label = click.style("error", fg="red", bold=True)

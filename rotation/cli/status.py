@@ -161,7 +161,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
         return [f"next: rotation adopt {name} --created DATE, the day on which it was made"]
     if health.rank is Rank.UNKNOWN:
         return [f"next: rotation adopt {name}, or rotation create {name} where it is empty"]
-    out = [f"way out: rotation release {name}"] if health.rank is Rank.ON_HOLD else []
+    out = _paused(session, health)
     rotation = _open_rotation(session, health)
     if rotation is None:
         return out
@@ -174,6 +174,14 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     if dies is not None:
         lines.append(f"{rotation.old} dies not before {local(dies)} ({relative(dies, now)})")
     return [*lines, *out]
+
+
+def _paused(session: Session, health: Health) -> list[str]:
+    """Who paused it, why, and how it goes on."""
+    if health.row is None or not health.row.on_hold:
+        return []
+    rotation = fold(session.records.entries(health.row.stream))
+    return [plain(rotation.paused), f"way out: rotation unpause {plain(health.secret)}"]
 
 
 def _open_rotation(session: Session, health: Health) -> Rotation | None:
@@ -200,8 +208,8 @@ def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str,
 
 
 def _summary(healths: Iterable[Health]) -> dict[str, int]:
-    counted = Counter(health.rank for health in healths)
-    return {rank.name.lower().replace("_", "-"): counted[rank] for rank in Rank}
+    counted = Counter(health.rank.word for health in healths)
+    return {rank.word: counted[rank.word] for rank in Rank}
 
 
 def _summary_line(healths: list[Health]) -> str:

@@ -29,8 +29,8 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "rollback": Listed("requests:rollback", "Go back to the old credential."),
         "resolve": Listed("requests:resolve", "Say whose an instance is, or which version is right: what the machine cannot know."),
         "abandon": Listed("requests:abandon", "Close a Held rotation and touch nothing."),
-        "hold": Listed("requests:hold", "Stop a secret where it is."),
-        "release": Listed("requests:release", "Lift a hold."),
+        "pause": Listed("requests:pause", "Stop a secret where it is."),
+        "unpause": Listed("requests:unpause", "Let a paused secret go on."),
         "freeze": Listed("requests:freeze", "Close every window of this installation, or open them again."),
     },
     "Setting up": {
@@ -47,5 +47,8 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "version": Listed("about:version", "Print the versions that a bug report needs."),
     },
 }  # fmt: skip
+
+FORMER = {"hold": "pause", "release": "unpause"}
+"""What verbs were called before: still understood, listed nowhere."""
 
 VERBS = {name: listed for section in SECTIONS.values() for name, listed in section.items()}

@@ -51,7 +51,7 @@ def test_a_hold_between_decision_and_write_wins(step: str) -> None:
     story.boundaries.act = hold
     action = stories.routine(story)
     assert isinstance(action, Wait)
-    assert action.why == "on hold: wait"
+    assert action.why == "paused by tester: wait"
     assert not writes_intent(story, step)
     ask(story, "release")
     assert isinstance(story.drive(), Close)

@@ -1,5 +1,6 @@
 """A person's verbs: entries, refused with what works instead where they cannot help."""
 
+import json
 from dataclasses import replace
 
 from rotation.entries import Kind
@@ -84,24 +85,24 @@ def test_a_question_without_a_terminal_names_the_flag(shell: Shell) -> None:
     assert shell.world.labels[CURRENT] != "v0"
 
 
-def test_a_hold_stops_the_rotation_and_a_release_lets_it_go_on(shell: Shell) -> None:
-    assert draining(shell).run("hold", "app", "--reason", "wait for Monday").exit_code == 0
+def test_a_paused_rotation_stands_still_until_it_is_let_go_on(shell: Shell) -> None:
+    assert draining(shell).run("pause", "app", "--reason", "wait for Monday").exit_code == 0
     done = shell.run("rotate", "app", "--wait")
-    assert "on hold: wait for Monday" in done.stdout
+    assert "paused by alice: wait for Monday" in done.stdout
     assert shell.world.instances["KEY1"].active
-    done = shell.run("release", "app", "--wait")
+    done = shell.run("unpause", "app", "--wait")
     assert done.exit_code == 0, done.output
     assert set(shell.world.instances) == {"KEY2"}
-    assert shell.run("release", "app").exit_code == 5
+    assert shell.run("unpause", "app").exit_code == 5
 
 
-def test_a_held_secret_is_not_opened_until_it_is_released(shell: Shell) -> None:
+def test_a_paused_secret_is_not_opened_until_it_goes_on(shell: Shell) -> None:
     shell.adopted()
-    assert shell.run("hold", "app", "--reason", "audit").exit_code == 0
+    assert shell.run("pause", "app", "--reason", "audit").exit_code == 0
     assert shell.run("rotate", "app").exit_code == 5
     assert "nothing is due" in shell.run("run").stderr
-    assert shell.json("status")["secrets"][0]["state"] in ("on-hold", "past-max-age")
-    assert shell.run("release", "app").exit_code == 0
+    assert shell.json("status")["secrets"][0]["state"] in ("paused", "past-max-age")
+    assert shell.run("unpause", "app").exit_code == 0
     assert shell.run("rotate", "app").exit_code == 0
     assert "KEY2" in shell.world.instances
 
@@ -128,3 +129,38 @@ def test_an_error_is_json_where_a_program_reads(shell: Shell) -> None:
     assert done.exit_code == 6
     assert '"code": "cli.unknown-secret"' in done.stderr
     assert done.stdout == ""
+
+
+def test_the_former_names_are_understood_and_listed_nowhere(shell: Shell) -> None:
+    assert shell.adopted().run("hold", "app", "--reason", "audit").exit_code == 0
+    assert "app is paused" in shell.run("rotate", "app").stderr
+    assert shell.run("release", "app").exit_code == 0
+    text = shell.run("--help").stdout
+    assert "  pause " in text and "  hold " not in text
+
+
+def test_a_paused_secret_that_is_not_open_says_who_and_why(shell: Shell) -> None:
+    shell.adopted().run("pause", "app", "--reason", "audit")
+    text = shell.run("status").stdout
+    assert "paused by alice: audit" in text
+    assert "way out: rotation unpause app" in text
+
+
+def test_pausing_and_freezing_are_told_to_a_program(shell: Shell) -> None:
+    shell.adopted()
+    told = shell.json("pause", "app", "--reason", "audit")
+    assert (told["kind"], told["secret"], told["paused"]) == ("pause", "app", True)
+    assert shell.json("unpause", "app")["paused"] is False
+    assert shell.json("freeze", "--reason", "incident")["frozen"] is True
+    assert shell.json("freeze", "--lift")["frozen"] is False
+    beside = shell.json("freeze", "--all", "--reason", "incident")
+    assert beside["file"].endswith(".frozen")
+    assert shell.json("freeze", "--all", "--lift")["frozen"] is False
+
+
+def test_an_error_is_one_document_of_its_own_kind(shell: Shell) -> None:
+    done = shell.adopted().run("unpause", "app", "-o", "json")
+    told = json.loads(done.stderr)
+    assert (done.stdout, told["kind"], told["schema_version"]) == ("", "error", 1)
+    assert told["error"]["code"] == "request.not-on-hold"
+    assert told["error"]["hint"]

@@ -134,10 +134,10 @@ def test_a_value_that_somebody_deleted_is_not_called_working(shell: Shell) -> No
     assert "works now: no credential is current" in done.stdout
 
 
-def test_on_hold_the_way_out_is_said(shell: Shell) -> None:
+def test_of_a_paused_one_the_way_out_is_said(shell: Shell) -> None:
     shell.adopted().run("rotate", "app")
-    shell.run("hold", "app", "--reason", "migration")
-    assert "way out: rotation release app" in shell.run("run").stdout
+    shell.run("pause", "app", "--reason", "migration")
+    assert "way out: rotation unpause app" in shell.run("run").stdout
 
 
 def test_a_paused_secret_is_refused(shell: Shell) -> None:

@@ -81,15 +81,16 @@ def test_a_held_one_says_why_what_works_and_the_ways_out(shell: Shell) -> None:
     assert "works now: KEY1 works, and readers get it" in done.stdout
 
 
-def test_a_hold_and_a_pause_are_told_apart(shell: Shell) -> None:
+def test_whoever_paused_it_is_named_with_the_reason(shell: Shell) -> None:
     shell.configuration.entry = APP._replace(max_age_s=200 * 86_400)
     shell.adopted().run("rotate", "app")
-    shell.run("hold", "app", "--reason", "wait for Monday")
-    assert one(shell)["state"] == "on-hold"
+    shell.run("pause", "app", "--reason", "wait for Monday")
+    assert one(shell)["state"] == "paused"
     text = shell.run("status").stdout
-    assert "wait for Monday" in text
-    assert "way out: rotation release app" in text
-    shell.run("release", "app", "--wait")
+    assert "paused by alice: wait for Monday" in text
+    assert "way out: rotation unpause app" in text
+    assert "hold" not in text
+    shell.run("unpause", "app", "--wait")
     until = shell.world.now + timedelta(days=3)
     shell.configuration.entry = APP._replace(state="paused", until=until, reason="audit")
     assert one(shell)["state"] == "paused"
