@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, cast, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from rotation.types import PermissionSet, Traits, is_loopback, require
@@ -25,7 +25,6 @@ Texts = Mapping[str, str]
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z]+|(?:/[\w~.-]+)+))?\}")
 """`{name}`, or `{name:form}`: how its value is written; `{item:/pointer}` is of the listed item."""
-DAY_S = 86_400
 WINDOW_MIN_S = 60
 """An idempotency key is sent again within seconds; a shorter window could be over by then."""
 
@@ -131,10 +130,8 @@ class Request:
     def __post_init__(self) -> None:
         bare = PLACEHOLDER.sub("x", self.path)
         require(_PATH.fullmatch(bare), "path: begins with one /; no blank, no #, no other braces")
-        segments = bare.partition("?")[0].split("/")
-        require(not {".", ".."} & set(segments), "path: without . and ..")
-        named = PLACEHOLDER.findall(self.path)
-        plain = not any(form or name in _VALUES for name, form in named)
+        require(not {".", ".."} & set(bare.partition("?")[0].split("/")), "path: without . and ..")
+        plain = not any(form or name in _VALUES for name, form in PLACEHOLDER.findall(self.path))
         require(plain, "path: placeholders that are text, without a form")
         for name, form in PLACEHOLDER.findall(self.body or ""):
             fits = form[:1] == "/" if name == "item" else form in _VALUES.get(name, _FORMS)
@@ -337,8 +334,7 @@ class HttpApiOptions:
         _chosen(self, "declaration")
         wanted, sent = set(self.declared.parameters), self.declared.create.placeholders
         require(wanted == self.parameters.keys(), f"parameters: {', '.join(sorted(wanted))}")
-        harmless = not {"", ".", ".."} & {*self.parameters.values()}
-        require(harmless, "parameters: not empty, no dots alone")
+        require(not {"", ".", ".."} & {*self.parameters.values()}, "parameters: not empty, no dots")
         require(bool(self.scopes) == ("scopes" in sent), "scopes: where the service asks, only")
         asked, life = "expires" in sent, self.expires_in_s or 0
         require((life > 0) == asked, "expires_in_s: where the service asks, only")
@@ -347,9 +343,7 @@ class HttpApiOptions:
         longest = self.declared.expires_max_s or life
         require(life <= longest, f"expires_in_s: at most {longest} s")
         by_day = "{expires:date}" in f"{self.declared.create.path} {self.declared.create.body}"
-        require(
-            life >= DAY_S or not by_day, "expires_in_s: a day at least; the service ends by day"
-        )
+        require(life >= 86_400 or not by_day, "expires_in_s: a day at least; it ends by day")
 
     @cached_property
     def declared(self) -> Declaration:
@@ -371,18 +365,17 @@ class HttpApiOptions:
     def identity(self, connections: Mapping[str, Any]) -> str:
         require(self.connection in connections, "connection: no HTTP connection of that name")
         given, asked = connections[self.connection].credentials, self.declared.login.placeholders
-        complete = asked <= given.keys()
-        require(complete, f"connection: needs `credentials:` {', '.join(sorted(asked))}")
+        names = ", ".join(sorted(asked))
+        require(asked <= given.keys(), f"connection: needs `credentials:` {names}")
         return f"http/{self.connection}/{self.name}"
 
     def by_hand(self, handle_id: str, connections: Mapping[str, Any]) -> str:
         """The declared request by which a person ends that credential."""
-        request, values = self.declared.suspend or self.declared.delete, {**self.parameters}
-        assert request is not None, "a declaration without `delete` is refused"
-        values["id"], origin = handle_id, getattr(connections.get(self.connection), "origin", "")
+        request: Any = self.declared.suspend or self.declared.delete
+        values, at = {**self.parameters, "id": handle_id}, connections.get(self.connection)
         text = f"{request.path} with the body {request.body}" if request.body else request.path
         filled = PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
-        return f"send {request.method} {origin}{filled}"
+        return f"send {request.method} {getattr(at, 'origin', '')}{filled}"
 
     def turns(self, connections: Mapping[str, Any]) -> tuple[str, ...]:
         """One login at one origin is one, whatever the connection is called."""
@@ -408,7 +401,6 @@ class ProbeOptions:
     @cached_property
     def declared(self) -> Attempt:
         own: Any = self.request
-        probe = typed(Attempt, own) if self.service is None else shipped(self.service).probe
-        if probe is None:
-            raise ValueError("service: it has no request for a probe; declare one")
-        return probe
+        found = typed(Attempt, own) if self.service is None else shipped(self.service).probe
+        require(found, "service: it has no request for a probe; declare one")
+        return cast("Attempt", found)
