@@ -7,13 +7,13 @@ resumable · 9 time-out, lock or journal · 10 some failed · 11 held, a person 
 """
 
 import sys
-import traceback
 from collections.abc import Iterable
 
 import click
 
 from rotation.cli.app import Settings
 from rotation.cli.say import complain
+from rotation.cli.trace import trace_of
 from rotation.errors import (
     Ambiguous,
     Denied,
@@ -65,8 +65,7 @@ def code_of(error: RotationError) -> int:
 def exit_code_of(error: BaseException, settings: Settings) -> int:
     """Says what happened and returns the exit code."""
     if settings.debug and not isinstance(error, SystemExit):
-        # Frames and lines only: locals could hold a secret.
-        traceback.print_exception(error, file=sys.stderr)
+        sys.stderr.write(trace_of(error))
     match error:
         case SystemExit():
             return error.code if isinstance(error.code, int) else GENERIC

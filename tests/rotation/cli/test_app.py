@@ -25,6 +25,7 @@ from rotation.errors import (
     UnknownName,
     Usage,
 )
+from rotation.types import SecretValue
 from tests.rotation.cli.conftest import Shell
 
 
@@ -155,6 +156,28 @@ def test_a_bug_shows_no_traceback_unless_asked_and_never_locals(
         said = capsys.readouterr().err
         assert ("Traceback" in said) is debug
         assert said.count("canary-in-a-local") == said.count('secret = "canary-in-a-local"')
+
+
+def test_a_traceback_shows_no_text_that_is_not_ours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An adapter's exception may quote a password, or what it was caused by may."""
+    live = SecretValue("canary-that-is-live")
+
+    def adapter() -> None:
+        raise ValueError("canary-password in a text") from KeyError("canary-password in a cause")
+
+    with pytest.raises(ValueError, match="canary") as raised:
+        adapter()
+    assert exit_code_of(raised.value, Settings(debug=True)) == 255
+    said = capsys.readouterr().err
+    texts = [line for line in said.splitlines() if not line.lstrip().startswith("raise ")]
+    assert "canary" not in "".join(texts)
+    assert "builtins.KeyError (text not shown)" in said
+    assert "builtins.ValueError (text not shown)" in said
+    ours = RotationError("test.leak", f"it is {live.reveal()}")
+    exit_code_of(ours, Settings(debug=True))
+    assert live.reveal() not in capsys.readouterr().err.partition("error:")[0]
 
 
 def test_what_a_provider_named_cannot_steer_the_terminal(
