@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rotation.errors import Usage
+from rotation.guarded import guarded
 from rotation.interfaces import Around, Bound, Clock, Connection, Verifier
 from rotation.types import PluginSpec, Specification, Traits, stream_of
 
@@ -275,11 +276,12 @@ class Registry:
         for consumer in spec.consumers:
             if consumer.role == "verifier":
                 options = self._options("consumers", consumer.plugin)
-                yield self._plugins.load("verifiers", consumer.plugin.type)(options, around)
+                verifier = guarded(self._plugins.load("verifiers", consumer.plugin.type))
+                yield verifier(options, around)
 
     def _plugin(self, kind: str, spec: PluginSpec, around: Around) -> Any:
         options = self._options(kind, spec)
-        return self._plugins.load(kind, spec.type)(options, around)
+        return guarded(self._plugins.load(kind, spec.type))(options, around)
 
     def _options(self, kind: str, spec: PluginSpec) -> Any:
         try:
@@ -292,7 +294,7 @@ class Registry:
             ) from None
 
     def _open(self, connection: Plugin) -> Any:
-        adapter = self._plugins.load("connections", connection.type)
+        adapter = guarded(self._plugins.load("connections", connection.type))
         return adapter(
             connection.options,
             installation=self._configuration.installation,

@@ -1,0 +1,54 @@
+"""An adapter whose every error is one of ours, as `rotation.interfaces` asks for.
+
+What a vendor's answer or an adapter's mistake raises otherwise would end the whole process, with
+a text in it that nobody has looked at.
+"""
+
+import functools
+import inspect
+import traceback
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rotation.errors import Ambiguous, RotationError
+
+
+@cache
+def guarded(adapter: Any) -> Any:
+    """The same class, but for that."""
+    if not inspect.isclass(adapter):
+        return adapter
+    methods = {
+        name: _coded(method, adapter.__name__)
+        for name, method in inspect.getmembers(adapter, inspect.isfunction)
+        if not name.startswith("_")
+        and not isinstance(inspect.getattr_static(adapter, name), staticmethod)
+        and not inspect.isgeneratorfunction(inspect.unwrap(method))
+    }
+    named = {"__module__": adapter.__module__, "__qualname__": adapter.__qualname__}
+    return type(adapter.__name__, (adapter,), {**methods, **named})
+
+
+def _coded(method: Callable[..., Any], adapter: str) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def coded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except RotationError:
+            raise
+        except Exception as stray:  # noqa: BLE001 -- whatever it is, its text stays here
+            raise Ambiguous(
+                "adapter.failed",
+                f"{adapter} broke off in {method.__name__} ({_where(stray)}): it may have happened",
+                "nothing to do: it is looked at again; where it stays, report this line",
+            ) from None
+
+    return coded
+
+
+def _where(stray: Exception) -> str:
+    """Its kind and its place, never its text."""
+    last = traceback.extract_tb(stray.__traceback__)[-1]
+    return f"{type(stray).__name__}, {Path(last.filename).name}:{last.lineno}"
