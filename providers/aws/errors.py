@@ -5,10 +5,10 @@ left and was not answered may have happened: Ambiguous, unless repeating it make
 true, for then the way out is to repeat it.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import (
@@ -37,6 +37,7 @@ from rotation.errors import (
     RotationError,
     Transient,
 )
+from rotation.headers import header_time, retry_after
 
 THROTTLED = frozenset(
     {
@@ -73,6 +74,9 @@ _BUSY = frozenset(
 )
 _TIMED_OUT = frozenset({"RequestTimeout", "RequestTimeoutException"})
 _KEY_MANAGEMENT = frozenset({"DecryptionFailure", "EncryptionFailure", "KMSAccessDeniedException"})
+
+# Secrets Manager says so with the code of any other refusal.
+_OF_A_KEY = re.compile(r"Access to KMS|\bkms:[A-Z]|\bKMS key\b|\bkey/[0-9a-f-]{8}", re.ASCII)
 
 _NEVER_LEFT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 _NO_LOGIN = (
@@ -126,10 +130,7 @@ def translated(
 def server_time(answer: Mapping[str, Any]) -> datetime | None:
     """AWS's own clock, as it stood on an answer."""
     headers: Mapping[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    try:
-        return parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
-        return None
+    return header_time(headers.get("date", ""))
 
 
 def code_of(refusal: ClientError) -> str:
@@ -151,14 +152,29 @@ def _from_answer(
     code = code_of(refusal)
     if code in meanings:
         return meanings[code]()
-    if is_skewed(code, refusal.response.get("Error", {}).get("Message", "")):
+    text = refusal.response.get("Error", {}).get("Message", "")
+    if is_skewed(code, text):
         return clock_skew(call)
+    if code in DENIED and _OF_A_KEY.search(text):
+        return key_denied(call, of)
     metadata: Mapping[str, Any] = refusal.response.get("ResponseMetadata", {})
     if code in THROTTLED:
         return throttled(call, metadata.get("HTTPHeaders", {}))
     if metadata.get("HTTPStatusCode", 0) >= 500 or code in _TIMED_OUT:
         return no_answer(call, of, repeatable=repeatable)
     return refused(code, call, of)
+
+
+def key_denied(call: str, of: str) -> Denied:
+    return Denied(
+        "aws.key-denied",
+        f"{call} on {of} is refused by the secret's KMS key, not by Secrets Manager; nothing was "
+        "changed",
+        "let our roles use the key (kms:GenerateDataKey, kms:Decrypt) in the key's own policy and "
+        "in theirs, and see that it is enabled",
+        action=call,
+        resource=of,
+    )
 
 
 def refused(code: str, call: str, of: str) -> RotationError:
@@ -190,12 +206,11 @@ def refused(code: str, call: str, of: str) -> RotationError:
 
 
 def throttled(call: str, headers: Mapping[str, str]) -> Transient:
-    asked = headers.get("retry-after", "")
     return Transient(
         "aws.throttled",
         f"{call} was throttled; nothing happened",
         "nothing to do: it is tried again, later",
-        retry_after=int(asked) if asked.isdecimal() else None,
+        retry_after=retry_after(headers.get("retry-after", "")),
     )
 
 

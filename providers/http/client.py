@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ from providers.http.errors import Call
 from providers.http.options import ConnectionOptions
 from rotation import __version__
 from rotation.errors import Denied, Permanent, Usage
+from rotation.headers import header_time
 from rotation.interfaces import Clock, OwnCredential
 from rotation.types import PermissionSet, SecretValue
 
@@ -78,7 +80,7 @@ class Answer:
     @property
     def at(self) -> datetime | None:
         """The service's own clock."""
-        return errors.moment(self.headers.get("date", ""))
+        return header_time(self.headers.get("date", ""))
 
     def document(self, call: Call) -> Any:
         """The JSON that it is; an error page that calls itself a success is none."""
@@ -145,10 +147,10 @@ class HttpConnection:
                 response = connection.getresponse()
                 return Answer(
                     status=response.status,
-                    headers={name.lower(): value for name, value in response.headers.items()},
+                    headers=_headers_of(response),
                     body=_read(response, call),
                 )
-        except (HTTPError, OSError, ValueError):
+        except (HTTPError, HTTPException, OSError, ValueError):
             # HTTPError covers broken and truncated answers; ValueError: the socket was shut down.
             raise errors.no_answer(call) from None
         finally:
@@ -280,6 +282,12 @@ def _shut_down(connection: HTTPConnection) -> Callable[[], None]:
                 return
 
     return shut_down
+
+
+def _headers_of(response: BaseHTTPResponse) -> dict[str, str]:
+    """What stands in several of one name is one list."""
+    names = {name.lower() for name in response.headers}
+    return {name: ", ".join(response.headers.getlist(name)) for name in names}
 
 
 def _read(response: BaseHTTPResponse, call: Call) -> bytes:

@@ -5,8 +5,6 @@ Texts of a service are not even read: some echo the key that they refuse.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from rotation.errors import (
     Ambiguous,
@@ -17,9 +15,7 @@ from rotation.errors import (
     RotationError,
     Transient,
 )
-
-RETRY_AFTER_MAX_S = 3600
-"""A service that asks for more is asked again after this."""
+from rotation.headers import retry_after as asked_after
 
 
 class Gone(Conflict):
@@ -133,20 +129,4 @@ def _redirected(call: Call, status: int) -> RotationError:
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """Seconds, or a date, which is compared with the service's own clock."""
-    asked = headers.get("retry-after", "").strip()
-    if asked.isdecimal():
-        return min(int(asked), RETRY_AFTER_MAX_S)
-    until, now = moment(asked), moment(headers.get("date", ""))
-    if until is None or now is None:
-        return None
-    return max(0, min(int((until - now).total_seconds()), RETRY_AFTER_MAX_S))
-
-
-def moment(text: str) -> datetime | None:
-    """A date of a header; `-0000` is UTC of somebody who does not tell where he is."""
-    try:
-        found = parsedate_to_datetime(text)
-    except (IndexError, OverflowError, TypeError, ValueError):
-        return None
-    return found.replace(tzinfo=found.tzinfo or UTC)
+    return asked_after(headers.get("retry-after", ""), headers.get("date", ""))

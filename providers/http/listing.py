@@ -17,6 +17,9 @@ from rotation.errors import NeedsPerson, RotationError
 PAGES_MAX = 50
 _LINK = re.compile(r'<([^>]*)>[^,]*?;\s*rel="?next"?')
 
+_OF_A_URL = "%/:?#[]@!$&'()*+,;="
+"""Everything else, blanks above all, some services forget to escape."""
+
 
 class Pager:
     """at: the service's own clock, as the last page told it."""
@@ -72,9 +75,9 @@ class Pager:
     def _own(self, url: str) -> str:
         """The path of a URL of our own origin: the credential goes nowhere else."""
         if url.startswith("/") and not url.startswith("//"):
-            return url
+            return quote(url, safe=_OF_A_URL)
         if url.startswith(f"{self._origin}/"):
-            return url.removeprefix(self._origin)
+            return quote(url.removeprefix(self._origin), safe=_OF_A_URL)
         raise NeedsPerson(
             "http.foreign-page",
             "the list goes on at another host, and our credential does not follow it there",

@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from providers.vault import errors
 from providers.vault.errors import Meanings
 from providers.vault.options import ConnectionOptions
 from rotation.errors import RotationError
+from rotation.headers import header_time, retry_after
 from rotation.types import SecretValue
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3, 7
@@ -142,7 +142,11 @@ def _understood(
     if 200 <= response.status_code < 300:
         if body is None:
             raise errors.no_answer(call, repeatable=repeatable)
-        return Answer(status=response.status_code, body=body, server_at=_server_time(response))
+        return Answer(
+            status=response.status_code,
+            body=body,
+            server_at=header_time(response.headers.get("Date", "")),
+        )
     raise _refusal(response, body or {}, call, meanings, repeatable=repeatable)
 
 
@@ -157,13 +161,12 @@ def _refusal(
     code = errors.code_of(response.status_code, body.get("errors"))
     if code in meanings:
         return meanings[code]()
-    asked = response.headers.get("Retry-After", "")
     return errors.refused(
         response.status_code,
         code,
         call,
         repeatable=repeatable,
-        retry_after=int(asked) if asked.isdecimal() else None,
+        retry_after=retry_after(response.headers.get("Retry-After", "")),
     )
 
 
@@ -182,10 +185,3 @@ def vault_time(text: str | None) -> datetime | None:
     """RFC 3339; what Vault says of a second beyond microseconds is cut. None: never, which Vault
     writes as nothing or as the year 1."""
     return None if not text or text.startswith("0001-") else datetime.fromisoformat(text)
-
-
-def _server_time(response: requests.Response) -> datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
-        return None

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from rotation.effects.context import Context, done_at, wait_until
 from rotation.errors import NeedsPerson, Refused, RotationError
-from rotation.interfaces import Rehearses
 from rotation.plan import Step
 from rotation.types import ConsumerSpec, Evidence, Facts, PermissionSet, Verdict
 
@@ -15,9 +14,10 @@ def rehearse(cx: Context) -> None:
     """What would stop a delivery is told while it costs nobody anything."""
     for consumer in cx.spec.consumers:
         if consumer.role == "reader" and consumer.pushed and not consumer.gone:
-            bound: object = cx.bound.consumers.get(consumer.id)
-            if isinstance(bound, Rehearses):
-                bound.rehearse()
+            # Asked by name: what stops calls at a shutdown stands before the adapter.
+            rehearsal = getattr(cx.bound.consumers.get(consumer.id), "rehearse", None)
+            if rehearsal is not None:
+                rehearsal()
 
 
 def promote(cx: Context) -> Facts:

@@ -55,6 +55,29 @@ def translate(error: Exception, *, repeatable: bool = True, **options) -> Rotati
         (refusal("ThrottlingException", 503), Transient, "aws.throttled"),
         (refusal("AccessDenied", 403), Denied, "aws.denied"),
         (refusal("AccessDeniedException"), Denied, "aws.denied"),
+        (
+            refusal("AccessDeniedException", 400, "Access to KMS is not allowed"),
+            Denied,
+            "aws.key-denied",
+        ),
+        (
+            refusal(
+                "AccessDeniedException",
+                400,
+                "User x is not authorized to perform: kms:Decrypt on resource y",
+            ),
+            Denied,
+            "aws.key-denied",
+        ),
+        (
+            refusal(
+                "AccessDeniedException",
+                400,
+                "not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-central-1:123456789012:secret:kms-app-AbCdEf",
+            ),
+            Denied,
+            "aws.denied",
+        ),
         (refusal("InvalidClientTokenId", 403), Denied, "aws.credentials"),
         (refusal("UnrecognizedClientException"), Denied, "aws.credentials"),
         (refusal("SignatureDoesNotMatch", 403), Denied, "aws.credentials"),
