@@ -51,6 +51,21 @@ def _remember(context: click.Context, option: click.Parameter, value: object) ->
         setattr(context.ensure_object(Settings), option.name, value)
 
 
+def _tell_version(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 -- click's own
+    if value and not context.resilient_parsing:
+        from rotation import __version__  # noqa: PLC0415 -- seldom asked for
+
+        click.echo(f"rotation {__version__}")
+        context.exit()
+
+
+def version_option() -> click.Option:
+    return click.Option(
+        ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_tell_version,
+        help="Print the version; `rotation version` tells more.",
+    )  # fmt: skip
+
+
 def global_options() -> list[click.Parameter]:
     shared: dict[str, Any] = {"expose_value": False, "callback": _remember, "default": None}
     return [
@@ -170,7 +185,7 @@ def _root(context: click.Context) -> None:
 program = Program(
     "rotation",
     commands=_stubs(VERBS),
-    params=global_options(),
+    params=[*global_options(), version_option()],
     callback=_root,
     help="Replaces machine credentials without an outage and without leaving a stray key behind.",
     epilog="`rotation VERB --help` shows examples. Start with `rotation demo`.",

@@ -12,7 +12,7 @@ from rotation.cli.ask import checked_reason, confirm_typed
 from rotation.cli.by_hand import by_hand_lines, told_by_hand
 from rotation.cli.failures import OK
 from rotation.cli.opening import carry_out, is_open, went_back
-from rotation.cli.options import here_option, yes_option
+from rotation.cli.options import emergency_words, here_option, yes_option
 from rotation.cli.requests import open_rotation_of, request
 from rotation.cli.say import note, result
 from rotation.cli.scope import contained_lines, goes_on_lines, scope_lines
@@ -41,7 +41,9 @@ PATIENCE_S = 3.0
     "emergency cancel billing-iam",
     "emergency merge rotation-emergency-1f0c2a9b7d3e.spill",
 )
-@click.argument("words", nargs=-1, metavar="[cancel|merge] [NAME|FILE]")
+@click.argument(
+    "words", nargs=-1, metavar="[cancel|merge] [NAME|FILE]", shell_complete=emergency_words
+)
 @click.option("--key-id", metavar="ID", help="Contain that instance alone, ours or not.")
 @click.option("--reason", help="What happened; it goes into the record, so no key in it.")
 @click.option(

@@ -72,6 +72,9 @@ def exit_code_of(error: BaseException, settings: Settings) -> int:
         case RotationError():
             complain(error, settings)
             return code_of(error)
+        case click.exceptions.NoArgsIsHelpError(ctx=context) if context is not None:
+            click.echo(context.get_help(), color=context.color)
+            return OK
         case click.ClickException():
             return _usage(error, settings)
         case KeyboardInterrupt() | click.Abort() | EOFError():

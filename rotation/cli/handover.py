@@ -14,6 +14,7 @@ from rotation.cli.app import settings, verb
 from rotation.cli.connections import Login, ask
 from rotation.cli.failures import GENERIC, OK
 from rotation.cli.opening import carry_out, is_open, open_rotation
+from rotation.cli.options import known_connections, known_names
 from rotation.cli.say import as_json, note, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.errors import LoginRefused, PolicyRefusal, RotationError, UnknownName, Usage
@@ -25,9 +26,18 @@ from rotation.types import Facts
     "handover aws --to aws-next --canary demo-token",
     "handover aws-old --dead",
 )
-@click.argument("connection")
-@click.option("--to", "successor", metavar="CONNECTION", help="The one with the new login.")
-@click.option("--canary", metavar="SECRET", help="Rotated as a whole with the new login alone.")
+@click.argument("connection", shell_complete=known_connections)
+@click.option(
+    "--to",
+    "successor",
+    metavar="CONNECTION",
+    help="The one with the new login.",
+    shell_complete=known_connections,
+)
+@click.option(
+    "--canary", metavar="SECRET", help="Rotated as a whole with the new login alone.",
+    shell_complete=known_names,
+)  # fmt: skip
 @click.option("--dead", is_flag=True, help="Show that this connection's login is refused.")
 def handover(connection: str, *, successor: str | None, canary: str | None, dead: bool) -> int:
     """Change what the tool itself logs in with: proven first, then the old one dies.
@@ -76,11 +86,7 @@ def _check_pair(session: Session, old: str, new: str) -> None:
     declared = session.configuration.connections
     for name in (old, new):
         if name not in declared:
-            raise UnknownName(
-                "handover.no-connection",
-                f"there is no connection {name}",
-                f"the configuration has {', '.join(declared)}",
-            )
+            raise _no_connection(session, name)
     first, second = declared[old], declared[new]
     differing = first.type != second.type or _target(first.options) != _target(second.options)
     if differing or old == new:
@@ -89,6 +95,14 @@ def _check_pair(session: Session, old: str, new: str) -> None:
             f"{old} and {new} do not lead to the same place; nothing was done",
             "a successor differs in what it logs in with, and in nothing else",
         )
+
+
+def _no_connection(session: Session, name: str) -> UnknownName:
+    return UnknownName(
+        "handover.no-connection",
+        f"there is no connection {name}; nothing was done",
+        f"the configuration has {', '.join(session.configuration.connections) or 'none'}",
+    )
 
 
 def _target(options: Any) -> dict[str, Any]:
@@ -150,7 +164,7 @@ def _tell_proven(old: str, new: str, before: Login, after: Login) -> None:
 def _show_dead(name: str) -> int:
     with open_session(effectful=False) as session:
         if name not in session.configuration.connections:
-            raise UnknownName("handover.no-connection", f"there is no connection {name}")
+            raise _no_connection(session, name)
         login = ask(session, name)
     if isinstance(login.error, LoginRefused):
         _tell_death(name, "proved")

@@ -5,6 +5,7 @@ import json
 import click
 
 from rotation.cli.app import settings, verb
+from rotation.cli.options import known_connections, known_families
 from rotation.cli.say import as_json, note, result
 from rotation.cli.session import open_session
 from rotation.errors import Usage
@@ -12,8 +13,8 @@ from rotation.interfaces import PolicyDocument, Scope
 
 
 @verb("policy", "policy aws", "policy vault", "policy aws --holder revoke -o json")
-@click.argument("family")
-@click.option("--connection", help="Only of this connection.")
+@click.argument("family", shell_complete=known_families)
+@click.option("--connection", help="Only of this connection.", shell_complete=known_connections)
 @click.option("--holder", help="Only of this permission set, or of another holder.")
 def policy(family: str, connection: str | None, holder: str | None) -> None:
     """Print the permissions that the configuration needs.

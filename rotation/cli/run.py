@@ -10,7 +10,7 @@ import click
 from rotation.cli.app import settings, verb
 from rotation.cli.failures import code_of, worst
 from rotation.cli.opening import carry_out, is_open, open_rotation
-from rotation.cli.options import here_option, names_argument, wait_option
+from rotation.cli.options import here_option, known_names, names_argument, wait_option
 from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
 from rotation.errors import AlreadyOpen, PolicyRefusal, RotationError
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     "run --only billing-iam --max 1",
     "run --plan friday.plan.json --wait",
 )
-@click.option("--only", multiple=True, metavar="NAME", help="Only that secret; may be repeated.")
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="Only that secret; may be repeated.",
+    shell_complete=known_names,
+)  # fmt: skip
 @click.option("--max", "most", type=click.IntRange(min=1), help="Open at most so many.")
 @click.option(
     "--plan", "saved", type=click.Path(path_type=Path, dir_okay=False, exists=True),

@@ -14,7 +14,7 @@ from rotation.cli import board
 from rotation.cli.app import settings, verb
 from rotation.cli.board import Health, Rank
 from rotation.cli.failures import GENERIC, HELD, OK
-from rotation.cli.options import maybe_name_argument
+from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import held_lines, local
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
@@ -31,13 +31,13 @@ SHOWN = 20
 
 
 @verb("status", "status", "status billing-iam", "status --check -o json")
-@maybe_name_argument
+@maybe_names_argument
 @click.option("--all", "everything", is_flag=True, help="Every secret, not the urgent ones first.")
 @click.option(
     "--connections", is_flag=True, help="What the tool itself logs in with; asks each service."
 )
 @click.option("--check", is_flag=True, help="Exit 11 where one is Held, 1 where one is too old.")
-def status(name: str | None, *, everything: bool, connections: bool, check: bool) -> int:
+def status(names: tuple[str, ...], *, everything: bool, connections: bool, check: bool) -> int:
     """Show how old each secret is and where it stands.
 
     What needs somebody comes first, with what works right now, when the old credential dies, and
@@ -51,8 +51,8 @@ def status(name: str | None, *, everything: bool, connections: bool, check: bool
     gc.disable()  # this process ends soon; over a fleet, looking for cycles takes a fifth of it
     with open_session(effectful=False) as session:
         now = session.clock.now()
-        healths = list(_healths(session, name, now))
-        shown = _shown(healths, everything=everything or name is not None)
+        healths = list(_healths(session, names, now))
+        shown = _shown(healths, everything=everything or bool(names))
         if settings().output == "json":
             as_json("status", {
                 "stops": stops_json(session), "summary": _summary(healths),
@@ -63,11 +63,11 @@ def status(name: str | None, *, everything: bool, connections: bool, check: bool
         return _exit_code(healths) if check else OK
 
 
-def _healths(session: Session, name: str | None, now: datetime) -> Iterator[Health]:
+def _healths(session: Session, names: Sequence[str], now: datetime) -> Iterator[Health]:
     freezes = session.configuration.freezes
-    if name is not None:
-        entry = session.entry(name)
-        yield _health(entry, session.records.identity(entry.stream), freezes, now)
+    if names:
+        for entry in dict.fromkeys(map(session.entry, names)):
+            yield _health(entry, session.records.identity(entry.stream), freezes, now)
         return
     rows = {row.stream: row for row in session.records.identities()}
     for entry in session.configuration.secrets():

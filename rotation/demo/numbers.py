@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,18 +88,31 @@ def end_of_the_runner(measured: Measured) -> Number:
     )
 
 
+def started_as() -> str:
+    """How to start this program again: by its name where the shell finds this very one, else by
+    its path."""
+    this = Path(sys.executable).with_name("rotation")
+    found = shutil.which("rotation")
+    if (found is not None and Path(found).samefile(this)) or not this.exists():
+        return "rotation"
+    return str(this.relative_to(Path.cwd()) if this.is_relative_to(Path.cwd()) else this)
+
+
 def tell(screen: Screen, numbers: Sequence[Number], *next_ones: tuple[str, str]) -> int:
     """Print every number; 0 if all are good."""
     screen.title("What was measured")
     for number in numbers:
         mark = "ok " if number.good else "BAD"
-        screen.say(f"    {mark} {number.name:<22} {number.text}", "" if number.good else "31")
+        told = f"    {mark} {number.name:<22} {number.text}"
+        screen.say(told, "" if number.good else "31", hang=31)
     screen.say(f"        time                   {screen.seconds:.1f} s")
     screen.say()
     if not all(number.good for number in numbers):
         screen.say("A number is not what it must be: that is a bug, please report it.", "31")
         return 1
     screen.say("Try next", "1")
+    program = started_as()
     for command, what in next_ones:
-        screen.say(f"    {command:<18} {what}")
+        screen.say(f"    {command.replace('rotation', program, 1)}")
+        screen.say(f"        {what}")
     return 0

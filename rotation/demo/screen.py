@@ -8,7 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Any
+
+WIDTH = 80
 
 _STEPS = {
     "issued": "a second credential exists and its bytes are staged; nobody uses it yet",
@@ -82,10 +85,12 @@ class Screen:
                 thread.join()
                 self._print("")
 
-    def say(self, text: str = "", style: str = "") -> None:
+    def say(self, text: str = "", style: str = "", *, hang: int = 10) -> None:
+        """What does not fit is broken between words; hang: where its further lines begin."""
         with self._lock:
             self.said.append(text)
-        self._print(self._styled(text, style) + "\n")
+        for line in wrap(text, WIDTH, subsequent_indent=" " * hang, break_on_hyphens=False) or [""]:
+            self._print(self._styled(line, style) + "\n")
 
     def _print(self, text: str) -> None:
         with self._lock:
@@ -99,7 +104,8 @@ class Screen:
         self.say(f"{self.seconds:5.1f} s  {text}", "1")
 
     def line(self, who: str, text: str, style: str = "") -> None:
-        self.say(f"{self.seconds:5.1f} s    {who:<14} {text}", style)
+        told = f"{self.seconds:5.1f} s    {who:<14} {text}"
+        self.say(told, style, hang=28 if text.startswith("  … ") else 26)
 
     def _styled(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colours and style else text

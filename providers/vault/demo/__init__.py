@@ -11,8 +11,8 @@ def main() -> int:
     if find_spec("hvac") is None:
         raise Usage(
             "demo.library-missing",
-            "the demo needs hvac, which is not installed",
-            "install rotation[demo]",
+            "the demo needs hvac, which is not installed; nothing was started",
+            "install it with `pip install 'rotation[demo]'`, from a checkout `pip install '.[demo]'`",
         )
     try:
         program = found()

@@ -10,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from rotation import __version__
 from rotation.cli.app import Settings, _load, program
 from rotation.cli.failures import exit_code_of, worst
 from rotation.cli.verbs import VERBS
@@ -215,6 +216,59 @@ def test_completion_knows_the_secrets_of_the_configuration(tmp_path: Path) -> No
         program, [], prog_name="rotation"
     )
     assert "plain,prod-billing" in done.stdout
+
+
+def completed(config: Path, words: str) -> set[str]:
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+    environment = {**asked, "ROTATION_CONFIG": str(config), "_ROTATION_COMPLETE": "bash_complete"}
+    done = CliRunner(env=environment).invoke(program, [], prog_name="rotation")
+    return {line.partition(",")[2] for line in done.stdout.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("rotation emergency pro", "prod-billing"),
+        ("rotation emergency can", "cancel"),
+        ("rotation emergency cancel pro", "prod-billing"),
+        ("rotation run --only pro", "prod-billing"),
+        ("rotation status prod-billing pro", "prod-billing"),
+        ("rotation handover a", "aws"),
+        ("rotation handover aws --to a", "aws"),
+        ("rotation handover aws --canary pro", "prod-billing"),
+        ("rotation policy a", "aws"),
+        ("rotation policy aws --connection a", "aws"),
+    ],
+)
+def test_completion_knows_names_wherever_one_is_typed(
+    tmp_path: Path, words: str, name: str
+) -> None:
+    config = tmp_path / "rotation.yaml"
+    made = CliRunner().invoke(
+        program,
+        ["-c", str(config), "init", "--journal", str(tmp_path / "journal.db"), "--account",
+         "111122223333", "--user", "billing", "--secret", "prod/billing"],
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert name in completed(config, words)
+
+
+@pytest.mark.parametrize("words", [[], ["config"], ["journal"]])
+def test_without_a_verb_help_is_shown(words: list[str]) -> None:
+    done = CliRunner().invoke(program, words)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == CliRunner().invoke(program, [*words, "--help"]).stdout
+
+
+def test_the_version_is_an_option_too() -> None:
+    done = CliRunner().invoke(program, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"rotation {__version__}\n")
+
+
+def test_a_name_that_nobody_has_is_told_with_the_nearest_one(shell: Shell) -> None:
+    shell.configuration.entry = shell.configuration.entry._replace(id="billing-iam")
+    done = shell.run("rotate", "billing-aim")
+    assert (done.exit_code, "did you mean billing-iam?" in done.stderr) == (6, True)
 
 
 def test_effects_need_an_explicit_configuration(

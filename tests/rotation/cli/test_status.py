@@ -143,3 +143,9 @@ def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
         "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works",
         "old_dies_not_before", "exits", "exception",
     ]  # fmt: skip
+
+
+def test_several_names_are_shown_once_each(shell: Shell) -> None:
+    told = shell.adopted().json("status", "app", "app")
+    assert [each["secret"] for each in told["secrets"]] == ["app"]
+    assert shell.run("status", "app", "nobody").exit_code == 6
