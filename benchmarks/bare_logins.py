@@ -20,6 +20,7 @@ _WHOSE = (
     "extract(epoch from pg_catalog.clock_timestamp()) from pg_catalog.pg_control_system()"
 )
 _CAREFULLY = "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false)"
+_DIFFERENCES = "select rotation.differences($1, $2)"
 _INSTANCES = "select login, mark, attempt, active, created, expires from rotation.instances($1) order by login"
 
 
@@ -154,6 +155,7 @@ class Bare:
         new = {"username": f"{self.group}_{attempt}", "password": secrets.token_urlsafe(32)}
         self.server.call(_INSTANCES, self.group)
         self.vault.state()
+        self.server.call(_DIFFERENCES, self.group, new["username"])
         self.vault.stage(attempt, new)
         self._activate(attempt, self.vault.staged(attempt))
         stored = self.vault.staged(attempt)
@@ -174,15 +176,17 @@ class Bare:
                 attempt,
                 verifier,
             )
-            ask(session, "select rotation.differences($1, $2)", self.group, login)
+            ask(session, _DIFFERENCES, self.group, login)
 
     def _turn_off(self, deed: str, number: int) -> None:
         """The old one, between two looks at the pointers, and with the proof."""
         self.vault.state()
         self.server.call(_INSTANCES, self.group)
-        self.server.call(
-            f"select rotation.{deed}($1, $2, $3, $4)", self.group, self.old, "", "false"
-        )
+        with self.server.session() as session:
+            if deed == "suspend":
+                ask(session, "select rotation.left_behind($1, $2)", self.group, self.old)
+            off = f"select rotation.{deed}($1, $2, $3, $4)"
+            ask(session, off, self.group, self.old, "", "false")
         self.vault.state()
         old = self.vault.read(number)
         assert not any(self.server.lets_in(old["username"], old["password"]) for _ in range(2))

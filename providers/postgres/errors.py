@@ -193,6 +193,33 @@ def password_refused_in_place() -> NeedsPerson:
     )
 
 
+SHOWN_MAX = 10
+
+
+def _told(differences: list[str]) -> str:
+    shown = ", ".join(sorted(differences)[:SHOWN_MAX])
+    more = len(differences) - SHOWN_MAX
+    return f"{shown}, and {more} more" if more > 0 else shown
+
+
+def differs(role: str, differences: list[str]) -> NeedsPerson:
+    return NeedsPerson(
+        "postgres.differs",
+        f"{role} is not as good as the login before it: it {_told(differences)}; nobody uses it",
+        "give the group, or the new login, what is lacking, but attributes of a person: take those "
+        "from the old login; take away what the new one has; then `rotation resume`",
+    )
+
+
+def left_behind(role: str, differences: list[str]) -> NeedsPerson:
+    return NeedsPerson(
+        "postgres.left-behind",
+        f"{role} was not switched off: what came after it {_told(differences)}",
+        f'for objects, in each database: REASSIGN OWNED BY "{role}" TO a group of both; grant '
+        "the rest; then `rotation resume`",
+    )
+
+
 def role_ends(role: str, expires: datetime, now: datetime) -> NeedsPerson:
     tense = "has ended" if expires <= now else "ends"
     return NeedsPerson(

@@ -1,7 +1,7 @@
 """The set-up of one server as SQL: what an administrator reads and runs, any number of times."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 
 from providers.postgres.options import ConnectionOptions, LoginOptions
@@ -17,21 +17,29 @@ RUNNER, EMERGENCY = "rotation_runner", "rotation_emergency"
 _ADMINISTERED = """
 do $$
 declare
+  administered name[];
   role name;
 begin
+  perform set_config('role', 'rotation_owner', true);
+  administered := array(
+    select r.rolname from pg_roles r join rotation.target t on r.rolname = any (t.roles)
+    union
+    select i.login from rotation.target t cross join lateral rotation.instances(t.name) i
+    where t.mode = 'unique' and i.mark not like 'rotation:owner=%');
+  reset role;
   if current_setting('server_version_num')::int >= 160000 then
-    for role in
-      select r.rolname from pg_roles r join rotation.target t on r.rolname = any (t.roles)
-      union
-      select r.rolname from pg_roles r join pg_auth_members m on m.member = r.oid
-      join pg_roles g on g.oid = m.roleid join rotation.target t on g.rolname = any (t.roles)
-      where t.mode = 'unique' and r.rolcanlogin and not r.rolsuper
-        and coalesce(shobj_description(r.oid, 'pg_authid'), '') not like 'rotation:owner=%'
-    loop
+    foreach role in array administered loop
       execute format('grant %I to rotation_owner with admin true, inherit false, set false', role);
     end loop;
   end if;
+  if current_setting('rotation.joined', true) = 'yes' then
+    revoke rotation_owner from current_user;
+  end if;
 end $$;"""
+
+
+_CLOSED = """
+revoke all on all functions in schema rotation from public, rotation_runner, rotation_emergency;"""
 
 
 class SetupRenderer:
@@ -48,11 +56,13 @@ class SetupRenderer:
         text = "\n".join(
             (
                 f"-- For an administrator of {options.host}, in database {options.database}:",
-                "-- a superuser, or a role that may CREATE ROLE and SET ROLE to rotation_owner.",
+                "-- a superuser, or who made the roles below, may CREATE ROLE and CREATE in it.",
                 "\\set ON_ERROR_STOP on",
                 "begin;",
-                files("providers.postgres").joinpath("setup.sql").read_text("utf-8"),
+                *map(_file, ("setup.sql", "compare.sql")),
+                _CLOSED,
                 *_executes(),
+                "\nreset role;",
                 *_logins(options),
                 *(line for part in parts for line in _target(scope.installation, part)),
                 _ADMINISTERED,
@@ -95,14 +105,26 @@ def _target(installation: str, part: Part) -> Iterator[str]:
     for role in options.roles:
         yield _if_missing(role, "nologin")
     yield (
-        "insert into rotation.target (name, installation, mode, roles, settings, connection_limit)\n"
+        "set local role rotation_owner;\n"
+        "insert into rotation.target\n"
+        "  (name, installation, mode, roles, settings, connection_limit, others)\n"
         f"values ({_text(options.target)}, {_text(installation)}, {_text(options.mode)}, "
-        f"array[{', '.join(map(_text, options.roles))}]::name[],\n"
-        f"  {_text(json.dumps(dict(options.settings), sort_keys=True))}, {options.connection_limit})\n"
+        f"{_names(options.roles)},\n"
+        f"  {_text(json.dumps(dict(options.settings), sort_keys=True))}, "
+        f"{options.connection_limit}, {_names(options.others)})\n"
         "on conflict (name) do update set installation = excluded.installation, mode = excluded.mode,\n"
         "  roles = excluded.roles, settings = excluded.settings,\n"
-        "  connection_limit = excluded.connection_limit;"
+        "  connection_limit = excluded.connection_limit, others = excluded.others;\n"
+        "reset role;"
     )
+
+
+def _file(name: str) -> str:
+    return files("providers.postgres").joinpath(name).read_text("utf-8")
+
+
+def _names(roles: Iterable[str]) -> str:
+    return f"array[{', '.join(map(_text, roles))}]::name[]"
 
 
 def _name(identifier: str) -> str:

@@ -16,6 +16,8 @@ from providers.postgres import doctor
 from providers.postgres.errors import (
     WRONG_LOGIN,
     Meanings,
+    differs,
+    left_behind,
     owns_objects,
     password_refused,
     password_refused_in_place,
@@ -23,7 +25,7 @@ from providers.postgres.errors import (
     translated,
 )
 from providers.postgres.session import UNTIL
-from rotation.errors import Denied, NeedsPerson, NotYet, Permanent, Transient
+from rotation.errors import Denied, NotYet, Permanent, Transient
 from rotation.types import (
     Credential,
     Fields,
@@ -107,18 +109,15 @@ class LoginIssuer:
         with self._connection.session(PermissionSet.MINT, login.role) as (session, at):
             refusal = password_refused if self.traits.overlap else password_refused_in_place
             with self._translated("activate", login.role, dict.fromkeys(POLICY, refusal)):
-                self._end(session, login.role, at)
+                if self._options.group is None:
+                    self._end(session, login.role, at)
                 verifier = session.verifier(password, login.role)
                 session.ask(
                     "select rotation.activate($1, $2, $3, $4)",
                     self._target, login.role, login.attempt or login.role.rpartition("_")[2],
                     verifier,
                 )  # fmt: skip
-            with self._translated("differences", login.role):
-                lacking = session.ask(
-                    "select rotation.differences($1, $2)", self._target, login.role
-                )
-        self._check_same(login.role, [str(row[0]) for row in lacking])
+            self._check_as_good(session, login.role)
 
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
         self._check_can_suspend()
@@ -173,15 +172,29 @@ class LoginIssuer:
             )
 
     def _begin(self, attempt: str) -> tuple[Login, datetime | None]:
-        if self._options.group is not None:
-            return Login(f"{self._options.group}_{attempt}"), None
-        with (
-            self._connection.session(PermissionSet.MINT, self._target) as (session, at),
-            self._translated("begin"),
-        ):
-            [[role]] = session.ask("select rotation.begin($1, $2)", self._target, attempt)
-            expires = self._end(session, str(role), at)
-        return Login(str(role), attempt), expires
+        with self._connection.session(PermissionSet.MINT, self._target) as (session, at):
+            if self._options.group is not None:
+                self._check_as_good(session, role := f"{self._options.group}_{attempt}")
+                return Login(role), None
+            with self._translated("begin"):
+                [[begun]] = session.ask("select rotation.begin($1, $2)", self._target, attempt)
+            login = Login(str(begun), attempt)
+            with self._translated("see the end of", login.role):
+                expires = self._end(session, login.role, at)
+            self._check_as_good(session, login.role)
+        return login, expires
+
+    def _check_as_good(self, session: Session, role: str) -> None:
+        with self._translated("differences", role):
+            rows = session.ask("select rotation.differences($1, $2)", self._target, role)
+        if rows:
+            raise differs(role, [str(row[0]) for row in rows])
+
+    def _check_left_behind(self, session: Session, role: str) -> None:
+        with self._translated("left_behind", role):
+            rows = session.ask("select rotation.left_behind($1, $2)", self._target, role)
+        if rows:
+            raise left_behind(role, [str(row[0]) for row in rows])
 
     def _end(self, session: Session, role: str, at: datetime) -> datetime | None:
         """VALID UNTIL is a person's and is never moved: no password is made that ends with its
@@ -205,28 +218,23 @@ class LoginIssuer:
             else None,
         )
 
-    def _check_same(self, role: str, lacking: list[str]) -> None:
-        if lacking:
-            raise NeedsPerson(
-                "postgres.differs",
-                f"{role} lacks what the login before it has: {', '.join(sorted(lacking))}; "
-                "it was made and nobody uses it",
-                "give it to the group, or take it from the old login; then `rotation resume`",
-            )
-
     def _call(self, function: str, under: PermissionSet, login: Login, *force: str) -> str | None:
+        with self._connection.session(under, login.role) as (session, _):
+            return self._called(session, function, login, *force)
+
+    def _called(self, session: Session, function: str, login: Login, *force: str) -> str | None:
         arguments = (self._target, login.role, login.attempt, *force)
         places = ", ".join(f"${n}" for n in range(1, len(arguments) + 1))
         dropped: Meanings = {"2BP01": lambda: owns_objects(login.role)}
-        with (
-            self._connection.session(under, login.role) as (session, _),
-            self._translated(function, login.role, dropped),
-        ):
+        with self._translated(function, login.role, dropped):
             return session.ask(f"select rotation.{function}({places})", *arguments)[0][0]
 
     def _quietly(self, function: str, login: Login) -> None:
         """Nobody is thrown out: sessions that live on would keep what the login is off for."""
-        sessions = int(self._call(function, PermissionSet.REVOKE, login, "false") or 0)
+        with self._connection.session(PermissionSet.REVOKE, login.role) as (session, _):
+            if function == "suspend":
+                self._check_left_behind(session, login.role)
+            sessions = int(self._called(session, function, login, "false") or 0)
         if sessions:
             raise NotYet(
                 "postgres.sessions",

@@ -130,6 +130,9 @@ class LoginOptions:
     settings: Mapping[str, str] = field(
         default_factory=dict, metadata={"doc": "group: settings of each login, e.g. search_path"}
     )
+    others: tuple[str, ...] = _doc(
+        "group: members that are persons, or other programs: never compared or switched off", ()
+    )
     connection_limit: int = _doc("group: how many sessions a login may have; -1: any number", -1)
 
     def __post_init__(self) -> None:
@@ -156,6 +159,9 @@ class LoginOptions:
             self.group is not None or (not self.settings and self.connection_limit == -1),
             "settings: only with group; other roles keep what they have",
         )
+        for name in self.others:
+            _check_role("others", name)
+        require(self.group is not None or not self.others, "others: only with group")
         # A class's own value stands for the default; each mode has its own.
         object.__setattr__(self, "TRAITS", self._traits())
 

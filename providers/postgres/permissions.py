@@ -33,6 +33,7 @@ GRANTS: Mapping[str, Grants] = {
             "begin(text, text)", "activate(text, name, text, text)", "differences(text, name)"
         ),
         PermissionSet.REVOKE: _calls(
+            "left_behind(text, name)",
             "suspend(text, name, text, boolean)",
             "resume(text, name, text)",
             "destroy(text, name, text, boolean)",

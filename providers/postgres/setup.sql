@@ -18,13 +18,30 @@ end $$;
 -- It makes, changes and drops logins on behalf of whoever may call the functions. Nobody logs in
 -- as it, so the logins of the runner can be replaced at any time.
 alter role rotation_owner nologin inherit createrole;
-grant pg_signal_backend to rotation_owner;
+
+-- Whoever runs this and is no superuser becomes it for as long as this runs. On a managed server he
+-- may perhaps not give `pg_signal_backend` away: see `rotation.terminate`.
+do $$
+begin
+  if not pg_has_role('rotation_owner',
+                     case when current_setting('server_version_num')::int < 160000 then 'MEMBER'
+                     else 'SET' end) then
+    grant rotation_owner to current_user;
+    perform set_config('rotation.joined', 'yes', true);
+  end if;
+  begin
+    grant pg_signal_backend to rotation_owner;
+  exception when insufficient_privilege then
+    null;
+  end;
+end $$;
 
 create schema if not exists rotation authorization rotation_owner;
-comment on schema rotation is 'rotation set-up 1';
-grant usage on schema rotation to rotation_runner, rotation_emergency;
 
 set local role rotation_owner;
+
+comment on schema rotation is 'rotation set-up 2';
+grant usage on schema rotation to rotation_runner, rotation_emergency;
 
 -- The allow-list. unique: `roles` is the group whose members are the logins. pair: two logins
 -- that take turns. in-place: the one login.
@@ -36,6 +53,7 @@ create table if not exists rotation.target (
   settings jsonb not null default '{}',
   connection_limit int not null default -1
 );
+alter table rotation.target add column if not exists others name[] not null default '{}';
 
 -- The fence. An attempt that is not the latest of its pair or login, or that was ended, changes
 -- nothing any more, however late it comes.
@@ -83,12 +101,24 @@ begin
     from pg_roles r
     cross join lateral (select rotation.mark_of(r.rolname) as mark) m
     where (r.rolcanlogin or m.mark like '%rotation:%')
-      and case when t.mode = 'unique'
-            then exists (select from pg_auth_members a join pg_roles g on g.oid = a.roleid
-                         where a.member = r.oid and g.rolname = t.roles[1])
-            else r.rolname = any (t.roles)
-          end;
+      and case when t.mode = 'unique' then rotation.is_login_of(t, r.oid, m.mark)
+               else r.rolname = any (t.roles) end;
 end $$;
+
+-- To be a member of the group is not enough: whoever made it is one, and administers it; and so may
+-- be persons, and programs with a login of their own.
+create or replace function rotation.is_login_of(t rotation.target, _role oid, _mark text)
+returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select bool_or(not m.admin_option) and (_mark like 'rotation:owner=%' or (
+      bool_and(not m.admin_option and r.rolname <> all (t.others)
+        and not (r.rolsuper or r.rolcreaterole or r.rolreplication or r.rolbypassrls))
+      and (pg_has_role(_role, t.roles[1], 'USAGE')
+        or pg_has_role(_role, t.roles[1], case when current_setting('server_version_num')::int
+             < 160000 then 'MEMBER' else 'SET' end))))
+  from pg_auth_members m join pg_roles g on g.oid = m.roleid join pg_roles r on r.oid = m.member
+  where m.member = _role and g.rolname = t.roles[1]
+$$;
 
 -- Raises unless it is a login of the target that we may work on; empty `_attempt`: whichever.
 create or replace function rotation.check_login(_target text, _login name, _attempt text) returns void
@@ -99,6 +129,12 @@ declare
 begin
   if not exists (select from rotation.instances(_target) i where i.login = _login
                  and (t.mode = 'unique' or coalesce(i.attempt, '') = _attempt)) then
+    if exists (select from pg_auth_members m join pg_roles g on g.oid = m.roleid
+               join pg_roles o on o.oid = m.member
+               where t.mode = 'unique' and o.rolname = _login and o.rolcanlogin
+                 and g.rolname = t.roles[1]) then
+      raise exception using errcode = 'ROT03', message = 'a member, and no login of the application';
+    end if;
     raise exception using errcode = 'ROT01', message = 'no such login';
   end if;
   select * into r from pg_roles where rolname = _login;
@@ -287,48 +323,6 @@ begin
   end if;
 end $$;
 
--- What other active logins of the target have and this one lacks; empty: consumers can move.
-create or replace function rotation.differences(_target text, _login name) returns setof text
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  t rotation.target := rotation.target_of(_target);
-begin
-  return query
-    with other as (
-      select i.login, i.mark like 'rotation:owner=' || t.installation || ' %' as ours
-      from rotation.instances(_target) i where i.active and i.login <> _login
-    )
-    select distinct s.what from other o cross join lateral rotation.shape(o.login) s
-    where (o.ours or not exists (select from other where ours))
-      and not exists (select from rotation.shape(_login) n where (n.what, n.detail) = (s.what, s.detail));
-end $$;
-
-create or replace function rotation.shape(_login name) returns table (what text, detail text)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  with r as (select * from pg_roles where rolname = _login)
-  select 'attribute ' || a.name, '' from r cross join lateral (values
-    ('superuser', rolsuper), ('createrole', rolcreaterole), ('createdb', rolcreatedb),
-    ('replication', rolreplication), ('bypassrls', rolbypassrls), ('noinherit', not rolinherit)
-  ) a (name, has) where a.has
-  union all
-  select 'connection limit', rolconnlimit::text from r where rolconnlimit <> -1
-  union all
-  select 'setting ' || split_part(c.setting, '=', 1) || coalesce(' in database ' || d.datname, ''),
-         substring(c.setting from '=(.*)')
-  from r join pg_db_role_setting s on s.setrole = r.oid
-  left join pg_database d on d.oid = s.setdatabase
-  cross join lateral unnest(s.setconfig) c (setting)
-  union all
-  select 'membership in ' || g.rolname || case when m.admin_option then ' with admin' else '' end, ''
-  from r join pg_auth_members m on m.member = r.oid join pg_roles g on g.oid = m.roleid
-  union all
-  select case s.deptype when 'o' then 'objects that it owns' when 'r' then 'policies that name it'
-           else 'privileges of its own' end || coalesce(' in database ' || d.datname, ''), ''
-  from r join pg_shdepend s on s.refclassid = 'pg_authid'::regclass and s.refobjid = r.oid
-  left join pg_database d on d.oid = s.dbid
-  where s.classid <> 'pg_auth_members'::regclass
-$$;
-
 -- For the emergency: off at once, whoever is logged in.
 create or replace function rotation.contain(_target text, _login name, _attempt text) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -350,18 +344,22 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   t rotation.target := rotation.target_of(_target);
   survived int;
+  joins boolean := not pg_has_role('pg_signal_backend', 'USAGE');
 begin
   if _login like 'rotation\_%' or exists (select from pg_roles r where rolname = _login
        and ((rolcanlogin and t.mode <> 'in-place') or rolsuper or (rolname <> all (t.roles)
             and _login not in (select login from rotation.instances(_target))))) then
     raise exception using errcode = 'ROT03', message = 'not a login that is off';
   end if;
+  -- Without that role one ends the sessions of a role whose rights one has.
+  if joins then
+    execute format('grant %I to rotation_owner with inherit true, set false', _login);
+  end if;
   select count(*) filter (where not pg_terminate_backend(a.pid, 2000)) into survived
   from pg_stat_activity a join pg_roles r on r.oid = a.usesysid where r.rolname = _login;
+  if joins then
+    execute format('revoke %I from rotation_owner', _login);
+  end if;
   perform pg_stat_clear_snapshot();
   return case when t.mode = 'in-place' then survived else rotation.sessions(_login) end;
 end $$;
-
-reset role;
-
-revoke all on all functions in schema rotation from public, rotation_runner, rotation_emergency;

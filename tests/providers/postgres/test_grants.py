@@ -6,11 +6,23 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from providers.postgres.options import LoginOptions
-from rotation.types import KeyState, Verdict
+from providers.postgres.connection import PostgresConnection
+from providers.postgres.login import LoginIssuer
+from providers.postgres.options import ConnectionOptions, LoginOptions
+from rotation.clock import SystemClock
+from rotation.types import KeyState, PermissionSet, Verdict
 from tests.real.postgres_server import installed, postgres_server
 
-from .conftest import ATTEMPTS, Database, prepared, setup_sql
+from .conftest import (
+    ATTEMPTS,
+    EMERGENCY,
+    INSTALLATION,
+    RUNNER,
+    Bench,
+    Database,
+    prepared,
+    setup_sql,
+)
 
 
 @pytest.fixture(scope="module", params=sorted(installed()) or [None])
@@ -93,3 +105,83 @@ def test_what_failed_changed_nothing(any_version: Database):
     with pytest.raises(psycopg.errors.DivisionByZero):
         any_version.server.run(text.replace("\ncommit;", "\nselect 1 / 0;\ncommit;"))
     assert not any_version.server.rows("select 1 from pg_roles where rolname = 'half_done'")
+
+
+# ---------------------------------------------------------- an administrator who is no superuser
+
+WORDS = "of-the-administrator"
+
+
+@pytest.fixture(scope="module", params=sorted(installed()) or [None])
+def managed(request: pytest.FixtureRequest, the_passwords: dict[str, Path]) -> Iterator[Database]:
+    """As on a managed server: may make roles and schemas, and gives no role of PostgreSQL's away."""
+    with postgres_server(request.param) as server:
+        server.run(f"create role master login createrole createdb password '{WORDS}'")
+        server.run("grant create on database postgres to master")
+        options = ConnectionOptions(
+            host=server.host,
+            port=server.port,
+            database="postgres",
+            system_identifier=server.system_identifier,
+            user=RUNNER,
+            password_file=str(the_passwords[RUNNER]),
+            emergency_user=EMERGENCY,
+            emergency_password_file=str(the_passwords[EMERGENCY]),
+        )
+        connection = PostgresConnection(options, installation=INSTALLATION, clock=SystemClock())
+        yield Database(server, options, connection)
+
+
+def by_the_administrator(managed: Database, passwords: dict[str, Path], *parts: LoginOptions):
+    for _ in range(2):
+        with managed.server.connect("master", WORDS) as connection:
+            connection.execute(setup_sql(managed.options, *parts))
+    with managed.server.connect("master", WORDS) as connection:
+        for name, file in passwords.items():
+            connection.execute(f"alter role {name} password '{file.read_text().strip()}'")
+
+
+def test_an_administrator_who_is_no_superuser_sets_it_up(
+    managed: Database, the_passwords: dict[str, Path]
+):
+    """PostgreSQL 16: who makes a group is its member, and that makes nobody a login of it."""
+    with managed.server.connect("master", WORDS) as connection:
+        connection.execute("create role app nologin")
+        connection.execute("create role app_old login password 'from-before' in role app")
+        connection.execute("create role app_b login password 'from-before'")
+    modes = [
+        LoginOptions(connection="main", group="app"),
+        LoginOptions(connection="main", pair=("app_a", "app_b")),
+        LoginOptions(connection="main", user="app_one", in_place=True),
+    ]
+    by_the_administrator(managed, the_passwords, *modes)
+    for mode in modes:
+        issuer = LoginIssuer(mode, managed.around())
+        before = issuer.listing().ids
+        assert before == {"unique": {"app_old"}, "pair": {"app_b"}}.get(mode.mode, set())
+        new = issuer.issue(ATTEMPTS[0])
+        issuer.activate(new)
+        for old in before:
+            issuer.suspend(old)
+            issuer.destroy(old)
+        assert issuer.listing().ids == {new.handle.id}
+    leftover = managed.server.rows(
+        "select pg_has_role('master', 'rotation_owner', 'usage'), rolsuper from pg_roles "
+        "where rolname = 'rotation_owner'"
+    )
+    assert leftover == [(False, False)]
+
+
+def test_its_emergency_switches_off_what_it_made(managed: Database, the_passwords: dict[str, Path]):
+    mode = LoginOptions(connection="main", group="urgent")
+    by_the_administrator(managed, the_passwords, mode)
+    issuer = LoginIssuer(mode, managed.around())
+    new = issuer.issue(ATTEMPTS[0])
+    issuer.activate(new)
+    with Bench(managed, issuer).login(new.fields) as thief:
+        issuer.suspend(new.handle.id, under=PermissionSet.CONTAIN)
+        with pytest.raises(psycopg.OperationalError):
+            thief.execute("select 1")
+    assert issuer.listing().find(new.handle.id).state is KeyState.SUSPENDED
+    uses = "select pg_has_role('rotation_owner', %s, 'usage')"
+    assert managed.server.value(uses, new.handle.id) is False
