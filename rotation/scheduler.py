@@ -135,8 +135,9 @@ class Scheduler:
                 busy += 1
 
     def _is_postponed(self, stream: str) -> bool:
-        until = self._postponed.get(stream)
-        return until is not None and until > self.runner.clock.now()
+        until, now = self._postponed.get(stream), self.runner.clock.now()
+        # Longer than any pause: the clock was set back meanwhile.
+        return until is not None and now < until <= now + AFTER_ERROR
 
     def _advance(self, stream: str) -> None:
         pause = timedelta()
@@ -184,12 +185,16 @@ class Scheduler:
         drain = jobs.add_job(
             _told(self._timed_drain), "interval", seconds=IDLE.total_seconds(), next_run_time=now
         )
-        jobs.add_job(_told(self.housekeeping), "interval", seconds=HOUSEKEEPING.total_seconds())
+        housekeeping = jobs.add_job(
+            _told(self.housekeeping), "interval", seconds=HOUSEKEEPING.total_seconds()
+        )
         jobs.start()
         try:
             while not self.signals.stopping:
                 self.signals.wait(POLL.total_seconds())
                 self._reload_if_asked(tick)
+                self._follow_clock(tick, TICK)
+                self._follow_clock(housekeeping, HOUSEKEEPING)
                 self._wake(drain)
         finally:
             self.signals.stopping = True
@@ -203,6 +208,12 @@ class Scheduler:
             self.reload()
             self._reloaded = True
             tick.modify(next_run_time=self.runner.clock.now())
+
+    def _follow_clock(self, job: Job, interval: timedelta) -> None:
+        """A job's next time is one of the clock, which may be set back by hours."""
+        now = self.runner.clock.now()
+        if job.next_run_time > now + interval:
+            job.modify(next_run_time=now)
 
     def _wake(self, drain: Job) -> None:
         """The drain job runs when the journal wakes next. While it takes long, because much is

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, cast
 
 import pytest
@@ -338,6 +338,51 @@ def test_a_hang_up_reloads_and_ticks(real_hands: Hands, signals: Signals) -> Non
     signal.raise_signal(signal.SIGHUP)
     wait_for(lambda: len(ticks) == 1 and ticks[0] != first)
     process.stop()
+
+
+class SetClock(datetime):
+    """A clock that can be set, to the scheduler and to the library that it is made of."""
+
+    back = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = UTC) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) - cls.back
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=2), timedelta(hours=-2), timedelta(days=400)])
+def test_a_clock_that_is_set_stalls_no_tick(
+    hands: Hands, signals: Signals, monkeypatch: pytest.MonkeyPatch, by: timedelta
+) -> None:
+    ticks: list[int] = []
+    monkeypatch.setattr(SetClock, "back", timedelta())
+    monkeypatch.setattr("rotation.scheduler.TICK", timedelta(seconds=1))
+    for module in ("executors.base", "schedulers.base", "triggers.interval"):
+        monkeypatch.setattr(f"apscheduler.{module}.datetime", SetClock)
+    hands.clock = cast("RealClock", SetClock)
+    process = Process(scheduler(hands, signals, due=lambda now: ticks.append(1) or []))
+    try:
+        wait_for(lambda: len(ticks) >= 2)
+        SetClock.back = by
+        before = len(ticks)
+        set_at = time.monotonic()
+        wait_for(lambda: len(ticks) >= before + 3)
+        assert time.monotonic() - set_at < 8
+    finally:
+        process.stop()
+
+
+def test_a_clock_that_is_set_back_prolongs_no_pause(hands: Hands, signals: Signals) -> None:
+    hands.journal.rows = {"a": row("a", wake=NOW - timedelta(days=1))}
+    hands.outcome = lambda stream: Refused("sim.refused", "no")
+    hands.gate.set()
+    working = scheduler(hands, signals)
+    for hours_back in (0, 2):
+        hands.clock = StoppedClock(NOW - timedelta(hours=hours_back))
+        hands.begun.clear()
+        working.drain()
+        wait_for(lambda: not working._active)
+        assert hands.begun == ["a"]
 
 
 def test_the_call_in_flight_is_awaited_and_nothing_else_begins(
