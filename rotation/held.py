@@ -72,6 +72,14 @@ REASONS: dict[str, Reason] = {
         "the issuer has no free slot, and none of the instances there is ours to remove",
         (Exit.OURS, Exit.RESUME, Exit.ABANDON),
     ),
+    "held.stale-copy": Reason(
+        "another key of the secret holds the same bytes, and nobody would rotate it",
+        (Exit.ABANDON, Exit.ACCEPT_CURRENT),
+    ),
+    "held.composed-differs": Reason(
+        "a composed key of the secret is not what its template gives",
+        (Exit.ABANDON, Exit.RESUME, Exit.ACCEPT_CURRENT),
+    ),
     "held.no-consumers": Reason(
         "no consumer is declared, so nothing can show that they moved",
         (Exit.ROLLBACK, Exit.ABANDON),

@@ -50,8 +50,9 @@ class Around:
     """What a plugin may know of its surroundings.
 
     verifiers: of the secret at hand. fields: issuer field -> the secret's own field name; the
-    single entry {x: ""} means that the whole secret is that one value. public: the issuer fields
-    that are no secret (ids, user names). stream: the identity's name in paths,
+    single entry {x: ""} means that the whole secret is that one value. composed: further fields of
+    the secret -> the template that each is written from. public: the issuer fields that are no
+    secret (ids, user names). stream: the identity's name in paths,
     `<issuer>-<20 hex>`. waits: how long a rotation of it waits by itself, at most.
     """
 
@@ -61,6 +62,7 @@ class Around:
     file_roots: tuple[Path, ...] = ()
     command_directory: Path | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    composed: Mapping[str, str] = field(default_factory=dict)
     public: frozenset[str] = frozenset()
     keep_foreign: bool = True
     stream: str = ""
@@ -174,6 +176,17 @@ class Store(Protocol):
 
     def claim(self, installation: str) -> None:
         """The world says that this installation owns the secret (permission set claim)."""
+        ...
+
+
+@runtime_checkable
+class KeepsOthers(Protocol):
+    """A store that keeps keys of others in the same secret as the credential's fields."""
+
+    def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> Collection[str]:
+        """The keys of that version that are neither ours nor composed and hold its bytes, or its
+        instance's name, all the same: nobody would rotate them. A composed one that is not what
+        its template gives = NeedsPerson."""
         ...
 
 

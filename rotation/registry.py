@@ -265,6 +265,7 @@ class Registry:
             file_roots=self._configuration.file_roots,
             command_directory=self._configuration.commands,
             fields=spec.fields,
+            composed=spec.composed,
             public=getattr(issuer, "PUBLIC", frozenset()),
             keep_foreign=spec.keep_foreign,
             stream=stream_of(spec.issuer.type, spec.identity),

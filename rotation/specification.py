@@ -15,6 +15,7 @@ def spec_to_json(spec: Specification) -> Facts:
     content = asdict(spec)
     content["consumers"] = list(content["consumers"])
     content["regions"] = list(spec.regions)
+    content["accept_stale"] = list(spec.accept_stale)
     return content
 
 
@@ -34,6 +35,7 @@ def _parsed(text: str) -> Specification:
         for consumer in content["consumers"]
     )
     content["regions"] = tuple(content["regions"])
+    content["accept_stale"] = tuple(content.get("accept_stale", ()))
     return Specification(**content)
 
 
@@ -46,7 +48,7 @@ def differences(stored: Specification, present: Specification) -> list[str]:
     differences wait for the next rotation; a removed consumer stays until the close."""
     changed = [
         name
-        for name in ("identity", "issuer", "store", "fields")
+        for name in ("identity", "issuer", "store", "fields", "composed")
         if getattr(stored, name) != getattr(present, name)
     ]
     return changed + [f"consumer:{name}" for name in _added(stored.consumers, present.consumers)]

@@ -326,6 +326,8 @@ class Specification:
     consumers: tuple[ConsumerSpec, ...]
     fields: Mapping[str, str] = field(hash=False)
     keep_foreign: bool
+    composed: Mapping[str, str] = field(default_factory=dict, hash=False)
+    accept_stale: tuple[str, ...] = ()
     exclusive: bool = False
     destroy_by_hand: bool = False
     settle_s: int = 30

@@ -57,7 +57,7 @@ class SecretsManagerStore:
         self._connection: AwsConnection = around.connections[options.connection]
         self._name = options.name
         self._installation = around.installation
-        self._text = SecretText(around.fields, around.public)
+        self._text = SecretText(around.fields, around.public, around.composed)
         self._keep_foreign = around.keep_foreign
         self._meanings: Meanings = {
             "ResourceNotFoundException": self._missing,
@@ -85,14 +85,10 @@ class SecretsManagerStore:
         return version
 
     def read(self, version: str, *, under: PermissionSet, region: str | None = None) -> Fields:
-        label = self._labels.get(version, _USUAL.get(under))
-        try:
-            text = self._get(version, label, under, region)
-        except Transient as error:
-            if error.code != _NOT_THERE or label == self._look_up(version):
-                raise
-            text = self._get(version, self._labels.get(version), under, region)
-        return self._text.read(text)
+        return self._text.read(self._version(version, under, region))
+
+    def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> tuple[str, ...]:
+        return self._text.stale(self._version(version, under), handle_id)
 
     def place(self, attempt: str) -> str:
         state, version = self.state(), mark(self._installation, attempt)
@@ -166,6 +162,15 @@ class SecretsManagerStore:
                 raise
         self._look_up(onto)
         raise self._elsewhere(CURRENT, onto)
+
+    def _version(self, version: str, under: PermissionSet, region: str | None = None) -> str:
+        label = self._labels.get(version, _USUAL.get(under))
+        try:
+            return self._get(version, label, under, region)
+        except Transient as error:
+            if error.code != _NOT_THERE or label == self._look_up(version):
+                raise
+            return self._get(version, self._labels.get(version), under, region)
 
     def _get(
         self, version: str, label: str | None, under: PermissionSet, region: str | None = None

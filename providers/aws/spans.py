@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public, but not in typeshed
 from typing import Any, NoReturn
 
+from rotation.composed import Composed
 from rotation.errors import NeedsPerson, Transient
+from rotation.stale import stale_keys
 from rotation.stored import is_masked, masked, sound, told_apart
 from rotation.types import Fields
 
@@ -66,10 +68,17 @@ class SecretText:
     """Where the fields of a credential stand in the text of its secret.
 
     fields: issuer field -> member of the JSON object; {x: ""} makes the text that one value.
+    composed: further members, written from templates.
     """
 
-    def __init__(self, fields: Mapping[str, str], public: frozenset[str]) -> None:
+    def __init__(
+        self,
+        fields: Mapping[str, str],
+        public: frozenset[str],
+        composed: Mapping[str, str] | None = None,
+    ) -> None:
         self._fields = fields
+        self._composed = Composed(fields, composed or {})
         self._public = public
         self.is_whole = list(fields.values()) == [""]
 
@@ -80,11 +89,24 @@ class SecretText:
             return _fitting(values[""])
         if onto is None or onto == PLACEHOLDER:
             # Sorted: the text must come out the same when the attempt is repeated.
+            values |= self._composed.filled(values, {})
             return _fitting(json.dumps(values, sort_keys=True))
         spans = _object(onto)
         if any(isinstance(s.value, str) and is_masked(s.value) for s in spans.values()):
             raise masked("a field beside ours")
+        values |= self._composed.filled(values, _values(spans))
         return _fitting(replaced(onto, values))
+
+    def stale(self, text: str, handle_id: str) -> tuple[str, ...]:
+        """Members that hold this credential's bytes and are neither ours nor composed. Raises
+        NeedsPerson where a composed one is not what its template gives."""
+        if self.is_whole or text == PLACEHOLDER:
+            return ()
+        own, data = self._own(text), _values(_object(text))
+        by_key = {self._fields[name]: value for name, value in own.items()}
+        self._composed.check(by_key, data)
+        ours = by_key.keys() | self._composed.keys
+        return stale_keys(data, ours, told_apart(own, self._public), handle_id)
 
     def read(self, text: str) -> Fields:
         """Only our own fields; the public ones in the open."""
@@ -103,6 +125,10 @@ class SecretText:
                     "compare the secret's `fields:` with what is in the store",
                 )
         return {name: spans[own].value for name, own in self._fields.items()}
+
+
+def _values(spans: Mapping[str, Span]) -> dict[str, Any]:
+    return {name: span.value for name, span in spans.items()}
 
 
 def _fitting(text: str) -> str:

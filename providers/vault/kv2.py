@@ -61,7 +61,7 @@ class KvStore:
         self._installation = around.installation
         self._clock = around.clock
         self._stream = around.stream
-        self._fields = KvFields(around.fields, around.public)
+        self._fields = KvFields(around.fields, around.public, around.composed)
         self._name = f"{options.mount}/{options.path}"
 
     def state(self) -> KvState:
@@ -103,6 +103,12 @@ class KvStore:
         if copies.is_placeholder:
             raise Transient("store.placeholder", "the secret holds no credential yet", "wait")
         return self._fields.read(self._live_data(copies.newest, under))
+
+    def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> tuple[str, ...]:
+        found = self._look(under).find(version)
+        if found is None or found.is_placeholder:
+            return ()
+        return self._fields.stale(self._live_data(found.newest, under), handle_id)
 
     def place(self, attempt: str) -> str:
         """Nothing is written where readers look: the key's metadata says whose it will be."""
@@ -231,13 +237,18 @@ class KvStore:
         return data
 
     def _values(self, record: Record, version: str) -> Mapping[str, str | None]:
-        """Our keys as that version has them; those of a placeholder are gone."""
+        """Our keys as that version has them, and what is composed of them; those of a placeholder
+        are gone."""
         copies = record.find(version)
-        if copies is None:
-            return self._fields.own(self._staged_data(self._attempt(version), PROMOTE))
-        if copies.is_placeholder:
+        if copies is not None and copies.is_placeholder:
             return self._fields.erased()
-        return self._fields.own(self._live_data(copies.newest, PROMOTE))
+        if copies is None:
+            data = self._staged_data(self._attempt(version), PROMOTE)
+        else:
+            data = self._live_data(copies.newest, PROMOTE)
+        reads = self._fields.needs_others and record.number
+        live = self._live_data(record.number, PROMOTE) if reads else {}
+        return self._fields.composed(self._fields.own(data), live)
 
     def _write(self, values: Mapping[str, str | None], *, over: int) -> int:
         """The number of the new version. A merge has no first version to merge into."""

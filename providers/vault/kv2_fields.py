@@ -3,15 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rotation.composed import Composed
 from rotation.errors import NeedsPerson, Usage
+from rotation.stale import stale_keys
 from rotation.stored import sound, told_apart
 from rotation.types import Fields
 
 
 class KvFields:
-    """fields: issuer field -> key of the secret. Keys of others are neither read nor written."""
+    """fields: issuer field -> key of the secret; composed: further keys, written from templates.
+    Keys of others are never written."""
 
-    def __init__(self, fields: Mapping[str, str], public: frozenset[str]) -> None:
+    def __init__(
+        self,
+        fields: Mapping[str, str],
+        public: frozenset[str],
+        composed: Mapping[str, str] | None = None,
+    ) -> None:
         if "" in fields.values():
             raise Usage(
                 "store.needs-keys",
@@ -19,15 +27,32 @@ class KvFields:
                 "use `fields:` instead of `value: whole`",
             )
         self._fields = fields
+        self._composed = Composed(fields, composed or {})
         self._public = public
 
     def written(self, new: Fields) -> dict[str, str]:
         """Our keys with this credential in them."""
         return {own: sound(name, new) for name, own in self._fields.items()}
 
+    @property
+    def needs_others(self) -> bool:
+        """Whether a template has a part that is a key of others."""
+        return self._composed.needs_others
+
+    def composed(self, own: Mapping[str, str], live: Mapping[str, Any]) -> dict[str, str]:
+        """Our keys and the ones that are made of them; live: what readers have now."""
+        return {**own, **self._composed.filled(own, live)}
+
     def erased(self) -> dict[str, None]:
         """What takes our keys out, in a merge."""
-        return dict.fromkeys(self._fields.values())
+        return dict.fromkeys([*self._fields.values(), *self._composed.keys])
+
+    def stale(self, data: Mapping[str, Any], handle_id: str) -> tuple[str, ...]:
+        """Keys that hold this credential's bytes and are neither ours nor composed. Raises
+        NeedsPerson where a composed one is not what its template gives."""
+        own = self.own(data)
+        self._composed.check(own, data)
+        return stale_keys(data, own.keys() | self._composed.keys, self.read(data), handle_id)
 
     def own(self, data: Mapping[str, Any]) -> dict[str, str]:
         """Our keys of a secret's data. Raises NeedsPerson where one is no text."""

@@ -22,8 +22,9 @@ from rotation.describe import (
     why_held,
 )
 from rotation.entries import stamp
-from rotation.fold import Rotation
+from rotation.fold import Rotation, listed
 from rotation.machine import Close, Held, Wait
+from rotation.plan import Step
 
 
 def tell(session: Session, arrivals: Mapping[str, Arrival]) -> None:
@@ -78,7 +79,8 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
     match action:
         case Close(outcome):
             return [
-                f"{label}  {outcome_text(outcome)}{_death(rotation)}; {plain(what_works(rotation))}"
+                f"{label}  {outcome_text(outcome)}{_death(rotation)}; {plain(what_works(rotation))}",
+                *_warnings(rotation),
             ]
         case Held(code):
             return [f"{label}  {click.style('held', fg='red')}", *held_lines(rotation, code, name)]
@@ -90,6 +92,17 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
             return [line, works, *_dies(rotation, now), *out]
         case _:
             return [f"{label}  goes on at the next run"]
+
+
+def _warnings(rotation: Rotation) -> list[str]:
+    stale = listed(rotation.state(Step.INSPECT).facts, "stale")
+    if not stale:
+        return []
+    keys = plain(", ".join(stale))
+    return [
+        f"  warning: the secret holds the same credential under {keys} as well",
+        "  next: declare that under `composed:` or `accept_stale:`, or no rotation begins",
+    ]
 
 
 def held_lines(rotation: Rotation, code: str, name: str) -> list[str]:

@@ -168,6 +168,8 @@ def specification(resolved: Resolved, around: Surroundings) -> Specification:
         probe=None if secret.probe is None else secret.probe.specification(),
         consumers=secret.consumers,
         fields=dict(resolved.fields),
+        composed=dict(secret.composed),
+        accept_stale=secret.accept_stale,
         keep_foreign=secret.foreign_fields == "keep" and secret.value is None,
         exclusive=secret.exclusive,
         destroy_by_hand=resolved.by_hand,

@@ -14,7 +14,7 @@ CHANGES_MIN = 0.38
 _KNOWN = re.compile(
     r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN |\bgh[pousr]_\w{30}|\bgithub_pat_[A-Za-z0-9]{20}"
     r"|\bxox[abeprs]-\w|\bhv[sbr]\.\w{20}|\bAIza[\w-]{30}|\b[rs]k_live_\w{20}|\bglpat-[\w-]{20}"
-    r"|\beyJ[\w-]{10,}\.eyJ|://[^/\s:@]*:[^/\s@]+@"
+    r"|\beyJ[\w-]{10,}\.eyJ|://[^/\s:@]*:(?!\{[\w.-]+\}@)[^/\s@]+@"
 )
 _WORD_MIN = 20
 """All that `_KNOWN` knows has a word as long as this, or one of these beginnings."""

@@ -104,6 +104,15 @@ class Secret:
             },
         )
     )
+    composed: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={
+            "doc": "other key in the secret's JSON -> its template, e.g. `https://{user}:{key}@host`"
+        },
+    )
+    accept_stale: tuple[str, ...] = _doc(
+        "keys that hold old bytes and may go on holding them after a rotation", ()
+    )
     value: Literal["whole"] | None = _doc("the secret is this one value and no JSON")
     foreign_fields: Literal["keep", "none"] = _doc(
         "keep: other keys of the JSON keep their bytes", "keep"

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from rotation.calendar import Schedule
+from rotation.config import composition
 from rotation.config.findings import Invalid, Level, Problem, collected, invalid, named, nearest
 from rotation.config.model import PolicyClass, Secret
 from rotation.config.times import Timing, bearable, of_its_environment, spoken, timing_of
@@ -59,6 +60,7 @@ def resolve(secret: Secret, around: Surroundings) -> Resolved:
     problems = [*_consumers(secret), *_local(secret, around), *_overlap(secret)]
     place, identity, turns = collected(problems, _identified, secret, around) or ("", "", ())
     fields = collected(problems, _fields, secret)
+    problems += composition.problems(secret, fields or {})
     timed = collected(problems, _timed, secret, around)
     if problems or not place or fields is None or timed is None:
         raise Invalid(problems)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
-from rotation.effects import leftovers, propagate, world
+from rotation.effects import leftovers, neighbours, propagate, world
 from rotation.effects.context import Context, logins_agree, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
@@ -50,6 +50,7 @@ def look_issue(cx: Context) -> Facts:
     if cx.rotation.plan != "compromised":
         if cx.rotation.plan in ("routine", "in-place", "delegated"):
             world.compare(cx, state, listing)
+            neighbours.check_stale(cx)
         else:
             world.check_current(cx, state, cx.rotation.old_version)
             world.check_unknown(cx, listing, set())

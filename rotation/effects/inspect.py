@@ -1,6 +1,7 @@
 """ADOPT and REPAIR: what is there is read, written down and claimed; nothing is changed but our
 own marks and leftover labels."""
 
+from rotation.effects import neighbours
 from rotation.effects.context import Context, kept, logins_agree
 from rotation.entries import stamp, unstamp
 from rotation.errors import NeedsPerson, Refused
@@ -53,6 +54,7 @@ def inspect(cx: Context) -> Facts:
         "expires": stamp(handle.expires),
         "foreign": sorted(listing.ids - ours),
         "others": _others(cx, listing, handle.id),
+        "stale": list(neighbours.stale(cx, current, handle.id)),
         "known": sorted(state.pointers - _leftover(state)),
         "claim": state.claim,
     }

@@ -57,7 +57,7 @@ class Services:
         return server, connection
 
     @cached_property
-    def _database(self) -> Database:
+    def database(self) -> Database:
         passwords = {name: self._directory / name for name in (RUNNER, EMERGENCY)}
         for file in passwords.values():
             file.write_text(f"{secrets.token_urlsafe(12)}\n")
@@ -78,9 +78,9 @@ class Services:
                 strict, connection = self._aws
                 return aws.AccessKeys(strict.control, connection)
             case "postgres-login, unique":
-                return UniqueLogins(self._database)
+                return UniqueLogins(self.database)
             case "postgres-login, pair":
-                return PairOfLogins(self._database)
+                return PairOfLogins(self.database)
             case "vault-approle":
                 return vault.SecretIds(*self._vault)
             case "http-api, H1" | "http-api, H2":
@@ -97,7 +97,7 @@ class Services:
 
     def static_role(self, name: str) -> vault.StaticRole:
         """Refused where this Vault has no database engine."""
-        return vault.StaticRole(self._vault[0], self._database.server, name)
+        return vault.StaticRole(self._vault[0], self.database.server, name)
 
     def pair(self, issuer: str, store: str) -> Pair:
         side = self.issuer(issuer)

@@ -29,7 +29,7 @@ def requests(services: Services, rotate: Callable[[], None]) -> tuple[list[str],
             made.append(ATTEMPT.sub("*", name))
         return request()
 
-    server = services._database.server
+    server = services.database.server
     before = len(server.log)
     with tapped(send):
         rotate()

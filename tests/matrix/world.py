@@ -1,7 +1,7 @@
 """A pair under a runner that is killed: virtual waits, a consumer with lag, an oracle that asks the
 services alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -53,6 +53,8 @@ class Pair:
     after: Callable[[int, str], None] = lambda number, name: None
     holds: Value = field(default_factory=dict)
     working: bool = False
+    composed: Mapping[str, str] = field(default_factory=dict)
+    accept_stale: tuple[str, ...] = ()
 
     def begin(self, name: str) -> None:
         self.store.begin(name, self.issuer.begin(name))
@@ -96,8 +98,8 @@ class Pair:
 
     def _read(self) -> None:
         self.holds = self.store.read()
-        public = {self.issuer.fields.get(name) for name in self.issuer.public}
-        self.secrets |= {text.encode() for name, text in self.holds.items() if name not in public}
+        secret = self.issuer.fields.keys() - self.issuer.public
+        self.secrets |= {self.holds[self.issuer.fields[name]].encode() for name in secret}
 
     def _use(self) -> None:
         if not self.issuer.lets_in(self.holds) and not self.emergency:
@@ -111,7 +113,7 @@ class Pair:
 
     def adapters(self) -> Bound:
         """As a new process has them: without a memory."""
-        knows = around(self.clock, self.issuer, self.store)
+        knows = replace(around(self.clock, self.issuer, self.store), composed=self.composed)
         return Bound(
             issuer=ClockHidden(self.issuer.issuer(knows)),
             store=ClockHidden(self.store.store(knows, self.issuer.identity)),
@@ -138,6 +140,8 @@ class Pair:
             consumers=(reader,),
             fields=dict(self.issuer.fields),
             keep_foreign=True,
+            composed=self.composed,
+            accept_stale=self.accept_stale,
             exclusive=True,
             settle_s=4,
             grace_s=60,
@@ -161,6 +165,7 @@ def story(pair: Pair, directory: Path, name: str, kill_at: int | None) -> PairSt
     """A new identity and a new secret, with that one death in its story."""
     directory.mkdir()
     pair.outages, pair.secrets, pair.dead = [], set(), False
+    pair.composed, pair.accept_stale = {}, ()
     pair.begin(name)
     return PairStory(
         world=pair,
