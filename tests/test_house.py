@@ -188,10 +188,12 @@ def test_a_family_costs_nothing_until_one_of_it_is_used(package: str) -> None:
 def test_options_are_known_without_loading_the_adapter() -> None:
     assert not [
         f"{in_repository(path)}: {name}"
-        for path in (ROOT / "providers").glob("*/options.py")
+        for pattern in ("*/options.py", "*/declaration.py")
+        for path in (ROOT / "providers").glob(pattern)
         for name in imported(path)
         if name.split(".")[0] not in sys.stdlib_module_names
         and not name.startswith("rotation.types.")
+        and not name.startswith(f"providers.{path.parent.name}.declaration.")
     ]
 
 

@@ -16,7 +16,8 @@ from rotation.types import Fields, PermissionSet
 
 if TYPE_CHECKING:
     from providers.http.client import HttpConnection
-    from providers.http.options import Declaration, HttpApiOptions, Request
+    from providers.http.declaration import Declaration, Request
+    from providers.http.options import HttpApiOptions
 
 MINT_S = 6.0
 """A mint is sent only while so much time is left to hear of it."""

@@ -16,8 +16,9 @@ from rotation.errors import Ambiguous, NeedsPerson, Permanent, RotationError, Sl
 from rotation.types import Credential, Fields, Listing, PermissionSet, Traits, Usage, mark
 
 if TYPE_CHECKING:
+    from providers.http.declaration import Request
     from providers.http.items import Listed
-    from providers.http.options import HttpApiOptions, Request
+    from providers.http.options import HttpApiOptions
     from rotation.interfaces import Around
 
 EXPIRY_TOLERANCE = timedelta(days=1)

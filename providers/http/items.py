@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from providers.http.options import Item
+from providers.http.declaration import Item
 from providers.http.pointer import MISSING, find, find_all
 from rotation.errors import NeedsPerson
 from rotation.types import (

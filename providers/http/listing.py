@@ -9,8 +9,8 @@ from urllib.parse import quote, urlsplit
 
 from providers.http import errors
 from providers.http.client import Answer, Sent
+from providers.http.declaration import Pages
 from providers.http.errors import Call
-from providers.http.options import Pages
 from providers.http.pointer import MISSING, find
 from rotation.errors import NeedsPerson, RotationError
 

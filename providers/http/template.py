@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from providers.http.client import Sent
-from providers.http.options import PLACEHOLDER, Login, Request
+from providers.http.declaration import PLACEHOLDER, Login, Request
 from providers.http.pointer import MISSING, find
 from rotation.errors import Denied, Permanent
 from rotation.types import SecretValue

@@ -7,20 +7,18 @@ from typing import Any
 
 import pytest
 
-from providers.http.options import (
+from providers.http.declaration import (
     Attempt,
-    ConnectionOptions,
     Create,
     Declaration,
-    HttpApiOptions,
     Item,
     Login,
     Pages,
-    ProbeOptions,
     Request,
     services,
     typed,
 )
+from providers.http.options import ConnectionOptions, HttpApiOptions, ProbeOptions
 from providers.http.testing.acme import DECLARATION, IDEMPOTENT, PROBE
 from rotation.config import ConfigInvalid, Configuration, load
 from rotation.config.published import of_document

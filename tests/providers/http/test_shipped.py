@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from providers.http.declaration import services, shipped
 from providers.http.issuer import HttpApiIssuer
-from providers.http.options import HttpApiOptions, ProbeOptions, services, shipped
+from providers.http.options import HttpApiOptions, ProbeOptions
 from providers.http.probe import HttpProbe
 from providers.http.testing.accounts import Atlas, Confluent
 from providers.http.testing.service import Service
