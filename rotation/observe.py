@@ -247,7 +247,7 @@ _OF_KIND = {
 
 _TOLD = (
     "plan", "trigger", "new", "version", "evidence", "logins", "grade", "outcome", "verb", "reason", "code",
-    "cause", "message", "hint", "why", "until",
+    "cause", "message", "hint", "why", "until", "scope", "contained", "suspended", "destroyed", "resumed",
 )  # fmt: skip
 
 
@@ -275,12 +275,18 @@ def tell(event: str, error: RotationError, **facts: str) -> None:
 
 def observer(
     secret_of: Callable[[str], str | None] = lambda stream: None,
+    opened_of: Callable[[str], Sequence[Entry]] = lambda stream: (),
 ) -> Callable[[Sequence[Entry]], None]:
-    """A follower of a runner that logs each entry once it is durable."""
+    """A follower of a runner that logs each entry once it is durable. opened_of: the stream's
+    OPENED, where another process wrote it: what a person asked for, and why, is logged as well."""
     log = structlog.get_logger("rotation")
+    seen: dict[str, int] = {}
 
     def observed(entries: Sequence[Entry]) -> None:
-        for level, name, facts in events(entries, secret_of):
+        news = [e for e in entries[:1] if e.rotation and seen.get(e.stream) != e.rotation]
+        seen.update((e.stream, e.rotation) for e in entries)
+        opened = [o for e in news if e.kind is not Kind.OPENED for o in opened_of(e.stream)[:1]]
+        for level, name, facts in events([*opened, *entries], secret_of):
             log.log(level, name, **facts)
 
     return observed

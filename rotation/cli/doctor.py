@@ -67,12 +67,23 @@ def doctor(
             checks = list(_alarm_checks(session, drill=alarms == "drill"))
         elif role is not None:
             checks = list(_permission_checks(session, _names(session, names), emergency=True))
+            checks = checks or [_NO_EMERGENCY_ROLE]
         else:
             checks = list(_all_checks(session, _names(session, names), login=login))
         _tell(checks)
         if repair:
             return _repair(session, names[0], login=login, yes=yes, here=here)
         return worst(check.exit_code for check in checks if check.exit_code) or OK
+
+
+_NO_EMERGENCY_ROLE = Check(
+    "emergency role",
+    "no connection of these secrets has roles that can be asked about, so nothing was tried; an "
+    "emergency is contained with the connection's own login",
+    GENERIC,
+    "doctor.no-emergency-role",
+    "`rotation policy` prints what that login needs; `roles: {contain: …}` names a role of its own",
+)
 
 
 def _all_checks(session: Session, names: list[str], *, login: bool) -> Iterator[Check]:

@@ -17,7 +17,7 @@ from rotation.cli.requests import open_rotation_of, request
 from rotation.cli.say import note, result
 from rotation.cli.scope import contained_lines, goes_on_lines, scope_lines
 from rotation.cli.session import Session, open_session
-from rotation.cli.target import Target, hold_of, past_of, target_of
+from rotation.cli.target import Target, past_of, target_of
 from rotation.cli.without_journal import without_journal
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError, JournalMoved, PolicyRefusal, UnknownName, Usage
@@ -169,11 +169,12 @@ def _is_contained(rotation: Rotation) -> bool:
 
 
 def _refuse_on_hold(past: Past | None, target: Target, *, override: bool) -> None:
-    hold = None if override or past is None else hold_of(past, target.stream)
-    if hold is not None:
+    entries = past.entries(target.stream) if past is not None else ()
+    rotation = fold(entries) if entries else None
+    if rotation is not None and rotation.on_hold is not None and not override:
         raise PolicyRefusal(
             "emergency.on-hold",
-            f"{target.name} is paused: {hold}; nothing was done",
+            f"{target.name} is {rotation.paused}; nothing was done",
             "ask who paused it, or add --override-pause",
         )
 

@@ -24,10 +24,10 @@ from rotation.describe import (
     ways_out,
     what_works,
 )
-from rotation.entries import Entry, stamp
+from rotation.entries import Entry, stamp, unstamp
 from rotation.errors import UnknownName
-from rotation.fold import Rotation, fold
-from rotation.plan import RowInstance
+from rotation.fold import Rotation, fold, listed
+from rotation.plan import RowInstance, Step
 
 
 def rotations(entries: Iterable[Entry]) -> Iterator[Rotation]:
@@ -79,6 +79,18 @@ def _summary(rotation: Rotation) -> dict[str, Any]:
         "new": rotation.new,
         "destroyed": list(destroyed(rotation)),
         "death": death(rotation),
+        **_incident(rotation),
+    }
+
+
+def _incident(rotation: Rotation) -> dict[str, Any]:
+    """Of an emergency: why, what it was about, and what was saved before anything was erased."""
+    facts = rotation.opened.facts
+    evidence = rotation.state(Step.EVIDENCE).facts
+    return {
+        "reason": facts.get("reason"),
+        "scope": listed(facts, "scope"),
+        "evidence": {name: evidence[name] for name in ("current", "instances") if name in evidence},
     }
 
 
@@ -101,8 +113,11 @@ def _outcome_cell(rotation: Rotation) -> Cell:
         return Cell("held", {"fg": "red"}) if rotation.held else Cell("open", {"fg": "yellow"})
     good = rotation.outcome in ("succeeded", "accepted")
     grade = death(rotation)
+    reason = rotation.opened.facts.get("reason")
     return Cell(
-        rotation.outcome + (f", old one {grade} dead" if grade else ""),
+        rotation.outcome
+        + (f", old one {grade} dead" if grade else "")
+        + (plain(f"; {reason}") if reason else ""),
         {"fg": "green" if good else "yellow"},
     )
 
@@ -187,6 +202,7 @@ def _told(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
     opened = rotation.opened
     by = opened.who or opened.facts.get("trigger")
     yield plain(f"{name}  {rotation.plan}, opened {local(opened.at)} by {by}")
+    yield from map(plain, _incident_lines(rotation, now))
     yield ""
     rows = [_row_cells(rotation, row, now) for row in _rows(rotation)]
     yield from table(("", "", "", "", ""), rows, indent="  ")
@@ -200,6 +216,26 @@ def _told(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
     dies = old_dies(rotation, now)
     if dies is not None:
         yield f"{rotation.old} dies not before {local(dies)} ({relative(dies, now)})"
+
+
+def _incident_lines(rotation: Rotation, now: datetime) -> Iterator[str]:
+    told, facts = _incident(rotation), rotation.opened.facts
+    if told["reason"]:
+        yield f"  reason: {told['reason']}"
+    if told["scope"]:
+        yield f"  scope: {', '.join(told['scope'])}"
+    if "spill" in facts:
+        yield f"  contained without the journal {_when(facts['contained_at'], now)}"
+    for handle, state, created, used, service in told["evidence"].get("instances", ()):
+        where = f" at {service}" if service else ""
+        last = f"last used {_when(used, now)}{where}" if used else "no known use"
+        made = f"made {_when(created, now)}" if created else "age unknown"
+        yield f"  evidence: {handle} was {state}, {made}, {last}"
+
+
+def _when(at: object, now: datetime) -> str:
+    moment = unstamp(str(at))
+    return "" if moment is None else f"{local(moment)} ({relative(moment, now)})"
 
 
 def _row_cells(rotation: Rotation, row: RowInstance, now: datetime) -> list[Cell]:

@@ -163,7 +163,7 @@ def _runner(served: Served, session: Session, lock: RunnerLock, signals: process
             specification=served.specification,
             read_only=partial(read_only, journal),
         ),
-        follow=observe.observer(partial(_secret_of, journal)),
+        follow=observe.observer(partial(_secret_of, journal), journal.entries),
         dead=partial(is_dead, directory),
         stopping=stopping,
     )

@@ -100,16 +100,6 @@ def _of_row(session: Session, past: Past, row: Identity) -> Target:
     return Target(row.secret, row.stream, spec_from_json(fold(past.entries(row.stream)).spec))
 
 
-def hold_of(past: Past, stream: str) -> str | None:
-    """Why it is on hold, who said so and when; None where it is not."""
-    entries = past.entries(stream)
-    reason = fold(entries).on_hold if entries else None
-    if reason is None:
-        return None
-    asked = [e for e in past.history(stream) if e.facts.get("verb") == "hold"]
-    return f"{reason} ({asked[-1].who}, {asked[-1].at:%Y-%m-%d %H:%M} UTC)" if asked else reason
-
-
 def _names(history: Iterable[Entry]) -> set[str]:
     return {str(e.facts.get("secret")) for e in history if e.kind is Kind.OPENED}
 

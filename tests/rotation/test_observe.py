@@ -17,7 +17,7 @@ import structlog
 from rotation.entries import Entry, Kind, RowKey
 from rotation.observe import CAPPED, PAST, configure, events, observer
 from rotation.plan import Step
-from rotation.types import SecretValue
+from rotation.types import Json, SecretValue
 
 CANARY = 'canary/9f+Q="\\ü-1b7d'
 ENCODINGS = {
@@ -271,7 +271,7 @@ def test_warnings_pass_the_gate(secret: SecretValue) -> None:
 # ------------------------------------------------------------------- what the journal says
 
 
-def entry(kind: Kind, *, step: Step | None = None, seq: int = 2, **facts: str) -> Entry:
+def entry(kind: Kind, *, step: Step | None = None, seq: int = 2, **facts: Json) -> Entry:
     return Entry(
         stream="aws-iam-0123", seq=seq, rotation=1, schema=1, kind=kind,
         row=None if step is None else RowKey(3, step, "-", 0),
@@ -304,3 +304,15 @@ def test_a_follower_logs_what_a_runner_wrote() -> None:
     assert promoted["secret"] == "billing"
     assert held["level"] == "error"
     assert held["code"] == "held.denied"
+
+
+def test_what_a_person_asked_for_elsewhere_and_the_keys_are_logged() -> None:
+    stream = logged()
+    asked = entry(Kind.OPENED, plan="compromised", reason="pasted in a chat", scope=["KEY1"])
+    follow = observer(lambda stream: "billing", lambda stream: [asked])
+    follow([entry(Kind.DONE, step=Step.DESTROY, destroyed=["KEY1"])])
+    follow([entry(Kind.DONE, step=Step.TIDY)])
+    opened, destroyed, tidied = lines(stream)
+    assert (opened["event"], opened["reason"]) == ("rotation.opened", "pasted in a chat")
+    assert destroyed["destroyed"] == ["KEY1"]
+    assert tidied["event"] == "rotation.tidied"

@@ -6,7 +6,9 @@ import click
 import pytest
 
 from rotation.cli import ask
+from rotation.cli.scope import goes_on_lines
 from rotation.fold import fold
+from rotation.incident import survey
 from rotation.testing.simulator import SimulatedIssuer, bound
 from tests.rotation.cli.conftest import STREAM, Shell
 
@@ -146,3 +148,85 @@ def test_cancel_switches_it_on_again_while_nothing_is_replaced(shell: Shell) -> 
     assert done.exit_code == 0, done.output
     assert shell.world.instances["KEY1"].active
     assert shell.run("emergency", "cancel", "app", "--yes").exit_code == 5
+
+
+# ----------------------------------------------------------------------------- what is told
+
+
+def test_who_paused_it_and_why_is_said(shell: Shell) -> None:
+    shell.adopted().run("hold", "app", "--reason", "look first")
+    done = shell.run("emergency", "app", "--yes", "--reason", "leak")
+    assert done.exit_code == 5, done.output
+    assert "by alice: look first" in done.stderr
+
+
+def test_one_number_says_how_long_readers_will_be_without_it(shell: Shell) -> None:
+    shell.adopted()
+    spec = shell.configuration.spec
+    shell.configuration.spec = replace(
+        spec, settle_s=30, consumers=tuple(replace(c, refresh_s=60) for c in spec.consumers)
+    )
+    done = shell.run("emergency", "app", "--reason", "leak")
+    assert "expected outage: about 1 min 35 s" in done.stderr
+
+
+def test_during_a_rotation_it_is_said_what_the_old_one_alone_costs(shell: Shell) -> None:
+    shell.adopted().run("rotate", "app")
+    assert set(shell.world.instances) == {"KEY1", "KEY2"}
+    done = shell.run("emergency", "app", "--reason", "leak")
+    assert "if KEY1 alone leaked: `rotation emergency app --key-id KEY1`" in done.stderr
+    assert "readers get KEY2, and it costs nobody anything" in done.stderr
+    done = shell.run("emergency", "app", "--key-id", "KEY1", "--yes", "--reason", "leak")
+    assert done.exit_code == 0, done.output
+    assert set(shell.world.instances) == {"KEY2"}
+    assert shell.world.outages == []
+
+
+def test_why_who_what_and_the_evidence_are_in_show_and_history(shell: Shell) -> None:
+    shell.adopted().world.emergency = True
+    shell.run("emergency", "app", "--yes", "--reason", "pasted in a chat")
+    shown = shell.run("show", "app").stdout
+    assert "by alice" in shown
+    assert "reason: pasted in a chat" in shown
+    assert "scope: KEY1" in shown
+    assert "evidence: KEY1 was active" in shown
+    assert "pasted in a chat" in shell.run("history", "app").stdout
+    told = shell.json("show", "app")
+    assert (told["reason"], told["scope"]) == ("pasted in a chat", ["KEY1"])
+    assert told["evidence"]["instances"][0][0] == "KEY1"
+    assert shell.json("history", "app")["rotations"][0]["reason"] == "pasted in a chat"
+
+
+def test_an_instance_that_the_journal_took_for_gone_is_ours_all_the_same(shell: Shell) -> None:
+    shell.adopted().run("rotate", "app", "--wait")
+    assert set(shell.world.instances) == {"KEY2"}
+    shell.run("rotate", "app", "--wait")
+    assert set(shell.world.instances) == {"KEY3"}
+    revived = shell.world.instances["KEY3"]
+    shell.world.instances["KEY1"] = replace(revived, id="KEY1")
+    shell.world.emergency = True
+    done = shell.run("emergency", "app", "--yes", "--reason", "leak")
+    assert done.exit_code == 0, done.output
+    assert set(shell.world.instances) == {"KEY4"}
+
+
+def test_where_the_issuer_refuses_the_command_is_told(shell: Shell) -> None:
+    shell.adopted().world.denied.add("issuer.suspend")
+    done = shell.run("emergency", "app", "--yes", "--reason", "leak")
+    assert "NOT CONTAINED" in done.stderr
+    assert "by hand: simulated switch-off KEY1" in done.stderr
+
+
+def test_after_a_stop_it_is_said_who_goes_on(shell: Shell) -> None:
+    shell.adopted()
+    runner = shell.elsewhere()
+    seen = survey(shell.journal, bound(shell.world), STREAM, shell.configuration.spec)
+    runner.open_emergency(
+        STREAM, shell.configuration.spec, seen.baseline,
+        who="alice", facts={"scope": ["KEY1"], "reason": "leak"},
+    )  # fmt: skip
+    rotation, now = fold(shell.journal.entries(STREAM)), shell.world.now
+    (stopped,) = goes_on_lines(rotation, None, now, stopped=True)
+    assert stopped == "stopped by you: nobody goes on with it; `rotation run` does"
+    (served,) = goes_on_lines(rotation, "serve-here", now, stopped=False)
+    assert served == "serve-here is alive and goes on by itself"

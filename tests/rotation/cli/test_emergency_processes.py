@@ -136,3 +136,9 @@ def test_an_entry_that_left_the_file_is_in_reach_by_name_and_by_key(
     assert done.returncode == 0, done.stdout + done.stderr
     assert again not in states(installation)
     assert installation.is_whole()
+
+
+def test_a_role_that_nobody_declared_is_not_told_to_work(installation: Installation) -> None:
+    done = installation.rotation("doctor", "--as", "emergency")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "nothing was tried" in done.stdout
