@@ -145,8 +145,8 @@ def _fold_wait(state: RowState, entry: Entry) -> None:
     if entry.facts.get("window"):
         state.opens_at = until
         return
-    state.until = until
-    if entry.kind in (Kind.RETRY, Kind.IN_DOUBT):
+    state.until, state.retrying = until, entry.kind in (Kind.RETRY, Kind.IN_DOUBT)
+    if state.retrying:
         state.tries += 1
         state.in_doubt = entry.kind is Kind.IN_DOUBT
 
@@ -192,10 +192,8 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
         rotation.on_hold_by = entry.who
     elif verb == "release":
         rotation.on_hold = rotation.on_hold_by = None
-    elif verb == "resume":
-        rotation.change_accepted |= rotation.held == "held.spec-changed"
-        _resume(rotation)
-        rotation.destroy_released |= entry.facts.get("destroy") is True
+    elif verb in ("resume", "now"):
+        _go_on(rotation, entry)
     elif verb in ("rollback", "cancel") and can_go_back(rotation):
         rotation.mode, rotation.asked = Mode.UNDO, entry
         _resume(rotation)
@@ -211,6 +209,22 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
         _resume(rotation)
     elif verb == "abandon":
         rotation.abandoned = True
+
+
+def _go_on(rotation: Rotation, entry: Entry) -> None:
+    if entry.facts.get("now"):
+        _try_now(rotation)
+    if entry.facts.get("verb") == "resume":
+        rotation.change_accepted |= rotation.held == "held.spec-changed"
+        _resume(rotation)
+        rotation.destroy_released |= entry.facts.get("destroy") is True
+
+
+def _try_now(rotation: Rotation) -> None:
+    """The cause is over: no pause after a failed try is sat out. What waits for anything else does."""
+    for state in rotation.states.values():
+        if state.retrying:
+            state.until, state.tries, state.retrying = None, 0, False
 
 
 def _give_up(rotation: Rotation, instance: str) -> None:

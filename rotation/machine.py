@@ -143,11 +143,15 @@ def _fits(rotation: Rotation, row: RowInstance, now: datetime, gates: Gates) -> 
     return gates.until is None or now + worst <= gates.until
 
 
+def gives_up(row: RowInstance) -> bool:
+    """Whether too many failed tries are the end of it. What never gives up has to be done."""
+    return row.on_failure in (OnFailure.ROLL_BACK, OnFailure.HOLD) and row.step not in URGENT
+
+
 def _attempt(rotation: Rotation, row: RowInstance, now: datetime) -> Action:
     state = rotation.states[row.position]
     if state.until is not None and state.until > now:
         return Wait(state.until, state.why or row.name, row)
-    gives_up = row.on_failure in (OnFailure.ROLL_BACK, OnFailure.HOLD) and row.step not in URGENT
-    if state.tries >= TRIES_MAX and gives_up:
+    if state.tries >= TRIES_MAX and gives_up(row):
         return held("held.out-of-tries")
     return Do(row, state.in_doubt)

@@ -29,7 +29,7 @@ class RowState:
     """What the entries say of one row in its present round. `intended` and the facts of an attempt
     outlive the round: what may have happened in the world does not unhappen. `happened`: it did, or
     may have, apart from what is in doubt now. Times are the
-    provider's where it told one. opens_at: of its window, as last told; a window may open earlier."""
+    provider's where it told one. retrying: `until` is the pause after a failed try. opens_at: of its window, as last told; a window may open earlier."""
 
     round: int = 0
     done: bool = False
@@ -43,6 +43,7 @@ class RowState:
     opens_at: datetime | None = None
     why: str | None = None
     tries: int = 0
+    retrying: bool = False
     failed: str | None = None
     message: str | None = None
     complaint: bool = False

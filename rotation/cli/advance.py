@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Any
 
 from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
+from rotation.cli.onward import keeps_failing
 from rotation.cli.session import POLL, Session
 from rotation.describe import consumers_at_risk
 from rotation.entries import Entry
@@ -19,7 +21,11 @@ from rotation.machine import Action, Close, Do, Held, Wait, next_action
 from rotation.process import STOP_WITHIN, end_children
 
 PATIENCE = timedelta(seconds=90)
-"""Waits up to this are sat out; a longer one is left to the next `run`, unless --wait."""
+"""So much of waiting is sat out in all; what is left goes to the next `run`, unless --wait. With it,
+a pause after failed tries that grew beyond this is left as well: only the end of its cause helps."""
+
+THREADS_MAX = 64
+"""Rotations that wait at the same time; at work are no more than `width` of them."""
 
 Show = Callable[[Sequence[Entry]], None]
 
@@ -58,54 +64,79 @@ def advance_all(
     if not watched:
         session.runner.follow = show
 
+    at_work = BoundedSemaphore(width)
+
     def walk(stream: str) -> Arrival | RotationError:
+        stay = _Stay(session, wait=wait)
         try:
             if watched:
-                return _watch(session, stream, show, wait=wait)
-            return _work(session, stream, wait=wait)
+                return _watch(session, stream, show, stay)
+            return _work(session, stream, stay, at_work)
         except RotationError as error:
             return error
 
     session.stop_on_signals()
-    with ThreadPoolExecutor(max(1, min(width, len(streams)))) as pool:
+    with ThreadPoolExecutor(max(1, min(THREADS_MAX, len(streams)))) as pool:
         working = {stream: pool.submit(walk, stream) for stream in streams}
         _await_all(session, list(working.values()))
     return {stream: done.result() for stream, done in working.items()}
 
 
-def _work(session: Session, stream: str, *, wait: bool) -> Arrival:
+@dataclass
+class _Stay:
+    """How much longer one rotation is stayed with. A chain of short waits is a long wait."""
+
+    session: Session
+    wait: bool
+    spent: timedelta = timedelta()
+
+    def sits_out(self, rotation: Rotation, action: Action) -> bool:
+        if not isinstance(action, Wait) or action.until is None or self.session.stop():
+            return False
+        left = max(action.until - self.session.clock.now(), timedelta())
+        if self.wait:
+            return left <= PATIENCE or not keeps_failing(rotation, action)
+        return self.spent + left <= PATIENCE
+
+    def pause(self, until: datetime) -> None:
+        self.spent += max(until - self.session.clock.now(), timedelta())
+        self.session.pause(until)
+
+
+def _work(session: Session, stream: str, stay: _Stay, at_work: BoundedSemaphore) -> Arrival:
     while True:
-        action = session.runner.advance(stream)
-        if not _sits_out(session, action, wait=wait):
-            return Arrival(fold(session.journal.entries(stream)), action)
+        with at_work:
+            action = session.runner.advance(stream)
+        rotation = fold(session.journal.entries(stream))
+        if not stay.sits_out(rotation, action):
+            return Arrival(rotation, action)
         assert isinstance(action, Wait) and action.until is not None
-        session.pause(action.until)
+        stay.pause(action.until)
 
 
-def _watch(session: Session, stream: str, show: Show, *, wait: bool) -> Arrival:
+def _watch(session: Session, stream: str, show: Show, stay: _Stay) -> Arrival:
     seen = session.journal.entries(stream)
     show(seen)
+    moved = _Stay(session, wait=False)
     while True:
         entries = session.journal.entries(stream)
         show(entries[len(seen) :] if entries[0].seq == seen[0].seq else entries)
+        if entries[-1].seq != seen[-1].seq:
+            moved.spent = timedelta()
         seen, rotation, now = entries, fold(entries), session.clock.now()
         action = next_action(rotation, now, session.gates(_secret(rotation), now))
-        working = isinstance(action, Do) and session.live_runner() is not None
-        if not working and not _sits_out(session, action, wait=wait):
+        # One that nothing is written of is not worked on, whoever is alive.
+        working = isinstance(action, Do) and moved.spent < PATIENCE
+        working = working and session.live_runner() is not None
+        if not working and not stay.sits_out(rotation, action):
             return Arrival(rotation, action)
-        session.pause(now + POLL)
+        (moved if working else stay).pause(now + POLL)
         if session.stop():
             return Arrival(rotation, action)
 
 
 def _secret(rotation: Rotation) -> str:
     return str(rotation.opened.facts["secret"])
-
-
-def _sits_out(session: Session, action: Action, *, wait: bool) -> bool:
-    if not isinstance(action, Wait) or action.until is None or session.stop():
-        return False
-    return wait or action.until - session.clock.now() <= PATIENCE
 
 
 def _await_all(session: Session, working: Sequence[Future[Any]]) -> None:

@@ -15,7 +15,7 @@ from rotation.cli.opening import carry_out, is_open, went_back
 from rotation.cli.options import emergency_words, here_option, yes_option
 from rotation.cli.requests import open_rotation_of, request
 from rotation.cli.say import note, result
-from rotation.cli.scope import contained_lines, goes_on_lines, scope_lines
+from rotation.cli.scope import contained_lines, scope_lines
 from rotation.cli.session import Session, open_session
 from rotation.cli.target import Target, past_of, target_of
 from rotation.cli.without_journal import without_journal
@@ -153,15 +153,7 @@ def _carried_out(
     if not _is_contained(rotation):
         for line in by_hand_lines(session, target.spec, listed(facts, "scope")):
             note(line)
-    code = carry_out(session, {target.stream: target.name}, wait=True, here=here)
-    _tell_who_goes_on(session, target.stream)
-    return code
-
-
-def _tell_who_goes_on(session: Session, stream: str) -> None:
-    rotation, now = fold(session.journal.entries(stream)), session.clock.now()
-    for line in goes_on_lines(rotation, session.live_runner(), now, stopped=session.stop()):
-        note(line)
+    return carry_out(session, {target.stream: target.name}, wait=True, here=here)
 
 
 def _is_contained(rotation: Rotation) -> bool:
@@ -282,6 +274,4 @@ def _cancel(session: Session, name: str, *, yes: bool, here: bool) -> int:
     scope = ", ".join(listed(rotation.opened.facts, "scope"))
     confirm_typed(name, f"Switch {scope} on again, although somebody called it leaked?", yes=yes)
     request(session, rotation, "cancel")
-    code = went_back(carry_out(session, {rotation.stream: name}, wait=True, here=here))
-    _tell_who_goes_on(session, rotation.stream)
-    return code
+    return went_back(carry_out(session, {rotation.stream: name}, wait=True, here=here))

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from rotation.cli.advance import Arrival, advance_all
 from rotation.cli.app import settings
-from rotation.cli.failures import CANCELLED, FAILED, OK, code_of, worst
+from rotation.cli.failures import CANCELLED, FAILED, LOCKED, OK, code_of, worst
+from rotation.cli.onward import keeps_failing
 from rotation.cli.outcome import tell
 from rotation.cli.progress import progress
 from rotation.cli.say import complain
@@ -38,7 +39,8 @@ def carry_out(
     session: Session, streams: Mapping[str, str], *, wait: bool, here: bool, width: int = 1
 ) -> int:
     """streams: stream -> the secret's name. Advances or follows them, tells how they stand, and
-    returns the exit code of all together. A stop that left them open is 8."""
+    returns the exit code of all together. A stop that left them open is 8; 9 is what --wait left,
+    for a step keeps failing."""
     streams = {stream: session.called(name) for stream, name in streams.items()}
     with progress(session, streams) as show:
         ends = advance_all(session, list(streams), show, wait=wait, here=here, width=width)
@@ -48,7 +50,10 @@ def carry_out(
         complain(failure, settings())
     tell(session, arrived)
     code = worst([*(a.exit_code for a in arrived.values()), *map(code_of, failures)])
-    return CANCELLED if code == OK and session.stop() else code
+    if code == OK and session.stop():
+        return CANCELLED
+    failing = any(keeps_failing(a.rotation, a.action) for a in arrived.values())
+    return LOCKED if code == OK and wait and failing else code
 
 
 def went_back(code: int) -> int:

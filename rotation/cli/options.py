@@ -55,9 +55,14 @@ def known_families(context: click.Context, _argument: click.Parameter, begun: st
 here_option = click.option(
     "--here", is_flag=True, help="Do it in this process, although a `serve` is alive."
 )
-wait_option = click.option("--wait", is_flag=True, help="Sit out every wait, however long.")
+wait_option = click.option(
+    "--wait",
+    is_flag=True,
+    help="Sit out every wait, but not the pauses of a step that keeps failing.",
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 name_argument = click.argument("name", shell_complete=known_names)
 maybe_name_argument = click.argument("name", required=False, shell_complete=known_names)
+some_names_argument = click.argument("names", nargs=-1, shell_complete=known_names)
 names_argument = click.argument("names", nargs=-1, required=True, shell_complete=known_names)
 maybe_names_argument = click.argument("names", nargs=-1, shell_complete=known_names)

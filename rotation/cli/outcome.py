@@ -8,6 +8,7 @@ import click
 
 from rotation.cli.advance import Arrival
 from rotation.cli.app import settings
+from rotation.cli.onward import goes_on_lines, ways_on
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session
 from rotation.describe import (
@@ -37,6 +38,13 @@ def tell(session: Session, arrivals: Mapping[str, Arrival]) -> None:
     for name, arrival in arrivals.items():
         for line in _lines(name, arrival, now):
             result(line)
+        if not isinstance(arrival.action, Close | Held):
+            for line in _goes_on(session, arrival.rotation, now):
+                result(f"  {line}")
+
+
+def _goes_on(session: Session, rotation: Rotation, now: datetime) -> list[str]:
+    return goes_on_lines(rotation, session.live_runner(), now, stopped=session.stop())
 
 
 def outcome_json(name: str, arrival: Arrival, now: datetime) -> dict[str, Any]:
@@ -58,7 +66,7 @@ def outcome_json(name: str, arrival: Arrival, now: datetime) -> dict[str, Any]:
         "death": death(rotation),
         "old_dies_not_before": stamp(dies),
         "what_works": what_works(rotation),
-        "exits": list(ways_out(rotation, name)),
+        "exits": [*ways_out(rotation, name), *ways_on(rotation, action, name)],
         "exit_code": arrival.exit_code,
     }
 
@@ -88,6 +96,10 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
             when = "" if until is None else f" until {local(until)} ({relative(until, now)})"
             line = f"{label}  waits{when}: {plain(why)}"
             out = [f"  way out: rotation unpause {plain(name)}"] if rotation.on_hold else []
+            out += [
+                f"  once the cause is over: {plain(line)}"
+                for line in ways_on(rotation, action, name)
+            ]
             works = f"  works now: {plain(what_works(rotation))}"
             return [line, works, *_dies(rotation, now), *out]
         case _:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -44,26 +45,31 @@ def _silent(entries: Sequence[Entry]) -> None:
 @dataclass
 class Lines:
     """One plain line for each entry that means something to a person; a wait that goes on for
-    the same reason is said once."""
+    the same reason is said once a minute."""
 
     names: Mapping[str, str]
-    _waits: dict[str, str] = field(default_factory=dict)
+    _waits: dict[str, tuple[str, datetime]] = field(default_factory=dict)
 
     def __call__(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             why = text(entry.facts.get("why")) if entry.kind is Kind.WAITING else None
-            said = None if why and self._waits.get(entry.stream) == why else _said(entry)
-            self._waits[entry.stream] = why or ""
+            before, at = self._waits.get(entry.stream, ("", entry.at))
+            again = bool(why) and before == why and entry.at - at < SAID_AGAIN
+            said = None if again else _said(entry)
+            if not again:
+                self._waits[entry.stream] = (why or "", entry.at)
             if said:
                 name = self.names.get(entry.stream, entry.stream)
                 note(plain(f"{entry.at:%H:%M:%S}Z  {name}  {said}"))
 
 
+SAID_AGAIN = timedelta(minutes=1)
+
 _SAID: Mapping[Kind, str] = {
     Kind.OPENED: "{plan} opened",
     Kind.NOTED: "{row}: {new} exists, its bytes go into the store",
     Kind.DONE: "{row}: done{detail}",
-    Kind.WAITING: "{row}: {why}; until {until}",
+    Kind.WAITING: "{row}: {why}; {looks}",
     Kind.RETRY: "{row}: {message}; tries again at {until}",
     Kind.IN_DOUBT: "{row}: in doubt, {message}; looks again at {until}",
     Kind.FAILED: "{row}: failed, {message}",
@@ -84,7 +90,10 @@ def _words(entry: Entry) -> defaultdict[str, str]:
     words["row"] = "" if entry.row is None else _row_name(entry.row.step, entry.row.subject)
     words["who"] = entry.who or "somebody"
     until = unstamp(text(entry.facts.get("until")))
-    words["until"] = "a person acts" if until is None else f"{until:%H:%M:%S}Z"
+    if until is not None:
+        day = "" if until.date() == entry.at.date() else f"{until:%Y-%m-%d} "
+        words["until"] = f"{day}{until:%H:%M:%S}Z"
+    words["looks"] = f"looks again at {words['until']}" if until else "until a person acts"
     told = (facts[name] for name in ("grade", "new", "suspended", "evidence") if name in facts)
     spared = entry.row is not None and is_spared(entry.row.step, entry.facts)
     words["detail"] = next((f" ({value})" for value in told), f" ({SPARED})" if spared else "")

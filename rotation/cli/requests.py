@@ -5,8 +5,16 @@ import click
 from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm
 from rotation.cli.failures import OK
+from rotation.cli.onward import is_retrying
 from rotation.cli.opening import carry_out, went_back
-from rotation.cli.options import here_option, name_argument, wait_option, yes_option
+from rotation.cli.options import (
+    here_option,
+    name_argument,
+    some_names_argument,
+    wait_option,
+    yes_option,
+)
+from rotation.cli.outcome import met
 from rotation.cli.say import done
 from rotation.cli.session import Session, open_session
 from rotation.describe import (
@@ -18,8 +26,9 @@ from rotation.describe import (
 )
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError, PolicyRefusal, UnknownName, Usage
-from rotation.fold import Rotation, fold
+from rotation.fold import Rotation, RowState, fold
 from rotation.held import Exit
+from rotation.machine import Wait, next_action
 from rotation.types import Facts
 
 
@@ -45,14 +54,29 @@ def open_rotation_of(session: Session, name: str) -> Rotation:
     return rotation
 
 
+def _instead(rotation: Rotation, name: str) -> str:
+    """What leads on where it is not Held."""
+    if rotation.on_hold:
+        return f"`rotation unpause {name}` lets it go on"
+    if _pause(rotation) is not None:
+        return f"`rotation resume {name} --now` tries again at once"
+    return f"`rotation status {name}` shows what it waits for"
+
+
+def _pause(rotation: Rotation) -> RowState | None:
+    """Of the row whose pause after a failed try is being waited out."""
+    action = next_action(rotation, rotation.last.at)
+    if not isinstance(action, Wait) or action.row is None or not is_retrying(rotation, action):
+        return None
+    return rotation.states[action.row.position]
+
+
 def _refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
     if rotation.held is None:
         raise PolicyRefusal(
             "request.not-held",
-            f"the rotation of {name} is not Held; it goes on by itself",
-            f"`rotation unpause {name}` lets it go on"
-            if rotation.on_hold
-            else f"`rotation status {name}` shows what it waits for",
+            f"the rotation of {name} is not Held; nothing was done",
+            _instead(rotation, name),
         )
     if way not in exits_of(rotation.held):
         raise PolicyRefusal(
@@ -68,21 +92,83 @@ def request(session: Session, rotation: Rotation, word: str, **facts: str | bool
     session.journal.request(rotation.stream, draft, session.runner.id, session.clock.now())
 
 
-@verb("resume", "resume billing-iam", "resume billing-iam --destroy --yes")
-@name_argument
+@verb(
+    "resume",
+    "resume billing-iam",
+    "resume billing-iam --destroy --yes",
+    "resume billing-iam orders-db --now",
+    "resume --all-of held.denied",
+)
+@some_names_argument
+@click.option(
+    "--all-of", metavar="CODE", help="Every one that is Held for that code, or for that cause."
+)
+@click.option(
+    "--now",
+    "at_once",
+    is_flag=True,
+    help="The cause is over: do not wait until the next try; without NAME, of every one.",
+)
 @click.option("--destroy", is_flag=True, help="Let the destruction go that waits for a person.")
 @yes_option
 @wait_option
 @here_option
-def resume(name: str, *, destroy: bool, yes: bool, wait: bool, here: bool) -> int:
-    """Let a Held rotation go on from the step that stopped it."""
+def resume(
+    names: tuple[str, ...], *, all_of: str | None, at_once: bool, destroy: bool,
+    yes: bool, wait: bool, here: bool,
+) -> int:  # fmt: skip
+    """Let Held rotations go on from the step that stopped them.
+
+    With --now also those that are not Held but pause after a failed try. Grace, soak and windows are never skipped.
+    """
     with open_session(effectful=True) as session:
-        rotation = open_rotation_of(session, name)
-        _refuse_unless_exit(rotation, name, Exit.DESTROY if destroy else Exit.RESUME)
-        if destroy:
-            confirm(f"Destroy {rotation.old}, the old credential of {name}, for good?", yes=yes)
-        request(session, rotation, "resume", destroy=destroy)
-        return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
+        chosen = _chosen(session, names, all_of, at_once=at_once)
+        way = Exit.DESTROY if destroy else Exit.RESUME
+        for name, rotation in chosen.items():
+            if destroy or not at_once or _pause(rotation) is None:
+                _refuse_unless_exit(rotation, name, way)
+        for name, rotation in chosen.items():
+            if destroy:
+                confirm(f"Destroy {rotation.old}, the old credential of {name}, for good?", yes=yes)
+        for rotation in chosen.values():
+            word = "now" if rotation.held is None else "resume"
+            request(session, rotation, word, destroy=destroy, now=at_once)
+        streams = {rotation.stream: name for name, rotation in chosen.items()}
+        width = session.configuration.concurrency
+        return carry_out(session, streams, wait=wait, here=here, width=width)
+
+
+def _chosen(
+    session: Session, names: tuple[str, ...], all_of: str | None, *, at_once: bool
+) -> dict[str, Rotation]:
+    """By name, or whatever is open and fits."""
+    if bool(names) == bool(all_of) and (names or not at_once):
+        raise Usage(
+            "cli.usage", "either NAMES or --all-of CODE is needed; --now alone is every one"
+        )
+    if names:
+        return {name: open_rotation_of(session, name) for name in dict.fromkeys(names)}
+    found = {}
+    for row in session.journal.identities():
+        rotation = fold(session.journal.entries(row.stream)) if row.plan else None
+        if rotation is not None and _fits(rotation, all_of, at_once=at_once):
+            found[session.called(row.secret)] = rotation
+    if not found:
+        raise PolicyRefusal(
+            "request.nothing-fits",
+            f"no open rotation {f'stands for {all_of}' if all_of else 'pauses after a failed try'}; "
+            "nothing was done",
+            "`rotation status` shows what each of them waits for",
+        )
+    return found
+
+
+def _fits(rotation: Rotation, code: str | None, *, at_once: bool) -> bool:
+    if rotation.held is not None:
+        told = met(rotation, rotation.held)
+        return code is not None and code in (rotation.held, told and told["code"])
+    pause = _pause(rotation) if at_once else None
+    return pause is not None and code in (None, pause.facts.get("code"))
 
 
 @verb("rollback", "rollback billing-iam", "rollback billing-iam --yes --wait")

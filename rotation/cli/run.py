@@ -118,8 +118,8 @@ def _open_all(session: Session, entries: Iterable["Entry"]) -> list[int]:
 def rotate(names: tuple[str, ...], *, wait: bool, here: bool) -> int:
     """Rotate the named secrets now, due or not.
 
-    A rotation that is open already goes on. Waits of up to 90 s are sat out; longer ones are left
-    to `rotation run`, to a live `serve`, or to --wait.
+    A rotation that is open already goes on. 90 s of waiting are sat out in all; what takes longer
+    is left to `rotation run`, to a live `serve`, or to --wait.
     """
     with open_session(effectful=True) as session:
         entries = [session.entry(name) for name in dict.fromkeys(names)]

@@ -7,7 +7,6 @@ from rotation.cli.say import plain
 from rotation.describe import duration, present_state, relative, what_works
 from rotation.fold import Rotation, listed, replaced_by
 from rotation.incident import Survey, Suspect
-from rotation.machine import Held, Wait, next_action
 from rotation.plan import Step
 from rotation.types import Specification, Traits
 
@@ -54,21 +53,6 @@ def _cheaper(name: str, found: Survey, scope: Sequence[str]) -> list[str]:
         for s in found.suspects
         if s.id in scope and s.ours and not s.current
     ]
-
-
-def goes_on_lines(
-    rotation: Rotation, runner: str | None, now: datetime, *, stopped: bool
-) -> list[str]:
-    """Who goes on with what is still open, and when. A Held one says its ways out itself."""
-    action = next_action(rotation, now)
-    if rotation.outcome is not None or isinstance(action, Held):
-        return []
-    begin = "stopped by you: " if stopped else ""
-    late = isinstance(action, Wait) and action.until is not None and action.until > now
-    when = f", not before {action.until:%H:%M:%S}Z" if late else ""  # type: ignore[union-attr]
-    if runner is not None:
-        return [f"{begin}{runner} is alive and goes on by itself{when}"]
-    return [f"{begin}nobody goes on with it; `rotation run` does{when}"]
 
 
 def _suspect(suspect: Suspect, now: datetime, found: Survey) -> str:

@@ -14,6 +14,7 @@ from rotation.cli import board
 from rotation.cli.app import settings, verb
 from rotation.cli.board import Health, Rank
 from rotation.cli.failures import GENERIC, HELD, OK
+from rotation.cli.onward import goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import held_lines, local
 from rotation.cli.say import as_json, plain, result, table
@@ -22,6 +23,7 @@ from rotation.describe import old_dies, relative, ways_out, what_works
 from rotation.due import Kind, due, stops
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
+from rotation.machine import next_action
 
 if TYPE_CHECKING:
     from rotation.config import Entry
@@ -173,6 +175,12 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     dies = old_dies(rotation, now)
     if dies is not None:
         lines.append(f"{rotation.old} dies not before {local(dies)} ({relative(dies, now)})")
+    action = next_action(rotation, now)
+    lines += [
+        f"once the cause is over: {plain(line)}"
+        for line in ways_on(rotation, action, health.secret)
+    ]
+    lines += goes_on_lines(rotation, session.live_runner(), now, stopped=False)
     return [*lines, *out]
 
 
