@@ -124,8 +124,12 @@ def _password(file: str) -> SecretValue:
             f"{file} cannot be read: {error.strerror}",
             "correct the connection's password_file, or its mode",
         ) from None
-    if not password:  # libpq would look for another one at home
-        raise Usage("postgres.password-file", f"{file} is empty", "write our own password into it")
+    if not password or "\0" in password:  # libpq would look for another one at home
+        raise Usage(
+            "postgres.password-file",
+            f"{file} is empty, or no text",
+            "write our own password into it",
+        )
     return SecretValue(password)
 
 

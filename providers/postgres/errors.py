@@ -43,10 +43,11 @@ def translated(call: str, *, of: str, meanings: Meanings | None = None) -> Itera
     except Refusal as refusal:
         meaning = (meanings or {}).get(refusal.sqlstate) or OURS.get(refusal.sqlstate)
         raise (meaning() if meaning else refused(refusal.sqlstate, call, of)) from None
-    except Unreachable:
+    except Unreachable as unreachable:
         raise Transient(
             "postgres.unreachable",
-            f"{call} was not sent: no server is reached, or its certificate is not the right one",
+            f"{call} was not sent: no server is reached at {unreachable}, or its certificate is not "
+            "the right one",
             "look at network, name resolution and the connection's ca_file",
         ) from None
     except Weak:
@@ -217,6 +218,15 @@ def left_behind(role: str, differences: list[str]) -> NeedsPerson:
         f"{role} was not switched off: what came after it {_told(differences)}",
         f'for objects, in each database: REASSIGN OWNED BY "{role}" TO a group of both; grant '
         "the rest; then `rotation resume`",
+    )
+
+
+def not_of_the_group(role: str, group: str) -> NeedsPerson:
+    return NeedsPerson(
+        "postgres.no-login-of-the-group",
+        f"{role} exists and is no login of {group} that we may work on: it is no member, or it "
+        "administers the group, may make roles or pass over rules, or is named under `others`",
+        "let the secret hold a login that is a plain member of the group",
     )
 
 

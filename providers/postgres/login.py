@@ -18,6 +18,7 @@ from providers.postgres.errors import (
     Meanings,
     differs,
     left_behind,
+    not_of_the_group,
     owns_objects,
     password_refused,
     password_refused_in_place,
@@ -151,9 +152,21 @@ class LoginIssuer:
         """Where a role outlives its credentials, the server says which one it carries."""
         role = self._options.user or fields.public["username"]
         if self._options.mode == "unique":
+            if role not in self.listing().ids:
+                self._check_is_login(role)
             return role
         carried = (self._login(handle_id) for handle_id in self.listing().ids)
         return next((str(login) for login in carried if login.role == role), role)
+
+    def _check_is_login(self, role: str) -> None:
+        """What is there, and not listed, is told as that: it is not gone."""
+        with (
+            self._connection.session(PermissionSet.OBSERVE, role) as (session, _),
+            self._translated("look for", role),
+        ):
+            found = session.ask("select from pg_catalog.pg_roles where rolname = $1", role)
+        if found:
+            raise not_of_the_group(role, self._target)
 
     @property
     def _target(self) -> str:

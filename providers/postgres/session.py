@@ -44,7 +44,7 @@ class Refusal(Exception):
 
 
 class Unreachable(Exception):
-    """No server was reached, or it is not the one that its certificate must name."""
+    """No server was reached there, or it is not the one that its certificate must name."""
 
 
 class Weak(Exception):
@@ -135,7 +135,8 @@ def _open(parameters: Mapping[str, str]) -> pq.abc.PGconn:
                 connection.finish()
                 trace.seek(0)
                 refusal = _REFUSAL.search(trace.read())
-                raise Refusal(refusal[1].decode()) if refusal else Unreachable
+                where = f"{parameters['host']}:{parameters['port']}"
+                raise Refusal(refusal[1].decode()) if refusal else Unreachable(where)
     return connection
 
 

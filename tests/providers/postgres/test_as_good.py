@@ -7,7 +7,7 @@ import pytest
 
 from providers.postgres.login import LoginIssuer
 from rotation.errors import NeedsPerson
-from rotation.types import Credential, KeyState, PermissionSet
+from rotation.types import Credential, Fields, KeyState, PermissionSet, SecretValue
 
 from .conftest import ATTEMPTS, Bench, Database
 
@@ -244,6 +244,10 @@ def test_who_administers_is_no_login_of_the_application(
     assert issuer.listing().ids == {f"{fresh}_old"}
     new = made(issuer)
     assert issuer.listing().ids == {f"{fresh}_old", new.handle.id}
+    fields = Fields(public={"username": people}, secret={"password": SecretValue("of-ann")})
+    with pytest.raises(NeedsPerson) as caught:
+        issuer.handle_of(fields, "some-version")
+    assert caught.value.code == "postgres.no-login-of-the-group"
     for under in (PermissionSet.REVOKE, PermissionSet.CONTAIN):
         with pytest.raises(NeedsPerson):
             issuer.suspend(people, under=under)

@@ -63,6 +63,13 @@ def test_an_empty_password_file_is_named(database: Database, tmp_path: Path):
     assert code_of(empty, Usage) == "postgres.password-file"
 
 
+def test_a_password_with_a_zero_byte_is_named(database: Database, tmp_path: Path):
+    """libpq would read it to there only."""
+    (tmp_path / "zero").write_text("half\0other")
+    zero = database.with_options(password_file=str(tmp_path / "zero"))
+    assert code_of(zero, Usage) == "postgres.password-file"
+
+
 def test_a_missing_database_is_told_by_its_code(database: Database):
     nowhere = database.with_options(database="nowhere").session(OBSERVE, "billing")
     with pytest.raises(Permanent) as caught, nowhere:
@@ -71,7 +78,10 @@ def test_a_missing_database_is_told_by_its_code(database: Database):
 
 
 def test_a_port_where_nobody_listens_is_unreachable(database: Database):
-    assert code_of(database.with_options(port=1), Transient) == "postgres.unreachable"
+    connection = database.with_options(port=1)
+    assert code_of(connection, Transient) == "postgres.unreachable"
+    with pytest.raises(Transient, match=r"reached at 127\.0\.0\.1:1,"):
+        connection.own_credential()
 
 
 @pytest.mark.parametrize("method", ["password", "md5"])
