@@ -12,7 +12,8 @@ from rotation.cli.opening import carry_out, open_rotation
 from rotation.cli.options import here_option, known_names, yes_option
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
-from rotation.errors import PolicyRefusal, RotationError, Usage
+from rotation.effects.neighbours import stale_in
+from rotation.errors import NeedsPerson, PolicyRefusal, RotationError, Usage
 from rotation.fold import fold
 from rotation.interfaces import Bound, Layout, Look, Rehearses
 from rotation.types import PermissionSet, StoreState, Verdict
@@ -95,6 +96,8 @@ def _all_checks(session: Session, names: list[str], *, login: bool) -> Iterator[
     for each in names:
         yield _secret_check(session, each, login=login)
         yield from _delivery_checks(session, each)
+        if login:
+            yield from _neighbour_checks(session, each)
     yield from _permission_checks(session, names, emergency=False)
 
 
@@ -168,6 +171,29 @@ def _delivery_checks(session: Session, name: str) -> Iterator[Check]:
                 yield _failed(subject, error)
             else:
                 yield Check(subject, "a delivery would reach it")
+
+
+def _neighbour_checks(session: Session, name: str) -> Iterator[Check]:
+    """Other keys of the secret: what a rotation would stop for before it makes anything."""
+    entries = session.records.entries(session.entry(name).stream)
+    spec = session.specification(name)
+    handle = fold(entries).old if entries else None
+    try:
+        store = session.bind(spec).store
+        found = stale_in(store, spec, store.state().current or "", handle or "")
+    except NeedsPerson as error:
+        yield _failed(f"{name}, other keys", error)
+        return
+    except RotationError:
+        return  # told with the secret itself
+    if found:
+        yield Check(
+            f"{name}, other keys",
+            f"{', '.join(found)} holds the same credential, and no rotation begins",
+            GENERIC,
+            "held.stale-copy",
+            "declare that under `composed:` or `accept_stale:`",
+        )
 
 
 def _words(layout: Layout, name: str) -> str:

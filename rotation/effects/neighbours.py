@@ -2,19 +2,21 @@
 
 from rotation.effects.context import Context
 from rotation.errors import NeedsPerson
-from rotation.interfaces import KeepsOthers
-from rotation.types import PermissionSet
+from rotation.interfaces import KeepsOthers, Store
+from rotation.types import PermissionSet, Specification
+
+
+def stale_in(store: Store, spec: Specification, version: str, handle_id: str) -> list[str]:
+    """Keys that hold the bytes of that version, that nobody rotates and nobody accepted. Raises
+    NeedsPerson where a composed key is not what its template gives."""
+    if not spec.keep_foreign or not isinstance(store, KeepsOthers):
+        return []
+    found = store.stale(version, handle_id, under=PermissionSet.PROVE)
+    return sorted(set(found) - set(spec.accept_stale))
 
 
 def stale(cx: Context, version: str, handle_id: str) -> list[str]:
-    """Keys that hold the bytes of that version, that nobody rotates and nobody accepted. Raises
-    NeedsPerson where a composed key is not what its template gives."""
-    store = cx.bound.store
-    if not cx.spec.keep_foreign or not isinstance(store, KeepsOthers):
-        return []
-    cx.fence()
-    found = store.stale(version, handle_id, under=PermissionSet.PROVE)
-    return sorted(set(found) - set(cx.spec.accept_stale))
+    return stale_in(cx.store, cx.spec, version, handle_id)
 
 
 def check_stale(cx: Context) -> None:

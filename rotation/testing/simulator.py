@@ -204,6 +204,9 @@ class SimulatedStore:
         assert isinstance(result, tuple)
         return _fields(*result)
 
+    def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> tuple[str, ...]:
+        return self.world.stale
+
     def place(self, attempt: str) -> str:
         version = mark(INSTALLATION, attempt)
 

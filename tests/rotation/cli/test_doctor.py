@@ -113,3 +113,25 @@ def test_a_delivery_that_would_be_refused_is_told_here(
     told = "/run/app.json is a mount of its own" if mounted else "a delivery would reach it"
     assert f"app, consumer batch: {told}" in done.stdout
     assert ("next: mount its directory" in done.stdout) is mounted
+
+
+def test_a_copy_under_another_key_is_told_before_a_rotation_stops_for_it(patient: Shell) -> None:
+    patient.configuration.spec = replace(patient.configuration.spec, keep_foreign=True)
+    patient.world.stale = ("url",)
+    assert patient.run("doctor", "app").exit_code == 0
+    done = patient.run("doctor", "app", "--login")
+    assert done.exit_code == 1
+    assert "url holds the same credential" in done.stdout
+    assert "`composed:`" in done.stdout
+    done = patient.run("adopt", "app", "--yes", "--wait")
+    assert done.exit_code == 0, done.output
+    assert "warning: the secret holds the same credential under url" in done.stdout
+    done = patient.run("rotate", "app", "--wait")
+    assert done.exit_code == 11, done.output
+    assert "held.stale-copy" in done.stdout
+    assert set(patient.world.instances) == {"KEY1"}
+    done = patient.run("abandon", "app", "--yes")
+    assert done.exit_code == 0, done.output
+    patient.configuration.spec = replace(patient.configuration.spec, accept_stale=("url",))
+    assert patient.run("doctor", "app", "--login").exit_code == 0
+    assert patient.run("rotate", "app", "--wait").exit_code == 0
