@@ -65,6 +65,8 @@ def _old_life(rotation: Rotation) -> Life:
     destroy = rotation.state(Step.DESTROY)
     resumed = rotation.state(Step.RESUME_OLD).done
     off = rotation.state(Step.SUSPEND)
+    if rotation.held == "held.replaced-in-place":
+        return Life.GONE
     if (step := replaced_by(rotation)) is not None:
         return _life_until_replaced(rotation.state(step))
     if rotation.plan == "compromised":

@@ -135,6 +135,10 @@ REASONS: dict[str, Reason] = {
         "the store marks the old version as compromised; nothing is switched on again",
         (Exit.ABANDON,),
     ),
+    "held.replaced-in-place": Reason(
+        "the service replaced the credential that was there instead of making a second one",
+        (Exit.ACCEPT_CURRENT, Exit.ABANDON),
+    ),
     "held.empty": Reason("the secret has no current version to adopt", (Exit.ABANDON,)),
     "held.needs-person": Reason("a person must decide", _BACK),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 MINT_S = 6.0
 """A mint is sent only while so much time is left to hear of it."""
+
+RESERVE_S = 5.0
+"""What a lagging list leaves to the calls that follow."""
+LOOK_AGAIN_S = 1.0
 
 MINT = Call(what="create a credential", repeatable=False)
 
@@ -49,6 +54,16 @@ class Api:
         except items.Misshapen:
             raise errors.bad_answer(call) from None
         return found, pager.at
+
+    def look_for(self, handle_id: str, budget: Budget, *, listed: bool) -> items.Listed | None:
+        """What the list says of it. The list may lag behind what was just done, for as long as the
+        connection's `settle`: it is read again until it says `listed`, as far as one call may."""
+        lag = Budget(min(self._connection.options.settle_s, budget.left - RESERVE_S))
+        while True:
+            found = [each for each in self.list(budget)[0] if each.handle.id == handle_id]
+            if bool(found) is listed or lag.left <= 0:
+                return found[0] if found else None
+            threading.Event().wait(min(LOOK_AGAIN_S, lag.left))
 
     def create(self, attempt: str, values: Mapping[str, Any], budget: Budget) -> Any:
         """The new item. Sent once; under an idempotency key, once more where nobody answered: the
@@ -129,7 +144,7 @@ class Api:
         except NeedsPerson as error:
             if error.code != "http.not-found":
                 raise
-            if all(each.handle.id != handle_id for each in self.list(budget)[0]):
+            if self.look_for(handle_id, budget, listed=False) is None:
                 raise errors.Gone(handle_id) from None
             raise
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EXPIRY_TOLERANCE = timedelta(days=1)
 """Some services know only days."""
 
+REPLACED = "held.replaced-in-place"
+
 
 class HttpApiIssuer:
     def __init__(self, options: HttpApiOptions, around: Around) -> None:
@@ -56,7 +58,7 @@ class HttpApiIssuer:
             wrong: RotationError = errors.bad_answer(Call(MINT.what))
         except RotationError as error:
             wrong = error
-        raise self._removed(values["label"], wrong, budget)
+        raise self._removed(values["label"], wrong, before, budget)
 
     def activate(self, new: Credential) -> None:
         """What a service issues is born active."""
@@ -155,7 +157,7 @@ class HttpApiIssuer:
         secret = items.secret_of(item, document)
         handle_id = items.id_of(item, document)
         if any(each.handle.id == handle_id for each in before):
-            raise items.Misshapen
+            raise _replaced(handle_id)
         new = self._read_back(document, handle_id, budget)
         self._check_new(new, values, body, before)
         public = {"id": handle_id} if self._options.id_in_secret else {}
@@ -173,13 +175,13 @@ class HttpApiIssuer:
             asked.append(item.expires)
         if all(items.says(document, pointer) for pointer in asked):
             return items.listed(item, document, name)
-        for each in self._api.list(budget)[0]:
-            if each.handle.id == handle_id:
-                return each
+        if (found := self._api.look_for(handle_id, budget, listed=True)) is not None:
+            return found
         raise Transient(
             "http.not-listed",
-            f"the service does not list {handle_id}, which it just made; it was removed again",
-            "look at the declaration's list: is it of the same place as its create?",
+            f"the service does not list {handle_id}, which it just made",
+            "is the declaration's list of the same place as its create, and does it lag behind "
+            "for longer than the connection's `settle`?",
         )
 
     def _check_new(
@@ -195,8 +197,7 @@ class HttpApiIssuer:
         if different:
             raise NeedsPerson(
                 "http.differs",
-                f"the service made {new.handle.id} otherwise: {'; '.join(dict.fromkeys(different))}"
-                "; it was removed again",
+                f"the service made {new.handle.id} otherwise: {'; '.join(dict.fromkeys(different))}",
                 "correct `scopes:` or `parameters:`, or state `accept_changes: true`",
             )
 
@@ -208,19 +209,41 @@ class HttpApiIssuer:
         end = "never ends" if told is None else f"ends on {told:%Y-%m-%d}"
         return [f"it {end} and not on {sent:%Y-%m-%d}"]
 
-    def _removed(self, label: str, wrong: RotationError, budget: Budget) -> RotationError:
+    def _removed(
+        self, label: str, wrong: RotationError, before: Sequence[Listed], budget: Budget
+    ) -> RotationError:
         """Whatever is wrong with it, it must not live on: nobody would have its bytes. Only what
-        is listed under our label goes, for the id in a wrong answer may be anybody's."""
-        ours = items.mark_of(label, self._options.name)
+        is listed under our label and was not before goes, for the id in a wrong answer may be
+        anybody's."""
+        ours, known = items.mark_of(label, self._options.name), {e.handle.id for e in before}
         try:
-            found = [each for each in self._api.list(budget)[0] if each.handle.mark == ours]
+            listed = [each.handle for each in self._api.list(budget)[0]]
+            found = [each for each in listed if each.mark == ours and each.id not in known]
             for each in found:
-                self._api.delete(each.handle.id, PermissionSet.REVOKE, budget)
+                self._api.delete(each.id, PermissionSet.REVOKE, budget)
         except RotationError:
             found = []
+        if wrong.code == REPLACED:
+            return errors.bad_answer(Call(MINT.what)) if found else wrong
         if found:
-            return wrong
+            return _after(wrong, "; it was removed again")
         return Ambiguous("http.not-removed", f"{wrong.message}; it may live on", wrong.hint)
+
+
+def _after(wrong: RotationError, what: str) -> RotationError:
+    wrong.message += what
+    return wrong
+
+
+def _replaced(handle_id: str) -> NeedsPerson:
+    return NeedsPerson(
+        REPLACED,
+        f"the service answered with {handle_id}, which was there before: it replaces a credential "
+        f"in place instead of making a second one. What readers hold of {handle_id} has most "
+        "likely stopped working, and what replaced it is not kept; the service is not called again",
+        "make a credential at the service by hand, write it into the secret, then "
+        "`rotation resolve --accept-current`",
+    )
 
 
 def _age(each: Listed) -> float:

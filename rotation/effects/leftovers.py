@@ -25,7 +25,7 @@ def to_remove(cx: Context, listing: Listing) -> list[str]:
     be what the service accepts now, and it dies by being replaced."""
     if not cx.traits.overlap:
         return []
-    left = cx.rotation.ours - set(cx.rotation.scope)
+    left = (cx.rotation.ours | world.never_staged(cx, listing)) - set(cx.rotation.scope)
     return sorted(left & listing.ids if cx.traits.lists else left)
 
 
@@ -33,6 +33,9 @@ def remove(cx: Context, handle_id: str) -> Facts:
     """In three steps, each recorded: how it was found, off, destroyed after the soak. No pointer
     may name it, and nobody who was given it may still use it, before each of them. It ends as a
     void attempt: the row that waited for it starts anew."""
+    if handle_id not in cx.rotation.ours:
+        destroy(cx, handle_id)  # never staged: there is nobody to watch
+        raise void("issue.leftover-removed", f"{handle_id} is gone", removed=handle_id)
     left = cx.rotation.leftovers.get(handle_id, Leftover())
     facts = cx.state.facts if cx.state.facts.get("leaving") == handle_id else {}
     off_at = unstamp(text(facts.get("off_at")))

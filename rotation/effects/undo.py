@@ -168,6 +168,8 @@ def _nothing_minted(cx: Context) -> Facts:
         listing = cx.listing()
         before = {*listed(issue.facts, "inventory"), *listed(issue.facts, "removing")}
         world.check_unknown(cx, listing, before)
+        for handle_id in sorted(world.never_staged(cx, listing) - before):
+            leftovers.destroy(cx, handle_id)
         for handle_id in sorted(listing.ids & cx.rotation.ours - before):
             create.remove_unknown(cx, handle_id)
     return {}

@@ -204,7 +204,8 @@ def check_active(listing: Listing, handle_id: str) -> None:
 def check_unknown(cx: Context, listing: Listing, expected: set[str]) -> None:
     if cx.traits.delegated:
         return  # whatever is there, the service made
-    unknown = sorted(listing.ids - expected - cx.rotation.foreign - cx.rotation.ours)
+    known = expected | cx.rotation.foreign | cx.rotation.ours | never_staged(cx, listing)
+    unknown = sorted(listing.ids - known)
     if unknown:
         raise NeedsPerson(
             "held.unknown-instance",
@@ -213,6 +214,15 @@ def check_unknown(cx: Context, listing: Listing, expected: set[str]) -> None:
             "it carefully",
             instances=",".join(unknown),
         )
+
+
+def never_staged(cx: Context, listing: Listing) -> set[str]:
+    """What carries the mark of an attempt of this rotation and is not its new one: a mint that
+    came to nothing, seen late or in a list that lags. Nobody has its bytes."""
+    attempts = cx.rotation.attempts - set(_list(cx, "attempts"))
+    marks = {mark(cx.installation, attempt) for attempt in attempts}
+    found = {handle.id for handle in listing.handles if handle.mark in marks}
+    return found - {str(cx.rotation.old), str(cx.rotation.new)}
 
 
 def expected_instances(cx: Context) -> set[str]:

@@ -15,13 +15,15 @@ from providers.aws.testing.server import StrictAws
 from providers.http.testing.acme import DECLARATION, PROBE, Acme
 from providers.http.testing.service import Fault
 from rotation.config import load
+from rotation.describe import what_works
 from rotation.fold import Outcome, fold
 from rotation.journal.memory import MemoryJournal
 from rotation.machine import Action, Close, Held, Wait
-from rotation.plan import PLANS
+from rotation.plan import PLANS, Step
 from rotation.registry import Registry
 from rotation.runner import Runner
 from tests.providers.http.conftest import INSTALLATION
+from tests.providers.http.test_lagging_lists import replacing
 
 IDEMPOTENT = {"idempotency_header": "Idempotency-Key", "idempotency_window": "1d"}
 
@@ -181,3 +183,38 @@ def test_other_rights_stop_it_and_leave_what_was(story: Story, acme: Acme) -> No
     assert story.current() == before
     assert acme.instances.keys() == {"key-1"}
     assert fold(story.journal.entries(story.stream)).outcome is None
+
+
+def test_what_a_lagging_list_still_shows_of_our_own_attempt_is_no_stranger(
+    story: Story, acme: Acme
+) -> None:
+    """A mint without an answer is removed by its mark; the list shows it for three more looks."""
+    answer, ghosts = acme.answer, dict[str, Any]()
+    left = iter(range(3))
+
+    def lagging(operation: str, got: Any) -> Any:
+        if operation == "delete" and got.segments[4] in acme.instances:
+            ghosts[got.segments[4]] = acme.instances[got.segments[4]]
+        now = acme.instances
+        if operation == "list" and ghosts and next(left, None) is not None:
+            acme.instances = {**now, **ghosts}
+        try:
+            return answer(operation, got)
+        finally:
+            acme.instances = now
+
+    acme.answer = lagging  # type: ignore[method-assign]
+    with acme.fault("create", Fault.LOST):
+        assert story.tell("routine") == Close(Outcome.SUCCEEDED)
+    assert rotated_cleanly(story)
+
+
+def test_a_service_that_replaces_in_place_is_called_once(story: Story, acme: Acme) -> None:
+    calls = replacing(acme, relabels=False)
+    action = story.tell("routine")
+    assert isinstance(action, Held)
+    assert action.code == "held.replaced-in-place"
+    assert calls == ["create"]
+    rotation = fold(story.journal.entries(story.stream))
+    assert "without a working credential" in what_works(rotation)
+    assert rotation.state(Step.ISSUE).tries == 0
