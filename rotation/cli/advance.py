@@ -22,7 +22,8 @@ from rotation.process import STOP_WITHIN, end_children
 
 PATIENCE = timedelta(seconds=90)
 """So much of waiting is sat out in all; what is left goes to the next `run`, unless --wait. With it,
-a pause after failed tries that grew beyond this is left as well: only the end of its cause helps."""
+a pause after failed tries that grew beyond this is left as well: only the end of its cause helps;
+and a longer wait that another process sits out already, so that they do not pile up."""
 
 THREADS_MAX = 64
 """Rotations that wait at the same time; at work are no more than `width` of them."""
@@ -95,7 +96,9 @@ class _Stay:
             return False
         left = max(action.until - self.session.clock.now(), timedelta())
         if self.wait:
-            return left <= PATIENCE or not keeps_failing(rotation, action)
+            return left <= PATIENCE or not (
+                keeps_failing(rotation, action) or self.session.stays_elsewhere(rotation)
+            )
         return self.spent + left <= PATIENCE
 
     def pause(self, until: datetime) -> None:

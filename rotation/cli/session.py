@@ -7,6 +7,7 @@ a configuration that was found by walking up; everything else takes an explicit 
 import difflib
 import os
 import pwd
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from rotation.types import Gates, Specification, Traits
 if TYPE_CHECKING:
     from rotation.config import Configuration
     from rotation.config import Entry as Configured
+    from rotation.fold import Rotation
     from rotation.process import Signals
     from rotation.registry import Registry
     from rotation.runner import Runner
@@ -250,6 +252,14 @@ class Session:
         directory = runners_of(self.configuration.journal)
         return next((name for name in living(directory) if name.startswith(SERVE)), None)
 
+    def stays_elsewhere(self, rotation: "Rotation") -> bool:
+        """Whether another live process of this host was the last to take it on."""
+        from rotation.journal.liveness import is_dead, runners_of  # noqa: PLC0415
+
+        last = rotation.last.runner
+        directory = runners_of(self.configuration.journal)
+        return last != self.runner.id and is_dead(directory, last) is False
+
     def stop_on_signals(self) -> None:
         """From now on a signal ends the work in order: the call in flight is awaited, nothing else
         is begun, the rest stays in the journal. A terminal that hangs up says the same."""
@@ -264,9 +274,13 @@ class Session:
 
     def pause(self, until: datetime) -> None:
         assert self._signals is not None, "whoever waits can be told to stop"
-        while not self.stop() and (left := until - self.clock.now()) > timedelta():
-            # Short slices, so that a clock that is set does not make it a long wait.
-            self._signals.wait(min(left, timedelta(seconds=5)).total_seconds())
+        # Short slices and an end of its own: a clock that is set does not make it a long wait.
+        end = time.monotonic() + (until - self.clock.now()).total_seconds()
+        while not self.stop() and (left := self._left(until, end)) > 0:
+            self._signals.wait(min(left, 5.0))
+
+    def _left(self, until: datetime, end: float) -> float:
+        return min((until - self.clock.now()).total_seconds(), end - time.monotonic())
 
 
 def configuration_path(chosen: Settings, *, effectful: bool) -> Path:

@@ -121,7 +121,7 @@ def _still_quiet(cx: Context, used: datetime) -> None:
     drained = done_at(cx, Step.DRAIN)
     quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
     if drained is not None and used > drained and cx.now < used + quiet:
-        raise straggler(old_handle(cx), used)
+        raise straggler(cx, old_handle(cx), used, used + quiet)
 
 
 def suspend(cx: Context) -> Facts:

@@ -73,7 +73,7 @@ def _quiet(cx: Context, handle_id: str) -> Facts:
     _still_promoted(cx, used)
     given = last_given(cx)
     if given is not None and used > given + timedelta(seconds=cx.spec.grace_s) + quiet:
-        raise straggler(handle_id, used)
+        raise straggler(cx, handle_id, used, used + quiet)
     raise NotYet(
         "drain.quiet",
         f"{handle_id} was used at {used:%Y-%m-%d %H:%M:%S} UTC",
@@ -81,13 +81,14 @@ def _quiet(cx: Context, handle_id: str) -> Facts:
     )
 
 
-def straggler(handle_id: str, used: datetime) -> NeedsPerson:
-    """Everybody had the time to move, and somebody did not."""
+def straggler(cx: Context, handle_id: str, used: datetime, ripe: datetime) -> NeedsPerson:
+    """Everybody had the time to move, and somebody did not. ripe: when that use is long enough ago."""
     return NeedsPerson(
         "held.straggler",
         f"{handle_id} was used at {used:%Y-%m-%d %H:%M:%S} UTC, when everybody should have moved: "
         "somebody still has it; it was not touched",
-        "look for that id in the service's log, let its user read the store, then resume",
+        "look for that id in the service's log and let its user read the store; unless it is used "
+        f"again, `rotation resume {cx.spec.secret}` succeeds from {ripe:%Y-%m-%d %H:%M:%S} UTC on, not before",
     )
 
 

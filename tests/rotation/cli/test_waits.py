@@ -1,12 +1,17 @@
 """How long a command stays, who goes on afterwards, and how a person makes it try at once."""
 
-from datetime import datetime, timedelta
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from rotation.cli.session import Session
 from rotation.entries import Kind
 from rotation.errors import NotYet, Transient
 from rotation.fold import fold
+from rotation.journal.liveness import RunnerLock, runners_of
 from tests.rotation.cli.conftest import STREAM, Shell
 from tests.rotation.cli.test_requests import draining, held_for_an_unknown_instance
 
@@ -130,3 +135,47 @@ def test_whoever_stops_is_told_who_goes_on(shell: Shell) -> None:
     assert "nobody goes on with it; `rotation run` does" in draining(shell).run("run").stdout
     shell.living = "serve-elsewhere"
     assert "serve-elsewhere is alive and goes on by itself" in shell.run("status", "app").stdout
+
+
+def test_a_straggler_is_told_with_the_time_from_which_it_can_go_on(shell: Shell) -> None:
+    def straggles() -> None:
+        shell.world.instances["KEY1"].used = shell.world.now
+
+    shell.adopted().on_pause = straggles
+    done = shell.run("rotate", "app", "--wait")
+    assert done.exit_code == 11, done.output
+    assert "code: held.straggler" in done.stdout
+    told = re.search(r"`rotation resume app` succeeds from (.{19}) UTC on", done.stdout)
+    assert told is not None, done.stdout
+    ripe = datetime.fromisoformat(told[1]).replace(tzinfo=UTC)
+    shell.on_pause = lambda: None
+    shell.world.advance(ripe - timedelta(minutes=1))
+    assert shell.run("resume", "app").exit_code == 11
+    shell.world.advance(ripe + timedelta(seconds=1))
+    assert shell.run("resume", "app", "--wait").exit_code == 0
+
+
+def test_a_long_wait_is_sat_out_by_one_process(shell: Shell) -> None:
+    """`run --wait`, started by cron each minute, does not pile up."""
+    draining(shell)
+    other = fold(shell.journal.entries(STREAM)).last.runner
+    directory = runners_of(shell.configuration.journal)
+    (directory / other).unlink()
+    with RunnerLock(directory, other):
+        assert waited(shell, "run", "--wait", code=0) <= MOST
+    assert waited(shell, "run", "--wait", code=0) > MOST
+    assert set(shell.world.instances) == {"KEY2"}
+
+
+def test_a_pause_ends_though_the_clock_is_set_back() -> None:
+    class SetBack:
+        times = iter([datetime(2026, 1, 1, 12, tzinfo=UTC)])
+
+        def now(self) -> datetime:
+            return next(self.times, datetime(2026, 1, 1, 10, tzinfo=UTC))
+
+    began = time.monotonic()
+    with Session(configuration_path=Path("-"), effectful=True, clock=SetBack()) as session:
+        session.stop_on_signals()
+        session.pause(datetime(2026, 1, 1, 12, 0, 1, tzinfo=UTC))
+    assert 1 <= time.monotonic() - began < 4
