@@ -6,7 +6,7 @@ import click
 import pytest
 
 from rotation.cli import ask
-from rotation.cli.scope import goes_on_lines
+from rotation.cli.onward import goes_on_lines
 from rotation.fold import fold
 from rotation.incident import survey
 from rotation.testing.simulator import SimulatedIssuer, bound
