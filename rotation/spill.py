@@ -57,22 +57,34 @@ class Spill:
 
 
 def begin(directories: Iterator[Path], number: str, header: Facts) -> Spill | None:
-    """The first that takes it; None where none does."""
+    """In the first that takes it; None where none does. It appears with its first line whole."""
     for directory in directories:
         path = directory / f"rotation-emergency-{number}.spill"
+        unborn = path.with_name(f".{path.stem}.unborn")
         try:
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
-            spill = Spill(path, os.open(path, flags, 0o600))
+            spill = Spill(path, os.open(unborn, flags, 0o600))
         except OSError:
             continue
         try:
             spill.add({**header, "spill": FORMAT, "id": number})
+            unborn.rename(path)
+            _sync(directory)
         except OSError:
             spill.close()
-            path.unlink(missing_ok=True)
+            unborn.unlink(missing_ok=True)
         else:
             return spill
     return None
+
+
+def _sync(directory: Path) -> None:
+    # A new name is durable only when its directory is.
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

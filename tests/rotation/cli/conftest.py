@@ -133,6 +133,10 @@ class SimulatedSession(Session):
 
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    return furnished(tmp_path, monkeypatch)
+
+
+def furnished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     world = World()
     world.seed()
     # Long enough that only --wait sits them out.
