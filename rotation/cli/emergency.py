@@ -23,7 +23,7 @@ from rotation.entries import Draft, Kind
 from rotation.errors import JournalError, JournalMoved, PolicyRefusal, UnknownName, Usage
 from rotation.fold import Rotation, can_go_back, fold, listed, replaced_by
 from rotation.incident import Past, Survey, survey
-from rotation.machine import Held, Wait
+from rotation.machine import Do, Held, Wait, next_action
 from rotation.plan import Step
 from rotation.specification import spec_from_json
 from rotation.spill import is_known, read
@@ -153,7 +153,19 @@ def _carried_out(
     if not _is_contained(rotation):
         for line in by_hand_lines(session, target.spec, listed(facts, "scope")):
             note(line)
-    return carry_out(session, {target.stream: target.name}, wait=True, here=here)
+    streams = {target.stream: target.name}
+    code = carry_out(session, streams, wait=True, here=here)
+    if not here and (runner := _frozen(session, target.stream)) is not None:
+        note(f"{runner} is alive and does not move: this process goes on in its place")
+        code = carry_out(session, streams, wait=True, here=True)
+    return code
+
+
+def _frozen(session: Session, stream: str) -> str | None:
+    """The live runner that was waited for, where it left undone what can be done now."""
+    rotation, now = fold(session.journal.entries(stream)), session.clock.now()
+    undone = not session.stop() and isinstance(next_action(rotation, now), Do)
+    return session.live_runner() if undone else None
 
 
 def _is_contained(rotation: Rotation) -> bool:
