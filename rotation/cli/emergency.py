@@ -14,7 +14,7 @@ from rotation.cli.failures import OK
 from rotation.cli.opening import carry_out, is_open, went_back
 from rotation.cli.options import emergency_words, here_option, yes_option
 from rotation.cli.requests import open_rotation_of, request
-from rotation.cli.say import note, result
+from rotation.cli.say import done, note
 from rotation.cli.scope import contained_lines, scope_lines
 from rotation.cli.session import Session, open_session
 from rotation.cli.target import Target, past_of, target_of
@@ -252,9 +252,11 @@ def _merge(session: Session, path: Path, *, here: bool) -> int:
             session.runner.open_emergency(
                 told.stream, spec, found.baseline, who=told.who, facts=facts, seen=found.seen
             )
-    result(f"{path} is in the journal; the file is no longer needed")
+    said = f"{path} is in the journal; the file is no longer needed"
     if not is_open(session, told.stream):
+        done("merged", said, secret=target.name, spill=str(path))
         return OK
+    note(said)
     found = survey(session.journal, session.bind(spec), told.stream, spec)
     return _carried_out(session, target, found, facts, here=here)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rotation import spill as spills
 from rotation.cli.by_hand import by_hand_lines
 from rotation.cli.failures import AT_RISK, code_of, worst
-from rotation.cli.say import note, plain
+from rotation.cli.say import done, note, plain
 from rotation.cli.session import Session
 from rotation.cli.target import Target
 from rotation.effects.emergency import switch_off
@@ -57,6 +57,14 @@ def without_journal(
     _tell(session, target, found, scope, list(failures), spill.path if spill else None, why)
     if spill is not None:
         spill.close()
+    off = [handle for handle in scope if handle not in failures]
+    done(
+        "contained",
+        plain(f"{target.name}  {', '.join(off) or 'nothing'} is off, and the journal does not know"),
+        secret=target.name, contained=off, not_contained=sorted(failures),
+        by_hand=[session.by_hand(target.spec, handle) for handle in sorted(failures)],
+        spill=str(spill.path) if spill else None, journal=why.code,
+    )  # fmt: skip
     down = not found.known or found.baseline.get("handle") in {*scope} - failures.keys()
     return worst([AT_RISK if down else code_of(why), *map(code_of, failures.values())])
 

@@ -1,3 +1,7 @@
+import os
+import shlex
+import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -7,8 +11,8 @@ from botocore.awsrequest import AWSResponse
 
 from providers.aws.iam_access_key import AccessKeyIssuer
 from providers.aws.options import AccessKeyOptions
+from providers.aws.testing import ADMIN, StrictControl
 from providers.aws.testing import Credential as Login
-from providers.aws.testing import StrictControl
 from rotation.errors import Ambiguous, NeedsPerson
 from rotation.interfaces import Around, Issuer
 from rotation.testing import Trouble
@@ -132,3 +136,19 @@ def test_a_truncated_answer_is_in_doubt(bench: Bench, monkeypatch):
     monkeypatch.setattr(AWSResponse, "content", b"<CreateAccessKeyResponse><Create")
     with pytest.raises(Ambiguous):
         bench.issuer.issue("1" * 32)
+
+
+@pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS command line is not here")
+def test_what_a_person_is_told_to_type_switches_the_key_off(bench: Bench, around: Around):
+    new = bench.issuer.issue("1" * 32)
+    known = {"main": around.connections["main"].options}
+    subprocess.run(
+        shlex.split(bench.options.by_hand(new.handle.id, known)),
+        check=True, timeout=60, capture_output=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_ACCESS_KEY_ID": ADMIN.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": ADMIN.secret_access_key,
+        },
+    )  # fmt: skip
+    assert bench.live() == {new.handle.id: KeyState.SUSPENDED}

@@ -1,6 +1,7 @@
 """Secret ids of AppRoles on a real Vault, whose lockout is as it comes."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -454,3 +455,23 @@ def test_batch_tokens_keep_the_role_off_until_they_are_over(role, around):
     now[0] = error.until
     issuer.destroy(old.handle.id, under=CONTAIN)
     assert role.accepts(new.fields)
+
+
+# ------------------------------------------------------------------------------------ by hand
+
+
+@pytest.mark.parametrize("origin", ["assigned", "chosen"])
+def test_what_a_person_is_told_to_type_ends_the_secret_id(
+    role: AppRole, around: Around, origin: str
+) -> None:
+    issuer = issuer_of(role, around, origin=origin)
+    new = issuer.issue("1" * 32)
+    issuer.activate(new)
+    told = shlex.split(issuer._options.by_hand(new.handle.id, {}), comments=True)
+    verb, path, *data = told[1:]
+    if origin == "chosen":
+        assert (verb, path) == ("list", f"auth/{role.mount}/role/{role.name}/secret-id")
+        return
+    assert verb == "write"
+    role.vault.api("POST", path, dict(word.split("=", 1) for word in data))
+    assert not role.accepts(new.fields)

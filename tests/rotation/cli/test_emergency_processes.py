@@ -1,11 +1,13 @@
 """An emergency beside what fails in the world: a frozen process, a full or read-only disk, a
 configuration that is broken. Real processes, strict AWS."""
 
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,49 @@ def test_a_role_that_nobody_declared_is_not_told_to_work(installation: Installat
     done = installation.rotation("doctor", "--as", "emergency")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "nothing was tried" in done.stdout
+
+
+@pytest.fixture
+def disk(installation: Installation, tmp_path: Path) -> Iterator[Path]:
+    """A small disk of its own under the journal."""
+    place = tmp_path / "disk"
+    place.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k,mode=700", "tmpfs", str(place)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("nobody may mount a disk here")
+    journal = journal_of(installation)
+    shutil.copy(journal, place / journal.name)
+    (place / journal.name).chmod(0o600)
+    text = installation.configuration.read_text()
+    installation.configuration.write_text(text.replace(str(journal), str(place / journal.name)))
+    shutil.rmtree(journal.parent)
+    installation.succeeds("status")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("wrong", ["full", "read-only"])
+def test_a_disk_that_takes_nothing_does_not_keep_a_key_alive(
+    installation: Installation, disk: Path, wrong: str
+) -> None:
+    leaked = installation.current()
+    if wrong == "full":
+        with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 512)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    done = installation.rotation(*EMERGENCY)
+    assert done.returncode == 12, done.stdout + done.stderr
+    assert states(installation) == {leaked["id"]: "Inactive"}
+    if wrong == "full":
+        (disk / "filler").unlink()
+    else:
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    (named,) = re.findall(r"emergency merge (\S+\.spill)", done.stderr)
+    try:
+        done = installation.rotation("emergency", "merge", named)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert installation.is_whole()
+    finally:
+        Path(named).unlink()

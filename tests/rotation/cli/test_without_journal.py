@@ -203,3 +203,15 @@ def test_without_overlap_nothing_is_made_without_the_journal(failing: Shell) -> 
     assert done.exit_code == 9, done.output
     assert "NOT CONTAINED" in done.stderr
     assert "by hand: simulated switch-off KEY1" in done.stderr
+
+
+def test_a_program_is_told_in_one_document(failing: Shell) -> None:
+    journal_of(failing).failing = WRITES
+    told = failing.json(*WORDS, code=12)
+    path = spilled(failing)
+    assert (told["kind"], told["contained"], told["spill"]) == ("contained", ["KEY1"], str(path))
+    journal_of(failing).failing = ()
+    told = failing.json("emergency", "merge", str(path))
+    assert told["kind"] == "rotations"
+    told = failing.json("emergency", "merge", str(path))
+    assert (told["kind"], told["spill"]) == ("merged", str(path))
