@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from rotation.errors import Usage
 from rotation.guarded import guarded
-from rotation.interfaces import Around, Bound, Clock, Connection, Verifier
+from rotation.interfaces import Around, Bound, Clock, Connection, Issuer, Verifier
 from rotation.types import PluginSpec, Specification, Traits, stream_of
 
 GROUP = "rotation."
@@ -228,6 +228,11 @@ class Registry:
             if len(self._bound) > BOUND_MAX:
                 self._bound.popitem(last=False)
         return bound
+
+    def issuer(self, spec: Specification) -> Issuer:
+        """Alone: where the store, the probe or a consumer cannot be built, it still switches off."""
+        built: Issuer = self._plugin("issuers", spec.issuer, self._around(spec))
+        return built
 
     def connection(self, name: str) -> Connection:
         """The open connection of that name. Usage where the configuration has none."""

@@ -136,6 +136,14 @@ def read(path: Path, installation: str) -> Told:
     return told
 
 
+def found(journal: Path, installation: str) -> Iterator[tuple[Path, Told]]:
+    """Those of that installation which lie where one may lie."""
+    for directory in dict.fromkeys(places(journal)):
+        for path in sorted(directory.glob("rotation-emergency-*.spill")):
+            with suppress(Usage):
+                yield path, read(path, installation)
+
+
 def _text(path: Path) -> str:
     try:
         found = path.stat()

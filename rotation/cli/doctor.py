@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import click
 
+from rotation import spill as spills
 from rotation.cli.app import settings, verb
 from rotation.cli.ask import confirm
-from rotation.cli.failures import GENERIC, OK, code_of, worst
+from rotation.cli.failures import GENERIC, HELD, OK, code_of, worst
 from rotation.cli.opening import carry_out, open_rotation
 from rotation.cli.options import here_option, known_names, yes_option
 from rotation.cli.say import as_json, plain, result
@@ -128,8 +129,24 @@ def _journal_checks(session: Session) -> Iterator[Check]:
         yield _failed("journal", error)
         return
     yield Check("journal", f"{session.configuration.journal}, installation {installation}")
+    yield from _unmerged(session)
     alive = session.live_runner()
     yield Check("runner", f"{alive} is alive" if alive else "no `rotation serve` is alive here")
+
+
+def _unmerged(session: Session) -> Iterator[Check]:
+    """What an emergency did without the journal, and nobody brought in since."""
+    configuration = session.configuration
+    for path, told in spills.found(configuration.journal, configuration.installation):
+        if not spills.is_known((e.facts for e in session.records.history(told.stream)), told.id):
+            yield Check(
+                "emergency",
+                f"{', '.join(told.scope)} of {told.secret} was switched off without the journal, "
+                f"which does not know it yet",
+                HELD,
+                "emergency.unmerged",
+                f"`rotation emergency merge {path}`",
+            )
 
 
 def _failed(subject: str, error: RotationError) -> Check:

@@ -18,9 +18,16 @@ from rotation.cli.say import done, note
 from rotation.cli.scope import contained_lines, scope_lines
 from rotation.cli.session import Session, open_session
 from rotation.cli.target import Target, past_of, target_of
-from rotation.cli.without_journal import without_journal
+from rotation.cli.without_journal import bound_for_containment, without_journal
 from rotation.entries import Draft, Kind
-from rotation.errors import JournalError, JournalMoved, PolicyRefusal, UnknownName, Usage
+from rotation.errors import (
+    JournalError,
+    JournalMoved,
+    PolicyRefusal,
+    RotationError,
+    UnknownName,
+    Usage,
+)
 from rotation.fold import Rotation, can_go_back, fold, listed, replaced_by
 from rotation.incident import Past, Survey, survey
 from rotation.machine import Do, Held, Wait, next_action
@@ -86,9 +93,9 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
         if destroy_foreign:
             facts["destroy_foreign"] = True
         with told_by_hand(session, words, key_id):
-            past, why = past_of(session)
+            past, unwritable = past_of(session)
             target = target_of(session, past, words, key_id)
-            found, why = _declared(session, past, target, asked, facts, why)
+            found, why = _declared(session, past, target, asked, facts, unwritable)
             if why is not None:
                 return without_journal(session, target, found, facts, why)
         return _carried_out(session, target, found, facts, here=here)
@@ -110,14 +117,16 @@ def _declared(
     target: Target,
     asked: Asked,
     facts: Facts,
-    why: JournalError | None,
-) -> tuple[Survey, JournalError | None]:
-    """Shown, confirmed and open; or why the journal does not take it. `facts` get the scope."""
+    why: RotationError | None,
+) -> tuple[Survey, RotationError | None]:
+    """Shown, confirmed and open; or why only the switch-off can be done. `facts` get the scope."""
     spec, confirmed = target.spec, list[str]()
     traits = session.traits(spec)
+    bound, broken = bound_for_containment(session, spec)
+    why = why or broken
     while True:
         _refuse_on_hold(past, target, override=asked.override_hold)
-        found = survey(past, session.bind(spec), target.stream, spec, asked.key_id)
+        found = survey(past, bound, target.stream, spec, asked.key_id)
         scope = _scope(found, asked.key_id, all_instances=asked.all_instances)
         if scope != confirmed:
             now = session.clock.now()

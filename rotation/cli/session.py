@@ -21,7 +21,7 @@ from rotation.cli.say import note
 from rotation.clock import SystemClock
 from rotation.entries import Entry, Identity
 from rotation.errors import JournalError, RotationError, UnknownName, Usage
-from rotation.interfaces import Bound, Clock
+from rotation.interfaces import Bound, Clock, Issuer
 from rotation.journal import Journal
 from rotation.types import Gates, Specification, Traits
 
@@ -155,6 +155,9 @@ class Session:
 
     def bind(self, spec: Specification) -> Bound:
         return self.registry.bind(spec)
+
+    def issuer(self, spec: Specification) -> Issuer:
+        return self.registry.issuer(spec)
 
     def traits(self, spec: Specification) -> Traits:
         """Of the issuer; its adapter and its SDK are not loaded."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, NoReturn
 
 from rotation import spill as spills
 from rotation.cli.by_hand import by_hand_lines
@@ -26,17 +27,43 @@ from rotation.fold import listed, text
 from rotation.incident import Survey
 from rotation.interfaces import Bound
 from rotation.specification import spec_to_json
-from rotation.types import Facts, KeyState
+from rotation.types import Facts, KeyState, Specification
 
 AGAIN = timedelta(seconds=5)
 
 
+class _NoStore:
+    """Where it cannot be built: whatever it is asked, that is why."""
+
+    def __init__(self, why: RotationError) -> None:
+        self._why = why
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise self._why
+
+
+def bound_for_containment(
+    session: Session, spec: Specification
+) -> tuple[Bound, RotationError | None]:
+    """The adapters, or the issuer alone and why the others cannot be had."""
+    try:
+        return session.bind(spec), None
+    except RotationError as error:
+        store: Any = _NoStore(error)
+        issuer = session.issuer(spec)
+        return Bound(issuer=issuer, store=store, probe=None, consumers={}), error
+
+
 def without_journal(
-    session: Session, target: Target, found: Survey, facts: Facts, why: JournalError
+    session: Session, target: Target, found: Survey, facts: Facts, why: RotationError
 ) -> int:
-    """`facts` as COMPROMISED is opened with: the scope, the reason. Returns the exit code."""
-    note(plain(f"the journal cannot be written: {why.message}; containing without it"))
-    bound = session.bind(target.spec)
+    """`facts` as COMPROMISED is opened with: the scope, the reason. why: nothing but the switch-off
+    can be done. Returns the exit code."""
+    what = (
+        "the journal cannot be written" if isinstance(why, JournalError) else "no more can be done"
+    )
+    note(plain(f"{what}: {why.message}; containing without it"))
+    bound, _ = bound_for_containment(session, target.spec)
     if not bound.issuer.traits.overlap:
         raise JournalError(
             "emergency.needs-journal",
@@ -133,7 +160,7 @@ def _tell(
     scope: Sequence[str],
     left: Sequence[str],
     path: Path | None,
-    why: JournalError,
+    why: RotationError,
 ) -> None:
     if left:
         note(plain(f"NOT CONTAINED: {', '.join(left)}"))
@@ -144,7 +171,7 @@ def _tell(
         note(
             plain(
                 f"readers of {target.name} get {current}, which is off, and nothing replaces it "
-                "until the journal can be written"
+                "until that is mended"
             )
         )
     mend = why.hint or "make the journal writable again"

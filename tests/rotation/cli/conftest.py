@@ -18,7 +18,7 @@ from rotation.cli import session as session_module
 from rotation.cli.app import program
 from rotation.cli.session import Session
 from rotation.config import Entry, Finding, stream_of
-from rotation.interfaces import Bound
+from rotation.interfaces import Bound, Issuer
 from rotation.journal import Journal
 from rotation.journal.memory import MemoryJournal
 from rotation.runner import Runner
@@ -113,6 +113,9 @@ class SimulatedSession(Session):
 
     def bind(self, spec: Specification) -> Bound:
         return bound(self.shell.world)
+
+    def issuer(self, spec: Specification) -> Issuer:
+        return bound(self.shell.world).issuer
 
     def by_hand(self, spec: Specification, handle: str) -> str | None:
         return f"simulated switch-off {handle}"

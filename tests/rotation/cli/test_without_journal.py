@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from rotation import spill as spills
-from rotation.errors import JournalError
+from rotation.errors import JournalError, Usage
 from rotation.fold import fold
 from rotation.journal.memory import MemoryJournal
 from rotation.testing.world import INSTALLATION
-from tests.rotation.cli.conftest import STREAM, Shell
+from tests.rotation.cli.conftest import STREAM, Shell, SimulatedSession
 
 WORDS = ("emergency", "app", "--yes", "--reason", "leak")
 WRITES = ("supersede", "append", "claim", "request", "open", "record", "release")
@@ -215,3 +215,35 @@ def test_a_program_is_told_in_one_document(failing: Shell) -> None:
     assert told["kind"] == "rotations"
     told = failing.json("emergency", "merge", str(path))
     assert (told["kind"], told["spill"]) == ("merged", str(path))
+
+
+def test_what_nobody_merged_yet_is_never_invisible(failing: Shell) -> None:
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    journal_of(failing).failing = ()
+    done = failing.run("doctor", "app")
+    assert f"rotation emergency merge {spilled(failing)}" in done.stdout
+    assert done.exit_code in (11, 12), done.output
+    failing.run("emergency", "merge", str(spilled(failing)))
+    assert "emergency merge" not in failing.run("doctor", "app").stdout
+
+
+def test_what_else_is_broken_does_not_keep_a_key_alive(
+    failing: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store, the probe or a consumer: to switch off needs the issuer alone."""
+    with monkeypatch.context() as broken:
+        lost = Usage("plugin.no-connection", "the configuration no longer has it", "bring it back")
+        broken.setattr(SimulatedSession, "bind", _raising(lost))
+        done = failing.run(*WORDS)
+        assert done.exit_code == 12, done.output
+        assert not failing.world.instances["KEY1"].active
+    assert failing.run("emergency", "merge", str(spilled(failing))).exit_code == 0
+    assert set(failing.world.instances) == {"KEY2"}
+
+
+def _raising(error: Exception) -> Any:
+    def raising(*_: object) -> Any:
+        raise error
+
+    return raising
