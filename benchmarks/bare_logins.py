@@ -20,7 +20,7 @@ _WHOSE = (
     "extract(epoch from pg_catalog.clock_timestamp()) from pg_catalog.pg_control_system()"
 )
 _CAREFULLY = "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false)"
-_DIFFERENCES = "select rotation.differences($1, $2)"
+_DIFFERENCES = "select login, difference from rotation.differences($1, $2)"
 _INSTANCES = "select login, mark, attempt, active, created, expires from rotation.instances($1) order by login"
 
 

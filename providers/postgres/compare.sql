@@ -35,7 +35,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
                       from unnest(s.setconfig) e (setting)) c
 $$;
 
--- Of a group, what the allow-list says of a login is what an administrator wants, whatever was before.
+-- Of a group, what the allow-list says of a login is what an administrator wants, whatever was before;
+-- and what is of one database alone is copied when the login is made.
 create or replace function rotation.unlike_shape(t rotation.target, _old name, _new name)
 returns setof text
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -46,6 +47,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     and (o.what is not null or what not like 'attribute %' or what = 'attribute noinherit')
     and not (t.mode = 'unique' and (what = 'connection limit' and t.connection_limit <> -1
              or t.settings ? coalesce(substring(what from '^setting ([^ ]+)$'), '')))
+    and (what not like 'setting % in database %'
+         or exists (select from pg_roles where rolname = _new))
 $$;
 
 -- `_as`: the new login, or its group while it is not made yet.
@@ -213,7 +216,9 @@ end $$;
 
 -- In what a login is not as good as the active logins of the target before it; empty: consumers
 -- can move. That login may be one that is not made yet.
-create or replace function rotation.differences(_target text, _login name) returns setof text
+drop function if exists rotation.differences(text, name);
+create function rotation.differences(_target text, _login name)
+returns table (login name, difference text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   t rotation.target := rotation.target_of(_target);
@@ -223,7 +228,8 @@ begin
       select i.login, i.mark like 'rotation:owner=' || t.installation || ' %' as ours
       from rotation.instances(_target) i where i.active and i.login <> _login
     )
-    select distinct u.* from other o cross join lateral rotation.unlike(t, o.login, _login) u
+    select distinct o.login, u.* from other o
+    cross join lateral rotation.unlike(t, o.login, _login) u
     where t.mode <> 'in-place' and (o.ours or not exists (select from other where ours));
 end $$;
 

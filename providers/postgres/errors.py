@@ -198,17 +198,19 @@ SHOWN_MAX = 10
 
 
 def _told(differences: list[str]) -> str:
-    shown = ", ".join(sorted(differences)[:SHOWN_MAX])
-    more = len(differences) - SHOWN_MAX
+    distinct = sorted(set(differences))
+    shown = ", ".join(distinct[:SHOWN_MAX])
+    more = len(distinct) - SHOWN_MAX
     return f"{shown}, and {more} more" if more > 0 else shown
 
 
-def differs(role: str, differences: list[str]) -> NeedsPerson:
+def differs(role: str, before: list[str], differences: list[str]) -> NeedsPerson:
     return NeedsPerson(
         "postgres.differs",
-        f"{role} is not as good as the login before it: it {_told(differences)}; nobody uses it",
-        "give the group, or the new login, what is lacking, but attributes of a person: take those "
-        "from the old login; take away what the new one has; then `rotation resume`",
+        f"{role} is not as good as {' and '.join(before)}: it {_told(differences)}; nobody uses it",
+        "give the group, or the other role of the pair, what is lacking, and take attributes from "
+        "the old login; name who is no login of the application under `others`; then "
+        "`rotation resume`",
     )
 
 

@@ -53,6 +53,8 @@ SHORTEST_LIFE = timedelta(days=1)
 LOOK_AGAIN = timedelta(seconds=60)
 """How soon sessions that are in the way are counted again."""
 
+DIFFERENCES = "select login, difference from rotation.differences($1, $2)"
+
 POLICY = ("22023", *WRONG_LOGIN)
 """What a check of passwords raises: passwordcheck the first, others the code of a wrong login."""
 
@@ -199,9 +201,10 @@ class LoginIssuer:
 
     def _check_as_good(self, session: Session, role: str) -> None:
         with self._translated("differences", role):
-            rows = session.ask("select rotation.differences($1, $2)", self._target, role)
+            rows = session.ask(DIFFERENCES, self._target, role)
         if rows:
-            raise differs(role, [str(row[0]) for row in rows])
+            before = sorted({str(login) for login, _ in rows})
+            raise differs(role, before, [str(difference) for _, difference in rows])
 
     def _check_left_behind(self, session: Session, role: str) -> None:
         with self._translated("left_behind", role):

@@ -252,6 +252,24 @@ begin
     perform pg_catalog.set_config(setting.key, setting.value, true);
     execute pg_catalog.format('alter role %I set %I from current', _login, setting.key);
   end loop;
+  -- What the login before it has in one database alone, no group hands on. What cannot be copied is
+  -- a difference, and named.
+  for setting in
+    select d.datname, split_part(s.item, '=', 1) as key, substring(s.item from '=(.*)') as value
+    from rotation.instances(t.name) i join pg_roles r on r.rolname = i.login
+    cross join lateral (select setdatabase, unnest(setconfig) as item from pg_db_role_setting
+                        where setrole = r.oid) s
+    join pg_database d on d.oid = s.setdatabase
+    where i.login <> _login order by i.created::numeric nulls first
+  loop
+    begin
+      perform pg_catalog.set_config(setting.key, setting.value, true);
+      execute pg_catalog.format('alter role %I in database %I set %I from current',
+                                _login, setting.datname, setting.key);
+    exception when others then
+      null;
+    end;
+  end loop;
 end $$;
 
 -- Off. Returns how many sessions are in the way; then nothing was changed, unless `_force`.

@@ -9,9 +9,9 @@ from providers.postgres.login import LoginIssuer
 from rotation.errors import NeedsPerson
 from rotation.types import Credential, Fields, KeyState, PermissionSet, SecretValue
 
-from .conftest import ATTEMPTS, Bench, Database
+from .conftest import ATTEMPTS, Bench, Database, await_no_session
 
-ONE, TWO = ATTEMPTS[:2]
+ONE, TWO, THREE = ATTEMPTS[:3]
 
 
 def made(issuer: LoginIssuer, attempt: str = ONE) -> Credential:
@@ -167,6 +167,70 @@ def test_a_member_of_the_old_login_is_named_before_anything_is_made(
     assert len(issuer.listing().ids) == 2
 
 
+def test_the_login_that_it_is_compared_with_is_named(database: Database, fresh: str):
+    """It may be nobody's that the reader of the line thinks of."""
+    database.server.run(
+        f"create role {fresh} nologin; create role {fresh}_ann login createdb in role {fresh}"
+    )
+    issuer = database.issuer(group=fresh)
+    with pytest.raises(
+        NeedsPerson, match=f"not as good as {fresh}_ann: it lacks attribute createdb"
+    ):
+        issuer.issue(ONE)
+    made(database.issuer(group=fresh, others=(f"{fresh}_ann",)))
+
+
+def test_settings_of_one_database_are_carried_over(database: Database, unique: Bench):
+    """No group hands them on, and a login that is not made yet cannot be given them."""
+    old = made(unique.issuer)
+    database.server.run(
+        f"alter role {old.handle.id} in database postgres set search_path = x, y;"
+        f"alter role {old.handle.id} in database postgres set statement_timeout = '7s';"
+        f"alter role {old.handle.id} in database template1 set work_mem = '9MB'"
+    )
+    new = made(unique.issuer, TWO)
+    kept = (
+        "select d.datname, unnest(s.setconfig) as one from pg_db_role_setting s "
+        "join pg_database d on d.oid = s.setdatabase "
+        "where s.setrole = to_regrole(%s) order by d.datname, one"
+    )
+    rows = [database.server.rows(kept, login.handle.id) for login in (old, new)]
+    assert rows[0] == rows[1] != []
+
+
+def test_what_cannot_be_carried_over_is_named(database: Database, unique: Bench):
+    """Only a superuser may set it."""
+    old = made(unique.issuer)
+    database.server.run(f"alter role {old.handle.id} in database postgres set log_statement = ddl")
+    new = unique.issuer.issue(TWO)
+    with pytest.raises(NeedsPerson, match="lacks setting log_statement in database postgres"):
+        unique.issuer.activate(new)
+    database.server.run(f"alter role {new.handle.id} in database postgres set log_statement = ddl")
+    unique.issuer.activate(new)
+
+
+def test_of_another_database_it_is_seen_that_there_is_something(
+    database: Database, unique: Bench, fresh: str
+):
+    """What may be temporary there is nobody's loss while a session is open."""
+    server, old = database.server, made(unique.issuer)
+    server.run(f"create database {fresh}")
+    login, password = old.handle.id, old.fields.secret["password"].reveal()
+    with server.connect(login, password, database=fresh) as application:
+        application.execute("create temporary table basket (n int)")
+        made(unique.issuer, TWO)
+    unique.issuer.destroy(f"{fresh}_{TWO}")
+    await_no_session(server, login)
+    server.run(f"create table t (n int); grant select on t to {login}", database=fresh)
+    with pytest.raises(NeedsPerson, match=f"lacks privileges of its own in database {fresh}"):
+        unique.issuer.issue(THREE)
+    server.run(f"grant select on t to {fresh}", database=fresh)
+    made(unique.issuer, THREE)
+    server.run(f"alter table t owner to {login}", database=fresh)
+    with pytest.raises(NeedsPerson, match=f"lacks objects that it owns in database {fresh}"):
+        unique.issuer.issue(ATTEMPTS[3])
+
+
 def test_a_temporary_table_holds_nobody(unique: Bench):
     old = made(unique.issuer)
     with unique.login(old.fields) as application:
@@ -275,4 +339,4 @@ def test_an_application_that_may_make_roles_is_not_told_to_pass_it_on(unique: Be
     with pytest.raises(NeedsPerson) as caught:
         unique.issuer.issue(TWO)
     assert "attribute createrole" in caught.value.message
-    assert "attributes of a person: take those from the old login" in caught.value.hint
+    assert "take attributes from the old login" in caught.value.hint

@@ -282,7 +282,6 @@ def test_a_login_that_owns_something_is_not_dropped(unique: Bench):
         ("alter role {old} bypassrls", "attribute bypassrls"),
         ("alter role {old} connection limit 3", "connection limit"),
         ("alter role {old} set work_mem = '8MB'", "setting work_mem"),
-        ("alter role {old} in database postgres set work_mem = '8MB'", "work_mem in database"),
         ("grant pg_monitor to {old}", "membership in pg_monitor"),
         ("grant select on rotation.target to {old}", "SELECT on table rotation.target"),
     ],
