@@ -9,6 +9,9 @@ from pathlib import Path
 
 from code_tables import page_of, table
 
+from rotation import errors as errors_of
+from rotation.errors import Permanent
+
 CODE = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*")
 # Raised by simulators and suites, never by the product.
 TEST_ONLY = ("testing", "demo")
@@ -39,20 +42,46 @@ def raised(root: Path) -> tuple[Raised, ...]:
 
 def _in_module(tree: ast.Module) -> Iterator[Raised]:
     """Calls and pairs in which a code is followed by a sentence."""
+    named = _sentences(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             hint = next((k.value for k in node.keywords if k.arg == "hint"), None)
-            yield from _in_arguments(_name(node.func), node.args, hint)
+            yield from _in_arguments(_name(node.func), node.args, hint, named)
         elif isinstance(node, ast.Tuple):
-            yield from _in_arguments("", node.elts, None)
+            yield from _in_arguments("", node.elts, None, named)
 
 
-def _in_arguments(kind: str, given: list[ast.expr], hint: ast.expr | None) -> Iterator[Raised]:
+def _sentences(tree: ast.Module) -> dict[str, str]:
+    """What a module says in several places and therefore gave a name."""
+    return {
+        target.id: _text(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _in_arguments(
+    kind: str, given: list[ast.expr], hint: ast.expr | None, named: dict[str, str]
+) -> Iterator[Raised]:
     for n, node in enumerate(given[:-1]):
         code, message = _text(node), _text(given[n + 1])
         if message and isinstance(node, ast.Constant) and CODE.fullmatch(code):
             told = hint or (given[n + 2] if len(given) > n + 2 else None)
-            yield Raised(code, kind, message, _text(told) if told is not None else "")
+            yield Raised(code, kind, message, _next_step(kind, told, named))
+
+
+def _next_step(kind: str, told: ast.expr | None, named: dict[str, str]) -> str:
+    """The error's own, or its kind's. One that is put together is in the message alone."""
+    text = "" if told is None else _text(told)
+    if isinstance(told, ast.Name):
+        text = named.get(told.id, "")
+    if text or kind in WAITS:
+        return text
+    if told is not None and not isinstance(told, ast.Constant):
+        return "as it says"
+    return str(getattr(getattr(errors_of, kind, Permanent), "NEXT", ""))
 
 
 def _name(node: ast.expr) -> str:
@@ -68,6 +97,8 @@ def _text(node: ast.expr) -> str:
             return text
         case ast.JoinedStr(values=parts):
             return "".join(map(_text, parts))
+        case ast.IfExp(body=one, orelse=other):
+            return " or ".join(filter(None, (_text(one), _text(other))))
         case ast.FormattedValue(value=value):
             return f"{{{_last_name(value)}}}"
         case _:

@@ -16,13 +16,17 @@ RotationError
 """
 
 from datetime import datetime
+from typing import ClassVar
 
 from rotation.types import Facts
 
 
 class RotationError(Exception):
     """`code` is stable, dotted, lower case; `message` says what happened and what state it left;
-    `hint` is one next step. None of them ever holds a secret or a vendor's raw text."""
+    `hint` is one next step; NEXT is it where the kind alone decides. None of them ever holds a
+    secret or a vendor's raw text."""
+
+    NEXT: ClassVar[str] = ""
 
     def __init__(self, code: str, message: str, hint: str = "", **facts: str | int | None) -> None:
         super().__init__(message)
@@ -49,6 +53,8 @@ class NotYet(RotationError):
 class Transient(RotationError):
     """`retry_after` in seconds, where the other side asked for it."""
 
+    NEXT = "try again; a rotation that is open does so by itself"
+
     def __init__(
         self, code: str, message: str, hint: str = "", *, retry_after: int | None = None
     ) -> None:
@@ -57,11 +63,11 @@ class Transient(RotationError):
 
 
 class Ambiguous(RotationError):
-    pass
+    NEXT = "`rotation run` looks at the world first and goes on from what is there"
 
 
 class Permanent(RotationError):
-    pass
+    NEXT = "`rotation status NAME` says what works now and shows the ways out"
 
 
 class Refused(Permanent):
@@ -107,13 +113,19 @@ class PolicyRefusal(RotationError):
 class JournalError(RotationError):
     """The journal cannot be read or written, or it is not the one of this installation (exit 9)."""
 
+    NEXT = "`rotation journal check` says whether it is whole"
+
 
 class JournalMoved(JournalError):
     """Entries landed after those that a decision was made from: decide again."""
 
+    NEXT = "run it again: it decides anew from what happened"
+
 
 class StaleEpoch(JournalError):
     """Another runner took over: this one does nothing more."""
+
+    NEXT = "nothing: the other runner goes on; `rotation status` shows how far it is"
 
 
 class AlreadyOpen(JournalError):

@@ -63,7 +63,11 @@ def doctor(
     this installation did not stage.
     """
     if repair and len(names) != 1:
-        raise Usage("cli.usage", "--repair needs the name of one secret")
+        raise Usage(
+            "cli.usage",
+            "--repair needs the name of one secret; nothing was done",
+            "`rotation doctor` finds which",
+        )
     with open_session(effectful=repair) as session:
         if alarms is not None:
             checks = list(_alarm_checks(session, drill=alarms == "drill"))

@@ -63,7 +63,11 @@ def adopt(
 def _not_in_future(created: datetime, now: datetime) -> datetime:
     aware = created.replace(tzinfo=UTC)
     if aware > now:
-        raise Usage("cli.future", f"--created {created:%Y-%m-%d} is in the future")
+        raise Usage(
+            "cli.future",
+            f"--created {created:%Y-%m-%d} is in the future; nothing was done",
+            "give the day on which it was made",
+        )
     return aware
 
 

@@ -95,7 +95,8 @@ def exit_code_of(error: BaseException, settings: Settings) -> int:
 
 def _usage(error: click.ClickException, settings: Settings) -> int:
     context = getattr(error, "ctx", None)
-    hint = f"`{context.command_path} --help` shows how" if context is not None else ""
+    path = context.command_path if context is not None else "rotation"
+    hint = f"`{path} --help` shows how"
     complain(Usage("cli.usage", error.format_message(), hint), settings)
     return USAGE
 
@@ -104,7 +105,9 @@ def _internal(error: BaseException, settings: Settings) -> int:
     unexpected = RotationError(
         "cli.internal",
         f"a bug of this program stopped it ({type(error).__name__}); rotations stay resumable",
-        "run it again with --debug and report what it says" if not settings.debug else "",
+        "run it again with --debug and report what it says"
+        if not settings.debug
+        else "report what is printed above",
     )
     complain(unexpected, settings)
     return INTERNAL

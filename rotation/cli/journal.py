@@ -51,6 +51,12 @@ def backup(file: Path) -> None:
 
     if file.exists():
         raise Usage("cli.exists", f"{file} exists; nothing was written", "name a new file")
+    if not file.absolute().parent.is_dir():
+        raise Usage(
+            "cli.no-directory",
+            f"there is no directory {file.absolute().parent} to write into; nothing was written",
+            "make it, or name another file",
+        )
     with open_session(effectful=False) as session:
         configuration = session.configuration
         upkeep.backup(configuration.journal, configuration.installation, file)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rotation.config import Entry
 
 SHOWN = 20
+MAKE_ONE = "`rotation plan --out FILE` makes one"
 
 
 @verb(
@@ -295,7 +296,11 @@ def load_plan(session: Session, saved: Path) -> list["Entry"]:
     """The entries of a saved plan. Refused where the journal or a specification moved since."""
     content = _read(saved)
     if content.get("installation") != session.configuration.installation:
-        raise Usage("plan.unreadable", f"{saved} is no plan of this installation")
+        raise Usage(
+            "plan.unreadable",
+            f"{saved} is no plan of this installation; nothing was done",
+            MAKE_ONE,
+        )
     entries = []
     for each in content["secrets"]:
         entry = session.entry(each["secret"])
@@ -318,5 +323,5 @@ def _read(saved: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         content = None
     if not isinstance(content, dict) or content.get("kind") != "saved-plan":
-        raise Usage("plan.unreadable", f"{saved} is no plan")
+        raise Usage("plan.unreadable", f"{saved} is no plan; nothing was done", MAKE_ONE)
     return content

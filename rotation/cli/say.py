@@ -52,10 +52,14 @@ def done(kind: str, text: str, **facts: Any) -> None:
         result(plain(text))
 
 
+def next_step(error: RotationError) -> str | None:
+    return error.hint or error.NEXT or None
+
+
 def complain(error: RotationError, settings: "Settings") -> None:
     """What happened, what to do next, and the stable code, in that order."""
     if settings.output == "json":
-        told = {"code": error.code, "message": error.message, "hint": error.hint or None}
+        told = {"code": error.code, "message": error.message, "hint": next_step(error)}
         document = {"schema_version": SCHEMA_VERSION, "kind": "error", "error": told}
         click.echo(json.dumps(document, ensure_ascii=False), err=True)
         return
@@ -66,8 +70,9 @@ def complain(error: RotationError, settings: "Settings") -> None:
     note(f"{label}: {many if len(findings) > 1 else plain(error.message)}", color=color)
     for finding in findings if len(findings) > 1 else ():
         note(f"  {plain(str(finding))}")
-    if error.hint:
-        note(f"  next: {plain(error.hint)}")
+    step = next_step(error)
+    if step:
+        note(f"  next: {plain(step)}")
     note(click.style(f"  code: {error.code}", dim=True), color=color)
 
 

@@ -33,16 +33,17 @@ MOUNTS = Path("/proc/self/mounts")
 
 RESTORE = "rotation journal restore, from the latest backup"
 
+WRITABLE = "its directory must be there, on a disk that can be written to, and yours"
 _MEANINGS = {
     sqlite3.SQLITE_ERROR: (
         "journal.tables", "the file's tables are not those of a journal", "check the path",
     ),
     sqlite3.SQLITE_BUSY: ("journal.busy", "another process holds the journal", "try again"),
     sqlite3.SQLITE_LOCKED: ("journal.busy", "another process holds the journal", "try again"),
-    sqlite3.SQLITE_FULL: ("journal.full", "the journal's disk is full", "make room, then resume"),
-    sqlite3.SQLITE_READONLY: ("journal.read-only", "the journal cannot be written from here", ""),
-    sqlite3.SQLITE_CANTOPEN: ("journal.missing", "the journal's file cannot be opened", ""),
-    sqlite3.SQLITE_PERM: ("journal.denied", "access to the journal's file was denied", ""),
+    sqlite3.SQLITE_FULL: ("journal.full", "the journal's disk is full", "make room, then `rotation run` goes on"),
+    sqlite3.SQLITE_READONLY: ("journal.read-only", "the journal cannot be written from here", WRITABLE),
+    sqlite3.SQLITE_CANTOPEN: ("journal.missing", "the journal's file cannot be opened", WRITABLE),
+    sqlite3.SQLITE_PERM: ("journal.denied", "access to the journal's file was denied", WRITABLE),
     sqlite3.SQLITE_IOERR: ("journal.io", "the disk failed under the journal", "check the disk"),
     sqlite3.SQLITE_CORRUPT: (
         "journal.corrupt", "the journal's file is damaged",
@@ -91,7 +92,7 @@ def _meaning(error: BaseException | None) -> JournalError:
         return JournalError("journal.error", f"the journal failed: {type(error).__name__}")
     name = getattr(error, "sqlite_errorname", str(code))
     what, message, hint = _MEANINGS.get(
-        code & 0xFF, ("journal.error", "the journal refused a statement", "")
+        code & 0xFF, ("journal.error", "the journal refused a statement", JournalError.NEXT)
     )
     return JournalError(what, f"{message} ({name})", hint)
 
@@ -226,7 +227,9 @@ def prepare_directory(directory: Path) -> None:
 def refuse_unsafe(path: Path) -> None:
     """A journal that is not there, that others can read, or that is none."""
     if not path.exists():
-        raise JournalError("journal.missing", f"there is no journal at {path}", "rotation init")
+        raise JournalError(
+            "journal.missing", f"there is no journal at {path}", "`rotation init` makes one"
+        )
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise JournalError("journal.mode", f"others may read or write {path}", f"chmod 600 {path}")
     if path.stat().st_size == 0:
