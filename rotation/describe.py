@@ -323,6 +323,7 @@ _COMMANDS = {
     Exit.FOREIGN: "resolve {secret} --foreign {instance}",
     Exit.ABANDON: "abandon {secret}",
     Exit.DESTROY: "resume {secret} --destroy",
+    Exit.UNVERIFIED: "resume {secret} --unverified",
 }
 
 

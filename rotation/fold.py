@@ -103,6 +103,8 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
         _fold_intent(rotation, state, entry)
     if key.round < state.round:
         return
+    if entry.facts.get("unsent") and key.step == replaced_by(rotation):
+        state.intended = state.intended_before  # refused before anything was asked for
     if entry.facts.get("void"):
         # That attempt left nothing behind but what is told of it: the next starts from nothing.
         state.facts = {name: entry.facts[name] for name in _TOLD & entry.facts.keys()}
@@ -133,6 +135,8 @@ def _at(entry: Entry) -> datetime:
 
 
 def _fold_intent(rotation: Rotation, state: RowState, entry: Entry) -> None:
+    if entry.attempt != state.attempt:
+        state.intended_before = state.intended
     state.intended = state.in_doubt = True
     state.began_at, state.attempt, state.opens_at = _at(entry), entry.attempt, None
     if entry.row is not None and entry.row.step == Step.ISSUE and entry.attempt is not None:
@@ -218,6 +222,7 @@ def _go_on(rotation: Rotation, entry: Entry) -> None:
         rotation.change_accepted |= rotation.held == "held.spec-changed"
         _resume(rotation)
         rotation.destroy_released |= entry.facts.get("destroy") is True
+        rotation.unverified |= entry.facts.get("unverified") is True and is_past_return(rotation)
 
 
 def _try_now(rotation: Rotation) -> None:

@@ -18,6 +18,7 @@ class Exit(StrEnum):
     FOREIGN = "resolve --foreign"
     ABANDON = "abandon"
     DESTROY = "resume --destroy"
+    UNVERIFIED = "resume --unverified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,12 @@ REASONS: dict[str, Reason] = {
     "held.still-alive": Reason("the credential still logs in after it was switched off", _BACK),
     "held.live-refused": Reason("the promoted version does not log in", _BACK),
     "held.probe-broken": Reason(
-        "the probe refuses the old credential as well as the new one: the probe is broken, not the credential",
+        "the probe refuses the credential that readers use: the probe is broken, or that one is dead",
         _BACK,
+    ),
+    "held.new-unverified": Reason(
+        "the old credential is replaced already, and the probe does not accept the new one",
+        (Exit.RESUME, Exit.UNVERIFIED, Exit.ABANDON),
     ),
     "held.probe-meaningless": Reason(
         "the probe accepts a wrong secret, so its success means nothing", _BACK

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from rotation.fold import Mode, Outcome, Rotation, failed_row
+from rotation.fold import Mode, Outcome, Rotation, failed_row, replaced_by
 from rotation.held import REASONS, Exit
 from rotation.plan import URGENT, OnFailure, RowInstance, Step
 from rotation.types import OPEN_GATES, Gates
@@ -152,6 +152,8 @@ def _attempt(rotation: Rotation, row: RowInstance, now: datetime) -> Action:
     state = rotation.states[row.position]
     if state.until is not None and state.until > now:
         return Wait(state.until, state.why or row.name, row)
-    if state.tries >= TRIES_MAX and gives_up(row):
+    # Without overlap nothing is lost until the replacement was intended.
+    leaps = row.step is replaced_by(rotation) and not state.intended
+    if state.tries >= TRIES_MAX and (leaps or gives_up(row)):
         return held("held.out-of-tries")
     return Do(row, state.in_doubt)

@@ -269,7 +269,13 @@ IN_PLACE = Plan(
     "in-place",
     (
         replace(_ISSUE, on_failure=OnFailure.ROLL_BACK),
-        replace(_ACTIVATE, on_failure=OnFailure.KEEP_TRYING, windowed=True),
+        replace(
+            _ACTIVATE,
+            on_failure=OnFailure.KEEP_TRYING,
+            sets=(OBSERVE, VERIFY, MINT, PROVE),
+            looks=True,
+            windowed=True,
+        ),
         *_FORWARD,
     ),
     tuple(undo for undo in _ROLLBACK if undo.row.step is Step.DISCARD_NEW),

@@ -27,14 +27,15 @@ class Mode(StrEnum):
 @dataclass(slots=True)
 class RowState:
     """What the entries say of one row in its present round. `intended` and the facts of an attempt
-    outlive the round: what may have happened in the world does not unhappen. `happened`: it did, or
-    may have, apart from what is in doubt now. Times are the
-    provider's where it told one. retrying: `until` is the pause after a failed try. opens_at: of its window, as last told; a window may open earlier."""
+    outlive the round: what may have happened in the world does not unhappen. intended_before: by
+    an earlier attempt. Times are the provider's where it told one. retrying: `until` is the pause
+    after a failed try. opens_at: of its window, as last told; a window may open earlier."""
 
     round: int = 0
     done: bool = False
     done_at: datetime | None = None
     intended: bool = False
+    intended_before: bool = False
     in_doubt: bool = False
     happened: bool = False
     began_at: datetime | None = None
@@ -56,7 +57,8 @@ class RowState:
 @dataclass(slots=True)
 class Rotation:
     """One rotation, folded from its entries. leftovers: what the next `issue` removes first.
-    attempts: under each of them a version may have been staged, or may be yet."""
+    attempts: under each of them a version may have been staged, or may be yet. unverified: a person
+    said that the new one goes to readers without a login, for the old one is gone already."""
 
     stream: str
     opened: Entry
@@ -78,6 +80,7 @@ class Rotation:
     foreign: frozenset[str] = frozenset()
     abandoned: bool = False
     destroy_released: bool = False
+    unverified: bool = False
     change_accepted: bool = False
     outcome: str | None = None
     result: Facts | None = None

@@ -5,7 +5,7 @@ import hashlib
 import threading
 import urllib.parse
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -215,7 +215,8 @@ class StoreState:
 
     versions: the labelled versions. claim: the installation that owns the secret, if any.
     refusal: (code, sentence) where the store must not be written, e.g. somebody else rotates it.
-    replicas: region -> "in-sync" | "in-progress" | "failed".
+    replicas: region -> "in-sync" | "in-progress" | "failed". missing: asks the service what these
+    sets may not do and should; nothing, where it cannot tell.
     """
 
     versions: tuple[Version, ...]
@@ -223,6 +224,9 @@ class StoreState:
     refusal: tuple[str, str] | None = None
     replicas: Mapping[str, str] = field(default_factory=dict)
     server_at: datetime | None = None
+    missing: Callable[[Collection[PermissionSet]], tuple[str, ...]] = field(
+        default=lambda sets: (), compare=False
+    )
 
     @cached_property
     def labels(self) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """What our tokens may do, asked of Vault itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from providers.vault.permissions import GRANTS, Grant
@@ -15,13 +15,17 @@ _ANY = "0" * 32
 
 
 def missing_capabilities(
-    connection: "VaultConnection", plugin: str, place: Mapping[str, str]
+    connection: "VaultConnection",
+    plugin: str,
+    place: Mapping[str, str],
+    sets: Collection[PermissionSet],
 ) -> tuple[str, ...]:
-    """`set: capability on path` for each grant that the set's token does not have. What only some
+    """`set: capability on path` for each grant that a set's token does not have. What only some
     secrets need is left out, and a token that may not ask about itself."""
     return tuple(
         missing
         for under, grants in GRANTS[plugin].items()
+        if under in sets
         for missing in _missing(connection, under, grants, place)
     )
 

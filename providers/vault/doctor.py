@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from providers.vault.kv2_record import KvState
 from rotation.interfaces import Layout, Look
-from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, is_our_mark
+from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, PermissionSet, is_our_mark
 
 
 def _table(*layouts: Layout) -> Mapping[str, Layout]:
@@ -121,7 +121,11 @@ def diagnose(look: Look) -> Layout:
     what the next rotation will need."""
     layout = _layout(look)
     state = look.state
-    missing = state.missing() if layout.name in CALM and isinstance(state, KvState) else ()
+    missing = (
+        state.missing(tuple(PermissionSet))
+        if layout.name in CALM and isinstance(state, KvState)
+        else ()
+    )
     if not missing:
         return layout
     more = f" and {len(missing) - TOLD_MAX} more" if len(missing) > TOLD_MAX else ""

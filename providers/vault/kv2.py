@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -170,9 +170,9 @@ class KvStore:
     def claim(self, installation: str) -> None:
         self._annotate({OWNER: installation}, PermissionSet.CLAIM, create=True)
 
-    def _missing_capabilities(self) -> tuple[str, ...]:
+    def _missing_capabilities(self, sets: Collection[PermissionSet]) -> tuple[str, ...]:
         place = {**asdict(self._options), "stream": self._stream}
-        return missing_capabilities(self._connection, "vault-kv2", place)
+        return missing_capabilities(self._connection, "vault-kv2", place, sets)
 
     def _look(self, under: PermissionSet) -> Record:
         """A path that nobody has written yet is an empty secret: KV has no other."""

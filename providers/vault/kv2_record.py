@@ -6,8 +6,8 @@ or whose writing was never recorded, is `kv-<number>`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -145,12 +145,10 @@ class Record:
 @dataclass(frozen=True, kw_only=True)
 class KvState(StoreState):
     """guarded: Vault refuses writes that do not name the version that they replace. unrecorded:
-    somebody wrote the newest version, or we did and could not record it. missing: asks
-    Vault what our tokens may not do and should; only a doctor wants to know."""
+    somebody wrote the newest version, or we did and could not record it."""
 
     guarded: bool = True
     unrecorded: bool = False
-    missing: Callable[[], tuple[str, ...]] = field(default=tuple, compare=False)
 
 
 def is_guarded(record: Record, mount: Mapping[str, Any]) -> bool:

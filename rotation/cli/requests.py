@@ -92,10 +92,18 @@ def request(session: Session, rotation: Rotation, word: str, **facts: str | bool
     session.journal.request(rotation.stream, draft, session.runner.id, session.clock.now())
 
 
+_ASKED = {
+    Exit.DESTROY: "Destroy {old}, the old credential of {name}, for good?",
+    Exit.UNVERIFIED: "Give the readers of {name} what the probe did not accept, in the place of one "
+    "that is dead already?",
+}
+
+
 @verb(
     "resume",
     "resume billing-iam",
     "resume billing-iam --destroy --yes",
+    "resume orders-db --unverified",
     "resume billing-iam orders-db --now",
     "resume --all-of held.denied",
 )
@@ -109,12 +117,19 @@ def request(session: Session, rotation: Rotation, word: str, **facts: str | bool
     is_flag=True,
     help="The cause is over: do not wait until the next try; without NAME, of every one.",
 )
-@click.option("--destroy", is_flag=True, help="Let the destruction go that waits for a person.")
+@click.option(
+    "--destroy", "more", flag_value="destroy",
+    help="Let the destruction go that waits for a person.",
+)  # fmt: skip
+@click.option(
+    "--unverified", "more", flag_value="unverified",
+    help="Give readers the new one without a login: the old one is replaced already.",
+)  # fmt: skip
 @yes_option
 @wait_option
 @here_option
 def resume(
-    names: tuple[str, ...], *, all_of: str | None, at_once: bool, destroy: bool,
+    names: tuple[str, ...], *, all_of: str | None, at_once: bool, more: str | None,
     yes: bool, wait: bool, here: bool,
 ) -> int:  # fmt: skip
     """Let Held rotations go on from the step that stopped them.
@@ -123,16 +138,17 @@ def resume(
     """
     with open_session(effectful=True) as session:
         chosen = _chosen(session, names, all_of, at_once=at_once)
-        way = Exit.DESTROY if destroy else Exit.RESUME
+        way = Exit(f"resume --{more}") if more else Exit.RESUME
         for name, rotation in chosen.items():
-            if destroy or not at_once or _pause(rotation) is None:
+            if way is not Exit.RESUME or not at_once or _pause(rotation) is None:
                 _refuse_unless_exit(rotation, name, way)
         for name, rotation in chosen.items():
-            if destroy:
-                confirm(f"Destroy {rotation.old}, the old credential of {name}, for good?", yes=yes)
+            if more:
+                asked = _ASKED[way].format(name=name, old=rotation.old)
+                confirm(asked, yes=yes)
         for rotation in chosen.values():
             word = "now" if rotation.held is None else "resume"
-            request(session, rotation, word, destroy=destroy, now=at_once)
+            request(session, rotation, word, now=at_once, **({more: True} if more else {}))
         streams = {rotation.stream: name for name, rotation in chosen.items()}
         width = session.configuration.concurrency
         return carry_out(session, streams, wait=wait, here=here, width=width)

@@ -26,7 +26,8 @@ def promote(cx: Context) -> Facts:
         rehearse(cx)
     verified = cx.rotation.state(Step.VERIFY)
     assert cx.bound.probe is None or verified.facts.get("version") == cx.new_version(), "I2"
-    if verified.done_at is not None and cx.now > verified.done_at + VERIFY_AGE_MAX:
+    since = None if cx.rotation.unverified else verified.done_at
+    if since is not None and cx.now > since + VERIFY_AGE_MAX:
         fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
         if cx.probe.login(fields) is Verdict.REFUSED:
             raise Refused(

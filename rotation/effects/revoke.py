@@ -233,7 +233,8 @@ def _bytes_for_drop(cx: Context) -> Fields | None:
 
 def prove_dead(cx: Context) -> Facts:
     """The grade is always printed: proved by a refused login, or asserted by the issuer."""
-    fields = read_old_or_none(cx) if cx.bound.probe is not None else None
+    tells = cx.bound.probe is not None and not cx.rotation.unverified
+    fields = read_old_or_none(cx) if tells else None
     if fields is not None:
         return {**_refused(cx, fields), "grade": Death.PROVED}
     if cx.traits.lists and old_handle(cx) in cx.listing().ids:

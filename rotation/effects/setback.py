@@ -8,6 +8,8 @@ from rotation.entries import Kind, stamp
 from rotation.errors import (
     Ambiguous,
     Complaint,
+    Conflict,
+    Denied,
     NeedsPerson,
     NotYet,
     Permanent,
@@ -15,12 +17,16 @@ from rotation.errors import (
     RotationError,
     Transient,
 )
+from rotation.fold import is_past_return
 from rotation.held import held_code
-from rotation.plan import URGENT, OnFailure
+from rotation.plan import URGENT, OnFailure, Step
 from rotation.types import Facts
 
 BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
 URGENT_MAX = timedelta(seconds=15)
+OUTAGE_MAX = timedelta(seconds=30)
+REFUSALS_MAX = 5
+"""Then what is refused again and again will not be mended by one more try."""
 _ANSWERED = (OnFailure.ROLL_BACK, OnFailure.HOLD)
 """Rows that a plain no ends. The others ask again."""
 
@@ -33,6 +39,8 @@ def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind,
         case NotYet():
             until: Facts = {"until": stamp(error.until), "why": error.message}
             return Kind.WAITING, {**(error.observed or {}), **until}
+        case Permanent() if _readers_wait(cx) and _is_settled(cx, error):
+            return Kind.FAILED, {**failed, "code": _unverified(cx, error)}
         case Complaint():
             return Kind.FAILED, {**failed, "code": held_code(error), "complaint": True}
         case NeedsPerson():
@@ -47,6 +55,20 @@ def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind,
             raise error
 
 
+def _readers_wait(cx: Context) -> bool:
+    """The old one is dead, and readers have the new one only after this row."""
+    return is_past_return(cx.rotation) and cx.row.step in (Step.VERIFY, Step.PROMOTE)
+
+
+def _is_settled(cx: Context, error: Permanent) -> bool:
+    return isinstance(error, NeedsPerson) or cx.state.tries >= REFUSALS_MAX
+
+
+def _unverified(cx: Context, error: Permanent) -> str:
+    told = cx.row.step is Step.VERIFY and not isinstance(error, Denied | Conflict)
+    return "held.new-unverified" if told else held_code(error)
+
+
 def _again(cx: Context, error: RotationError) -> Facts:
     """Exponential, spread by a hash so that many rows do not return together, capped."""
     delay = min(BACKOFF_FIRST * 2 ** min(cx.state.tries, 12), BACKOFF_MAX)
@@ -54,6 +76,8 @@ def _again(cx: Context, error: RotationError) -> Facts:
         delay = min(delay, BACKOFF_FIRST)
     if cx.row.step in URGENT:
         delay = min(delay, URGENT_MAX)
+    if _readers_wait(cx) or (cx.traits.delegated and isinstance(error, Ambiguous)):
+        delay = min(delay, OUTAGE_MAX)
     if isinstance(error, Transient) and error.retry_after is not None:
         delay = max(delay, timedelta(seconds=error.retry_after))
     last = cx.rotation.last

@@ -26,12 +26,18 @@ def compare(cx: Context, state: StoreState, listing: Listing) -> None:
     """Raises Held's reasons where a read of the store and the issuer differs from what the journal
     last recorded: refusal, claim, copies, current version, labels, instances. Before the first
     effect, and again before each that cannot be undone."""
+    compare_store(cx, state)
+    check_instances(cx, listing)
+
+
+def compare_store(cx: Context, state: StoreState) -> None:
+    promoted = cx.rotation.done(Step.PROMOTE)
+    expected = cx.rotation.new_version if promoted else cx.rotation.baseline.get("version")
     check_writable(cx, state)
     check_copies(cx, state)
-    check_current(cx, state, cx.rotation.new_version or cx.rotation.baseline.get("version"))
+    check_current(cx, state, expected)
     check_pending(cx, state)
     check_pointers(cx, state)
-    check_instances(cx, listing)
 
 
 def check_writable(cx: Context, state: StoreState) -> None:

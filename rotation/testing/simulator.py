@@ -174,6 +174,7 @@ class SimulatedStore:
                 claim=world.claim,
                 refusal=world.refusal,
                 replicas=dict(world.replicas),
+                missing=lambda sets: tuple(world.missing),
                 server_at=world.now,
             )
 

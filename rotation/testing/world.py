@@ -74,6 +74,7 @@ class World:
     claim: str | None = INSTALLATION
     refusal: tuple[str, str] | None = None
     replicas: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
     consumers: list[SimulatedConsumer] = field(default_factory=list)
     outages: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)

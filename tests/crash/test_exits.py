@@ -18,6 +18,7 @@ VERBS = {
     Exit.FOREIGN: ("foreign", {"instance": "KEY9"}),
     Exit.ABANDON: ("abandon", {}),
     Exit.DESTROY: ("resume", {"destroy": True}),
+    Exit.UNVERIFIED: ("resume", {"unverified": True}),
 }
 
 
