@@ -1,23 +1,98 @@
-"""The compiled rows of a rotation as OPENED keeps them: to JSON, and back."""
+"""The rows of one identity: compiled from a plan, and as OPENED keeps them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from rotation.entries import Entry
 from rotation.plan import (
     ACCEPT,
     OnFailure,
+    Per,
     Phase,
     Plan,
+    Row,
     RowInstance,
     Step,
-    compile_rollback,
-    compile_rows,
     plan_for,
 )
 from rotation.specification import spec_digest, spec_to_json
 from rotation.types import Facts, Json, Specification, Traits
+
+
+def compile_rows(
+    rows: Iterable[Row], spec: Specification, traits: Traits, start: int = 0
+) -> tuple[RowInstance, ...]:
+    """The rows of this identity, numbered from `start`."""
+    compiled: list[RowInstance] = []
+    groups: dict[Step, tuple[int, ...]] = {}
+    before: tuple[int, ...] = ()
+    for row in rows:
+        after = before if row.after is None else _positions(row.after, groups)
+        instances = [
+            _instance(row, start + len(compiled) + n, subject, after)
+            for n, subject in enumerate(_subjects(row, spec, traits))
+        ]
+        compiled += instances
+        groups[row.step] = tuple(instance.position for instance in instances) or after
+        before = groups[row.step]
+    return tuple(compiled)
+
+
+def compile_rollback(
+    plan: Plan, spec: Specification, traits: Traits, start: int
+) -> tuple[RowInstance, ...]:
+    """One after the other, each with the step that it undoes."""
+    compiled: list[RowInstance] = []
+    for undo in plan.rollback:
+        for subject in _subjects(undo.row, spec, traits):
+            compiled.append(
+                replace(_instance(undo.row, start + len(compiled), subject, ()), of=undo.of)
+            )
+    return tuple(compiled)
+
+
+def _positions(steps: Sequence[Step], groups: dict[Step, tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(sorted({position for step in steps for position in groups[step]}))
+
+
+def _instance(row: Row, position: int, subject: str, after: tuple[int, ...]) -> RowInstance:
+    return RowInstance(
+        position,
+        row.phase,
+        row.step,
+        subject,
+        row.on_failure,
+        after,
+        row.effect,
+        row.looks,
+        row.windowed,
+        row.successes,
+    )
+
+
+_NEEDS_SUSPEND = {Step.SUSPEND, Step.PROVE_OFF, Step.SOAK, Step.SUSPEND_NEW, Step.RESUME_OLD}
+_NEEDS_OVERLAP = {Step.SUSPEND_NEW, Step.DESTROY_NEW, Step.PROVE_NEW_DEAD}
+_NEEDS_PROBE = {Step.VERIFY, Step.VERIFY_LIVE, Step.PROVE_OFF, Step.VERIFY_OLD}
+
+
+def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
+    chosen, limited = traits.origin == "chosen", traits.live_max is not None
+    if (row.step is Step.ACTIVATE and not chosen) or (row.step is Step.MAKE_ROOM and not limited):
+        return ()
+    if row.step in _NEEDS_SUSPEND and not traits.can_suspend:
+        return ()
+    if row.step in _NEEDS_OVERLAP and not traits.overlap:
+        return ()
+    if row.step in _NEEDS_PROBE and spec.probe is None:
+        return ()
+    if row.per is Per.REGION:
+        return ("-", *(f"region:{name}" for name in spec.regions))
+    if row.per is Per.SECRET:
+        return ("-",)
+    readers = [c for c in spec.consumers if c.role == "reader" and not c.gone]
+    pushed_only = row.per is Per.PUSHED_CONSUMER
+    return tuple(f"consumer:{c.id}" for c in readers if c.pushed or not pushed_only)
 
 
 def opened_facts(plan: Plan, spec: Specification, traits: Traits) -> Facts:

@@ -3,115 +3,30 @@
 Pure: no clock, no I/O. `status`, `show`, every error and the emergency say it in these words.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from rotation.fold import (
     Mode,
     Outcome,
     Rotation,
-    RowState,
-    failed_row,
+    can_go_back,
     is_past_return,
     listed,
     replaced_by,
+)
+from rotation.health import (
+    Life,
+    Readers,
+    Standing,
+    consumers_at_risk,
+    instances_in_question,
+    seen,
+    standing,
 )
 from rotation.held import REASONS, Exit
 from rotation.plan import RowInstance, Step
 from rotation.specification import spec_from_json
 from rotation.types import Death, Specification
-
-
-class Life(StrEnum):
-    """How one instance stands, as the journal has it."""
-
-    UNPROVEN = "unproven"
-    WORKS = "works"
-    REFUSED = "refused"  # it should log in, and does not
-    DOUBTFUL = "doubtful"  # an off-switch was sent, its answer is unknown
-    OFF = "off"
-    GOING = "going"  # its destruction was sent, its answer is unknown
-    GONE = "gone"
-
-
-class Readers(StrEnum):
-    """Which instance whoever reads the store gets."""
-
-    OLD = "old"
-    NEW = "new"
-    EITHER = "either"
-    NOBODY = "nobody"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """old, new: their public names; None where there is no such instance."""
-
-    old: str | None
-    old_life: Life
-    new: str | None
-    new_life: Life
-    readers: Readers
-
-
-def standing(rotation: Rotation) -> Standing:
-    return Standing(
-        rotation.old, _old_life(rotation), rotation.new, _new_life(rotation), _readers(rotation)
-    )
-
-
-def _old_life(rotation: Rotation) -> Life:
-    destroy = rotation.state(Step.DESTROY)
-    resumed = rotation.state(Step.RESUME_OLD).done
-    off = rotation.state(Step.SUSPEND)
-    if rotation.held == "held.replaced-in-place":
-        return Life.GONE
-    if (step := replaced_by(rotation)) is not None:
-        return _life_until_replaced(rotation.state(step))
-    if rotation.plan == "compromised":
-        off = rotation.state(Step.CONTAIN)
-        if rotation.old not in listed(rotation.opened.facts, "scope"):
-            return Life.WORKS
-    if destroy.done:
-        return Life.GONE
-    if destroy.in_doubt:
-        return Life.GOING
-    if (off.done or off.complaint) and not resumed:
-        return Life.OFF
-    return Life.DOUBTFUL if off.in_doubt and not resumed else Life.WORKS
-
-
-def _life_until_replaced(replaced: RowState) -> Life:
-    """The new one kills it, and that cannot be undone."""
-    if replaced.done:
-        return Life.GONE
-    return Life.GOING if replaced.intended else Life.WORKS
-
-
-def _new_life(rotation: Rotation) -> Life:
-    if rotation.state(Step.DESTROY_NEW).done:
-        return Life.GONE
-    if rotation.state(Step.DESTROY_NEW).in_doubt:
-        return Life.GOING
-    if rotation.state(Step.SUSPEND_NEW).done:
-        return Life.OFF
-    if rotation.held == "held.live-refused":
-        return Life.REFUSED
-    return Life.WORKS if rotation.done(Step.VERIFY) else Life.UNPROVEN
-
-
-def _readers(rotation: Rotation) -> Readers:
-    promote, demote = rotation.state(Step.PROMOTE), rotation.state(Step.DEMOTE)
-    if rotation.held and present_state(rotation).facts.get("cause") == "store.deleted":
-        return Readers.NOBODY
-    undoing = rotation.mode is Mode.UNDO and demote.in_doubt
-    if undoing or (promote.in_doubt and not demote.done):
-        return Readers.EITHER
-    if promote.done and not demote.done:
-        return Readers.NEW
-    return Readers.OLD if rotation.old else Readers.NOBODY
-
 
 # What somebody else put into the store may not log in, whatever we knew of the one before.
 _UNRECORDED = frozenset({"held.foreign-mark", "held.journal-behind", "held.world-changed"})
@@ -119,7 +34,7 @@ _UNRECORDED = frozenset({"held.foreign-mark", "held.journal-behind", "held.world
 
 def what_works(rotation: Rotation) -> str:
     """What a consumer can log in with at this moment, and what readers of the store get."""
-    if rotation.outcome is not None:
+    if rotation.outcome is not None and not consumers_at_risk(rotation):
         return _after_close(rotation)
     now = standing(rotation)
     if rotation.held in _UNRECORDED:
@@ -147,6 +62,9 @@ def _either(old_life: Life, old: str | None) -> str:
 def _read_old(now: Standing) -> str:
     return {
         Life.WORKS: f"{now.old} works, and readers get it",
+        Life.UNPROVEN: f"readers get {now.old}; whether it works is looked at now",
+        Life.REFUSED: f"readers get {now.old}, which does not log in: they are without a working "
+        "credential",
         Life.DOUBTFUL: f"readers get {now.old}, which may be off: they may be without a credential",
         Life.OFF: f"readers get {now.old}, which is off: they are without a working credential",
         Life.GOING: f"readers get {now.old}, which is being destroyed",
@@ -181,6 +99,8 @@ def _unread_old(now: Standing) -> str:
     if now.old is None:
         return ""
     return {
+        Life.UNPROVEN: "",
+        Life.REFUSED: f"{now.old} does not log in",
         Life.WORKS: f"{now.old} works too",
         Life.DOUBTFUL: f"{now.old} may be off, reversibly",
         Life.OFF: f"{now.old} is off, reversibly",
@@ -192,21 +112,6 @@ def _unread_old(now: Standing) -> str:
 def _after_close(rotation: Rotation) -> str:
     handle = (rotation.result or {}).get("handle")
     return f"{handle} is the current credential" if handle else "no credential is current"
-
-
-def consumers_at_risk(rotation: Rotation) -> bool:
-    """Whether a consumer may be without a working credential (exit code 12 where it ended so)."""
-    now = standing(rotation)
-    read = now.new_life if now.readers is Readers.NEW else now.old_life
-    bad = {Life.REFUSED, Life.DOUBTFUL, Life.OFF, Life.GOING, Life.GONE}
-    no = now.readers is Readers.NOBODY and now.old is not None
-    return rotation.outcome is None and (no or read in bad or rotation.held in _WITHOUT_CREDENTIAL)
-
-
-# The world was found so that the credential which readers get may not work.
-_WITHOUT_CREDENTIAL = frozenset(
-    {"held.pointer-moved-late", "held.found-suspended", "held.instance-missing"}
-)
 
 
 def destroyed(rotation: Rotation) -> tuple[str, ...]:
@@ -294,19 +199,6 @@ def row_mark(rotation: Rotation, row: RowInstance) -> str:
     return "waits" if state.until is not None else "open"
 
 
-def present_row(rotation: Rotation) -> RowInstance | None:
-    """The row that the rotation stands at."""
-    failed = failed_row(rotation)
-    return failed or next(
-        (row for row in rotation.active_rows if not rotation.states[row.position].done), None
-    )
-
-
-def present_state(rotation: Rotation) -> RowState:
-    row = present_row(rotation)
-    return RowState() if row is None else rotation.states[row.position]
-
-
 def why_held(code: str) -> str:
     return REASONS.get(code, REASONS["held.needs-person"]).why
 
@@ -324,6 +216,7 @@ _COMMANDS = {
     Exit.ABANDON: "abandon {secret}",
     Exit.DESTROY: "resume {secret} --destroy",
     Exit.UNVERIFIED: "resume {secret} --unverified",
+    Exit.REPLACE: "rotate {secret} --replace",
 }
 
 
@@ -337,18 +230,22 @@ def ways_out(rotation: Rotation, secret: str) -> tuple[str, ...]:
     )
 
 
-def instances_in_question(rotation: Rotation) -> tuple[str, ...]:
-    """Those that a Held rotation is Held for, where its failed row names them."""
-    row = failed_row(rotation)
-    named = rotation.states[row.position].facts.get("instances") if row is not None else None
-    return tuple(named.split(",")) if isinstance(named, str) and named else ()
-
-
 def can_roll_back(rotation: Rotation) -> bool:
     """Only what was never destroyed can come back."""
-    undoable = bool(rotation.undo) and rotation.plan != "compromised"
-    too_late = rotation.intended(Step.DESTROY) or is_past_return(rotation)
-    return undoable and rotation.outcome is None and not too_late
+    open_and_own = rotation.outcome is None and rotation.plan != "compromised"
+    return open_and_own and can_go_back(rotation)
+
+
+def leads_back(rotation: Rotation) -> bool:
+    """Not to a credential that was just found dead."""
+    return can_roll_back(rotation) and seen(rotation, rotation.old) is None
+
+
+def can_be_replaced(rotation: Rotation) -> bool:
+    """Only what readers cannot log in with, or what may be so: it is looked at once more. An
+    emergency makes a successor of its own."""
+    doubtful = rotation.held == "held.probe-broken"
+    return rotation.plan != "compromised" and (doubtful or consumers_at_risk(rotation))
 
 
 def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
@@ -358,8 +255,9 @@ def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
     return tuple(
         way
         for way in exits_of(rotation.held)
-        if (way is not Exit.ROLLBACK or can_roll_back(rotation))
+        if (way is not Exit.ROLLBACK or leads_back(rotation))
         and (way is not Exit.ACCEPT_CURRENT or not is_past_return(rotation))
+        and (way is not Exit.REPLACE or can_be_replaced(rotation))
     )
 
 
@@ -375,6 +273,15 @@ _OUTCOMES = {
 def outcome_text(outcome: str) -> str:
     return _OUTCOMES[Outcome(outcome)]
 
+
+DEAD = {
+    "gone": "is gone: the issuer no longer lists it",
+    "suspended": "is switched off",
+    "ended": "has ended",
+    "refused": "does not log in",
+    "lost": "is lost: the store has no bytes of it that can be read",
+}
+"""What was seen of a credential that is to be replaced."""
 
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 

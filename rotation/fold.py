@@ -164,7 +164,7 @@ def _rolls_back(rotation: Rotation, position: int) -> bool:
 
 
 def _after_done(rotation: Rotation, key: RowKey) -> None:
-    if key.step == Step.ISSUE:
+    if key.step == Step.ISSUE and rotation.plan != "replace":
         # Nothing was minted before they were gone; those in an emergency's scope come later.
         scope = rotation.scope
         rotation.leftovers = {i: it for i, it in rotation.leftovers.items() if i in scope}
@@ -245,10 +245,11 @@ def can_go_back(rotation: Rotation) -> bool:
     """Until destroy was intended. An emergency is cancelled only while nothing is destroyed or
     promoted."""
     too_late = [Step.DESTROY]
-    if rotation.plan == "compromised":
+    if rotation.plan in ("compromised", "replace"):
         too_late += [Step.PROMOTE]
-        if not any(row.step is Step.RESUME_OLD for row in rotation.undo):
-            too_late += [Step.CONTAIN]  # the issuer cannot suspend: containing destroyed
+    resumes = any(row.step is Step.RESUME_OLD for row in rotation.undo)
+    if rotation.plan == "compromised" and not resumes:
+        too_late += [Step.CONTAIN]  # the issuer cannot suspend: containing destroyed
     if is_past_return(rotation):
         return False
     made_room = rotation.state(Step.MAKE_ROOM).facts.get("destroyed") is not None
@@ -259,7 +260,8 @@ def replaced_by(rotation: Rotation) -> Step | None:
     """Without overlap: the row at whose intent the old credential is lost for good, and the way
     back with it. None where both live until the old one is destroyed."""
     steps = {row.step for row in rotation.rows}
-    if rotation.plan not in ("in-place", "delegated", "compromised") or Step.CONTAIN in steps:
+    plans = ("in-place", "delegated", "compromised", "replace")
+    if rotation.plan not in plans or steps & {Step.CONTAIN, Step.DESTROY}:
         return None
     return Step.ACTIVATE if Step.ACTIVATE in steps else Step.ISSUE
 

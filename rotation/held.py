@@ -19,6 +19,7 @@ class Exit(StrEnum):
     ABANDON = "abandon"
     DESTROY = "resume --destroy"
     UNVERIFIED = "resume --unverified"
+    REPLACE = "rotate --replace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Reason:
 _BACK = (Exit.RESUME, Exit.ROLLBACK, Exit.ABANDON)
 _WORLD = (Exit.RESUME, Exit.ACCEPT_CURRENT, Exit.ABANDON)
 _MOVED = (Exit.RESUME, Exit.ROLLBACK, Exit.ACCEPT_CURRENT, Exit.ABANDON)
+_DEAD = (Exit.REPLACE, Exit.ROLLBACK, Exit.ACCEPT_CURRENT, Exit.RESUME, Exit.ABANDON)
 _UNKNOWN = (Exit.FOREIGN, Exit.OURS, Exit.RESUME, Exit.ABANDON)
 
 REASONS: dict[str, Reason] = {
@@ -57,13 +59,14 @@ REASONS: dict[str, Reason] = {
         "the issuer lists an instance that is not provably ours; it was not touched", _UNKNOWN
     ),
     "held.instance-missing": Reason(
-        "the issuer no longer lists an instance that the journal has as live", _WORLD
+        "the issuer no longer lists an instance that the journal has as live", _DEAD
     ),
     "held.not-empty": Reason(
         "the secret already has a value; `create` is for empty ones", (Exit.ABANDON,)
     ),
     "held.found-suspended": Reason(
-        "an instance was found suspended, and not by this rotation", _BACK
+        "an instance was found suspended, and not by this rotation",
+        (Exit.RESUME, Exit.REPLACE, Exit.ROLLBACK, Exit.ABANDON),
     ),
     "held.leftover": Reason(
         "an instance that an earlier rotation left behind may still be in use",
@@ -95,17 +98,20 @@ REASONS: dict[str, Reason] = {
     ),
     "held.pointer-moved-late": Reason(
         "the current label moved away from the new version while the old credential was destroyed",
-        _MOVED,
+        _DEAD,
     ),
     "held.straggler": Reason(
         "the old credential is still used when everybody should have moved", _BACK
     ),
     "held.complaint": Reason("somebody still needed the old credential; it was resumed", _BACK),
     "held.still-alive": Reason("the credential still logs in after it was switched off", _BACK),
-    "held.live-refused": Reason("the promoted version does not log in", _BACK),
+    "held.live-refused": Reason(
+        "the promoted version does not log in",
+        (Exit.RESUME, Exit.ROLLBACK, Exit.REPLACE, Exit.ABANDON),
+    ),
     "held.probe-broken": Reason(
         "the probe refuses the credential that readers use: the probe is broken, or that one is dead",
-        _BACK,
+        (Exit.RESUME, Exit.REPLACE, Exit.ROLLBACK, Exit.ABANDON),
     ),
     "held.new-unverified": Reason(
         "the old credential is replaced already, and the probe does not accept the new one",
@@ -145,6 +151,10 @@ REASONS: dict[str, Reason] = {
         (Exit.ACCEPT_CURRENT, Exit.ABANDON),
     ),
     "held.empty": Reason("the secret has no current version to adopt", (Exit.ABANDON,)),
+    "held.not-dead": Reason(
+        "a replacement was asked for, and what readers get was not found to be dead",
+        (Exit.ABANDON,),
+    ),
     "held.needs-person": Reason("a person must decide", _BACK),
 }
 

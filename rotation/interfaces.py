@@ -126,6 +126,15 @@ class EndsSessions(Protocol):
         ...
 
 
+class WritesOverLost(Protocol):
+    """Also of a store whose current version can lose its value (`StoreState.lost`)."""
+
+    def promote_over_lost(self, to: str, *, expecting: str) -> None:
+        """As `Store.promote`, where what is current has no value: nothing of it is kept. A value
+        that is there after all = Conflict."""
+        ...
+
+
 class DelegatedIssuer(Issuer, Protocol):
     """A service that keeps the one credential of an identity itself and replaces it when asked
     (Vault's static roles). Traits: assigned, `overlap=False`, `lists=True`.

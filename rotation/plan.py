@@ -1,15 +1,14 @@
 """A rotation as data: the rows of each plan, and what undoes them. Read this page first.
 
-Phases are the product's four words. A row makes one thing true. `compile_rows` turns a plan into
-the rows of one identity: it drops what the issuer cannot do and makes one row per consumer or
+Phases are the product's four words. A row makes one thing true. `rotation/compiled.py` turns a plan
+into the rows of one identity: it drops what the issuer cannot do and makes one row per consumer or
 region. The compiled rows are stored when a rotation opens, and it finishes on those.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from rotation.types import PermissionSet, Specification, Traits
+from rotation.types import PermissionSet, Traits
 
 OBSERVE, MINT, VERIFY, PROMOTE, DELIVER, PROVE, REVOKE, CONTAIN, CLAIM = PermissionSet
 
@@ -50,6 +49,7 @@ class Step(StrEnum):
     INSPECT = "inspect"  # what is there is what we were told
     CLAIM = "claim"  # the world says that this installation owns it
     RELABEL = "relabel"  # leftover labels are gone
+    FIND_DEAD = "find-dead"  # what readers get is of no use: gone, off, ended, refused or lost
     EVIDENCE = "evidence"  # what a containment erases is on record
     CONTAIN = "contain"  # every instance in scope is off
     MAKE_ROOM = "make-room"  # the issuer has a free slot
@@ -232,6 +232,28 @@ _CANCEL = (
 
 COMPROMISED = Plan("compromised", _EMERGENCY, _CANCEL)
 
+# Readers are without a working credential already, so nothing is drained or soaked, and what is left
+# of the old one is removed only where it is off for good; else the next `issue` removes it, carefully.
+_FIND_DEAD = Row(Phase.VERIFY, Step.FIND_DEAD, OnFailure.HOLD, (OBSERVE, PROVE))
+REPLACE = Plan(
+    "replace",
+    (
+        _FIND_DEAD,
+        Row(Phase.CREATE, Step.MAKE_ROOM, OnFailure.HOLD, (OBSERVE, REVOKE), effect=True),
+        _ISSUE,
+        _ACTIVATE,
+        _VERIFY,
+        replace(_PROMOTE, windowed=False),
+        _DELIVER,
+        _CONFIRM,
+        _VERIFY_LIVE,
+        replace(_DESTROY, windowed=False),
+        _PROVE_DEAD,
+        _TIDY,
+    ),
+    tuple(undo for undo in _ROLLBACK if undo.of is Step.ISSUE),
+)
+
 # What was contained is not what readers use: nothing has to be replaced.
 CONTAIN_ONLY = Plan(
     "compromised",
@@ -286,6 +308,17 @@ DELEGATED = Plan(
     (replace(_ISSUE, on_failure=OnFailure.KEEP_TRYING, windowed=True), *_FORWARD),
 )
 
+_REPLACE_IN_PLACE = Plan(
+    "replace",
+    (
+        _FIND_DEAD,
+        replace(_ISSUE, on_failure=OnFailure.KEEP_TRYING),
+        replace(_ACTIVATE, on_failure=OnFailure.KEEP_TRYING),
+        *_FORWARD,
+    ),
+    IN_PLACE.rollback,
+)
+
 URGENT = frozenset({Step.EVIDENCE, Step.CONTAIN})
 """What leaked works until these are done: they are tried again soon, and for ever."""
 
@@ -293,7 +326,7 @@ URGENT = frozenset({Step.EVIDENCE, Step.CONTAIN})
 _SWITCHES = (Step.CONTAIN, Step.PROVE_OFF, Step.MAKE_ROOM, Step.DESTROY)
 _REPLACED = Plan("compromised", tuple(row for row in _EMERGENCY if row.step not in _SWITCHES))
 
-_ALL = (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, COMPROMISED, IN_PLACE, DELEGATED)
+_ALL = (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, REPLACE, COMPROMISED, IN_PLACE, DELEGATED)
 PLANS = {plan.name: plan for plan in _ALL}
 
 
@@ -303,6 +336,8 @@ def plan_for(plan: Plan, traits: Traits) -> Plan:
         return plan
     if plan.name == "routine":
         return IN_PLACE if traits.origin == "chosen" else DELEGATED
+    if plan.name == "replace":
+        return _REPLACE_IN_PLACE
     return _REPLACED if plan.name == "compromised" else plan
 
 
@@ -325,78 +360,3 @@ class RowInstance:
     @property
     def name(self) -> str:
         return self.step if self.subject == "-" else f"{self.step}[{self.subject}]"
-
-
-def compile_rows(
-    rows: Iterable[Row], spec: Specification, traits: Traits, start: int = 0
-) -> tuple[RowInstance, ...]:
-    """The rows of this identity, numbered from `start`."""
-    compiled: list[RowInstance] = []
-    groups: dict[Step, tuple[int, ...]] = {}
-    before: tuple[int, ...] = ()
-    for row in rows:
-        after = before if row.after is None else _positions(row.after, groups)
-        instances = [
-            _instance(row, start + len(compiled) + n, subject, after)
-            for n, subject in enumerate(_subjects(row, spec, traits))
-        ]
-        compiled += instances
-        groups[row.step] = tuple(instance.position for instance in instances) or after
-        before = groups[row.step]
-    return tuple(compiled)
-
-
-def compile_rollback(
-    plan: Plan, spec: Specification, traits: Traits, start: int
-) -> tuple[RowInstance, ...]:
-    """One after the other, each with the step that it undoes."""
-    compiled: list[RowInstance] = []
-    for undo in plan.rollback:
-        for subject in _subjects(undo.row, spec, traits):
-            compiled.append(
-                replace(_instance(undo.row, start + len(compiled), subject, ()), of=undo.of)
-            )
-    return tuple(compiled)
-
-
-def _positions(steps: Sequence[Step], groups: dict[Step, tuple[int, ...]]) -> tuple[int, ...]:
-    return tuple(sorted({position for step in steps for position in groups[step]}))
-
-
-def _instance(row: Row, position: int, subject: str, after: tuple[int, ...]) -> RowInstance:
-    return RowInstance(
-        position,
-        row.phase,
-        row.step,
-        subject,
-        row.on_failure,
-        after,
-        row.effect,
-        row.looks,
-        row.windowed,
-        row.successes,
-    )
-
-
-_NEEDS_SUSPEND = {Step.SUSPEND, Step.PROVE_OFF, Step.SOAK, Step.SUSPEND_NEW, Step.RESUME_OLD}
-_NEEDS_OVERLAP = {Step.SUSPEND_NEW, Step.DESTROY_NEW, Step.PROVE_NEW_DEAD}
-_NEEDS_PROBE = {Step.VERIFY, Step.VERIFY_LIVE, Step.PROVE_OFF, Step.VERIFY_OLD}
-
-
-def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
-    chosen, limited = traits.origin == "chosen", traits.live_max is not None
-    if (row.step is Step.ACTIVATE and not chosen) or (row.step is Step.MAKE_ROOM and not limited):
-        return ()
-    if row.step in _NEEDS_SUSPEND and not traits.can_suspend:
-        return ()
-    if row.step in _NEEDS_OVERLAP and not traits.overlap:
-        return ()
-    if row.step in _NEEDS_PROBE and spec.probe is None:
-        return ()
-    if row.per is Per.REGION:
-        return ("-", *(f"region:{name}" for name in spec.regions))
-    if row.per is Per.SECRET:
-        return ("-",)
-    readers = [c for c in spec.consumers if c.role == "reader" and not c.gone]
-    pushed_only = row.per is Per.PUSHED_CONSUMER
-    return tuple(f"consumer:{c.id}" for c in readers if c.pushed or not pushed_only)

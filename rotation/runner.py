@@ -15,10 +15,11 @@ from rotation.interfaces import Bound, Clock
 from rotation.journal import Decide, Journal
 from rotation.journal.chain import link
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
-from rotation.plan import COMPROMISED, CONTAIN_ONLY, Plan, RowInstance, Step
+from rotation.opening import refuse_emergency, refuse_on_hold
+from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Plan, RowInstance, Step
 from rotation.process import Stopped
 from rotation.specification import differences, spec_from_json
-from rotation.summary import outcome_baseline
+from rotation.summary import left_by, outcome_baseline
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
 
 LEASE = timedelta(seconds=60)
@@ -35,16 +36,6 @@ class Live:
     gates: Callable[[str, datetime], Gates] = lambda secret, now: OPEN_GATES
     specification: Callable[[str], Specification | None] = lambda secret: None
     read_only: Callable[[], str | None] = lambda: None
-
-
-def _refuse_held(before: Rotation | None, spec: Specification) -> None:
-    """before: the identity's latest rotation."""
-    if before is not None and before.outcome is not None and before.on_hold is not None:
-        raise PolicyRefusal(
-            "rotation.on-hold",
-            f"{spec.secret} is {before.paused}; nothing was opened",
-            f"`rotation unpause {spec.secret}` lifts it",
-        )
 
 
 @dataclass(kw_only=True)
@@ -91,7 +82,7 @@ class Runner:
     ) -> Entry:
         entries = self.journal.entries(stream)
         before = fold(entries) if entries else None
-        _refuse_held(before, spec)
+        refuse_on_hold(before, spec)
         baseline = (before.result if before else None) or {}
         if plan.name in ("routine", "retire") and not baseline.get("handle"):
             raise Usage(
@@ -131,12 +122,34 @@ class Runner:
                 "declare the emergency without --key-id",
             )
         plan = COMPROMISED if replaces else CONTAIN_ONLY
+        facts = {"trigger": "emergency", **facts}
+        return self._supersede(stream, plan, spec, baseline, who=who, facts=facts, seen=seen)
+
+    def open_replacement(
+        self, stream: str, spec: Specification, *, trigger: str, who: str | None = None,
+        reason: str | None = None,
+    ) -> Lease:  # fmt: skip
+        """REPLACE is open; a rotation that is open is closed as superseded in the same transaction.
+        Raises PolicyRefusal where that one is an emergency, which has to contain first, or where a
+        person holds the identity; JournalMoved where the stream went on meanwhile."""
+        entries = self.journal.entries(stream)
+        before = fold(entries) if entries else None
+        refuse_on_hold(before, spec)
+        refuse_emergency(before, spec)
+        baseline = left_by(before)
+        seen, facts = entries[-1].seq if entries else 0, Facts(trigger=trigger, reason=reason)
+        return self._supersede(stream, REPLACE, spec, baseline, who=who, facts=facts, seen=seen)
+
+    def _supersede(
+        self, stream: str, plan: Plan, spec: Specification, baseline: Facts, *,
+        who: str | None, facts: Facts, seen: int | None,
+    ) -> Lease:  # fmt: skip
         entries = self.journal.entries(stream)
         rotation = fold(entries) if entries else None
         # A person's hold outlives the rotation that it was put on.
         on_hold = rotation.on_hold if rotation is not None else None
         by = rotation.on_hold_by if rotation is not None else None
-        facts = {"trigger": "emergency", "on_hold": on_hold, "on_hold_by": by, **facts}
+        facts = {**facts, "on_hold": on_hold, "on_hold_by": by}
         drafts = [self._opened(plan, spec, baseline, facts, who)]
         if rotation is not None and rotation.outcome is None:
             closed: Facts = {

@@ -145,7 +145,9 @@ class Rotation:
 
     @property
     def old_version(self) -> str | None:
-        return self.fact(Step.PLACE, "version") or text(self.baseline.get("version"))
+        """What readers get before this rotation's promotion."""
+        found = self.fact(Step.PLACE, "version") or self.fact(Step.FIND_DEAD, "version")
+        return found or text(self.baseline.get("version"))
 
     @property
     def new(self) -> str | None:

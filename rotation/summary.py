@@ -23,6 +23,15 @@ from rotation.plan import Step
 from rotation.types import Facts
 
 
+def left_by(before: Rotation | None) -> Facts:
+    """What the next rotation begins with. before: the identity's latest rotation."""
+    if before is None:
+        return {}
+    if before.outcome is None:
+        return outcome_baseline(before, Outcome.SUPERSEDED)
+    return before.result or {}
+
+
 def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Facts:
     """What the journal holds to be true of the world once this rotation is closed. live: every
     instance that is ours, with those that the next `issue` removes (`ours`)."""

@@ -215,6 +215,7 @@ class StoreState:
 
     versions: the labelled versions. claim: the installation that owns the secret, if any.
     refusal: (code, sentence) where the store must not be written, e.g. somebody else rotates it.
+    lost: that is so because the current version has no value any more: readers get nothing.
     replicas: region -> "in-sync" | "in-progress" | "failed". missing: asks the service what these
     sets may not do and should; nothing, where it cannot tell.
     """
@@ -227,6 +228,7 @@ class StoreState:
     missing: Callable[[Collection[PermissionSet]], tuple[str, ...]] = field(
         default=lambda sets: (), compare=False
     )
+    lost: bool = False
 
     @cached_property
     def labels(self) -> Mapping[str, str]:

@@ -72,6 +72,7 @@ class KvStore:
             claim=record.custom.get(OWNER),
             refusal=record.refusal(mount),
             server_at=record.server_at,
+            lost=record.is_lost,
             guarded=is_guarded(record, mount),
             unrecorded=record.is_unrecorded,
             missing=self._missing_capabilities,
@@ -133,6 +134,23 @@ class KvStore:
         if current is not None and current.id == expecting:
             number = self._write(values, over=record.number)
         elif self._was_unanswered(record, values, expecting):
+            number = record.number
+        else:
+            raise self._elsewhere(expecting)
+        self._remember(record, to, number, expecting)
+
+    def promote_over_lost(self, to: str, *, expecting: str) -> None:
+        """A merge has nothing to merge into, so the whole value is written: ours alone."""
+        record = self._look(PROMOTE)
+        current = record.current
+        if current is not None and current.id == to:
+            return
+        values = self._values(record, to)
+        before = record.find(expecting)
+        behind = before is not None and before.newest + 1 == record.number
+        if current is not None and current.id == expecting and record.is_lost:
+            number = self._write(values, over=record.number, whole=True)
+        elif behind and self._live_data(record.number, PROMOTE) == values:
             number = record.number
         else:
             raise self._elsewhere(expecting)
@@ -250,10 +268,10 @@ class KvStore:
         live = self._live_data(record.number, PROMOTE) if reads else {}
         return self._fields.composed(self._fields.own(data), live)
 
-    def _write(self, values: Mapping[str, str | None], *, over: int) -> int:
+    def _write(self, values: Mapping[str, str | None], *, over: int, whole: bool = False) -> int:
         """The number of the new version. A merge has no first version to merge into."""
         answer = self._call(
-            "PATCH" if over else "POST",
+            "PATCH" if over and not whole else "POST",
             self._live("data"),
             PROMOTE,
             {"options": {"cas": over}, "data": values},

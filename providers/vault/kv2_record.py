@@ -117,6 +117,12 @@ class Record:
             if number in self.versions and not self.versions[number].get("destroyed")
         )
 
+    @property
+    def is_lost(self) -> bool:
+        """The newest version is deleted or destroyed, or will be: readers get nothing by then."""
+        newest = self.versions.get(self.number, {})
+        return bool(newest.get("destroyed") or newest.get("deletion_time"))
+
     def labelled(self) -> tuple[Version, ...]:
         labels: dict[str, set[str]] = {}
         for label, version in (
@@ -136,8 +142,7 @@ class Record:
             return "store.few-versions", f"only {most} versions are kept, {VERSIONS_MIN} are needed"
         if _expires(self.settings) or _expires(mount):
             return "store.expiring", "versions delete themselves (`delete_version_after`)"
-        newest = self.versions.get(self.number, {})
-        if newest.get("destroyed") or newest.get("deletion_time"):
+        if self.is_lost:
             return "store.deleted", "the newest version is deleted, or deletes itself"
         return None
 

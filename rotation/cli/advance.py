@@ -13,10 +13,10 @@ from typing import Any
 from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
 from rotation.cli.onward import keeps_failing
 from rotation.cli.session import POLL, Session
-from rotation.describe import consumers_at_risk
 from rotation.entries import Entry
 from rotation.errors import RotationError
 from rotation.fold import Outcome, Rotation, fold
+from rotation.health import consumers_at_risk
 from rotation.machine import Action, Close, Do, Held, Wait, next_action
 from rotation.process import STOP_WITHIN, end_children
 
@@ -40,6 +40,8 @@ class Arrival:
 
     @property
     def exit_code(self) -> int:
+        if consumers_at_risk(self.rotation):
+            return AT_RISK
         match self.action:
             case Close(Outcome.SUCCEEDED | Outcome.ACCEPTED):
                 return OK
@@ -48,7 +50,7 @@ class Arrival:
             case Close():
                 return CANCELLED
             case Held():
-                return AT_RISK if consumers_at_risk(self.rotation) else HELD
+                return HELD
             case Wait(None, _, None) if not self.rotation.on_hold:
                 return LOCKED
             case Wait() | Do():

@@ -10,6 +10,8 @@ from rotation.cli.outcome import local
 from rotation.cli.say import Cell, plain
 from rotation.describe import duration, relative
 from rotation.entries import Identity, stamp
+from rotation.fold import Rotation
+from rotation.health import left_alive
 
 BAR = 10
 
@@ -17,15 +19,18 @@ BAR = 10
 class Rank(IntEnum):
     """What needs a person comes first."""
 
-    HELD = 0
-    PAST_MAX_AGE = 1
-    UNKNOWN = 2  # the journal does not know its credential
-    ON_HOLD = 3
-    OPEN = 4
-    DUE = 5
-    FINE = 6
-    PAUSED = 7
-    RETIRED = 8
+    DOWN = 0  # readers are without a working credential, whatever the rotation is called
+    HELD = 1
+    PAST_MAX_AGE = 2
+    ORPHANED = 3  # alive or open, and not in the configuration
+    LEFT_ALIVE = 4  # a rotation that was given up left instances of ours
+    UNKNOWN = 5  # the journal does not know its credential
+    ON_HOLD = 6
+    OPEN = 7
+    DUE = 8
+    FINE = 9
+    PAUSED = 10
+    RETIRED = 11
 
     @property
     def word(self) -> str:
@@ -40,7 +45,8 @@ class Rank(IntEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """One secret at one moment. due_at: when it is due next, if time alone decides that; why: what
-    says so; exempt: the exception by which it lives longer."""
+    says so; exempt: the exception by which it lives longer; rotation: the latest, where it may tell
+    more than its row."""
 
     secret: str
     policy: str
@@ -51,15 +57,19 @@ class Health:
     why: str
     row: Identity | None
     exempt: str = ""
+    rotation: Rotation | None = None
 
     @property
     def order(self) -> tuple[int, float, str]:
         """Among the equally urgent: the oldest in proportion to its age limit first."""
-        used = self.age / self.max_age if self.age is not None else 0.0
+        used = self.age / self.max_age if self.age is not None and self.max_age else 0.0
         return (self.rank, -used, self.secret)
 
 
 _STYLES: Mapping[Rank, Mapping[str, Any]] = {
+    Rank.DOWN: {"fg": "red", "bold": True},
+    Rank.ORPHANED: {"fg": "yellow"},
+    Rank.LEFT_ALIVE: {"fg": "yellow"},
     Rank.HELD: {"fg": "red", "bold": True},
     Rank.PAST_MAX_AGE: {"fg": "red"},
     Rank.UNKNOWN: {"fg": "yellow"},
@@ -86,7 +96,7 @@ def cells(health: Health, now: datetime) -> list[Cell]:
 
 
 def _age_rank(health: Health) -> Rank:
-    if health.age is None:
+    if health.age is None or not health.max_age:
         return Rank.UNKNOWN
     if health.age > health.max_age:
         return Rank.PAST_MAX_AGE
@@ -94,14 +104,14 @@ def _age_rank(health: Health) -> Rank:
 
 
 def _bar(health: Health) -> str:
-    if health.age is None:
+    if health.age is None or not health.max_age:
         return "?" * BAR
     filled = min(BAR, max(0, round(health.age / health.max_age * BAR)))
     return "█" * filled + "░" * (BAR - filled)
 
 
 def _age(health: Health) -> str:
-    limit = duration(health.max_age)
+    limit = duration(health.max_age) if health.max_age else "?"
     if health.age is None:
         return f"? of {limit}"
     stated = " stated" if health.row is not None and health.row.stated else ""
@@ -118,6 +128,10 @@ def _due(health: Health, now: datetime) -> str:
 
 def _where(health: Health, now: datetime) -> str:
     row = health.row
+    if health.rank is Rank.DOWN and (row is None or row.held is None):
+        return "readers are without a working credential"
+    if health.rank is Rank.LEFT_ALIVE and health.rotation is not None:
+        return f"left alive: {', '.join(left_alive(health.rotation))}"
     if row is not None and row.held is not None:
         since = f", {relative(row.held_at, now)}" if row.held_at else ""
         return f"{row.held}{since}"
@@ -137,6 +151,8 @@ def as_json(health: Health) -> dict[str, Any]:
         "class": health.policy,
         "state": health.rank.word,
         "needs_attention": health.rank.needs_attention,
+        "readers_down": health.rank is Rank.DOWN,
+        "left_alive": list(left_alive(health.rotation)) if health.rotation else [],
         "age_s": None if health.age is None else int(health.age.total_seconds()),
         "age_stated": bool(row and row.stated),
         "max_age_s": int(health.max_age.total_seconds()),

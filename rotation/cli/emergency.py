@@ -13,6 +13,7 @@ from rotation.cli.by_hand import by_hand_lines, told_by_hand
 from rotation.cli.failures import OK
 from rotation.cli.opening import carry_out, is_open, went_back
 from rotation.cli.options import emergency_words, here_option, yes_option
+from rotation.cli.replacing import open_replacement
 from rotation.cli.requests import open_rotation_of, request
 from rotation.cli.say import done, note
 from rotation.cli.scope import contained_lines, scope_lines
@@ -96,6 +97,8 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
             past, unwritable = past_of(session)
             target = target_of(session, past, words, key_id)
             found, why = _declared(session, past, target, asked, facts, unwritable)
+            if found is None:
+                return _replace(session, target.name, reason, yes=yes, here=here)
             if why is not None:
                 return without_journal(session, target, found, facts, why)
         return _carried_out(session, target, found, facts, here=here)
@@ -118,8 +121,9 @@ def _declared(
     asked: Asked,
     facts: Facts,
     why: RotationError | None,
-) -> tuple[Survey, RotationError | None]:
-    """Shown, confirmed and open; or why only the switch-off can be done. `facts` get the scope."""
+) -> tuple[Survey | None, RotationError | None]:
+    """Shown, confirmed and open; or why only the switch-off can be done. `facts` get the scope. No
+    survey where nothing lives, so that nothing is to be switched off."""
     spec, confirmed = target.spec, list[str]()
     traits = session.traits(spec)
     bound, broken = bound_for_containment(session, spec)
@@ -127,6 +131,8 @@ def _declared(
     while True:
         _refuse_on_hold(past, target, override=asked.override_hold)
         found = survey(past, bound, target.stream, spec, asked.key_id)
+        if asked.key_id is None and why is None and not found.suspects:
+            return None, None
         scope = _scope(found, asked.key_id, all_instances=asked.all_instances)
         if scope != confirmed:
             now = session.clock.now()
@@ -177,6 +183,15 @@ def _frozen(session: Session, stream: str) -> str | None:
     return session.live_runner() if undone else None
 
 
+def _replace(session: Session, name: str, reason: str | None, *, yes: bool, here: bool) -> int:
+    """Readers need a successor, and there is nothing to contain."""
+    entry = session.entry(name)
+    note(f"EMERGENCY {name}: the issuer lists nothing alive; nothing has to be switched off")
+    confirm_typed(name, "Make a new credential for its readers now?", yes=yes)
+    open_replacement(session, entry, reason)
+    return carry_out(session, {entry.stream: name}, wait=True, here=here)
+
+
 def _is_contained(rotation: Rotation) -> bool:
     return rotation.done(replaced_by(rotation) or Step.CONTAIN)
 
@@ -208,7 +223,8 @@ def _scope(found: Survey, key_id: str | None, *, all_instances: bool) -> list[st
         raise PolicyRefusal(
             "emergency.nothing-ours",
             "no live instance is known to be ours; nothing was done",
-            "--key-id ID names one, --all-instances means all that are listed",
+            "--key-id ID names one, --all-instances all that are listed; where readers are down: "
+            "`rotation rotate NAME --replace`",
         )
     return scope
 

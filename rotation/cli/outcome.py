@@ -16,7 +16,6 @@ from rotation.describe import (
     destroyed,
     old_dies,
     outcome_text,
-    present_state,
     relative,
     ways_out,
     what_works,
@@ -24,6 +23,7 @@ from rotation.describe import (
 )
 from rotation.entries import stamp
 from rotation.fold import Rotation, listed
+from rotation.health import present_state
 from rotation.machine import Close, Held, Wait
 from rotation.plan import Step
 

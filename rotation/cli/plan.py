@@ -19,11 +19,12 @@ from rotation.cli.reconcile import differences_of
 from rotation.cli.say import SCHEMA_VERSION, Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status import stops_json, tell_stops
+from rotation.compiled import compile_rows
 from rotation.describe import duration, forecast, gap, relative
 from rotation.due import Due, Kind, due
 from rotation.entries import Identity, stamp
 from rotation.errors import PolicyRefusal, Usage
-from rotation.plan import ROUTINE, Plan, RowInstance, Step, compile_rows, plan_for
+from rotation.plan import ROUTINE, Plan, RowInstance, Step, plan_for
 from rotation.specification import spec_digest
 from rotation.types import Specification
 

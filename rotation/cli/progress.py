@@ -16,9 +16,10 @@ from rotation.cli.advance import Show
 from rotation.cli.app import settings
 from rotation.cli.say import note, plain
 from rotation.cli.session import Session
-from rotation.describe import outcome_text, present_row, relative, row_mark, why_held
+from rotation.describe import outcome_text, relative, row_mark, why_held
 from rotation.entries import Entry, Kind, unstamp
 from rotation.fold import Rotation, fold, text
+from rotation.health import present_row
 from rotation.plan import Step
 from rotation.types import Facts
 

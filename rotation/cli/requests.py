@@ -17,16 +17,11 @@ from rotation.cli.options import (
 from rotation.cli.outcome import met
 from rotation.cli.say import done
 from rotation.cli.session import Session, open_session
-from rotation.describe import (
-    can_roll_back,
-    exits_of,
-    instances_in_question,
-    ways_out,
-    why_held,
-)
+from rotation.describe import can_roll_back, exits_of, ways_out, why_held
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError, PolicyRefusal, UnknownName, Usage
 from rotation.fold import Rotation, RowState, fold
+from rotation.health import instances_in_question
 from rotation.held import Exit
 from rotation.machine import Wait, next_action
 from rotation.types import Facts

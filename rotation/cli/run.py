@@ -11,6 +11,7 @@ from rotation.cli.app import settings, verb
 from rotation.cli.failures import code_of, worst
 from rotation.cli.opening import carry_out, is_open, open_rotation
 from rotation.cli.options import here_option, known_names, names_argument, wait_option
+from rotation.cli.replacing import open_replacement, refuse_inactive
 from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
 from rotation.errors import AlreadyOpen, PolicyRefusal, RotationError
@@ -111,21 +112,39 @@ def _open_all(session: Session, entries: Iterable["Entry"]) -> list[int]:
     return codes
 
 
-@verb("rotate", "rotate billing-iam", "rotate billing-iam orders-db --wait")
+@verb(
+    "rotate",
+    "rotate billing-iam",
+    "rotate billing-iam orders-db --wait",
+    "rotate billing-iam --replace",
+)
 @names_argument
+@click.option(
+    "--replace",
+    "replacing",
+    is_flag=True,
+    help="What readers get is dead: make a new one at once, without evidence of the old.",
+)
 @wait_option
 @here_option
-def rotate(names: tuple[str, ...], *, wait: bool, here: bool) -> int:
+def rotate(names: tuple[str, ...], *, replacing: bool, wait: bool, here: bool) -> int:
     """Rotate the named secrets now, due or not.
 
     A rotation that is open already goes on. 90 s of waiting are sat out in all; what takes longer
     is left to `rotation run`, to a live `serve`, or to --wait.
+
+    --replace is for a current credential that was deleted or switched off, that ended, is refused,
+    or whose bytes are lost. It looks first, by a login too, and refuses where the credential works.
+    A rotation that is held for it is superseded.
     """
     with open_session(effectful=True) as session:
         entries = [session.entry(name) for name in dict.fromkeys(names)]
         _refuse_read_only(session)
         for entry in entries:
-            _open_by_hand(session, entry)
+            if replacing:
+                open_replacement(session, entry)
+            else:
+                _open_by_hand(session, entry)
         width = session.configuration.concurrency
         streams = {entry.stream: entry.id for entry in entries}
         return carry_out(session, streams, wait=wait, here=here, width=width)
@@ -139,12 +158,7 @@ def _refuse_read_only(session: Session) -> None:
 
 
 def _open_by_hand(session: Session, entry: "Entry") -> None:
-    if entry.state != "active":
-        raise PolicyRefusal(
-            "run.not-active",
-            f"{entry.id} is {entry.state}; nothing was done",
-            "change its `state` in the configuration",
-        )
+    refuse_inactive(entry)
     if is_open(session, entry.stream):
         note(f"{entry.id} has an open rotation; it goes on")
     else:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rotation.cli.say import plain
-from rotation.describe import duration, present_state, relative, what_works
+from rotation.describe import duration, relative, what_works
 from rotation.fold import Rotation, listed, replaced_by
+from rotation.health import present_state
 from rotation.incident import Survey, Suspect
 from rotation.plan import Step
 from rotation.types import Specification, Traits

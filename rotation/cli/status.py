@@ -13,7 +13,7 @@ from rotation.calendar import Freeze
 from rotation.cli import board
 from rotation.cli.app import settings, verb
 from rotation.cli.board import Health, Rank
-from rotation.cli.failures import GENERIC, HELD, OK
+from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
 from rotation.cli.onward import goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import held_lines, local
@@ -23,6 +23,7 @@ from rotation.describe import old_dies, relative, ways_out, what_works
 from rotation.due import Kind, due, stops
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
+from rotation.health import consumers_at_risk, left_alive, may_be_at_risk
 from rotation.machine import next_action
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ SHOWN = 20
 @click.option(
     "--connections", is_flag=True, help="What the tool itself logs in with; asks each service."
 )
-@click.option("--check", is_flag=True, help="Exit 11 where one is Held, 1 where one is too old.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Exit 12 where readers are without a credential, 11 where one is held, 1 where one is too "
+    "old, unknown, or alive and nobody's.",
+)
 def status(names: tuple[str, ...], *, everything: bool, connections: bool, check: bool) -> int:
     """Show how old each secret is and where it stands.
 
@@ -69,39 +75,78 @@ def _healths(session: Session, names: Sequence[str], now: datetime) -> Iterator[
     freezes = session.configuration.freezes
     if names:
         for entry in dict.fromkeys(map(session.entry, names)):
-            yield _health(entry, session.records.identity(entry.stream), freezes, now)
+            yield _health(session, entry, session.records.identity(entry.stream), freezes, now)
         return
     rows = {row.stream: row for row in session.records.identities()}
     for entry in session.configuration.secrets():
-        yield _health(entry, rows.get(entry.stream), freezes, now)
+        yield _health(session, entry, rows.pop(entry.stream, None), freezes, now)
+    yield from (_orphan(session, row, now) for row in rows.values() if _is_alive(row))
+
+
+def _is_alive(row: Identity) -> bool:
+    return row.plan is not None or (row.handle is not None and not row.retired)
+
+
+def _orphan(session: Session, row: Identity, now: datetime) -> Health:
+    """Only the journal still names it: nothing rotates it, and what is open goes on."""
+    rotation = _rotation(session, row)
+    held = Rank.HELD if row.held is not None else Rank.ORPHANED
+    return Health(
+        secret=row.secret,
+        policy="?",
+        rank=Rank.DOWN if rotation is not None and consumers_at_risk(rotation) else held,
+        max_age=timedelta(),
+        age=now - row.created if row.created is not None else None,
+        due_at=None,
+        why="not in the configuration",
+        row=row,
+        rotation=rotation,
+    )
+
+
+def _rotation(session: Session, row: Identity | None) -> Rotation | None:
+    if row is None or not may_be_at_risk(row):
+        return None
+    return fold(session.records.entries(row.stream))
 
 
 def _health(
-    entry: "Entry", row: Identity | None, freezes: Sequence[Freeze], now: datetime
-) -> Health:
+    session: Session, entry: "Entry", row: Identity | None, freezes: Sequence[Freeze],
+    now: datetime,
+) -> Health:  # fmt: skip
+    rotation = _rotation(session, row)
     told = due(entry, row, now, freezes)
     age = now - row.created if row is not None and row.created is not None else None
     max_age = timedelta(seconds=entry.max_age_s - entry.over_s(now))
     return Health(
         secret=entry.id,
         policy=entry.class_name,
-        rank=_rank(row, age, max_age, told.kind),
+        rank=_rank(row, rotation, max_age, told.kind, now),
         max_age=max_age,
         age=age,
         due_at=told.at if told.kind in (Kind.DUE, Kind.LATER, Kind.PAUSED, Kind.UNKNOWN) else None,
         why=told.reason,
         row=row,
         exempt=str(entry.exempt_at(now) or ""),
+        rotation=rotation,
     )
 
 
-def _rank(row: Identity | None, age: timedelta | None, max_age: timedelta, kind: Kind) -> Rank:
+def _rank(
+    row: Identity | None, rotation: Rotation | None, max_age: timedelta, kind: Kind, now: datetime
+) -> Rank:
+    if rotation is not None and consumers_at_risk(rotation):
+        return Rank.DOWN
     if row is not None and row.held is not None:
         return Rank.HELD
     if kind is Kind.RETIRED:
         return Rank.RETIRED
-    if age is not None and age > max_age:
+    if row is not None and row.plan is None and row.expires is not None and row.expires <= now:
+        return Rank.DOWN
+    if row is not None and row.created is not None and now - row.created > max_age:
         return Rank.PAST_MAX_AGE
+    if rotation is not None and left_alive(rotation):
+        return Rank.LEFT_ALIVE
     if row is not None and row.on_hold:
         return Rank.ON_HOLD
     return _BY_KIND[kind]
@@ -163,8 +208,18 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
         return [f"next: rotation adopt {name} --created DATE, the day on which it was made"]
     if health.rank is Rank.UNKNOWN:
         return [f"next: rotation adopt {name}, or rotation create {name} where it is empty"]
+    if health.rank is Rank.ORPHANED:
+        return [
+            f"next: put {name} back into the configuration, or `rotation retire` it there first"
+        ]
     out = _paused(session, health)
+    if health.rotation is not None and (left := left_alive(health.rotation)):
+        out.append(
+            f"left alive: {', '.join(left)}; the next rotation removes it once nobody uses it"
+        )
     rotation = _open_rotation(session, health)
+    if rotation is None and health.rank is Rank.DOWN:
+        return [*_down(health), *out]
     if rotation is None:
         return out
     if rotation.held is not None:
@@ -190,6 +245,21 @@ def _paused(session: Session, health: Health) -> list[str]:
         return []
     rotation = fold(session.records.entries(health.row.stream))
     return [plain(rotation.paused), f"way out: rotation unpause {plain(health.secret)}"]
+
+
+def _down(health: Health) -> list[str]:
+    """Nothing is open: what readers get ended, or the last rotation was given up in that state."""
+    works = what_works(health.rotation) if health.rotation is not None else ""
+    ended = health.row is not None and health.row.expires is not None and not works
+    return [
+        *([f"works now: {plain(works)}"] if works else []),
+        *(
+            [f"ended: {local(health.row.expires)}"]
+            if ended and health.row and health.row.expires
+            else []
+        ),
+        f"way out: rotation rotate {plain(health.secret)} --replace",
+    ]
 
 
 def _open_rotation(session: Session, health: Health) -> Rotation | None:
@@ -227,7 +297,14 @@ def _summary_line(healths: list[Health]) -> str:
 
 
 def _exit_code(healths: Iterable[Health]) -> int:
-    ranks = {health.rank for health in healths}
-    if Rank.HELD in ranks:
-        return HELD
-    return GENERIC if Rank.PAST_MAX_AGE in ranks else OK
+    return worst(_CODES[health.rank] for health in healths if health.rank in _CODES)
+
+
+_CODES = {
+    Rank.DOWN: AT_RISK,
+    Rank.HELD: HELD,
+    Rank.PAST_MAX_AGE: GENERIC,
+    Rank.ORPHANED: GENERIC,
+    Rank.LEFT_ALIVE: GENERIC,
+    Rank.UNKNOWN: GENERIC,
+}

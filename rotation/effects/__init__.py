@@ -8,7 +8,16 @@ facts and the world.
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from rotation.effects import create, emergency, inspect, propagate, revoke, undo, verify
+from rotation.effects import (
+    create,
+    emergency,
+    inspect,
+    propagate,
+    replace,
+    revoke,
+    undo,
+    verify,
+)
 from rotation.effects.context import Context
 from rotation.plan import Step
 from rotation.types import Facts
@@ -24,19 +33,21 @@ EFFECTS: Mapping[Step, Effect] = {
     **undo.EFFECTS,
     **inspect.EFFECTS,
     **emergency.EFFECTS,
+    **replace.EFFECTS,
 }
+_OWN = {"compromised": emergency, "replace": replace}
 
 assert EFFECTS.keys() == set(Step), "every step has its effect"
 
 
 def look_for(plan: str, step: Step) -> Effect:
-    own = emergency.OWN_LOOKS if plan == "compromised" else {}
-    return own.get(step, LOOKS[step])
+    own = _OWN.get(plan)
+    return own.OWN_LOOKS.get(step, LOOKS[step]) if own else LOOKS[step]
 
 
 def effect_for(plan: str, step: Step) -> Effect:
-    own = emergency.OWN_EFFECTS if plan == "compromised" else {}
-    return own.get(step, EFFECTS[step])
+    own = _OWN.get(plan)
+    return own.OWN_EFFECTS.get(step, EFFECTS[step]) if own else EFFECTS[step]
 
 
 __all__ = ["Context", "Effect", "effect_for", "look_for"]

@@ -100,6 +100,8 @@ def _new_facts(handle: Handle) -> Facts:
 
 def _stage(cx: Context, new: Credential) -> str:
     onto = None if cx.rotation.plan == "first" else cx.rotation.old_version
+    if cx.rotation.plan == "replace":
+        onto = cx.rotation.fact(Step.FIND_DEAD, "base")
     try:
         return cx.store.stage(cx.attempt, new, onto=onto)
     except (Permanent, Transient) as definite:

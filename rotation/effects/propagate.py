@@ -56,7 +56,7 @@ def confirm(cx: Context) -> Facts:
     consumer = consumer_spec(cx)
     if consumer.confirms and consumer.pushed:
         return {"evidence": Evidence.ACKNOWLEDGED}
-    given = _given_at(cx, Step.PROMOTE, Step.DELIVER)
+    given = given_at(cx, Step.PROMOTE, Step.DELIVER)
     refresh = timedelta(seconds=consumer.refresh_s)
     if consumer.accept_elapsed:
         wait_until(
@@ -85,7 +85,7 @@ def consumer_spec(cx: Context) -> ConsumerSpec:
     return next(c for c in cx.spec.consumers if c.id == cx.consumer_id)
 
 
-def _given_at(cx: Context, *steps: Step) -> datetime:
+def given_at(cx: Context, *steps: Step) -> datetime:
     times = [at for step in steps if (at := done_at(cx, step)) is not None]
     return max(times, default=cx.rotation.opened.at)
 

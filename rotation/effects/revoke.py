@@ -14,7 +14,7 @@ from rotation.effects.context import (
 )
 from rotation.effects.verify import check_grace, last_given, relies_on_usage, straggler
 from rotation.entries import stamp
-from rotation.errors import Complaint, NeedsPerson, NotYet, Refused
+from rotation.errors import Complaint, Conflict, NeedsPerson, NotYet, Refused
 from rotation.plan import Step
 from rotation.types import (
     Death,
@@ -125,10 +125,17 @@ def _still_quiet(cx: Context, used: datetime) -> None:
 
 
 def suspend(cx: Context) -> Facts:
-    """Off, and then every pointer is read again: one that names the old one now brings it back."""
-    cx.issuer.suspend(old_handle(cx))
+    """Off, and then every pointer is read again: one that names the old one now brings it back.
+    One that somebody deleted meanwhile needs nothing more."""
+    gone = False
+    try:
+        cx.issuer.suspend(old_handle(cx))
+    except Conflict:
+        gone = cx.traits.lists and old_handle(cx) not in cx.listing().ids
+        if not gone:
+            raise
     _still_not_pointed_at(cx)
-    return {"suspended": old_handle(cx)}
+    return {"suspended": old_handle(cx), "gone": gone}
 
 
 def _still_not_pointed_at(cx: Context) -> None:

@@ -185,13 +185,15 @@ def check_instances(cx: Context, listing: Listing) -> None:
     expected = expected_instances(cx) - cx.rotation.ours
     check_unknown(cx, listing, expected)
     off = {cx.rotation.old} if cx.in_doubt or cx.rotation.done(Step.SUSPEND) else set()
-    gone = {cx.rotation.old} if cx.row.step is Step.DESTROY else off
+    # One that somebody deleted meanwhile is where it was to be brought.
+    gone = {cx.rotation.old} if cx.row.step in (Step.SUSPEND, Step.DESTROY) else off
     missing = sorted(expected - listing.ids - gone)
     if missing:
         raise NeedsPerson(
             "held.instance-missing",
             f"the issuer no longer lists {', '.join(missing)}",
-            f"see who removed it; then `rotation resolve {cx.spec.secret} --accept-current`",
+            f"see who removed it; then `rotation rotate {cx.spec.secret} --replace`",
+            instances=",".join(missing),
         )
     for handle_id in expected - off:
         check_active(listing, handle_id)
@@ -204,6 +206,7 @@ def check_active(listing: Listing, handle_id: str) -> None:
             "held.found-suspended",
             f"{handle_id} is {handle.state}, and this rotation did not do it",
             "see who suspended it: an emergency? then `rotation emergency`",
+            instances=handle_id,
         )
 
 

@@ -6,17 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.describe import (
-    consumers_at_risk,
-    duration,
-    old_dies,
-    open_exits,
-    relative,
-    standing,
-    what_works,
-)
+from rotation.describe import duration, old_dies, open_exits, relative, what_works
 from rotation.entries import Draft, Kind
 from rotation.fold import Rotation, fold
+from rotation.health import consumers_at_risk, standing
 from rotation.held import Exit
 from rotation.journal.memory import MemoryJournal
 from rotation.machine import Wait

@@ -45,7 +45,7 @@ def test_there_is_no_way_back_once_it_may_be_dead(alone: Shell) -> None:
             raise Transient("sim.down", "the store is down")
 
     alone.world.before = before
-    assert alone.run("rotate", "app").exit_code == 0
+    assert alone.run("rotate", "app").exit_code == 12
     refused = alone.run("rollback", "app", "--yes")
     assert refused.exit_code == 5
     assert "request.too-late" in refused.stderr

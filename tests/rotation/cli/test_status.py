@@ -138,7 +138,7 @@ def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
     told = shell.adopted().json("status")
     assert (told["schema_version"], told["kind"]) == (1, "status")
     assert list(told["secrets"][0]) == [
-        "secret", "class", "state", "needs_attention", "age_s", "age_stated", "max_age_s",
+        "secret", "class", "state", "needs_attention", "readers_down", "left_alive", "age_s", "age_stated", "max_age_s",
         "due_at", "why", "current", "old", "asserted", "plan", "phase", "row", "waits_until",
         "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works",
         "old_dies_not_before", "exits", "exception",
@@ -149,3 +149,51 @@ def test_several_names_are_shown_once_each(shell: Shell) -> None:
     told = shell.adopted().json("status", "app", "app")
     assert [each["secret"] for each in told["secrets"]] == ["app"]
     assert shell.run("status", "app", "nobody").exit_code == 6
+
+
+# ------------------------------------------------------------------------ one truth about health
+
+
+def test_readers_that_are_down_are_12_whatever_the_rotation_is_called(shell: Shell) -> None:
+    """Contained and waiting, Held, abandoned: each time `--check` says it."""
+    shell.adopted()
+    del shell.world.instances["KEY1"]
+    assert shell.run("rotate", "app").exit_code == 12
+    held = shell.run("status", "--check")
+    assert held.exit_code == 12
+    assert "KEY1, which is gone" in held.stdout
+    assert "rotation rotate app --replace" in held.stdout
+    shell.run("abandon", "app", "--yes")
+    closed = shell.run("status", "--check")
+    assert closed.exit_code == 12
+    assert "rotation rotate app --replace" in closed.stdout
+    done = shell.run("rotate", "app", "--replace", "--wait")
+    assert done.exit_code == 0, done.output
+    assert shell.run("status", "--check").exit_code == 0
+
+
+def test_what_works_is_not_replaced_and_nothing_is_opened(shell: Shell) -> None:
+    done = shell.adopted().run("rotate", "app", "--replace")
+    assert done.exit_code == 5
+    assert "replace.not-dead" in done.stderr
+    assert one(shell)["plan"] is None
+
+
+def test_what_an_abandoned_rotation_left_alive_is_shown_until_it_is_gone(shell: Shell) -> None:
+    shell.adopted()
+    shell.world.denied.add("probe.login")
+    assert shell.run("rotate", "app").exit_code == 11
+    shell.world.denied.clear()
+    shell.run("abandon", "app", "--yes")
+    told = shell.run("status", "--check")
+    assert told.exit_code == 1
+    assert "left alive: KEY2" in told.stdout
+
+
+def test_an_entry_that_left_the_configuration_is_not_invisible(shell: Shell) -> None:
+    shell.adopted()
+    shell.run("rotate", "app")
+    shell.configuration.entry = APP._replace(id="other", identity="another/one")
+    told = shell.run("status", "--check")
+    assert told.exit_code == 1
+    assert "orphaned" in told.stdout

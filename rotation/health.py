@@ -1,0 +1,178 @@
+"""How a secret stands for those who use it: what each instance is worth as far as it was seen, and
+whether readers have one that works. Pure: no clock, no I/O. Every screen and exit code asks here.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rotation.entries import Identity
+from rotation.fold import Mode, Outcome, Rotation, RowState, failed_row, listed, replaced_by
+from rotation.leftover import leftovers_of
+from rotation.plan import RowInstance, Step
+
+
+class Life(StrEnum):
+    """How one instance stands, as the journal has it."""
+
+    UNPROVEN = "unproven"
+    WORKS = "works"
+    REFUSED = "refused"  # it should log in, and does not
+    DOUBTFUL = "doubtful"  # an off-switch was sent, its answer is unknown
+    OFF = "off"
+    GOING = "going"  # its destruction was sent, its answer is unknown
+    GONE = "gone"
+
+
+class Readers(StrEnum):
+    """Which instance whoever reads the store gets."""
+
+    OLD = "old"
+    NEW = "new"
+    EITHER = "either"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """old, new: their public names; None where there is no such instance."""
+
+    old: str | None
+    old_life: Life
+    new: str | None
+    new_life: Life
+    readers: Readers
+
+
+def standing(rotation: Rotation) -> Standing:
+    return Standing(
+        rotation.old, _old_life(rotation), rotation.new, _new_life(rotation), _readers(rotation)
+    )
+
+
+def _old_life(rotation: Rotation) -> Life:
+    if (found := seen(rotation, rotation.old)) is not None:
+        return found
+    if rotation.plan == "replace":
+        return _life_of_dead(rotation)
+    destroy = rotation.state(Step.DESTROY)
+    resumed = rotation.state(Step.RESUME_OLD).done
+    off = rotation.state(Step.SUSPEND)
+    if (step := replaced_by(rotation)) is not None:
+        return _life_until_replaced(rotation.state(step))
+    if rotation.plan == "compromised":
+        off = rotation.state(Step.CONTAIN)
+        if rotation.old not in listed(rotation.opened.facts, "scope"):
+            return Life.WORKS
+    if destroy.done:
+        return Life.GONE
+    if destroy.in_doubt:
+        return Life.GOING
+    if (off.done or off.complaint) and not resumed:
+        return Life.OFF
+    return Life.DOUBTFUL if off.in_doubt and not resumed else Life.WORKS
+
+
+def seen(rotation: Rotation, instance: str | None) -> Life | None:
+    """What the world showed of it when the rotation was held, whatever the journal had before."""
+    if rotation.held == "held.replaced-in-place" and instance == rotation.old:
+        return Life.GONE
+    life = _FOUND.get(rotation.held or "")
+    return life if life is not None and instance in instances_in_question(rotation) else None
+
+
+_FOUND = {"held.instance-missing": Life.GONE, "held.found-suspended": Life.OFF}
+
+
+def _life_of_dead(rotation: Rotation) -> Life:
+    """Of what a replacement replaces, as its first row saw it."""
+    found = rotation.fact(Step.FIND_DEAD, "dead")
+    if rotation.state(Step.DESTROY).facts.get("destroyed") or found == "gone":
+        return Life.GONE
+    if found is None:
+        return Life.UNPROVEN
+    return Life.OFF if found == "suspended" else Life.REFUSED
+
+
+def _life_until_replaced(replaced: RowState) -> Life:
+    """The new one kills it, and that cannot be undone."""
+    if replaced.done:
+        return Life.GONE
+    return Life.GOING if replaced.intended else Life.WORKS
+
+
+def _new_life(rotation: Rotation) -> Life:
+    if (found := seen(rotation, rotation.new)) is not None:
+        return found
+    if rotation.state(Step.DESTROY_NEW).done:
+        return Life.GONE
+    if rotation.state(Step.DESTROY_NEW).in_doubt:
+        return Life.GOING
+    if rotation.state(Step.SUSPEND_NEW).done:
+        return Life.OFF
+    if rotation.held == "held.live-refused":
+        return Life.REFUSED
+    return Life.WORKS if rotation.done(Step.VERIFY) else Life.UNPROVEN
+
+
+def _readers(rotation: Rotation) -> Readers:
+    promote, demote = rotation.state(Step.PROMOTE), rotation.state(Step.DEMOTE)
+    if rotation.held and present_state(rotation).facts.get("cause") == "store.deleted":
+        return Readers.NOBODY
+    undoing = rotation.mode is Mode.UNDO and demote.in_doubt
+    if undoing or (promote.in_doubt and not demote.done):
+        return Readers.EITHER
+    if promote.done and not demote.done:
+        return Readers.NEW
+    return Readers.OLD if rotation.old else Readers.NOBODY
+
+
+def consumers_at_risk(rotation: Rotation) -> bool:
+    """Whether a consumer may be without a working credential (exit code 12 where it ended so)."""
+    if rotation.outcome in (Outcome.SUCCEEDED, Outcome.ACCEPTED):
+        return False
+    if rotation.outcome == Outcome.ROLLED_BACK:
+        return rotation.plan == "replace"
+    now = standing(rotation)
+    read = now.new_life if now.readers is Readers.NEW else now.old_life
+    bad = {Life.REFUSED, Life.DOUBTFUL, Life.OFF, Life.GOING, Life.GONE}
+    no = now.readers is Readers.NOBODY and now.old is not None
+    if rotation.plan == "retire":
+        return False  # nobody is left who reads it, or a person said so
+    replacing = rotation.plan == "replace" and now.readers is Readers.OLD
+    return no or replacing or read in bad or rotation.held == "held.pointer-moved-late"
+
+
+def may_be_at_risk(row: Identity) -> bool:
+    """Whether it is worth to fold that rotation: in all others readers have what works."""
+    if row.plan is not None:
+        return row.held is not None or row.plan in _WITHOUT_OVERLAP
+    return row.last_outcome not in (None, Outcome.SUCCEEDED, Outcome.ACCEPTED)
+
+
+_WITHOUT_OVERLAP = frozenset({"compromised", "replace", "in-place", "delegated"})
+
+
+def left_alive(rotation: Rotation) -> tuple[str, ...]:
+    """Instances of ours that a closed rotation left beside the current one: the next `issue` removes
+    them, and until then they live."""
+    return tuple(sorted(leftovers_of(rotation.result or {})))
+
+
+def present_row(rotation: Rotation) -> RowInstance | None:
+    """The row that the rotation stands at."""
+    failed = failed_row(rotation)
+    return failed or next(
+        (row for row in rotation.active_rows if not rotation.states[row.position].done), None
+    )
+
+
+def present_state(rotation: Rotation) -> RowState:
+    row = present_row(rotation)
+    return RowState() if row is None else rotation.states[row.position]
+
+
+def instances_in_question(rotation: Rotation) -> tuple[str, ...]:
+    """Those that a Held rotation is Held for, where its failed row names them."""
+    row = failed_row(rotation)
+    named = rotation.states[row.position].facts.get("instances") if row is not None else None
+    return tuple(named.split(",")) if isinstance(named, str) and named else ()

@@ -1,0 +1,24 @@
+"""What keeps a rotation from being opened. before: the identity's latest rotation."""
+
+from rotation.errors import PolicyRefusal
+from rotation.fold import Rotation
+from rotation.types import Specification
+
+
+def refuse_on_hold(before: Rotation | None, spec: Specification) -> None:
+    if before is not None and before.outcome is not None and before.on_hold is not None:
+        raise PolicyRefusal(
+            "rotation.on-hold",
+            f"{spec.secret} is {before.paused}; nothing was opened",
+            f"`rotation unpause {spec.secret}` lifts it",
+        )
+
+
+def refuse_emergency(before: Rotation | None, spec: Specification) -> None:
+    """It has to contain first, and makes a successor of its own."""
+    if before is not None and before.outcome is None and before.plan == "compromised":
+        raise PolicyRefusal(
+            "replace.emergency",
+            f"{spec.secret} has an open emergency; nothing was done",
+            f"`rotation emergency {spec.secret}` makes another successor",
+        )

@@ -1,0 +1,171 @@
+"""REPLACE, killed at every boundary: what readers get is dead, and afterwards they have what works;
+nothing is unaccounted for, and what works is never replaced."""
+
+from collections.abc import Callable
+
+import pytest
+
+from rotation.describe import open_exits, what_works
+from rotation.fold import fold
+from rotation.health import consumers_at_risk
+from rotation.held import Exit
+from rotation.machine import Action, Close, Held
+from rotation.plan import Step
+from rotation.runner import Runner
+from rotation.testing.crash import STREAM, Story
+from rotation.testing.world import World
+from tests.crash import stories
+from tests.crash.stories import seeded
+from tests.crash.test_every_boundary import EVERY, IN_PLACE, NEVER_OFF
+
+Accident = Callable[[World], None]
+
+
+def gone(world: World) -> None:
+    world.instances.pop("KEY1")
+
+
+def suspended(world: World) -> None:
+    world.instances["KEY1"].active = False
+
+
+def overwritten(world: World) -> None:
+    """The instance lives, and the store has other bytes: somebody's memory may have the real ones."""
+    world.versions["v0"] = ("KEY1", "not-the-secret-any-more")
+
+
+def lost(world: World) -> None:
+    del world.versions["v0"]
+
+
+ACCIDENTS: dict[str, tuple[Accident, dict[str, bool]]] = {
+    "gone": (gone, {"exclusive": True}),
+    "gone, chosen": (gone, {"chosen": True}),
+    "gone, in place": (gone, IN_PLACE),
+    "suspended": (suspended, {"exclusive": True}),
+    "suspended, numbered": (suspended, {"exclusive": True, "numbered": True}),
+    "overwritten": (overwritten, {"exclusive": True}),
+    "overwritten, never off": (overwritten, NEVER_OFF),
+    "overwritten, blind": (overwritten, {**NEVER_OFF, "blind": True}),
+    "overwritten, in place": (overwritten, IN_PLACE),
+    "overwritten, delegated": (overwritten, {"overlap": False}),
+    "lost": (lost, {"exclusive": True}),
+    "lost, blind": (lost, {**NEVER_OFF, "blind": True}),
+    "lost, in place": (lost, IN_PLACE),
+}
+
+
+def replaced(story: Story, accident: Accident) -> Action:
+    stories.without_faults(story, stories.adopt)
+    story.world.emergency = True  # readers are refused from here on: that is the accident
+    accident(story.world)
+    open_replacement(story)
+    return story.drive()
+
+
+def open_replacement(story: Story) -> None:
+    """Opened once, whoever dies meanwhile."""
+
+    def opening(runner: Runner) -> None:
+        if fold(story.journal.entries(STREAM)).plan == "replace":
+            return
+        runner.open_replacement(STREAM, story.spec, trigger="person", who="on-call")
+
+    story.survive(opening)
+
+
+def findings(story: Story) -> list[str]:
+    """Everybody has what works, whoever reads late too; from here on an outage is one."""
+    world = story.world
+    world.advance(world.now + world.lag * 20)
+    world.emergency = False
+    world.outages.clear()
+    handle, secret = world.versions[world.labels["current"]]
+    dead = [] if world.accepts(handle, secret) else [f"current {handle} is dead"]
+    return [*dead, *story.violations()]
+
+
+@pytest.mark.parametrize("stride", [pytest.param(3, id="every third"), EVERY])
+@pytest.mark.parametrize("name", ACCIDENTS)
+def test_killed_at_every_boundary(name: str, stride: int) -> None:
+    accident, world = ACCIDENTS[name]
+    clean = seeded(**world)
+    assert isinstance(replaced(clean, accident), Close), clean.entries()[-3:]
+    assert findings(clean) == []
+    bad = []
+    for number in range(0, len(clean.boundaries.names), stride):
+        story = seeded(**world)
+        story.boundaries.kill_at = frozenset({number})
+        action = replaced(story, accident)
+        found = findings(story)
+        if found or not isinstance(action, Close):
+            bad.append((number, clean.boundaries.names[number], action, found[:2]))
+    assert bad == []
+
+
+def test_what_works_is_not_replaced() -> None:
+    story = seeded(exclusive=True)
+    action = replaced(story, lambda world: None)
+    assert isinstance(action, Held) and action.code == "held.not-dead"
+    assert list(story.world.instances) == ["KEY1"]
+    assert "issuer.issue" not in story.world.calls
+
+
+def test_a_live_one_whose_bytes_are_lost_to_the_store_is_kept_for_whoever_still_has_them() -> None:
+    story = seeded(exclusive=True)
+    assert isinstance(replaced(story, overwritten), Close)
+    assert story.world.instances["KEY1"].active
+    assert "KEY1" in story.rotation().result["live"]  # type: ignore[operator,index]
+
+
+def test_it_leads_out_of_a_rotation_that_is_held_for_the_dead_one() -> None:
+    """The open rotation is superseded; what it minted is ours and is accounted for."""
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    stories.advance_until(story, "promote")
+    story.world.emergency = True
+    story.world.instances.pop(str(story.rotation().new))
+    held = story.drive()
+    assert isinstance(held, Held) and Exit.REPLACE in open_exits(story.rotation())
+    open_replacement(story)
+    assert isinstance(story.drive(), Close)
+    assert findings(story) == []
+
+
+def test_an_old_one_that_somebody_deleted_meanwhile_is_what_a_rotation_wants() -> None:
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    stories.advance_until(story, "confirm")
+    story.world.emergency = True  # whoever had not moved is refused: the colleague's deed
+    story.world.instances.pop("KEY1")
+    assert isinstance(story.drive(), Close)
+    assert findings(story) == []
+    assert story.rotation().state(Step.SUSPEND).facts["gone"] is True
+
+
+def test_a_full_issuer_gives_up_what_readers_never_had() -> None:
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    stories.advance_until(story, "issue")
+    story.world.emergency = True
+    suspended(story.world)
+    open_replacement(story)
+    assert isinstance(story.drive(), Close)
+    assert findings(story) == []
+
+
+def test_readers_are_at_risk_until_they_have_the_new_one() -> None:
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    story.world.emergency = True
+    gone(story.world)
+    open_replacement(story)
+    story.runner().advance(STREAM, until=Step.PROMOTE)
+    rotation = story.rotation()
+    assert consumers_at_risk(rotation)
+    assert "KEY1, which is gone" in what_works(rotation)
+    stories.advance_until(story, "verify-live")
+    assert not consumers_at_risk(story.rotation())
