@@ -86,13 +86,15 @@ class Vault:
     def look(self) -> dict[str, Any]:
         return self._get(self._metadata)
 
-    def state(self) -> None:
-        self.look()
+    def state(self) -> int:
+        """The number of the version that readers get."""
+        number = int(self.look()["current_version"])
         self._get(self._config)
         # Vault lists nothing where there is nothing.
         self._ask(
             "get", f"{self._staging}/metadata/{self._stream}?list=true", raise_exception=False
         )
+        return number
 
     def stage(self, attempt: str, value: dict[str, str]) -> None:
         body = {"options": {"cas": 0}, "data": value}
@@ -154,7 +156,7 @@ class Bare:
         attempt = secrets.token_hex(16)
         new = {"username": f"{self.group}_{attempt}", "password": secrets.token_urlsafe(32)}
         self.server.call(_INSTANCES, self.group)
-        self.vault.state()
+        self.vault.read(self.vault.state())
         self.server.call(_DIFFERENCES, self.group, new["username"])
         self.vault.stage(attempt, new)
         self._activate(attempt, self.vault.staged(attempt))
