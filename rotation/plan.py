@@ -287,17 +287,14 @@ _FORWARD = (
     _TIDY,
 )
 
+_LEAP = replace(_ACTIVATE, on_failure=OnFailure.KEEP_TRYING, sets=(OBSERVE, VERIFY, MINT, PROVE),
+                looks=True, windowed=True)  # fmt: skip
+
 IN_PLACE = Plan(
     "in-place",
     (
         replace(_ISSUE, on_failure=OnFailure.ROLL_BACK),
-        replace(
-            _ACTIVATE,
-            on_failure=OnFailure.KEEP_TRYING,
-            sets=(OBSERVE, VERIFY, MINT, PROVE),
-            looks=True,
-            windowed=True,
-        ),
+        _LEAP,
         *_FORWARD,
     ),
     tuple(undo for undo in _ROLLBACK if undo.row.step is Step.DISCARD_NEW),
