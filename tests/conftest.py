@@ -1,12 +1,19 @@
 """What holds for every test: no network but loopback, and nothing of the developer's own cloud."""
 
 import ipaddress
+import json
 import os
 import socket
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from rotation.cli import say
+from rotation.cli.documents import schema_of
+from tests.shapes import mismatches
 
 # A loaded machine is no bug, and a failure must come back when the test runs again.
 settings.register_profile("house", deadline=None, derandomize=True)
@@ -48,3 +55,17 @@ def no_ambient_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture(autouse=True)
+def every_document_is_as_its_schema_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a verb prints in a test's own process as JSON."""
+    write = say.written
+
+    def checked(document: Mapping[str, Any], *, indent: int | None = None) -> str:
+        text = write(document, indent=indent)
+        found = list(mismatches(json.loads(text), schema_of(str(document["kind"]))))
+        assert not found, f"{document['kind']}: {found}"
+        return text
+
+    monkeypatch.setattr(say, "written", checked)

@@ -1,5 +1,7 @@
-"""`version` and `completion`."""
+"""`version`, `completion` and `schema`."""
 
+import difflib
+import json
 import platform
 from importlib import metadata
 
@@ -8,8 +10,10 @@ from click.shell_completion import get_completion_class
 
 from rotation import __version__
 from rotation.cli.app import program, settings, verb
+from rotation.cli.options import known_kinds
 from rotation.cli.say import as_json, result
 from rotation.entries import SCHEMA
+from rotation.errors import UnknownName
 from rotation.interfaces import CONTRACT
 from rotation.plan import PLANS
 
@@ -58,3 +62,29 @@ def completion(shell: str) -> None:
     script = get_completion_class(shell)
     assert script is not None, "each of SHELLS is one that click knows"
     result(script(program, {}, "rotation", "_ROTATION_COMPLETE").source())
+
+
+@verb("schema", "schema", "schema status")
+@click.argument("kind", required=False, shell_complete=known_kinds)
+def schema(kind: str | None) -> None:
+    """Print the JSON Schema of a kind of document; without one, list the kinds.
+
+    `kind` in each document of `-o json` says what it is. The keys that the schema names are always
+    there; a program has to ignore others, for more may come.
+    """
+    from rotation.cli.documents import SHAPES, schema_of  # noqa: PLC0415 -- no other verb needs it
+
+    if kind is None and settings().output == "json":
+        as_json("schemas", {"kinds": sorted(SHAPES)})
+    elif kind is None:
+        for each in sorted(SHAPES):
+            result(each)
+    elif kind in SHAPES:
+        result(json.dumps(schema_of(kind), indent=2))
+    else:
+        near = difflib.get_close_matches(kind, SHAPES, n=1)
+        raise UnknownName(
+            "cli.unknown-kind",
+            f"there is no kind {kind}",
+            f"did you mean {near[0]}?" if near else "`rotation schema` lists them",
+        )

@@ -47,6 +47,12 @@ def known_connections(context: click.Context, _argument: click.Parameter, begun:
     return [name for name in _connections(context) if name.startswith(begun)]
 
 
+def known_kinds(_context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+    from rotation.cli.documents import SHAPES  # noqa: PLC0415 -- a shell asks, seldom
+
+    return [kind for kind in SHAPES if kind.startswith(begun)]
+
+
 def known_families(context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
     families = {plugin.type for plugin in _connections(context).values()}
     return [name for name in sorted(families) if name.startswith(begun)]

@@ -155,7 +155,9 @@ def _chosen(
     """By name, or whatever is open and fits."""
     if bool(names) == bool(all_of) and (names or not at_once):
         raise Usage(
-            "cli.usage", "either NAMES or --all-of CODE is needed; --now alone is every one"
+            "cli.usage",
+            "either NAMES or --all-of CODE is needed; --now alone is every one",
+            "`rotation resume --help` has examples",
         )
     if names:
         return {name: open_rotation_of(session, name) for name in dict.fromkeys(names)}

@@ -36,10 +36,14 @@ def note(text: str, *, color: bool | None = None) -> None:
         click.echo(text, err=True, color=color)
 
 
+def written(document: Mapping[str, Any], *, indent: int | None = None) -> str:
+    return json.dumps(document, indent=indent, ensure_ascii=False)
+
+
 def as_json(kind: str, content: Mapping[str, Any]) -> None:
     """One document. `kind` and `schema_version` tell a program what it reads."""
     document = {"schema_version": SCHEMA_VERSION, "kind": kind, **content}
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(written(document, indent=2))
 
 
 def done(kind: str, text: str, **facts: Any) -> None:
@@ -61,7 +65,7 @@ def complain(error: RotationError, settings: "Settings") -> None:
     if settings.output == "json":
         told = {"code": error.code, "message": error.message, "hint": next_step(error)}
         document = {"schema_version": SCHEMA_VERSION, "kind": "error", "error": told}
-        click.echo(json.dumps(document, ensure_ascii=False), err=True)
+        click.echo(written(document), err=True)
         return
     color = settings.colored  # the context that knew is over where the program ends
     label = click.style("error", fg="red", bold=True)

@@ -1,0 +1,155 @@
+"""What each JSON document holds: a JSON Schema for each kind.
+
+A program may rely on the keys that are named here: they are always there, with these types. More may
+come in the same `schema_version`, so it has to ignore what it does not know.
+"""
+
+from typing import Any
+
+from rotation.cli.say import SCHEMA_VERSION
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer"}
+YES_OR_NO: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+ANYTHING: Schema = {}
+
+
+def maybe(shape: Schema) -> Schema:
+    """Or null."""
+    return {**shape, "type": [shape["type"], "null"]}
+
+
+def listed(of: Schema) -> Schema:
+    return {"type": "array", "items": of}
+
+
+def by_name(of: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": of}
+
+
+def record(optional: dict[str, Schema] | None = None, /, **members: Schema) -> Schema:
+    """A trailing underscore keeps a key that is a word of Python apart from it."""
+    named = {key.removesuffix("_"): shape for key, shape in members.items()}
+    return {
+        "type": "object",
+        "properties": {**named, **(optional or {})},
+        "required": list(named),
+    }
+
+
+TOLD = record(code=TEXT, message=TEXT, hint=maybe(TEXT))
+NAMES = listed(TEXT)
+DONE = {"message": TEXT}
+
+STATUS = record(
+    secret=TEXT, class_=TEXT, state=TEXT, needs_attention=YES_OR_NO, age_s=maybe(COUNT),
+    age_stated=YES_OR_NO, max_age_s=COUNT, due_at=maybe(TIME), why=TEXT, current=maybe(TEXT),
+    old=maybe(TEXT), asserted=YES_OR_NO, plan=maybe(TEXT), phase=maybe(TEXT), row=maybe(TEXT),
+    waits_until=maybe(TIME), waits_for=maybe(TEXT), held=maybe(TEXT), held_at=maybe(TIME),
+    last_outcome=maybe(TEXT), last_success_at=maybe(TIME), what_works=maybe(TEXT),
+    old_dies_not_before=maybe(TIME), exits=NAMES, exception=maybe(TEXT),
+)  # fmt: skip
+
+ROTATIONS = record(
+    secret=TEXT, plan=TEXT, rotation=COUNT, state={"enum": ["closed", "held", "waiting"]},
+    outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(TOLD), waits_until=maybe(TIME),
+    waits_for=maybe(TEXT), old=maybe(TEXT), new=maybe(TEXT), destroyed=NAMES, death=maybe(TEXT),
+    old_dies_not_before=maybe(TIME), what_works=TEXT, exits=NAMES, exit_code=COUNT,
+)  # fmt: skip
+
+PAST = record(
+    secret=TEXT, rotation=COUNT, plan=TEXT, trigger=maybe(TEXT), who=maybe(TEXT), opened_at=TIME,
+    last_at=TIME, outcome=maybe(TEXT), held=maybe(TEXT), old=maybe(TEXT), new=maybe(TEXT),
+    destroyed=NAMES, death=maybe(TEXT), reason=maybe(TEXT), scope=NAMES,
+    evidence=by_name(ANYTHING),
+)  # fmt: skip
+
+STEP = record(
+    row=TEXT, phase=TEXT, state=TEXT, began_at=maybe(TIME), done_at=maybe(TIME),
+    waits_until=maybe(TIME), tries=COUNT, code=maybe(TEXT), message=maybe(TEXT),
+    facts=by_name(ANYTHING),
+)  # fmt: skip
+
+PLANNED = record(secret=TEXT, state=TEXT, why=TEXT, at=maybe(TIME), open=maybe(TEXT))
+ROW = record(
+    step=TEXT, phase=TEXT, subject=TEXT, sets=NAMES, effect=YES_OR_NO, windowed=YES_OR_NO,
+    on_failure=TEXT,
+)  # fmt: skip
+PLAN_OF_ALL = record(stops=listed(TOLD), due=COUNT, secrets=listed(PLANNED))
+PLAN_OF_ONE = record(
+    **PLANNED["properties"], rows=listed(ROW), destroys=maybe(TEXT), by_hand=YES_OR_NO,
+    suspend_not_before=maybe(TIME), destroy_not_before=maybe(TIME), plan=TEXT,
+    without_access=maybe(listed(TIME)), permissions_probed=YES_OR_NO,
+    differences=listed(record(code=TEXT, message=TEXT)),
+)  # fmt: skip
+
+LOGIN = record(
+    connection=TEXT, type=TEXT, owner=maybe(TEXT), kind=maybe(TEXT), id=maybe(TEXT),
+    created=maybe(TIME), age_s=maybe(COUNT), expires=maybe(TIME), accepted=maybe(YES_OR_NO),
+    error=maybe(TEXT),
+)  # fmt: skip
+
+SHAPES: dict[str, Schema] = {
+    "config": record(
+        path=TEXT, installation=TEXT, journal=TEXT, digest=TEXT, secrets=listed(by_name(ANYTHING))
+    ),
+    "config-check": record(
+        valid=YES_OR_NO, secrets=maybe(COUNT), further=COUNT,
+        findings=listed(record(file=TEXT, line=COUNT, path=TEXT, code=TEXT, message=TEXT,
+                               hint=TEXT, level={"enum": ["error", "warning", "info"]})),
+    ),
+    "config-diff": record(new=NAMES, gone=NAMES, changed=by_name(NAMES)),
+    "connections": record(connections=listed(LOGIN)),
+    "doctor": record(
+        checks=listed(record(subject=TEXT, ok=YES_OR_NO, code=maybe(TEXT), finding=TEXT, next=maybe(TEXT)))
+    ),
+    "error": record(error=TOLD),
+    "freeze": record(frozen=YES_OR_NO, reason=maybe(TEXT), file=maybe(TEXT), **DONE),
+    "handover": record(
+        {"successor": TEXT, "proven": maybe(TEXT), "next": NAMES, "death": TEXT}, connection=TEXT
+    ),
+    "history": record(rotations=listed(PAST)),
+    "init": record(config=TEXT, journal=TEXT, installation=TEXT, secret=maybe(TEXT)),
+    "journal-backup": record(file=TEXT, **DONE),
+    "journal-check": record(
+        whole=YES_OR_NO,
+        findings=listed(record(code=TEXT, stream=TEXT, seq=maybe(COUNT), message=TEXT)),
+    ),
+    "journal-restore": record(file=TEXT, former=maybe(TEXT), next=TEXT, **DONE),
+    "journal-upgrade": record(had=COUNT, has=COUNT, **DONE),
+    "pause": record(secret=TEXT, paused=YES_OR_NO, reason=maybe(TEXT), **DONE),
+    "plan": {"anyOf": [PLAN_OF_ALL, PLAN_OF_ONE]},
+    "policy": record(
+        family=TEXT,
+        documents=listed(record(connection=TEXT, name=TEXT, holder=TEXT, document=ANYTHING,
+                                remark=maybe(TEXT))),
+    ),
+    "reconcile": record(
+        secrets=listed(record(secret=TEXT, equal=YES_OR_NO, differences=listed(TOLD)))
+    ),
+    "rotation": record(
+        **PAST["properties"], mode=TEXT, rows=listed(STEP), what_works=TEXT,
+        old_dies_not_before=maybe(TIME), exits=NAMES,
+    ),
+    "rotations": record(rotations=listed(ROTATIONS)),
+    "saved-plan": record(
+        installation=TEXT,
+        secrets=listed(record(secret=TEXT, stream=TEXT, seq=COUNT, hash=TEXT, spec_sha256=TEXT)),
+    ),
+    "schemas": record(kinds=NAMES),
+    "status": record(stops=listed(TOLD), summary=by_name(COUNT), secrets=listed(STATUS)),
+    "version": record(
+        rotation=TEXT, python=TEXT, system=TEXT, journal_schema=COUNT, plugin_contract=ANYTHING,
+        plans=by_name(COUNT), libraries=by_name(maybe(TEXT)),
+    ),
+}  # fmt: skip
+
+
+def schema_of(kind: str) -> Schema:
+    """Of a whole document of that kind."""
+    head = record(schema_version={"const": SCHEMA_VERSION}, kind={"const": kind})
+    return {"$schema": DIALECT, "title": kind, "allOf": [head, SHAPES[kind]]}
