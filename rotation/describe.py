@@ -126,7 +126,7 @@ def destroyed(rotation: Rotation) -> tuple[str, ...]:
 
 
 def death(rotation: Rotation) -> str | None:
-    """The grade in which those are dead (DESIGN 4.13); None while nothing is destroyed."""
+    """The grade in which those are dead; None while nothing is destroyed."""
     if not destroyed(rotation):
         return None
     proven = rotation.state(Step.PROVE_DEAD)

@@ -87,7 +87,7 @@ def contains_live_value(text: str) -> bool:
 
 
 class PermissionSet(StrEnum):
-    """What a provider call may do; the only source of roles and policies (DESIGN 4.20)."""
+    """What a provider call may do; the only source of roles and policies."""
 
     OBSERVE = "observe"
     MINT = "mint"
@@ -264,7 +264,7 @@ class Evidence(StrEnum):
 
 
 class Death(StrEnum):
-    """How sure we are that an instance is dead; always printed (DESIGN 4.13)."""
+    """How sure we are that an instance is dead; always printed."""
 
     PROVED = "proved"
     ASSERTED = "asserted"

@@ -49,7 +49,7 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
     """Show how old each secret is and where it stands.
 
     What needs somebody comes first, with what works right now, when the old credential dies, and
-    the ways out. Reads the configuration and the journal; asks no provider, but with
+    the ways out. Reads the configuration and the journal; asks no provider, except with
     --connections.
     """
     if connections:

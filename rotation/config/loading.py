@@ -310,7 +310,7 @@ def _leaks(raw: Any) -> Iterable[Problem]:
         yield Problem(
             where,
             "config.inline-secret",
-            "this looks like a secret, and none belongs into a configuration",
+            "this looks like a secret, and none belongs in a configuration",
             "take it out, and replace it where it is used: files are copied and remembered",
         )
 

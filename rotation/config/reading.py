@@ -148,7 +148,7 @@ def unknown_key(key: str, known: Mapping[str, object]) -> Problem:
         return Problem(
             (key,),
             "config.inline-secret",
-            "no secret belongs into a configuration",
+            "no secret belongs in a configuration",
             "take it out, replace it where it is used, and name its store instead",
         )
     if key == "<<":

@@ -1,4 +1,4 @@
-"""The world equals the journal, or nothing is touched (DESIGN 4.7, 4.8)."""
+"""The world equals the journal, or nothing is touched."""
 
 from datetime import timedelta
 
