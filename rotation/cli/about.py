@@ -11,7 +11,7 @@ from click.shell_completion import get_completion_class
 from rotation import __version__
 from rotation.cli.app import program, settings, verb
 from rotation.cli.options import known_kinds
-from rotation.cli.say import as_json, result
+from rotation.cli.say import as_json, result, verbatim
 from rotation.entries import SCHEMA
 from rotation.errors import UnknownName
 from rotation.interfaces import CONTRACT
@@ -61,7 +61,7 @@ def completion(shell: str) -> None:
     """
     script = get_completion_class(shell)
     assert script is not None, "each of SHELLS is one that click knows"
-    result(script(program, {}, "rotation", "_ROTATION_COMPLETE").source())
+    verbatim(script(program, {}, "rotation", "_ROTATION_COMPLETE").source())
 
 
 @verb("schema", "schema", "schema status")
@@ -80,7 +80,7 @@ def schema(kind: str | None) -> None:
         for each in sorted(SHAPES):
             result(each)
     elif kind in SHAPES:
-        result(json.dumps(schema_of(kind), indent=2))
+        verbatim(json.dumps(schema_of(kind), indent=2))
     else:
         near = difflib.get_close_matches(kind, SHAPES, n=1)
         raise UnknownName(

@@ -82,6 +82,8 @@ _STYLES: Mapping[Rank, Mapping[str, Any]] = {
 }
 
 HEAD = ("secret", "class", "age", "", "next due", "where it stands")
+SPARE = ("age", "class", "")
+"""What a narrow terminal does without: the bar first, for the age is told in words beside it."""
 
 
 def cells(health: Health, now: datetime) -> list[Cell]:

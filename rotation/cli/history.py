@@ -58,7 +58,7 @@ def history(name: str | None, *, number: int) -> int:
             result("no rotation yet")
             return 0
         rows = [_row(rotation, session.clock.now()) for rotation in found]
-        for line in table(("secret", "rotation", "plan", "opened", "took", "by", "outcome"), rows):
+        for line in table(HEAD, rows, spare=("took", "by", "plan")):
             result(line)
         return 0
 
@@ -92,6 +92,9 @@ def _incident(rotation: Rotation) -> dict[str, Any]:
         "scope": listed(facts, "scope"),
         "evidence": {name: evidence[name] for name in ("current", "instances") if name in evidence},
     }
+
+
+HEAD = ("secret", "rotation", "plan", "opened", "took", "by", "outcome")
 
 
 def _row(rotation: Rotation, now: datetime) -> list[Cell]:

@@ -6,7 +6,7 @@ import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.options import known_connections, known_families
-from rotation.cli.say import as_json, note, result
+from rotation.cli.say import as_json, note, verbatim
 from rotation.cli.session import open_session
 from rotation.errors import Usage
 from rotation.interfaces import PolicyDocument, Scope
@@ -61,13 +61,13 @@ def _tell(family: str, found: list[tuple[Scope, PolicyDocument]]) -> None:
     texts = {f"{scope.connection}/{each.name}": _content(each.text) for scope, each in found}
     if len(texts) == 1:
         [content] = texts.values()
-        result(content if isinstance(content, str) else json.dumps(content, indent=2))
+        verbatim(content if isinstance(content, str) else json.dumps(content, indent=2))
     elif all(isinstance(content, str) for content in texts.values()):
         for name, content in texts.items():
             note(f"# {name}")
-            result(str(content))
+            verbatim(str(content))
     else:
-        result(json.dumps(texts, indent=2))
+        verbatim(json.dumps(texts, indent=2))
 
 
 def _content(text: str) -> object:

@@ -2,11 +2,12 @@
 
 import json
 import re
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -26,14 +27,46 @@ def plain(text: str) -> str:
 
 
 def result(text: str = "") -> None:
+    """A line of the result; on a terminal it is broken between words, not by the terminal."""
+    click.echo(fitted(text, sys.stdout))
+
+
+def verbatim(text: str) -> None:
+    """What a program reads, or a shell."""
     click.echo(text)
+
+
+def columns(stream: IO[str]) -> int | None:
+    """Of the terminal; None where none reads."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def fitted(text: str, stream: IO[str]) -> str:
+    width = columns(stream)
+    if width is None:
+        return text
+    return "\n".join(part for line in text.split("\n") for part in _broken(line, width))
+
+
+def _broken(line: str, width: int) -> Iterator[str]:
+    """Further lines begin two blanks further in. Colours take no room."""
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    first, *words = line[len(indent) :].split(" ")
+    line = indent + first
+    for word in words:
+        if len(click.unstyle(f"{line} {word}").rstrip()) > width and line.strip():
+            yield line.rstrip()
+            line = f"{indent}  {word}" if word else f"{indent} "
+        else:
+            line += f" {word}"
+    yield line
 
 
 def note(text: str, *, color: bool | None = None) -> None:
     """Progress and remarks: never part of the result. Where nobody reads them any more (`| head`, a
     terminal that is gone) the work goes on all the same."""
     with suppress(OSError):
-        click.echo(text, err=True, color=color)
+        click.echo(fitted(text, sys.stderr), err=True, color=color)
 
 
 def written(document: Mapping[str, Any], *, indent: int | None = None) -> str:
@@ -92,8 +125,23 @@ class Cell:
         return click.style(text, **self.style) if self.style else text
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, indent: str = "") -> list[str]:
-    """Lines of aligned columns, as wide as their content; the last one is left ragged."""
+def _width(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> int:
+    cells = zip(head, *([cell.text for cell in row] for row in rows), strict=True)
+    return sum(max(map(len, column)) + 2 for column in cells) - 2
+
+
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[Cell]], *, indent: str = "",
+    spare: Sequence[str] = (),
+) -> list[str]:  # fmt: skip
+    """Lines of aligned columns, as wide as their content; the last one is left ragged. `spare`:
+    columns that go, in this order, while a terminal is too narrow."""
+    room = columns(sys.stdout)
+    for column in spare:
+        if room is None or _width(head, rows) + len(indent) <= room:
+            break
+        kept = [n for n, title in enumerate(head) if n != head.index(column)]
+        head, rows = [head[n] for n in kept], [[row[n] for n in kept] for row in rows]
     widths = [
         max([len(title), *(len(row[column].text) for row in rows)])
         for column, title in enumerate(head)

@@ -173,7 +173,7 @@ def _shown(healths: list[Health], *, everything: bool) -> list[Health]:
 
 def _print(session: Session, healths: list[Health], shown: list[Health], now: datetime) -> None:
     tell_stops(session)
-    lines = table(board.HEAD, [board.cells(health, now) for health in shown])
+    lines = table(board.HEAD, [board.cells(health, now) for health in shown], spare=board.SPARE)
     result(lines[0])
     for health, line in zip(shown, lines[1:], strict=True):
         result(line)

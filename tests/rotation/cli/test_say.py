@@ -1,0 +1,40 @@
+"""What is printed fits a terminal: no word is broken, and the least important columns go first."""
+
+import sys
+
+import click
+import pytest
+
+from rotation.cli import say
+from rotation.cli.say import Cell, table
+
+HEAD = ("secret", "class", "where it stands")
+ROWS = [[Cell("billing-iam-in-production"), Cell("production"), Cell("by its age " * 4)]]
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(say, "columns", lambda stream: 80)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_long_line_is_broken_between_words_and_hangs(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "works now: AKIAIOSFODNN7EXAMPLE works, and readers get it; " * 4
+    text = say.fitted(f"    {click.style(words, fg='red')}", sys.stdout)
+    lines = click.unstyle(text).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(line.startswith("      ") for line in lines[1:])
+    assert " ".join(click.unstyle(text).split()) == " ".join(words.split())
+
+
+@pytest.mark.usefixtures("narrow")
+def test_columns_go_by_rank_until_the_rest_fits() -> None:
+    wide = [[*row[:2], Cell("x" * 45)] for row in ROWS]
+    head, _ = map(click.unstyle, table(HEAD, wide, spare=("class",)))
+    assert head.split() == ["secret", "where", "it", "stands"]
+    assert "class" in table(HEAD, [[*ROWS[0][:2], Cell("short")]], spare=("class",))[0]
+
+
+def test_elsewhere_nothing_is_broken_or_left_out() -> None:
+    assert "class" in table(HEAD, ROWS, spare=("class",))[0]
+    assert say.fitted("word " * 100, sys.stdout) == "word " * 100
