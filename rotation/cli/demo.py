@@ -13,7 +13,7 @@ from rotation.registry import installed
     help="On a real Vault: VAULT_BIN, `vault` on the PATH, or what `make vault` built.",
 )
 def demo(*, vault: bool) -> int:
-    """Watch real rotations for half a minute; needs no account and no network.
+    """Watch real rotations for about a minute; needs no account and no network.
 
     An IAM key, a password and a token are replaced while applications use them, the runner is
     killed in the middle, and a key leaks. With --vault it is a secret id of an AppRole and a token

@@ -53,7 +53,7 @@ def plan(
     """Show what would happen; changes nothing.
 
     Without a name: what is due, why, and when the others are. With one: every step that its
-    rotation would take, what is called under which permission, and what is destroyed when.
+    rotation would take, the permission sets that each needs, and what is destroyed when.
     """
     gc.disable()  # as in `status`
     with open_session(effectful=False) as session:

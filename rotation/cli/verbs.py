@@ -42,7 +42,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "handover": Listed("handover:handover", "Change what the tool itself logs in with: proven first, then the old one dies."),
         "policy": Listed("policy:policy", "Print the permissions that the configuration needs."),
         "journal": Listed("journal:journal", "Check, back up, restore, export or upgrade the journal."),
-        "demo": Listed("demo:demo", "Watch real rotations for half a minute; needs no account and no network."),
+        "demo": Listed("demo:demo", "Watch real rotations for about a minute; needs no account and no network."),
         "completion": Listed("about:completion", "Print the completion script of a shell."),
         "schema": Listed("about:schema", "Print the JSON Schema of a kind of document; without one, list the kinds."),
         "version": Listed("about:version", "Print the versions that a bug report needs."),

@@ -58,7 +58,7 @@ def verdict(
         ("rotation init", "writes a commented rotation.yaml for a key of your own account"),
         (
             "rotation plan",
-            "every row, every call, and what would be destroyed when; changes nothing",
+            "every step, the permissions it needs, and what dies when; changes nothing",
         ),
         ("rotation --help", "all verbs"),
         ("make sim", "the same machine under thousands of crashes and faults"),
