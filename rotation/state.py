@@ -145,9 +145,10 @@ class Rotation:
 
     @property
     def old_version(self) -> str | None:
-        """What readers get before this rotation's promotion."""
+        """What readers get before this rotation's promotion. edited: somebody wrote other keys of
+        the secret since the journal recorded it, and `issue` found our own unchanged."""
         found = self.fact(Step.PLACE, "version") or self.fact(Step.FIND_DEAD, "version")
-        return found or text(self.baseline.get("version"))
+        return found or self.fact(Step.ISSUE, "edited") or text(self.baseline.get("version"))
 
     @property
     def new(self) -> str | None:

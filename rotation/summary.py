@@ -35,7 +35,7 @@ def left_by(before: Rotation | None) -> Facts:
 def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Facts:
     """What the journal holds to be true of the world once this rotation is closed. live: every
     instance that is ours, with those that the next `issue` removes (`ours`)."""
-    before = rotation.baseline
+    before = {**rotation.baseline, **_edited(rotation)}
     current = {**before, **_current(rotation, outcome)}
     handle = text(current.get("handle"))
     left = _left_behind(rotation, handle)
@@ -76,6 +76,11 @@ def _current(rotation: Rotation, outcome: Outcome) -> Facts:
     placed = rotation.fact(Step.PLACE, "version")
     # A placeholder that stays current is what the next `create` finds.
     return {"version": placed} if placed and not rotation.intended(Step.PROMOTE) else {}
+
+
+def _edited(rotation: Rotation) -> Facts:
+    edited = rotation.fact(Step.ISSUE, "edited")
+    return {"version": edited} if edited else {}
 
 
 def _inspected(rotation: Rotation) -> Facts:

@@ -51,10 +51,12 @@ def look_issue(cx: Context) -> Facts:
     """The inventory before the mint, and a store that answers. Only a world that equals the journal
     may be changed."""
     listing, state, forgotten = cx.listing(), cx.store_state(), list[str]()
+    edited: tuple[str, ...] = ()
     if cx.rotation.plan != "compromised":
         if cx.rotation.plan in ("routine", "in-place", "delegated"):
-            world.compare(cx, state, listing)
-            neighbours.check_stale(cx)
+            edited = neighbours.edited(cx, state)
+            world.compare(cx, state, listing, edited)
+            neighbours.check_stale(cx, edited[0] if edited else cx.rotation.old_version)
         else:
             world.check_current(cx, state, cx.rotation.old_version)
             world.check_unknown(cx, listing, set())
@@ -68,6 +70,7 @@ def look_issue(cx: Context) -> Facts:
         "inventory": sorted(listing.ids - set(removing)),
         "removing": list(removing),
         "forgotten": list(forgotten),
+        **({"edited": edited[0]} if edited and edited[0] != cx.rotation.old_version else {}),
     }
 
 
@@ -99,7 +102,9 @@ def _new_facts(handle: Handle) -> Facts:
 
 
 def _stage(cx: Context, new: Credential) -> str:
-    onto = None if cx.rotation.plan == "first" else cx.rotation.old_version
+    onto = text(cx.looked.get("edited")) or cx.rotation.old_version
+    if cx.rotation.plan == "first":
+        onto = None
     if cx.rotation.plan == "replace":
         onto = cx.rotation.fact(Step.FIND_DEAD, "base")
     try:

@@ -1,9 +1,19 @@
-"""Other keys of the same secret: none of them may be left with the bytes of the old credential."""
+"""Other keys of the same secret: others may write them, and none of them may be left with the
+bytes of the old credential."""
 
-from rotation.effects.context import Context
+from rotation.effects.context import Context, kept
 from rotation.errors import NeedsPerson
+from rotation.fold import listed, text
 from rotation.interfaces import KeepsOthers, Store
-from rotation.types import PermissionSet, Specification
+from rotation.types import (
+    CURRENT,
+    PREVIOUS,
+    Fields,
+    PermissionSet,
+    Specification,
+    StoreState,
+    is_any_mark,
+)
 
 
 def stale_in(store: Store, spec: Specification, version: str, handle_id: str) -> list[str]:
@@ -19,8 +29,37 @@ def stale(cx: Context, version: str, handle_id: str) -> list[str]:
     return stale_in(cx.store, cx.spec, version, handle_id)
 
 
-def check_stale(cx: Context) -> None:
-    version, handle_id = cx.rotation.old_version, cx.rotation.old
+def edited(cx: Context, state: StoreState) -> tuple[str, ...]:
+    """Versions that somebody wrote beside a credential that stayed the same, the current one first.
+    Other keys of a shared secret are theirs to write: what they wrote is what we go on from."""
+    expected = text(cx.rotation.baseline.get("version"))
+    if expected is not None and state.current == expected:
+        return (expected,)
+    known = {expected, *listed(cx.rotation.baseline, "known")}
+    strange = [
+        version.id
+        for version in sorted(state.versions, key=lambda version: CURRENT not in version.labels)
+        if version.labels & {CURRENT, PREVIOUS}
+        and version.id not in known
+        and not is_any_mark(version.id)
+    ]
+    if not cx.spec.keep_foreign or state.current not in strange:
+        return ()
+    before = kept(cx, expected)
+    same = before is not None and all(_own(cx, version) == before for version in strange)
+    return tuple(strange) if same else ()
+
+
+def _own(cx: Context, version: str) -> Fields | None:
+    """None where our own keys are no credential any more."""
+    try:
+        return kept(cx, version)
+    except NeedsPerson:
+        return None
+
+
+def check_stale(cx: Context, version: str | None) -> None:
+    handle_id = cx.rotation.old
     found = stale(cx, version, handle_id) if version and handle_id else []
     if found:
         raise NeedsPerson(

@@ -22,22 +22,22 @@ COPIED_WITHIN = timedelta(hours=1)
 """A copy that takes longer will not come by itself."""
 
 
-def compare(cx: Context, state: StoreState, listing: Listing) -> None:
+def compare(cx: Context, state: StoreState, listing: Listing, edited: tuple[str, ...] = ()) -> None:
     """Raises Held's reasons where a read of the store and the issuer differs from what the journal
     last recorded: refusal, claim, copies, current version, labels, instances. Before the first
-    effect, and again before each that cannot be undone."""
-    compare_store(cx, state)
+    effect, and again before each that cannot be undone. edited: versions with our credential as it
+    was, the current one first."""
+    compare_store(cx, state, edited)
     check_instances(cx, listing)
 
 
-def compare_store(cx: Context, state: StoreState) -> None:
-    promoted = cx.rotation.done(Step.PROMOTE)
-    expected = cx.rotation.new_version if promoted else cx.rotation.baseline.get("version")
+def compare_store(cx: Context, state: StoreState, edited: tuple[str, ...] = ()) -> None:
+    before = edited[0] if edited else cx.rotation.old_version
     check_writable(cx, state)
     check_copies(cx, state)
-    check_current(cx, state, expected)
+    check_current(cx, state, cx.rotation.new_version if cx.rotation.done(Step.PROMOTE) else before)
     check_pending(cx, state)
-    check_pointers(cx, state)
+    check_pointers(cx, state, edited)
 
 
 def check_writable(cx: Context, state: StoreState) -> None:
@@ -158,10 +158,10 @@ def _list(cx: Context, name: str) -> list[str]:
     return listed(cx.rotation.baseline, name)
 
 
-def check_pointers(cx: Context, state: StoreState) -> None:
+def check_pointers(cx: Context, state: StoreState, edited: tuple[str, ...] = ()) -> None:
     """Every labelled version is one that the journal knows. The mark of an emergency stays in the
     store when that one is over and its version forgotten; nobody reads by it."""
-    known = {*_list(cx, "known"), cx.rotation.old_version, cx.rotation.new_version}
+    known = {*_list(cx, "known"), cx.rotation.old_version, cx.rotation.new_version, *edited}
     known |= _staged(cx) | {left.version for left in cx.rotation.leftovers.values()}
     unknown = sorted(
         version.id

@@ -1,6 +1,7 @@
 """The same bytes are the same instance, whatever version of the secret names them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,9 @@ def rotate(one: PairStory) -> Action:
 
 
 def written_again_and_accepted(one: PairStory, pair: Pair) -> None:
-    """A rotation is over; a person puts the same value back by hand, beside another key."""
+    """A rotation is over; a person writes the same value into a secret that is said to be ours."""
     assert isinstance(stories.routine(one), Close)
+    one.spec = replace(one.spec, keep_foreign=False)
     pair.store.edit({"note": "by a person"})
     assert isinstance(rotate(one), Held)
     stories.request(one, "accept-current")
