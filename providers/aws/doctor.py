@@ -90,31 +90,36 @@ LAYOUTS = _table(
     ),
     Layout(
         name="half-promoted",
+        down=True,
         meaning="the current version does not log in, the one that our open rotation staged does: "
         "consumers are down now",
         repair="`rotation resume NAME` promotes it",
     ),
     Layout(
         name="unknown-half-promoted",
+        down=True,
         meaning="the current version does not log in, and one that no open rotation of ours "
         "staged does: consumers are down now",
         repair="ask whoever staged it; if nobody knows it, `rotation emergency NAME`",
     ),
     Layout(
         name="bad-promotion",
+        down=True,
         meaning="the current version does not log in and the previous one does: consumers are "
         "down now",
         repair="`rotation rollback NAME` if its rotation is open; else move AWSCURRENT back by hand",
     ),
     Layout(
         name="dead-current",
+        down=True,
         meaning="the current version does not log in, and the others were not tried",
         repair="try the pending and the previous version: `rotation doctor NAME --login`",
     ),
     Layout(
         name="lost",
+        down=True,
         meaning="no version that has a label logs in: consumers are down now",
-        repair="`rotation emergency NAME` makes a new credential; do not retry blindly",
+        repair="`rotation rotate NAME --replace` makes a new one at once",
     ),
 )
 
@@ -160,7 +165,7 @@ def _beside_current(look: Look) -> str:
     if pending is None:
         return "healthy"
     if pending == look.state.current:
-        return "leftover-pending"
+        return "in-progress" if pending == look.open_version else "leftover-pending"
     if pending == look.open_version:
         return "in-progress"
     if pending in look.valueless:

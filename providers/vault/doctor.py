@@ -83,31 +83,36 @@ LAYOUTS = _table(
     ),
     Layout(
         name="half-promoted",
+        down=True,
         meaning="the current value does not log in, the one that our open rotation staged does: "
         "consumers are down now",
         repair="`rotation resume NAME` promotes it",
     ),
     Layout(
         name="unknown-half-promoted",
+        down=True,
         meaning="the current value does not log in, and one that no open rotation of ours staged "
         "does: consumers are down now",
         repair="ask whoever staged it; if nobody knows it, `rotation emergency NAME`",
     ),
     Layout(
         name="bad-promotion",
+        down=True,
         meaning="the current value does not log in and the previous one does: consumers are down "
         "now",
         repair="`rotation rollback NAME` if its rotation is open; else write the old version anew",
     ),
     Layout(
         name="dead-current",
+        down=True,
         meaning="the current value does not log in, and the others were not tried",
         repair="try the staged and the previous value: `rotation doctor NAME --login`",
     ),
     Layout(
         name="lost",
+        down=True,
         meaning="no value that we know of logs in: consumers are down now",
-        repair="`rotation emergency NAME` makes a new credential; do not retry blindly",
+        repair="`rotation rotate NAME --replace` makes a new one at once",
     ),
 )
 

@@ -8,7 +8,7 @@ import click
 from rotation import spill as spills
 from rotation.cli.app import settings, verb
 from rotation.cli.ask import confirm
-from rotation.cli.failures import GENERIC, HELD, OK, code_of, worst
+from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of, worst
 from rotation.cli.opening import carry_out, open_rotation
 from rotation.cli.options import here_option, known_names, yes_option
 from rotation.cli.say import as_json, plain, result
@@ -99,7 +99,10 @@ def _all_checks(session: Session, names: list[str], *, login: bool) -> Iterator[
     )
     yield from _journal_checks(session)
     for each in names:
-        yield _secret_check(session, each, login=login)
+        check = _secret_check(session, each, login=login)
+        yield check
+        if check.code is None or check.code.startswith("layout."):
+            yield from _wellbeing_checks(session, each, login=login)
         yield from _delivery_checks(session, each)
         if login:
             yield from _neighbour_checks(session, each)
@@ -171,10 +174,21 @@ def _secret_check(session: Session, name: str, *, login: bool) -> Check:
     return Check(
         name,
         f"{layout.name}: {layout.meaning}",
-        OK if healthy else GENERIC,
+        OK if healthy else AT_RISK if layout.down else GENERIC,
         f"layout.{layout.name}",
         "" if healthy else repair,
     )
+
+
+def _wellbeing_checks(session: Session, name: str, *, login: bool) -> Iterator[Check]:
+    from rotation.cli.wellbeing import findings  # noqa: PLC0415 -- loads the effects
+
+    try:
+        found = [Check(*finding) for finding in findings(session, name, login=login)]
+    except RotationError:
+        return  # told with the secret itself
+    # The same is not said twice, as a reason to be held and as a difference.
+    yield from {(check.code, check.finding): check for check in found}.values()
 
 
 def _delivery_checks(session: Session, name: str) -> Iterator[Check]:

@@ -142,6 +142,7 @@ def _differences(cx: Context) -> Iterator[Difference]:
 
 def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[[], None], ...]:
     return (
+        lambda: world.check_clocks(cx),
         lambda: world.check_writable(cx, state),
         lambda: world.check_copies(cx, state),
         lambda: world.check_current(cx, state, _current(cx.rotation)),

@@ -58,7 +58,7 @@ def test_a_current_version_that_does_not_log_in_is_seen_only_by_a_login(patient:
     patient.world.instances["KEY1"].active = False
     assert "healthy" in patient.run("doctor", "app").stdout
     done = patient.run("doctor", "app", "--login")
-    assert done.exit_code == 1
+    assert done.exit_code == 12
     assert "consumers are down now" in done.stdout
 
 
@@ -76,7 +76,7 @@ def test_who_has_no_working_credential_is_told_what_to_type(patient: Shell) -> N
     done = patient.run("doctor", "app", "--login")
     assert "layout.lost" not in done.stdout
     assert "lost: no version that has a label logs in" in done.stdout
-    assert "`rotation emergency app` makes a new credential" in done.stdout
+    assert "`rotation rotate app --replace` makes a new one" in done.stdout
 
 
 def test_several_are_looked_at_each_once(patient: Shell) -> None:
@@ -135,3 +135,41 @@ def test_a_copy_under_another_key_is_told_before_a_rotation_stops_for_it(patient
     patient.configuration.spec = replace(patient.configuration.spec, accept_stale=("url",))
     assert patient.run("doctor", "app", "--login").exit_code == 0
     assert patient.run("rotate", "app", "--wait").exit_code == 0
+
+
+# ------------------------------------------------------------------------ one truth about health
+
+
+def test_it_calls_nothing_healthy_while_a_rotation_is_held(shell: Shell) -> None:
+    shell.adopted()
+    shell.world.mint(by_person=True)
+    assert shell.run("rotate", "app").exit_code == 11
+    done = shell.run("doctor", "app")
+    assert done.exit_code == 11
+    assert "KEY2, which is not provably ours" in done.stdout
+
+
+def test_readers_that_are_down_are_12_and_the_way_out_is_said(shell: Shell) -> None:
+    shell.adopted()
+    del shell.world.instances["KEY1"]
+    shell.run("rotate", "app")
+    done = shell.run("doctor", "app")
+    assert done.exit_code == 12
+    assert "rotation rotate app --replace" in done.stdout
+
+
+def test_a_second_live_instance_is_seen_before_a_rotation_stops_for_it(shell: Shell) -> None:
+    shell.adopted()
+    shell.world.mint(by_person=True)
+    done = shell.run("doctor", "app")
+    assert done.exit_code == 11
+    assert "KEY2" in done.stdout
+
+
+def test_the_claim_of_another_installation_is_told_before_anything_is_adopted(
+    shell: Shell,
+) -> None:
+    shell.world.claim = "ffffffffffff"
+    done = shell.run("doctor", "app")
+    assert done.exit_code == 11
+    assert "installation ffffffffffff claims" in done.stdout

@@ -1,0 +1,69 @@
+"""What `doctor` tells of one secret beside its labels: readers, an open rotation, the world against
+the journal, the login that its fields make."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of
+from rotation.cli.reconcile import differences_of
+from rotation.cli.session import Session
+from rotation.describe import ways_out, what_works, why_held
+from rotation.errors import RotationError
+from rotation.fold import Rotation, fold
+from rotation.health import consumers_at_risk, left_alive
+from rotation.types import PermissionSet
+
+Finding: TypeAlias = tuple[str, str, int, str | None, str]
+"""Subject, finding, exit code, code, next."""
+
+
+def findings(session: Session, name: str, *, login: bool) -> Iterator[Finding]:
+    """Nothing where all is as the journal has it."""
+    entries = session.records.entries(session.entry(name).stream)
+    if entries:
+        yield from _journal(fold(entries), name)
+        for each in differences_of(session, name):
+            yield name, each.message, HELD, each.code, each.next
+    else:
+        yield from _unclaimed(session, name)
+    if login:
+        yield from _mapped(session, name)
+
+
+def _journal(rotation: Rotation, name: str) -> Iterator[Finding]:
+    if consumers_at_risk(rotation):
+        ways = ways_out(rotation, name) or (f"rotation rotate {name} --replace",)
+        yield name, what_works(rotation), AT_RISK, "health.readers-down", ways[0]
+    elif rotation.held is not None and rotation.outcome is None:
+        ways = ways_out(rotation, name)
+        yield name, f"held: {why_held(rotation.held)}", HELD, rotation.held, ways[0]
+    if left := left_alive(rotation):
+        told = f"an earlier rotation left {', '.join(left)} alive"
+        yield name, told, GENERIC, "health.left-alive", f"rotation rotate {name}"
+
+
+def _unclaimed(session: Session, name: str) -> Iterator[Finding]:
+    """Of a secret that was never adopted: whether it could be."""
+    claim = session.bind(session.specification(name)).store.state().claim
+    if claim not in (None, session.configuration.installation):
+        told = f"installation {claim} claims this secret"
+        next_ = f"if that one is gone: `rotation adopt {name} --take-over`"
+        yield name, told, HELD, "held.claim-foreign", next_
+
+
+def _mapped(session: Session, name: str) -> Iterator[Finding]:
+    """The current value, read by the secret's `fields:`, names an instance that the issuer lists."""
+    bound = session.bind(session.specification(name))
+    version = bound.store.state().current
+    if version is None:
+        return
+    try:
+        fields = bound.store.read(version, under=PermissionSet.PROVE)
+        handle, listing = bound.issuer.handle_of(fields, version), bound.issuer.listing()
+    except RotationError as error:
+        yield f"{name}, login", error.message, code_of(error) or OK, error.code, error.hint
+        return
+    if bound.issuer.traits.lists and listing.find(handle) is None:
+        told = f"the current value names {handle}, which the issuer does not list"
+        next_ = f"compare `fields:` and the issuer's user; dead: `rotation rotate {name} --replace`"
+        yield f"{name}, login", told, HELD, "held.instance-missing", next_
