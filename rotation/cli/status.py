@@ -225,7 +225,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     if rotation.held is not None:
         return [line.strip() for line in held_lines(rotation, rotation.held, health.secret)]
     waits = health.row.why if health.row is not None else None
-    lines = [f"waits for: {plain(waits)}"] if waits else []
+    lines = [f"waits for: {plain(waits.removeprefix('waits for '))}"] if waits else []
     lines.append(f"works now: {plain(what_works(rotation))}")
     dies = old_dies(rotation, now)
     if dies is not None:

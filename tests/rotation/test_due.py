@@ -328,6 +328,19 @@ def test_when_everything_is_due_at_once_a_fifth_is_opened_within_an_hour() -> No
     assert not chosen & {each.stream for each in second}
 
 
+def test_a_clock_that_is_set_back_holds_nothing_up() -> None:
+    configuration = fleet(6)
+    journal = Records([row(each, created=NOW - 100 * DAY) for each in configuration.entries])
+    first = {each.stream for each in due_now(configuration, journal, NOW)}
+    journal.rows = [
+        replace(r, created=NOW, last_success_at=NOW) if r.stream in first else r
+        for r in journal.rows
+    ]
+    then = {each.stream for each in due_now(configuration, journal, NOW - 2 * HOUR)}
+    assert len(then) == 3
+    assert not first & then
+
+
 def test_of_a_few_three_are_opened_at_once() -> None:
     configuration = fleet(5)
     journal = Records([row(each, created=NOW - 100 * DAY) for each in configuration.entries])
