@@ -11,6 +11,8 @@ from rotation.types import OPEN_GATES, Gates
 
 CALL_DEADLINE = timedelta(seconds=20)
 TRIES_MAX = 12
+PAUSE_MAX = timedelta(minutes=80)
+"""No pause after a failed try is longer; one that seems to be was told by a clock that ran ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,8 @@ def gives_up(row: RowInstance) -> bool:
 
 def _attempt(rotation: Rotation, row: RowInstance, now: datetime) -> Action:
     state = rotation.states[row.position]
-    if state.until is not None and state.until > now:
+    ahead = state.retrying and state.until is not None and state.until - now > PAUSE_MAX
+    if state.until is not None and state.until > now and not ahead:
         return Wait(state.until, state.why or row.name, row)
     # Without overlap nothing is lost until the replacement was intended.
     leaps = row.step is replaced_by(rotation) and not state.intended

@@ -89,7 +89,7 @@ class Scheduler:
     def tick(self) -> None:
         """Every secret that is due and inside its window has an open rotation."""
         if self._reloaded:
-            # A window may open earlier than each of them was told.
+            # Each of them may go on earlier than it was told.
             self._reloaded, rows = False, self.runner.journal.identities()
             self._queue(row for row in rows if row.plan is not None and row.held is None)
         for opening in self.policy.due(self.runner.clock.now()):
@@ -210,9 +210,11 @@ class Scheduler:
             tick.modify(next_run_time=self.runner.clock.now())
 
     def _follow_clock(self, job: Job, interval: timedelta) -> None:
-        """A job's next time is one of the clock, which may be set back by hours."""
+        """A job's next time is one of the clock, which may be set back by hours; so is the end of
+        a pause after a failed try."""
         now = self.runner.clock.now()
         if job.next_run_time > now + interval:
+            self._reloaded = True
             job.modify(next_run_time=now)
 
     def _wake(self, drain: Job) -> None:

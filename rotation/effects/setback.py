@@ -79,7 +79,7 @@ def _again(cx: Context, error: RotationError) -> Facts:
     if _readers_wait(cx) or (cx.traits.delegated and isinstance(error, Ambiguous)):
         delay = min(delay, OUTAGE_MAX)
     if isinstance(error, Transient) and error.retry_after is not None:
-        delay = max(delay, timedelta(seconds=error.retry_after))
+        delay = max(delay, min(timedelta(seconds=error.retry_after), BACKOFF_MAX))
     last = cx.rotation.last
     seed = hashlib.sha256(f"{last.stream}/{last.seq}".encode()).digest()[0]
     until = cx.now + delay * (1 + seed / 1024)

@@ -179,3 +179,12 @@ def test_a_pause_ends_though_the_clock_is_set_back() -> None:
         session.stop_on_signals()
         session.pause(datetime(2026, 1, 1, 12, 0, 1, tzinfo=UTC))
     assert 1 <= time.monotonic() - began < 4
+
+
+def test_a_clock_that_is_set_back_prolongs_no_pause_after_a_failed_try(shell: Shell) -> None:
+    shell.adopted().world.before = sealed
+    shell.run("run")
+    shell.world.before = healed
+    shell.world.now -= timedelta(hours=2)
+    assert shell.run("run").exit_code == 0
+    assert "KEY2" in shell.world.instances
