@@ -256,10 +256,13 @@ class Session:
         return next((name for name in living(directory) if name.startswith(SERVE)), None)
 
     def stays_elsewhere(self, rotation: "Rotation") -> bool:
-        """Whether another live process of this host was the last to take it on."""
+        """Whether another live process of this host was the last to take it on, and waits with it
+        as this one would; a `serve` is watched."""
         from rotation.journal.liveness import is_dead, runners_of  # noqa: PLC0415
 
         last = rotation.last.runner
+        if last.startswith(SERVE):
+            return False
         directory = runners_of(self.configuration.journal)
         return last != self.runner.id and is_dead(directory, last) is False
 

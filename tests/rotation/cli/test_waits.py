@@ -12,6 +12,7 @@ from rotation.entries import Kind
 from rotation.errors import NotYet, Transient
 from rotation.fold import fold
 from rotation.journal.liveness import RunnerLock, runners_of
+from rotation.runner import Runner
 from tests.rotation.cli.conftest import STREAM, Shell
 from tests.rotation.cli.test_requests import draining, held_for_an_unknown_instance
 
@@ -188,3 +189,16 @@ def test_a_clock_that_is_set_back_prolongs_no_pause_after_a_failed_try(shell: Sh
     shell.world.now -= timedelta(hours=2)
     assert shell.run("run").exit_code == 0
     assert "KEY2" in shell.world.instances
+
+
+def test_a_live_serve_is_watched_to_the_end_where_told_to(shell: Shell) -> None:
+    shell.adopted().living = "serve-elsewhere"
+    serve = shell.elsewhere()
+    shell.on_pause = lambda: _advance(serve)
+    with RunnerLock(runners_of(shell.configuration.journal), "serve-elsewhere"):
+        assert waited(shell, "rotate", "app", "--wait", code=0) > MOST
+    assert set(shell.world.instances) == {"KEY2"}
+
+
+def _advance(serve: Runner) -> None:
+    serve.advance(STREAM)
