@@ -76,6 +76,7 @@ _TIMED_OUT = frozenset({"RequestTimeout", "RequestTimeoutException"})
 _KEY_MANAGEMENT = frozenset({"DecryptionFailure", "EncryptionFailure", "KMSAccessDeniedException"})
 
 # Secrets Manager says so with the code of any other refusal.
+_BY_A_KEY = DENIED | {"InvalidRequestException"}
 _OF_A_KEY = re.compile(r"Access to KMS|\bkms:[A-Z]|\bKMS key\b|\bkey/[0-9a-f-]{8}", re.ASCII)
 
 _NEVER_LEFT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
@@ -149,14 +150,13 @@ def is_skewed(code: str, text: str) -> bool:
 def _from_answer(
     refusal: ClientError, call: str, of: str, meanings: Meanings, *, repeatable: bool
 ) -> RotationError:
-    code = code_of(refusal)
+    code, text = code_of(refusal), refusal.response.get("Error", {}).get("Message", "")
+    if code in _BY_A_KEY and _OF_A_KEY.search(text):
+        return key_denied(call, of) if code in DENIED else refused("EncryptionFailure", call, of)
     if code in meanings:
         return meanings[code]()
-    text = refusal.response.get("Error", {}).get("Message", "")
     if is_skewed(code, text):
         return clock_skew(call)
-    if code in DENIED and _OF_A_KEY.search(text):
-        return key_denied(call, of)
     metadata: Mapping[str, Any] = refusal.response.get("ResponseMetadata", {})
     if code in THROTTLED:
         return throttled(call, metadata.get("HTTPHeaders", {}))

@@ -67,12 +67,20 @@ class CommandProbe:
         try:
             code = self._command.run("check", as_json(fields, self._names))
         except child.TimedOut:
-            raise Transient("probe.timed-out", "the check did not answer in time") from None
+            raise Transient(
+                "probe.timed-out",
+                "the check did not answer in time",
+                "it is tried again; make it faster, or raise the probe's `timeout:`",
+            ) from None
         if code == 0:
             return Verdict.ACCEPTED
         if code == CHECK_REFUSED:
             return Verdict.REFUSED
-        raise Transient("probe.no-verdict", f"the check ended with {code}, which says nothing")
+        raise Transient(
+            "probe.no-verdict",
+            f"the check ended with {code}, which says nothing",
+            f"it is tried again; let it end with 0 or {CHECK_REFUSED}",
+        )
 
     def wrong(self, fields: Fields) -> Verdict:
         changed = {name: another_like(value) for name, value in fields.secret.items()}
@@ -95,17 +103,25 @@ class _Command:
             raise Ambiguous(
                 "consumer.timed-out",
                 f"{self._name} did not finish its {action} in {self._seconds} s and was ended",
+                "it is called again; make it faster, or raise the consumer's `timeout:`",
             ) from None
         if code == TRY_AGAIN:
-            raise Transient("consumer.try-again", f"{self._name} asks to be called again later")
+            raise Transient(
+                "consumer.try-again",
+                f"{self._name} asks to be called again later",
+                "nothing to do: it is called again",
+            )
         if code < 0:
             raise Ambiguous(
-                "consumer.killed", f"signal {-code} ended {self._name} during its {action}"
+                "consumer.killed",
+                f"signal {-code} ended {self._name} during its {action}",
+                "it is called again; find out who ended it",
             )
         if code:
             raise Refused(
                 "consumer.refused",
                 f"{self._name} refused to {action}: exit {code}; its output is not kept",
+                "run it by hand as the runner's user and see what it says",
                 exit=code,
             )
 
@@ -122,7 +138,9 @@ class _Command:
             raise cannot("start", Path(self._name), error) from None
         except ValueError:
             raise Refused(
-                "consumer.system", f"cannot start {self._name}: an identifier holds a NUL"
+                "consumer.system",
+                f"cannot start {self._name}: an identifier holds a NUL",
+                "look at the ids that the issuer gives",
             ) from None
 
     def checked(self) -> Path:
@@ -141,7 +159,11 @@ class _Command:
             except OSError as error:
                 raise cannot("look at", path, error) from None
         if not stat.S_ISREG(status.st_mode):
-            raise Refused("consumer.not-a-file", f"{path} is no regular file; nothing was run")
+            raise Refused(
+                "consumer.not-a-file",
+                f"{path} is no regular file; nothing was run",
+                "put the command itself there, no link",
+            )
         if not is_ours(status) or is_writable_by_others(status):
             raise Refused(
                 "consumer.open-command",

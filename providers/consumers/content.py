@@ -18,12 +18,20 @@ def of_field(fields: Fields, field: str) -> bytes:
     """The bytes of that field and nothing around them."""
     value = _revealed(fields).get(field)
     if value is None:
-        raise Refused("consumer.no-field", "the secret has no field of the declared name")
+        raise Refused(
+            "consumer.no-field",
+            "the secret has no field of the declared name; nothing was delivered",
+            "correct the consumer's `only_field:`",
+        )
     try:
         return value.encode()
     except UnicodeEncodeError:
         # The error holds the whole value, so it must not be a cause.
-        raise Refused("consumer.not-text", "the field is no text that a file can hold") from None
+        raise Refused(
+            "consumer.not-text",
+            "the field is no text that a file can hold; nothing was delivered",
+            "deliver the whole secret as JSON: leave `only_field:` out",
+        ) from None
 
 
 def _revealed(fields: Fields) -> dict[str, str]:

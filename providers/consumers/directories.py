@@ -82,4 +82,9 @@ def errno_name(error: OSError) -> str:
 def cannot(what: str, path: Path, error: OSError) -> Refused:
     """The operating system's refusal, by the name of its number."""
     name = errno_name(error)
-    return Refused("consumer.system", f"cannot {what} {path}: {name}", errno=name)
+    return Refused(
+        "consumer.system",
+        f"cannot {what} {path}: {name}",
+        "look at the path, its rights and the space of its file system, as the runner's user",
+        errno=name,
+    )

@@ -97,7 +97,9 @@ class FileConsumer:
                 fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Transient(
-                    "consumer.busy", f"another process writes into {self._path.parent}"
+                    "consumer.busy",
+                    f"another process writes into {self._path.parent}; nothing was written",
+                    "nothing to do: it is tried again",
                 ) from None
             except OSError as error:
                 raise cannot("lock", self._path.parent, error) from None
@@ -187,6 +189,7 @@ class FileConsumer:
             raise Ambiguous(
                 "consumer.not-durable",
                 f"{self._path} is replaced, but a power failure could undo that",
+                "nothing to do: it is written again; look at its disk if this stays",
                 errno=errno_name(error),
             ) from None
 
@@ -206,5 +209,7 @@ def _ids(owner: str | None) -> tuple[int | None, int | None]:
         )
     except KeyError:
         raise Refused(
-            "consumer.unknown-owner", "the declared owner of the file does not exist on this host"
+            "consumer.unknown-owner",
+            "the declared owner of the file does not exist on this host; nothing was written",
+            "correct the consumer's `owner:`, or make that user or group",
         ) from None

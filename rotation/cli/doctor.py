@@ -264,7 +264,8 @@ def _look(session: Session, name: str, bound: Bound, *, login: bool) -> Look:
 
 
 def _logins(bound: Bound, state: StoreState) -> dict[str, bool]:
-    """One login with each labelled version. A probe that cannot say leaves it untried."""
+    """One login with each labelled version. A probe that cannot say leaves it untried, but for
+    what readers get: that nobody could read it or try it is what there is to tell."""
     if bound.probe is None:
         return {}
     tried = {}
@@ -273,7 +274,8 @@ def _logins(bound: Bound, state: StoreState) -> dict[str, bool]:
             fields = bound.store.read(version, under=PermissionSet.PROVE)
             tried[version] = bound.probe.login(fields) is Verdict.ACCEPTED
         except RotationError:
-            continue
+            if version == state.current:
+                raise
     return tried
 
 

@@ -95,6 +95,11 @@ def translate(error: Exception, *, repeatable: bool = True, **options) -> Rotati
         ),
         (refusal("EntityTemporarilyUnmodifiable", 409), Transient, "aws.busy"),
         (refusal("EncryptionFailure"), NeedsPerson, "aws.key-management"),
+        (
+            refusal("InvalidRequestException", 400, "the KMS key arn:x is pending deletion"),
+            NeedsPerson,
+            "aws.key-management",
+        ),
         (refusal("SomethingNew"), Permanent, "aws.refused"),
         (NoCredentialsError(), Denied, "aws.credentials"),
         (ProfileNotFound(profile=CANARY), Denied, "aws.credentials"),

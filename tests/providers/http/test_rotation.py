@@ -13,7 +13,7 @@ from benchmarks.fleet import Clock
 from providers.aws.testing import ADMIN
 from providers.aws.testing.server import StrictAws
 from providers.http.testing.acme import DECLARATION, PROBE, Acme
-from providers.http.testing.service import Fault
+from providers.http.testing.service import Fault, Reply
 from rotation.config import load
 from rotation.describe import what_works
 from rotation.fold import Outcome, fold
@@ -218,3 +218,16 @@ def test_a_service_that_replaces_in_place_is_called_once(story: Story, acme: Acm
     rotation = fold(story.journal.entries(story.stream))
     assert "without a working credential" in what_works(rotation)
     assert rotation.state(Step.ISSUE).tries == 0
+
+
+def test_a_mint_that_the_service_refuses_is_asked_for_once(story: Story, acme: Acme) -> None:
+    answer, asked = acme.answer, list[str]()
+
+    def refusing(operation: str, got: Any) -> Any:
+        asked.append(operation)
+        return Reply(400, {"error": "no"}) if operation == "create" else answer(operation, got)
+
+    acme.answer = refusing  # type: ignore[method-assign]
+    assert story.tell("routine") == Close(Outcome.ROLLED_BACK)
+    assert asked.count("create") == 1
+    assert list(acme.instances) == ["key-1"]

@@ -173,3 +173,11 @@ def test_the_claim_of_another_installation_is_told_before_anything_is_adopted(
     done = shell.run("doctor", "app")
     assert done.exit_code == 11
     assert "installation ffffffffffff claims" in done.stdout
+
+
+def test_a_current_version_that_nobody_may_read_is_not_called_healthy(patient: Shell) -> None:
+    patient.world.denied.add("store.read")
+    done = patient.run("doctor", "app", "--login")
+    assert done.exit_code == 3
+    assert "store.read is denied" in done.stdout
+    assert "healthy" not in done.stdout
