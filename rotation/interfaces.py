@@ -193,9 +193,8 @@ class KeepsOthers(Protocol):
     """A store that keeps keys of others in the same secret as the credential's fields."""
 
     def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> Collection[str]:
-        """The keys of that version that are neither ours nor composed and hold its bytes, or its
-        instance's name, all the same: nobody would rotate them. A composed one that is not what
-        its template gives = NeedsPerson."""
+        """The keys of that version that are neither ours nor composed and yet hold its bytes, or
+        its instance's name. A composed one that its template does not give = NeedsPerson."""
         ...
 
 
