@@ -1,8 +1,7 @@
 """What a provider implements: the whole contract with the outside world on one page.
 
-Protocols, not base classes. Every method may be called again with the same arguments and then
-makes the same thing true. Every method raises only `rotation.errors`; a call's total deadline is
-at most 20 seconds. A plugin is built as `Plugin(options, around)`.
+Protocols, not base classes. Every method may be called again with the same arguments and then makes
+the same thing true; it raises only `rotation.errors`, within 20 s. Built as `Plugin(options, around)`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -130,8 +129,7 @@ class WritesOverLost(Protocol):
     """Also of a store whose current version can lose its value (`StoreState.lost`)."""
 
     def promote_over_lost(self, to: str, *, expecting: str) -> None:
-        """As `Store.promote`, where what is current has no value: nothing of it is kept. A value
-        that is there after all = Conflict."""
+        """As `Store.promote`, where what is current has no value; one that has = Conflict."""
         ...
 
 
