@@ -17,6 +17,7 @@ from rotation.effects.context import Context
 from rotation.entries import Draft, Kind
 from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
 from rotation.fold import Rotation, RowState, fold, listed
+from rotation.health import Readers, standing
 from rotation.leftover import leftovers_of
 from rotation.plan import Step
 from rotation.types import Facts, Listing, StoreState
@@ -163,8 +164,25 @@ def _instances(cx: Context, listing: Listing) -> None:
     """While a rotation is open some are off by its own doing: then only strangers count."""
     if cx.rotation.outcome is None:
         world.check_unknown(cx, listing, world.expected_instances(cx))
+        _readers_instance(cx, listing)
     else:
         world.check_instances(cx, listing)
+
+
+def _readers_instance(cx: Context, listing: Listing) -> None:
+    """What readers get is alive, but for an emergency or a replacement, which is open for that."""
+    now = standing(cx.rotation)
+    handle = {Readers.OLD: now.old, Readers.NEW: now.new}.get(now.readers)
+    meant = cx.rotation.plan in ("compromised", "replace", "retire") or not cx.traits.lists
+    if handle is None or meant or cx.traits.delegated:
+        return
+    if handle not in listing.ids:
+        raise NeedsPerson(
+            "held.instance-missing",
+            f"the issuer no longer lists {handle}, which readers get",
+            f"`rotation rotate {cx.spec.secret} --replace` makes a new one at once",
+        )
+    world.check_active(listing, handle)
 
 
 def _tell(name: str, found: Found) -> None:

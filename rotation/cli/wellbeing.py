@@ -11,7 +11,7 @@ from rotation.describe import ways_out, what_works, why_held
 from rotation.errors import RotationError
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, left_alive
-from rotation.types import PermissionSet
+from rotation.types import PermissionSet, Verdict
 
 Finding: TypeAlias = tuple[str, str, int, str | None, str]
 """Subject, finding, exit code, code, next."""
@@ -63,6 +63,10 @@ def _mapped(session: Session, name: str) -> Iterator[Finding]:
     except RotationError as error:
         yield f"{name}, login", error.message, code_of(error) or OK, error.code, error.hint
         return
+    if bound.probe is not None and bound.probe.login(fields) is Verdict.REFUSED:
+        told = f"a login with the current value ({handle}) was refused: readers may be down now"
+        next_ = f"`rotation rotate {name} --replace` looks again, and makes a new one if it is dead"
+        yield f"{name}, login", told, AT_RISK, "health.login-refused", next_
     if bound.issuer.traits.lists and listing.find(handle) is None:
         told = f"the current value names {handle}, which the issuer does not list"
         next_ = f"compare `fields:` and the issuer's user; dead: `rotation rotate {name} --replace`"
