@@ -174,7 +174,7 @@ def _tell(
                 "until that is mended"
             )
         )
-    mend = why.hint or "make the journal writable again"
+    mend = why.hint.partition(", then ")[0] or "make the journal writable again"
     if path is None:
         note("no file could be written either: these lines are the only record, keep them")
         note(plain(f"  next: {mend}; then `rotation emergency {target.name}`"))
