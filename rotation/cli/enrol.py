@@ -1,6 +1,7 @@
 """A secret comes under rotation, and leaves it: create, adopt, retire."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,10 +9,15 @@ from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm_typed
 from rotation.cli.opening import carry_out, open_rotation
 from rotation.cli.options import here_option, name_argument, wait_option, yes_option
-from rotation.cli.session import open_session
+from rotation.cli.requests import request
+from rotation.cli.session import Session, open_session
 from rotation.entries import stamp
-from rotation.errors import Usage
-from rotation.types import Facts
+from rotation.errors import PolicyRefusal, Usage
+from rotation.fold import fold
+from rotation.types import Facts, is_our_mark
+
+if TYPE_CHECKING:
+    from rotation.config import Entry
 
 
 @verb("create", "create billing-iam", "create billing-iam --wait")
@@ -26,8 +32,40 @@ def create(name: str, *, wait: bool, here: bool) -> int:
     """
     with open_session(effectful=True) as session:
         entry = session.entry(name)
+        _refuse_not_empty(session, entry)
         open_rotation(session, entry, "first", trigger="person")
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)
+
+
+def _refuse_not_empty(session: Session, entry: "Entry") -> None:
+    """A typing mistake opens nothing. A placeholder of ours is what an earlier attempt left."""
+    current = session.bind(session.configuration.specification(entry)).store.state().current
+    if current is not None and not is_our_mark(current, session.configuration.installation):
+        raise PolicyRefusal(
+            "create.not-empty",
+            f"the secret of {entry.id} has a value already; nothing was opened",
+            f"`rotation adopt {entry.id}` brings it under rotation",
+        )
+
+
+def _begin_anew(session: Session, entry: "Entry") -> None:
+    """An adoption changes nothing, so one that is open is in nobody's way."""
+    entries = session.journal.entries(entry.stream)
+    rotation = fold(entries) if entries else None
+    if rotation is not None and rotation.outcome is None and rotation.plan == "adopt":
+        request(session, rotation, "abandon")
+        session.runner.advance(entry.stream)
+
+
+def _refuse_staying(session: Session, entry: "Entry") -> None:
+    consumers = session.configuration.specification(entry).consumers
+    staying = sorted(c.id for c in consumers if c.role == "reader" and not c.gone)
+    if staying:
+        raise PolicyRefusal(
+            "retire.consumers-declared",
+            f"consumers of {entry.id} are still declared: {', '.join(staying)}; nothing was opened",
+            "state `gone: true` beside them, or say with --gap why they need nothing",
+        )
 
 
 @verb("adopt", "adopt billing-iam", "adopt orders-db --created 2026-03-01")
@@ -46,7 +84,8 @@ def adopt(
 ) -> int:
     """Bring an existing credential under rotation.
 
-    Logs in with it, finds it at its issuer, and writes it down. Changes nothing but the owner claim on the secret.
+    Logs in with it, finds it at its issuer, and writes it down. Changes nothing but the owner claim
+    on the secret. It can be begun anew at any time, after a corrected file too.
     """
     with open_session(effectful=True) as session:
         entry = session.entry(name)
@@ -56,6 +95,7 @@ def adopt(
         if take_over:
             confirm_typed(name, f"Take {name} over from the installation that claims it?", yes=yes)
             facts["take_over"] = True
+        _begin_anew(session, entry)
         open_rotation(session, entry, "adopt", trigger="person", facts=facts)
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)
 
@@ -89,5 +129,7 @@ def retire(name: str, *, gap: str | None, yes: bool, wait: bool, here: bool) -> 
             name, f"The credential of {name} will be destroyed, without a successor.", yes=yes
         )
         facts: Facts = {"gap": checked_reason(gap)} if gap else {}
+        if not gap:
+            _refuse_staying(session, entry)
         open_rotation(session, entry, "retire", trigger="person", facts=facts)
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)

@@ -24,6 +24,7 @@ from rotation.fold import Rotation, RowState, fold
 from rotation.health import instances_in_question
 from rotation.held import Exit
 from rotation.machine import Wait, next_action
+from rotation.specification import spec_from_json
 from rotation.types import Facts
 
 
@@ -249,20 +250,27 @@ def resolve(
             _refuse_unless_exit(rotation, name, Exit.FOREIGN)
             question = f"Leave {foreign} alone from now on?"
             word, instance = "foreign", foreign
-        _refuse_unknown_instance(rotation, instance)
+        _refuse_unknown_instance(session, rotation, instance)
         confirm(question, yes=yes)
         request(session, rotation, word, instance=instance)
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
 
 
-def _refuse_unknown_instance(rotation: Rotation, instance: str | None) -> None:
-    """Where the Held row says which instances it is about, only those can be meant."""
+def _refuse_unknown_instance(session: Session, rotation: Rotation, instance: str | None) -> None:
+    """Where the Held row says which instances it is about, only those can be meant; else one that
+    the issuer lists, or that an earlier rotation left."""
+    if instance is None:
+        return
     about = instances_in_question(rotation)
-    if instance is not None and about and instance not in about:
+    if not about:
+        issuer = session.issuer(spec_from_json(rotation.spec))
+        listed = issuer.listing().ids if issuer.traits.lists else frozenset()
+        about = tuple(sorted(listed | rotation.ours))
+    if instance not in about:
         raise UnknownName(
             "request.unknown-instance",
             f"{instance} is not what this rotation is Held for",
-            f"it is about {', '.join(about)}",
+            f"it is about {', '.join(about) or 'none that can be named'}",
         )
 
 

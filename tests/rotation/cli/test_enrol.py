@@ -1,3 +1,4 @@
+from rotation.types import CURRENT
 from tests.rotation.cli.conftest import STREAM, Shell
 
 
@@ -16,3 +17,32 @@ def test_an_adoption_that_may_not_claim_does_not_call_the_secret_dead(shell: She
     done = shell.run("adopt", "app")
     assert done.exit_code == 11, done.output
     assert "works now: whatever worked before: an adoption changes nothing" in done.stdout
+
+
+# ------------------------------------------------------------------------------ typing mistakes
+
+
+def test_create_of_a_secret_that_has_a_value_opens_nothing(shell: Shell) -> None:
+    before = len(shell.adopted().journal.entries(STREAM))
+    done = shell.run("create", "app")
+    assert done.exit_code == 5
+    assert "rotation adopt app" in done.stderr
+    assert len(shell.journal.entries(STREAM)) == before
+
+
+def test_retire_with_consumers_still_declared_opens_nothing(shell: Shell) -> None:
+    before = len(shell.adopted().journal.entries(STREAM))
+    done = shell.run("retire", "app", "--yes")
+    assert done.exit_code == 5
+    assert "api, batch" in done.stderr
+    assert len(shell.journal.entries(STREAM)) == before
+
+
+def test_an_adoption_that_is_held_is_begun_anew_once_its_cause_is_mended(shell: Shell) -> None:
+    version = shell.world.labels[CURRENT]
+    right = shell.world.versions[version]
+    shell.world.versions[version] = (right[0], "not-what-logs-in")
+    assert shell.run("adopt", "app", "--wait").exit_code == 11
+    shell.world.versions[version] = right
+    done = shell.run("adopt", "app", "--wait")
+    assert done.exit_code == 0, done.output

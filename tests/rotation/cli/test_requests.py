@@ -164,3 +164,15 @@ def test_an_error_is_one_document_of_its_own_kind(shell: Shell) -> None:
     assert (done.stdout, told["kind"], told["schema_version"]) == ("", "error", 1)
     assert told["error"]["code"] == "request.not-on-hold"
     assert told["error"]["hint"]
+
+
+def test_a_mistyped_instance_is_refused_before_anything_is_written(shell: Shell) -> None:
+    """Also where the Held row names none."""
+    shell.adopted()
+    shell.world.mint(by_person=True)
+    shell.run("rotate", "app")
+    shell.run("resolve", "app", "--foreign", "KEY2", "--yes")  # the slot is full now
+    before = len(shell.journal.entries(STREAM))
+    done = shell.run("resolve", "app", "--ours", "KEY9", "--yes")
+    assert done.exit_code == 6, done.output
+    assert len(shell.journal.entries(STREAM)) == before
