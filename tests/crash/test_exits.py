@@ -46,9 +46,25 @@ def test_the_exit_leads_out(code: str, way: Exit) -> None:
     assert isinstance(before, Held)
     assert before.code == code
     assert way in before.exits
+    if way is Exit.REPLACE:
+        leads_to_a_replacement(story)
+        return
     verb, facts = VERBS[way]
     ask(story, verb, **facts)
     after = next_action(fold(story.journal.entries(STREAM)), story.world.now)
     assert isinstance(after, Do | Wait | Close)
     assert isinstance(story.drive(), Close)
+    assert story.violations() == []
+
+
+def leads_to_a_replacement(story: Story) -> None:
+    """It is for a current credential that is dead, so it dies first."""
+    world = story.world
+    world.emergency = True
+    del world.instances[world.versions[world.labels["current"]][0]]
+    story.runner().open_replacement(STREAM, story.spec, trigger="person")
+    assert isinstance(story.drive(), Close)
+    world.advance(world.now + world.lag * 20)
+    world.emergency = False
+    world.outages.clear()
     assert story.violations() == []

@@ -323,7 +323,9 @@ def live(made: Installation) -> None:
                 _cancel(made, name)
             _repair(made, name)
             for _ in range(2):  # the second one finds the mark of the first
-                made.rotation("emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11, 12))
+                made.rotation(
+                    "emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11, 12)
+                )
                 made.rotation("run", "--wait", expected=(0, 11, 12))
     for name in ISSUERS:
         # Who cannot suspend or remove the one user of a static role leaves its end to a person.

@@ -8,9 +8,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from providers.http.client import Budget, HttpConnection, Sent
+from providers.http.declaration import Pages
 from providers.http.errors import Call
 from providers.http.listing import Pager
-from providers.http.options import ConnectionOptions, Pages
+from providers.http.options import ConnectionOptions
 from rotation.clock import SystemClock
 from rotation.errors import NeedsPerson, RotationError
 from tests.providers.http.conftest import INSTALLATION
