@@ -19,8 +19,8 @@ from rotation.types import Death, Facts, KeyState, Listing, PermissionSet
 def find_dead(cx: Context) -> Facts:
     """Twice where it is a login that tells: one refusal may be a service that is not yet settled."""
     state, listing = cx.store_state(), cx.listing()
-    if not state.lost:
-        world.check_writable(cx, state)
+    # A lost value is what refuses to be written over; whose secret it is, is compared all the same.
+    (world.check_claim if state.lost else world.check_writable)(cx, state)
     known = text(cx.rotation.baseline.get("version")), text(cx.rotation.baseline.get("handle"))
     found = dead.look(cx.bound, known, state, listing, cx.now)
     if found.dead is None:
