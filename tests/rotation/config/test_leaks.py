@@ -40,7 +40,7 @@ NAMES = [
     "https://proxy.internal:3128",
     "/etc/ssl/certs/ca-certificates.crt",
     "0f3a9c2b71de",
-    "/home/runner/.local/state/rotation/c6a9e56a1f0a/journal.db",
+    "/var/lib/runner/rotation/c6a9e56a1f0a/journal.db",
     "/srv/state/0a1b2c3d4e5f60718293a4b5c6d7e8f9/rotation/journal",
     "team-payments@example.com",
 ]
