@@ -44,6 +44,7 @@ def record(optional: dict[str, Schema] | None = None, /, **members: Schema) -> S
 TOLD = record(code=TEXT, message=TEXT, hint=maybe(TEXT))
 NAMES = listed(TEXT)
 DONE = {"message": TEXT}
+GOES_ON = maybe(record(who=maybe(TEXT), at=maybe(TIME), command=maybe(TEXT)))
 
 STATUS = record(
     secret=TEXT, class_=TEXT, state=TEXT, needs_attention=YES_OR_NO, age_s=maybe(COUNT),
@@ -51,14 +52,15 @@ STATUS = record(
     old=maybe(TEXT), asserted=YES_OR_NO, plan=maybe(TEXT), phase=maybe(TEXT), row=maybe(TEXT),
     waits_until=maybe(TIME), waits_for=maybe(TEXT), held=maybe(TEXT), held_at=maybe(TIME),
     last_outcome=maybe(TEXT), last_success_at=maybe(TIME), what_works=maybe(TEXT),
-    old_dies_not_before=maybe(TIME), exits=NAMES, exception=maybe(TEXT),
+    old_dies_not_before=maybe(TIME), exits=NAMES, goes_on=GOES_ON, exception=maybe(TEXT),
 )  # fmt: skip
 
 ROTATIONS = record(
     secret=TEXT, plan=TEXT, rotation=COUNT, state={"enum": ["closed", "held", "waiting"]},
     outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(TOLD), waits_until=maybe(TIME),
     waits_for=maybe(TEXT), old=maybe(TEXT), new=maybe(TEXT), destroyed=NAMES, death=maybe(TEXT),
-    old_dies_not_before=maybe(TIME), what_works=TEXT, exits=NAMES, exit_code=COUNT,
+    old_dies_not_before=maybe(TIME), what_works=TEXT, exits=NAMES, goes_on=GOES_ON,
+    exit_code=COUNT,
 )  # fmt: skip
 
 PAST = record(

@@ -8,7 +8,7 @@ import click
 
 from rotation.cli.advance import Arrival
 from rotation.cli.app import settings
-from rotation.cli.onward import goes_on_lines, ways_on
+from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session
 from rotation.describe import (
@@ -32,7 +32,8 @@ def tell(session: Session, arrivals: Mapping[str, Arrival]) -> None:
     """arrivals: by the secret's id."""
     now = session.clock.now()
     if settings().output == "json":
-        told = [outcome_json(name, arrival, now) for name, arrival in arrivals.items()]
+        runner = session.live_runner()
+        told = [outcome_json(name, arrival, runner, now) for name, arrival in arrivals.items()]
         as_json("rotations", {"rotations": told})
         return
     for name, arrival in arrivals.items():
@@ -47,7 +48,7 @@ def _goes_on(session: Session, rotation: Rotation, now: datetime) -> list[str]:
     return goes_on_lines(rotation, session.live_runner(), now, stopped=session.stop())
 
 
-def outcome_json(name: str, arrival: Arrival, now: datetime) -> dict[str, Any]:
+def outcome_json(name: str, arrival: Arrival, runner: str | None, now: datetime) -> dict[str, Any]:
     rotation, action = arrival.rotation, arrival.action
     dies = old_dies(rotation, now)
     return {
@@ -67,6 +68,7 @@ def outcome_json(name: str, arrival: Arrival, now: datetime) -> dict[str, Any]:
         "old_dies_not_before": stamp(dies),
         "what_works": what_works(rotation),
         "exits": [*ways_out(rotation, name), *ways_on(rotation, action, name)],
+        "goes_on": goes_on_json(rotation, runner, now),
         "exit_code": arrival.exit_code,
     }
 

@@ -14,7 +14,7 @@ from rotation.cli import board
 from rotation.cli.app import settings, verb
 from rotation.cli.board import Health, Rank
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
-from rotation.cli.onward import goes_on_lines, ways_on
+from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import held_lines, local
 from rotation.cli.say import as_json, plain, result, table
@@ -277,11 +277,15 @@ def _json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
 def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
     rotation = _open_rotation(session, health)
     if rotation is None:
-        return {"what_works": None, "old_dies_not_before": None, "exits": []}
+        return {"what_works": None, "old_dies_not_before": None, "exits": [], "goes_on": None}
     return {
         "what_works": what_works(rotation),
         "old_dies_not_before": stamp(old_dies(rotation, now)),
-        "exits": list(ways_out(rotation, health.secret)),
+        "exits": [
+            *ways_out(rotation, health.secret),
+            *ways_on(rotation, next_action(rotation, now), health.secret),
+        ],
+        "goes_on": goes_on_json(rotation, session.live_runner(), now),
     }
 
 

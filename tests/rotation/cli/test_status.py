@@ -141,7 +141,7 @@ def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
         "secret", "class", "state", "needs_attention", "readers_down", "left_alive", "age_s", "age_stated", "max_age_s",
         "due_at", "why", "current", "old", "asserted", "plan", "phase", "row", "waits_until",
         "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works",
-        "old_dies_not_before", "exits", "exception",
+        "old_dies_not_before", "exits", "goes_on", "exception",
     ]  # fmt: skip
 
 

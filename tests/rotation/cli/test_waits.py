@@ -138,6 +138,23 @@ def test_whoever_stops_is_told_who_goes_on(shell: Shell) -> None:
     assert "serve-elsewhere is alive and goes on by itself" in shell.run("status", "app").stdout
 
 
+def test_a_program_is_told_who_goes_on_and_when(shell: Shell) -> None:
+    draining(shell)
+    for told in (shell.json("run")["rotations"][0], shell.json("status")["secrets"][0]):
+        assert told["goes_on"] == {
+            "who": None, "at": told["waits_until"], "command": "rotation run"
+        }  # fmt: skip
+        assert told["waits_until"] is not None
+    shell.living = "serve-elsewhere"
+    told = shell.json("status")["secrets"][0]
+    assert (told["goes_on"]["who"], told["goes_on"]["command"]) == ("serve-elsewhere", None)
+
+
+def test_a_program_is_told_of_none_who_goes_on_where_a_person_decides(shell: Shell) -> None:
+    held_for_an_unknown_instance(shell)
+    assert shell.json("status")["secrets"][0]["goes_on"] is None
+
+
 def test_a_straggler_is_told_with_the_time_from_which_it_can_go_on(shell: Shell) -> None:
     def straggles() -> None:
         shell.world.instances["KEY1"].used = shell.world.now
