@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from rotation.types import (
     Credential,
@@ -115,7 +115,6 @@ class Issuer(Protocol):
         ...
 
 
-@runtime_checkable
 class EndsSessions(Protocol):
     """Also of an issuer with `overlap=False` whose sessions outlive the bytes that opened them."""
 
@@ -186,7 +185,6 @@ class Store(Protocol):
         ...
 
 
-@runtime_checkable
 class KeepsOthers(Protocol):
     """A store that keeps keys of others in the same secret as the credential's fields."""
 
@@ -215,7 +213,6 @@ class Consumer(Protocol):
         ...
 
 
-@runtime_checkable
 class Rehearses(Protocol):
     """Also of a consumer that can tell beforehand whether a delivery would reach it."""
 

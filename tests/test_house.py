@@ -163,6 +163,14 @@ def test_only_a_clock_asks_the_time() -> None:
     ]
 
 
+def test_no_protocol_is_asked_by_type_because_proxies_have_none_of_their_own() -> None:
+    assert not [
+        in_repository(path)
+        for path in shipped()
+        if "runtime_checkable" in path.read_text(encoding="utf-8")
+    ]
+
+
 def test_nobody_sleeps_because_waiting_is_a_value() -> None:
     assert not [
         f"{in_repository(path)}:{line}"

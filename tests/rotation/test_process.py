@@ -6,12 +6,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from rotation.effects.neighbours import stale_in
 from rotation.interfaces import Bound
 from rotation.process import Signals, Stopped, until_stopped
+from rotation.types import PermissionSet
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -184,3 +187,15 @@ def test_a_secret_that_nothing_logs_in_with_has_no_probe() -> None:
     adapter = cast("Any", Adapter())
     bound = Bound(issuer=adapter, store=adapter, probe=None, consumers={})
     assert until_stopped(bound, lambda: False).probe is None
+
+
+class Keeps(Adapter):
+    def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> list[str]:
+        return ["url"]
+
+
+def test_what_an_adapter_can_do_beside_its_kind_is_seen_behind_the_stop() -> None:
+    store = cast("Any", Keeps())
+    bound = Bound(issuer=store, store=store, probe=None, consumers={})
+    spec = cast("Any", SimpleNamespace(keep_foreign=True, accept_stale=()))
+    assert stale_in(until_stopped(bound, lambda: False).store, spec, "v1", "k1") == ["url"]
