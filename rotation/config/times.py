@@ -130,7 +130,18 @@ def bearable(secret: Secret, schedule: Schedule, timing: Timing) -> None:
 def _check_life(secret: Secret, timing: Timing) -> None:
     """Where the issuer's options say how long its credentials live."""
     life = getattr(secret.issuer.options, "life_s", None)
-    if life is not None and life <= timing.margin:
+    if life is None:
+        return
+    if timing.margin < timing.grace:
+        raise invalid(
+            "config.margin",
+            f"its credentials are due {spoken(timing.margin)} (the margin) before they end, and its "
+            f"readers may need {spoken(timing.grace)} (the grace) to take up the next: the old one "
+            "would end under them",
+            f"name a class with a margin of {spoken(timing.grace)} or more",
+            where=("class",),
+        )
+    if life <= timing.margin:
         raise invalid(
             "config.life",
             f"its credentials live {spoken(life)}, and are due {spoken(timing.margin)} (the margin) "

@@ -135,6 +135,15 @@ CASES: dict[str, tuple[str, int, str, str]] = {
         "secrets:").replace("{type: aws-sts, connection: aws-prod}",
         "{type: vault-login, connection: v}"), 11, "secrets[0].issuer", "config.life",
     ),
+    "a margin in which readers cannot have moved": (
+        VALID.replace("    environment: production\n", "    class: own\n    environment: test\n")
+        .replace("{type: aws-iam-access-key, connection: aws-prod, user: billing}",
+        "{type: vault-approle, connection: v, role: billing, ttl: 7d}").replace("secrets:",
+        "  v: {type: vault, address: 'https://v:8200', cluster: 5d3647a5-80e4-8342-a5aa-de992eeeb2fc, auth: token, login_file: /t}\n"
+        "secrets:").replace("{type: aws-sts, connection: aws-prod}",
+        "{type: vault-login, connection: v}")
+        + "classes: {own: {max_age: 90d, margin: 5m}}\n", 8, "secrets[0].class", "config.margin",
+    ),
     "impossible cron": (
         more('schedule: {cron: "0 0 30 2 *"}'), 14, "secrets[0].schedule.cron", "config.value",
     ),
