@@ -304,13 +304,15 @@ def _reasons(entry: "Entry", identity: Identity, now: datetime) -> Iterator[tupl
 
 
 def _before_its_end(entry: "Entry", identity: Identity, end: datetime) -> datetime:
-    """By the margin; where its life is no longer than that, once a part of it is over."""
+    """By the margin; where the life of what we made is no longer than that, once a part of it is
+    over, or it would be due for ever."""
     at = end - timedelta(seconds=entry.margin_s)
     made, last = identity.created, identity.last_success_at
+    if last is None:
+        return at
     if made is not None and at <= made < end:
         at = made + (end - made) / LIFE_SHARE
-    left = REST_MAX if last is None or end <= last else (end - last) / LIFE_SHARE
-    return _rested(identity, at, left)
+    return _rested(identity, at, (end - last) / LIFE_SHARE if last < end else REST_MAX)
 
 
 def _rested(identity: Identity, at: datetime, rest: timedelta) -> datetime:
