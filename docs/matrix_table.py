@@ -4,16 +4,15 @@ from datetime import timedelta
 
 from rotation.types import Traits
 from tests.crash.test_pairs import ISSUERS as TRAITS
-from tests.matrix.conftest import ISSUERS, STORES
+from tests.matrix.conftest import IN_PLACE, ISSUERS, STORES
 
 
 def matrix() -> str:
     assert set(ISSUERS) == set(TRAITS), "both tests go through the same issuers"
     head = ["issuer", *(f"in `{store}`" for store in STORES)]
-    rows = [
-        [f"`{issuer}`", *("rotates, rolls back, resumes" for _ in STORES)] for issuer in ISSUERS
-    ]
-    return _table(head, rows)
+    told = dict.fromkeys(ISSUERS, "rotates, rolls back, replaces, resumes")
+    told |= dict.fromkeys(IN_PLACE, "replaces, resumes")
+    return _table(head, [[f"`{issuer}`", *(does for _ in STORES)] for issuer, does in told.items()])
 
 
 def limits() -> str:

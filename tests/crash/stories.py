@@ -129,6 +129,30 @@ def rollback_before_activate(story: Story) -> Action:
 CLOSED = Gates(open=False)
 
 
+def open_replacement(story: Story) -> None:
+    """Opened once, whoever dies meanwhile."""
+
+    def opening(runner: Runner) -> None:
+        if fold(story.journal.entries(STREAM)).plan == "replace":
+            return
+        runner.open_replacement(STREAM, story.spec, trigger="person", who="on-call")
+
+    story.survive(opening)
+
+
+def replaced(accident: Callable[[Story], None]) -> Teller:
+    """Adopted; then readers lost access by what a person did, and are refused until the end."""
+
+    def tell(story: Story) -> Action:
+        without_faults(story, adopt)
+        story.world.emergency = True
+        accident(story)
+        open_replacement(story)
+        return story.drive()
+
+    return tell
+
+
 def retire(story: Story) -> Action:
     """Everybody who used it is gone."""
     without_faults(story, adopt)

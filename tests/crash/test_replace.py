@@ -6,12 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from rotation.describe import open_exits, what_works
-from rotation.fold import fold
 from rotation.health import consumers_at_risk
 from rotation.held import Exit
 from rotation.machine import Action, Close, Held
 from rotation.plan import Step
-from rotation.runner import Runner
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.world import World
 from tests.crash import stories
@@ -56,22 +54,7 @@ ACCIDENTS: dict[str, tuple[Accident, dict[str, bool]]] = {
 
 
 def replaced(story: Story, accident: Accident) -> Action:
-    stories.without_faults(story, stories.adopt)
-    story.world.emergency = True  # readers are refused from here on: that is the accident
-    accident(story.world)
-    open_replacement(story)
-    return story.drive()
-
-
-def open_replacement(story: Story) -> None:
-    """Opened once, whoever dies meanwhile."""
-
-    def opening(runner: Runner) -> None:
-        if fold(story.journal.entries(STREAM)).plan == "replace":
-            return
-        runner.open_replacement(STREAM, story.spec, trigger="person", who="on-call")
-
-    story.survive(opening)
+    return stories.replaced(lambda story: accident(story.world))(story)
 
 
 def findings(story: Story) -> list[str]:
@@ -128,7 +111,7 @@ def test_it_leads_out_of_a_rotation_that_is_held_for_the_dead_one() -> None:
     story.world.instances.pop(str(story.rotation().new))
     held = story.drive()
     assert isinstance(held, Held) and Exit.REPLACE in open_exits(story.rotation())
-    open_replacement(story)
+    stories.open_replacement(story)
     assert isinstance(story.drive(), Close)
     assert findings(story) == []
 
@@ -152,7 +135,7 @@ def test_a_full_issuer_gives_up_what_readers_never_had() -> None:
     stories.advance_until(story, "issue")
     story.world.emergency = True
     suspended(story.world)
-    open_replacement(story)
+    stories.open_replacement(story)
     assert isinstance(story.drive(), Close)
     assert findings(story) == []
 
@@ -162,7 +145,7 @@ def test_readers_are_at_risk_until_they_have_the_new_one() -> None:
     stories.without_faults(story, stories.adopt)
     story.world.emergency = True
     gone(story.world)
-    open_replacement(story)
+    stories.open_replacement(story)
     story.runner().advance(STREAM, until=Step.PROMOTE)
     rotation = story.rotation()
     assert consumers_at_risk(rotation)

@@ -54,6 +54,9 @@ class AccessKeys:
     def probe(self, around: Around) -> Probe:
         return StsProbe(StsOptions(connection="aws"), around)
 
+    def end(self, value: Value) -> None:
+        self._iam.delete_access_key(UserName=self._user, AccessKeyId=value["id"])
+
     def lets_in(self, value: Value) -> bool:
         credentials = ReadOnlyCredentials(value["id"], value["secret"], None)
         return self._sts.ask(credentials).refusal is None
@@ -86,9 +89,13 @@ class SecretsManager:
         return value
 
     def edit(self, added: Value) -> None:
-        self._client.put_secret_value(
-            SecretId=self._name, SecretString=json.dumps({**self.read(), **added})
-        )
+        self._write({**self.read(), **added})
+
+    def lose(self) -> None:
+        self._write({"note": "all that the person left of it"})
+
+    def _write(self, value: Value) -> None:
+        self._client.put_secret_value(SecretId=self._name, SecretString=json.dumps(value))
 
     def close(self) -> None:
         self._client.close()

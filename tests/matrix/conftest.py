@@ -16,7 +16,7 @@ from providers.http.testing.acme import Acme
 from providers.vault.clients import VaultConnection
 from tests.matrix import aws, http, vault
 from tests.matrix.generated import GeneratedTokens
-from tests.matrix.postgres import PairOfLogins, UniqueLogins
+from tests.matrix.postgres import OneInPlace, PairOfLogins, UniqueLogins
 from tests.matrix.sides import IssuerSide, StoreSide
 from tests.matrix.world import Pair
 from tests.providers.postgres.conftest import EMERGENCY, RUNNER, Database, prepared
@@ -72,6 +72,12 @@ class Services:
     def _vendor(self) -> Acme:
         return self._exits.enter_context(Acme())
 
+    @cached_property
+    def static_roles(self) -> vault.StaticRoles:
+        """Refused where this Vault has no database engine."""
+        vault.mount_databases(self._vault[0], self.database.server)
+        return vault.StaticRoles(*self._vault, self.database)
+
     def issuer(self, name: str) -> IssuerSide:
         match name:
             case "aws-iam-access-key":
@@ -83,6 +89,10 @@ class Services:
                 return PairOfLogins(self.database)
             case "vault-approle":
                 return vault.SecretIds(*self._vault)
+            case "postgres-login, in place":
+                return OneInPlace(self.database)
+            case "vault-static-role":
+                return self.static_roles
             case "http-api, H1" | "http-api, H2":
                 connection = http.connect(self._vendor, self._directory, self.clock)
                 return http.ApiKeys(self._vendor, connection, repeats=name.endswith("H1"))
@@ -94,10 +104,6 @@ class Services:
             return vault.KeyValues(*self._vault)
         strict, connection = self._aws
         return aws.SecretsManager(strict.control, connection)
-
-    def static_role(self, name: str) -> vault.StaticRole:
-        """Refused where this Vault has no database engine."""
-        return vault.StaticRole(self._vault[0], self.database.server, name)
 
     def pair(self, issuer: str, store: str) -> Pair:
         side = self.issuer(issuer)
@@ -116,6 +122,8 @@ ISSUERS = (
     "http-api, H2",
     "generated",
 )
+IN_PLACE = ("postgres-login, in place", "vault-static-role")
+"""One credential, and what follows it ends it: readers cannot be spared a gap."""
 STORES = ("aws-secrets-manager", "vault-kv2")
 
 

@@ -74,6 +74,9 @@ class ApiKeys:
         request: Any = PROBE
         return HttpProbe(ProbeOptions(connection="vendor", request=request), around)
 
+    def end(self, value: Value) -> None:
+        del self._vendor.instances[value["id"]]
+
     def lets_in(self, value: Value) -> bool:
         return self._vendor.use(value["secret"])
 

@@ -33,11 +33,17 @@ class _Logins:
         return LoginIssuer(self.options, around)
 
     def probe(self, around: Around) -> Probe:
-        return LoginProbe(ProbeOptions(connection="main", query="select 1"), around)
+        options = ProbeOptions(connection="main", query="select 1", user=self.options.user)
+        return LoginProbe(options, around)
+
+    def end(self, value: Value) -> None:
+        """Its password is another one: the role is there, and whoever has the bytes is refused."""
+        role = self._role(value)
+        self._database.server.run(f"alter role {role} password 'what-a-person-put-there'")
 
     def lets_in(self, value: Value) -> bool:
         try:
-            self._database.server.connect(value["username"], value["password"]).close()
+            self._database.server.connect(self._role(value), value["password"]).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -48,6 +54,9 @@ class _Logins:
 
     def close(self) -> None:
         pass
+
+    def _role(self, value: Value) -> str:
+        return self.options.user or value["username"]
 
     def _set_up(self, **options: object) -> None:
         self._bench = Bench(self._database, self._database.issuer(**options))
@@ -65,6 +74,9 @@ class UniqueLogins(_Logins):
         self._set_up(group=group)  # as a person does who brings a login along
         return {"username": first, "password": PASSWORD}
 
+    def end(self, value: Value) -> None:
+        self._database.server.run(f"drop role {value['username']}")
+
 
 class PairOfLogins(_Logins):
     def begin(self, name: str) -> Value:
@@ -72,3 +84,13 @@ class PairOfLogins(_Logins):
         self._set_up(pair=(first, f"{name.replace('-', '_')}_b"))
         self._database.server.run(f"alter role {first} login password '{PASSWORD}'")
         return {"username": first, "password": PASSWORD}
+
+
+class OneInPlace(_Logins):
+    fields: Mapping[str, str] = {"password": "password"}
+
+    def begin(self, name: str) -> Value:
+        user = name.replace("-", "_")
+        self._set_up(user=user, in_place=True)
+        self._database.server.run(f"alter role {user} login password '{PASSWORD}'")
+        return {"username": user, "password": PASSWORD}

@@ -41,6 +41,10 @@ class IssuerSide(Protocol):
 
     def probe(self, around: Around) -> Probe: ...
 
+    def end(self, value: Value) -> None:
+        """A person ends that credential: nobody is let in with it any more."""
+        ...
+
     def lets_in(self, value: Value) -> bool:
         """Whether the service takes that value from a consumer now."""
         ...
@@ -65,7 +69,11 @@ class StoreSide(Protocol):
     def store(self, around: Around, identity: str) -> Store: ...
 
     def read(self) -> Value:
-        """As a consumer reads it."""
+        """As a consumer reads it; nothing of ours where the value is lost."""
+        ...
+
+    def lose(self) -> None:
+        """A person leaves readers without the value."""
         ...
 
     def edit(self, added: Value) -> None:

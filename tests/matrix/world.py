@@ -97,7 +97,10 @@ class Pair:
             self.working = working
 
     def _read(self) -> None:
-        self.holds = self.store.read()
+        given = self.store.read()
+        if not given.keys() >= set(self.issuer.fields.values()):
+            return  # the value is lost, and what was read before it stays
+        self.holds = given
         secret = self.issuer.fields.keys() - self.issuer.public
         self.secrets |= {self.holds[self.issuer.fields[name]].encode() for name in secret}
 
@@ -164,7 +167,7 @@ class PairStory(RealStory):
 def story(pair: Pair, directory: Path, name: str, kill_at: int | None) -> PairStory:
     """A new identity and a new secret, with that one death in its story."""
     directory.mkdir()
-    pair.outages, pair.secrets, pair.dead = [], set(), False
+    pair.outages, pair.secrets, pair.dead, pair.emergency = [], set(), False, False
     pair.composed, pair.accept_stale = {}, ()
     pair.begin(name)
     return PairStory(

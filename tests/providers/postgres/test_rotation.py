@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 import psycopg
 import pytest
@@ -17,7 +17,7 @@ from providers.aws.clients import AwsConnection
 from providers.aws.testing.server import StrictAws
 from rotation.fold import Outcome, Rotation, fold
 from rotation.incident import survey
-from rotation.interfaces import Around, Bound
+from rotation.interfaces import Bound
 from rotation.journal import Journal
 from rotation.journal.sql import open_journal
 from rotation.machine import Close, Held, Wait
@@ -25,7 +25,7 @@ from rotation.plan import PLANS, Step
 from rotation.runner import Runner
 from rotation.types import ConsumerSpec, Death, Facts, KeyState, PluginSpec, Specification
 from tests.matrix.aws import SecretsManager, connect
-from tests.matrix.postgres import PASSWORD, PairOfLogins, UniqueLogins, _Logins
+from tests.matrix.postgres import OneInPlace, PairOfLogins, UniqueLogins, _Logins
 from tests.matrix.sides import INSTALLATION, around
 from tests.matrix.world import ClockHidden
 
@@ -33,18 +33,6 @@ from .conftest import Database
 
 STREAM = "postgres-login-of-the-test"
 REFRESH_S = 0.2
-
-
-class OneInPlace(_Logins):
-    fields: ClassVar = {"password": "password"}
-
-    def begin(self, name: str) -> dict[str, str]:
-        self._set_up(user=name, in_place=True)
-        self._database.server.run(f"alter role {name} login password '{PASSWORD}'")
-        return {"username": name, "password": PASSWORD}
-
-    def probe(self, around: Around):
-        return self._database.probe(user=self.options.user)
 
 
 @dataclass

@@ -1,0 +1,98 @@
+"""Every issuer with every store: what readers get is dead, and whoever replaces it is killed."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rotation.machine import Close
+from tests.crash import stories
+from tests.matrix.conftest import IN_PLACE, ISSUERS, STORES, Services
+from tests.matrix.generated import GeneratedTokens
+from tests.matrix.sides import Value
+from tests.matrix.test_matrix import Names, sample
+from tests.matrix.world import Pair, PairStory, story
+
+
+@dataclass
+class Accident:
+    """What a person did to the credential or to its value, remembered for the end."""
+
+    pair: Pair
+    kind: str
+
+    def __call__(self, one: PairStory) -> None:
+        self.before: Value = self.pair.store.read()
+        if self.kind == "ended":
+            self.pair.issuer.end(self.before)
+            return
+        if isinstance(self.pair.issuer, GeneratedTokens):
+            self.pair.issuer.is_called(str((one.rotation().result or {})["handle"]))
+        self.pair.store.lose()
+
+    def findings(self) -> list[str]:
+        """Where only its bytes in the store were lost, somebody's memory may have them: it lives."""
+        overlap = self.pair.adapters().issuer.traits.overlap
+        if self.kind == "ended" or not overlap or self.pair.issuer.lets_in(self.before):
+            return []
+        return ["one that was alive was ended"]
+
+
+@dataclass
+class Case:
+    """One cell of the matrix with one accident."""
+
+    pair: Pair
+    kind: str
+    fresh_name: Names
+    directory: Path
+
+    def killed_at(self, boundary: int | None) -> tuple[list[str], list[str]]:
+        """The boundaries that were crossed, and what is wrong in the end."""
+        one = story(self.pair, self.directory / str(boundary), self.fresh_name(), boundary)
+        accident = Accident(self.pair, self.kind)
+        with self.pair.tapped(), one.journal:
+            action = stories.replaced(accident)(one)
+            self.pair.emergency = False  # each has the new one: from here on, a refusal counts
+            found = [] if isinstance(action, Close) else [f"it ends with {action}"]
+            return list(one.boundaries.names), [*found, *one.violations(), *accident.findings()]
+
+
+@pytest.fixture
+def case(
+    services: Services, fresh_name: Names, tmp_path: Path, issuer: str, store: str, kind: str
+) -> Case:
+    return Case(services.pair(issuer, store), kind, fresh_name, tmp_path)
+
+
+def findings(case: Case, choose: Callable[[int], Iterable[int]]) -> dict[str, list[str]]:
+    names, found = case.killed_at(None)
+    assert found == []
+    told = {
+        f"{number}: {names[number]}": case.killed_at(number)[1] for number in choose(len(names))
+    }
+    return {name: found for name, found in told.items() if found}
+
+
+def cells(kind: str, *issuers: str) -> list[object]:
+    return [
+        pytest.param(issuer, store, kind, id=f"{issuer} in {store}, {kind}")
+        for issuer in issuers
+        for store in STORES
+    ]
+
+
+ENDED = cells("ended", *ISSUERS, *IN_PLACE)
+LOST = cells("lost", *ISSUERS, *IN_PLACE)
+
+
+@pytest.mark.parametrize(("issuer", "store", "kind"), [*ENDED, *cells("lost", "generated")])
+def test_killed_at_one_request(case: Case, issuer: str, store: str) -> None:
+    assert findings(case, lambda count: sample(f"{issuer} {store}", count)[:1]) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("issuer", "store", "kind"), [*ENDED, *LOST])
+def test_killed_at_every_request(case: Case) -> None:
+    assert findings(case, range) == {}
