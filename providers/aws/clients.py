@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
@@ -26,6 +27,7 @@ from providers.aws.sts import CallerIdentity
 from rotation import __version__
 from rotation.errors import Denied, LoginRefused, NeedsPerson, Usage
 from rotation.interfaces import Clock, OwnCredential
+from rotation.ownership import flaws
 from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ does, and it knows whether it may."""
 POOL = 64
 SESSION = timedelta(minutes=15)
 RENEWED_BEFORE_END = timedelta(minutes=3)
+
+_USERS_FILES = ("~/.aws/credentials", "~/.aws/config")
+_TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 
 # At DEBUG the SDK logs requests and answers whole, secrets included.
 for _name in ("boto3", "botocore", "urllib3"):
@@ -246,6 +251,7 @@ class AwsConnection:
         return self._base.get_frozen_credentials()
 
     def _load_base(self) -> Credentials:
+        _refuse_open_files(self.options)
         session = Session(session_vars=_session_variables(self.options))
         session.register_component("data_loader", _MODELS)
         session.set_default_client_config(_config(self.options, _BROKER))
@@ -305,6 +311,20 @@ def _config(options: ConnectionOptions, under: str) -> Config:
 def _proxies(options: ConnectionOptions) -> dict[str, str]:
     """Never None, for then the SDK would ask the environment."""
     return {"http": options.proxy, "https": options.proxy} if options.proxy else {}
+
+
+def _refuse_open_files(options: ConnectionOptions) -> None:
+    """What the SDK logs in with, it takes from any file that is there."""
+    named = [os.environ[name] for name in _TOKEN_FILES if name in os.environ]
+    own = [options.credentials_file] if options.credentials_file else _USERS_FILES
+    for path in (Path(name).expanduser() for name in (*own, *named)):
+        flaw = next(flaws(path), None) if path.exists() else None
+        if flaw is not None:
+            raise Denied(
+                "aws.credentials-file",
+                f"{flaw}, and the login in it would be used; nothing was sent",
+                flaw.remedy,
+            )
 
 
 def _session_variables(options: ConnectionOptions) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import ssl
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -33,13 +32,13 @@ from rotation import __version__
 from rotation.errors import Denied, Permanent, Usage
 from rotation.headers import header_time
 from rotation.interfaces import Clock, OwnCredential
+from rotation.ownership import read_secret
 from rotation.types import PermissionSet, SecretValue
 
 METHOD_S = 18.0
 """For all the calls of one method together: under the 20 seconds that the contract allows."""
 CONNECT_S = 5.0
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
-CREDENTIAL_BYTES_MAX = 64 * 1024
 _CHUNK = 64 * 1024
 
 
@@ -235,23 +234,19 @@ def _tls(options: ConnectionOptions) -> ssl.SSLContext:
 
 
 def _read_credential(name: str, file: str) -> SecretValue:
-    path = os.environ.get(file[1:], "") if file.startswith("$") else file
-    cannot = Denied(
-        "http.no-credential",
-        f"the file of the connection's credential `{name}` cannot be read, or others may change it",
-        "it must belong to root or to the runner, and only to them; one line",
-    )
+    path = Path(os.environ.get(file[1:], "") if file.startswith("$") else file)
     try:
-        with Path(path).open("rb") as opened:
-            status = os.fstat(opened.fileno())
-            content = opened.read(CREDENTIAL_BYTES_MAX + 1)
-        text = content.decode("ascii").strip()
-    except (OSError, ValueError):
-        raise cannot from None
-    ours = status.st_uid in {0, os.geteuid()} and stat.S_ISREG(status.st_mode)
-    writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if not ours or writable or not text or len(content) > CREDENTIAL_BYTES_MAX:
-        raise cannot
+        text, why = read_secret(path).decode("ascii").strip(), "it is empty"
+    except UnicodeDecodeError:
+        text, why = "", "it is no text"
+    except OSError as error:
+        text, why = "", str(error.strerror)
+    if not text:
+        raise Denied(
+            "http.no-credential",
+            f"the file of the connection's credential `{name}` is not used: {why}",
+            "it must belong to root or to the runner, and only they may change it; one line",
+        )
     return SecretValue(text)
 
 

@@ -14,6 +14,7 @@ from providers.postgres.options import ConnectionOptions
 from providers.postgres.session import REQUIRED, UNTIL, Session
 from rotation.errors import NeedsPerson, Usage
 from rotation.interfaces import Clock, OwnCredential
+from rotation.ownership import read_secret
 from rotation.types import PermissionSet, SecretValue
 
 LIBPQ_MIN = 180_000
@@ -117,13 +118,16 @@ def _neutral() -> Mapping[str, str]:
 def _password(file: str) -> SecretValue:
     """Read for each session: it may be replaced at any time."""
     try:
-        password = Path(file).read_text("utf-8").rstrip("\n")
+        password = read_secret(Path(file)).decode().rstrip("\n")
     except OSError as error:
         raise Usage(
             "postgres.password-file",
-            f"{file} cannot be read: {error.strerror}",
-            "correct the connection's password_file, or its mode",
+            f"{file} is not used: {error.strerror}",
+            "it must be root's or the runner's, and only theirs to change; or correct the "
+            "connection's password_file",
         ) from None
+    except UnicodeDecodeError:
+        password = ""
     if not password or "\0" in password:  # libpq would look for another one at home
         raise Usage(
             "postgres.password-file",

@@ -28,6 +28,7 @@ from rotation.errors import (
     Usage,
 )
 from rotation.interfaces import Clock, OwnCredential
+from rotation.ownership import read_secret
 from rotation.types import PermissionSet, SecretValue
 
 CHILD_LIFE_S = 1800
@@ -295,15 +296,19 @@ class VaultConnection:
 
 
 def _read_file(options: ConnectionOptions) -> SecretValue:
+    path = Path(options.file)
     try:
-        text = Path(options.file).read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        text = ""
+        text, why = read_secret(path).decode("ascii").strip(), "it is empty"
+    except UnicodeDecodeError:
+        text, why = "", "it is no text"
+    except OSError as error:
+        text, why = "", str(error.strerror)
     if not text:
         raise Denied(
             "vault.login-file",
-            f"the file that we log in to Vault with cannot be read: {options.file}",
-            "let whoever provides it write it again",
+            f"the file that we log in to Vault with is not used: {path}: {why}",
+            "it must be root's or the runner's, and only theirs to change; let whoever provides it "
+            "write it again",
         )
     return SecretValue(text)
 

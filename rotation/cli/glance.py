@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from rotation.entries import INSTALLATION, SCHEMA, Entry, Identity
 from rotation.errors import JournalError
+from rotation.journal.place import refuse_replaceable
 from rotation.journal.rows import ENTRY_NAMES, IDENTITY_NAMES, entry_from, identity_from
 
 _IDENTITY = ", ".join(f'"{name}"' for name in IDENTITY_NAMES)
@@ -26,6 +27,7 @@ class Glance:
     def __init__(self, path: Path, installation: str) -> None:
         self.installation = installation
         with _told(path):
+            refuse_replaceable(path)
             self._file = sqlite3.connect(f"file:{quote(str(path))}?{_mode(path)}", uri=True)
             self._check(path)
         self._path = path
@@ -98,7 +100,7 @@ def _told(path: Path) -> Iterator[None]:
     """The database's errors become the journal's, without their text."""
     try:
         yield
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         raise JournalError(
             "journal.unreadable",
             f"the journal at {path} cannot be read",

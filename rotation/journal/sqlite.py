@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
 
 from rotation.errors import JournalError
+from rotation.journal.place import refuse_open_way, refuse_replaceable
 from rotation.journal.writer import Writer
 
 BUSY_SECONDS = 15
@@ -218,18 +219,16 @@ def prepare_directory(directory: Path) -> None:
     """Private from creation on; an existing one may be read, not written, by others."""
     if not directory.exists():
         directory.mkdir(mode=0o700, parents=True)
-    if directory.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise JournalError(
-            "journal.mode", f"others may write into {directory}", f"chmod go-w {directory}"
-        )
+    refuse_open_way(directory)
 
 
 def refuse_unsafe(path: Path) -> None:
-    """A journal that is not there, that others can read, or that is none."""
+    """A journal that is not there, that others can read or replace, or that is none."""
     if not path.exists():
         raise JournalError(
             "journal.missing", f"there is no journal at {path}", "`rotation init` makes one"
         )
+    refuse_replaceable(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise JournalError("journal.mode", f"others may read or write {path}", f"chmod 600 {path}")
     if path.stat().st_size == 0:

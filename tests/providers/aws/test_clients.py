@@ -152,6 +152,15 @@ def test_credentials_that_are_not_there_are_our_own_error(connect, tmp_path: Pat
     assert caught.value.code == "aws.credentials"
 
 
+def test_credentials_that_others_may_change_are_not_used(connect, tmp_path: Path):
+    path = tmp_path / "anybodys"
+    path.write_text("[default]\naws_access_key_id=AKIAANYBODYSEXAMPLE\naws_secret_access_key=x\n")
+    path.chmod(0o666)
+    with pytest.raises(Denied) as caught:
+        look(connect(credentials_file=str(path)))
+    assert caught.value.code == "aws.credentials-file"
+
+
 def test_dead_credentials_of_ours_are_said_to_be_ours(connect, tmp_path: Path):
     path = tmp_path / "dead"
     path.write_text("[default]\naws_access_key_id=AKIADEADEXAMPLE\naws_secret_access_key=x\n")

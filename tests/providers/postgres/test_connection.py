@@ -57,6 +57,13 @@ def test_a_missing_password_file_is_named(database: Database, tmp_path: Path):
     assert code_of(missing, Usage) == "postgres.password-file"
 
 
+def test_a_password_file_that_others_may_change_is_not_used(database: Database, tmp_path: Path):
+    (tmp_path / "open").write_text("anybody's")
+    (tmp_path / "open").chmod(0o666)
+    anybodys = database.with_options(password_file=str(tmp_path / "open"))
+    assert code_of(anybodys, Usage) == "postgres.password-file"
+
+
 def test_an_empty_password_file_is_named(database: Database, tmp_path: Path):
     (tmp_path / "empty").write_text("\n")
     empty = database.with_options(password_file=str(tmp_path / "empty"))

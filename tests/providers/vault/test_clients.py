@@ -208,6 +208,15 @@ def test_without_a_login_nothing_is_sent(connect, tmp_path, text):
     assert caught.value.code == "vault.login-file"
 
 
+def test_a_login_that_others_may_change_is_not_sent(connect, tmp_path):
+    file = tmp_path / "anybodys"
+    file.write_text("a-secret-id")
+    file.chmod(0o666)
+    with pytest.raises(Denied) as caught:
+        whoami(connect(login_file=str(file)))
+    assert caught.value.code == "vault.login-file"
+
+
 def test_a_wrong_secret_id_is_our_own_trouble(connect, approle):
     with pytest.raises(Denied) as caught:
         whoami(connect(given="not-it", **approle["options"]))

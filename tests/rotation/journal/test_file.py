@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from rotation.cli.glance import Glance
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError
 from rotation.journal import schema, sql, sqlite
@@ -67,6 +68,40 @@ def test_a_directory_that_others_may_write_is_refused(path):
     path.parent.chmod(0o770)
     assert refused(path) == "journal.mode"
     assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("above", [1, 2])
+def test_a_journal_that_others_could_replace_is_refused(path, tmp_path, above):
+    opening(path).close()
+    path.parents[above - 1].chmod(0o777)
+    assert refused(path) == "journal.mode"
+    assert refused(path, read_only=True) == "journal.mode"
+    with pytest.raises(JournalError) as caught:
+        Glance(path, ORIGIN)
+    assert caught.value.code == "journal.mode"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+@pytest.mark.parametrize("what", ["file", "directory"])
+def test_a_journal_of_somebody_else_is_refused(path, what):
+    opening(path).close()
+    os.chown(path if what == "file" else path.parent, 4711, -1)
+    assert refused(path) == "journal.owner"
+    assert refused(path, read_only=True) == "journal.owner"
+    with pytest.raises(JournalError) as caught:
+        Glance(path, ORIGIN)
+    assert caught.value.code == "journal.owner"
+
+
+def test_a_link_to_a_journal_is_refused(path, tmp_path):
+    """The locks of its runners lie beside one name only."""
+    opening(path).close()
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    assert refused(link) == "journal.link"
+    with pytest.raises(JournalError) as caught:
+        Glance(link, ORIGIN)
+    assert caught.value.code == "journal.link"
 
 
 def test_every_commit_is_synchronous_and_logged_ahead(path):

@@ -1,0 +1,63 @@
+"""Whose a file is: whoever may change it, or the way to it, decides what a runner does with it."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+SECRET_BYTES_MAX = 64 * 1024
+
+
+class Flaw(NamedTuple):
+    """A file, a link or a directory on the way. foreign: it is somebody else's; else it is ours, and
+    others may change it."""
+
+    place: Path
+    foreign: bool
+
+    def __str__(self) -> str:
+        what = "belongs to somebody else" if self.foreign else "may be changed by others"
+        return f"{self.place} {what}"
+
+    @property
+    def remedy(self) -> str:
+        return "it must belong to root or to you" if self.foreign else f"chmod go-w {self.place}"
+
+
+def flaws(path: Path) -> Iterator[Flaw]:
+    """Everything on the way to `path`, itself included, that somebody else may change. Raises
+    OSError where it is not there."""
+    lexical, real = path.absolute(), path.resolve()
+    for place in sorted({lexical, *lexical.parents, real, *real.parents}):
+        status = os.lstat(place)
+        if status.st_uid not in (0, os.geteuid()):
+            yield Flaw(place, foreign=True)
+        elif not stat.S_ISLNK(status.st_mode) and _is_open(place, status):
+            yield Flaw(place, foreign=False)
+
+
+def _is_open(place: Path, status: os.stat_result) -> bool:
+    if not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return False
+    if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
+        return False  # like /tmp: others may add names, but not replace ours
+    return not os.statvfs(place).f_flag & os.ST_RDONLY
+
+
+def read_secret(path: Path) -> bytes:
+    """What a file says that we log in with: a short one, which nobody but root and this user can
+    have put there. Raises OSError, whose `strerror` says why not, without the path."""
+    for flaw in flaws(path):
+        why = "somebody else owns" if flaw.foreign else "others may change"
+        raise PermissionError(errno.EPERM, f"{why} it, or a directory on the way to it")
+    # A pipe must not hold us up.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file")
+        content = file.read(SECRET_BYTES_MAX + 1)
+    if len(content) > SECRET_BYTES_MAX:
+        raise OSError(errno.EFBIG, "it is too long to be a credential")
+    return content
