@@ -309,8 +309,8 @@ class PolicyDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shortfall:
-    """What a permission set needs for a secret and does not have, in its family's own words."""
+class Call:
+    """What a permission set asks of a service for a secret, in its family's own words."""
 
     under: PermissionSet
     secret: str
@@ -323,8 +323,8 @@ class Preflight(Protocol):
 
     def __call__(
         self, scope: Scope, connection: Any, sets: Collection[PermissionSet]
-    ) -> Iterator[Shortfall]:
-        """Asks the service what those sets can really do; changes nothing. A set that no role is
+    ) -> Iterator[Call]:
+        """The calls that the service would refuse; asking changes nothing. A set that no role is
         named for is what the base credentials are, and is not asked about."""
         ...
 
@@ -360,6 +360,7 @@ class Renderer(Protocol):
         ...
 
     def documents(self, scope: Scope) -> Sequence[PolicyDocument]: ...
+    def calls(self, scope: Scope) -> Iterator[Call]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

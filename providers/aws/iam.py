@@ -25,7 +25,7 @@ from providers.aws.statements import (
     text,
 )
 from rotation.errors import Usage
-from rotation.interfaces import Need, Part, PolicyDocument, Scope
+from rotation.interfaces import Call, Need, Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
 
@@ -39,6 +39,9 @@ class Form(Protocol):
 
 MOST = int(0.8 * DOCUMENT_MAX * DOCUMENTS_MAX)
 """Characters: beyond them resources are named by path and tag."""
+
+LOGINS = (PermissionSet.VERIFY, PermissionSet.PROVE)
+"""Whose steps log in with what is rotated."""
 
 OWNER, APPLICATION, ENVIRONMENT = "rotation:owner", "rotation:application", "rotation:environment"
 
@@ -57,6 +60,29 @@ class IamRenderer:
             _boundary(scope),
             *_of_readers(scope),
         ]
+
+    def calls(self, scope: Scope) -> Iterator[Call]:
+        """The base credentials take each set's role, and whatever is rotated says who it is."""
+        for under in PermissionSet:
+            needs = [need for need in scope.needs if need.under is under]
+            if needs and under in scope.options.roles:
+                role = scope.options.roles[under]
+                yield Call(under=under, secret=needs[0].part.secret, call="sts:AssumeRole", on=role)
+        for need in scope.needs:
+            for name in _named(scope, need):
+                yield Call(
+                    under=need.under, secret=need.part.secret, call=need.grant.action, on=name
+                )
+        for part in scope.parts:
+            for under in LOGINS if part.type == "aws-sts" else ():
+                yield Call(under=under, secret=part.secret, call="sts:GetCallerIdentity", on="*")
+
+
+def _named(scope: Scope, need: Need) -> tuple[str, ...]:
+    names = _each(scope, need.grant.resource, [need.part], replicas=need.grant.replicas)
+    if need.grant.resource != "key":
+        return names
+    return arns.key_arns(scope.options, _regions(scope, names))
 
 
 def _of_set(scope: Scope, under: PermissionSet) -> Iterator[PolicyDocument]:
@@ -227,7 +253,7 @@ def _statements(
 
 def _with_key(scope: Scope, actions: tuple[str, ...], secrets: Sequence[str]) -> list[Statement]:
     """The key, only through Secrets Manager, and only for these secrets."""
-    regions = sorted({name.split(":")[3] for name in secrets} - {scope.options.region})
+    regions = _regions(scope, secrets)
     keys = arns.key_arns(scope.options, regions)
     services = tuple(
         f"secretsmanager.{region}.amazonaws.com" for region in (scope.options.region, *regions)
@@ -237,6 +263,11 @@ def _with_key(scope: Scope, actions: tuple[str, ...], secrets: Sequence[str]) ->
         "StringLike": {"kms:EncryptionContext:SecretARN": tuple(secrets)},
     }
     return [Statement(actions=actions, resources=keys, condition=condition)] if keys else []
+
+
+def _regions(scope: Scope, secrets: Iterable[str]) -> list[str]:
+    """Where those are, beside the connection's own."""
+    return sorted({name.split(":")[3] for name in secrets} - {scope.options.region})
 
 
 def _each(scope: Scope, resource: str, parts: Iterable[Part], *, replicas: bool) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from providers.aws.iam import APPLICATION, ENVIRONMENT, OWNER
 from providers.aws.options import AccessKeyOptions, ConnectionOptions, SecretsManagerOptions
 from providers.aws.permissions import Grant
 from providers.aws.statements import Values
-from rotation.interfaces import Need, Part, Scope, Shortfall
+from rotation.interfaces import Call, Need, Part, Scope
 from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _TAG = "aws:ResourceTag/"
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _Question:
     """One call of a role, and what it would bring along."""
 
     role: str
@@ -44,7 +44,7 @@ class _Call:
 
 def check(
     scope: Scope, connection: "AwsConnection", sets: Collection[PermissionSet]
-) -> Iterator[Shortfall]:
+) -> Iterator[Call]:
     """Asks for each grant of each secret and each label that it is limited to: together, where
     role and context are the same. A call that uses a key names its secret, and is asked alone."""
     looks = PermissionSet.OBSERVE if PermissionSet.OBSERVE in sets else next(iter(sets))
@@ -59,9 +59,7 @@ def check(
     allowed = set(_allowed(connection, (call for _, call in calls)))
     for need, call in calls:
         if call not in allowed:
-            yield Shortfall(
-                under=need.under, secret=need.part.secret, call=call.action, on=_where(call)
-            )
+            yield Call(under=need.under, secret=need.part.secret, call=call.action, on=_where(call))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +104,15 @@ class _Names:
         }
 
 
-def _calls(scope: Scope, need: Need, role: str, known: _Names) -> Iterator[_Call]:
+def _calls(scope: Scope, need: Need, role: str, known: _Names) -> Iterator[_Question]:
     grant: Grant = need.grant
     for resource, context in _asked(scope, need, known):
         for label in grant.labels or (None,):
             named = (("secretsmanager:VersionStage", label),) if label else ()
-            yield _Call(role, grant.action, resource, (*context, *named))
+            yield _Question(role, grant.action, resource, (*context, *named))
 
 
-def _where(call: _Call) -> str:
+def _where(call: _Question) -> str:
     label = dict(call.context).get("secretsmanager:VersionStage")
     return f"{call.on} with label {label}" if label else call.on
 
@@ -155,7 +153,7 @@ def _marked(scope: Scope, grant: Grant) -> Context:
     return (*claim, ("aws:TagKeys", grant.tag_keys)) if grant.tag_keys else claim
 
 
-def _allowed(connection: "AwsConnection", calls: Iterable[_Call]) -> Iterator[_Call]:
+def _allowed(connection: "AwsConnection", calls: Iterable[_Question]) -> Iterator[_Question]:
     actions: dict[tuple[str, Context, str], set[str]] = defaultdict(set)
     for call in calls:
         actions[call.role, call.context, call.on].add(call.action)
@@ -166,7 +164,7 @@ def _allowed(connection: "AwsConnection", calls: Iterable[_Call]) -> Iterator[_C
         for begin in range(0, len(resources), MOST):
             batch = resources[begin : begin + MOST]
             for action, resource in _answered(connection, role, together, batch, context):
-                yield _Call(role, action, resource, context)
+                yield _Question(role, action, resource, context)
 
 
 def _answered(

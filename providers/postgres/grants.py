@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 
-from providers.postgres.options import ConnectionOptions, LoginOptions
+from providers.postgres.options import ConnectionOptions, LoginOptions, ProbeOptions
 from providers.postgres.permissions import GRANTS, Grants
-from rotation.interfaces import Part, PolicyDocument, Scope
+from rotation.interfaces import Call, Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
 RUNNER, EMERGENCY = "rotation_runner", "rotation_emergency"
@@ -70,6 +70,17 @@ class SetupRenderer:
             )
         )
         return [PolicyDocument(name="setup", holder="administrator", text=text)]
+
+    def calls(self, scope: Scope) -> Iterator[Call]:
+        for need in (need for need in scope.needs if need.part.kind == "issuers"):
+            function = f"rotation.{need.grant.function}"
+            target = need.part.options.target
+            yield Call(under=need.under, secret=need.part.secret, call=function, on=target)
+        for part in scope.parts:
+            if isinstance(part.options, ProbeOptions):
+                database = part.options.database or scope.options.database
+                for under in (PermissionSet.VERIFY, PermissionSet.PROVE):
+                    yield Call(under=under, secret=part.secret, call="login, query", on=database)
 
 
 def _executes() -> Iterator[str]:

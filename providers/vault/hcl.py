@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import groupby
 
-from providers.vault.options import STAGING, AppRoleOptions, KvOptions
+from providers.vault.options import STAGING, AppRoleOptions, KvOptions, LoginOptions
 from providers.vault.permissions import CONNECTION, GRANTS, LOGINS, Grants, asked_for
-from rotation.interfaces import Need, Part, PolicyDocument, Scope
+from rotation.interfaces import Call, Need, Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
 Rules = Mapping[str, Iterable[str]]
 """Path -> capabilities."""
+
+LOGS_IN = (PermissionSet.VERIFY, PermissionSet.PROVE)
+"""Whose steps log in with what is rotated."""
 
 
 class HclRenderer:
@@ -36,6 +39,26 @@ class HclRenderer:
             *_of_consumers(scope.parts),
             *_of_readers(scope.parts),
         ]
+
+    def calls(self, scope: Scope) -> Iterator[Call]:
+        """The login takes a token of each set's role, and whatever is rotated logs in."""
+        for under in PermissionSet:
+            needs = list(needed(scope, under))
+            if needs and under in scope.options.roles:
+                path = f"auth/token/create/{scope.options.roles[under]}"
+                yield Call(under=under, secret=needs[0].part.secret, call="update", on=path)
+            for need in needs:
+                for capability in need.grant.capabilities:
+                    if capability != "sudo":  # which no request is: it makes `list` enough
+                        yield _call(need, capability)
+        for part in scope.parts:
+            for under in LOGS_IN if isinstance(part.options, LoginOptions) else ():
+                path = f"auth/{part.options.mount}/login"
+                yield Call(under=under, secret=part.secret, call="update", on=path)
+
+
+def _call(need: Need, capability: str) -> Call:
+    return Call(under=need.under, secret=need.part.secret, call=capability, on=path_of(need))
 
 
 def _of(scope: Scope, under: PermissionSet) -> dict[str, set[str]]:

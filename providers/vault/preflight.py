@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from providers.vault.hcl import needed, path_of
 from providers.vault.permissions import CONNECTION
 from rotation.errors import Denied
-from rotation.interfaces import Need, Scope, Shortfall
+from rotation.interfaces import Call, Need, Scope
 from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ ATTEMPT = "0" * 32
 
 def check(
     scope: Scope, connection: "VaultConnection", sets: Collection[PermissionSet]
-) -> Iterator[Shortfall]:
+) -> Iterator[Call]:
     """One question per set: Vault answers for a token's policies whole."""
     for under in sets:
         needs = list(needed(scope, under)) if under in connection.options.roles else []
@@ -33,17 +33,17 @@ def check(
             yield from _not_taken(connection.options.roles[under], under, needs)
 
 
-def _not_taken(role: str, under: PermissionSet, needs: list[Need]) -> Iterator[Shortfall]:
+def _not_taken(role: str, under: PermissionSet, needs: list[Need]) -> Iterator[Call]:
     """The claim is a person's: that the runner's login does not get it is as it should be."""
     if under is not PermissionSet.CLAIM:
         for secret, grant in product(dict.fromkeys(need.part.secret for need in needs), CONNECTION):
             call, path = ", ".join(grant.capabilities), grant.path.format(role=role)
-            yield Shortfall(under=under, secret=secret, call=call, on=path)
+            yield Call(under=under, secret=secret, call=call, on=path)
 
 
 def _shortfalls(
     connection: "VaultConnection", under: PermissionSet, needs: list[Need]
-) -> Iterator[Shortfall]:
+) -> Iterator[Call]:
     paths = sorted({path_of(need).replace("+", ATTEMPT) for need in needs})
     told = connection.call("POST", "sys/capabilities-self", under=under, body={"paths": paths}).data
     for need in needs:
@@ -51,4 +51,4 @@ def _shortfalls(
         given = set(told[path.replace("+", ATTEMPT)])
         for capability in need.grant.capabilities:
             if not given & {capability, "root"}:
-                yield Shortfall(under=under, secret=need.part.secret, call=capability, on=path)
+                yield Call(under=under, secret=need.part.secret, call=capability, on=path)

@@ -77,9 +77,10 @@ STEP = record(
 )  # fmt: skip
 
 PLANNED = record(secret=TEXT, state=TEXT, why=TEXT, at=maybe(TIME), open=maybe(TEXT))
+CALL = record(set=TEXT, service=TEXT, action=TEXT, resource=TEXT)
 ROW = record(
     step=TEXT, phase=TEXT, subject=TEXT, sets=NAMES, effect=YES_OR_NO, windowed=YES_OR_NO,
-    on_failure=TEXT,
+    on_failure=TEXT, calls=listed(CALL),
 )  # fmt: skip
 PLAN_OF_ALL = record(stops=listed(TOLD), due=COUNT, secrets=listed(PLANNED))
 PLAN_OF_ONE = record(

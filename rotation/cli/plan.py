@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rotation.cli.app import settings, verb
+from rotation.cli.calls import Calls, called_by, calls_of, tell_calls
 from rotation.cli.failures import DUE, OK
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.outcome import local
@@ -53,7 +54,8 @@ def plan(
     """Show what would happen; changes nothing.
 
     Without a name: what is due, why, and when the others are. With one: every step that its
-    rotation would take, the permission sets that each needs, and what is destroyed when.
+    rotation would take, the permission sets that each needs, the calls that these make, and what
+    is destroyed when.
     """
     gc.disable()  # as in `status`
     with open_session(effectful=False) as session:
@@ -146,8 +148,9 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
     plan = plan_for(ROUTINE, session.traits(spec))
     rows = compile_rows(plan.rows, spec, session.traits(spec))
     differences = differences_of(session, each.entry.id) if refresh else []
+    calls = calls_of(session, each.entry)
     if settings().output == "json":
-        as_json("plan", {**_json(each), **_one_json(spec, plan, rows, each.row, now),
+        as_json("plan", {**_json(each), **_one_json(spec, plan, rows, each.row, now, calls),
                          "differences": [asdict(d) for d in differences]})  # fmt: skip
         return
     for line in _stands(each, now):
@@ -158,6 +161,8 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
     ):
         result(line)
     result()
+    for line in tell_calls(calls, {under for row in plan.rows for under in row.sets}):
+        result(plain(line))
     suspends = any(row.step is Step.SUSPEND for row in rows)
     told = (
         _destroyed(spec, each.row, now, suspends)
@@ -246,6 +251,7 @@ def _one_json(
     rows: tuple[RowInstance, ...],
     row: Identity | None,
     now: datetime,
+    calls: Calls,
 ) -> dict[str, Any]:
     at, overlap = forecast(spec, now), plan is ROUTINE
     suspends = any(each.step is Step.SUSPEND for each in rows)
@@ -255,7 +261,7 @@ def _one_json(
         "rows": [
             {"step": each.step, "phase": each.phase, "subject": each.subject,
              "sets": list(sets[each.step]), "effect": each.effect, "windowed": each.windowed,
-             "on_failure": each.on_failure}
+             "on_failure": each.on_failure, "calls": called_by(calls, sets[each.step])}
             for each in rows
         ],
         "destroys": row.handle if row is not None else None,

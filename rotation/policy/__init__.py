@@ -3,6 +3,10 @@
 Knows no cloud: what a grant means, and how a policy is written, is its family's business.
 """
 
-from rotation.policy.compiler import compile, documents  # noqa: A004 -- the field's own word
+from rotation.policy.compiler import (
+    calls,
+    compile,  # noqa: A004 -- the field's own word
+    documents,
+)
 
-__all__ = ["compile", "documents"]
+__all__ = ["calls", "compile", "documents"]

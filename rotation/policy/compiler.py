@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rotation.config import Configuration, Entry
-from rotation.interfaces import Need, Part, PolicyDocument, Renderer, Scope
+from rotation.interfaces import Call, Need, Part, PolicyDocument, Renderer, Scope
 from rotation.registry import Plugins, installed
 from rotation.types import PermissionSet, PluginSpec, Specification
 
@@ -39,11 +39,7 @@ def compile(  # noqa: A001 -- what it does, in the field's own word
 ) -> tuple[Scope, ...]:
     """One scope for each connection whose family has a renderer, in the configuration's order."""
     plugins = plugins or installed()
-    families = {
-        name: connection.type
-        for name, connection in configuration.connections.items()
-        if connection.type in plugins.names("renderers")
-    }
+    families = _families(configuration, plugins)
     if not families:
         return ()
     former = {name: before for before, name in configuration.renamed.items()}
@@ -67,6 +63,27 @@ def documents(
     for scope in compile(configuration, plugins):
         if configuration.connections[scope.connection].type == family:
             yield scope, renderer.documents(scope)
+
+
+def calls(
+    configuration: Configuration, entry: Entry, plugins: Plugins | None = None
+) -> Iterator[tuple[str, Call]]:
+    """What the permission sets of that secret call, each with the family that it is called in."""
+    plugins = plugins or installed()
+    families = _families(configuration, plugins)
+    secrets = [_secret(configuration, entry, plugins, None)] if families else []
+    for name, family in families.items():
+        renderer = renderer_of(plugins, family)
+        for call in renderer.calls(_scope(configuration, name, secrets, renderer)):
+            yield family, call
+
+
+def _families(configuration: Configuration, plugins: Plugins) -> dict[str, str]:
+    return {
+        name: connection.type
+        for name, connection in configuration.connections.items()
+        if connection.type in plugins.names("renderers")
+    }
 
 
 def renderer_of(plugins: Plugins, family: str) -> Renderer:

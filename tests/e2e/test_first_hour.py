@@ -58,6 +58,8 @@ def test_from_the_readme_to_a_rotated_key(aws: StrictControl, tmp_path: Path) ->
             capture_output=True, text=True, check=False, timeout=55,
         )  # fmt: skip
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        if line.startswith("rotation plan"):
+            assert "iam:CreateAccessKey" in done.stdout
         if line.startswith("rotation init"):
             edit(place / "rotation.yaml", aws.endpoint)
     now = json.loads(aws.truth.value(secret) or "{}")

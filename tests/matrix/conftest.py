@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.fleet import Clock
 from providers.aws.clients import AwsConnection
+from providers.aws.testing import StrictControl
 from providers.aws.testing.server import StrictAws
 from providers.http.testing.acme import Acme
 from providers.vault.clients import VaultConnection
@@ -46,6 +47,10 @@ class Services:
         connection = aws.connect(strict.control, self._directory, self.clock)
         self._exits.callback(connection.close)
         return strict, connection
+
+    @property
+    def control(self) -> StrictControl:
+        return self._aws[0].control
 
     @cached_property
     def _vault(self) -> tuple[VaultServer, VaultConnection]:

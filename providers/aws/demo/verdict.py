@@ -57,8 +57,8 @@ def verdict(
         numbers,
         ("rotation init", "writes a commented rotation.yaml for a key of your own account"),
         (
-            "rotation plan",
-            "every step, the permissions it needs, and what dies when; changes nothing",
+            "rotation plan NAME",
+            "every step, its calls and permissions, and what dies when; changes nothing",
         ),
         ("rotation --help", "all verbs"),
         ("make sim", "the same machine under thousands of crashes and faults"),

@@ -1,0 +1,44 @@
+"""What the steps of a rotation call: the same grants that policies are compiled from."""
+
+from collections.abc import Collection, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rotation.cli.session import Session
+from rotation.interfaces import Call
+from rotation.types import PermissionSet
+
+if TYPE_CHECKING:
+    from rotation.config import Entry
+
+Calls = list[tuple[str, Call]]
+"""Each with the family that it is called in."""
+
+
+def calls_of(session: Session, entry: "Entry") -> Calls:
+    from rotation.policy import calls  # noqa: PLC0415 -- every provider's policies: for one secret
+
+    order = list(PermissionSet)
+    found = dict.fromkeys(calls(session.configuration, entry))
+    return sorted(found, key=lambda each: (each[1].on, order.index(each[1].under)))
+
+
+def called_by(calls: Calls, sets: Collection[PermissionSet]) -> list[dict[str, str]]:
+    return [
+        {"set": call.under, "service": family, "action": call.call, "resource": call.on}
+        for family, call in calls
+        if call.under in sets
+    ]
+
+
+def tell_calls(calls: Calls, sets: Collection[PermissionSet]) -> Iterator[str]:
+    """By what they are made on, and by the set that makes them."""
+    mine = [call for _, call in calls if call.under in sets]
+    if not mine:
+        return
+    yield "calls, each under its permission set"
+    for resource, there in groupby(mine, lambda call: call.on):
+        yield f"  {resource}"
+        for under, made in groupby(there, lambda call: call.under):
+            yield f"    {under:<8} {', '.join(call.call for call in made)}"
+    yield ""
