@@ -254,7 +254,8 @@ def _rolled_back(identity: Identity, now: datetime) -> Due | None:
         return None
     assert identity.last_closed_at is not None
     again = identity.last_closed_at + PAUSE * 2 ** max(identity.rollbacks - 1, 0)
-    return Due(Kind.LATER, f"{identity.last_outcome} before", again) if now < again else None
+    how = identity.last_outcome.replace("-", " ")
+    return Due(Kind.LATER, f"the last one was {how}", again) if now < again else None
 
 
 def _again(rolled_back: Due | None, told: Due) -> Due:

@@ -83,7 +83,7 @@ def schema() -> None:
 @config.add("show", "config show", "config show billing-iam -o json")
 @maybe_name_argument
 def show(name: str | None) -> None:
-    """Show what the configuration comes to: every default filled in, every time computed."""
+    """Show the whole configuration, with every default filled in and every time computed."""
     with open_session(effectful=False) as session:
         loaded = session.configuration
         names = [session.entry(name).id] if name else [entry.id for entry in loaded.secrets()]

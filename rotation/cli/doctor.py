@@ -54,7 +54,7 @@ def doctor(
     names: tuple[str, ...], *, login: bool, repair: bool, role: str | None, alarms: str | None,
     yes: bool, here: bool,
 ) -> int:  # fmt: skip
-    """Find what is wrong; offers the one safe repair.
+    """Find what is wrong, and offer the one safe repair.
 
     Looks at the configuration, the journal, live runners, every connection's identity, what its
     roles can really do, and the labels of each secret. What IAM cannot tell it, it cannot see:

@@ -56,7 +56,7 @@ PATIENCE_S = 3.0
 @click.option("--reason", help="What happened; it goes into the record, so no key in it.")
 @click.option(
     "--override-pause", "--override-hold", "override_hold", is_flag=True,
-    help="Although the secret is paused.",
+    help="Even if the secret is paused.",
 )  # fmt: skip
 @click.option("--all-instances", is_flag=True, help="Contain instances that are not ours as well.")
 @click.option("--destroy-foreign", is_flag=True, help="Destroy what is not ours, too.")

@@ -75,7 +75,7 @@ def _refuse_staying(session: Session, entry: "Entry") -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="When it was made, where its issuer does not say.",
 )
-@click.option("--take-over", is_flag=True, help="Although another installation claims it.")
+@click.option("--take-over", is_flag=True, help="Even if another installation claims it.")
 @yes_option
 @wait_option
 @here_option
@@ -85,7 +85,7 @@ def adopt(
     """Bring an existing credential under rotation.
 
     Logs in with it, finds it at its issuer, and writes it down. Changes nothing but the owner claim
-    on the secret. It can be begun anew at any time, after a corrected file too.
+    on the secret. It can be started again at any time, also with a corrected file.
     """
     with open_session(effectful=True) as session:
         entry = session.entry(name)

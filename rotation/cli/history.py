@@ -10,7 +10,7 @@ import click
 from rotation.cli.app import settings, verb
 from rotation.cli.options import maybe_name_argument, name_argument
 from rotation.cli.outcome import held_lines, local
-from rotation.cli.progress import SPARED, is_spared
+from rotation.cli.progress import SPARED, evidence_of, is_spared
 from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.describe import (
@@ -39,7 +39,7 @@ def rotations(entries: Iterable[Entry]) -> Iterator[Rotation]:
 
 @verb("history", "history", "history billing-iam", "history -n 5 -o json")
 @maybe_name_argument
-@click.option("-n", "--number", default=20, show_default=True, help="At most so many.")
+@click.option("-n", "--number", default=20, show_default=True, help="At most this many.")
 def history(name: str | None, *, number: int) -> int:
     """List past rotations, the latest first."""
     with open_session(effectful=False) as session:
@@ -218,7 +218,7 @@ def _told(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
     yield f"works now: {what_works(rotation)}"
     dies = old_dies(rotation, now)
     if dies is not None:
-        yield f"{rotation.old} dies not before {local(dies)} ({relative(dies, now)})"
+        yield f"{rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})"
 
 
 def _incident_lines(rotation: Rotation, now: datetime) -> Iterator[str]:
@@ -269,13 +269,15 @@ def _found(rotation: Rotation, row: RowInstance, now: datetime) -> str:
     if state.done and is_spared(row.step, state.facts):
         return SPARED
     return ", ".join(
-        f"{name.replace('_', ' ')} {_short(state.facts[name])}"
+        f"{name.replace('_', ' ')} {_short(name, state.facts[name])}"
         for name in _SHOWN
         if state.facts.get(name)
     )
 
 
-def _short(value: object) -> str:
+def _short(name: str, value: object) -> str:
+    if name == "evidence":
+        return evidence_of(str(value))
     if isinstance(value, list):
         return " ".join(map(str, value))
     return str(value)

@@ -59,12 +59,12 @@ def known_families(context: click.Context, _argument: click.Parameter, begun: st
 
 
 here_option = click.option(
-    "--here", is_flag=True, help="Do it in this process, although a `serve` is alive."
+    "--here", is_flag=True, help="Do it in this process, even if a `serve` is alive."
 )
 wait_option = click.option(
     "--wait",
     is_flag=True,
-    help="Sit out every wait, but not the pauses of a step that keeps failing.",
+    help="Sit out every wait, except the pauses of a step that keeps failing.",
 )
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 name_argument = click.argument("name", shell_complete=known_names)

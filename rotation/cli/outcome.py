@@ -166,7 +166,7 @@ def _dies(rotation: Rotation, now: datetime) -> list[str]:
     dies = old_dies(rotation, now)
     if dies is None:
         return []
-    return [f"  {rotation.old} dies not before {local(dies)} ({relative(dies, now)})"]
+    return [f"  {rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})"]
 
 
 def local(at: datetime) -> str:

@@ -156,9 +156,8 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
     for line in _stands(each, now):
         result(plain(line))
     result()
-    for line in table(
-        ("", "step", "on", "calls under", "if refused"), _row_cells(plan, rows), indent="  "
-    ):
+    head = ("", "step", "on", "calls under", "if refused")
+    for line in table(head, _row_cells(plan, rows), indent="  ", spare=("if refused", "")):
         result(line)
     result()
     for line in tell_calls(calls, {under for row in plan.rows for under in row.sets}):
@@ -213,14 +212,14 @@ def _destroyed(
     handle = row.handle if row is not None and row.handle else "the current credential"
     hand = " by hand," if spec.destroy_by_hand else ""
     if suspends:
-        yield f"began now: {handle} is switched off not before {local(at[Step.SUSPEND])}"
-        yield f"and destroyed{hand} not before {local(at[Step.DESTROY])}"
+        yield f"begun now, {handle} is switched off no earlier than {local(at[Step.SUSPEND])}"
+        yield f"and destroyed{hand} no earlier than {local(at[Step.DESTROY])}"
     else:
-        yield f"began now: {handle} is destroyed{hand} not before {local(at[Step.DESTROY])}"
-        yield "its issuer cannot switch it off first: nothing brings it back from then on"
+        yield f"begun now, {handle} is destroyed{hand} no earlier than {local(at[Step.DESTROY])}"
+        yield "its issuer cannot switch it off first, so nothing brings it back after that"
     yield (
         f"grace {_span(spec.grace_s)}, quiet {_span(spec.quiet_s)}, soak {_span(spec.soak_s)}; "
-        "windows, freezes and consumers that are slow come on top"
+        "windows, freezes and slow consumers come on top"
     )
 
 
@@ -228,7 +227,7 @@ def _replaced(spec: Specification, row: Identity | None, now: datetime) -> Itera
     begins, ends = gap(spec, now)
     handle = row.handle if row is not None and row.handle else "the current credential"
     yield (
-        f"began now: no overlap: from {local(begins)} until {local(ends)} consumers with the old "
+        f"begun now, without overlap: from {local(begins)} until {local(ends)} consumers with the old "
         "value fail"
     )
     yield f"{handle} is dead from then on, and there is no way back; a window only delays it"

@@ -21,7 +21,7 @@ from rotation.entries import Entry, Kind, unstamp
 from rotation.fold import Rotation, fold, text
 from rotation.health import present_row
 from rotation.plan import Step
-from rotation.types import Facts
+from rotation.types import Evidence, Facts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,7 +95,8 @@ def _words(entry: Entry) -> defaultdict[str, str]:
         day = "" if until.date() == entry.at.date() else f"{until:%Y-%m-%d} "
         words["until"] = f"{day}{until:%H:%M:%S}Z"
     words["looks"] = f"looks again at {words['until']}" if until else "until a person acts"
-    told = (facts[name] for name in ("grade", "new", "suspended", "evidence") if name in facts)
+    found = {**facts, "evidence": evidence_of(facts["evidence"])} if "evidence" in facts else facts
+    told = (found[name] for name in ("grade", "new", "suspended", "evidence") if name in facts)
     spared = entry.row is not None and is_spared(entry.row.step, entry.facts)
     words["detail"] = next((f" ({value})" for value in told), f" ({SPARED})" if spared else "")
     if "code" in facts:
@@ -106,6 +107,11 @@ def _words(entry: Entry) -> defaultdict[str, str]:
 
 
 SPARED = "nothing to do"
+
+
+def evidence_of(grade: str) -> str:
+    """Whether it was used is asked by `drain`: nothing but its refresh time passed until then."""
+    return "its refresh time is over" if grade == Evidence.USAGE else grade
 
 
 def is_spared(step: str, facts: Facts) -> bool:

@@ -104,18 +104,16 @@ _ASKED = {
     "resume --all-of held.denied",
 )
 @some_names_argument
-@click.option(
-    "--all-of", metavar="CODE", help="Every one that is Held for that code, or for that cause."
-)
+@click.option("--all-of", metavar="CODE", help="All that are Held for that code or cause.")
 @click.option(
     "--now",
     "at_once",
     is_flag=True,
-    help="The cause is over: do not wait until the next try; without NAME, of every one.",
+    help="The cause is over: try now, not at the next try; without NAME, for all.",
 )
 @click.option(
     "--destroy", "more", flag_value="destroy",
-    help="Let the destruction go that waits for a person.",
+    help="Allow the destruction that waits for a person.",
 )  # fmt: skip
 @click.option(
     "--unverified", "more", flag_value="unverified",

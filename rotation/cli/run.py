@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     "--only", multiple=True, metavar="NAME", help="Only that secret; may be repeated.",
     shell_complete=known_names,
 )  # fmt: skip
-@click.option("--max", "most", type=click.IntRange(min=1), help="Open at most so many.")
+@click.option("--max", "most", type=click.IntRange(min=1), help="Open at most this many.")
 @click.option(
     "--plan", "saved", type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Exactly what that saved plan says; refused if anything moved since.",
+    help="Exactly what that saved plan says; refused if anything has changed since.",
 )  # fmt: skip
 @wait_option
 @here_option
@@ -130,12 +130,12 @@ def _open_all(session: Session, entries: Iterable["Entry"]) -> list[int]:
 def rotate(names: tuple[str, ...], *, replacing: bool, wait: bool, here: bool) -> int:
     """Rotate the named secrets now, due or not.
 
-    A rotation that is open already goes on. 90 s of waiting are sat out in all; what takes longer
-    is left to `rotation run`, to a live `serve`, or to --wait.
+    A rotation that is already open goes on. It waits 90 s in all; longer waits are left to
+    `rotation run`, to a live `serve`, or to --wait.
 
-    --replace is for a current credential that was deleted or switched off, that ended, is refused,
-    or whose bytes are lost. It looks first, by a login too, and refuses where the credential works.
-    A rotation that is held for it is superseded.
+    --replace is for a current credential that was deleted, switched off or refused, has ended, or
+    whose bytes are lost. It looks first, also by a login, and refuses where the credential works.
+    It supersedes a rotation that is held for this.
     """
     with open_session(effectful=True) as session:
         entries = [session.entry(name) for name in dict.fromkeys(names)]
@@ -159,7 +159,9 @@ def _refuse_read_only(session: Session) -> None:
 
 def _open_by_hand(session: Session, entry: "Entry") -> None:
     refuse_inactive(entry)
-    if is_open(session, entry.stream):
-        note(f"{entry.id} has an open rotation; it goes on")
-    else:
+    if not is_open(session, entry.stream):
         open_rotation(session, entry, "routine", trigger="person")
+        return
+    row = session.journal.identity(entry.stream)
+    held = row is not None and row.held is not None
+    note(f"{entry.id} has an open rotation; it {'is Held' if held else 'goes on'}")

@@ -116,10 +116,10 @@ def _secret_of(journal: Journal, stream: str) -> str | None:
 def serve(*, log_level: str) -> int:
     """Keep rotating by schedule until told to stop.
 
-    Takes people's requests at once, and the work of a runner that died. SIGHUP reads the
-    configuration again; a broken one changes nothing. SIGTERM and SIGINT end it within 30 s: the
-    call in flight is awaited, the rest goes on with the next runner. Exit 0 if nothing was cut
-    short, 8 if a rotation was; it is resumable either way.
+    Takes requests at once, and takes over from a runner that died. SIGHUP reads the configuration
+    again; a broken one changes nothing. SIGTERM and SIGINT end it within 30 s: it waits for the
+    call in flight, and the next runner goes on. Exit 0 if nothing was cut short, 8 if a rotation
+    was; it is resumable either way.
     """
     observe.configure(log_level)
     with (

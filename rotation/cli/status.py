@@ -229,7 +229,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     lines.append(f"works now: {plain(what_works(rotation))}")
     dies = old_dies(rotation, now)
     if dies is not None:
-        lines.append(f"{rotation.old} dies not before {local(dies)} ({relative(dies, now)})")
+        lines.append(f"{rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})")
     action = next_action(rotation, now)
     lines += [
         f"once the cause is over: {plain(line)}"

@@ -21,7 +21,7 @@ def rehearse(cx: Context) -> None:
 
 
 def promote(cx: Context) -> Facts:
-    """I2: what becomes current logged in not long ago, as exactly that version."""
+    """I2: what becomes current has logged in shortly before, as exactly that version."""
     if cx.traits.overlap and cx.rotation.plan != "compromised":
         rehearse(cx)
     verified = cx.rotation.state(Step.VERIFY)

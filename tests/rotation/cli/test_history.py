@@ -31,7 +31,7 @@ def test_show_of_an_open_one_says_what_works_and_when_the_old_one_dies(shell: Sh
     shell.adopted().run("rotate", "app")
     told = shell.run("show", "app").stdout
     assert "KEY2 works, and readers get it; KEY1 works too" in told
-    assert "KEY1 dies not before" in told
+    assert "KEY1 dies no earlier than" in told
 
 
 def test_an_older_rotation_by_its_number(shell: Shell) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rotation.cli import say
 from rotation.entries import stamp
 from rotation.types import CURRENT
 from tests.rotation.cli.conftest import APP, Shell
@@ -41,8 +42,15 @@ def test_with_a_name_it_shows_each_row_its_permissions_and_what_dies_when(shell:
     assert told["suspend_not_before"] == stamp(off)
     assert told["destroy_not_before"] == stamp(off + timedelta(seconds=spec.soak_s))
     text = shell.run("plan", "app").stdout
-    assert "KEY1 is switched off not before" in text
+    assert "KEY1 is switched off no earlier than" in text
     assert "permissions are not probed" in text
+
+
+def test_its_steps_fit_a_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(say, "columns", lambda stream: 80)
+    lines = shell.adopted().run("plan", "app").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "issue" in next(line for line in lines if "observe, mint" in line)
 
 
 def test_its_json_is_a_plan_s(shell: Shell) -> None:
@@ -53,8 +61,8 @@ def test_its_json_is_a_plan_s(shell: Shell) -> None:
 def test_where_nothing_is_suspended_it_says_so(shell: Shell) -> None:
     shell.adopted().world.can_suspend = False
     text = shell.run("plan", "app").stdout
-    assert "switched off not before" not in text
-    assert "KEY1 is destroyed not before" in text
+    assert "switched off no earlier than" not in text
+    assert "KEY1 is destroyed no earlier than" in text
     assert shell.json("plan", "app")["suspend_not_before"] is None
 
 

@@ -60,6 +60,19 @@ def test_run_reports_what_it_finds_held(shell: Shell) -> None:
     assert shell.run("run").exit_code == 11
 
 
+def test_what_is_held_is_not_said_to_go_on(shell: Shell) -> None:
+    shell.adopted().world.mint(by_person=True)
+    assert "it goes on" not in shell.run("rotate", "app").stderr
+    again = shell.run("rotate", "app")
+    assert (again.exit_code, "app has an open rotation; it is Held" in again.stderr) == (11, True)
+
+
+def test_nobody_is_said_to_have_used_it_before_that_was_asked(shell: Shell) -> None:
+    told = shell.adopted().run("rotate", "app").stderr
+    assert "confirm[api]: done (its refresh time is over)" in told
+    assert "usage" not in told + shell.run("show", "app").stdout
+
+
 def test_only_keeps_to_what_is_named(shell: Shell) -> None:
     shell.adopted()
     assert shell.run("run", "--only", "other").exit_code == 6

@@ -66,7 +66,7 @@ def test_an_open_one_says_where_it_stands_what_works_and_when_the_old_one_dies(
     assert told["old_dies_not_before"] is not None
     text = shell.run("status").stdout
     assert "verify ▸ drain until" in text
-    assert "KEY1 dies not before" in text
+    assert "KEY1 dies no earlier than" in text
 
 
 def test_a_held_one_says_why_what_works_and_the_ways_out(shell: Shell) -> None:
