@@ -67,7 +67,7 @@ def _read_old(now: Standing) -> str:
         "credential",
         Life.DOUBTFUL: f"readers get {now.old}, which may be off: they may be without a credential",
         Life.OFF: f"readers get {now.old}, which is off: they are without a working credential",
-        Life.GOING: f"readers get {now.old}, which is being destroyed",
+        Life.GOING: f"readers get {now.old}, whose destruction was begun: it may be gone",
         Life.GONE: f"readers get {now.old}, which is gone: they are without a working credential",
     }[now.old_life]
 
@@ -78,7 +78,7 @@ def _read_new(now: Standing) -> str:
         Life.WORKS: f"{now.new} works, and readers get it",
         Life.REFUSED: f"readers get {now.new}, which does not log in",
         Life.OFF: f"readers get {now.new}, which is off: they are without a working credential",
-        Life.GOING: f"readers get {now.new}, which is being removed",
+        Life.GOING: f"readers get {now.new}, whose removal was begun: it may be gone",
         Life.GONE: f"readers get {now.new}, which is gone: they are without a working credential",
     }[now.new_life]
 
@@ -90,7 +90,7 @@ def _unread_new(now: Standing) -> str:
         Life.UNPROVEN: f"{now.new} is new and nobody has it yet",
         Life.WORKS: f"{now.new} is new, works, and nobody has it yet",
         Life.OFF: f"{now.new} is off again",
-        Life.GOING: f"{now.new} is being removed",
+        Life.GOING: f"{now.new} may be gone: its removal was begun",
         Life.GONE: f"{now.new} is gone again",
     }.get(now.new_life, "")
 
@@ -104,7 +104,7 @@ def _unread_old(now: Standing) -> str:
         Life.WORKS: f"{now.old} works too",
         Life.DOUBTFUL: f"{now.old} may be off, reversibly",
         Life.OFF: f"{now.old} is off, reversibly",
-        Life.GOING: f"{now.old} is being destroyed",
+        Life.GOING: f"{now.old} may be gone: its destruction was begun",
         Life.GONE: f"{now.old} is gone",
     }[now.old_life]
 

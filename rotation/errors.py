@@ -40,7 +40,8 @@ class RotationError(Exception):
 
 
 class NotYet(RotationError):
-    """Not true yet. `observed` is partial progress worth keeping, e.g. two of three logins."""
+    """Not true yet. `observed` is partial progress worth keeping, e.g. two of three logins; in it
+    `void` says that the world was left as it was."""
 
     def __init__(
         self, code: str, message: str, *, until: datetime, observed: Facts | None = None

@@ -108,7 +108,7 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
     if entry.facts.get("void"):
         # That attempt left nothing behind but what is told of it: the next starts from nothing.
         state.facts = {name: entry.facts[name] for name in _TOLD & entry.facts.keys()}
-        state.attempt = None
+        state.attempt, state.in_doubt = None, False
         rotation.leftovers.pop(str(entry.facts.get("removed")), None)
     else:
         state.facts = {**state.facts, **entry.facts}

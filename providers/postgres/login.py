@@ -254,8 +254,10 @@ class LoginIssuer:
         if sessions:
             raise NotYet(
                 "postgres.sessions",
-                f"{sessions} sessions of {login.role} are open: a consumer has not moved",
+                f"{sessions} open {'session' if sessions == 1 else 'sessions'} of {login.role}: a "
+                "consumer has not moved, and nothing was changed",
                 until=self._around.clock.now() + LOOK_AGAIN,
+                observed={"void": True},
             )
 
     def _contain(self, function: str, login: Login) -> None:

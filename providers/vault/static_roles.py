@@ -167,6 +167,7 @@ class DatabaseStaticRole:
             f"{handle_id} is as it was: Vault can replace the password of {self._of}, and neither "
             "switch it off nor remove it",
             "remove the static role and its database user by hand",
+            void=True,
         )
 
 

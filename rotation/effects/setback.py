@@ -37,8 +37,11 @@ def setback(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind,
     failed: Facts = {**told, "cause": error.code, "in_doubt": doubtful}
     match error:
         case NotYet():
+            observed = {**(error.observed or {})}
+            if cx.in_doubt:
+                observed.pop("void", None)  # it left nothing behind; the one before may have
             until: Facts = {"until": stamp(error.until), "why": error.message}
-            return Kind.WAITING, {**(error.observed or {}), **until}
+            return Kind.WAITING, {**observed, **until}
         case Permanent() if _readers_wait(cx) and _is_settled(cx, error):
             return Kind.FAILED, {**failed, "code": _unverified(cx, error)}
         case Complaint():

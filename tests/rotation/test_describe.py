@@ -8,6 +8,7 @@ import pytest
 
 from rotation.describe import duration, old_dies, open_exits, relative, what_works
 from rotation.entries import Draft, Kind
+from rotation.errors import NotYet
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, standing
 from rotation.held import Exit
@@ -15,7 +16,13 @@ from rotation.journal.memory import MemoryJournal
 from rotation.machine import Wait
 from rotation.plan import PLANS, Step
 from rotation.runner import Runner
-from rotation.testing.simulator import CURRENT, SimulatedClock, bound, specification
+from rotation.testing.simulator import (
+    CURRENT,
+    SimulatedClock,
+    SimulatedIssuer,
+    bound,
+    specification,
+)
 from rotation.testing.world import INSTALLATION, START, World
 
 STREAM = "simulated-app"
@@ -134,6 +141,33 @@ def test_a_destroyed_one_cannot_be_rolled_back_to(tale: Tale) -> None:
     rotation = tale.until(None)
     assert rotation.held == "held.denied"
     assert Exit.ROLLBACK not in open_exits(rotation)
+
+
+def test_a_switch_off_that_waits_and_changed_nothing_is_no_doubt(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tale.open("routine").until(Step.SUSPEND)
+
+    def in_use(*_: object, **__: object) -> None:
+        raise NotYet(
+            "issuer.in-use", "somebody is logged in",
+            until=tale.world.now + timedelta(minutes=1), observed={"void": True},
+        )  # fmt: skip
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SimulatedIssuer, "suspend", in_use)
+        tale.runner.advance(STREAM)
+        rotation = fold(tale.journal.entries(STREAM))
+    assert what_works(rotation) == "KEY2 works, and readers get it; KEY1 works too"
+    assert tale.until(None, says_what_is_true(tale.world)).outcome == "succeeded"
+
+
+def test_a_destruction_that_was_refused_is_not_said_to_go_on(tale: Tale) -> None:
+    tale.open("routine").until(Step.DESTROY)
+    tale.world.denied.add("issuer.destroy")
+    assert what_works(tale.until(Step.PROVE_DEAD)) == (
+        "KEY2 works, and readers get it; KEY1 may be gone: its destruction was begun"
+    )
 
 
 def test_consumers_at_risk_are_seen(tale: Tale) -> None:

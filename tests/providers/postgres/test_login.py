@@ -219,7 +219,7 @@ def test_open_sessions_keep_a_login_from_being_switched_off(
         for deed in (bench.issuer.suspend, bench.issuer.destroy):
             with pytest.raises(NotYet) as caught:
                 deed(new.handle.id)
-            assert "1 sessions" in caught.value.message
+            assert "1 open session of" in caught.value.message
         assert bench.accepts(new.fields)
         assert consumer.execute("select 1").fetchone() == (1,)
     await_no_session(bench.database.server, new.fields.public["username"])

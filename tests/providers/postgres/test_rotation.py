@@ -15,6 +15,7 @@ import pytest
 from benchmarks.fleet import Clock
 from providers.aws.clients import AwsConnection
 from providers.aws.testing.server import StrictAws
+from rotation.describe import what_works
 from rotation.fold import Outcome, Rotation, fold
 from rotation.incident import survey
 from rotation.interfaces import Bound
@@ -221,10 +222,12 @@ def test_a_session_that_stays_keeps_the_old_login_alive(scene: Scene):
         while time.monotonic() < end:
             action = scene.runner.advance(STREAM)
             assert isinstance(action, Wait)
-            if "sessions" in action.why:
+            if "open session" in action.why:
                 break
             time.sleep(0.2)
-        assert "1 sessions of" in action.why
+        assert "1 open session of" in action.why
+        rotation = fold(scene.journal.entries(STREAM))
+        assert f"{rotation.old} works too" in what_works(rotation)
         assert session.execute("select 1").fetchone() == (1,)
         assert scene.logins.lets_in(held)
 

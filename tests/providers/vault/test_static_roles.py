@@ -159,7 +159,9 @@ def test_the_old_password_is_dead_when_the_new_one_is_there(role, issuer):
     assert role.accepts(new.fields)
     assert issuer.listing().ids == {new.handle.id}
     issuer.destroy(old.handle.id)
-    assert isinstance(refusal(lambda: issuer.destroy(new.handle.id)), Conflict)
+    refused = refusal(lambda: issuer.destroy(new.handle.id))
+    assert isinstance(refused, Conflict)
+    assert refused.facts["void"] is True
     assert role.accepts(new.fields)
 
 
