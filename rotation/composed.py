@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from rotation.errors import NeedsPerson
+from rotation.types import SecretValue
 
 _PART = re.compile(r"\{([A-Za-z0-9_.-]+)\}")
 _URL = re.compile(r"[A-Za-z][\w+.:-]*://([^/?#]*@)?(?P<host>[^/?#@]*)([/?#].*)?", re.DOTALL)
@@ -98,8 +99,10 @@ class Composed:
         return frozenset(self._templates)
 
     @property
-    def needs_others(self) -> bool:
-        return any(set(each.names) - self._fields.keys() for each in self._templates.values())
+    def others(self) -> frozenset[str]:
+        """Keys that are no field of ours and that a template has a part of."""
+        names = {name for each in self._templates.values() for name in each.names}
+        return frozenset(names - self._fields.keys())
 
     def filled(self, own: Mapping[str, str], others: Mapping[str, Any]) -> dict[str, str]:
         """own: our values by key. Raises NeedsPerson where a part is nowhere."""
@@ -107,6 +110,11 @@ class Composed:
             key: template.filled(self._values(key, template, own, others))
             for key, template in self._templates.items()
         }
+
+    def found(self, data: Mapping[str, Any]) -> dict[str, SecretValue]:
+        """The composed keys as they stand in the secret."""
+        texts = {key: data.get(key) for key in self._templates}
+        return {key: SecretValue(text) for key, text in texts.items() if isinstance(text, str)}
 
     def check(self, own: Mapping[str, str], data: Mapping[str, Any]) -> None:
         """Raises NeedsPerson where a composed key is not what its template gives."""

@@ -162,7 +162,7 @@ class Store(Protocol):
         ...
 
     def read(self, version: str, *, under: PermissionSet, region: str | None = None) -> Fields:
-        """The owned fields of exactly that version. `under` is verify, deliver or prove; `region` reads a replica. Not there (yet) = Transient."""
+        """The owned fields of exactly that version, and what is composed of them. `under` is verify, deliver or prove; `region` reads a replica. Not there (yet) = Transient."""
         ...
 
     def place(self, attempt: str) -> str:

@@ -140,10 +140,12 @@ class Listing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
     """What a client logs in with, by issuer field name: ids and user names are public, are shown
-    and may be journaled; the rest is secret."""
+    and may be journaled; the rest is secret. composed: further keys of the secret as a store has
+    them, for who is handed the whole; the fields are the same credential without them."""
 
     public: Mapping[str, str] = field(default_factory=dict)
     secret: Mapping[str, SecretValue] = field(default_factory=dict)
+    composed: Mapping[str, SecretValue] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

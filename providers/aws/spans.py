@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public, but not in typeshed
 from typing import Any, NoReturn
 
@@ -109,11 +109,15 @@ class SecretText:
         return stale_keys(data, ours, told_apart(own, self._public), handle_id)
 
     def read(self, text: str) -> Fields:
-        """Only our own fields; the public ones in the open."""
+        """Our own fields, the public ones in the open, and what is composed of them."""
         if text == PLACEHOLDER:
             raise Transient("store.placeholder", "the secret holds no credential yet", "wait")
-        values = dict.fromkeys(self._fields, text) if self.is_whole else self._own(text)
-        return told_apart(values, self._public)
+        if self.is_whole:
+            return told_apart(dict.fromkeys(self._fields, text), self._public)
+        fields = told_apart(self._own(text), self._public)
+        if not self._composed.keys:
+            return fields
+        return replace(fields, composed=self._composed.found(_values(_object(text))))
 
     def _own(self, text: str) -> dict[str, str]:
         spans = _object(text)

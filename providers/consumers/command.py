@@ -17,7 +17,7 @@ import string
 from pathlib import Path
 
 from providers.consumers import child
-from providers.consumers.content import as_json
+from providers.consumers.content import as_json, delivered
 from providers.consumers.directories import cannot, is_ours, is_writable_by_others, trusted
 from providers.consumers.options import CommandOptions, ProbeOptions
 from providers.consumers.untouched import untouched
@@ -40,7 +40,7 @@ class CommandConsumer:
     def deliver(self, version: str, fields: Fields) -> None:
         with untouched():
             self._command.checked()
-        self._command.change("deliver", as_json(fields, self._names), ROTATION_VERSION=version)
+        self._command.change("deliver", delivered(fields, self._names), ROTATION_VERSION=version)
 
 
 class CommandVerifier:

@@ -10,13 +10,17 @@ from rotation.types import Fields
 def as_json(fields: Fields, names: Mapping[str, str]) -> bytes:
     """An object of all fields. `names`: issuer field -> the secret's own; without one, or where
     the whole secret is one value, a field keeps the issuer's name."""
-    values = {names.get(field) or field: value for field, value in _revealed(fields).items()}
-    return json.dumps(values).encode()
+    return json.dumps(_named(fields, names)).encode()
+
+
+def delivered(fields: Fields, names: Mapping[str, str]) -> bytes:
+    """What a consumer is handed as the whole: the fields, and the keys that are composed of them."""
+    return json.dumps({**_named(fields, names), **_composed(fields)}).encode()
 
 
 def of_field(fields: Fields, field: str) -> bytes:
-    """The bytes of that field and nothing around them."""
-    value = _revealed(fields).get(field)
+    """The bytes of that field, or of that composed key, and nothing around them."""
+    value = {**_composed(fields), **_revealed(fields)}.get(field)
     if value is None:
         raise Refused(
             "consumer.no-field",
@@ -32,6 +36,14 @@ def of_field(fields: Fields, field: str) -> bytes:
             "the field is no text that a file can hold; nothing was delivered",
             "deliver the whole secret as JSON: leave `only_field:` out",
         ) from None
+
+
+def _named(fields: Fields, names: Mapping[str, str]) -> dict[str, str]:
+    return {names.get(field) or field: value for field, value in _revealed(fields).items()}
+
+
+def _composed(fields: Fields) -> dict[str, str]:
+    return {key: value.reveal() for key, value in fields.composed.items()}
 
 
 def _revealed(fields: Fields) -> dict[str, str]:

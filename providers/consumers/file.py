@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from providers.consumers import readers
-from providers.consumers.content import as_json, of_field
+from providers.consumers.content import delivered, of_field
 from providers.consumers.directories import cannot, errno_name, trusted
 from providers.consumers.options import DEFAULT_MODE, TEMPORARY_NAME, FileOptions
 from providers.consumers.readers import Readers
@@ -72,7 +72,7 @@ class FileConsumer:
 
     def _content(self, fields: Fields) -> bytes:
         field = self._options.only_field or _whole(self._names)
-        return as_json(fields, self._names) if field is None else of_field(fields, field)
+        return delivered(fields, self._names) if field is None else of_field(fields, field)
 
     @contextmanager
     def _directory(self) -> Iterator[int]:

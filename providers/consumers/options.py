@@ -50,7 +50,8 @@ class FileOptions:
         metadata={"doc": "the longest time until the application reads the file again"}
     )
     only_field: str | None = _doc(
-        "the one field whose bytes are the file; else JSON of all, or the one value", None
+        "the one field or composed key whose bytes are the file; else JSON of all, or the one value",
+        None,
     )
     mode: str | None = _doc(
         f"0400, 0440, 0600 or 0640, as a string; else the file's own, {DEFAULT_MODE} if it is new",

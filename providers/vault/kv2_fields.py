@@ -1,6 +1,7 @@
 """The fields of a credential among the keys of a KV secret."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rotation.composed import Composed
@@ -37,7 +38,7 @@ class KvFields:
     @property
     def needs_others(self) -> bool:
         """Whether a template has a part that is a key of others."""
-        return self._composed.needs_others
+        return bool(self._composed.others)
 
     def composed(self, own: Mapping[str, str], live: Mapping[str, Any]) -> dict[str, str]:
         """Our keys and the ones that are made of them; live: what readers have now."""
@@ -69,7 +70,7 @@ class KvFields:
         return values
 
     def read(self, data: Mapping[str, Any]) -> Fields:
-        """Only our own fields; the public ones in the open."""
+        """Our own fields, the public ones in the open, and what is composed of them."""
         own = self.own(data)
         values = {name: own[key] for name, key in self._fields.items()}
-        return told_apart(values, self._public)
+        return replace(told_apart(values, self._public), composed=self._composed.found(data))

@@ -11,6 +11,7 @@ from rotation.cli.opening import carry_out, open_rotation
 from rotation.cli.options import here_option, name_argument, wait_option, yes_option
 from rotation.cli.requests import request
 from rotation.cli.session import Session, open_session
+from rotation.composed import Composed
 from rotation.entries import stamp
 from rotation.errors import PolicyRefusal, Usage
 from rotation.fold import fold
@@ -33,6 +34,7 @@ def create(name: str, *, wait: bool, here: bool) -> int:
     with open_session(effectful=True) as session:
         entry = session.entry(name)
         _refuse_not_empty(session, entry)
+        _refuse_missing_parts(session, entry)
         open_rotation(session, entry, "first", trigger="person")
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)
 
@@ -45,6 +47,18 @@ def _refuse_not_empty(session: Session, entry: "Entry") -> None:
             "create.not-empty",
             f"the secret of {entry.id} has a value already; nothing was opened",
             f"`rotation adopt {entry.id}` brings it under rotation",
+        )
+
+
+def _refuse_missing_parts(session: Session, entry: "Entry") -> None:
+    """An empty secret has no keys of others, and what is composed of one could not be written."""
+    spec = session.configuration.specification(entry)
+    if others := sorted(Composed(spec.fields, spec.composed).others):
+        raise PolicyRefusal(
+            "create.missing-parts",
+            f"a template in `composed:` of {entry.id} has parts that an empty secret does not hold: "
+            f"{', '.join(others)}; nothing was opened",
+            "write those parts into the template as text",
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from rotation.machine import Close, Held
 from rotation.plan import PLANS
 from rotation.testing.crash import STREAM
+from rotation.types import PermissionSet
 from tests.crash import stories
 from tests.matrix.conftest import STORES, Services
 from tests.matrix.test_matrix import sample
@@ -66,6 +67,10 @@ def test_a_url_follows_its_login(
         value = pair.store.read()
         assert value["url"] == URL.format(**value)
         assert logs_in(value["url"])
+        bound = pair.adapters()
+        current = bound.store.state().current
+        handed = bound.store.read(current, under=PermissionSet.DELIVER)
+        assert handed.composed["url"].reveal() == value["url"]
         return one
 
     names = told(None).boundaries.names

@@ -3,6 +3,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,7 @@ mv -f {place}/kept.$$ {self.kept}
 
     def program(self, version, password):
         return f"""
+from dataclasses import replace
 from pathlib import Path
 from providers.consumers.command import CommandConsumer
 from providers.consumers.options import CommandOptions
@@ -172,6 +174,13 @@ def test_the_fields_come_by_stdin_under_their_own_names(commands, tmp_path, name
     write_command(commands, f"cat >{tmp_path}/given")
     consumer(commands, names=names).deliver("v", FIELDS)
     assert json.loads((tmp_path / "given").read_text()) == given
+
+
+def test_what_is_composed_of_the_fields_comes_with_them(commands, tmp_path):
+    write_command(commands, f"cat >{tmp_path}/given")
+    fields = replace(FIELDS, composed={"url": SecretValue("https://app:EXAMPLE@host")})
+    consumer(commands).deliver("v", fields)
+    assert json.loads((tmp_path / "given").read_text())["url"] == "https://app:EXAMPLE@host"
 
 
 def test_a_secret_that_is_one_value_comes_under_the_issuer_s_name(commands, tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -537,3 +538,13 @@ def test_a_replacement_that_may_not_outlive_a_power_failure_is_in_doubt(tmp_path
         consumer(tmp_path).deliver("v", FIELDS)
     assert ambiguous.value.facts == {"errno": "EIO"}
     assert json.loads((tmp_path / "db.json").read_text())["user"] == "app"
+
+
+def test_what_is_composed_of_the_fields_is_delivered_with_them(tmp_path):
+    url = "postgresql://app:EXAMPLE@db/app"
+    fields = replace(FIELDS, composed={"url": SecretValue(url)})
+    consumer(tmp_path).deliver("v1", fields)
+    held = json.loads((tmp_path / "db.json").read_bytes())
+    assert held == {"user": "app", "password": "correct horse battery", "url": url}
+    consumer(tmp_path, "url", only_field="url").deliver("v1", fields)
+    assert (tmp_path / "url").read_text() == url

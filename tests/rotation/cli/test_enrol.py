@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from rotation.types import CURRENT
 from tests.rotation.cli.conftest import STREAM, Shell
 
@@ -28,6 +30,19 @@ def test_create_of_a_secret_that_has_a_value_opens_nothing(shell: Shell) -> None
     assert done.exit_code == 5
     assert "rotation adopt app" in done.stderr
     assert len(shell.journal.entries(STREAM)) == before
+
+
+def test_create_with_a_template_of_keys_that_an_empty_secret_lacks_opens_nothing(
+    shell: Shell,
+) -> None:
+    shell.world.labels.clear()
+    spec = shell.configuration.spec
+    url = "https://{id}:{secret}@{host}/{db}"
+    shell.configuration.spec = replace(spec, composed={"url": url})
+    done = shell.run("create", "app")
+    assert done.exit_code == 5
+    assert "db, host" in done.stderr
+    assert not shell.journal.entries(STREAM)
 
 
 def test_retire_with_consumers_still_declared_opens_nothing(shell: Shell) -> None:
