@@ -65,8 +65,8 @@ def look(
         base = version if error.code == "store.missing-field" else None
         return Found(version, known[1], Dead.LOST, base)
     handle = known[1] if version == known[0] else bound.issuer.handle_of(fields, version)
-    told = _told(bound, handle, listing, now)
-    return Found(version, handle, told or _refused(bound, fields), version)
+    said = told(bound, handle, listing, now)
+    return Found(version, handle, said or _refused(bound, fields), version)
 
 
 UNREADABLE = frozenset(
@@ -81,7 +81,7 @@ UNREADABLE = frozenset(
 """The store answered, and what it has is no credential."""
 
 
-def _told(bound: Bound, handle: str | None, listing: Listing, now: datetime) -> Dead | None:
+def told(bound: Bound, handle: str | None, listing: Listing, now: datetime) -> Dead | None:
     """What the issuer says of it."""
     if not bound.issuer.traits.lists or handle is None:
         return None

@@ -97,12 +97,33 @@ def due_now(configuration: "Configuration", journal: "Journal", now: datetime) -
         answer = due(entry, row, now, configuration.freezes)
         if answer.kind is Kind.DUE:
             found.append((entry, answer))
-    recent = sum(_is_recent(row, now) for row in rows.values())
-    room = max(AT_ONCE_MIN, int(AT_ONCE_SHARE * len(configuration))) - recent
-    opening = list(admitted(found, room, busy, configuration.concurrency))
+    left = room(configuration, rows.values(), now)
+    opening = list(admitted(found, left, busy, configuration.concurrency))
     if opening:
         refuse_stopped(stops(configuration, journal))
     return opening
+
+
+def room(configuration: "Configuration", rows: Iterable[Identity], now: datetime) -> int:
+    """How many more may be opened now."""
+    recent = sum(_is_recent(row, now) for row in rows)
+    return max(AT_ONCE_MIN, int(AT_ONCE_SHARE * len(configuration))) - recent
+
+
+def replaceable(configuration: "Configuration", journal: "Journal", now: datetime) -> list["Entry"]:
+    """Whom the schedule may replace once its issuer says that it is dead: by its class, and as far
+    as its past allows. One that was just made is not listed everywhere yet."""
+    chosen = [
+        entry
+        for entry in configuration.secrets()
+        if entry.state == "active" and configuration.replaces_by_itself(entry)
+    ]
+    rows = {row.stream: row for row in journal.identities()} if chosen else {}
+    return [
+        entry
+        for entry in chosen
+        if (row := rows.get(entry.stream)) is not None and _may_be_replaced(row, now)
+    ]
 
 
 def refuse_stopped(stopped: Iterable[PolicyRefusal]) -> None:
@@ -263,6 +284,19 @@ def _again(rolled_back: Due | None, told: Due) -> Due:
     if rolled_back is None or (rolled_back.at and told.at and told.at > rolled_back.at):
         return told
     return rolled_back
+
+
+def _may_be_replaced(identity: Identity, now: datetime) -> bool:
+    """Nothing is open, or a rotation that is held because its credential is not there any more;
+    and none was closed within a day, or within a part of its life where that is shorter."""
+    held = (identity.plan, identity.held) == ("routine", "held.instance-missing")
+    if not (identity.plan is None or held) or identity.on_hold or identity.retired:
+        return False
+    last, end = identity.last_closed_at, identity.expires
+    if identity.handle is None or last is None or _rolled_back(identity, now) is not None:
+        return False
+    rest = REST_MAX if end is None or end <= last else min((end - last) / LIFE_SHARE, REST_MAX)
+    return last + max(rest, REST_MIN) <= now
 
 
 # -------------------------------------------------------------------------------------- the time

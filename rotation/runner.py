@@ -127,17 +127,20 @@ class Runner:
 
     def open_replacement(
         self, stream: str, spec: Specification, *, trigger: str, who: str | None = None,
-        reason: str | None = None,
+        reason: str | None = None, seen: int | None = None,
     ) -> Lease:  # fmt: skip
         """REPLACE is open; a rotation that is open is closed as superseded in the same transaction.
         Raises PolicyRefusal where that one is an emergency, which has to contain first, or where a
-        person holds the identity; JournalMoved where the stream went on meanwhile."""
+        person holds the identity; JournalMoved where the stream went on meanwhile. seen: as for an
+        emergency."""
         entries = self.journal.entries(stream)
         before = fold(entries) if entries else None
         refuse_on_hold(before, spec)
         refuse_emergency(before, spec)
         baseline = left_by(before)
-        seen, facts = entries[-1].seq if entries else 0, Facts(trigger=trigger, reason=reason)
+        if seen is None:
+            seen = entries[-1].seq if entries else 0
+        facts = Facts(trigger=trigger, reason=reason)
         return self._supersede(stream, REPLACE, spec, baseline, who=who, facts=facts, seen=seen)
 
     def _supersede(

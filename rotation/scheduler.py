@@ -1,7 +1,7 @@
 """What happens when nobody types anything: due rotations are opened, open ones are advanced.
 
-Nothing durable is in here. Three jobs: `tick` opens what is due, `drain` advances what the journal
-says can go on, `housekeeping` sweeps up after dead runners. The journal is asked a few times a
+Nothing durable is in here. Four jobs: `tick` opens what is due, `watch` what has to be replaced,
+`drain` advances what the journal says can go on, `housekeeping` sweeps up after dead runners. The journal is asked a few times a
 second when it wakes next, so a person's request and a dead runner's work are taken at once.
 """
 
@@ -18,6 +18,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor as JobThreads
 from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from rotation.by_itself import Gone
 from rotation.errors import AlreadyOpen, JournalError, RotationError
 from rotation.journal import Identity
 from rotation.machine import Wait
@@ -28,6 +29,7 @@ from rotation.runner import Runner
 from rotation.types import Specification
 
 TICK = timedelta(seconds=60)
+WATCH = timedelta(minutes=5)
 HOUSEKEEPING = timedelta(hours=1)
 POLL = timedelta(milliseconds=250)
 IDLE = timedelta(hours=1)
@@ -57,11 +59,12 @@ class Opening:
 class Policy:
     """What of the configuration the scheduler needs, always as it is now.
 
-    due: what to open now. lane: the connection that a rotation loads; `width` of them at once are
+    due: what to open now. gone: what to replace now, looked at one after the other. lane: the connection that a rotation loads; `width` of them at once are
     advanced on each lane.
     """
 
     due: Callable[[datetime], Iterable[Opening]]
+    gone: Callable[[datetime], Iterable[Gone]] = lambda now: ()
     lane: Callable[[Identity], str] = lambda identity: ""
     width: Callable[[], int] = lambda: 4
 
@@ -101,6 +104,20 @@ class Scheduler:
                 continue
             except RotationError as error:
                 tell("rotation.not-opened", error, secret=opening.spec.secret)
+
+    def watch(self) -> None:
+        """What its issuer says is dead is being replaced, where its class says so."""
+        for gone in self.policy.gone(self.runner.clock.now()):
+            if self.signals.stopping:
+                return
+            try:
+                self.runner.open_replacement(
+                    gone.stream, gone.spec, trigger="schedule", reason=gone.reason, seen=gone.seen
+                )
+            except RotationError as error:
+                tell("rotation.not-opened", error, secret=gone.spec.secret)
+            else:
+                log.warning("rotation.replaces", secret=gone.spec.secret, reason=gone.reason)
 
     def drain(self) -> None:
         """Whatever can go on now is being advanced, emergencies first, no lane beyond its
@@ -174,7 +191,7 @@ class Scheduler:
     def run(self) -> bool:
         """Until a signal says stop. False where rotations that could have gone on were left."""
         jobs = BackgroundScheduler(
-            executors={"default": JobThreads(3)},
+            executors={"default": JobThreads(4)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
@@ -185,6 +202,9 @@ class Scheduler:
         drain = jobs.add_job(
             _told(self._timed_drain), "interval", seconds=IDLE.total_seconds(), next_run_time=now
         )
+        watch = jobs.add_job(
+            _told(self.watch), "interval", seconds=WATCH.total_seconds(), next_run_time=now
+        )
         housekeeping = jobs.add_job(
             _told(self.housekeeping), "interval", seconds=HOUSEKEEPING.total_seconds()
         )
@@ -194,6 +214,7 @@ class Scheduler:
                 self.signals.wait(POLL.total_seconds())
                 self._reload_if_asked(tick)
                 self._follow_clock(tick, TICK)
+                self._follow_clock(watch, WATCH)
                 self._follow_clock(housekeeping, HOUSEKEEPING)
                 self._wake(drain)
         finally:

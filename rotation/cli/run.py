@@ -48,9 +48,10 @@ def run(
     with open_session(effectful=True) as session:
         names = {session.entry(name).id for name in only}
         _stop_if_behind(session)
+        replacing = _replace_gone(session, names) if saved is None else []
         due, refused = _due(session) if saved is None else (_saved(session, saved), [])
         wanted = [entry for entry in due if not names or entry.id in names]
-        failed = [*refused, *_open_all(session, islice(wanted, most))]
+        failed = [*replacing, *refused, *_open_all(session, islice(wanted, most))]
         streams = {
             row.stream: row.secret
             for row in session.journal.identities()
@@ -106,6 +107,30 @@ def _open_all(session: Session, entries: Iterable["Entry"]) -> list[int]:
             open_rotation(session, entry, "routine", trigger="run")
         except AlreadyOpen:
             continue
+        except RotationError as error:
+            complain(error, settings())
+            codes.append(code_of(error))
+    return codes
+
+
+def _replace_gone(session: Session, names: set[str]) -> list[int]:
+    """Of classes that are replaced by themselves; one that cannot be looked at is told."""
+    from rotation.by_itself import gone  # noqa: PLC0415 -- only here
+
+    codes: list[int] = []
+
+    def failed(entry: "Entry", error: RotationError) -> None:
+        note(f"{entry.id} could not be looked at")
+        complain(error, settings())
+        codes.append(code_of(error))
+
+    configuration, now = session.configuration, session.clock.now()
+    for each in gone(configuration, session.journal, session.bind, now, failed, names):
+        note(f"{each.spec.secret}: {each.reason}")
+        try:
+            session.runner.open_replacement(
+                each.stream, each.spec, trigger="run", reason=each.reason, seen=each.seen
+            )
         except RotationError as error:
             complain(error, settings())
             codes.append(code_of(error))

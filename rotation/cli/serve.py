@@ -1,8 +1,8 @@
 """`serve`: keep rotating by schedule until told to stop."""
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime
 from functools import partial
 
@@ -10,6 +10,7 @@ import click
 import structlog
 
 from rotation import observe, process
+from rotation.by_itself import Gone, gone
 from rotation.calendar import gates
 from rotation.cli.app import verb
 from rotation.cli.failures import CANCELLED, OK
@@ -86,6 +87,16 @@ class Served:
             spec = self.configuration.specification(entry)
             yield Opening(stream=entry.stream, plan=ROUTINE, spec=spec)
 
+    def gone(self, journal: Journal, stopping: Callable[[], bool], now: datetime) -> Iterator[Gone]:
+        def bind(spec: Specification) -> Bound:
+            return process.until_stopped(self.bind(spec), stopping)
+
+        def failed(entry: Entry, error: RotationError) -> None:
+            observe.tell("rotation.not-looked-at", error, secret=entry.id)
+
+        with suppress(process.Stopped):
+            yield from gone(self.configuration, journal, bind, now, failed)
+
     def _due(self, journal: Journal, now: datetime) -> list[Entry]:
         """Nothing while everything is stopped; why is told once."""
         try:
@@ -132,7 +143,7 @@ def serve(*, log_level: str) -> int:
             runner = _runner(served, session, lock, signals)
             scheduler = Scheduler(
                 runner=runner,
-                policy=_policy(served, session.journal, runner.id),
+                policy=_policy(served, session.journal, runner),
                 signals=signals,
                 reload=served.reload,
                 sweep=partial(sweep, directory),
@@ -169,9 +180,10 @@ def _runner(served: Served, session: Session, lock: RunnerLock, signals: process
     )
 
 
-def _policy(served: Served, journal: Journal, runner: str) -> Policy:
+def _policy(served: Served, journal: Journal, runner: Runner) -> Policy:
     return Policy(
-        due=partial(served.due, journal, runner),
+        due=partial(served.due, journal, runner.id),
+        gone=partial(served.gone, journal, runner.stopping),
         lane=served.lane,
         width=lambda: served.configuration.concurrency,
     )

@@ -117,6 +117,9 @@ class Configuration:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def replaces_by_itself(self, entry: Entry) -> bool:
+        return self.surroundings.classes[entry.class_name].replace == "by-itself"
+
     def specification(self, entry: Entry) -> Specification:
         """All that a rotation of that secret holds on to."""
         secret = shape(Secret).read(json.loads(entry.text))

@@ -160,6 +160,10 @@ class PolicyClass:
     grace_s: int | None = _doc("old and new live side by side; 2 x the longest refresh by default")
     quiet_s: int = _doc("how long the old one must be unused before it is suspended", DAY)
     soak_s: int = _doc("how long it stays suspended before it is destroyed", DAY)
+    replace: Literal["by-person", "by-itself"] = _doc(
+        "by-itself: what its issuer says is gone or has ended is replaced without a person",
+        "by-person",
+    )
     schedule: Schedule = field(
         default=Schedule(), metadata={"doc": "when; as late as its age allows by default"}
     )

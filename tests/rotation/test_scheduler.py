@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from rotation.errors import AlreadyOpen, JournalError, Refused
+from rotation.by_itself import Gone
+from rotation.errors import AlreadyOpen, JournalError, JournalMoved, Refused
 from rotation.journal import Identity
 from rotation.machine import Wait
 from rotation.plan import ROUTINE
@@ -93,6 +94,13 @@ class Hands:
             raise AlreadyOpen("rotation.open", "open already")
         self.opened.append(stream)
 
+    def open_replacement(
+        self, stream: str, spec: Specification, *, trigger: str, reason: str, seen: int
+    ) -> None:
+        if stream in self.opened:
+            raise JournalMoved("journal.moved", "somebody was here")
+        self.opened.append(stream)
+
     def advance(self, stream: str) -> Any:
         with self.lock:
             self.begun.append(stream)
@@ -169,6 +177,19 @@ def test_nothing_is_opened_once_the_process_is_told_to_stop(hands: Hands, signal
     signals.stopping = True
     scheduler(hands, signals, due=lambda now: map(opening, "abc")).tick()
     assert hands.opened == []
+
+
+def test_what_is_gone_is_replaced_and_one_that_moved_on_does_not_stop_the_others(
+    hands: Hands, signals: Signals
+) -> None:
+    hands.opened.append("a")
+
+    def gone(now: datetime) -> Iterator[Gone]:
+        for stream in "abc":
+            yield Gone(stream=stream, spec=spec(stream), reason="is gone", seen=1)
+
+    scheduler(hands, signals, gone=gone).watch()
+    assert hands.opened == ["a", "b", "c"]
 
 
 # ------------------------------------------------------------------------------------- drain

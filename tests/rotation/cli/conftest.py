@@ -49,6 +49,7 @@ class FakeConfiguration:
     warnings: tuple[Finding, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     entry: Entry = APP
+    by_itself: bool = False
 
     def secret(self, name: str) -> Entry | None:
         return self.entry if name == "app" else None
@@ -58,6 +59,9 @@ class FakeConfiguration:
 
     def __len__(self) -> int:
         return 1
+
+    def replaces_by_itself(self, entry: Entry) -> bool:
+        return self.by_itself
 
     def specification(self, entry: Entry) -> Specification:
         return self.spec

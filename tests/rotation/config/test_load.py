@@ -403,3 +403,12 @@ def test_reading_a_configuration_loads_no_library_of_an_adapter(
         [sys.executable, "-c", program, write(VALID)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_class_says_whether_what_is_gone_is_replaced_by_itself(loaded: Load) -> None:
+    by_person = loaded(VALID)
+    [entry] = by_person.secrets()
+    assert not by_person.replaces_by_itself(entry)
+    by_itself = loaded(VALID + "classes: {production: {replace: by-itself}}\n")
+    [entry] = by_itself.secrets()
+    assert by_itself.replaces_by_itself(entry)
