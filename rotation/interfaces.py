@@ -97,12 +97,9 @@ class Issuer(Protocol):
     def resume(self, handle_id: str) -> None: ...
 
     def destroy(
-        self,
-        handle_id: str,
-        fields: Fields | None = None,
-        *,
+        self, handle_id: str, fields: Fields | None = None, *,
         under: PermissionSet = PermissionSet.REVOKE,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Gone for good; gone already = success. `fields`: its bytes, where they can be read."""
         ...
 
@@ -136,15 +133,14 @@ class DelegatedIssuer(Issuer, Protocol):
     """A service that keeps the one credential of an identity itself and replaces it when asked
     (Vault's static roles). Traits: assigned, `overlap=False`, `lists=True`.
 
-    A handle stands for one replacement, e.g. by the service's own time of it, so that two
-    listings tell whether one happened. `issue` asks for a replacement, sent exactly once, and
-    returns what is there afterwards. `destroy` of a handle that was replaced is success.
+    A handle stands for one replacement, so that two listings tell whether one happened. `issue`
+    asks for one, sent exactly once, and returns what is there afterwards. `destroy` of a handle
+    that was replaced is success.
     """
 
     def read_back(self) -> Credential:
-        """What the service has now; changes nothing. It settles a lost answer of `issue`: a handle
-        that was not listed before is the new one. A service that cannot say when it last replaced
-        the credential = NeedsPerson."""
+        """What the service has now; a handle that was not listed before settles a lost answer of
+        `issue`. A service that cannot say when it last replaced the credential = NeedsPerson."""
         ...
 
 
@@ -166,8 +162,7 @@ class Store(Protocol):
         ...
 
     def place(self, attempt: str) -> str:
-        """An empty secret gets a marked placeholder without any secret in it; returns the
-        version. Not empty = Conflict."""
+        """An empty secret gets a marked placeholder; returns the version. Not empty = Conflict."""
         ...
 
     def promote(self, to: str, *, expecting: str) -> None:
@@ -194,6 +189,14 @@ class KeepsOthers(Protocol):
         ...
 
 
+class RehearsesStaging(Protocol):
+    """A store that can be asked whether it would take a staged value, while nothing is made yet."""
+
+    def rehearse(self, attempt: str) -> None:
+        """Raises what `stage` would; nobody reads what it writes."""
+        ...
+
+
 class Probe(Protocol):
     """Logs in for real and leaves nothing behind."""
 
@@ -208,8 +211,7 @@ class Consumer(Protocol):
     """Somebody who uses the secret."""
 
     def deliver(self, version: str, fields: Fields) -> None:
-        """The consumer was given that version. Where it `confirms`, it runs on it. An error with
-        the fact `void` says that it was left as it was."""
+        """It was given that version, and runs on it if it `confirms`. `void`: left as it was."""
         ...
 
 
@@ -242,8 +244,7 @@ class Connection(Protocol):
     fields that are the login: `LOGIN`, and who answers for it: `owner`."""
 
     def own_credential(self) -> OwnCredential:
-        """Logs in and asks. LoginRefused where the service does not take the login, and only then:
-        it is what shows that an old one is dead."""
+        """Logs in. LoginRefused only where the service does not take it: an old one is dead then."""
         ...
 
     def close(self) -> None: ...
@@ -324,8 +325,7 @@ class Preflight(Protocol):
     def __call__(
         self, scope: Scope, connection: Any, sets: Collection[PermissionSet]
     ) -> Iterator[Call]:
-        """The calls that the service would refuse; asking changes nothing. A set that no role is
-        named for is what the base credentials are, and is not asked about."""
+        """What it would refuse. A set without a role of its own is not asked about."""
         ...
 
 

@@ -219,7 +219,8 @@ class StoreState:
     refusal: (code, sentence) where the store must not be written, e.g. somebody else rotates it.
     lost: that is so because the current version has no value any more: readers get nothing.
     replicas: region -> "in-sync" | "in-progress" | "failed". missing: asks the service what these
-    sets may not do and should; nothing, where it cannot tell.
+    sets may not do and should; nothing, where it cannot tell. own_key: what encrypts it has an
+    owner, who may refuse what the store allows: only a write tells.
     """
 
     versions: tuple[Version, ...]
@@ -231,6 +232,7 @@ class StoreState:
         default=lambda sets: (), compare=False
     )
     lost: bool = False
+    own_key: bool = False
 
     @cached_property
     def labels(self) -> Mapping[str, str]:

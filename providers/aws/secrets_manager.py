@@ -46,6 +46,7 @@ _MISMATCH = (
     "InvalidRequestException",
     "ResourceNotFoundException",
 )
+_REHEARSAL = "ROTATION_REHEARSAL"
 _NOT_THERE = "store.version-missing"
 _REPLICA = {"InSync": "in-sync", "InProgress": "in-progress", "Failed": "failed"}
 
@@ -83,6 +84,17 @@ class SecretsManagerStore:
                 "verify it by hand; an empty secret begins with `rotation create`",
             )
         return version
+
+    def rehearse(self, attempt: str) -> None:
+        """The label stays on this one placeholder until the next takes it."""
+        client = self._connection.secrets_manager(PermissionSet.MINT)
+        with self._translated("secretsmanager:PutSecretValue"):
+            client.put_secret_value(
+                SecretId=self._name,
+                ClientRequestToken=f"rot1-rehearsal-{attempt}",
+                SecretString=PLACEHOLDER,
+                VersionStages=[_REHEARSAL],
+            )
 
     def read(self, version: str, *, under: PermissionSet, region: str | None = None) -> Fields:
         return self._text.read(self._version(version, under, region))
@@ -296,7 +308,7 @@ def _state(secret: Mapping[str, Any], region: str) -> StoreState:
         versions=tuple(
             Version(id=version, labels=frozenset(_OURS.get(label, label) for label in labels))
             for version, labels in versions.items()
-            if labels
+            if set(labels) - {_REHEARSAL}
         ),
         claim=tags.get(OWNER_TAG),
         refusal=_refusal(secret, region),
@@ -305,6 +317,7 @@ def _state(secret: Mapping[str, Any], region: str) -> StoreState:
             for replica in secret.get("ReplicationStatus", ())
         },
         server_at=server_time(secret),
+        own_key=bool(secret.get("KmsKeyId")),
     )
 
 

@@ -9,7 +9,7 @@ from rotation.effects.context import Context, logins_agree, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
 from rotation.fold import listed, text
-from rotation.interfaces import DelegatedIssuer
+from rotation.interfaces import DelegatedIssuer, RehearsesStaging
 from rotation.plan import Step
 from rotation.types import (
     Credential,
@@ -17,6 +17,7 @@ from rotation.types import (
     Handle,
     Listing,
     PermissionSet,
+    StoreState,
     Verdict,
     mark,
 )
@@ -63,6 +64,8 @@ def look_issue(cx: Context) -> Facts:
         world.check_slot(cx, listing)
         forgotten = leftovers.pending(cx, state)
         propagate.rehearse(cx)
+        if _failed_before(cx):
+            leap.check_rights(state, (PermissionSet.MINT,))
         if cx.rotation.plan == "delegated":
             leap.before_the_leap(cx, state)
     removing = leftovers.to_remove(cx, listing)
@@ -71,7 +74,21 @@ def look_issue(cx: Context) -> Facts:
         "removing": list(removing),
         "forgotten": list(forgotten),
         **({"edited": edited[0]} if edited and edited[0] != cx.rotation.old_version else {}),
+        **rehearsal(cx, state),
     }
+
+
+def rehearsal(cx: Context, state: StoreState) -> Facts:
+    """Whether the store is asked, by a write, if it would take what is to be made. What the issuer
+    makes would be for nothing, and without overlap it has replaced what readers have; chosen bytes
+    are staged before the issuer hears of them."""
+    asks = state.own_key or cx.traits.delegated or _failed_before(cx)
+    can = state.current is not None and hasattr(cx.store, "rehearse")
+    return {"rehearse": True} if asks and can and cx.traits.origin == "assigned" else {}
+
+
+def _failed_before(cx: Context) -> bool:
+    return bool(cx.rotation.attempts - {*listed(cx.rotation.baseline, "attempts"), cx.attempt})
 
 
 def issue(cx: Context) -> Facts:
@@ -91,6 +108,8 @@ def issue(cx: Context) -> Facts:
 def _mint(cx: Context) -> Credential:
     try:
         leftovers.unlabel(cx, listed(cx.looked, "forgotten"))
+        if cx.looked.get("rehearse"):
+            cast("RehearsesStaging", cx.store).rehearse(cx.attempt)
         return cx.issuer.issue(cx.attempt)
     except (Permanent, Transient) as definite:
         definite.facts |= {"void": True, "unsent": True}

@@ -1,6 +1,7 @@
 """Without overlap the new credential kills the old one. What must work after that is tried before
 it, while a refusal still costs nobody anything."""
 
+from collections.abc import Collection
 from typing import cast
 
 from rotation.effects import propagate, world
@@ -31,14 +32,8 @@ def look_activate(cx: Context) -> Facts:
 def before_the_leap(cx: Context, state: StoreState) -> None:
     """Every right that the next rows need, as far as the store can be asked; and the probe, which
     must take what readers use now and refuse a wrong one."""
-    missing = state.missing(FOLLOWING)
-    if missing:
-        raise NeedsPerson(
-            "held.denied",
-            f"what follows the replacement is not allowed ({'; '.join(missing)}); nothing was "
-            "replaced",
-            "grant it: `rotation policy` prints what is needed; then `rotation resume`",
-        )
+    staging = (PermissionSet.MINT,) if cx.traits.delegated else ()
+    check_rights(state, (*staging, *FOLLOWING))
     if cx.bound.probe is None or cx.rotation.old is None or cx.rotation.old_version is None:
         return
     try:
@@ -47,6 +42,16 @@ def before_the_leap(cx: Context, state: StoreState) -> None:
         raise
     except Permanent as broken:
         raise _broken(cx, f"the probe fails: {broken.message}", broken.hint) from broken
+
+
+def check_rights(state: StoreState, sets: Collection[PermissionSet]) -> None:
+    missing = state.missing(sets)
+    if missing:
+        raise NeedsPerson(
+            "held.denied",
+            f"what follows is not allowed ({'; '.join(missing)}); nothing was made or replaced",
+            "grant it: `rotation policy` prints what is needed; then `rotation resume`",
+        )
 
 
 def _probe_tells(cx: Context, version: str) -> None:

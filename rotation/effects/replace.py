@@ -6,7 +6,7 @@ from typing import cast
 
 from rotation import dead
 from rotation.dead import OFF_FOR_GOOD, Dead
-from rotation.effects import leftovers, propagate, revoke, world
+from rotation.effects import create, leftovers, propagate, revoke, world
 from rotation.effects.context import Context, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import NeedsPerson, NotYet
@@ -68,6 +68,7 @@ def look_issue(cx: Context) -> Facts:
         "inventory": sorted(listing.ids),
         "removing": [],
         "forgotten": list(leftovers.pending(cx, state)),
+        **create.rehearsal(cx, state),
     }
 
 

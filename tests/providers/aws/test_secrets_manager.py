@@ -425,3 +425,30 @@ def test_a_denied_key_needs_a_person(bench: Bench):
     bench.control.gate.deny("kms:*")
     with pytest.raises(NeedsPerson):
         bench.store.stage("2" * 32, credential(2), onto=old)
+
+
+def test_a_rehearsal_changes_nothing_that_anybody_reads(bench: Bench):
+    old, seen = current(bench), bench.seen()
+    before = bench.store.state().versions
+    for attempt in ("2" * 32, "2" * 32, "3" * 32):
+        bench.store.rehearse(attempt)
+        assert bench.store.state().versions == before
+        assert bench.seen() == seen
+    version = bench.store.stage("3" * 32, credential(3), onto=old)
+    assert bench.store.state().pending == version
+    assert bench.store.state().current == old
+
+
+@pytest.mark.parametrize("encrypted_by", ["a customer", "AWS"])
+def test_a_rehearsal_says_what_staging_would(bench: Bench, encrypted_by: str):
+    if encrypted_by == "a customer":
+        key = "arn:aws:kms:eu-central-1:123456789012:key/1"
+        bench.control.client("secretsmanager").update_secret(SecretId=bench.name, KmsKeyId=key)
+    state = bench.store.state()
+    assert state.own_key == (encrypted_by == "a customer")
+    bench.control.gate.deny("kms:GenerateDataKey")
+    with pytest.raises(NeedsPerson) as staging:
+        bench.store.stage("2" * 32, credential(2), onto=state.current)
+    with pytest.raises(NeedsPerson) as rehearsal:
+        bench.store.rehearse("2" * 32)
+    assert rehearsal.value.code == staging.value.code == "aws.key-denied"
