@@ -368,8 +368,8 @@ class Look:
     """What a doctor of a kind of store is shown of a secret; entry points `rotation.doctors`.
 
     open_version: the version that an open rotation of ours staged. logs_in: version -> whether
-    its login works; a version that was not tried is missing. valueless: labelled versions without
-    a value. versions_total: all of them, labelled or not.
+    its login works; a version that was not tried is missing. valueless: labelled versions that
+    were read and have no value.
     """
 
     state: StoreState
@@ -377,7 +377,6 @@ class Look:
     open_version: str | None = None
     logs_in: Mapping[str, bool] = field(default_factory=dict)
     valueless: frozenset[str] = frozenset()
-    versions_total: int = 0
 
     def works(self, label: str) -> bool | None:
         """None: nobody tried."""

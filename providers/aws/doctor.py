@@ -15,9 +15,6 @@ from rotation.types import (
     is_our_mark,
 )
 
-VERSIONS_MANY = 90
-"""Beyond 100, AWS refuses new versions while the old ones are younger than a day."""
-
 
 def _table(*layouts: Layout) -> Mapping[str, Layout]:
     return {layout.name: layout for layout in layouts}
@@ -38,11 +35,6 @@ LAYOUTS = _table(
         name="managed-elsewhere",
         meaning="somebody else is in charge of the value: a service, native rotation, a deletion",
         repair="end that first; we write nothing until then",
-    ),
-    Layout(
-        name="write-storm",
-        meaning="the secret has almost as many versions as AWS allows",
-        repair="stop whoever writes it so often; versions older than a day go by themselves",
     ),
     Layout(
         name="compromised-current",
@@ -139,8 +131,6 @@ def diagnose(look: Look) -> Layout:
         return LAYOUTS["compromised-current"]
     if any(status != "in-sync" for status in state.replicas.values()):
         return LAYOUTS["copy-behind"]
-    if look.versions_total > VERSIONS_MANY:
-        return LAYOUTS["write-storm"]
     return LAYOUTS[_beside_current(look)]
 
 

@@ -164,7 +164,8 @@ def _without_current(look: Look) -> str:
         return "half-promoted" if ours else "unknown-half-promoted"
     if look.works(PREVIOUS) and others.get(PREVIOUS) != labels.get(COMPROMISED):
         return "bad-promotion"
-    return "lost" if all(version in look.logs_in for version in others.values()) else "dead-current"
+    tried = all(version in look.logs_in or version in look.valueless for version in others.values())
+    return "lost" if tried else "dead-current"
 
 
 def _beside_current(look: Look) -> str:

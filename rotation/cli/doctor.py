@@ -18,7 +18,7 @@ from rotation.effects.neighbours import stale_in
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError, Usage
 from rotation.fold import fold
 from rotation.interfaces import Bound, Consumer, Layout, Look, Rehearses
-from rotation.types import PermissionSet, StoreState, Verdict
+from rotation.types import PENDING, PermissionSet, StoreState, Verdict
 
 HEALTHY = frozenset({"healthy", "in-progress"})
 
@@ -261,12 +261,28 @@ def _look(session: Session, name: str, bound: Bound, *, login: bool) -> Look:
     rotation = fold(entries) if entries else None
     is_open = rotation is not None and rotation.outcome is None
     state = bound.store.state()
+    staged = rotation.new_version if rotation is not None and is_open else None
+    looked_into = [v.id for v in state.versions if login or PENDING in v.labels]
     return Look(
         state=state,
         installation=session.configuration.installation,
-        open_version=rotation.new_version if rotation is not None and is_open else None,
+        open_version=staged,
         logs_in=_logins(bound, state) if login else {},
+        valueless=frozenset(
+            version
+            for version in looked_into
+            if version not in (state.current, staged) and _has_no_value(bound, version)
+        ),
     )
+
+
+def _has_no_value(bound: Bound, version: str) -> bool:
+    """Only a read tells. One that is not allowed tells nothing."""
+    try:
+        bound.store.read(version, under=PermissionSet.PROVE)
+    except RotationError as error:
+        return error.code == "store.version-missing"
+    return False
 
 
 def _logins(bound: Bound, state: StoreState) -> dict[str, bool]:

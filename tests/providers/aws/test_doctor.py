@@ -31,7 +31,6 @@ CASES = [
     ("copy-behind", look(HEALTHY, replicas={"eu-west-1": "in-progress"})),
     ("empty", look({})),
     ("managed-elsewhere", look(HEALTHY, refusal=("store.native-rotation", "..."))),
-    ("write-storm", look(HEALTHY, versions_total=91)),
     ("compromised-current", look({CURRENT: "a", COMPROMISED: "a"})),
     ("leftover-pending", look({CURRENT: "a", PENDING: "a"})),
     ("pending-without-value", look({CURRENT: "a", PENDING: "p"}, valueless=frozenset("p"))),
@@ -52,6 +51,7 @@ CASES = [
     ("dead-current", look(HEALTHY, logs_in={"a": False})),
     ("lost", look(HEALTHY, logs_in={"a": False, "v": False})),
     ("lost", look({CURRENT: "a"}, logs_in={"a": False})),
+    ("lost", look(HEALTHY, logs_in={"a": False}, valueless=frozenset("v"))),
     ("lost", look({PREVIOUS: "v"})),
     ("lost", look({**HEALTHY, COMPROMISED: "v"}, logs_in={"a": False, "v": True})),
 ]

@@ -452,3 +452,19 @@ def test_a_rehearsal_says_what_staging_would(bench: Bench, encrypted_by: str):
     with pytest.raises(NeedsPerson) as rehearsal:
         bench.store.rehearse("2" * 32)
     assert rehearsal.value.code == staging.value.code == "aws.key-denied"
+
+
+def test_what_a_rotation_given_up_leaves_pending_has_no_value(bench: Bench):
+    """As `doctor` looks into it. DescribeSecret names such a version like any other."""
+    client = bench.control.client("secretsmanager")
+    function = "arn:aws:lambda:eu-central-1:123456789012:function:rotate"
+    client.rotate_secret(SecretId=bench.name, RotationLambdaARN=function)
+    client.cancel_rotate_secret(SecretId=bench.name)
+    state = bench.store.state()
+    assert state.refusal is None
+    assert state.pending not in (None, state.current)
+    with pytest.raises(Transient) as caught:
+        bench.store.read(str(state.pending), under=PROVE)
+    assert caught.value.code == "store.version-missing"
+    bench.store.unlabel(str(state.pending), PENDING, under=PROMOTE)
+    assert bench.store.state().pending is None

@@ -10,7 +10,7 @@ from rotation.errors import Refused
 from rotation.registry import installed
 from rotation.testing import simulator
 from rotation.testing.simulator import PushedConsumer
-from rotation.types import CURRENT, PENDING, PluginSpec
+from rotation.types import CURRENT, PENDING, PREVIOUS, PluginSpec
 from tests.rotation.cli.conftest import STREAM, Shell
 
 
@@ -43,6 +43,23 @@ def test_a_leftover_label_is_named_and_repaired_by_a_rotation(patient: Shell) ->
     assert done.exit_code == 0, done.output
     assert PENDING not in world.labels
     assert patient.journal.entries(STREAM)[0].facts["plan"] == "repair"
+
+
+def test_a_label_on_nothing_is_named_and_taken_off(patient: Shell) -> None:
+    patient.world.labels[PENDING] = "begun-and-given-up"
+    for words in ([], ["--login"]):
+        done = patient.run("doctor", "app", *words)
+        assert "pending-without-value" in done.stdout
+        assert f"rotation doctor app {' '.join([*words, '--repair'])}" in done.stdout
+    done = patient.run("doctor", "app", "--repair", "--yes")
+    assert done.exit_code == 0, done.output
+    assert PENDING not in patient.world.labels
+
+
+def test_dead_beside_what_has_no_value_is_lost_and_not_tried_again(patient: Shell) -> None:
+    patient.world.instances["KEY1"].active = False
+    patient.world.labels[PREVIOUS] = "long-gone"
+    assert "lost: no version" in patient.run("doctor", "app", "--login").stdout
 
 
 def test_a_version_that_somebody_else_staged_is_never_touched(patient: Shell) -> None:
