@@ -55,6 +55,10 @@ slow: $(READY) $(INFRA_READY)  ## every test that takes minutes
 	@$(BIN)/python -m pytest -n auto -m slow --timeout 3600
 	@$(INFRA_BIN)/python -m pytest -n auto -m slow --timeout 3600 tests/infra
 
+.PHONY: exits
+exits: $(READY)  ## take every way out of every Held, and print which of them lead out
+	@$(BIN)/python -m tests.crash.exits
+
 .PHONY: sim
 sim: $(READY)  ## explore the machine under crashes and faults; a failure prints its seed
 	@$(BIN)/python -m pytest -n auto -m 'slow or not slow' --timeout 3600 tests/crash

@@ -144,8 +144,12 @@ def page_of(code: str) -> str:
 def held(name: str) -> str:
     """The head of a page of the runbook: the reason and its exits."""
     reason = REASONS[f"held.{name}"]
-    ways = "\n".join(f"- `{_command(way)}`" for way in reason.exits)
+    ways = "\n".join(_way(way, reason.first.get(way)) for way in reason.exits)
     return f"**`held.{name}`**: {reason.why}.\n\nExits, the likeliest first:\n\n{ways}"
+
+
+def _way(way: Exit, first: str | None) -> str:
+    return f"- `{_command(way)}`" + (f", {first}" if first else "")
 
 
 def _command(way: Exit) -> str:

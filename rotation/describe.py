@@ -3,6 +3,7 @@
 Pure: no clock, no I/O. `status`, `show`, every error and the emergency say it in these words.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotation.fold import (
@@ -19,6 +20,7 @@ from rotation.health import (
     Readers,
     Standing,
     consumers_at_risk,
+    found_dead,
     instances_in_question,
     seen,
     standing,
@@ -40,7 +42,10 @@ def what_works(rotation: Rotation) -> str:
     if rotation.held in _UNRECORDED:
         return "not known: readers get a version that this journal did not record"
     if rotation.plan == "adopt":
-        return "whatever worked before: an adoption changes nothing"
+        found = found_dead(rotation)
+        if found is None:
+            return "whatever worked before: an adoption changes nothing"
+        now = replace(now, old=found[0], old_life=found[1], readers=Readers.OLD)
     parts = {
         Readers.OLD: (_read_old(now), _unread_new(now)),
         Readers.NEW: (_read_new(now), _unread_old(now)),
@@ -237,15 +242,25 @@ def can_roll_back(rotation: Rotation) -> bool:
 
 
 def leads_back(rotation: Rotation) -> bool:
-    """Not to a credential that was just found dead."""
-    return can_roll_back(rotation) and seen(rotation, rotation.old) is None
+    """Not to a credential that was just found dead, nor once more where it is under way."""
+    under_way = rotation.mode is Mode.UNDO
+    return can_roll_back(rotation) and not under_way and seen(rotation, rotation.old) is None
 
 
 def can_be_replaced(rotation: Rotation) -> bool:
     """Only what readers cannot log in with, or what may be so: it is looked at once more. An
     emergency makes a successor of its own."""
-    doubtful = rotation.held == "held.probe-broken"
-    return rotation.plan != "compromised" and (doubtful or consumers_at_risk(rotation))
+    if rotation.plan == "compromised" or (
+        rotation.held == "held.live-refused" and leads_back(rotation)
+    ):
+        return False
+    return rotation.held == "held.probe-broken" or consumers_at_risk(rotation)
+
+
+def can_be_accepted(rotation: Rotation) -> bool:
+    """Not what is dead by now, or contained."""
+    contained = rotation.plan == "compromised" and rotation.held == "held.pointer-moved"
+    return not is_past_return(rotation) and not contained
 
 
 def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
@@ -256,7 +271,7 @@ def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
         way
         for way in exits_of(rotation.held)
         if (way is not Exit.ROLLBACK or leads_back(rotation))
-        and (way is not Exit.ACCEPT_CURRENT or not is_past_return(rotation))
+        and (way is not Exit.ACCEPT_CURRENT or can_be_accepted(rotation))
         and (way is not Exit.REPLACE or can_be_replaced(rotation))
     )
 

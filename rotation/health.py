@@ -9,6 +9,7 @@ from rotation.entries import Identity
 from rotation.fold import Mode, Outcome, Rotation, RowState, failed_row, listed, replaced_by
 from rotation.leftover import leftovers_of
 from rotation.plan import RowInstance, Step
+from rotation.types import Facts
 
 
 class Life(StrEnum):
@@ -73,14 +74,28 @@ def _old_life(rotation: Rotation) -> Life:
 
 
 def seen(rotation: Rotation, instance: str | None) -> Life | None:
-    """What the world showed of it when the rotation was held, whatever the journal had before."""
+    """What the world showed of it when the rotation was held, whatever the journal had before; on
+    the way back also what it was held for on the way forward."""
     if rotation.held == "held.replaced-in-place" and instance == rotation.old:
         return Life.GONE
-    life = _FOUND.get(rotation.held or "")
-    return life if life is not None and instance in instances_in_question(rotation) else None
+    if instance in instances_in_question(rotation) and rotation.held in _FOUND:
+        return _FOUND[rotation.held]
+    forward = rotation.rows if rotation.mode is Mode.UNDO else ()
+    told = [rotation.states[row.position].facts for row in forward]
+    return next(
+        (_FOUND[code] for facts in told
+         if (code := str(facts.get("code"))) in _FOUND and instance in _named(facts)),
+        None,
+    )  # fmt: skip
 
 
-_FOUND = {"held.instance-missing": Life.GONE, "held.found-suspended": Life.OFF}
+_FOUND = {
+    "held.instance-missing": Life.GONE,
+    "held.found-suspended": Life.OFF,
+    "held.live-refused": Life.REFUSED,
+    "held.probe-broken": Life.REFUSED,
+    "held.rollback-failed": Life.REFUSED,
+}
 
 
 def _life_of_dead(rotation: Rotation) -> Life:
@@ -109,8 +124,6 @@ def _new_life(rotation: Rotation) -> Life:
         return Life.GOING
     if rotation.state(Step.SUSPEND_NEW).done:
         return Life.OFF
-    if rotation.held == "held.live-refused":
-        return Life.REFUSED
     return Life.WORKS if rotation.done(Step.VERIFY) else Life.UNPROVEN
 
 
@@ -132,6 +145,8 @@ def consumers_at_risk(rotation: Rotation) -> bool:
         return False
     if rotation.outcome == Outcome.ROLLED_BACK:
         return rotation.plan == "replace"
+    if rotation.plan == "adopt":
+        return found_dead(rotation) is not None
     now = standing(rotation)
     read = now.new_life if now.readers is Readers.NEW else now.old_life
     bad = {Life.REFUSED, Life.DOUBTFUL, Life.OFF, Life.GOING, Life.GONE}
@@ -140,6 +155,13 @@ def consumers_at_risk(rotation: Rotation) -> bool:
         return False  # nobody is left who reads it, or a person said so
     replacing = rotation.plan == "replace" and now.readers is Readers.OLD
     return no or replacing or read in bad or rotation.held == "held.pointer-moved-late"
+
+
+def found_dead(rotation: Rotation) -> tuple[str, Life] | None:
+    """Of an adoption: what readers get, where that was found to be of no use."""
+    about = instances_in_question(rotation)
+    life = seen(rotation, about[0]) if about else None
+    return None if life is None else (about[0], life)
 
 
 def may_be_at_risk(row: Identity) -> bool:
@@ -174,5 +196,9 @@ def present_state(rotation: Rotation) -> RowState:
 def instances_in_question(rotation: Rotation) -> tuple[str, ...]:
     """Those that a Held rotation is Held for, where its failed row names them."""
     row = failed_row(rotation)
-    named = rotation.states[row.position].facts.get("instances") if row is not None else None
+    return _named(rotation.states[row.position].facts) if row is not None else ()
+
+
+def _named(facts: Facts) -> tuple[str, ...]:
+    named = facts.get("instances")
     return tuple(named.split(",")) if isinstance(named, str) and named else ()

@@ -140,8 +140,9 @@ class Rotation:
 
     @property
     def old(self) -> str | None:
-        """The handle that this rotation replaces or retires."""
-        return text(self.baseline.get("handle"))
+        """The handle that this rotation replaces or retires; of what was never adopted, as a
+        replacement found it."""
+        return text(self.baseline.get("handle")) or self.fact(Step.FIND_DEAD, "handle")
 
     @property
     def old_version(self) -> str | None:

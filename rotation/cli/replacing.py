@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 def open_replacement(session: Session, entry: "Entry", reason: str | None = None) -> None:
     """Of what was just seen to be dead; a rotation that is open is superseded. A replacement that
-    is open goes on."""
+    is open goes on, unless it is Held."""
     from rotation.dead import look  # noqa: PLC0415 -- only here
 
     refuse_inactive(entry)
     entries = session.journal.entries(entry.stream)
     before = fold(entries) if entries else None
-    if before is not None and before.outcome is None and before.plan == "replace":
+    is_open = before is not None and before.outcome is None
+    if before is not None and is_open and before.plan == "replace" and before.held is None:
         note(f"the replacement of {entry.id} is open; it goes on")
         return
     spec = session.configuration.specification(entry)

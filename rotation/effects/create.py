@@ -294,6 +294,7 @@ def _check_probe(cx: Context) -> None:
             "held.probe-broken",
             "the probe refuses the old credential too; nothing was promoted",
             "mend the probe, then `rotation resume`",
+            instances=cx.rotation.old,
         )
 
 

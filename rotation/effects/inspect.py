@@ -105,9 +105,12 @@ def _handle(cx: Context, fields: Fields, version: str, listing: Listing) -> Hand
             "held.instance-missing",
             f"the current value names {handle_id}, which the issuer does not list",
             "the secret holds a dead credential, or the issuer's user is another one",
+            instances=handle_id,
         )
     if handle.state is not KeyState.ACTIVE:
-        raise NeedsPerson("held.found-suspended", f"{handle_id} is {handle.state}")
+        raise NeedsPerson(
+            "held.found-suspended", f"{handle_id} is {handle.state}", instances=handle_id
+        )
     return handle
 
 

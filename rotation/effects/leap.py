@@ -57,7 +57,9 @@ def check_rights(state: StoreState, sets: Collection[PermissionSet]) -> None:
 def _probe_tells(cx: Context, version: str) -> None:
     fields = cx.store.read(version, under=PermissionSet.PROVE)
     if cx.probe.login(fields) is Verdict.REFUSED and not _replaced_elsewhere(cx, fields):
-        raise _broken(cx, "the probe refuses the credential that readers use")
+        refuses = _broken(cx, "the probe refuses the credential that readers use")
+        refuses.facts["instances"] = cx.rotation.old
+        raise refuses
     if cx.probe.wrong(fields) is Verdict.ACCEPTED:
         raise NeedsPerson(
             "held.probe-meaningless",

@@ -13,7 +13,7 @@ from rotation.errors import NeedsPerson, NotYet
 from rotation.fold import text
 from rotation.interfaces import WritesOverLost
 from rotation.plan import Step
-from rotation.types import Death, Facts, KeyState, Listing, PermissionSet
+from rotation.types import PENDING, Death, Facts, KeyState, Listing, PermissionSet
 
 
 def find_dead(cx: Context) -> Facts:
@@ -78,7 +78,7 @@ def make_room(cx: Context) -> Facts:
     listing, most = cx.listing(), cx.traits.live_max
     if most is None or len(listing.handles) < most:
         return {"destroyed": None}
-    spare = [*_never_served(cx, listing), *_off_for_good(cx, listing)]
+    spare = [*_never_served(cx, listing), *_off_for_good(cx, listing), *_left_off(cx, listing)]
     if not spare:
         raise NeedsPerson(
             "held.slot-full",
@@ -91,7 +91,7 @@ def make_room(cx: Context) -> Facts:
 
 
 def _never_served(cx: Context, listing: Listing) -> list[str]:
-    named = cx.store_state().pointers
+    named = {v.id for v in cx.store_state().versions if v.labels - {PENDING}}
     return [
         handle
         for handle, left in sorted(cx.rotation.leftovers.items())
@@ -106,6 +106,12 @@ def _off_for_good(cx: Context, listing: Listing) -> list[str]:
         return []
     over = handle.expires is not None and handle.expires <= cx.now
     return [handle.id] if over or handle.state is KeyState.SUSPENDED else []
+
+
+def _left_off(cx: Context, listing: Listing) -> list[str]:
+    """What an earlier rotation left, and the issuer lists as off."""
+    off = {handle.id for handle in listing.handles if handle.state is KeyState.SUSPENDED}
+    return sorted(off & cx.rotation.leftovers.keys())
 
 
 def promote(cx: Context) -> Facts:

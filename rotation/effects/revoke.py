@@ -188,6 +188,7 @@ def _good_login(cx: Context, version: str) -> None:
             "held.live-refused",
             f"{old_handle(cx)} is refused as it should be, but so is the current version",
             "see whether consumers still log in: the name may be locked",
+            instances=cx.rotation.new,
         )
 
 

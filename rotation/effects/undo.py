@@ -5,8 +5,9 @@ from datetime import timedelta
 from rotation.effects import create, leftovers, world
 from rotation.effects.context import Context, done_at, logins_agree, read_old, wait_until
 from rotation.effects.propagate import consumer_spec
+from rotation.entries import stamp, unstamp
 from rotation.errors import Conflict, NeedsPerson, NotYet, Refused
-from rotation.fold import Mode, listed
+from rotation.fold import Mode, listed, text
 from rotation.plan import Step
 from rotation.types import (
     COMPROMISED,
@@ -49,14 +50,23 @@ def _suspended_by_us(cx: Context) -> list[str]:
     if cx.rotation.plan == "compromised":
         found = cx.rotation.state(Step.EVIDENCE).facts
         if "active" not in found:
-            raise NeedsPerson(
-                "held.found-suspended",
-                "what was active before the emergency could not be read; nothing is switched on",
-                "switch on by hand what you know to be good",
-            )
+            return _switched_on_by_hand(cx)
         return listed(found, "active")
     assert cx.rotation.intended(Step.SUSPEND), "resume-old undoes our own suspend only"
     return [cx.rotation.old] if cx.rotation.old else []
+
+
+def _switched_on_by_hand(cx: Context) -> list[str]:
+    """Nobody wrote down what was active: a person knows, and switches that on."""
+    handle = cx.listing().find(cx.rotation.old) if cx.rotation.old else None
+    if handle is None or handle.state is not KeyState.ACTIVE:
+        raise NeedsPerson(
+            "held.found-suspended",
+            "what was active before the emergency could not be read; nothing is switched on",
+            "switch on by hand what you know to be good, then `rotation resume`",
+            instances=cx.rotation.old,
+        )
+    return []
 
 
 def verify_old(cx: Context) -> Facts:
@@ -65,7 +75,9 @@ def verify_old(cx: Context) -> Facts:
     if fields is None:
         return {}
     refused = Refused(
-        "rollback.old-refused", "the old credential does not log in; readers stay on the new one"
+        "rollback.old-refused",
+        "the old credential does not log in; readers stay on the new one",
+        instances=cx.rotation.old,
     )
     return logins_agree(cx, fields, Verdict.ACCEPTED, refused)
 
@@ -128,10 +140,27 @@ def _not_current(cx: Context) -> None:
     """I2, by a fresh read: what readers get is never revoked."""
     state = cx.store_state()
     if cx.rotation.new_version is not None and state.current == cx.rotation.new_version:
-        raise NeedsPerson(
+        moved = NeedsPerson(
             "held.pointer-moved",
             "the store's current version is the new one again; it was not revoked",
             "see who moved the label; then `rotation resolve --accept-current`",
+        )
+        moved.facts["back_at"] = None
+        raise moved
+    if cx.state.facts.get("code") == "held.pointer-moved":
+        _fetched_again(cx)
+
+
+def _fetched_again(cx: Context) -> None:
+    """The label named the new one for a while, and a person put it back."""
+    back = unstamp(text(cx.state.facts.get("back_at"))) or cx.now
+    refresh = timedelta(seconds=2 * max((c.refresh_s for c in cx.spec.consumers), default=0))
+    if cx.now < back + refresh:
+        raise NotYet(
+            "confirm.refresh",
+            "readers who fetched the new one again read the store once more",
+            until=back + refresh,
+            observed={"back_at": stamp(back)},
         )
 
 

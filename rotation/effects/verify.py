@@ -20,8 +20,13 @@ def verify_live(cx: Context) -> Facts:
     fields = cx.store.read(version, under=PermissionSet.VERIFY, region=region)
     if cx.rotation.unverified:
         return {"version": version, "unverified": True}
-    refused = Refused("held.live-refused", "the current version does not log in")
-    facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
+    handle = cx.rotation.new or cx.rotation.fact(Step.INSPECT, "handle")
+    refused = Refused("held.live-refused", "the current version does not log in", instances=handle)
+    try:
+        facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
+    except Refused:
+        world.check_lives(cx, handle)
+        raise
     return {**facts, "version": version, "probed_at": stamp(cx.now)}
 
 
@@ -110,6 +115,7 @@ def _new_is_used(cx: Context) -> None:
     assert promoted is not None
     since = max(promoted, probed or promoted)
     if usage.last_used is None or usage.last_used <= since:
+        world.check_lives(cx, cx.new())
         pause = max(timedelta(seconds=cx.spec.quiet_s) / 4, timedelta(seconds=1))
         raise NotYet(
             "drain.unused",

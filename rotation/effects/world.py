@@ -187,16 +187,19 @@ def check_instances(cx: Context, listing: Listing) -> None:
     off = {cx.rotation.old} if cx.in_doubt or cx.rotation.done(Step.SUSPEND) else set()
     # One that somebody deleted meanwhile is where it was to be brought.
     gone = {cx.rotation.old} if cx.row.step in (Step.SUSPEND, Step.DESTROY) else off
-    missing = sorted(expected - listing.ids - gone)
-    if missing:
-        raise NeedsPerson(
-            "held.instance-missing",
-            f"the issuer no longer lists {', '.join(missing)}",
-            f"see who removed it; then `rotation rotate {cx.spec.secret} --replace`",
-            instances=",".join(missing),
-        )
+    if unlisted := sorted(expected - listing.ids - gone):
+        raise missing(cx, unlisted)
     for handle_id in expected - off:
         check_active(listing, handle_id)
+
+
+def missing(cx: Context, instances: list[str]) -> NeedsPerson:
+    return NeedsPerson(
+        "held.instance-missing",
+        f"the issuer no longer lists {', '.join(instances)}",
+        f"see who removed it; then `rotation rotate {cx.spec.secret} --replace`",
+        instances=",".join(instances),
+    )
 
 
 def check_active(listing: Listing, handle_id: str) -> None:
@@ -208,6 +211,16 @@ def check_active(listing: Listing, handle_id: str) -> None:
             "see who suspended it: an emergency? then `rotation emergency`",
             instances=handle_id,
         )
+
+
+def check_lives(cx: Context, handle_id: str | None) -> None:
+    """What readers were given is there, and on, as far as the issuer tells."""
+    if not cx.traits.lists or cx.traits.delegated or handle_id is None:
+        return
+    listing = cx.listing()
+    if handle_id not in listing.ids:
+        raise missing(cx, [handle_id])
+    check_active(listing, handle_id)
 
 
 def check_unknown(cx: Context, listing: Listing, expected: set[str]) -> None:

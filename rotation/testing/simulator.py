@@ -281,7 +281,8 @@ class SimulatedProbe:
         handle, secret = fields.public["id"], fields.secret["secret"].reveal()
 
         def attempt() -> Verdict:
-            return Verdict.ACCEPTED if self.world.accepts(handle, secret) else Verdict.REFUSED
+            accepts = self.world.probed or self.world.accepts
+            return Verdict.ACCEPTED if accepts(handle, secret) else Verdict.REFUSED
 
         result = self.world.call("probe.login", attempt)
         assert isinstance(result, Verdict)

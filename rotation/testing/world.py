@@ -57,7 +57,7 @@ class World:
     it has; blind: it neither lists nor reports use. numbered: the store has no labels (KV version 2):
     a promotion is a write, and then a record of whose value that number holds. Without overlap there is one instance, and
     consumers are without access until they have what followed it: `gap` is how long. over: what
-    the newest number was written over. stale: other keys of the secret with the same bytes."""
+    the newest number was written over. probed: what a broken probe is told instead of the truth. stale: other keys of the secret with the same bytes."""
 
     chosen: bool = False
     overlap: bool = True
@@ -87,6 +87,7 @@ class World:
     over: str | None = None
     stale: tuple[str, ...] = ()
     gap: timedelta = timedelta()
+    probed: Callable[[str, str], bool] | None = None
     denied: set[str] = field(default_factory=set)
 
     # -------------------------------------------------------------------------------- the world

@@ -178,9 +178,10 @@ def test_consumers_at_risk_are_seen(tale: Tale) -> None:
     tale.world.instances["KEY2"].changed = tale.world.now
     tale.world.advance(tale.world.now + timedelta(minutes=1))
     rotation = tale.until(None)
-    assert rotation.held == "held.live-refused"
+    assert rotation.held == "held.found-suspended"
     assert consumers_at_risk(rotation)
-    assert what_works(rotation) == "readers get KEY2, which does not log in; KEY1 works too"
+    told = "readers get KEY2, which is off: they are without a working credential; KEY1 works too"
+    assert what_works(rotation) == told
 
 
 @pytest.mark.parametrize(

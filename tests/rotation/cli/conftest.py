@@ -148,8 +148,15 @@ def furnished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     world.seed()
     # Long enough that only --wait sits them out.
     spec = replace(specification(world), grace_s=600, quiet_s=300, soak_s=3600)
-    configuration = FakeConfiguration(spec, tmp_path / "journal.db")
-    made = Shell(world, MemoryJournal(INSTALLATION), configuration)
+    return at_a_terminal(world, MemoryJournal(INSTALLATION), spec, tmp_path, monkeypatch)
+
+
+def at_a_terminal(
+    world: World, journal: Journal, spec: Specification, directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Shell:  # fmt: skip
+    """A person's command line in that world."""
+    made = Shell(world, journal, FakeConfiguration(spec, directory / "journal.db"))
 
     def simulated(**given: Any) -> SimulatedSession:
         return SimulatedSession(shell=made, clock=SimulatedClock(world), who="alice", **given)
@@ -157,5 +164,5 @@ def furnished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.setattr(session_module, "Session", simulated)
     # It cannot be taken back, and the tests' own process needs its core dumps and its umask.
     monkeypatch.setattr(process, "harden", lambda: None)
-    monkeypatch.setenv("ROTATION_CONFIG", str(tmp_path / "rotation.yaml"))
+    monkeypatch.setenv("ROTATION_CONFIG", str(directory / "rotation.yaml"))
     return made
