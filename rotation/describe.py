@@ -258,9 +258,9 @@ def can_be_replaced(rotation: Rotation) -> bool:
 
 
 def can_be_accepted(rotation: Rotation) -> bool:
-    """Not what is dead by now, or contained."""
+    """Not what is dead by now, or contained; of an adoption it is the claim that is wanted."""
     contained = rotation.plan == "compromised" and rotation.held == "held.pointer-moved"
-    return not is_past_return(rotation) and not contained
+    return not is_past_return(rotation) and not contained and rotation.plan != "adopt"
 
 
 def open_exits(rotation: Rotation) -> tuple[Exit, ...]:

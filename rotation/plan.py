@@ -234,7 +234,7 @@ COMPROMISED = Plan("compromised", _EMERGENCY, _CANCEL)
 
 # Readers are without a working credential already, so nothing is drained or soaked, and what is left
 # of the old one is removed only where it is off for good; else the next `issue` removes it, carefully.
-_FIND_DEAD = Row(Phase.VERIFY, Step.FIND_DEAD, OnFailure.HOLD, (OBSERVE, PROVE))
+_FIND_DEAD = Row(Phase.VERIFY, Step.FIND_DEAD, OnFailure.HOLD, (OBSERVE, PROVE, CLAIM))
 REPLACE = Plan(
     "replace",
     (

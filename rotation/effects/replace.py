@@ -1,6 +1,7 @@
 """REPLACE: readers are without a working credential, so a new one is made without evidence of the
 old. That the old one is of no use is seen first: what works is never replaced in this way."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -19,6 +20,9 @@ from rotation.types import PENDING, Death, Facts, KeyState, Listing, PermissionS
 def find_dead(cx: Context) -> Facts:
     """Twice where it is a login that tells: one refusal may be a service that is not yet settled."""
     state, listing = cx.store_state(), cx.listing()
+    # What nobody adopted nobody claims: a person asked for this, as for a `create`.
+    unclaimed = state.claim is None and not cx.rotation.baseline.get("handle")
+    state = replace(state, claim=cx.installation) if unclaimed else state
     # A lost value is what refuses to be written over; whose secret it is, is compared all the same.
     (world.check_claim if state.lost else world.check_writable)(cx, state)
     known = text(cx.rotation.baseline.get("version")), text(cx.rotation.baseline.get("handle"))
@@ -32,6 +36,8 @@ def find_dead(cx: Context) -> Facts:
         )
     if found.dead is Dead.REFUSED:
         _refused_again(cx)
+    if unclaimed:
+        cx.store.claim(cx.installation)
     return {
         "version": found.version or known[0],
         "handle": found.handle,

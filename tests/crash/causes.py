@@ -35,7 +35,8 @@ def nothing(story: Story) -> None:
 def undone(story: Story) -> None:
     """Labels, claims and what others made are as they were; everything answers as it should."""
     world = story.world
-    world.claim, world.refusal, world.stale = INSTALLATION, None, ()
+    world.claim = None if story.rotation().plan == "adopt" else INSTALLATION
+    world.refusal, world.stale = None, ()
     world.replicas.clear()
     world.missing.clear()
     world.denied.clear()
@@ -92,6 +93,9 @@ def taken_anyhow(story: Story, *handles: str) -> None:
 
 
 def adopting(story: Story) -> Story:
+    """What nobody claims yet, unless that is what it is about."""
+    if story.world.claim == INSTALLATION and story.world.labels.get(CURRENT) == "v0":
+        story.world.claim = None
     stories.open_plan(story, "adopt")
     return story
 
