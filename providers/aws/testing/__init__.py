@@ -54,6 +54,8 @@ Roles
     Fifteen minutes to the role's longest           B   a_session_lasts_from_fifteen_minutes_to_the_roles_longest
     A chained session lasts an hour at most         D   a_chained_session_lasts_an_hour_at_most
     GetCallerIdentity is never denied               B   who_am_i_is_never_denied
+    A session's own policy narrows its role         D   a_session_may_do_what_its_own_policy_allows_too
+    A session's policy has 2,048 characters         D   a_session_policy_that_is_too_long_is_refused
 Versions
     The token is the version's id                   B   the_token_is_the_version
     Same token, same data: nothing happens          B   the_same_token_with_the_same_data_does_nothing

@@ -28,7 +28,8 @@ class _Denial:
 
 
 class Gate:
-    """The denials and the hook. An explicit denial wins over the hook."""
+    """The denials, the policy of a session, and the hook. A denial wins over the hook, and what a
+    session's own policy does not allow is not asked of it."""
 
     def __init__(self, administrator: str) -> None:
         self._administrator = administrator
@@ -46,6 +47,8 @@ class Gate:
     def allows(self, principal: Principal, action: str, resource: str, context: Context) -> bool:
         """Whether this is allowed. The hook is never asked about the administrator."""
         if self.denies(principal, action, resource):
+            return False
+        if principal.policy and not principal.policy.allows(action, resource, context):
             return False
         if self.hook is None or principal.arn == self._administrator:
             return True

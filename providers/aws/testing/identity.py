@@ -17,6 +17,7 @@ from providers.aws.testing.signature import check_date, check_signature
 
 if TYPE_CHECKING:
     from providers.aws.testing.clock import ServerClock
+    from providers.aws.testing.session_policy import SessionPolicy
     from providers.aws.testing.signature import Claim
     from providers.aws.testing.wire import Request
 
@@ -27,7 +28,8 @@ KeyState = Literal["Active", "Inactive", "deleted"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An authenticated caller. A role session has no `user_name`."""
+    """An authenticated caller. A role session has no `user_name`, and may have a policy of its
+    own."""
 
     arn: str
     unique_id: str
@@ -35,6 +37,7 @@ class Principal:
     user_name: str | None = None
     role_arn: str | None = None
     issued_at: datetime | None = None
+    policy: SessionPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from moto.iam.models import Role
 
+from providers.aws.testing import session_policy
 from providers.aws.testing.identity import Principal, Session, new_session_key_id
 from providers.aws.testing.refusals import Refusal, denied, invalid
 from providers.aws.testing.state import Call, Operation, Operations, State
@@ -28,7 +29,7 @@ class Sts:
             "AssumeRole": Operation(
                 self._assume_role,
                 "RoleArn RoleSessionName",
-                "DurationSeconds ExternalId SourceIdentity",
+                "DurationSeconds ExternalId Policy SourceIdentity",
             ),
             "GetSessionToken": Operation(self._get_session_token, optional="DurationSeconds"),
         }
@@ -50,17 +51,20 @@ class Sts:
             raise denied("sts", call.principal.arn, "sts:AssumeRole", arn)
         seconds = int(call.parameters.get("DurationSeconds", 3600))
         _check_duration(seconds, self._longest(call, role))
+        policy = call.parameters.get("Policy")
         principal = Principal(
             arn=f"arn:aws:sts::{self._state.account}:assumed-role/{role.name}/{name}",
             unique_id=f"{role.id}:{name}",
             access_key_id=new_session_key_id(),
             role_arn=role.arn,
             issued_at=self._state.clock.now(),
+            policy=None if policy is None else session_policy.read(policy),
         )
         session = self._state.keyring.add_session(principal, timedelta(seconds=seconds))
         return {
             "Credentials": _credentials(session),
             "AssumedRoleUser": {"AssumedRoleId": principal.unique_id, "Arn": principal.arn},
+            **({"PackedPolicySize": principal.policy.packed_percent} if principal.policy else {}),
         }
 
     def _longest(self, call: Call, role: Role) -> int:

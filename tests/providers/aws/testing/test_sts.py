@@ -1,5 +1,7 @@
 """Identities and temporary credentials."""
 
+import json
+
 import pytest
 
 from providers.aws.testing import Credential
@@ -99,10 +101,69 @@ def test_a_session_name_has_no_spaces(sts, refused):
         sts.assume_role(RoleArn=ROLE, RoleSessionName="not a name")
 
 
+def policy(action, resource, **more):
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.mark.usefixtures("role", "sm")
+def test_a_session_may_do_what_its_own_policy_allows_too(aws, sts, iam, refused):
+    one = policy("secretsmanager:Describe*", "arn:aws:secretsmanager:*:*:secret:app/db-??????")
+    session = credential(assume(sts, Policy=one))
+    mine = aws.client("secretsmanager", session)
+    mine.describe_secret(SecretId="app/db")
+    aws.client("secretsmanager").create_secret(Name="app/db-other")
+    with refused("AccessDeniedException"):
+        mine.describe_secret(SecretId="app/db-other")
+    with refused("AccessDeniedException"):
+        mine.get_secret_value(SecretId="app/db")
+    with refused("AccessDenied"):
+        aws.client("iam", session).list_users()
+    aws.client("sts", session).get_caller_identity()
+    aws.gate.deny("secretsmanager:DescribeSecret")  # it gives nothing that the role has not
+    with refused("AccessDeniedException"):
+        mine.describe_secret(SecretId="app/db")
+
+
+@pytest.mark.usefixtures("role", "sm")
+def test_a_session_policy_may_have_conditions_and_denials(aws, sts, refused):
+    only = {"Condition": {"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}}}
+    session = credential(assume(sts, Policy=policy("secretsmanager:*", "*", **only)))
+    mine = aws.client("secretsmanager", session)
+    aws.client("secretsmanager").put_secret_value(SecretId="app/db", SecretString="one")
+    mine.get_secret_value(SecretId="app/db", VersionStage="AWSCURRENT")
+    with refused("AccessDeniedException"):
+        mine.get_secret_value(SecretId="app/db")
+    denied = policy("secretsmanager:*", "*", Effect="Deny")
+    session = credential(assume(sts, Policy=denied))
+    with refused("AccessDeniedException"):
+        aws.client("secretsmanager", session).describe_secret(SecretId="app/db")
+
+
 @pytest.mark.usefixtures("role")
-def test_a_session_policy_is_refused_rather_than_ignored(sts, refused):
+def test_a_session_policy_that_is_too_long_is_refused(unchecked, sts, refused):
+    fits = policy("iam:*", "*")
+    answer = assume(sts, Policy=fits + " " * (2048 - len(fits)))
+    assert answer["PackedPolicySize"] == 100
+    with refused("ValidationError"):
+        assume(unchecked("sts"), Policy=fits + " " * (2049 - len(fits)))
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ("{}", "MalformedPolicyDocument"),
+        ("no JSON", "MalformedPolicyDocument"),
+        (policy("iam:*", "*", NotPrincipal="*"), "NotModelled"),
+        (policy("iam:*", "*", Condition={"Bool": {"a": "true"}}), "NotModelled"),
+    ],
+)
+@pytest.mark.usefixtures("role")
+def test_a_session_policy_is_refused_rather_than_guessed(sts, refused, given, code):
+    with refused(code):
+        assume(sts, Policy=given)
     with refused("NotModelled"):
-        assume(sts, Policy="{}")
+        assume(sts, PolicyArns=[{"arn": ROLE}])
 
 
 @pytest.mark.usefixtures("iam")
