@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import inventory, logins, rotations, start
+from benchmarks import inventory, logins, rotations, sessions, start
 from benchmarks.report import Figure, table
 
 _err = Console(stderr=True)
@@ -48,6 +48,7 @@ def main() -> None:
 def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:
     yield from start.measure(directory / "start")
     yield from rotations.measure(directory / "rotations", quick=quick)
+    yield from sessions.measure(directory / "sessions", quick=quick)
     yield from logins.measure(directory / "logins", quick=quick)
     yield from inventory.measure(directory / "inventory", quick=quick)
 

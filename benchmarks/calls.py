@@ -4,14 +4,16 @@ An access key in Secrets Manager that is all ours: settle, grace, quiet and soak
 credential session, one application that reads the store. `tests/test_calls.py` holds the product
 to this table, and shows for each read the accident that happens without it.
 
-The account of a credential session is asked for once, before its first call, and again whenever
-its credentials are renewed (I34); that is no call of a rotation.
+The account of base credentials is asked for once, before their first call, and again whenever
+they are renewed (I34); that is no call of a rotation. Where a connection names roles, the sessions of a
+rotation that takes no longer than they live come on top: `with_sessions`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rotation.plan import Step
+from rotation.types import PermissionSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ PUT = "secretsmanager:PutSecretValue"
 GET = "secretsmanager:GetSecretValue"
 MOVE = "secretsmanager:UpdateSecretVersionStage"
 LOGIN = "sts:GetCallerIdentity"
+ASSUME = "sts:AssumeRole"
 
 WRITES = frozenset({MINT, SWITCH, DELETE, PUT, MOVE})
 
@@ -92,3 +95,40 @@ BY_USAGE = (*_UNTIL_LIVE, *_DRAIN_BY_USAGE, *_REVOKE)
 
 def names(table: Sequence[Call]) -> list[str]:
     return [call.name for call in table]
+
+
+_UNDER = {
+    LIST: PermissionSet.OBSERVE,
+    USED: PermissionSet.OBSERVE,
+    DESCRIBE: PermissionSet.OBSERVE,
+    MINT: PermissionSet.MINT,
+    PUT: PermissionSet.MINT,
+    MOVE: PermissionSet.PROMOTE,
+    SWITCH: PermissionSet.REVOKE,
+    DELETE: PermissionSet.REVOKE,
+}
+_PROVING = frozenset({Step.PROVE_OFF, Step.PROVE_DEAD})
+
+
+def with_sessions(table: Sequence[Call], *, narrow: bool) -> tuple[Call, ...]:
+    """The same where every set has a role. narrow: a session for the user and one for the secret;
+    what only looks has one for all of them in either case."""
+    return tuple(_with_sessions(table, narrow=narrow))
+
+
+def _with_sessions(table: Sequence[Call], *, narrow: bool) -> Iterator[Call]:
+    taken: set[tuple[PermissionSet, str]] = set()
+    for call in table:
+        if call.name != LOGIN:
+            under = _under(call)
+            one = call.name.split(":")[0] if narrow and under != PermissionSet.OBSERVE else ""
+            if (under, one) not in taken:
+                taken.add((under, one))
+                yield Call(call.step, ASSUME, "a leaked session is of use for one credential")
+        yield call
+
+
+def _under(call: Call) -> PermissionSet:
+    if call.name == GET:
+        return PermissionSet.PROVE if call.step in _PROVING else PermissionSet.VERIFY
+    return _UNDER[call.name]

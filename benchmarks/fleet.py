@@ -11,7 +11,7 @@ from providers.aws.options import ConnectionOptions
 from providers.aws.testing import ADMIN, StrictControl
 from rotation.clock import SystemClock
 from rotation.registry import Plugin, Registry
-from rotation.types import ConsumerSpec, PluginSpec, Specification
+from rotation.types import ConsumerSpec, PermissionSet, PluginSpec, Specification
 
 INSTALLATION = "0123456789ab"
 ACCOUNT = "123456789012"
@@ -118,7 +118,20 @@ def specification(
     )
 
 
-def connection_options(control: StrictControl, directory: Path) -> ConnectionOptions:
+ROLES = {str(under): f"arn:aws:iam::{ACCOUNT}:role/{under}" for under in PermissionSet}
+
+
+def seed_roles(control: StrictControl) -> None:
+    """One for each permission set."""
+    iam = control.client("iam")
+    for under in ROLES:
+        iam.create_role(RoleName=under, AssumeRolePolicyDocument="{}")
+
+
+def connection_options(
+    control: StrictControl, directory: Path, sessions: str | None = None
+) -> ConnectionOptions:
+    """sessions: of a role for each permission set; None: base credentials do everything."""
     credentials = directory / "credentials"
     credentials.write_text(
         f"[default]\naws_access_key_id = {ADMIN.access_key_id}\n"
@@ -129,15 +142,17 @@ def connection_options(control: StrictControl, directory: Path) -> ConnectionOpt
         region=control.region,
         endpoint=control.endpoint,
         credentials_file=str(credentials),
+        roles={} if sessions is None else ROLES,
+        sessions=sessions or "narrow",
         settle_s=0,
         report_lag_s=0,
     )
 
 
 @contextmanager
-def fleet(control: StrictControl, directory: Path) -> Iterator[Fleet]:
+def fleet(control: StrictControl, directory: Path, sessions: str | None = None) -> Iterator[Fleet]:
     clock = Clock(control)
-    connection = Plugin("aws", connection_options(control, directory))
+    connection = Plugin("aws", connection_options(control, directory, sessions))
     registry = Registry(Configured(connections={"main": connection}), clock)
     yield Fleet(control=control, registry=registry, clock=clock)
     registry.close()

@@ -6,14 +6,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from benchmarks import calls
-from benchmarks.calls import DESCRIBE, GET, LIST, LOGIN, USED, Call, names
-from benchmarks.fleet import INSTALLATION, Fleet, Times, fleet, seed, specification, stream
+from benchmarks.calls import ASSUME, DESCRIBE, GET, LIST, LOGIN, USED, Call, names, with_sessions
+from benchmarks.fleet import (
+    INSTALLATION,
+    Fleet,
+    Times,
+    fleet,
+    seed,
+    seed_roles,
+    specification,
+    stream,
+)
 from providers.aws.testing import Credential as Key
 from providers.aws.testing.server import StrictAws
 from rotation.errors import Transient
@@ -81,6 +91,7 @@ class Scene:
         self.control.reset()
         self.fleet.clock.skipped = timedelta()
         seed(self.control, [APP])
+        seed_roles(self.control)
         self.control.conditions.last_used(grain_s=0, lag_s=0)
         self.old = self.current()
         times = Times(quiet=self.quiet)
@@ -226,6 +237,18 @@ def test_the_calls_are_the_table_and_none_more(
     assert scene.tell() == Close(Outcome.SUCCEEDED)
     assert scene.recorded() == names(table)
     assert scene.made == len(table)
+
+
+@pytest.mark.parametrize("sessions", ["narrow", "shared"])
+@pytest.mark.parametrize(("by_time", "table"), [(True, calls.BY_TIME), (False, calls.BY_USAGE)])
+def test_under_roles_a_session_for_each_set_comes_on_top(
+    tmp_path: Path, *, by_time: bool, table: Sequence[Call], sessions: str
+) -> None:
+    with StrictAws() as strict, fleet(strict.control, tmp_path, sessions) as made:
+        scene = Scene(made, by_time=by_time)
+        assert scene.tell() == Close(Outcome.SUCCEEDED)
+        assert scene.recorded() == names(with_sessions(table, narrow=sessions == "narrow"))
+        assert scene.recorded().count(ASSUME) == {"narrow": 7, "shared": 6}[sessions]
 
 
 def test_windows_and_freezes_are_looked_up_only_for_rows_that_they_can_stop(

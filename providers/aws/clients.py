@@ -1,7 +1,7 @@
 """Connections: base credentials, roles and clients, each made once and shared by all threads.
 
-Nothing but base credentials is taken from the environment. Every credential session proves its
-account before its first use, so that a wrong profile changes nothing anywhere.
+Nothing but base credentials is taken from the environment. Base credentials prove their
+account before their first use, and a role names it: a wrong profile changes nothing anywhere.
 """
 
 import logging
@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +23,7 @@ from botocore.session import Session
 from providers.aws import errors
 from providers.aws.errors import translated
 from providers.aws.options import ConnectionOptions
+from providers.aws.sessions import Narrowed, One, Sessions
 from providers.aws.sts import CallerIdentity
 from rotation import __version__
 from rotation.errors import Denied, LoginRefused, NeedsPerson, Usage
@@ -40,8 +41,6 @@ CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 10
 does, and it knows whether it may."""
 
 POOL = 64
-SESSION = timedelta(minutes=15)
-RENEWED_BEFORE_END = timedelta(minutes=3)
 
 _USERS_FILES = ("~/.aws/credentials", "~/.aws/config")
 _TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
@@ -87,44 +86,6 @@ class CheckedCredentials:
         return self
 
 
-class AssumedRole:
-    """The session of one role, renewed shortly before it ends."""
-
-    def __init__(self, role: str, name: str, options: ConnectionOptions, clock: Clock) -> None:
-        self._request = {
-            "RoleArn": role,
-            "RoleSessionName": name,
-            "DurationSeconds": int(SESSION.total_seconds()),
-        }
-        if options.external_id is not None:
-            self._request["ExternalId"] = options.external_id
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._session: tuple[ReadOnlyCredentials, datetime] | None = None
-
-    def fetch(self, sts: Callable[[], "STSClient"]) -> ReadOnlyCredentials:
-        session = self._fresh()
-        if session is None:
-            with self._lock:
-                session = self._fresh() or self._assume(sts())
-        return session
-
-    def _fresh(self) -> ReadOnlyCredentials | None:
-        if self._session is None:
-            return None
-        credentials, end = self._session
-        return credentials if self._clock.now() < end - RENEWED_BEFORE_END else None
-
-    def _assume(self, sts: "STSClient") -> ReadOnlyCredentials:
-        with translated("sts:AssumeRole", of=str(self._request["RoleArn"]), repeatable=True):
-            given = sts.assume_role(**self._request)["Credentials"]  # type: ignore[arg-type]
-        credentials = ReadOnlyCredentials(
-            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
-        )
-        self._session = (credentials, given["Expiration"])
-        return credentials
-
-
 _BROKER = "broker"  # who assumes the roles; no permission set
 
 
@@ -143,13 +104,13 @@ class AwsConnection:
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._caller_identity: CallerIdentity | None = None
 
-    def iam(self, under: PermissionSet) -> "IAMClient":
-        return cast("IAMClient", self._client("iam", self.options.region, under))
+    def iam(self, under: PermissionSet, one: One | None = None) -> "IAMClient":
+        return cast("IAMClient", self._client("iam", self.options.region, under, one))
 
     def secrets_manager(
-        self, under: PermissionSet, region: str | None = None
+        self, under: PermissionSet, one: One | None = None, region: str | None = None
     ) -> "SecretsManagerClient":
-        client = self._client("secretsmanager", region or self.options.region, under)
+        client = self._client("secretsmanager", region or self.options.region, under, one)
         return cast("SecretsManagerClient", client)
 
     @property
@@ -200,14 +161,14 @@ class AwsConnection:
                 self._caller_identity.close()
                 self._caller_identity = None
 
-    def _client(self, service: str, region: str, under: str) -> Any:
+    def _client(self, service: str, region: str, under: str, one: One | None = None) -> Any:
         key = (service, region, under)
         client = self._clients.get(key)
         if client is None:
             with self._lock:
                 client = self._clients.get(key) or self._make_client(service, region, under)
                 self._clients[key] = client
-        return client
+        return client if one is None else Narrowed(client, one)
 
     def _make_client(self, service: str, region: str, under: str) -> Any:
         with translated(f"{service}:*", of=f"account {self.options.account}", repeatable=True):
@@ -235,10 +196,14 @@ class AwsConnection:
             # The broker's own account may be another one: it only assumes roles of this one.
             check = _trust if key == _BROKER else self._check_account
             return CheckedCredentials(self._base_credentials, check)
-        session = AssumedRole(
-            role, f"rotation.{key}.{self._installation}", self.options, self._clock
+        sessions = Sessions(
+            role,
+            PermissionSet(key),
+            self.options,
+            installation=self._installation,
+            clock=self._clock,
         )
-        return CheckedCredentials(lambda: session.fetch(self._broker), self._check_account)
+        return CheckedCredentials(lambda: sessions.fetch(self._broker), _trust)
 
     def _broker(self) -> "STSClient":
         return cast("STSClient", self._client("sts", self.options.region, _BROKER))
@@ -290,7 +255,8 @@ class AwsConnection:
 
 
 def _trust(_credentials: ReadOnlyCredentials) -> None:
-    """The base credentials are judged by the roles that they can assume."""
+    """Base credentials are judged by the roles that they can assume, and a role by its own name,
+    which says its account: the options hold it against the connection's."""
 
 
 def _config(options: ConnectionOptions, under: str) -> Config:

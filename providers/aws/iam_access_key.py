@@ -35,6 +35,7 @@ class AccessKeyIssuer:
     def __init__(self, options: AccessKeyOptions, around: Around) -> None:
         self._connection: AwsConnection = around.connections[options.connection]
         self._user = options.user
+        self._options = options
         self.identity = options.identity({options.connection: self._connection.options})
         self._traits = replace(
             options.TRAITS, report_lag=timedelta(seconds=self._connection.options.report_lag_s)
@@ -45,7 +46,7 @@ class AccessKeyIssuer:
         return self._traits
 
     def listing(self) -> Listing:
-        iam = self._connection.iam(PermissionSet.OBSERVE)
+        iam = self._connection.iam(PermissionSet.OBSERVE, self._options)
         handles: list[Handle] = []
         request: dict[str, Any] = {"UserName": self._user}
         while True:
@@ -64,7 +65,7 @@ class AccessKeyIssuer:
             request["Marker"] = page["Marker"]
 
     def issue(self, attempt: str) -> Credential:
-        iam = self._connection.iam(PermissionSet.MINT)
+        iam = self._connection.iam(PermissionSet.MINT, self._options)
         with self._translated(
             "iam:CreateAccessKey", repeatable=False, meanings={"LimitExceeded": self._full}
         ):
@@ -93,7 +94,7 @@ class AccessKeyIssuer:
         *,
         under: PermissionSet = PermissionSet.REVOKE,
     ) -> None:
-        iam = self._connection.iam(under)
+        iam = self._connection.iam(under, self._options)
         with self._translated("iam:DeleteAccessKey"):
             try:
                 iam.delete_access_key(UserName=self._user, AccessKeyId=handle_id)
@@ -101,7 +102,7 @@ class AccessKeyIssuer:
                 return
 
     def usage(self, handle_id: str) -> Usage:
-        iam = self._connection.iam(PermissionSet.OBSERVE)
+        iam = self._connection.iam(PermissionSet.OBSERVE, self._options)
         with self._translated("iam:GetAccessKeyLastUsed"):
             try:
                 used = iam.get_access_key_last_used(AccessKeyId=handle_id)["AccessKeyLastUsed"]
@@ -118,7 +119,7 @@ class AccessKeyIssuer:
     def _set(
         self, handle_id: str, status: Literal["Active", "Inactive"], under: PermissionSet
     ) -> None:
-        iam = self._connection.iam(under)
+        iam = self._connection.iam(under, self._options)
         gone = lambda: Conflict(  # noqa: E731
             "issuer.gone",
             f"access key {handle_id} of user {self._user} is gone; somebody else deleted it",

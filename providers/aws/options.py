@@ -26,7 +26,7 @@ class ConnectionOptions:
     the base credentials, where no profile is named."""
 
     LOGIN: ClassVar[frozenset[str]] = frozenset(
-        {"profile", "credentials_file", "roles", "external_id", "owner"}
+        {"profile", "credentials_file", "roles", "external_id", "sessions", "owner"}
     )
     """What may differ between two logins to the same place."""
 
@@ -44,6 +44,13 @@ class ConnectionOptions:
     )
     external_id: str | None = field(
         default=None, metadata={"doc": "external id that the roles' trust policies ask for"}
+    )
+    sessions: str = field(
+        default="narrow",
+        metadata={
+            "doc": "`narrow`: a session of a role for each secret or user at hand, of use for no "
+            "other; `shared`: one for all of them"
+        },
     )
     kms_key: str | None = field(
         default=None,
@@ -91,6 +98,7 @@ class ConnectionOptions:
         if self.external_id is not None:
             require(_EXTERNAL_ID.fullmatch(self.external_id), "external_id: not a valid one")
             require(self.roles, "external_id: of no use without roles")
+        require(self.sessions in {"narrow", "shared"}, "sessions: `narrow` or `shared`")
 
     def _check_urls(self) -> None:
         if self.endpoint is not None:

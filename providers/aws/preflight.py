@@ -81,7 +81,7 @@ class _Names:
 
     def of(self, secret: SecretsManagerOptions) -> _Known:
         if secret.name not in self._known:
-            client = self._connection.secrets_manager(self._under)
+            client = self._connection.secrets_manager(self._under, secret)
             with translated("secretsmanager:DescribeSecret", of=secret.name, repeatable=True):
                 told = client.describe_secret(SecretId=secret.name)
             tags = {each["Key"]: each["Value"] for each in told.get("Tags", ())}

@@ -57,6 +57,7 @@ class SecretsManagerStore:
     def __init__(self, options: SecretsManagerOptions, around: Around) -> None:
         self._connection: AwsConnection = around.connections[options.connection]
         self._name = options.name
+        self._options = options
         self._installation = around.installation
         self._text = SecretText(around.fields, around.public, around.composed)
         self._keep_foreign = around.keep_foreign
@@ -142,14 +143,14 @@ class SecretsManagerStore:
             self._move(COMPROMISED, PermissionSet.CONTAIN, to=version, away_from=earlier)
 
     def claim(self, installation: str) -> None:
-        client = self._connection.secrets_manager(PermissionSet.CLAIM)
+        client = self._connection.secrets_manager(PermissionSet.CLAIM, self._options)
         with self._translated("secretsmanager:TagResource"):
             client.tag_resource(
                 SecretId=self._name, Tags=[{"Key": OWNER_TAG, "Value": installation}]
             )
 
     def _describe(self, under: PermissionSet) -> StoreState:
-        client = self._connection.secrets_manager(under)
+        client = self._connection.secrets_manager(under, self._options)
         with self._translated("secretsmanager:DescribeSecret"):
             secret = client.describe_secret(SecretId=self._name)
         state = _state(secret, self._connection.options.region)
@@ -187,7 +188,7 @@ class SecretsManagerStore:
     def _get(
         self, version: str, label: str | None, under: PermissionSet, region: str | None = None
     ) -> str:
-        client = self._connection.secrets_manager(under, region)
+        client = self._connection.secrets_manager(under, self._options, region)
         request = {"SecretId": self._name, "VersionId": version}
         if label is not None:
             request["VersionStage"] = _THEIRS.get(label, label)
@@ -206,7 +207,7 @@ class SecretsManagerStore:
     def _put(self, attempt: str, text: str) -> tuple[str, list[str]]:
         """The same token and bytes again change nothing. But nobody has the bytes of a mint again,
         so a lost answer is Ambiguous: a look says whether they arrived."""
-        client = self._connection.secrets_manager(PermissionSet.MINT)
+        client = self._connection.secrets_manager(PermissionSet.MINT, self._options)
         token = mark(self._installation, attempt)
         taken = {"ResourceExistsException": lambda: self._taken(token)}
         with self._translated("secretsmanager:PutSecretValue", taken, repeatable=False):
@@ -228,7 +229,7 @@ class SecretsManagerStore:
         away_from: str | None = None,
     ) -> None:
         """Compare-and-set. What AWS refuses may be so already, hence one look after a refusal."""
-        client = self._connection.secrets_manager(under)
+        client = self._connection.secrets_manager(under, self._options)
         request = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         elsewhere = dict.fromkeys(_MISMATCH, lambda: self._elsewhere(label, away_from))
         try:

@@ -147,7 +147,7 @@ class _Place:
 def _provoked(scope: Scope, connection: "AwsConnection", region: str) -> bool:
     """A value that cannot exist, asked for by the set that reads none."""
     name = f"rotation-drill-{scope.installation}"
-    client = connection.secrets_manager(PermissionSet.OBSERVE, region)
+    client = connection.secrets_manager(PermissionSet.OBSERVE, region=region)
     try:
         with translated("secretsmanager:GetSecretValue", of=name, repeatable=True):
             client.get_secret_value(SecretId=name)

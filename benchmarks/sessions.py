@@ -1,0 +1,78 @@
+"""What a session for each user and secret costs: calls and time of a rotation, with roles and without."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks import calls
+from benchmarks.fleet import INSTALLATION, fleet, seed, seed_roles
+from benchmarks.report import Figure
+from benchmarks.rotations import LATENCY_MS, Product
+from providers.aws.testing import spawn_strict_aws
+from rotation.journal.sql import open_journal
+
+HOUR = timedelta(hours=1)
+NAMED = {
+    None: "no roles",
+    "shared": "a session for each set",
+    "narrow": "a session for each set, user and secret",
+}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """By one rotation."""
+
+    calls: int
+    seconds: float
+
+
+def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
+    directory.mkdir(mode=0o700)
+    taken = {
+        sessions: _rotated(directory / (sessions or "none"), sessions, 2 if quick else 8)
+        for sessions in NAMED
+    }
+    floor = taken[None].seconds / taken[None].calls
+    for sessions, each in taken.items():
+        yield Figure(
+            f"calls per rotation, {NAMED[sessions]}",
+            each.calls,
+            "",
+            len(calls.BY_TIME)
+            if sessions is None
+            else len(calls.with_sessions(calls.BY_TIME, narrow=sessions == "narrow")),
+        )
+        yield Figure(
+            f"time of a rotation, {NAMED[sessions]}",
+            each.seconds,
+            "s",
+            told=f"{each.seconds / each.calls / floor:.2f} x the time of as many calls without roles",
+        )
+
+
+def _rotated(directory: Path, sessions: str | None, count: int) -> Taken:
+    """Each secret for the first time, so that nothing is left of an earlier session but the looks."""
+    directory.mkdir(mode=0o700)
+    names = [f"app-{n}" for n in range(count + 1)]
+    with (
+        spawn_strict_aws() as control,
+        fleet(control, directory, sessions) as made,
+        open_journal(directory / "journal" / "journal.db", INSTALLATION) as journal,
+    ):
+        seed(control, names)
+        seed_roles(control)
+        product = Product(made, journal)
+        for name in names:
+            product.adopt(name)
+        made.clock.skip_to(made.clock.now() + HOUR)
+        since = len(control.truth.calls())
+        product.rotate(names[0])
+        mine = [c for c in control.truth.calls(since=since) if c["user_agent"].startswith("rot")]
+        control.faults.latency(LATENCY_MS)
+        began = time.perf_counter()
+        for name in names[1:]:
+            product.rotate(name)
+        return Taken(len(mine), (time.perf_counter() - began) / count)
