@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from os.path import commonprefix
 
 from providers.aws.options import AccessKeyOptions, ConnectionOptions, SecretsManagerOptions
-from rotation.errors import Usage
 
 SUFFIX = "-??????"
 """What Secrets Manager appends to a name when it makes the secret: exactly six characters."""
@@ -63,22 +62,17 @@ def moved(arn: str, region: str) -> str:
 
 
 def users_below(options: ConnectionOptions, users: Iterable[AccessKeyOptions]) -> str:
-    """The users' common path."""
+    """The users' common path; all users of the account where there is none."""
     path = _directory(user.path + user.user for user in users)
-    if path in ("", "/"):
-        raise _no_common("IAM users", "`path:`")
     return account_arn(options, f"user{path}*")
 
 
 def secrets_below(
     options: ConnectionOptions, secrets: Iterable[SecretsManagerOptions], *, replicas: bool
 ) -> tuple[str, ...]:
-    """The secrets' common path, in each region."""
+    """The secrets' common path, in each region; all secrets there where they have none."""
     secrets = tuple(secrets)
-    path = _directory(secret.name for secret in secrets)
-    if not path:
-        raise _no_common("secrets", "`store.name`")
-    home = _in(options, f"{path}*")
+    home = _in(options, f"{_directory(secret.name for secret in secrets)}*")
     others = sorted({region for secret in secrets for region in secret.replicas})
     return (home, *(moved(home, region) for region in others if replicas))
 
@@ -91,11 +85,3 @@ def _in(options: ConnectionOptions, name: str) -> str:
 def _directory(names: Iterable[str]) -> str:
     common = commonprefix(sorted(names))  # noqa: RUF071 -- cut at a slash right after
     return common[: common.rfind("/") + 1]
-
-
-def _no_common(what: str, where: str) -> Usage:
-    return Usage(
-        "policy.no-common-path",
-        f"there are too many {what} to name each in a policy, and they have no path in common",
-        f"give them one with {where}, or split the installation",
-    )

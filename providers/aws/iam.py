@@ -1,12 +1,16 @@
 """The grants of one connection as IAM documents: a role per permission set, and who else.
 
 Two forms. *Exact*: every secret and user by name. *By path and tag*, where that would come near
-IAM's limits: their common path, and per environment the tags of the applications; whoever makes
-the resources has to set those tags (`infra/` does).
+IAM's limits: their common path if they have one, and per environment the tags of the applications;
+whoever makes the resources has to set those tags (`infra/` does).
+
+The boundary is one document for all: names, else the common path, else actions and tags. It is what
+no role may exceed whatever is attached to it; which secrets a role has is said by its own documents.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Protocol
 
@@ -19,9 +23,10 @@ from providers.aws.statements import (
     DOCUMENTS_MAX,
     Condition,
     Statement,
+    Values,
+    assert_taken,
     documents,
     merged,
-    size,
     text,
 )
 from rotation.errors import Usage
@@ -37,8 +42,8 @@ class Form(Protocol):
     ) -> tuple[str, ...]: ...
 
 
-MOST = int(0.8 * DOCUMENT_MAX * DOCUMENTS_MAX)
-"""Characters: beyond them resources are named by path and tag."""
+MOST = int(0.8 * DOCUMENTS_MAX)
+"""Documents of one holder: where exact names take more, resources are named by path and tag."""
 
 LOGINS = (PermissionSet.VERIFY, PermissionSet.PROVE)
 """Whose steps log in with what is rotated."""
@@ -97,17 +102,21 @@ def _of_set(scope: Scope, under: PermissionSet) -> Iterator[PolicyDocument]:
             for action in BREAK_GLASS
         ]
     denials = list(role_denials(need.grant for need in needs))
-    written, remark = _exact(scope, needs), ""
-    if size(written) > MOST:
-        remark, written = _why(written), _tagged(scope, needs)
-    yield from _numbered(str(under), documents([*written, *denials], str(under)), remark)
+    yield from _fitting(
+        str(under),
+        lambda: [*_exact(scope, needs), *denials],
+        lambda: [*_tagged(scope, needs), *denials],
+    )
 
 
-def _why(exact: Sequence[Statement]) -> str:
-    return f"by path and tag: exact names take {size(exact)} characters, more than {MOST}"
-
-
-def _numbered(holder: str, texts: Sequence[str], remark: str = "") -> Iterator[PolicyDocument]:
+def _fitting(
+    holder: str, exact: Callable[[], list[Statement]], tagged: Callable[[], list[Statement]]
+) -> Iterator[PolicyDocument]:
+    texts, remark = documents(exact()), ""
+    if len(texts) > MOST:
+        remark = f"by path and tag: exact names take {len(texts)} documents, more than {MOST}"
+        texts = documents(tagged())
+    assert_taken(texts, holder)
     for number, each in enumerate(texts, 1):
         name = holder if number == 1 else f"{holder}-{number}"
         yield PolicyDocument(name=name, holder=holder, text=each, remark=remark)
@@ -127,29 +136,67 @@ def _of_base(scope: Scope) -> Iterator[PolicyDocument]:
 def _boundary(scope: Scope) -> PolicyDocument:
     """No role of the runner can ever do more than all of them need together."""
     denials, written = list(boundary_denials(scope.options, regions_of(scope))), ""
-    for form, remark in ((_each, ""), (_below, "by path: exact names do not fit")):
-        written = text([*_ceiling(scope, form), *denials])
+    for ceiling, remark in _ceilings(scope):
+        written = text([*ceiling, *denials])
         if len(written) <= DOCUMENT_MAX:
             return PolicyDocument(name="boundary", holder="boundary", text=written, remark=remark)
     raise Usage(
         "policy.too-large",
         f"the boundary needs {len(written)} characters; IAM takes {DOCUMENT_MAX}",
-        "give the secrets and users of the connection a common path",
+        "split the installation, e.g. one per environment",
     )
+
+
+def _ceilings(scope: Scope) -> Iterator[tuple[Iterable[Statement], str]]:
+    """The narrowest first."""
+    yield _ceiling(scope, _each), ""
+    if all(_has_path(scope, kind, needs) for kind, needs in _by_kind(scope.needs).items()):
+        yield _ceiling(scope, _below), "by path: exact names do not fit"
+    else:
+        yield _by_tag(scope), "by action and tag: exact names do not fit, and have no common path"
+
+
+def _has_path(scope: Scope, kind: str, needs: Iterable[Need]) -> bool:
+    below = _below(scope, kind, [need.part for need in needs], replicas=False)
+    return not any(name.endswith(("user/*", "secret:*")) for name in below)
+
+
+def _by_tag(scope: Scope) -> Iterator[Statement]:
+    """What says that it is another installation's or environment's is out of reach, and nothing is
+    written that we did not claim. What is adopted says nothing before it is claimed."""
+    owner = {f"aws:ResourceTag/{OWNER}": scope.installation}
+    environments = tuple(sorted({part.environment for part in scope.parts}))
+    here: Mapping[str, Values] = {f"aws:ResourceTag/{ENVIRONMENT}": environments}
+    for kind, needs in _by_kind(scope.needs).items():
+        names = _below(scope, kind, [need.part for need in needs], replicas=True)
+        if kind == "key":
+            yield from _with_key(scope, _actions(kind, needs), names)
+            continue
+        anyhow = {need.grant.action for need in needs if not need.grant.claimed}
+        written = tuple(sorted({need.grant.action for need in needs} - anyhow))
+        free = tuple(each for each in _actions(kind, needs) if each not in written)
+        unless_said: Condition = {"StringEqualsIfExists": {**owner, **here}}
+        claimed: Condition = {"StringEquals": owner, "StringEqualsIfExists": here}
+        yield Statement(actions=free, resources=names, condition=unless_said)
+        if written:
+            yield Statement(actions=written, resources=names, condition=claimed)
 
 
 def _ceiling(scope: Scope, form: Form) -> Iterator[Statement]:
     """Every action of every set, on every resource of its kind."""
     for kind, needs in _by_kind(scope.needs).items():
-        actions = {need.grant.action for need in needs}
-        if kind == "user":
-            actions |= set(BREAK_GLASS)
         names = form(scope, kind, [need.part for need in needs], replicas=True)
-        ordered = tuple(sorted(actions))
+        actions = _actions(kind, needs)
         if kind == "key":
-            yield from _with_key(scope, ordered, names)
+            yield from _with_key(scope, actions, names)
         else:
-            yield Statement(actions=ordered, resources=names)
+            yield Statement(actions=actions, resources=names)
+
+
+def _actions(kind: str, needs: Iterable[Need]) -> tuple[str, ...]:
+    """Also those of a person's short list."""
+    needed = {need.grant.action for need in needs}
+    return tuple(sorted(needed | set(BREAK_GLASS) if kind == "user" else needed))
 
 
 def _by_kind(needs: Iterable[Need]) -> dict[str, list[Need]]:
@@ -164,14 +211,14 @@ def _of_readers(scope: Scope) -> Iterator[PolicyDocument]:
     stored = [part for part in scope.parts if isinstance(part.options, SecretsManagerOptions)]
     stored.sort(key=_owner_of)
     for (application, environment), group in groupby(stored, _owner_of):
-        holder, parts = f"read-{application}-{environment}", list(group)
-        written, remark = _reading(scope, _each(scope, "secret", parts, replicas=True), {}), ""
-        if size(written) > MOST:
-            tags = {f"aws:ResourceTag/{APPLICATION}": application,
-                    f"aws:ResourceTag/{ENVIRONMENT}": environment}  # fmt: skip
-            remark = _why(written)
-            written = _reading(scope, _below(scope, "secret", parts, replicas=True), tags)
-        yield from _numbered(holder, documents(written, holder), remark)
+        parts = list(group)
+        tags = {f"aws:ResourceTag/{APPLICATION}": application,
+                f"aws:ResourceTag/{ENVIRONMENT}": environment}  # fmt: skip
+        yield from _fitting(
+            f"read-{application}-{environment}",
+            partial(_reading, scope, _each(scope, "secret", parts, replicas=True), {}),
+            partial(_reading, scope, _below(scope, "secret", parts, replicas=True), tags),
+        )
 
 
 def _reading(scope: Scope, names: tuple[str, ...], tags: Mapping[str, str]) -> list[Statement]:

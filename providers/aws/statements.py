@@ -56,30 +56,30 @@ def merged(statements: Iterable[Statement]) -> list[Statement]:
     return list(groups.values())
 
 
-def documents(statements: Sequence[Statement], holder: str) -> list[str]:
-    """As few documents as hold them. Raises Usage where IAM would not take as many."""
+def documents(statements: Iterable[Statement]) -> list[str]:
+    """As few documents as hold them."""
     packed: list[list[Statement]] = [[]]
     for each in statements:
         for part in _small_enough(each):
             if len(text([*packed[-1], part])) > DOCUMENT_MAX:
                 packed.append([])
             packed[-1].append(part)
-    if len(packed) > DOCUMENTS_MAX:
-        raise Usage(
-            "policy.too-large",
-            f"the policies of {holder} need {len(packed)} documents; IAM takes {DOCUMENTS_MAX}",
-            "split the installation, e.g. one per environment",
-        )
     return [text(each) for each in packed]
 
 
-def size(statements: Iterable[Statement]) -> int:
-    return len(text(statements))
+def assert_taken(documents: Sequence[str], holder: str) -> None:
+    """Raises Usage where IAM would not take as many."""
+    if len(documents) > DOCUMENTS_MAX:
+        raise Usage(
+            "policy.too-large",
+            f"the policies of {holder} need {len(documents)} documents; IAM takes {DOCUMENTS_MAX}",
+            "split the installation, e.g. one per environment",
+        )
 
 
 def _small_enough(statement: Statement) -> Iterator[Statement]:
     """Halved until each fits: two statements with half of a list each allow what one did."""
-    halves = _halves(statement) if size([statement]) > DOCUMENT_MAX else ()
+    halves = _halves(statement) if len(text([statement])) > DOCUMENT_MAX else ()
     if not halves:
         yield statement
     for half in halves:

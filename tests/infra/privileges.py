@@ -14,7 +14,7 @@ from pathlib import Path
 from providers.aws.permissions import BREAK_GLASS, GRANTS, Grant
 from rotation.cli.preflight import steps_under
 from rotation.types import PermissionSet
-from tests.infra import evaluation, vault_calls, vault_story
+from tests.infra import evaluation, scale, vault_calls, vault_story
 from tests.infra.account import set_of
 from tests.infra.probes import elsewhere
 from tests.infra.story import installed, live
@@ -39,9 +39,18 @@ and changes nothing; a rotation that meets the gap is held at one of those steps
 CLOSING = """
 On the short list for a person in an emergency, used by no step: {break_glass}.
 
-Documents name every secret and user. Where they come near IAM's limits (61 440 characters for a
-role), they name the common path and the tags `rotation:environment` and `rotation:application`
-instead; `rotation policy aws` says so beside the document.
+## Many secrets
+
+Documents name every secret and user. Where that would take more than eight of the ten documents that IAM
+lets a role have, they name the common path, if there is one, and the tags `rotation:environment` and
+`rotation:application`; `rotation policy aws` says so beside the document. The boundary is one document:
+names, else the common path, else actions and tags.
+
+Twenty applications in two environments of one account, a replica each, a key of one's own, names without
+a common path (the worst case). At each size another application, environment, account, region and
+installation, what is unclaimed and what tags itself are denied: `tests/infra/test_scale.py`.
+
+{sizes}
 
 ## Vault
 
@@ -76,7 +85,8 @@ def page(calls: Counter[tuple[str, str]], probes: dict[tuple[str, str], Counter[
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     listed = ", ".join(f"`{action}`" for action in BREAK_GLASS)
-    return OPENING + "\n".join(lines) + "\n" + CLOSING.format(break_glass=listed)
+    closing = CLOSING.format(break_glass=listed, sizes="\n".join(scale.rows()))
+    return OPENING + "\n".join(lines) + "\n" + closing
 
 
 def _limits(grant: Grant) -> Iterable[str]:

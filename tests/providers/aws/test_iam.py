@@ -10,7 +10,6 @@ from providers.aws.iam import IamRenderer
 from providers.aws.options import AccessKeyOptions, ConnectionOptions, SecretsManagerOptions
 from providers.aws.permissions import BREAK_GLASS, GRANTS
 from providers.aws.statements import DOCUMENT_MAX, DOCUMENTS_MAX
-from rotation.errors import Usage
 from rotation.interfaces import Need, Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
@@ -18,6 +17,7 @@ ACCOUNT = "111122223333"
 INSTALLATION = "0f3a9c2b71de"
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-0123456789abcdef"
 CONNECTION = ConnectionOptions(account=ACCOUNT, region="eu-central-1", kms_key=KEY)
+POLICIES_OF_AN_ACCOUNT = 1_500
 HOME = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:"
 
 
@@ -229,10 +229,52 @@ def test_near_the_limit_it_is_by_path_and_tag_and_says_so() -> None:
             }
 
 
-def test_too_many_without_a_common_path_are_refused() -> None:
-    with pytest.raises(Usage) as refused:
-        IamRenderer().documents(scope(*many(600, path="/")))
-    assert refused.value.code == "policy.no-common-path"
+def test_too_many_without_a_common_path_are_named_by_tag_alone() -> None:
+    given = scope(*many(600, path="/", environment="production"))
+    assert allowed(given, "mint")["iam:CreateAccessKey"] == {f"arn:aws:iam::{ACCOUNT}:user/*"}
+    for each in statements(given, "mint"):
+        if each["Effect"] == "Allow" and "kms:" not in str(each["Action"]):
+            equal = each["Condition"]["StringEquals"]
+            assert equal["aws:ResourceTag/rotation:environment"] == "production"
+
+
+@pytest.mark.parametrize("replicas", [(), ("eu-west-1",), ("eu-west-1", "eu-north-1", "eu-west-3")])
+@pytest.mark.parametrize("count", [1, 14, 28, 60, 250, 2000])
+def test_no_number_of_secrets_is_too_many(count: int, replicas: tuple[str, ...]) -> None:
+    """Of names that begin with the application, 20 applications in two environments."""
+    given = scope(
+        *(
+            parts(
+                f"application-{n % 20}-database-{n}",
+                application=f"application-{n % 20}",
+                environment=("production", "test")[n // 20 % 2],
+                prefix="",
+                path="/",
+                replicas=replicas,
+            )
+            for n in range(count)
+        )
+    )
+    written = rendered(given)
+    assert len(written["boundary"]) == 1
+    assert sum(map(len, written.values())) <= POLICIES_OF_AN_ACCOUNT
+    for documents in written.values():
+        assert len(documents) <= DOCUMENTS_MAX
+        assert all(len(document.text) <= DOCUMENT_MAX for document in documents)
+
+
+def test_a_boundary_by_tag_holds_what_is_known_of_a_resource() -> None:
+    given = scope(*many(600, path="/", environment="production"))
+    [boundary] = rendered(given)["boundary"]
+    assert boundary.remark.startswith("by action and tag")
+    for each in statements(given, "boundary"):
+        if each["Effect"] == "Allow" and "kms:" not in str(each["Action"]):
+            written = each["Action"] == "secretsmanager:PutSecretValue"
+            operator = "StringEquals" if written else "StringEqualsIfExists"
+            owner = each["Condition"][operator]["aws:ResourceTag/rotation:owner"]
+            assert owner == INSTALLATION
+            environment = each["Condition"]["StringEqualsIfExists"]
+            assert environment["aws:ResourceTag/rotation:environment"] == "production"
 
 
 def test_the_boundary_is_one_document_and_holds_every_set() -> None:
