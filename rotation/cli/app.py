@@ -188,7 +188,7 @@ program = Program(
     params=[*global_options(), version_option()],
     callback=_root,
     help="Replaces machine credentials without an outage and without leaving a stray key behind.",
-    epilog="`rotation VERB --help` shows examples. Start with `rotation demo`.",
+    epilog="`rotation VERB --help` shows examples. Start with `rotation init`.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -41,8 +41,8 @@ def reconcile(name: str | None, *, accept: bool) -> int:
     The store and the issuer are asked, the journal says what it last recorded.
 
     Exit code 11 where they differ: the next rotation would be Held for that. An installation that
-    became read-only, because its journal is behind in many places, is told so and let go on: once
-    it no longer is, or with --accept.
+    became read-only because its journal is behind in many places goes on once it no longer is, or
+    with --accept.
     """
     with open_session(effectful=False) as session:
         names = (

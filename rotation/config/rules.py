@@ -141,6 +141,13 @@ def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
         )
 
 
+def takes(options: Any, connection: Any) -> bool:
+    """A connection of its own family, or of the type that a plugin from elsewhere says it uses."""
+    named = getattr(options, "CONNECTION", None)
+    own = type(connection.options).__module__ == type(options).__module__
+    return own or connection.type == named
+
+
 def _connected(secret: Secret, around: Surroundings) -> None:
     """Each part names a connection that is there and of its own family."""
     problems, complete = [], True
@@ -160,7 +167,7 @@ def _connected(secret: Secret, around: Surroundings) -> None:
                 hint = nearest(name, around.connections)
                 message = "no connection of that name"
                 problems.append(Problem(where, "config.unknown-connection", message, hint))
-        elif type(connection.options).__module__ != type(plugin.options).__module__:
+        elif not takes(plugin.options, connection):
             message = f"{plugin.type} cannot use a connection of type {connection.type}"
             problems.append(Problem(where, "config.wrong-connection", message))
         else:
@@ -225,8 +232,9 @@ def _local(secret: Secret, around: Surroundings) -> Iterator[Problem]:
         if "argv" in options and not around.has_commands:
             yield _no_commands("consumers", n)
         path = options.get("path")
-        if isinstance(path, str) and not any(
-            path.startswith(f"{root}/") for root in around.file_roots
+        # What another distribution's consumer calls `path` is its own affair.
+        if consumer.plugin.type == "file" and not any(
+            str(path).startswith(f"{root}/") for root in around.file_roots
         ):
             yield Problem(
                 ("consumers", n, "path"),

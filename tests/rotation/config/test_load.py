@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from rotation.calendar import Schedule, Window
 from rotation.config import ConfigInvalid, Level, load, schema
+from rotation.config.rules import takes
 from rotation.errors import Usage
 from rotation.specification import differences, spec_from_json, spec_to_json
 from rotation.types import ConsumerSpec, PluginSpec
@@ -167,6 +169,17 @@ def test_what_happens_on_this_host_stays_in_declared_directories(
     assert [(f.path, f.code) for f in found(text)] == (
         [(f"secrets[0].consumers[1]{path}", code)] if code else []
     )
+
+
+def test_a_plugin_from_elsewhere_takes_the_connection_that_it_names() -> None:
+    class Options: ...
+
+    class OfAws(Options):
+        CONNECTION = "aws"
+
+    aws = SimpleNamespace(type="aws", options=Path())
+    assert not takes(Options(), aws)
+    assert takes(OfAws(), aws)
 
 
 OF_A_TEST = VALID.replace("environment: production", "environment: test")
