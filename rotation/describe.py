@@ -38,7 +38,7 @@ def what_works(rotation: Rotation) -> str:
     """What a consumer can log in with at this moment, and what readers of the store get."""
     if rotation.outcome is not None and not consumers_at_risk(rotation):
         return _after_close(rotation)
-    now = standing(rotation)
+    now, given = standing(rotation), rotation.state(Step.PROMOTE).done
     if rotation.held in _UNRECORDED:
         return "not known: readers get a version that this journal did not record"
     if rotation.plan == "adopt":
@@ -47,13 +47,13 @@ def what_works(rotation: Rotation) -> str:
             return "whatever worked before: an adoption changes nothing"
         now = replace(now, old=found[0], old_life=found[1], readers=Readers.OLD)
     parts = {
-        Readers.OLD: (_read_old(now), _unread_new(now)),
+        Readers.OLD: (_read_old(now), _unread_new(now, given=given)),
         Readers.NEW: (_read_new(now), _unread_old(now)),
         Readers.EITHER: (
             f"readers get {now.old or 'nothing'} or {now.new}: a move of the label is in doubt"
             + _either(now.old_life, now.old),
         ),
-        Readers.NOBODY: ("no credential is current", _unread_new(now)),
+        Readers.NOBODY: ("no credential is current", _unread_new(now, given=given)),
     }[now.readers]
     return "; ".join(part for part in parts if part)
 
@@ -88,12 +88,14 @@ def _read_new(now: Standing) -> str:
     }[now.new_life]
 
 
-def _unread_new(now: Standing) -> str:
+def _unread_new(now: Standing, *, given: bool) -> str:
+    """given: readers got it before the way back."""
     if now.new is None:
         return ""
+    has = "some may still have it" if given else "nobody has it yet"
     return {
-        Life.UNPROVEN: f"{now.new} is new and nobody has it yet",
-        Life.WORKS: f"{now.new} is new, works, and nobody has it yet",
+        Life.UNPROVEN: f"{now.new} is new and {has}",
+        Life.WORKS: f"{now.new} is new, works, and {has}",
         Life.OFF: f"{now.new} is off again",
         Life.GOING: f"{now.new} may be gone: its removal was begun",
         Life.GONE: f"{now.new} is gone again",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import lru_cache
 from typing import Any
 
@@ -52,6 +52,19 @@ def differences(stored: Specification, present: Specification) -> list[str]:
         if getattr(stored, name) != getattr(present, name)
     ]
     return changed + [f"consumer:{name}" for name in _added(stored.consumers, present.consumers)]
+
+
+def waiting(stored: Specification, present: Specification) -> list[str]:
+    """What changed without stopping an open rotation: it holds from the next one."""
+    changed = [
+        each.name
+        for each in fields(Specification)
+        if each.name != "secret" and getattr(stored, each.name) != getattr(present, each.name)
+    ]
+    held = {*differences(stored, present)}
+    if _added(stored.consumers, present.consumers):
+        held.add("consumers")
+    return sorted({*changed} - held)
 
 
 def _added(stored: Sequence[ConsumerSpec], present: Sequence[ConsumerSpec]) -> list[str]:

@@ -1,7 +1,7 @@
 """`config`: check, schema, show and diff."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -13,8 +13,10 @@ from rotation.cli.options import maybe_name_argument
 from rotation.cli.say import as_json, plain, result, verbatim
 from rotation.cli.session import Session, open_session
 from rotation.config import ConfigInvalid, Finding
+from rotation.entries import Identity
 from rotation.fold import fold
-from rotation.specification import differences, spec_from_json, spec_to_json
+from rotation.specification import differences, spec_from_json, spec_to_json, waiting
+from rotation.types import Specification
 
 config = verb_group(
     "config",
@@ -135,19 +137,21 @@ def _outline(value: Any, indent: str = "") -> list[str]:
 def diff() -> None:
     """Compare the configuration with what the journal knows.
 
-    Which secrets it does not know yet, which left the configuration without being retired, and
-    which open rotations would be Held because their secret changed under them.
+    Which secrets it does not know yet, which left the configuration without being retired, which
+    open rotations would be Held because their secret changed under them, and which changes wait
+    for the next rotation.
     """
     with open_session(effectful=False) as session:
         rows = {row.stream: row for row in session.records.identities()}
         configured = {entry.stream: entry for entry in session.configuration.secrets()}
+        open_now = [r for stream, r in rows.items() if stream in configured and r.plan is not None]
         told: dict[str, Any] = {
             "new": [e.id for stream, e in configured.items() if stream not in rows],
             "gone": [r.secret for stream, r in rows.items()
                      if stream not in configured and not r.retired],
-            "changed": {r.secret: changed for stream, r in rows.items()
-                        if stream in configured and r.plan is not None
-                        and (changed := _changed(session, r.secret, stream))},
+            "changed": {r.secret: changed for r in open_now
+                        if (changed := _changed(session, r, differences))},
+            "later": {r.secret: later for r in open_now if (later := _changed(session, r, waiting))},
         }  # fmt: skip
         if settings().output == "json":
             as_json("config-diff", told)
@@ -157,11 +161,17 @@ def diff() -> None:
                 result(f"{word:<8} {plain(name)}")
         for name, changed in told["changed"].items():
             result(f"changed  {plain(name)}: {', '.join(changed)}; its open rotation is Held")
+        for name, later in told["later"].items():
+            result(
+                f"later    {plain(name)}: {', '.join(later)}; its open rotation ends as it began"
+            )
         if not any(told.values()):
             result("the configuration and the journal know the same secrets")
 
 
-def _changed(session: Session, name: str, stream: str) -> list[str]:
-    stored = spec_from_json(fold(session.records.entries(stream)).spec)
-    present = session.live_specification(name)
-    return [] if present is None else differences(stored, present)
+def _changed(
+    session: Session, row: Identity, compare: Callable[[Specification, Specification], list[str]]
+) -> list[str]:
+    stored = spec_from_json(fold(session.records.entries(row.stream)).spec)
+    present = session.live_specification(row.secret)
+    return [] if present is None else compare(stored, present)

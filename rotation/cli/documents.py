@@ -105,7 +105,7 @@ SHAPES: dict[str, Schema] = {
         findings=listed(record(file=TEXT, line=COUNT, path=TEXT, code=TEXT, message=TEXT,
                                hint=TEXT, level={"enum": ["error", "warning", "info"]})),
     ),
-    "config-diff": record(new=NAMES, gone=NAMES, changed=by_name(NAMES)),
+    "config-diff": record(new=NAMES, gone=NAMES, changed=by_name(NAMES), later=by_name(NAMES)),
     "connections": record(connections=listed(LOGIN)),
     "doctor": record(
         checks=listed(record(subject=TEXT, ok=YES_OR_NO, code=maybe(TEXT), finding=TEXT, next=maybe(TEXT)))

@@ -159,7 +159,9 @@ def _met_lines(rotation: Rotation, code: str) -> list[str]:
 
 def _death(rotation: Rotation) -> str:
     grade = death(rotation)
-    return "" if grade is None else f"; {', '.join(destroyed(rotation))} is dead ({grade})"
+    dead = destroyed(rotation)
+    are = "is" if len(dead) == 1 else "are"
+    return "" if grade is None else f"; {', '.join(dead)} {are} dead ({grade})"
 
 
 def _dies(rotation: Rotation, now: datetime) -> list[str]:

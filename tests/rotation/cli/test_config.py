@@ -103,6 +103,13 @@ def test_diff_names_what_left_and_what_changed_under_an_open_rotation(shell: She
     assert shell.json("config", "diff")["gone"] == ["app"]
 
 
+def test_diff_names_what_holds_only_from_the_next_rotation(shell: Shell) -> None:
+    shell.adopted().run("rotate", "app")
+    shell.configuration.spec = replace(shell.configuration.spec, soak_s=1, quiet_s=1)
+    assert shell.json("config", "diff")["later"] == {"app": ["quiet_s", "soak_s"]}
+    assert "its open rotation ends as it began" in shell.run("config", "diff").stdout
+
+
 @pytest.mark.parametrize("verb", ["journal check", "journal backup {0}/copy.db", "journal export"])
 def test_the_journal_is_checked_copied_and_exported(file: Path, tmp_path: Path, verb: str) -> None:
     done = run(file, *verb.format(tmp_path).split())

@@ -78,6 +78,16 @@ def test_rollback_before_destroy_brings_the_old_one_back(shell: Shell) -> None:
     assert shell.world.outages == []
 
 
+def test_on_the_way_back_nobody_is_said_not_to_have_it_yet(shell: Shell) -> None:
+    spec = shell.configuration.spec
+    slow = tuple(replace(each, refresh_s=600) for each in spec.consumers)
+    shell.configuration.spec = replace(spec, consumers=slow)
+    shell.adopted().run("rotate", "app")
+    shell.run("rollback", "app", "--yes")
+    told = shell.run("status", "app").stdout
+    assert "KEY2 is new, works, and some may still have it" in told
+
+
 def test_a_question_without_a_terminal_names_the_flag(shell: Shell) -> None:
     done = draining(shell).run("rollback", "app")
     assert done.exit_code == 2
