@@ -23,7 +23,7 @@ from rotation.plan import PLANS
 from rotation.runner import Runner
 
 LATENCY_MS = 30.0
-LIMITS = {1: 1.10, 32: 1.15}
+LIMITS = {1: 1.05, 32: 1.15}
 WORKERS = max(LIMITS)
 ROUNDS_QUICK, ROUNDS = 1, 5
 IN_A_ROW = 4
