@@ -15,6 +15,10 @@ INFRA_LOCK := requirements/infra.txt
 INFRA_READY := .venv-infra/.ready
 INFRA_BIN := .venv-infra/bin
 
+DIST_LOCK := requirements/dist.txt
+DIST_READY := .venv-dist/.ready
+DIST_BIN := .venv-dist/bin
+
 # Settings of the caller's shell that would put other modules into the environment, or ours elsewhere.
 unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_ROOT PIP_TARGET PIP_USER
 
@@ -67,6 +71,26 @@ sim: $(READY)  ## explore the machine under crashes and faults; a failure prints
 bench: $(READY)  ## print the numbers that the documentation quotes
 	@$(BIN)/python -m benchmarks
 
+.PHONY: dist
+dist: $(DIST_READY)  ## build the wheel, with its components, provenance and checksums, into dist/
+	@$(DIST_BIN)/python .ci/dist.py
+
+# Where the runner's environment is made, and the extras that it needs: '$(EXTRAS)'.
+TO ?= ~/.venv-rotation
+PLACE = $(patsubst ~/%,$(HOME)/%,$(TO))
+WITH ?= aws
+
+.PHONY: install
+install: dist  ## install what `make dist` built, with locked packages: TO=DIRECTORY WITH='aws vault'
+	@test ! -e '$(PLACE)' || test -e '$(PLACE)/pyvenv.cfg' || { \
+	  echo '$(PLACE) exists and is no Python environment: choose another TO=' >&2; exit 1; }
+	@$(PYTHON) -m venv '$(PLACE)'
+	@$(INSTALL) --require-hashes $(WITH:%=-r requirements/runner-%.txt)
+	@$(INSTALL) --no-index --no-deps --force-reinstall dist/*.whl
+	@echo 'Installed: $(PLACE)/bin/rotation'
+
+INSTALL = '$(PLACE)/bin/python' -m pip --quiet --disable-pip-version-check install
+
 .PHONY: lint
 lint: $(READY)  ## format, style, types, import directions, secrets
 	@$(BIN)/ruff format --check .
@@ -82,18 +106,21 @@ docs: $(READY)  ## write the generated parts of the documents again
 .PHONY: lock
 lock:  ## resolve the requirements again from pyproject.toml (needs uv)
 	@test -n '$(UV)' || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
-	@$(UV_COMPILE) --output-file $(LOCK)
-	@$(UV_COMPILE) --extra infra --constraint $(LOCK) --output-file $(INFRA_LOCK)
+	@$(UV_COMPILE) pyproject.toml $(DEVELOPERS) --output-file $(LOCK)
+	@$(UV_COMPILE) pyproject.toml $(DEVELOPERS) --extra infra --constraint $(LOCK) --output-file $(INFRA_LOCK)
+	@$(UV_COMPILE) --group build --group dist --constraint $(LOCK) --output-file $(DIST_LOCK)
+	@$(foreach extra,$(EXTRAS),$(UV_COMPILE) pyproject.toml --extra $(extra) --constraint $(LOCK) \
+	  --output-file requirements/runner-$(extra).txt &&) true
 
-UV_COMPILE = $(UV) pip compile pyproject.toml \
-	--extra demo --extra http --extra postgres --extra vault --group build --group dev \
-	--universal --python-version 3.11 --generate-hashes \
+DEVELOPERS := --extra demo --extra http --extra postgres --extra vault --group build --group dev
+EXTRAS := aws http keys postgres vault
+UV_COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' --quiet
 
 .PHONY: clean
 clean:  ## remove the environment and what the tools left
-	@rm -rf .venv .venv-infra build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-dist .venv-infra build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is made anew whenever what it is made from changed: nothing stale survives.
@@ -102,6 +129,9 @@ $(READY): $(LOCK) pyproject.toml
 	@$(SET_UP)
 
 $(INFRA_READY): $(INFRA_LOCK) pyproject.toml
+	@$(SET_UP)
+
+$(DIST_READY): $(DIST_LOCK) pyproject.toml
 	@$(SET_UP)
 
 # Of the environment of the target, from the lock that it depends on first.

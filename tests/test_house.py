@@ -292,7 +292,7 @@ def test_the_lock_holds_what_the_project_asks_for(lock: str) -> None:
     asked = [
         *project["dependencies"],
         *(line for name in extras if lock == "infra" or name != "infra" for line in extras[name]),
-        *(line for group in groups.values() for line in group),
+        *(line for name, group in groups.items() if name != "dist" for line in group),
         *PROJECT["build-system"]["requires"],
     ]
     for requirement in map(Requirement, asked):
@@ -303,7 +303,26 @@ def test_the_lock_holds_what_the_project_asks_for(lock: str) -> None:
         assert requirement.specifier.contains(pinned[name]), f"make lock: {name} is too old"
 
 
-@pytest.mark.parametrize("lock", ["dev", "infra"])
+@pytest.mark.parametrize("extra", sorted(PROJECT["project"]["optional-dependencies"]))
+def test_a_runner_installs_what_the_tests_ran_with(extra: str) -> None:
+    if extra in {"demo", "infra"}:
+        return  # no runner's
+    locked = [
+        set(re.findall(r"^([a-z0-9-]+==[^\s;]+)", text, re.MULTILINE))
+        for name in (f"runner-{extra}", "dev")
+        for text in [(ROOT / "requirements" / f"{name}.txt").read_text()]
+    ]
+    assert locked[0]
+    assert locked[0] <= locked[1]
+    asked = [
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["project"]["optional-dependencies"][extra],
+    ]
+    names = {pinned.partition("==")[0] for pinned in locked[0]}
+    assert {canonicalize_name(Requirement(line).name) for line in asked} <= names
+
+
+@pytest.mark.parametrize("lock", [path.stem for path in (ROOT / "requirements").glob("*.txt")])
 def test_every_locked_package_is_known_by_hash(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     packages = re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]
