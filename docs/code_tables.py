@@ -190,9 +190,15 @@ def layouts(store: str) -> str:
 def paths(plugin: str) -> str:
     """Of a plugin whose grants are paths and capabilities."""
     return table(
-        ("permission set", "path", "capabilities", "when"),
+        ("permission set", "path", "capabilities", "may say", "when"),
         (
-            (under, f"`{grant.path}`", ", ".join(grant.capabilities), grant.when)
+            (
+                under,
+                f"`{grant.path}`",
+                ", ".join(grant.capabilities),
+                ", ".join(f"`{each}`" for each in grant.parameters),
+                grant.when,
+            )
             for under, grants in vault.GRANTS[plugin].items()
             for grant in grants
         ),

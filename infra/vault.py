@@ -1,6 +1,9 @@
 """Everything of one Vault connection: mounts, the runner's login, a policy and a token role per
 permission set. Never a secret id, never a value."""
 
+import json
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -10,11 +13,14 @@ from infra.names import renamed
 from infra.vault_existing import approle_mounts, made_by, policy_name
 from infra.vault_ready import Ready, ready
 from infra.vault_stores import Mounts
+from providers.vault.hcl import entity_of
 from providers.vault.options import AppRoleOptions, ConnectionOptions
+from rotation.interfaces import Part
 
 __all__ = ["declare", "ready"]
 
 SESSION_S = 900
+ENTITY = re.compile(r'(?<=/)ENTITY-OF-[^/"]+')
 LOGIN_S, LOGIN_MAX_S = 1_200, 14_400
 
 
@@ -23,9 +29,10 @@ def declare(ready: Ready) -> dict[str, Any]:
     below = pulumi.ResourceOptions(provider=ready.provider)
     Mounts(ready, below)
     logins = Logins(ready, below)
-    policies = Policies(ready, below)
+    entities = Entities(ready, below)
+    policies = Policies(ready, entities, below)
     Runner(ready, logins, policies, below)
-    Consumers(ready, logins, policies, below)
+    Consumers(ready, logins, entities, policies, below)
     _audit(ready)
     return {"roles": dict(ready.roles)}
 
@@ -54,8 +61,9 @@ class Logins(pulumi.ComponentResource):
 
     def _backend(self, path: str) -> vault.AuthBackend:
         adopted = f"auth/{path}" in self._ready.settings.adopt
-        return vault.AuthBackend(
-            f"{self._ready.scope.connection}-{path.replace('/', '-')}",
+        name = f"{self._ready.scope.connection}-{path.replace('/', '-')}"
+        backend = vault.AuthBackend(
+            name,
             type="approle",
             path=path,
             description=None if adopted else made_by(self._ready.scope),
@@ -66,6 +74,21 @@ class Logins(pulumi.ComponentResource):
                 import_=path if adopted else None,
                 ignore_changes=["description"] if adopted else None,
             ),
+        )
+        if not adopted:
+            self._never_locks(name, backend)
+        return backend
+
+    def _never_locks(self, name: str, backend: vault.AuthBackend) -> None:
+        """Nobody guesses a secret id; but consumers whose secret id an emergency just destroyed keep
+        trying it, and five refusals would lock the role for its successor too."""
+        vault.generic.Endpoint(
+            name,
+            path=backend.path.apply(lambda path: f"sys/auth/{path}/tune"),
+            data_json=json.dumps({"user_lockout_config": {"lockout_disable": True}}),
+            disable_read=True,
+            disable_delete=True,
+            opts=pulumi.ResourceOptions(parent=backend),
         )
 
     def _is_needed(self, path: str) -> bool:
@@ -79,17 +102,47 @@ class Logins(pulumi.ComponentResource):
         )
 
 
+class Entities(pulumi.ComponentResource):
+    """What Vault knows the logins of a rotated AppRole as, made before the first login so that an
+    emergency's policy names that one and no other. ids: by what stands for them in the policies."""
+
+    def __init__(self, ready: Ready, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("rotation:vault:Entities", ready.scope.connection, None, opts)
+        self._ready = ready
+        self.ids: dict[str, pulumi.Input[str]] = {
+            **ready.entities,
+            **{entity_of(part.options): self._entity(part).id for part in ready.own_roles},
+        }
+        self.register_outputs({})
+
+    def _entity(self, part: Part) -> vault.identity.Entity:
+        """An emergency switches it off and on, and says so in its metadata."""
+        mount, role = part.options.mount.replace("/", "-"), part.options.role.lower()
+        alive = self._ready.is_alive(part.secret)
+        return vault.identity.Entity(
+            part.secret,
+            name=f"rotation-{self._ready.scope.installation}-{mount}-{role}",
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=alive,
+                retain_on_delete=alive,
+                ignore_changes=["disabled", "metadata"],
+                aliases=renamed(part),
+            ),
+        )
+
+
 class Policies(pulumi.ComponentResource):
     """What each holder may do. names: by holder."""
 
-    def __init__(self, ready: Ready, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, ready: Ready, entities: Entities, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:vault:Policies", ready.scope.connection, None, opts)
         scope, below = ready.scope, pulumi.ResourceOptions(parent=self)
         self.names = {
             each.holder: vault.Policy(
                 f"{scope.connection}-{each.name}",
                 name=policy_name(scope, each.name),
-                policy=each.text,
+                policy=_naming(each.text, entities.ids),
                 opts=below,
             ).name
             for each in ready.documents
@@ -123,6 +176,8 @@ class Runner(pulumi.ComponentResource):
             orphan=False,
             renewable=False,
             token_explicit_max_ttl=SESSION_S,
+            # A batch token has no such end, is in no list, and cannot be revoked.
+            token_type="service",
             token_bound_cidrs=self._cidrs,
             opts=self._below,
         )
@@ -149,22 +204,44 @@ class Consumers(pulumi.ComponentResource):
     secret id: the runner makes those."""
 
     def __init__(
-        self, ready: Ready, logins: Logins, policies: Policies, opts: pulumi.ResourceOptions
+        self,
+        ready: Ready,
+        logins: Logins,
+        entities: Entities,
+        policies: Policies,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("rotation:vault:Consumers", ready.scope.connection, None, opts)
-        for part in ready.scope.parts:
-            if isinstance(part.options, AppRoleOptions) and part.secret not in ready.settings.adopt:
-                alive = ready.is_alive(part.secret)
-                holders = ("consumer", f"read-{part.application}-{part.environment}")
-                vault.approle.AuthBackendRole(
-                    part.secret,
-                    backend=logins.backends[part.options.mount].path,
-                    role_name=part.options.role,
-                    token_policies=[policies.names[h] for h in holders if h in policies.names],
-                    token_ttl=LOGIN_S,
-                    token_max_ttl=LOGIN_MAX_S,
-                    opts=pulumi.ResourceOptions(
-                        parent=self, protect=alive, retain_on_delete=alive, aliases=renamed(part)
-                    ),
-                )
+        for part in ready.own_roles:
+            alive = ready.is_alive(part.secret)
+            holders = ("consumer", f"read-{part.application}-{part.environment}")
+            backend = logins.backends[part.options.mount]
+            kept = pulumi.ResourceOptions(
+                parent=self, protect=alive, retain_on_delete=alive, aliases=renamed(part)
+            )
+            role = vault.approle.AuthBackendRole(
+                part.secret,
+                backend=backend.path,
+                role_name=part.options.role,
+                token_policies=[policies.names[h] for h in holders if h in policies.names],
+                token_ttl=LOGIN_S,
+                token_max_ttl=LOGIN_MAX_S,
+                opts=kept,
+            )
+            vault.identity.EntityAlias(
+                part.secret,
+                name=role.role_id,
+                mount_accessor=backend.accessor,
+                canonical_id=entities.ids[entity_of(part.options)],
+                opts=kept,
+            )
         self.register_outputs({})
+
+
+def _naming(text: str, ids: Mapping[str, pulumi.Input[str]]) -> pulumi.Input[str]:
+    """A policy with the ids of the entities that it is about."""
+    if ENTITY.search(text) is None:
+        return text
+    return pulumi.Output.all(**ids).apply(
+        lambda known: ENTITY.sub(lambda unknown: str(known[unknown[0]]), text)
+    )

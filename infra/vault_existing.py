@@ -11,6 +11,7 @@ import pulumi
 import pulumi_vault as vault
 
 from infra.settings import Settings, refused
+from providers.vault.hcl import entity_of
 from providers.vault.options import AppRoleOptions, DatabaseStaticOptions, KvOptions
 from rotation.interfaces import Part, Scope
 
@@ -78,6 +79,21 @@ def assert_existing(scope: Scope, settings: Settings, provider: vault.Provider) 
         raise refused(*problems)
 
 
+def adopted_entities(scope: Scope, settings: Settings, provider: vault.Provider) -> dict[str, str]:
+    """What stands for an adopted AppRole's entity -> its id: the role was in use before us."""
+    adopted = [part for part in _parts(scope, AppRoleOptions) if part.secret in settings.adopt]
+    if not adopted:
+        return {}
+    look = _Look(scope, provider)
+    methods = look.read("sys/auth", "does not let this login read sys/auth")
+    return {
+        entity_of(part.options): look.entity(
+            part.options, methods[f"{part.options.mount}/"]["accessor"]
+        )
+        for part in adopted
+    }
+
+
 def _of_mounts(scope: Scope, settings: Settings, there: Mapping[str, str]) -> Iterator[str]:
     wanted = kv_mounts(scope) | {f"auth/{path}" for path in approle_mounts(scope)}
     for path in sorted(wanted):
@@ -141,6 +157,19 @@ class _Look:
                 f"sys/{kind}", f"does not let this login read sys/{kind}"
             ).items()
         }
+
+    def entity(self, options: AppRoleOptions, accessor: str) -> str:
+        """Vault has none of a role that nobody logged in with yet, and then the provider fails."""
+        role = f"auth/{options.mount}/role/{options.role.lower()}"
+        role_id = self.read(f"{role}/role-id", f"does not let this login read {role}/role-id")
+        told = self._ask(
+            f"knows no logins of the adopted AppRole {options.role} at auth/{options.mount}, or lets "
+            "this login not look up its entity: log in with the role once",
+            lambda opts: vault.identity.get_entity(
+                alias_name=role_id["role_id"], alias_mount_accessor=accessor, opts=opts
+            ),
+        )
+        return str(told.id)
 
     def names(self, path: str) -> frozenset[str]:
         """The provider takes a list with nothing in it for an error."""

@@ -8,22 +8,23 @@ import pulumi_vault as vault
 from infra.names import POLICY_MAX, fitting
 from infra.settings import Settings, refused
 from infra.vault_existing import (
+    adopted_entities,
     assert_cluster,
     assert_existing,
     assert_surroundings,
     policy_name,
 )
 from providers.vault.hcl import HclRenderer
-from providers.vault.options import ConnectionOptions
+from providers.vault.options import AppRoleOptions, ConnectionOptions
 from rotation.errors import Usage
-from rotation.interfaces import PolicyDocument, Scope
+from rotation.interfaces import Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
     """A connection that was looked at: nothing stands in the way of declaring it. roles: names of
-    token roles by permission set."""
+    token roles by permission set. entities: of adopted AppRoles, by what stands for their ids."""
 
     scope: Scope
     settings: Settings
@@ -31,11 +32,21 @@ class Ready:
     provider: vault.Provider
     roles: Mapping[str, str]
     documents: Sequence[PolicyDocument]
+    entities: Mapping[str, str]
 
     @property
     def login(self) -> str:
         """The runner's AppRole."""
         return f"rotation-{self.scope.installation}"
+
+    @property
+    def own_roles(self) -> list[Part]:
+        """The AppRoles that are rotated and that the stack makes."""
+        return [
+            part
+            for part in self.scope.parts
+            if isinstance(part.options, AppRoleOptions) and part.secret not in self.settings.adopt
+        ]
 
     def is_alive(self, secret: str) -> bool:
         return self.states[secret] != "retired"
@@ -70,6 +81,7 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
         provider=provider,
         roles=roles,
         documents=documents,
+        entities=adopted_entities(scope, settings, provider),
     )
 
 

@@ -1,20 +1,61 @@
 """The grants of one connection as Vault policies: one per permission set, and who else.
 
-No path has a wildcard but `+`, for the one segment that an attempt has a new name for each time.
-What a token may do with itself is what Vault's `default` policy allows it.
+No path has a wildcard but `+`, for the one segment that an attempt has a new name for each time,
+and no write says anything but what its grant names. What a token may do with itself is what Vault's
+`default` policy allows it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import groupby
+from typing import Self
 
 from providers.vault.options import STAGING, AppRoleOptions, KvOptions, LoginOptions
-from providers.vault.permissions import CONNECTION, GRANTS, LOGINS, Grants, asked_for
+from providers.vault.permissions import CONNECTION, GRANTS, LOGINS, Grant, Grants, asked_for
 from rotation.interfaces import Call, Need, Part, PolicyDocument, Scope
 from rotation.types import PermissionSet
 
-Rules = Mapping[str, Iterable[str]]
-"""Path -> capabilities."""
+WRITES = frozenset({"create", "update", "patch"})
+
+WHOSE = (
+    "put the id of the AppRole's entity where it says ENTITY-OF-...: `vault write -field=id "
+    "identity/lookup/entity alias_name=ROLE_ID alias_mount_accessor=ACCESSOR`"
+)
+"""Vault gives it at the first login, so a configuration cannot name it; any other entity may be
+an administrator's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one path allows. parameters: those of its writes."""
+
+    capabilities: frozenset[str]
+    parameters: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, grant: Grant) -> Self:
+        return cls(frozenset(grant.capabilities), frozenset(grant.parameters))
+
+    def __or__(self, other: Self) -> "Rule":
+        return Rule(
+            self.capabilities | other.capabilities,
+            self.parameters | other.parameters,
+        )
+
+    @property
+    def lines(self) -> Iterator[str]:
+        yield f"capabilities = [{', '.join(map(_quoted, sorted(self.capabilities)))}]"
+        if self.parameters:
+            named = ", ".join(f"{_quoted(each)} = []" for each in sorted(self.parameters))
+            yield f"allowed_parameters = {{ {named} }}"
+        elif self.capabilities & WRITES:
+            yield 'denied_parameters = { "*" = [] }'
+
+
+Rules = Mapping[str, Rule]
+"""By path."""
+
+READ, DENY = Rule(frozenset({"read"})), Rule(frozenset({"deny"}))
 
 LOGS_IN = (PermissionSet.VERIFY, PermissionSet.PROVE)
 """Whose steps log in with what is rotated."""
@@ -31,7 +72,7 @@ class HclRenderer:
         `read-<application>-<environment>`."""
         return [
             *(
-                _document(str(under), rules)
+                _document(str(under), rules, remark=_remark(rules))
                 for under in PermissionSet
                 if (rules := _of(scope, under))
             ),
@@ -61,11 +102,16 @@ def _call(need: Need, capability: str) -> Call:
     return Call(under=need.under, secret=need.part.secret, call=capability, on=path_of(need))
 
 
-def _of(scope: Scope, under: PermissionSet) -> dict[str, set[str]]:
-    rules: dict[str, set[str]] = {}
+def _of(scope: Scope, under: PermissionSet) -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
     for need in needed(scope, under):
-        rules.setdefault(path_of(need), set()).update(need.grant.capabilities)
+        path, rule = path_of(need), Rule.of(need.grant)
+        rules[path] = rules.get(path, rule) | rule
     return rules
+
+
+def _remark(rules: Rules) -> str:
+    return WHOSE if any("ENTITY-OF-" in path for path in rules) else ""
 
 
 def needed(scope: Scope, under: PermissionSet) -> Iterator[Need]:
@@ -76,17 +122,25 @@ def needed(scope: Scope, under: PermissionSet) -> Iterator[Need]:
 
 
 def path_of(need: Need) -> str:
-    """What the grant is about, for that secret."""
+    """What the grant is about, for that secret; an entity's id as `entity_of` writes it."""
     part = need.part
-    path: str = need.grant.path.format(**asdict(part.options), stream=part.stream)
+    names = {**asdict(part.options), "stream": part.stream}
+    if isinstance(part.options, AppRoleOptions):
+        names["entity"] = entity_of(part.options)
+    path: str = need.grant.path.format(**names)
     return path
+
+
+def entity_of(options: AppRoleOptions) -> str:
+    """Stands for the id of what Vault knows the role's logins as. Vault allows nothing by it."""
+    return f"ENTITY-OF-{options.mount.replace('/', '-')}-{options.role.lower()}"
 
 
 def _of_logins(roles: Mapping[str, str]) -> Iterator[PolicyDocument]:
     """A login does nothing itself where token roles are named."""
     for holder, sets in LOGINS.items():
         rules = {
-            grant.path.format(role=role): grant.capabilities
+            grant.path.format(role=role): Rule.of(grant)
             for under, role in roles.items()
             if under in sets
             for grant in CONNECTION
@@ -100,7 +154,7 @@ def _of_consumers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:
     options = [part.options for part in parts]
     if any(isinstance(each, AppRoleOptions) for each in options):
         staging = {each.staging for each in options if isinstance(each, KvOptions)} or {STAGING}
-        yield _document("consumer", {f"{each}/*": ("deny",) for each in staging})
+        yield _document("consumer", {f"{each}/*": DENY for each in staging})
 
 
 def _of_readers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:
@@ -108,10 +162,10 @@ def _of_readers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:
     stored = [part for part in parts if isinstance(part.options, KvOptions)]
     stored.sort(key=_owner_of)
     for (application, environment), mine in groupby(stored, _owner_of):
-        rules: dict[str, Iterable[str]] = {}
+        rules: dict[str, Rule] = {}
         for part in mine:
-            rules[f"{part.options.mount}/data/{part.options.path}"] = ("read",)
-            rules[f"{part.options.staging}/*"] = ("deny",)
+            rules[f"{part.options.mount}/data/{part.options.path}"] = READ
+            rules[f"{part.options.staging}/*"] = DENY
         yield _document(f"read-{application}-{environment}", rules)
 
 
@@ -119,13 +173,13 @@ def _owner_of(part: Part) -> tuple[str, str]:
     return part.application, part.environment
 
 
-def _document(holder: str, rules: Rules) -> PolicyDocument:
-    lines = [
-        f'path "{path}" {{\n  capabilities = [{_quoted(capabilities)}]\n}}'
-        for path, capabilities in sorted(rules.items())
-    ]
-    return PolicyDocument(name=holder, holder=holder, text="\n".join(lines) + "\n")
+def _document(holder: str, rules: Rules, remark: str = "") -> PolicyDocument:
+    text = "\n".join(
+        "\n  ".join((f'path "{path}" {{', *rule.lines)) + "\n}"
+        for path, rule in sorted(rules.items())
+    )
+    return PolicyDocument(name=holder, holder=holder, text=f"{text}\n", remark=remark)
 
 
-def _quoted(capabilities: Iterable[str]) -> str:
-    return ", ".join(f'"{each}"' for each in sorted(capabilities))
+def _quoted(text: str) -> str:
+    return f'"{text}"'

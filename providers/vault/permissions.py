@@ -1,8 +1,9 @@
 """Which requests each permission set makes, as data: what policies are compiled from.
 
 Exactly the requests of the adapters, no more: a test reads Vault's audit log and compares. A path
-is a template over a plugin's own options and `stream`, the identity's name; `+` is one segment.
-What the connection itself needs has the connection's options instead.
+is a template over a plugin's own options, `stream`, the identity's name, and `entity`, the id of what
+Vault knows an AppRole's logins as; `+` is one segment, which is another one each time. What the
+connection itself needs has the connection's options instead.
 """
 
 from collections.abc import Mapping
@@ -20,9 +21,13 @@ three are the AppRole issuer's options: see `asked_for`."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
+    """parameters: what a write says. Vault refuses every other one, for paths take more than we
+    ever send: an entity its policies, a token its type, a secret the end of its versions."""
+
     path: str
     capabilities: tuple[Capability, ...]
     when: When = "always"
+    parameters: tuple[str, ...] = ()
 
 
 Grants = Mapping[PermissionSet, tuple[Grant, ...]]
@@ -32,8 +37,17 @@ _STAGED = "{staging}/data/{stream}/+"
 _STAGED_METADATA = "{staging}/metadata/{stream}"
 
 
-def _grant(path: str, *capabilities: Capability, when: When = "always") -> Grant:
-    return Grant(path=path, capabilities=capabilities, when=when)
+def _grant(
+    path: str,
+    *capabilities: Capability,
+    when: When = "always",
+    says: tuple[str, ...] = (),
+) -> Grant:
+    return Grant(path=path, capabilities=capabilities, when=when, parameters=says)
+
+
+_MARKS = ("custom_metadata",)
+_VALUES = ("data", "options")
 
 
 _LOOK = _grant(_METADATA, "read")
@@ -41,14 +55,17 @@ _LOOK = _grant(_METADATA, "read")
 _ROLE = "auth/{mount}/role/{role}"
 _SETTINGS = (_grant(_ROLE, "read"), _grant(f"{_ROLE}/role-id", "read"))
 _ACCESSORS = f"{_ROLE}/secret-id"
-_LOOK_UP = _grant(f"{_ROLE}/secret-id-accessor/lookup", "update")
+_ONE = ("secret_id_accessor",)
+_LOOK_UP = _grant(f"{_ROLE}/secret-id-accessor/lookup", "update", says=_ONE)
 _LOOK_UP_VALUE = f"{_ROLE}/secret-id/lookup"
 _DESTROY = (
     _LOOK_UP,
-    _grant(f"{_ROLE}/secret-id-accessor/destroy", "update"),
+    _grant(f"{_ROLE}/secret-id-accessor/destroy", "update", says=_ONE),
     _grant(_ACCESSORS, "list", when="chosen"),
 )
 _TOKENS, _TOKEN = "auth/token/accessors/", "auth/token/lookup-accessor"
+_BY_ACCESSOR = ("accessor",)
+_WISHES = ("metadata", "ttl", "num_uses")
 _CREDENTIALS = _grant("{mount}/static-creds/{role}", "read")
 
 GRANTS: Mapping[str, Grants] = {
@@ -61,14 +78,17 @@ GRANTS: Mapping[str, Grants] = {
         ),
         # Create alone: what is staged cannot be overwritten, and what is live not be touched. The
         # claim was there first, so the metadata is too.
-        PermissionSet.MINT: (_grant(_STAGED, "create"), _grant(_METADATA, "patch")),
+        PermissionSet.MINT: (
+            _grant(_STAGED, "create", says=_VALUES),
+            _grant(_METADATA, "patch", says=_MARKS),
+        ),
         PermissionSet.VERIFY: (_LOOK, _grant(_DATA, "read"), _grant(_STAGED, "read")),
         # `patch` needs a version to merge into, and the first one is an update to Vault, for our
         # marks were there before. `read` settles a promotion that was not answered, and brings
         # an old value back.
         PermissionSet.PROMOTE: (
-            _grant(_METADATA, "read", "patch"),
-            _grant(_DATA, "update", "patch", "read"),
+            _grant(_METADATA, "read", "patch", says=_MARKS),
+            _grant(_DATA, "update", "patch", "read", says=(*_VALUES, "version")),
             _grant(_STAGED, "read"),
             _grant(f"{_STAGED_METADATA}/+", "delete"),
         ),
@@ -77,9 +97,9 @@ GRANTS: Mapping[str, Grants] = {
             _grant(_DATA, "read", when="pushed-consumer"),
         ),
         PermissionSet.PROVE: (_LOOK, _grant(_DATA, "read"), _grant(_STAGED, "read")),
-        PermissionSet.REVOKE: (_grant("{mount}/destroy/{path}", "update"),),
-        PermissionSet.CONTAIN: (_grant(_METADATA, "read", "patch"),),
-        PermissionSet.CLAIM: (_grant(_METADATA, "create", "patch"),),
+        PermissionSet.REVOKE: (_grant("{mount}/destroy/{path}", "update", says=("versions",)),),
+        PermissionSet.CONTAIN: (_grant(_METADATA, "read", "patch", says=_MARKS),),
+        PermissionSet.CLAIM: (_grant(_METADATA, "create", "patch", says=_MARKS),),
     },
     "vault-approle": {
         PermissionSet.OBSERVE: (
@@ -88,24 +108,28 @@ GRANTS: Mapping[str, Grants] = {
             _LOOK_UP,
             # Whether somebody still logs in with a secret id whose uses nobody counts: a person's.
             _grant(_TOKENS, "list", "sudo", when="uses"),
-            _grant(_TOKEN, "update", when="uses"),
+            _grant(_TOKEN, "update", when="uses", says=_BY_ACCESSOR),
         ),
         PermissionSet.MINT: (
-            _grant(_ACCESSORS, "update", when="assigned"),
-            _grant(f"{_ROLE}/custom-secret-id", "update", when="chosen"),
-            _grant(_LOOK_UP_VALUE, "update", when="chosen"),
+            _grant(_ACCESSORS, "update", when="assigned", says=_WISHES),
+            _grant(
+                f"{_ROLE}/custom-secret-id",
+                "update",
+                when="chosen",
+                says=("secret_id", *_WISHES),
+            ),
+            _grant(_LOOK_UP_VALUE, "update", when="chosen", says=("secret_id",)),
         ),
-        PermissionSet.PROVE: (_grant(_LOOK_UP_VALUE, "update"),),
+        PermissionSet.PROVE: (_grant(_LOOK_UP_VALUE, "update", says=("secret_id",)),),
         PermissionSet.REVOKE: _DESTROY,
-        # The role's entity has an id that nobody knows before its first login.
         PermissionSet.CONTAIN: (
             *_SETTINGS,
             *_DESTROY,
-            _grant("identity/lookup/entity", "update"),
-            _grant("identity/entity/id/+", "update"),
+            _grant("identity/lookup/entity", "update", says=("alias_name", "alias_mount_accessor")),
+            _grant("identity/entity/id/{entity}", "update", says=("disabled", "metadata")),
             _grant(_TOKENS, "list", "sudo"),
-            _grant(_TOKEN, "update"),
-            _grant("auth/token/revoke-accessor", "update"),
+            _grant(_TOKEN, "update", says=_BY_ACCESSOR),
+            _grant("auth/token/revoke-accessor", "update", says=_BY_ACCESSOR),
         ),
     },
     "vault-database-static": {
@@ -128,7 +152,7 @@ def asked_for(grant: Grant, options: Any) -> bool:
             return True
 
 
-CONNECTION = (_grant("auth/token/create/{role}", "update"),)
+CONNECTION = (_grant("auth/token/create/{role}", "update", says=("display_name", "ttl")),)
 """What the login needs, and nothing else, for each token role that a connection names. To renew,
 look up and revoke itself is what Vault's `default` policy lets every token do."""
 

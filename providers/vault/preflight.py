@@ -4,9 +4,12 @@ from collections.abc import Collection, Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
-from providers.vault.hcl import needed, path_of
+from providers.vault.approle_entity import RoleEntity
+from providers.vault.approle_role import Role
+from providers.vault.hcl import entity_of, needed, path_of
+from providers.vault.options import AppRoleOptions
 from providers.vault.permissions import CONNECTION
-from rotation.errors import Denied
+from rotation.errors import Denied, NeedsPerson
 from rotation.interfaces import Call, Need, Scope
 from rotation.types import PermissionSet
 
@@ -44,11 +47,25 @@ def _not_taken(role: str, under: PermissionSet, needs: list[Need]) -> Iterator[C
 def _shortfalls(
     connection: "VaultConnection", under: PermissionSet, needs: list[Need]
 ) -> Iterator[Call]:
-    paths = sorted({path_of(need).replace("+", ATTEMPT) for need in needs})
+    named = [(need, path) for need in needs if (path := _named(connection, need)) is not None]
+    paths = sorted({path.replace("+", ATTEMPT) for _, path in named})
     told = connection.call("POST", "sys/capabilities-self", under=under, body={"paths": paths}).data
-    for need in needs:
-        path = path_of(need)
+    for need, path in named:
         given = set(told[path.replace("+", ATTEMPT)])
         for capability in need.grant.capabilities:
             if not given & {capability, "root"}:
                 yield Call(under=under, secret=need.part.secret, call=capability, on=path)
+
+
+def _named(connection: "VaultConnection", need: Need) -> str | None:
+    """With the entity that Vault has for the role: what `contain` would write. None where there is
+    none yet, or the looks for it are what is missing, which their own rules say."""
+    path, options = path_of(need), need.part.options
+    if not isinstance(options, AppRoleOptions) or entity_of(options) not in path:
+        return path
+    try:
+        role = Role(connection, options.mount, options.role)
+        entity = RoleEntity(connection, options.mount, role).find()
+    except NeedsPerson:
+        return None
+    return None if entity is None else path.replace(entity_of(options), entity.id)

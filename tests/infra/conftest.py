@@ -20,6 +20,7 @@ collect_ignore = (
         "test_vault_bad_input.py",
         "test_vault_denied.py",
         "test_vault_engine.py",
+        "test_vault_escalations.py",
     ]
 )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from providers.aws.permissions import BREAK_GLASS, GRANTS, Grant
 from rotation.cli.preflight import steps_under
 from rotation.types import PermissionSet
-from tests.infra import evaluation, scale, vault_calls, vault_story
+from tests.infra import evaluation, scale, vault_calls, vault_escalations, vault_story
 from tests.infra.account import set_of
 from tests.infra.probes import elsewhere
 from tests.infra.story import installed, live
@@ -56,6 +56,14 @@ installation, what is unclaimed and what tags itself are denied: `tests/infra/te
 
 As its audit log has it. `{{...}}` is the secret's own, `+` one segment that has a new name each time.
 The tests take each of these rights away once: `rotation doctor` names it, and nothing else.
+
+"""
+
+WIDENED = """
+## Nobody widens themselves
+
+Asked of the same Vault after every plan: each request with the token of each permission set, of the
+runner's login, of both people and of a consumer.
 
 """
 
@@ -123,7 +131,8 @@ def of_vault(directory: Path) -> str:
     with vault_story.installed(directory) as made:
         vault_story.live(made)
         rows = vault_rows(made)
-    return "\n".join(rows) + "\n" + SHARED
+        widened = vault_escalations.table(made)
+    return "\n".join(rows) + "\n" + SHARED + WIDENED + "\n".join(widened) + "\n"
 
 
 def main() -> int:

@@ -74,13 +74,14 @@ class Registered:
 class Cloud(mocks.Mocks):
     """secrets, users: name (and path) -> whether an earlier run of this stack made it. mounts:
     path in Vault, an auth method's with `auth/` -> its description. vault: path -> what else is
-    there. unsaid: the one question that is not answered."""
+    there. entities: alias -> id. unsaid: the one question that is not answered."""
 
     account: str = ACCOUNT
     secrets: dict[str, bool] = field(default_factory=dict)
     users: dict[str, bool] = field(default_factory=dict)
     mounts: dict[str, str] = field(default_factory=dict)
     vault: dict[str, dict[str, Any]] = field(default_factory=dict)
+    entities: dict[str, str] = field(default_factory=dict)
     broken: bool = False
     unsaid: str = ""
     wrong: list[str] = field(default_factory=list)
@@ -88,6 +89,7 @@ class Cloud(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.made.append(args.typ)
+        args.inputs = _plain(args.inputs)
         if args.custom:
             self.wrong += [f"{args.typ} {args.name}: {each}" for each in mistakes(args)]
         made = {**args.inputs, **_computed(args, self.account)}
@@ -105,6 +107,8 @@ class Cloud(mocks.Mocks):
             return {"dataJson": json.dumps(self._vault(args.args["path"]))}
         if args.token == "vault:kv/getSecretsList:getSecretsList":
             return {"names": self._listed(args.args["path"])}
+        if args.token == "vault:identity/getEntity:getEntity":
+            return {"id": self._entity(args.args["aliasName"], args.args["aliasMountAccessor"])}
         if args.token == "aws:iam/getUsers:getUsers":
             arns = [f"arn:aws:iam::{self.account}:user{name}" for name in self.users]
             return {"arns": arns, "names": [arn.rpartition("/")[2] for arn in arns], "id": "i"}
@@ -125,10 +129,15 @@ class Cloud(mocks.Mocks):
             return told[path]
         auth = path == "sys/auth"
         return {
-            f"{mount.removeprefix('auth/')}/": {"description": told}
+            f"{mount.removeprefix('auth/')}/": {"description": told, "accessor": f"of-{mount}"}
             for mount, told in self.mounts.items()
             if mount.startswith("auth/") == auth
         }
+
+    def _entity(self, name: str, accessor: str) -> str:
+        if name not in self.entities:
+            raise RefusedByProvider("no identity entity found")
+        return self.entities[name]
 
     def _listed(self, path: str) -> list[str]:
         """The provider takes nothing for an error."""
@@ -138,6 +147,14 @@ class Cloud(mocks.Mocks):
         if not names:
             raise RefusedByProvider(f'no secrets found at "{path}"')
         return names
+
+
+def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What the state would encrypt is looked at as well."""
+    return {
+        name: rpc.unwrap_rpc_secret(value) if rpc.is_rpc_secret(value) else value
+        for name, value in inputs.items()
+    }
 
 
 def _secret_arn(name: str, account: str) -> str:
@@ -160,6 +177,10 @@ def _computed(args: mocks.MockResourceArgs, account: str) -> dict[str, Any]:
     made: dict[str, Any] = {"name": name}
     if kind in arns:
         made["arn"] = arns[kind]
+    if kind == "AuthBackend":
+        made["accessor"] = f"auth_approle_{args.name}"
+    if kind == "AuthBackendRole" and args.typ.startswith("vault:appRole"):
+        made["roleId"] = args.inputs.get("roleId", f"role-id-of-{args.name}")
     if kind == "Key":
         made["keyId"] = KEY_ID
     return made
@@ -288,7 +309,7 @@ def up(
     original = mocks.MockMonitor.RegisterResource
 
     def register(self: Any, request: Any) -> Any:
-        inputs = rpc.deserialize_properties(request.object)
+        inputs = _plain(rpc.deserialize_properties(request.object))
         if request.type != "pulumi:pulumi:Stack":
             registered.append(_registered(request, inputs))
         try:

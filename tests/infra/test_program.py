@@ -90,8 +90,20 @@ def test_the_check_of_types_finds_what_is_wrong() -> None:
 def test_no_resource_holds_or_makes_a_credential(aws: Stack, vault: Stack) -> None:
     for stack in (aws, vault):
         assert not [each.token for each in stack.resources if NEVER.search(each.token)]
-        state = json.dumps([dict(each.inputs) for each in stack.resources], default=str)
+        settings = {each.inputs["dataJson"] for each in stack.of("Endpoint")}
+        assert settings <= {'{"user_lockout_config": {"lockout_disable": true}}'}
+        rest = [each.inputs for each in stack.resources if not each.token.endswith(":Endpoint")]
+        state = json.dumps([dict(each) for each in rest], default=str)
         assert not re.search(r"secret_?string|secretBinary|dataJson|\bpassword\b", state)
+
+
+def test_refused_logins_lock_no_app_role_out(vault: Stack, tmp_path: Path) -> None:
+    """After an emergency every consumer tries the dead secret id until it has the new one."""
+    [endpoint] = vault.of("Endpoint")
+    assert endpoint.inputs["path"] == "sys/auth/approle/tune"
+    file = written(tmp_path, secret(KV, "billing-token"))
+    there = Cloud(mounts={"auth/approle": "of somebody else"})
+    assert not up(file, {**VAULT, "adopt": '["auth/approle"]'}, there).of("Endpoint")
 
 
 def test_no_wildcard_stands_where_a_resource_exists(aws: Stack) -> None:
@@ -193,7 +205,9 @@ def test_what_is_renamed_is_the_same_resource_in_vault(tmp_path: Path) -> None:
     after_it = [each for each in up(file, VAULT).resources if each.name == "new"]
     assert {each.token.rpartition(":")[2]: each.aliases for each in after_it} == {
         "Secret": ("old",),
+        "Entity": ("old",),
         "AuthBackendRole": ("old",),
+        "EntityAlias": ("old",),
     }
 
 
@@ -347,6 +361,7 @@ def test_each_set_has_a_token_role_and_the_login_takes_all_but_the_claim(vault: 
     told = vault.outputs["bindings"]["connections"]["vault"]["roles"]
     assert set(roles) == set(told.values())
     assert all(each.inputs["tokenExplicitMaxTtl"] == 900 for each in roles.values())
+    assert all(each.inputs["tokenType"] == "service" for each in roles.values())
     base = vault.named("Policy", "vault-base").inputs["policy"]
     paths = re.findall('path "(.+)"', base)
     assert set(paths) == {f"auth/token/create/{name}" for name in roles if "claim" not in name}

@@ -10,6 +10,7 @@ from tests.infra.settings import AWS, KV, VAULT, secret, written
 from tests.infra.stack import CLUSTER, Cloud, RefusedByProvider, up
 
 OURS = "made by rotation 4b1d0c77e2a9"
+ENTITY = "01234567-89ab-cdef-0123-456789abcdef"
 OTHER = CLUSTER.replace("0", "1")
 GENERATED = "{{type: generated, kind: token, prefix: tok_, unverified: true}}"
 APP_ROLE = KV.replace(
@@ -123,8 +124,22 @@ def test_an_app_role_of_ours_is_no_surprise_and_an_adopted_one_is_left_alone(
         "vault": {ROLE: {"token_policies": made["tokenPolicies"]}},
     }
     assert len(up(file, VAULT, Cloud(**there)).resources) == len(first.resources)
-    adopted = up(file, {**VAULT, "adopt": '["token"]'}, Cloud(**there))
-    assert "token" not in {each.name for each in adopted.of("AuthBackendRole")}
+    there["vault"][f"{ROLE}/role-id"] = {"role_id": "theirs"}
+    cloud = Cloud(**there, entities={"theirs": ENTITY})
+    adopted = up(file, {**VAULT, "adopt": '["token"]'}, cloud)
+    for kind in ("AuthBackendRole", "Entity", "EntityAlias"):
+        assert "token" not in {each.name for each in adopted.of(kind)}
+    contain = adopted.named("Policy", "vault-contain").inputs["policy"]
+    assert f'path "identity/entity/id/{ENTITY}"' in contain
+
+
+def test_an_adopted_app_role_that_nobody_logged_in_with(tmp_path: Path) -> None:
+    """Its entity is made by its first login, and the emergency's policy has to name it."""
+    told = {ROLE: {"token_policies": ["theirs"]}, f"{ROLE}/role-id": {"role_id": "theirs"}}
+    cloud = Cloud(mounts={"auth/apps-login": OURS}, vault=told)
+    said = refused(tmp_path, cloud, adopt='["token"]', shape=APP_ROLE)
+    assert "knows no logins of the adopted AppRole" in said
+    assert "log in with the role once" in said
 
 
 def test_a_mount_of_app_roles_with_nothing_in_it(tmp_path: Path) -> None:

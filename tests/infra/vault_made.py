@@ -1,5 +1,6 @@
 """The stack's Vault half, made in a real Vault."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +30,31 @@ class SeenVault(Cloud):
         server.policy("preview", LOOKS)
         self._token = server.token("preview", no_default_policy=False)
 
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        name, state = super().new_resource(args)
+        if args.custom and args.typ != "pulumi:providers:vault":
+            self._make(args)
+            state |= self._computed(args)
+        return str(state.get("id", name)), state
+
+    def _make(self, args: mocks.MockResourceArgs) -> None:
+        """What is seen is there already."""
+
+    def _computed(self, args: mocks.MockResourceArgs) -> dict[str, Any]:
+        """What Vault decides of a resource, as the state of the stack has it."""
+        match args.typ.rpartition(":")[2]:
+            case "AuthBackend":
+                told = self._server.api("GET", f"sys/auth/{args.inputs['path']}")
+                return {"accessor": told["data"]["accessor"]}
+            case "AuthBackendRole" if "backend" in args.inputs:
+                role = f"auth/{args.inputs['backend']}/role/{args.inputs['roleName']}/role-id"
+                return {"roleId": self._server.api("GET", role)["data"]["role_id"]}
+            case "Entity":
+                told = self._server.api("GET", f"identity/entity/name/{args.inputs['name']}")
+                return {"id": told["data"]["id"]}
+            case _:
+                return {}
+
     def _vault(self, path: str) -> dict[str, Any]:
         """As the provider hands it on: what has no `data` of its own is all data. It asks first
         what is mounted there."""
@@ -54,21 +80,21 @@ class MadeVault(SeenVault):
         super().__init__(server)
         self._api = server.api
         self._wait = server._wait
-        self._make = {
+        self._makers = {
             "vault:index/mount:Mount": self._mount,
             "vault:kv/secretBackendV2:SecretBackendV2": self._settings,
             "vault:index/policy:Policy": self._policy,
             "vault:index/authBackend:AuthBackend": self._method,
             "vault:appRole/authBackendRole:AuthBackendRole": self._app_role,
             "vault:tokenauth/authBackendRole:AuthBackendRole": self._token_role,
+            "vault:identity/entity:Entity": self._entity_made,
+            "vault:identity/entityAlias:EntityAlias": self._alias,
+            "vault:generic/endpoint:Endpoint": self._endpoint,
             "vault:index/audit:Audit": self._audit,
         }
 
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        name, state = super().new_resource(args)
-        if args.custom and args.typ != "pulumi:providers:vault":
-            self._make[args.typ](args.inputs)
-        return name, state
+    def _make(self, args: mocks.MockResourceArgs) -> None:
+        self._makers[args.typ](args.inputs)
 
     def _mount(self, given: Mapping[str, Any]) -> None:
         path = f"sys/mounts/{given['path']}"
@@ -91,6 +117,15 @@ class MadeVault(SeenVault):
 
     def _token_role(self, given: Mapping[str, Any]) -> None:
         self._api("POST", f"auth/token/roles/{given['roleName']}", _snake(given, "roleName"))
+
+    def _entity_made(self, given: Mapping[str, Any]) -> None:
+        self._api("POST", "identity/entity", _snake(given))
+
+    def _alias(self, given: Mapping[str, Any]) -> None:
+        self._api("POST", "identity/entity-alias", _snake(given))
+
+    def _endpoint(self, given: Mapping[str, Any]) -> None:
+        self._api("POST", given["path"], json.loads(given["dataJson"]))
 
     def _audit(self, given: Mapping[str, Any]) -> None:
         self._api("PUT", f"sys/audit/{given['path']}", _snake(given, "path"))

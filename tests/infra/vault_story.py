@@ -331,6 +331,8 @@ def live(made: Installation) -> None:
         # Who cannot suspend or remove the one user of a static role leaves its end to a person.
         over = (11, 12) if name in IN_PLACE else (0,)
         made.rotation("retire", name, "--gap", "a drill", "-y", "--wait", expected=over)
+        if name in IN_PLACE:
+            made.rotation("abandon", name, "-y")
 
 
 def _go_back(made: Installation, name: str) -> None:

@@ -23,7 +23,7 @@ def paths(plugin: str, under: PermissionSet, options) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for grant in GRANTS[plugin].get(under, ()):
         if asked_for(grant, options):
-            path = grant.path.format(mount=options.mount, role=options.role)
+            path = grant.path.format(mount=options.mount, role=options.role, entity="+")
             found[f"{path}/" if grant.capabilities == ("list",) else path] |= {*grant.capabilities}
     return found
 

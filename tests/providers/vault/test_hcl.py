@@ -120,3 +120,38 @@ def test_who_logs_in_by_app_role_reads_nothing_staged_whatever_else_the_role_may
     both = replace(stored, parts=(*stored.parts, approle))
     assert rules(both)["consumer"] == {"rotation-pending/*": {"deny"}}
     assert "consumer" not in rules(stored)
+
+
+def test_a_write_says_what_its_grant_names_and_nothing_else() -> None:
+    """Each path takes more than we send: an entity its policies, a secret the end of its versions."""
+    approle = AppRoleOptions(connection="main", role="Billing", origin="chosen", uses=9999)
+    both = scope(part("one"), roles={under: f"rotation-{under}" for under in PermissionSet})
+    owner = replace(part("two"), type="vault-approle", options=approle)
+    needs = [
+        Need(under=under, part=owner, grant=grant)
+        for under, grants in GRANTS["vault-approle"].items()
+        for grant in grants
+    ]
+    both = replace(both, parts=(*both.parts, owner), needs=(*both.needs, *needs))
+    for document in HclRenderer().documents(both):
+        for path, rule in re.findall(r'path "(.+?)" \{\n(.*?)\n\}', document.text, re.DOTALL):
+            writes = re.search('"(create|update|patch)"', rule)
+            assert bool(writes) is ("_parameters" in rule), path
+            assert not re.search("policies|delete_version_after|max_versions|type|period", rule)
+            assert path.count("+") == ("/+" in path and path.startswith("rotation-pending/"))
+
+
+def test_an_entity_that_nobody_can_know_is_left_open_and_said() -> None:
+    approle = AppRoleOptions(connection="main", role="Billing", mount="apps/login")
+    owner = replace(part("two"), type="vault-approle", options=approle)
+    [grant] = [
+        grant
+        for grant in GRANTS["vault-approle"][PermissionSet.CONTAIN]
+        if "{entity}" in grant.path
+    ]
+    need = Need(under=PermissionSet.CONTAIN, part=owner, grant=grant)
+    given = replace(scope(), parts=(owner,), needs=(need,))
+    [contain] = [d for d in HclRenderer().documents(given) if d.holder == "contain"]
+    assert 'path "identity/entity/id/ENTITY-OF-apps-login-billing"' in contain.text
+    assert 'allowed_parameters = { "disabled" = [], "metadata" = [] }' in contain.text
+    assert "ENTITY-OF-..." in contain.remark
