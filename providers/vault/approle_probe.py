@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from providers.vault import errors
-from rotation.errors import NeedsPerson, Permanent, Refused, RotationError
+from rotation.errors import NeedsPerson, Permanent, Refused, RotationError, Transient
 from rotation.types import Fields, SecretValue, Verdict
 
 if TYPE_CHECKING:
@@ -66,13 +66,15 @@ class VaultLogin:
             ) from None
 
     def _locked(self) -> RotationError:
-        return NeedsPerson(
+        """Most of these end by themselves, and after an emergency consumers wait for us: consumers
+        who try a dead secret id lock its successor out."""
+        return Transient(
             "probe.locked",
             f"POST {self._path} is forbidden whatever the secret id is: the role is locked after "
             "refused logins, its entity is disabled, its tokens are bound to addresses, or no AppRole "
             "is mounted there",
-            "see sys/locked-users, the role's entity and the probe's `mount`; a lock ends by itself "
-            "after 15 minutes",
+            "it is tried again, for a lock ends by itself after 15 minutes; meanwhile see "
+            "sys/locked-users, the role's entity and the probe's `mount`",
         )
 
     def _otherwise(self) -> RotationError:

@@ -73,6 +73,11 @@ class AppRole:
             return False
         return True
 
+    def unlock(self) -> None:
+        accessor = self.vault.api("GET", f"sys/auth/{self.mount}")["data"]["accessor"]
+        role_id = self.vault.api("GET", f"{self.path}/role-id")["data"]["role_id"]
+        self.vault.api("POST", f"sys/locked-users/{accessor}/unlock/{role_id}", {})
+
     def locked(self) -> int:
         accessor = self.vault.api("GET", f"sys/auth/{self.mount}")["data"]["accessor"]
         locked = self.vault.api("GET", f"sys/locked-users?mount_accessor={accessor}")

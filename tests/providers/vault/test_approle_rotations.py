@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -25,7 +26,7 @@ from rotation.plan import PLANS
 from rotation.runner import Runner
 from rotation.testing import Trouble
 from rotation.testing.world import Killed
-from rotation.types import ConsumerSpec, Fields, PluginSpec, SecretValue, Specification
+from rotation.types import ConsumerSpec, Fields, PluginSpec, SecretValue, Specification, Verdict
 from tests.providers.vault.conftest import INSTALLATION
 from tests.providers.vault.test_approle import PLENTY, AppRole, befall
 from tests.real.vault_server import VaultServer
@@ -291,6 +292,31 @@ def test_an_emergency_ends_tokens_too_and_gives_readers_a_new_secret_id(
     secret.application.log_in()
     assert secret.application.refused == 0
     assert role.locked() == 0
+
+
+def test_an_emergency_waits_for_a_lock_that_consumers_made_and_is_not_held(role, kv, connection):
+    """They try the dead secret id until they have its successor, and Vault counts."""
+    secret = installed(role, kv, connection, specification())
+    secret.emergency()
+    locks: list[int] = []
+    log_in = secret.bound.probe.login
+
+    def after_five_tries(fields: Fields) -> Verdict:
+        for _ in range(0 if locks else 5):
+            secret.application.log_in()
+        return log_in(fields)
+
+    def the_lock_ends() -> None:
+        locks.append(role.locked())
+        role.unlock()
+
+    with patch.object(secret.bound.probe, "login", after_five_tries):
+        action = secret.drive(every=the_lock_ends)
+    assert isinstance(action, Close), action
+    assert action.outcome is Outcome.SUCCEEDED
+    assert locks[0] == 1
+    secret.application.read()
+    assert role.accepts(secret.application.holds)
 
 
 def test_a_runner_that_died_at_the_mint_removes_what_it_made_by_its_label(role, kv, connection):
