@@ -3,6 +3,7 @@ whether readers have one that works. Pure: no clock, no I/O. Every screen and ex
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from rotation.entries import Identity
@@ -89,6 +90,25 @@ def seen(rotation: Rotation, instance: str | None) -> Life | None:
     )  # fmt: skip
 
 
+def seen_at(rotation: Rotation) -> datetime | None:
+    """When what is said of it was last seen: by a row that compares the world or logs in, or by
+    what it is held for. None: not since it was opened."""
+    looks = [
+        rotation.states[row.position].done_at
+        for row in (*rotation.rows, *rotation.undo, *rotation.accept)
+        if rotation.states[row.position].done and (row.looks or row.step in _LOOKING)
+    ]
+    if rotation.held in {*_FOUND, "held.replaced-in-place", "held.live-refused"}:
+        looks.append(rotation.held_at)
+    return max((at for at in looks if at is not None), default=None)
+
+
+_LOOKING = frozenset(
+    {
+        Step.VERIFY, Step.VERIFY_LIVE, Step.VERIFY_OLD, Step.PROVE_OFF, Step.PROVE_DEAD,
+        Step.PROVE_NEW_DEAD, Step.INSPECT, Step.FIND_DEAD, Step.EVIDENCE, Step.TIDY,
+    }
+)  # fmt: skip
 _FOUND = {
     "held.instance-missing": Life.GONE,
     "held.found-suspended": Life.OFF,

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from rotation.entries import GENESIS, compact
+from rotation.entries import GENESIS, Entry, compact
 from rotation.errors import Usage
 from rotation.types import Facts, contains_live_value
 
@@ -104,6 +104,12 @@ class Told:
     destroy_foreign: bool
     contained: tuple[str, ...]
 
+    @property
+    def unknown(self) -> str:
+        """While no journal has it."""
+        scope = ", ".join(self.scope)
+        return f"{scope} of {self.secret} was switched off without the journal, which does not know it yet"
+
 
 def read(path: Path, installation: str) -> Told:
     """Raises Usage where it is not whole, not ours, or where others could have written it."""
@@ -142,6 +148,19 @@ def found(journal: Path, installation: str) -> Iterator[tuple[Path, Told]]:
         for path in sorted(directory.glob("rotation-emergency-*.spill")):
             with suppress(Usage):
                 yield path, read(path, installation)
+
+
+class Records(Protocol):
+    """As much of a journal as tells which spills it has."""
+
+    def history(self, stream: str) -> Iterable[Entry]: ...
+
+
+def unmerged(journal: Path, installation: str, records: Records) -> Iterator[tuple[Path, Told]]:
+    """Those that nobody brought in yet."""
+    for path, told in found(journal, installation):
+        if not is_known((entry.facts for entry in records.history(told.stream)), told.id):
+            yield path, told
 
 
 def _text(path: Path) -> str:

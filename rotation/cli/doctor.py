@@ -6,7 +6,6 @@ from typing import TypeGuard
 
 import click
 
-from rotation import spill as spills
 from rotation.cli.app import settings, verb
 from rotation.cli.ask import confirm
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of, worst
@@ -18,6 +17,7 @@ from rotation.effects.neighbours import stale_in
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError, Usage
 from rotation.fold import fold
 from rotation.interfaces import Bound, Consumer, Layout, Look, Rehearses
+from rotation.spill import unmerged
 from rotation.types import PENDING, PermissionSet, StoreState, Verdict
 
 HEALTHY = frozenset({"healthy", "in-progress"})
@@ -145,16 +145,9 @@ def _journal_checks(session: Session) -> Iterator[Check]:
 def _unmerged(session: Session) -> Iterator[Check]:
     """What an emergency did without the journal, and nobody brought in since."""
     configuration = session.configuration
-    for path, told in spills.found(configuration.journal, configuration.installation):
-        if not spills.is_known((e.facts for e in session.records.history(told.stream)), told.id):
-            yield Check(
-                "emergency",
-                f"{', '.join(told.scope)} of {told.secret} was switched off without the journal, "
-                f"which does not know it yet",
-                HELD,
-                "emergency.unmerged",
-                f"`rotation emergency merge {path}`",
-            )
+    for path, told in unmerged(configuration.journal, configuration.installation, session.records):
+        merge = f"`rotation emergency merge {path}`"
+        yield Check("emergency", told.unknown, HELD, "emergency.unmerged", merge)
 
 
 def _failed(subject: str, error: RotationError) -> Check:

@@ -51,7 +51,7 @@ STATUS = record(
     age_stated=YES_OR_NO, max_age_s=COUNT, due_at=maybe(TIME), why=TEXT, current=maybe(TEXT),
     old=maybe(TEXT), asserted=YES_OR_NO, plan=maybe(TEXT), phase=maybe(TEXT), row=maybe(TEXT),
     waits_until=maybe(TIME), waits_for=maybe(TEXT), held=maybe(TEXT), held_at=maybe(TIME),
-    last_outcome=maybe(TEXT), last_success_at=maybe(TIME), what_works=maybe(TEXT),
+    last_outcome=maybe(TEXT), last_success_at=maybe(TIME), what_works=maybe(TEXT), seen_at=maybe(TIME),
     old_dies_not_before=maybe(TIME), exits=NAMES, goes_on=GOES_ON, exception=maybe(TEXT),
 )  # fmt: skip
 
@@ -59,8 +59,8 @@ ROTATIONS = record(
     secret=TEXT, plan=TEXT, rotation=COUNT, state={"enum": ["closed", "held", "waiting"]},
     outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(TOLD), waits_until=maybe(TIME),
     waits_for=maybe(TEXT), old=maybe(TEXT), new=maybe(TEXT), destroyed=NAMES, death=maybe(TEXT),
-    old_dies_not_before=maybe(TIME), what_works=TEXT, exits=NAMES, goes_on=GOES_ON,
-    exit_code=COUNT,
+    old_dies_not_before=maybe(TIME), what_works=TEXT, seen_at=maybe(TIME), exits=NAMES,
+    goes_on=GOES_ON,    exit_code=COUNT,
 )  # fmt: skip
 
 PAST = record(
@@ -135,7 +135,7 @@ SHAPES: dict[str, Schema] = {
         secrets=listed(record(secret=TEXT, equal=YES_OR_NO, differences=listed(TOLD)))
     ),
     "rotation": record(
-        **PAST["properties"], mode=TEXT, rows=listed(STEP), what_works=TEXT,
+        **PAST["properties"], mode=TEXT, rows=listed(STEP), what_works=TEXT, seen_at=maybe(TIME),
         old_dies_not_before=maybe(TIME), exits=NAMES,
     ),
     "rotations": record(rotations=listed(ROTATIONS)),
@@ -144,7 +144,7 @@ SHAPES: dict[str, Schema] = {
         secrets=listed(record(secret=TEXT, stream=TEXT, seq=COUNT, hash=TEXT, spec_sha256=TEXT)),
     ),
     "schemas": record(kinds=NAMES),
-    "status": record(stops=listed(TOLD), summary=by_name(COUNT), secrets=listed(STATUS)),
+    "status": record(stops=listed(TOLD), unmerged=listed(TOLD), summary=by_name(COUNT), secrets=listed(STATUS)),
     "version": record(
         rotation=TEXT, python=TEXT, system=TEXT, journal_schema=COUNT, plugin_contract=ANYTHING,
         plans=by_name(COUNT), libraries=by_name(maybe(TEXT)),

@@ -9,7 +9,7 @@ import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.options import maybe_name_argument, name_argument
-from rotation.cli.outcome import held_lines, local
+from rotation.cli.outcome import held_lines, local, works_now
 from rotation.cli.progress import SPARED, evidence_of, is_spared
 from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
@@ -27,6 +27,7 @@ from rotation.describe import (
 from rotation.entries import Entry, stamp, unstamp
 from rotation.errors import UnknownName
 from rotation.fold import Rotation, fold, listed
+from rotation.health import seen_at
 from rotation.plan import RowInstance, Step
 
 
@@ -161,6 +162,7 @@ def _details(rotation: Rotation, name: str, now: datetime) -> dict[str, Any]:
         "mode": rotation.mode,
         "rows": [_row_json(rotation, row) for row in _rows(rotation)],
         "what_works": what_works(rotation),
+        "seen_at": stamp(seen_at(rotation)),
         "old_dies_not_before": stamp(old_dies(rotation, now)),
         "exits": list(ways_out(rotation, name)),
     }
@@ -213,9 +215,9 @@ def _told(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
     if rotation.outcome is not None:
         yield f"outcome: {outcome_text(rotation.outcome)}"
     elif rotation.held is not None:
-        yield from held_lines(rotation, rotation.held, name)
+        yield from held_lines(rotation, rotation.held, name, now)
         return
-    yield f"works now: {what_works(rotation)}"
+    yield plain(works_now(rotation, now))
     dies = old_dies(rotation, now)
     if dies is not None:
         yield f"{rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})"

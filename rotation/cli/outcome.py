@@ -23,7 +23,7 @@ from rotation.describe import (
 )
 from rotation.entries import stamp
 from rotation.fold import Rotation, listed
-from rotation.health import present_state
+from rotation.health import present_state, seen_at
 from rotation.machine import Close, Held, Wait
 from rotation.plan import Step
 
@@ -67,6 +67,7 @@ def outcome_json(name: str, arrival: Arrival, runner: str | None, now: datetime)
         "death": death(rotation),
         "old_dies_not_before": stamp(dies),
         "what_works": what_works(rotation),
+        "seen_at": stamp(seen_at(rotation)),
         "exits": [*ways_out(rotation, name), *ways_on(rotation, action, name)],
         "goes_on": goes_on_json(rotation, runner, now),
         "exit_code": arrival.exit_code,
@@ -93,7 +94,10 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
                 *_warnings(rotation),
             ]
         case Held(code):
-            return [f"{label}  {click.style('held', fg='red')}", *held_lines(rotation, code, name)]
+            return [
+                f"{label}  {click.style('held', fg='red')}",
+                *held_lines(rotation, code, name, now),
+            ]
         case Wait(until, why):
             when = "" if until is None else f" until {local(until)} ({relative(until, now)})"
             line = f"{label}  waits{when}: {plain(why)}"
@@ -102,8 +106,8 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
                 f"  once the cause is over: {plain(line)}"
                 for line in ways_on(rotation, action, name)
             ]
-            works = f"  works now: {plain(what_works(rotation))}"
-            return [line, works, *_dies(rotation, now), *out]
+            works = works_now(rotation, now)
+            return [line, f"  {plain(works)}", *_dies(rotation, now), *out]
         case _:
             return [f"{label}  goes on at the next run"]
 
@@ -119,16 +123,23 @@ def _warnings(rotation: Rotation) -> list[str]:
     ]
 
 
-def held_lines(rotation: Rotation, code: str, name: str) -> list[str]:
+def held_lines(rotation: Rotation, code: str, name: str, now: datetime) -> list[str]:
     """Why, exactly what was met, what works, and the ways out."""
     lines = [
         f"  why: {why_held(code)}",
         *_met_lines(rotation, code),
-        f"  works now: {what_works(rotation)}",
+        f"  {works_now(rotation, now)}",
         *(f"  way out: {line}" for line in ways_out(rotation, name)),
         f"  code: {code}",
     ]
     return [plain(line) for line in lines]
+
+
+def works_now(rotation: Rotation, now: datetime) -> str:
+    """What works, and when that was seen: a while ago, where a rotation waits."""
+    at = seen_at(rotation)
+    seen = "not looked at since it was opened" if at is None else f"seen {ago(at, now)}"
+    return f"works now: {what_works(rotation)} ({seen})"
 
 
 def met(rotation: Rotation, code: str) -> dict[str, str] | None:
@@ -169,6 +180,10 @@ def _dies(rotation: Rotation, now: datetime) -> list[str]:
     if dies is None:
         return []
     return [f"  {rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})"]
+
+
+def ago(at: datetime, now: datetime) -> str:
+    return f"{local(at)}, {relative(at, now)}"
 
 
 def local(at: datetime) -> str:

@@ -16,15 +16,16 @@ from rotation.cli.board import Health, Rank
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
 from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
-from rotation.cli.outcome import held_lines, local
+from rotation.cli.outcome import held_lines, local, works_now
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.describe import old_dies, relative, ways_out, what_works
 from rotation.due import Kind, due, stops
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
-from rotation.health import consumers_at_risk, left_alive, may_be_at_risk
+from rotation.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
 from rotation.machine import next_action
+from rotation.spill import unmerged
 
 if TYPE_CHECKING:
     from rotation.config import Entry
@@ -58,17 +59,19 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         return tell_connections()
     gc.disable()  # this process ends soon; over a fleet, looking for cycles takes a fifth of it
     with open_session(effectful=False) as session:
-        now = session.clock.now()
+        now, left = session.clock.now(), list(unmerged_json(session))
         healths = list(_healths(session, names, now))
         shown = _shown(healths, everything=everything or bool(names))
         if settings().output == "json":
             as_json("status", {
-                "stops": stops_json(session), "summary": _summary(healths),
+                "stops": stops_json(session), "unmerged": left, "summary": _summary(healths),
                 "secrets": [_json(session, health, now) for health in shown],
             })  # fmt: skip
         else:
+            for each in left:
+                result(plain(f"UNMERGED: {each['message']}; {each['hint']} [{each['code']}]"))
             _print(session, healths, shown, now)
-        return _exit_code(healths) if check else OK
+        return _exit_code(healths, left=bool(left)) if check else OK
 
 
 def _healths(session: Session, names: Sequence[str], now: datetime) -> Iterator[Health]:
@@ -201,6 +204,17 @@ def stops_json(session: Session) -> list[dict[str, str]]:
     ]
 
 
+def unmerged_json(session: Session) -> Iterator[dict[str, str]]:
+    """What an emergency did without the journal, and nobody brought in since."""
+    configuration = session.configuration
+    for path, told in unmerged(configuration.journal, configuration.installation, session.records):
+        yield {
+            "code": "emergency.unmerged",
+            "message": told.unknown,
+            "hint": f"`rotation emergency merge {path}`",
+        }
+
+
 def _details(session: Session, health: Health, now: datetime) -> list[str]:
     """Of a rotation that is open: what works, until when, and the ways out."""
     name = plain(health.secret)
@@ -219,14 +233,14 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
         )
     rotation = _open_rotation(session, health)
     if rotation is None and health.rank is Rank.DOWN:
-        return [*_down(health), *out]
+        return [*_down(health, now), *out]
     if rotation is None:
         return out
     if rotation.held is not None:
-        return [line.strip() for line in held_lines(rotation, rotation.held, health.secret)]
+        return [line.strip() for line in held_lines(rotation, rotation.held, health.secret, now)]
     waits = health.row.why if health.row is not None else None
     lines = [f"waits for: {plain(waits.removeprefix('waits for '))}"] if waits else []
-    lines.append(f"works now: {plain(what_works(rotation))}")
+    lines.append(plain(works_now(rotation, now)))
     dies = old_dies(rotation, now)
     if dies is not None:
         lines.append(f"{rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})")
@@ -247,12 +261,12 @@ def _paused(session: Session, health: Health) -> list[str]:
     return [plain(rotation.paused), f"way out: rotation unpause {plain(health.secret)}"]
 
 
-def _down(health: Health) -> list[str]:
+def _down(health: Health, now: datetime) -> list[str]:
     """Nothing is open: what readers get ended, or the last rotation was given up in that state."""
-    works = what_works(health.rotation) if health.rotation is not None else ""
+    works = plain(works_now(health.rotation, now)) if health.rotation is not None else ""
     ended = health.row is not None and health.row.expires is not None and not works
     return [
-        *([f"works now: {plain(works)}"] if works else []),
+        *([works] if works else []),
         *(
             [f"ended: {local(health.row.expires)}"]
             if ended and health.row and health.row.expires
@@ -277,9 +291,16 @@ def _json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
 def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
     rotation = _open_rotation(session, health)
     if rotation is None:
-        return {"what_works": None, "old_dies_not_before": None, "exits": [], "goes_on": None}
+        return {
+            "what_works": None,
+            "seen_at": None,
+            "old_dies_not_before": None,
+            "exits": [],
+            "goes_on": None,
+        }
     return {
         "what_works": what_works(rotation),
+        "seen_at": stamp(seen_at(rotation)),
         "old_dies_not_before": stamp(old_dies(rotation, now)),
         "exits": [
             *ways_out(rotation, health.secret),
@@ -300,8 +321,9 @@ def _summary_line(healths: list[Health]) -> str:
     return count + (f": {', '.join(parts)}" if parts else "")
 
 
-def _exit_code(healths: Iterable[Health]) -> int:
-    return worst(_CODES[health.rank] for health in healths if health.rank in _CODES)
+def _exit_code(healths: Iterable[Health], *, left: bool) -> int:
+    codes = [_CODES[health.rank] for health in healths if health.rank in _CODES]
+    return worst([*codes, HELD] if left else codes)
 
 
 _CODES = {

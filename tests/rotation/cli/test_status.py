@@ -1,7 +1,7 @@
 """`status`: what needs somebody first, and true in every line."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -140,7 +140,7 @@ def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
     assert list(told["secrets"][0]) == [
         "secret", "class", "state", "needs_attention", "readers_down", "left_alive", "age_s", "age_stated", "max_age_s",
         "due_at", "why", "current", "old", "asserted", "plan", "phase", "row", "waits_until",
-        "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works",
+        "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works", "seen_at",
         "old_dies_not_before", "exits", "goes_on", "exception",
     ]  # fmt: skip
 
@@ -197,3 +197,13 @@ def test_an_entry_that_left_the_configuration_is_not_invisible(shell: Shell) -> 
     told = shell.run("status", "--check")
     assert told.exit_code == 1
     assert "orphaned" in told.stdout
+
+
+def test_what_works_is_told_with_the_time_at_which_it_was_seen(shell: Shell) -> None:
+    assert shell.adopted().run("rotate", "app").exit_code == 0
+    shell.world.advance(shell.world.now + timedelta(minutes=3))
+    for verb in ("status", "show"):
+        assert "3 min ago)" in shell.run(verb, "app").stdout, verb
+    [told] = shell.json("status", "app")["secrets"]
+    seen = datetime.fromisoformat(told["seen_at"])
+    assert timedelta(minutes=3) <= shell.world.now - seen < timedelta(minutes=4)

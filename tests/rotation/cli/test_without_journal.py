@@ -75,6 +75,20 @@ def test_it_is_contained_and_recorded_and_merged_later(
     assert (told["reason"], told["contained"], told["merged_by"]) == ("leak", ["KEY1"], "alice")
 
 
+def test_status_tells_of_what_nobody_brought_in(failing: Shell) -> None:
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    journal_of(failing).failing = ()
+    path = spilled(failing)
+    told = failing.run("status")
+    assert "KEY1 of app was switched off without the journal" in told.stdout
+    assert f"rotation emergency merge {path}" in told.stdout.replace("\n", " ")
+    [left] = failing.json("status", "--check", code=11)["unmerged"]
+    assert left["code"] == "emergency.unmerged"
+    assert failing.run("emergency", "merge", str(path)).exit_code == 0
+    assert failing.json("status", "--check")["unmerged"] == []
+
+
 def test_merging_twice_changes_nothing(failing: Shell) -> None:
     journal_of(failing).failing = WRITES
     failing.run(*WORDS)
