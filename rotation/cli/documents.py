@@ -107,6 +107,10 @@ SHAPES: dict[str, Schema] = {
     ),
     "config-diff": record(new=NAMES, gone=NAMES, changed=by_name(NAMES), later=by_name(NAMES)),
     "connections": record(connections=listed(LOGIN)),
+    "contained": record(
+        secret=TEXT, contained=NAMES, not_contained=NAMES, by_hand=listed(maybe(TEXT)),
+        spill=maybe(TEXT), journal=TEXT, **DONE,
+    ),
     "doctor": record(
         checks=listed(record(subject=TEXT, ok=YES_OR_NO, code=maybe(TEXT), finding=TEXT, next=maybe(TEXT)))
     ),
@@ -124,6 +128,7 @@ SHAPES: dict[str, Schema] = {
     ),
     "journal-restore": record(file=TEXT, former=maybe(TEXT), next=TEXT, **DONE),
     "journal-upgrade": record(had=COUNT, has=COUNT, **DONE),
+    "merged": record(secret=TEXT, spill=TEXT, **DONE),
     "pause": record(secret=TEXT, paused=YES_OR_NO, reason=maybe(TEXT), **DONE),
     "plan": {"anyOf": [PLAN_OF_ALL, PLAN_OF_ONE]},
     "policy": record(
