@@ -191,12 +191,23 @@ class LoggedInAs:
 
 
 def by_hand(spec: Specification, handle_id: str, connections: Mapping[str, Plugin]) -> str | None:
-    """How a person ends that instance without us: the service's own command. Needs neither adapter
-    nor login; None where the plugin does not tell."""
+    """How a person ends that instance without us."""
+    return _command(spec, "by_hand", handle_id, connections)
+
+
+def deeds(spec: Specification, handle_id: str, connections: Mapping[str, Plugin]) -> str | None:
+    """How a person sees what was done with it."""
+    return _command(spec, "deeds", handle_id, connections)
+
+
+def _command(
+    spec: Specification, asked: str, handle_id: str, connections: Mapping[str, Plugin]
+) -> str | None:
+    """The service's own. Needs neither adapter nor login; None where the plugin does not tell."""
     try:
         options = installed().read_back("issuers", spec.issuer)
         known = {name: connection.options for name, connection in connections.items()}
-        told: str = options.by_hand(handle_id, known)
+        told: str = getattr(options, asked)(handle_id, known)
     except (Usage, AttributeError, TypeError, ValueError):
         return None
     return told

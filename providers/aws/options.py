@@ -162,6 +162,14 @@ class AccessKeyOptions:
             words += ["--endpoint-url", connection.endpoint] if connection.endpoint else []
         return shlex.join(words)
 
+    def deeds(self, handle_id: str, connections: Connections) -> str:
+        """The command that shows what was done with that key: 90 days, and one region at a time."""
+        words = ["aws", "cloudtrail", "lookup-events", "--lookup-attributes"]
+        words += [f"AttributeKey=AccessKeyId,AttributeValue={handle_id}"]
+        if (connection := connections.get(self.connection)) is not None:
+            words += ["--region", connection.region]
+        return shlex.join(words)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SecretsManagerOptions:

@@ -29,6 +29,14 @@ def by_hand_lines(session: Session, spec: Specification, handles: Sequence[str])
     ]
 
 
+def deeds_lines(session: Session, spec: Specification, handles: Sequence[str]) -> list[str]:
+    """Where the service keeps a record of what was done with a leaked one."""
+    told = ((handle, session.deeds(spec, handle)) for handle in handles)
+    return [
+        plain(f"  what {handle} did, by region: {command}") for handle, command in told if command
+    ]
+
+
 @contextmanager
 def told_by_hand(session: Session, words: Sequence[str], key_id: str | None) -> Iterator[None]:
     """What fails in here leaves the leaked credential alive: that is said, with the way to end it.

@@ -9,7 +9,7 @@ import click
 
 from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm_typed
-from rotation.cli.by_hand import by_hand_lines, told_by_hand
+from rotation.cli.by_hand import by_hand_lines, deeds_lines, told_by_hand
 from rotation.cli.failures import OK
 from rotation.cli.opening import carry_out, is_open, went_back
 from rotation.cli.options import emergency_words, here_option, yes_option
@@ -173,6 +173,8 @@ def _carried_out(
     if not here and (runner := _frozen(session, target.stream)) is not None:
         note(f"{runner} is alive and does not move: this process goes on in its place")
         code = carry_out(session, streams, wait=True, here=True)
+    for line in deeds_lines(session, target.spec, listed(rotation.opened.facts, "scope")):
+        note(line)
     return code
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rotation.config import Entry as Configured
     from rotation.fold import Rotation
     from rotation.process import Signals
-    from rotation.registry import Registry
+    from rotation.registry import Plugin, Registry
     from rotation.runner import Runner
 
 NAME = "rotation.yaml"
@@ -168,11 +168,19 @@ class Session:
         configuration cannot be read."""
         from rotation.registry import by_hand  # noqa: PLC0415
 
+        return by_hand(spec, handle, self._connections())
+
+    def deeds(self, spec: Specification, handle: str) -> str | None:
+        """The service's own command that shows what was done with it."""
+        from rotation.registry import deeds  # noqa: PLC0415
+
+        return deeds(spec, handle, self._connections())
+
+    def _connections(self) -> "Mapping[str, Plugin]":
         try:
-            connections = self.configuration.connections
+            return self.configuration.connections
         except RotationError:
-            connections = {}
-        return by_hand(spec, handle, connections)
+            return {}
 
     def __enter__(self) -> Self:
         return self

@@ -138,6 +138,15 @@ def test_a_truncated_answer_is_in_doubt(bench: Bench, monkeypatch):
         bench.issuer.issue("1" * 32)
 
 
+def test_what_a_leaked_key_did_is_asked_of_cloudtrail(bench: Bench, around: Around):
+    known = {"main": around.connections["main"].options}
+    told = bench.options.deeds("AKIAIOSFODNN7EXAMPLE", known)
+    assert told.startswith(
+        "aws cloudtrail lookup-events --lookup-attributes "
+        "AttributeKey=AccessKeyId,AttributeValue=AKIAIOSFODNN7EXAMPLE --region "
+    )
+
+
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS command line is not here")
 def test_what_a_person_is_told_to_type_switches_the_key_off(bench: Bench, around: Around):
     new = bench.issuer.issue("1" * 32)

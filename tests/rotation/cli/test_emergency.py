@@ -7,6 +7,7 @@ import pytest
 
 from rotation.cli import ask
 from rotation.cli.onward import goes_on_lines
+from rotation.cli.session import Session
 from rotation.fold import fold
 from rotation.incident import survey
 from rotation.testing.simulator import SimulatedIssuer, bound
@@ -24,6 +25,15 @@ def test_an_emergency_contains_replaces_and_destroys(shell: Shell) -> None:
     assert "what it may not end: sessions that were obtained with it earlier" in done.stderr
     opened = shell.journal.entries(STREAM)[0]
     assert (opened.who, opened.facts["reason"]) == ("alice", "KEY1 was pasted in a chat")
+
+
+def test_at_its_end_it_says_how_to_see_what_the_leaked_one_did(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "deeds", lambda self, spec, handle: f"look-up {handle}")
+    shell.adopted().world.emergency = True
+    done = shell.run("emergency", "app", "--yes", "--reason", "leak")
+    assert "what KEY1 did, by region: look-up KEY1" in done.stderr
 
 
 def test_it_goes_on_where_nobody_reads_its_progress_any_more(
