@@ -64,7 +64,7 @@ def look(
             raise
         base = version if error.code == "store.missing-field" else None
         return Found(version, known[1], Dead.LOST, base)
-    handle = known[1] if version == known[0] else bound.issuer.handle_of(fields, version)
+    handle = known[1] if version == known[0] else _handle_of(bound, fields, version)
     said = told(bound, handle, listing, now)
     return Found(version, handle, said or _refused(bound, fields), version)
 
@@ -79,6 +79,19 @@ UNREADABLE = frozenset(
     }
 )
 """The store answered, and what it has is no credential."""
+
+NOBODYS = frozenset({"issuer.unknown-value", "http.nobody-s", "http.id"})
+"""The issuer answered, and knows of nothing with these bytes."""
+
+
+def _handle_of(bound: Bound, fields: Fields, version: str) -> str | None:
+    """None: nobody's. It may be of another place, where it works: a login tells."""
+    try:
+        return bound.issuer.handle_of(fields, version)
+    except NeedsPerson as error:
+        if error.code not in NOBODYS:
+            raise
+        return None
 
 
 def told(bound: Bound, handle: str | None, listing: Listing, now: datetime) -> Dead | None:

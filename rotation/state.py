@@ -152,6 +152,13 @@ class Rotation:
         return found or self.fact(Step.ISSUE, "edited") or text(self.baseline.get("version"))
 
     @property
+    def value_of_old(self) -> str | None:
+        """The version with the bytes of `old`. What was found dead may be another's, or nothing,
+        which somebody wrote over it."""
+        replaced = self.fact(Step.FIND_DEAD, "version") is not None
+        return text(self.baseline.get("version")) if replaced else self.old_version
+
+    @property
     def new(self) -> str | None:
         return self.fact(Step.ISSUE, "new")
 

@@ -61,7 +61,7 @@ def _current(rotation: Rotation, outcome: Outcome) -> Facts:
     """What readers get, where that is not what it was before."""
     inspected = {**_inspected(rotation), "retired": False}
     if outcome is Outcome.ROLLED_BACK:
-        version = rotation.fact(Step.DEMOTE, "version") or rotation.old_version
+        version = rotation.fact(Step.DEMOTE, "version") or rotation.value_of_old
         return {} if version is None else {"version": version}
     if outcome is Outcome.SUCCEEDED and rotation.plan == "retire":
         return {"handle": None, "retired": True}
@@ -105,7 +105,7 @@ def _left_behind(rotation: Rotation, handle: str | None) -> dict[str, Leftover]:
     """What is ours beside the current one, and not destroyed."""
     left = dict(rotation.leftovers)
     if rotation.old is not None:
-        left.setdefault(rotation.old, Leftover(rotation.old_version, served=True))
+        left.setdefault(rotation.old, Leftover(rotation.value_of_old, served=True))
     if rotation.new is not None:
         served = rotation.intended(Step.PROMOTE)
         left.setdefault(rotation.new, Leftover(rotation.new_version, served))

@@ -176,7 +176,7 @@ def _patience(cx: Context, expected: Verdict) -> timedelta:
 
 def read_old(cx: Context) -> Fields | None:
     """The predecessor's bytes, by version id; None where this rotation has no predecessor."""
-    version = cx.rotation.old_version
+    version = cx.rotation.value_of_old
     if version is None or cx.rotation.old is None:
         return None
     return cx.store.read(version, under=PermissionSet.PROVE)

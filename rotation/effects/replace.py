@@ -14,7 +14,7 @@ from rotation.errors import NeedsPerson, NotYet
 from rotation.fold import text
 from rotation.interfaces import WritesOverLost
 from rotation.plan import Step
-from rotation.types import PENDING, Death, Facts, KeyState, Listing, PermissionSet
+from rotation.types import PENDING, Death, Facts, KeyState, Listing, PermissionSet, Verdict
 
 
 def find_dead(cx: Context) -> Facts:
@@ -149,25 +149,45 @@ def look_destroy(cx: Context) -> Facts:
     state, listing = cx.store_state(), cx.listing()
     world.check_clocks(cx)
     world.check_current(cx, state, cx.rotation.new_version)
-    gone = cx.traits.lists and cx.rotation.old not in listing.ids
-    useless = gone or bool(_off_for_good(cx, listing)) or _is_refused_value(cx)
+    useless = _is_useless(cx, listing) if cx.traits.lists else _was_refused(cx)
     return {"current": state.current, "destroying": useless, "listing": sorted(listing.ids)}
 
 
-def _is_refused_value(cx: Context) -> bool:
-    """An issuer that lists nothing is asked by a login, and a refused value can be dropped."""
-    return not cx.traits.lists and why_dead(cx) is Dead.REFUSED
+def _is_useless(cx: Context, listing: Listing) -> bool:
+    return cx.rotation.old not in listing.ids or bool(_off_for_good(cx, listing))
+
+
+def _was_refused(cx: Context) -> bool:
+    """An issuer that lists nothing is asked by a login, and a refused value can be dropped. What
+    was refused may be another value, which somebody wrote over ours."""
+    found = cx.rotation.fact(Step.FIND_DEAD, "handle")
+    return why_dead(cx) is Dead.REFUSED and found == cx.rotation.old
 
 
 def destroy(cx: Context) -> Facts:
+    """Once more looked at, for nothing brings it back: a person may be mending it this moment."""
     looked = cx.looked or cx.state.facts
     old = cx.rotation.old
     if old is None or not looked.get("destroying"):
         return {"destroyed": []}
-    if not cx.traits.lists or old in cx.listing().ids:
-        fields = None if cx.traits.lists else revoke.read_old_or_none(cx)
-        cx.issuer.destroy(old, fields, under=PermissionSet.REVOKE)
+    if not cx.traits.lists:
+        return {"destroyed": [old] if _dropped(cx, old) else []}
+    listing = cx.listing()
+    if not _is_useless(cx, listing):
+        return {"destroyed": []}
+    if old in listing.ids:
+        cx.issuer.destroy(old, under=PermissionSet.REVOKE)
     return {"destroyed": [old]}
+
+
+def _dropped(cx: Context, old: str) -> bool:
+    fields = revoke.read_old_or_none(cx)
+    if fields is None or cx.probe.login(fields) is Verdict.ACCEPTED:
+        return False
+    if cx.traits.failed_logins_safe <= 1:
+        revoke.good_login(cx, cx.new_version())
+    cx.issuer.destroy(old, fields, under=PermissionSet.REVOKE)
+    return True
 
 
 def prove_dead(cx: Context) -> Facts:

@@ -176,11 +176,11 @@ def _refused(cx: Context, fields: Fields | None) -> Facts:
     )
     facts = logins_agree(cx, fields, Verdict.REFUSED, alive)
     if cx.traits.failed_logins_safe <= 1 and cx.rotation.new_version is not None:
-        _good_login(cx, cx.rotation.new_version)
+        good_login(cx, cx.rotation.new_version)
     return facts
 
 
-def _good_login(cx: Context, version: str) -> None:
+def good_login(cx: Context, version: str) -> None:
     """Refused logins in a row lock out everybody who shares the name: one that succeeds ends it."""
     new = cx.store.read(version, under=PermissionSet.PROVE)
     if cx.probe.login(new) is Verdict.REFUSED:

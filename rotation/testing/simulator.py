@@ -172,7 +172,8 @@ class SimulatedStore:
                     Version(id=v, labels=frozenset(ls)) for v, ls in sorted(names.items())
                 ),
                 claim=world.claim,
-                refusal=world.refusal,
+                refusal=world.refusal or (("store.deleted", "is deleted") if self._lost else None),
+                lost=self._lost,
                 replicas=dict(world.replicas),
                 missing=lambda sets: tuple(world.missing),
                 server_at=world.now,
@@ -220,9 +221,18 @@ class SimulatedStore:
         self.world.call("store.place", put)
         return version
 
+    @property
+    def _lost(self) -> bool:
+        """Of a number the value can go, and then there is nothing to merge into."""
+        current = self.world.labels.get(CURRENT)
+        return self.world.numbered and current is not None and current not in self.world.versions
+
+    def promote_over_lost(self, to: str, *, expecting: str) -> None:
+        self._write(to, expecting, over_lost=True)
+
     def promote(self, to: str, *, expecting: str) -> None:
         if self.world.numbered:
-            self._write(to, expecting)
+            self._write(to, expecting, over_lost=False)
             return
 
         def move() -> None:
@@ -235,7 +245,7 @@ class SimulatedStore:
 
         self.world.call("store.promote", move)
 
-    def _write(self, to: str, expecting: str) -> None:
+    def _write(self, to: str, expecting: str, *, over_lost: bool) -> None:
         world = self.world
 
         def write() -> None:
@@ -243,7 +253,7 @@ class SimulatedStore:
             unanswered = world.over == expecting and world.versions.get(str(current))
             if current == to or unanswered == world.versions[to]:
                 return
-            if current != expecting:
+            if current != expecting or self._lost is not over_lost:
                 raise Conflict("store.conflict", f"current is {current}, not {expecting}")
             number = f"kv-{len(world.calls)}"
             world.versions[number], world.over = world.versions[to], expecting

@@ -8,13 +8,16 @@ import pytest
 from rotation.describe import open_exits, what_works
 from rotation.health import consumers_at_risk
 from rotation.held import Exit
+from rotation.leftover import Leftover, leftovers_of
 from rotation.machine import Action, Close, Held
 from rotation.plan import Step
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.world import World
+from rotation.types import CURRENT
 from tests.crash import stories
 from tests.crash.stories import seeded
 from tests.crash.test_every_boundary import EVERY, IN_PLACE, NEVER_OFF
+from tests.crash.test_review import ask
 
 Accident = Callable[[World], None]
 
@@ -36,6 +39,12 @@ def lost(world: World) -> None:
     del world.versions["v0"]
 
 
+def another(world: World) -> None:
+    """Somebody wrote a value over ours that nobody accepts; ours is as alive as it was."""
+    world.versions["v1"] = ("KEY9", "of-another-place")
+    world.move(CURRENT, "v1")
+
+
 ACCIDENTS: dict[str, tuple[Accident, dict[str, bool]]] = {
     "gone": (gone, {"exclusive": True}),
     "gone, chosen": (gone, {"chosen": True}),
@@ -50,6 +59,11 @@ ACCIDENTS: dict[str, tuple[Accident, dict[str, bool]]] = {
     "lost": (lost, {"exclusive": True}),
     "lost, blind": (lost, {**NEVER_OFF, "blind": True}),
     "lost, in place": (lost, IN_PLACE),
+    "lost, numbered": (lost, {"exclusive": True, "numbered": True}),
+    "another's": (another, {"exclusive": True}),
+    "another's, numbered": (another, {"exclusive": True, "numbered": True}),
+    "another's, blind": (another, {**NEVER_OFF, "blind": True}),
+    "another's, in place": (another, IN_PLACE),
 }
 
 
@@ -99,6 +113,73 @@ def test_a_live_one_whose_bytes_are_lost_to_the_store_is_kept_for_whoever_still_
     assert isinstance(replaced(story, overwritten), Close)
     assert story.world.instances["KEY1"].active
     assert "KEY1" in story.rotation().result["live"]  # type: ignore[operator,index]
+
+
+@pytest.mark.parametrize("world", [{"exclusive": True}, {**NEVER_OFF, "blind": True}])
+def test_the_value_that_is_refused_says_nothing_of_ours(world: dict[str, bool]) -> None:
+    """It lives, and what removes it one day will find its bytes."""
+    story = seeded(**world)
+    assert isinstance(replaced(story, another), Close)
+    assert story.world.instances["KEY1"].active
+    assert leftovers_of(story.rotation().result or {})["KEY1"] == Leftover("v0", served=True)
+
+
+def test_a_way_back_leaves_what_the_journal_had() -> None:
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    story.world.emergency = True
+    another(story.world)
+    stories.open_replacement(story)
+    stories.advance_until(story, "issue")
+    ask(story, "rollback")
+    assert isinstance(story.drive(), Close)
+    result = story.rotation().result or {}
+    assert (result["version"], result["handle"]) == ("v0", "KEY1")
+
+
+@pytest.mark.parametrize("claim", ["ba9876543210", None])
+@pytest.mark.parametrize("world", [{}, {"numbered": True}])
+@pytest.mark.parametrize("accident", [gone, lost])
+def test_another_owners_secret_is_not_written(
+    claim: str | None, world: dict[str, bool], accident: Accident
+) -> None:
+    def taken(world: World) -> None:
+        accident(world)
+        world.claim = claim
+
+    story = seeded(exclusive=True, **world)
+    action = replaced(story, taken)
+    assert isinstance(action, Held)
+    assert action.code == ("held.claim-foreign" if claim else "held.claim-missing")
+    assert not {"issuer.issue", "store.stage"} & set(story.world.calls)
+
+
+def switched_on_at(story: Story, moment: str) -> None:
+    """A person mends it at the last moment: after the look, before anything is destroyed."""
+
+    def act(number: int, name: str) -> None:
+        if name == moment and story.rotation().intended(Step.DESTROY):
+            story.world.instances["KEY1"].active = True
+
+    story.boundaries.act = act
+
+
+def test_what_somebody_switched_on_again_is_not_destroyed() -> None:
+    story = seeded(exclusive=True)
+    switched_on_at(story, "before issuer.listing")
+    assert isinstance(replaced(story, suspended), Close)
+    assert findings(story) == []
+    assert story.world.instances["KEY1"].active
+    assert "KEY1" in story.rotation().result["live"]  # type: ignore[operator,index]
+
+
+def test_what_is_let_in_again_is_not_dropped() -> None:
+    """Of an issuer that lists nothing only a login tells."""
+    story = seeded(**NEVER_OFF, blind=True)
+    switched_on_at(story, "before probe.login")
+    assert isinstance(replaced(story, suspended), Close)
+    assert findings(story) == []
+    assert story.world.instances["KEY1"].active
 
 
 def test_it_leads_out_of_a_rotation_that_is_held_for_the_dead_one() -> None:

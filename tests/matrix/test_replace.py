@@ -23,16 +23,21 @@ class Accident:
     kind: str
 
     def __call__(self, one: PairStory) -> None:
-        self.before: Value = self.pair.store.read()
+        issuer, store = self.pair.issuer, self.pair.store
+        self.before: Value = store.read()
         if self.kind == "ended":
-            self.pair.issuer.end(self.before)
+            issuer.end(self.before)
             return
-        if isinstance(self.pair.issuer, GeneratedTokens):
-            self.pair.issuer.is_called(str((one.rotation().result or {})["handle"]))
-        self.pair.store.lose()
+        if isinstance(issuer, GeneratedTokens):
+            issuer.is_called(str((one.rotation().result or {})["handle"]))
+        if self.kind == "lost":
+            store.lose()
+            return
+        secret = issuer.fields.keys() - issuer.public
+        store.edit({issuer.fields[name]: "of-another-place" for name in secret})
 
     def findings(self) -> list[str]:
-        """Where only its bytes in the store were lost, somebody's memory may have them: it lives."""
+        """Where only its bytes left the store, somebody's memory may have them: it lives."""
         overlap = self.pair.adapters().issuer.traits.overlap
         if self.kind == "ended" or not overlap or self.pair.issuer.lets_in(self.before):
             return []
@@ -85,14 +90,20 @@ def cells(kind: str, *issuers: str) -> list[object]:
 
 ENDED = cells("ended", *ISSUERS, *IN_PLACE)
 LOST = cells("lost", *ISSUERS, *IN_PLACE)
+OVERWRITTEN = cells("overwritten", *ISSUERS, *IN_PLACE)
+SOME = [
+    cell
+    for kind in ("lost", "overwritten")
+    for cell in cells(kind, "generated", "vault-static-role")
+]
 
 
-@pytest.mark.parametrize(("issuer", "store", "kind"), [*ENDED, *cells("lost", "generated")])
+@pytest.mark.parametrize(("issuer", "store", "kind"), [*ENDED, *SOME])
 def test_killed_at_one_request(case: Case, issuer: str, store: str) -> None:
     assert findings(case, lambda count: sample(f"{issuer} {store}", count)[:1]) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("issuer", "store", "kind"), [*ENDED, *LOST])
+@pytest.mark.parametrize(("issuer", "store", "kind"), [*ENDED, *LOST, *OVERWRITTEN])
 def test_killed_at_every_request(case: Case) -> None:
     assert findings(case, range) == {}
