@@ -149,19 +149,14 @@ def look_destroy(cx: Context) -> Facts:
     state, listing = cx.store_state(), cx.listing()
     world.check_clocks(cx)
     world.check_current(cx, state, cx.rotation.new_version)
-    useless = _is_useless(cx, listing) if cx.traits.lists else _was_refused(cx)
+    # An issuer that lists nothing is asked by a login, and a refused value can be dropped.
+    refused = why_dead(cx) is Dead.REFUSED
+    useless = _is_useless(cx, listing) if cx.traits.lists else refused
     return {"current": state.current, "destroying": useless, "listing": sorted(listing.ids)}
 
 
 def _is_useless(cx: Context, listing: Listing) -> bool:
     return cx.rotation.old not in listing.ids or bool(_off_for_good(cx, listing))
-
-
-def _was_refused(cx: Context) -> bool:
-    """An issuer that lists nothing is asked by a login, and a refused value can be dropped. What
-    was refused may be another value, which somebody wrote over ours."""
-    found = cx.rotation.fact(Step.FIND_DEAD, "handle")
-    return why_dead(cx) is Dead.REFUSED and found == cx.rotation.old
 
 
 def destroy(cx: Context) -> Facts:
@@ -181,6 +176,7 @@ def destroy(cx: Context) -> Facts:
 
 
 def _dropped(cx: Context, old: str) -> bool:
+    """Asked with our own bytes: what was refused may be another value, written over them."""
     fields = revoke.read_old_or_none(cx)
     if fields is None or cx.probe.login(fields) is Verdict.ACCEPTED:
         return False

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
-from rotation import effects, fold, plan
-from rotation.effects import context, create, revoke, world
+from rotation import dead, effects, fold, plan, runner, summary
+from rotation.dead import Dead, Found
+from rotation.effects import context, create, propagate, revoke, world
+from rotation.effects import replace as replacing
+from rotation.entries import RowKey
 from rotation.machine import Close
 from rotation.plan import PLANS, Step
+from rotation.state import Rotation
 from rotation.types import Facts
-from tests.crash import stories, test_doubt, test_emergency, test_others
+from tests.crash import stories, test_doubt, test_emergency, test_others, test_replace
 from tests.crash.stories import seeded
 from tests.crash.test_every_boundary import gap
 
@@ -200,6 +204,60 @@ def lost_replacement() -> None:
     assert story.world.minted == 2
 
 
+def replaced(accident: test_replace.Accident, **world: bool) -> Tell:
+    def tell() -> None:
+        story = seeded(**world)
+        assert isinstance(test_replace.replaced(story, accident), Close)
+        assert test_replace.findings(story) == []
+
+    return tell
+
+
+def replacement(change: Callable[[list[plan.Row]], list[plan.Row]]) -> Patch:
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        rows = tuple(change(list(plan.REPLACE.rows)))
+        monkeypatch.setattr(runner, "REPLACE", replace(plan.REPLACE, rows=rows))
+
+    return patch
+
+
+def replacement_without(step: Step) -> Patch:
+    return replacement(lambda rows: [row for row in rows if row.step is not step])
+
+
+def promoted_first(rows: list[plan.Row]) -> list[plan.Row]:
+    (promote,) = (row for row in rows if row.step is Step.PROMOTE)
+    rows.remove(promote)
+    rows.insert([row.step for row in rows].index(Step.VERIFY), promote)
+    return rows
+
+
+def own(steps: str, step: Step, instead: Callable[[context.Context], Facts]) -> Patch:
+    """Of what REPLACE does in its own way."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(getattr(replacing, steps), step, instead)
+
+    return patch
+
+
+def other(of: Any, name: str, instead: object) -> Patch:
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(of, name, instead)
+
+    return patch
+
+
+def forgets_the_left(rotation: Rotation, key: RowKey) -> None:
+    if key.step == Step.ISSUE:
+        rotation.leftovers = {}
+
+
+def destroys_unseen(cx: context.Context) -> Facts:
+    looked = cx.looked or cx.state.facts
+    return revoke.destroy(cx) if looked["destroying"] else {"destroyed": []}
+
+
 believes = effect(Step.CONFIRM, done)
 not_drained = effect(Step.DRAIN, done)
 
@@ -259,6 +317,77 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
     "a lost replacement is asked for again": (
         effect(Step.ISSUE, mint_again_in_doubt),
         lost_replacement,
+    ),
+    "what works is replaced": (
+        other(dead, "look", lambda *args: Found("v0", "KEY1", Dead.GONE, "v0")),
+        test_replace.test_what_works_is_not_replaced,
+    ),
+    "one refusal is enough": (
+        nothing((replacing, "_refused_again")),
+        test_replace.test_one_refusal_may_be_a_service_that_is_not_settled,
+    ),
+    "evidence is asked of what is dead": (
+        own("OWN_LOOKS", Step.DESTROY, revoke.look_before_off),
+        replaced(test_replace.gone, exclusive=True),
+    ),
+    "a dead one has to be as the journal has it": (
+        own("OWN_LOOKS", Step.ISSUE, create.look_issue),
+        replaced(test_replace.another, exclusive=True, numbered=True),
+    ),
+    "a replacement's owner is not compared": (
+        nothing((world, "check_claim")),
+        lambda: test_replace.test_another_owners_secret_is_not_written(
+            None, {"numbered": True}, test_replace.lost
+        ),
+    ),
+    "a replacement, promoted before verify": (
+        replacement(promoted_first),
+        replaced(test_replace.gone, exclusive=True),
+    ),
+    "a replacement, no deliver": (
+        replacement_without(Step.DELIVER),
+        replaced(test_replace.gone, exclusive=True),
+    ),
+    "a replacement, nothing is dropped": (
+        replacement_without(Step.DESTROY),
+        test_replace.test_what_is_off_is_removed,
+    ),
+    "a lost value is merged into": (
+        own("OWN_EFFECTS", Step.PROMOTE, propagate.promote),
+        replaced(test_replace.lost, exclusive=True, numbered=True),
+    ),
+    "a live one is destroyed": (
+        both(
+            own("OWN_EFFECTS", Step.DESTROY, revoke.destroy),
+            own("OWN_EFFECTS", Step.PROVE_DEAD, done),
+        ),
+        test_replace.test_a_live_one_whose_bytes_are_lost_to_the_store_is_kept_for_whoever_still_has_them,
+    ),
+    "no look just before a dead one is destroyed": (
+        own("OWN_EFFECTS", Step.DESTROY, destroys_unseen),
+        test_replace.test_what_somebody_switched_on_again_is_not_destroyed,
+    ),
+    "no login just before a refused one is dropped": (
+        own("OWN_EFFECTS", Step.DESTROY, destroys_unseen),
+        test_replace.test_what_is_let_in_again_is_not_dropped,
+    ),
+    "a leftover has another's bytes": (
+        other(Rotation, "value_of_old", property(lambda rotation: rotation.old_version)),
+        lambda: test_replace.test_the_value_that_is_refused_says_nothing_of_ours(
+            {"exclusive": True}
+        ),
+    ),
+    "room is made of what may be in use": (
+        other(replacing, "_off_for_good", lambda cx, listing: [cx.rotation.old]),
+        test_replace.test_a_full_issuer_keeps_what_somebody_may_be_using,
+    ),
+    "what is replaced alive is forgotten": (
+        other(summary, "_left_behind", lambda rotation, handle: {}),
+        replaced(test_replace.overwritten, exclusive=True),
+    ),
+    "what was left before is forgotten": (
+        other(fold, "_after_done", forgets_the_left),
+        test_replace.test_what_an_earlier_one_left_is_not_forgotten,
     ),
     "a found suspension is ignored": (
         nothing((world, "check_active")),

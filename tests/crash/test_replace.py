@@ -71,6 +71,11 @@ def replaced(story: Story, accident: Accident) -> Action:
     return stories.replaced(lambda story: accident(story.world))(story)
 
 
+def lives(story: Story) -> bool:
+    """The one that there was before the accident."""
+    return "KEY1" in story.world.instances and story.world.instances["KEY1"].active
+
+
 def findings(story: Story) -> list[str]:
     """Everybody has what works, whoever reads late too; from here on an outage is one."""
     world = story.world
@@ -108,10 +113,16 @@ def test_what_works_is_not_replaced() -> None:
     assert "issuer.issue" not in story.world.calls
 
 
+def test_what_is_off_is_removed() -> None:
+    story = seeded(exclusive=True)
+    assert isinstance(replaced(story, suspended), Close)
+    assert "KEY1" not in story.world.instances
+
+
 def test_a_live_one_whose_bytes_are_lost_to_the_store_is_kept_for_whoever_still_has_them() -> None:
     story = seeded(exclusive=True)
     assert isinstance(replaced(story, overwritten), Close)
-    assert story.world.instances["KEY1"].active
+    assert lives(story)
     assert "KEY1" in story.rotation().result["live"]  # type: ignore[operator,index]
 
 
@@ -120,8 +131,9 @@ def test_the_value_that_is_refused_says_nothing_of_ours(world: dict[str, bool]) 
     """It lives, and what removes it one day will find its bytes."""
     story = seeded(**world)
     assert isinstance(replaced(story, another), Close)
-    assert story.world.instances["KEY1"].active
-    assert leftovers_of(story.rotation().result or {})["KEY1"] == Leftover("v0", served=True)
+    assert lives(story)
+    left = leftovers_of(story.rotation().result or {})
+    assert left.get("KEY1") == Leftover("v0", served=True)
 
 
 def test_a_way_back_leaves_what_the_journal_had() -> None:
@@ -158,8 +170,9 @@ def switched_on_at(story: Story, moment: str) -> None:
     """A person mends it at the last moment: after the look, before anything is destroyed."""
 
     def act(number: int, name: str) -> None:
-        if name == moment and story.rotation().intended(Step.DESTROY):
-            story.world.instances["KEY1"].active = True
+        first = story.world.instances.get("KEY1")
+        if name == moment and first and story.rotation().intended(Step.DESTROY):
+            first.active = True
 
     story.boundaries.act = act
 
@@ -169,7 +182,7 @@ def test_what_somebody_switched_on_again_is_not_destroyed() -> None:
     switched_on_at(story, "before issuer.listing")
     assert isinstance(replaced(story, suspended), Close)
     assert findings(story) == []
-    assert story.world.instances["KEY1"].active
+    assert lives(story)
     assert "KEY1" in story.rotation().result["live"]  # type: ignore[operator,index]
 
 
@@ -179,7 +192,7 @@ def test_what_is_let_in_again_is_not_dropped() -> None:
     switched_on_at(story, "before probe.login")
     assert isinstance(replaced(story, suspended), Close)
     assert findings(story) == []
-    assert story.world.instances["KEY1"].active
+    assert lives(story)
 
 
 def test_it_leads_out_of_a_rotation_that_is_held_for_the_dead_one() -> None:
@@ -219,6 +232,42 @@ def test_a_full_issuer_gives_up_what_readers_never_had() -> None:
     stories.open_replacement(story)
     assert isinstance(story.drive(), Close)
     assert findings(story) == []
+
+
+def test_a_full_issuer_keeps_what_somebody_may_be_using() -> None:
+    def full(world: World) -> None:
+        overwritten(world)
+        world.mint(by_person=True)
+
+    story = seeded(exclusive=True)
+    action = replaced(story, full)
+    assert isinstance(action, Held) and action.code == "held.slot-full"
+    assert lives(story) and len(story.world.instances) == 2
+
+
+def test_one_refusal_may_be_a_service_that_is_not_settled() -> None:
+    story = seeded(exclusive=True)
+    accepts, refused = story.world.accepts, list[str]()
+
+    def act(number: int, name: str) -> None:
+        if name.endswith("probe.login"):
+            refused.append(name)
+            story.world.accepts = accepts if refused[1:] else lambda handle, secret: False  # type: ignore[method-assign]
+
+    story.boundaries.act = act
+    action = replaced(story, lambda world: None)
+    assert isinstance(action, Held) and action.code == "held.not-dead"
+    assert len(refused) > 2
+
+
+def test_what_an_earlier_one_left_is_not_forgotten() -> None:
+    story = seeded(chosen=True)
+    assert isinstance(replaced(story, overwritten), Close)
+    story.world.instances.pop(str(story.rotation().new))
+    story.runner().open_replacement(STREAM, story.spec, trigger="person", who="on-call")
+    assert isinstance(story.drive(), Close)
+    assert findings(story) == []
+    assert lives(story)
 
 
 def test_readers_are_at_risk_until_they_have_the_new_one() -> None:
