@@ -1,6 +1,7 @@
 """The runner's roles, one per permission set, and who may take each of them."""
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pulumi
@@ -150,27 +151,28 @@ def _trust(around: Surroundings, under: str) -> dict[str, Any]:
     statements = []
     if under != PermissionSet.CLAIM:
         statements.append(_may_assume("TheRunner", [settings.runner], known))
-    if under not in (PermissionSet.REVOKE, PermissionSet.CONTAIN) and settings.operators:
+    if under not in (PermissionSet.REVOKE, PermissionSet.CONTAIN):
         # `create` and `adopt` run as the person: claim, and everything else that they do.
-        statements.append(_may_assume("APerson", settings.operators, known))
+        users = [each for each in settings.operators if ":user/" in each]
+        statements += _people("Operator", users, set(settings.operators) - set(users), known)
     if under in (PermissionSet.CONTAIN, PermissionSet.OBSERVE):
-        statements += _emergency(around)
+        statements += _people("OnCall", settings.emergency_users, settings.emergency_roles, {})
     return {"Version": "2012-10-17", "Statement": statements or [_nobody()]}
 
 
-def _emergency(around: Surroundings) -> list[dict[str, Any]]:
+def _people(
+    who: str, users: Iterable[str], roles: Iterable[str], also: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     """A person with MFA; or one of the sign-in provider, which asks for MFA where AWS cannot see
     it, and says who it is by a source identity."""
-    statements = []
-    if around.settings.emergency_users:
+    if users:
         mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
-        statements.append(_may_assume("OnCallWithMfa", around.settings.emergency_users, mfa))
-    if around.settings.emergency_roles:
+        yield _may_assume(f"{who}WithMfa", users, {**also, **mfa})
+    if roles:
         named = {"Null": {"aws:SourceIdentity": "false"}}
-        federated = _may_assume("OnCallSignedIn", around.settings.emergency_roles, named)
+        federated = _may_assume(f"{who}SignedIn", roles, {**also, **named})
         federated["Action"] = ["sts:AssumeRole", "sts:SetSourceIdentity"]
-        statements.append(federated)
-    return statements
+        yield federated
 
 
 def _may_assume(sid: str, principals: Any, condition: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from click.testing import CliRunner
 
+from providers.aws.testing import Credential
 from providers.aws.testing.server import StrictAws
 from rotation.cli.app import program
 from rotation.cli.preflight import steps_under
@@ -98,12 +99,22 @@ class Installation:
         if user not in self.keys:
             self.keys[user] = self.aws.control.human.create_key(user)
         key = self.keys[user]
+        if user == "engineer":
+            key = self._with_mfa(key)
         as_file(
             self.directory,
             "credentials",
             f"[default]\naws_access_key_id={key['AccessKeyId']}\n"
-            f"aws_secret_access_key={key['SecretAccessKey']}\n",
+            f"aws_secret_access_key={key['SecretAccessKey']}\n"
+            f"aws_session_token={key.get('SessionToken', '')}\n",
         )
+
+    def _with_mfa(self, key: dict[str, str]) -> dict[str, str]:
+        """As a person's tools do it before the runner is called."""
+        sts = self.aws.control.client("sts", Credential.of(key))
+        factor = {"SerialNumber": f"arn:aws:iam::{ACCOUNT}:mfa/engineer", "TokenCode": "123456"}
+        given: dict[str, str] = sts.get_session_token(**factor)["Credentials"]
+        return given
 
     @property
     def installation(self) -> str:

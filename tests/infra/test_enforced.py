@@ -154,9 +154,21 @@ def test_the_runner_never_claims_and_a_person_never_destroys(
     for under in PermissionSet:
         expected = under is not PermissionSet.CLAIM
         assert may_take(lived, evaluator, under, principal=runner, **external) == expected
-    assert may_take(lived, evaluator, "claim", principal=person, **external)
-    assert not may_take(lived, evaluator, "revoke", principal=person, **external)
+    assert may_take(lived, evaluator, "claim", principal=person, **external, **MFA)
+    assert not may_take(lived, evaluator, "revoke", principal=person, **external, **MFA)
     assert not may_take(lived, evaluator, "mint", principal=runner)
+
+
+def test_an_operator_comes_in_by_the_same_doors_as_on_call(
+    lived: Installation, evaluator: Evaluator
+) -> None:
+    """The external id is in every configuration: it is no secret, and opens nothing by itself."""
+    external = {"sts:ExternalId": f"rotation-{lived.installation}"}
+    person = f"arn:aws:iam::{ACCOUNT}:user/engineer"
+    for under in PermissionSet:
+        assert not may_take(lived, evaluator, under, principal=person, **external)
+        expected = under not in (PermissionSet.REVOKE, PermissionSet.CONTAIN)
+        assert may_take(lived, evaluator, under, principal=person, **external, **MFA) == expected
 
 
 # --------------------------------------------------------------------------- who reads a secret

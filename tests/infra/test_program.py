@@ -17,6 +17,7 @@ from providers.aws.alarms import EVERY_EVENT, IAM_REGION
 from rotation.config import load
 from rotation.types import PermissionSet
 from tests.infra.settings import (
+    ACCOUNT,
     AWS,
     DEPLOYER,
     IAM,
@@ -252,6 +253,23 @@ def test_the_emergency_role_has_two_doors(aws: Stack) -> None:
     assert signed_in["Principal"] == {"AWS": [ON_CALL]}
     assert signed_in["Condition"] == {"Null": {"aws:SourceIdentity": "false"}}
     assert "sts:SetSourceIdentity" in signed_in["Action"]
+
+
+def test_an_operator_has_the_same_two_doors_and_the_external_id(tmp_path: Path) -> None:
+    users, roles = f"arn:aws:iam::{ACCOUNT}:user/eve", f"arn:aws:iam::{ACCOUNT}:role/engineers"
+    given = {**AWS, "operators": json.dumps([users, roles])}
+    stack = up(written(tmp_path, secret()), given)
+    for under in PermissionSet:
+        doors = trusted(stack, under)
+        if under in (PermissionSet.REVOKE, PermissionSet.CONTAIN):
+            assert not [sid for sid in doors if sid.startswith("Operator")]
+            continue
+        mfa, signed_in = doors["OperatorWithMfa"], doors["OperatorSignedIn"]
+        assert (mfa["Principal"], signed_in["Principal"]) == ({"AWS": [users]}, {"AWS": [roles]})
+        assert mfa["Condition"]["Bool"] == {"aws:MultiFactorAuthPresent": "true"}
+        assert signed_in["Condition"]["Null"] == {"aws:SourceIdentity": "false"}
+        for door in (mfa, signed_in):
+            assert "sts:ExternalId" in door["Condition"]["StringEquals"]
 
 
 def test_the_emergency_role_attaches_exactly_what_is_made_for_it(aws: Stack) -> None:

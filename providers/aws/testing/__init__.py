@@ -36,6 +36,7 @@ Signatures
     A session ends                                  B   a_session_ends
     A session outlives its key                      D   a_session_outlives_the_key_that_made_it
     A user's session is not taken by IAM            B   the_session_of_a_user_is_not_taken_by_iam
+    But with a second factor                        B   the_session_of_a_user_with_a_second_factor_is
     Endpoints hear of a key one by one              I   a_new_key_opens_one_endpoint_after_the_other
     A dead key lives on meanwhile                   D   a_key_dies_at_one_endpoint_after_the_other
 Users and keys

@@ -29,7 +29,7 @@ KeyState = Literal["Active", "Inactive", "deleted"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """An authenticated caller. A role session has no `user_name`, and may have a policy of its
-    own."""
+    own; a user's may have been given for a second factor."""
 
     arn: str
     unique_id: str
@@ -38,6 +38,7 @@ class Principal:
     role_arn: str | None = None
     issued_at: datetime | None = None
     policy: SessionPolicy | None = None
+    with_mfa: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,9 @@ class KeyRing:
 
     def _open_session(self, claim: Claim) -> tuple[Principal, str]:
         session = self._sessions[claim.access_key_id]
-        if claim.service == "iam" and session.principal.role_arn is None:
-            # IAM takes a session of GetSessionToken only with a second factor; there is none here.
+        of_a_user = session.principal.role_arn is None
+        if claim.service == "iam" and of_a_user and not session.principal.with_mfa:
+            # IAM takes a session of GetSessionToken only with a second factor.
             raise refusals.unknown_credential(claim.service)
         if not secrets.compare_digest(session.token, claim.session_token or ""):
             raise refusals.unknown_credential(claim.service)

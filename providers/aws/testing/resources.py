@@ -50,6 +50,7 @@ def _global_keys(state: State, call: Call) -> dict[str, Any]:
         keys["aws:username"] = principal.user_name
     if principal.issued_at is not None:
         keys["aws:TokenIssueTime"] = f"{principal.issued_at:%Y-%m-%dT%H:%M:%SZ}"
+        keys["aws:MultiFactorAuthPresent"] = str(principal.with_mfa).lower()
     tags = call.parameters.get("Tags")
     if tags:
         keys |= {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in tags}

@@ -31,7 +31,9 @@ class Sts:
                 "RoleArn RoleSessionName",
                 "DurationSeconds ExternalId Policy SourceIdentity",
             ),
-            "GetSessionToken": Operation(self._get_session_token, optional="DurationSeconds"),
+            "GetSessionToken": Operation(
+                self._get_session_token, optional="DurationSeconds SerialNumber TokenCode"
+            ),
         }
 
     def _get_caller_identity(self, call: Call) -> Result:
@@ -84,6 +86,7 @@ class Sts:
             access_key_id=new_session_key_id(),
             user_name=call.principal.user_name,
             issued_at=self._state.clock.now(),
+            with_mfa="TokenCode" in call.parameters,
         )
         session = self._state.keyring.add_session(principal, timedelta(seconds=seconds))
         return {"Credentials": _credentials(session)}

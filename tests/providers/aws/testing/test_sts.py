@@ -183,6 +183,19 @@ def test_the_session_of_a_user_is_not_taken_by_iam(aws, sts, refused):
     aws.client("secretsmanager", session).list_secrets()
 
 
+@pytest.mark.parametrize(
+    "more", [{}, {"SerialNumber": "arn:aws:iam::1:mfa/a", "TokenCode": "123456"}]
+)
+def test_the_session_of_a_user_with_a_second_factor_is(strict, aws, sts, more):
+    asked = []
+    strict.authorise(lambda *question: asked.append(question[3]) or True)
+    key = Credential.of(aws.human.create_key("administrator"))
+    session = credential(aws.client("sts", key).get_session_token(**more))
+    aws.client("secretsmanager", session).list_secrets()
+    if more:
+        aws.client("iam", session).list_users()
+
+
 @pytest.mark.usefixtures("role")
 def test_a_session_cannot_ask_for_a_session_token(aws, sts, refused):
     with refused("AccessDenied"):
