@@ -175,7 +175,7 @@ class SimulatedStore:
                 refusal=world.refusal or (("store.deleted", "is deleted") if self._lost else None),
                 lost=self._lost,
                 replicas=dict(world.replicas),
-                missing=lambda sets: tuple(world.missing),
+                missing=lambda sets: tuple(m for m in world.missing if m.partition(":")[0] in sets),
                 server_at=world.now,
             )
 

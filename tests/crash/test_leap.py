@@ -65,6 +65,17 @@ def test_it_is_found_before_the_old_one_dies(
     assert story.violations() == []
 
 
+def test_where_the_service_keeps_it_the_right_to_stage_is_asked_for_too() -> None:
+    story = opened(overlap=False, can_suspend=False)
+    story.world.missing.append("mint: create on rotation-pending/data/app/+")
+    assert code(story) == "held.denied"
+    assert list(story.world.instances) == [story.rotation().old]
+    story.world.missing.clear()
+    ask(story, "resume")
+    assert isinstance(story.drive(), Close)
+    assert story.violations() == []
+
+
 def test_in_place_leads_back_from_there() -> None:
     story = opened(**CHOSEN)
     may_not_promote(story)
