@@ -1,6 +1,7 @@
 """Who watches the runner: a trail that nobody can shorten, and rules that tell people."""
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pulumi
@@ -16,6 +17,7 @@ from providers.aws.alarms import (
     Alarm,
     alarms,
     alive,
+    fallback_name,
     rule_name,
     topic_name,
     undelivered_name,
@@ -24,6 +26,9 @@ from providers.aws.arns import partition
 from rotation.interfaces import Scope
 
 DAY_S = 86_400
+
+Statement = Callable[[str, str], dict[str, Any]]
+"""Of a topic's policy, for its ARN and its account."""
 
 
 def event_rule_name(scope: Scope, name: str) -> str:
@@ -153,6 +158,7 @@ class Watch(pulumi.ComponentResource):
         super().__init__("rotation:aws:Watch", around.scope.connection, None, opts)
         self._around, self._keys = around, keys
         self._topics: dict[str, aws.sns.Topic] = {}
+        self._fallbacks: dict[str, aws.sns.Topic] = {}
         for alarm in alarms(around.roles, regions):
             self._rule(alarm)
         if "observe" in around.roles:
@@ -180,11 +186,9 @@ class Watch(pulumi.ComponentResource):
             region=alarm.region,
             opts=pulumi.ResourceOptions(parent=rule),
         )
-        self._undelivered(name, alarm, rule, topic)
+        self._undelivered(name, alarm, rule)
 
-    def _undelivered(
-        self, name: str, alarm: Alarm, rule: aws.cloudwatch.EventRule, topic: aws.sns.Topic
-    ) -> None:
+    def _undelivered(self, name: str, alarm: Alarm, rule: aws.cloudwatch.EventRule) -> None:
         """An alarm that cannot be told is told by another way."""
         aws.cloudwatch.MetricAlarm(
             f"{name}-undelivered",
@@ -199,7 +203,7 @@ class Watch(pulumi.ComponentResource):
             threshold=1,
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="notBreaching",  # EventBridge reports only what failed
-            alarm_actions=[topic.arn],
+            alarm_actions=[self._fallback(alarm.region).arn],
             region=alarm.region,
             opts=pulumi.ResourceOptions(parent=rule),
         )
@@ -237,50 +241,77 @@ class Watch(pulumi.ComponentResource):
 
     def _topic(self, region: str) -> aws.sns.Topic:
         if region not in self._topics:
-            self._topics[region] = self._make_topic(region)
+            scope = self._around.scope
+            self._topics[region] = self._make_topic(
+                region,
+                f"{scope.connection}-{region}",
+                topic_name(scope.installation, scope.connection),
+                [_alarms_publish, _rules_publish],
+                self._keys.in_region(region) if self._keys else None,
+            )
         return self._topics[region]
 
-    def _make_topic(self, region: str) -> aws.sns.Topic:
-        scope = self._around.scope
-        name = topic_name(scope.installation, scope.connection)
+    def _fallback(self, region: str) -> aws.sns.Topic:
+        """In clear: a key that is gone must not silence it, and it only says which rule failed."""
+        if region not in self._fallbacks:
+            scope = self._around.scope
+            self._fallbacks[region] = self._make_topic(
+                region,
+                f"{scope.connection}-{region}-undelivered",
+                fallback_name(scope.installation, scope.connection),
+                [_alarms_publish],
+                None,
+            )
+        return self._fallbacks[region]
+
+    def _make_topic(
+        self, region: str, resource: str, name: str, statements: Sequence[Statement],
+        key: pulumi.Input[str] | None,
+    ) -> aws.sns.Topic:  # fmt: skip
+        account = self._around.scope.options.account
         topic = aws.sns.Topic(
-            f"{scope.connection}-{region}",
+            resource,
             name=fitting(name, TOPIC_MAX, "the topic"),
-            kms_master_key_id=self._key(region),
+            kms_master_key_id=key,
             region=region,
             opts=pulumi.ResourceOptions(parent=self),
         )
         below = pulumi.ResourceOptions(parent=topic)
         aws.sns.TopicPolicy(
-            f"{scope.connection}-{region}",
+            resource,
             arn=topic.arn,
             policy=topic.arn.apply(
-                lambda arn: json.dumps(_topic_policy(arn, scope.options.account))
+                lambda arn: json.dumps(
+                    {
+                        "Version": "2012-10-17",
+                        "Statement": [each(arn, account) for each in statements],
+                    }
+                )
             ),
             region=region,
             opts=below,
         )
         for email in self._around.settings.alarm_emails:
             aws.sns.TopicSubscription(
-                f"{scope.connection}-{region}-{email}",
+                f"{resource}-{email}",
                 topic=topic.arn, protocol="email", endpoint=email, region=region, opts=below,
             )  # fmt: skip
         return topic
 
-    def _key(self, region: str) -> pulumi.Input[str] | None:
-        """Only ours lets EventBridge use it."""
-        return self._keys.in_region(region) if self._keys else None
 
-
-def _topic_policy(arn: str, account: str) -> dict[str, Any]:
+def _alarms_publish(arn: str, account: str) -> dict[str, Any]:
     return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "RulesAndAlarmsPublish", "Effect": "Allow",
-                "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
-                "Action": "sns:Publish", "Resource": arn,
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            },
-        ],
+        "Sid": "AlarmsPublish", "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": "sns:Publish", "Resource": arn,
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }  # fmt: skip
+
+
+def _rules_publish(arn: str, _: str) -> dict[str, Any]:
+    """EventBridge meets no condition: with one, every alarm of a rule would be lost."""
+    return {
+        "Sid": "RulesPublish", "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish", "Resource": arn,
     }  # fmt: skip

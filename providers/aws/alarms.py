@@ -50,6 +50,11 @@ def topic_name(installation: str, connection: str) -> str:
     return f"rotation-{installation}-{connection}"
 
 
+def fallback_name(installation: str, connection: str) -> str:
+    """Of the topic that takes what the other one did not: no key and no rule stands before it."""
+    return f"{topic_name(installation, connection)}-undelivered"
+
+
 def alarms(roles: Mapping[str, str], regions: tuple[str, ...]) -> Iterator[Alarm]:
     """regions: where the secrets are."""
     yield from _mint(roles)

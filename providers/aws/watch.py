@@ -14,6 +14,7 @@ from providers.aws.alarms import (
     SILENT,
     alarms,
     alive,
+    fallback_name,
     rule_name,
     topic_name,
     undelivered_name,
@@ -28,7 +29,9 @@ from rotation.types import PermissionSet
 if TYPE_CHECKING:
     from providers.aws.clients import AwsConnection
 
-ABSENT = frozenset({"NotFound", "ResourceNotFoundException"})
+ABSENT = frozenset({"NotFound", "NotFoundException", "ResourceNotFoundException"})
+
+EVENTS, ALARMS = "events.amazonaws.com", "cloudwatch.amazonaws.com"
 
 
 def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator[AlarmFound]:
@@ -41,10 +44,13 @@ def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator
             region=alarm.region,
             wrong=(
                 *here.wrong_rule(alarm.name, alarm.state, alarm.pattern, tells=True),
-                *here.wrong_topic(),
-                *here.wrong_metric(undelivered_name(scope.connection, alarm.name), "notBreaching"),
+                *here.topic.wrong(),
+                *here.wrong_metric(
+                    undelivered_name(scope.connection, alarm.name), "notBreaching", here.fallback
+                ),
+                *here.fallback.wrong(),
             ),
-            listeners=here.listeners or 0,
+            listeners=here.topic.listeners or 0,
             drill=alarm.drill,
             drilled=drill and alarm.name == DENIED and _provoked(scope, connection, alarm.region),
         )
@@ -55,10 +61,10 @@ def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator
             region=home.region,
             wrong=(
                 *home.wrong_rule(LOOKS, EVERY_EVENT, alive(roles), tells=False),
-                *home.wrong_topic(),
-                *home.wrong_metric(rule_name(scope.connection, SILENT), "breaching"),
+                *home.topic.wrong(),
+                *home.wrong_metric(rule_name(scope.connection, SILENT), "breaching", home.topic),
             ),
-            listeners=home.listeners or 0,
+            listeners=home.topic.listeners or 0,
             drill="stop the runner for a day",
         )
 
@@ -67,11 +73,16 @@ class _Place:
     """What watches the runner in one region."""
 
     def __init__(self, scope: Scope, connection: "AwsConnection", region: str) -> None:
-        self._scope, self._connection, self.region = scope, connection, region
-        self._topic = (
-            f"arn:{partition(region)}:sns:{region}:{scope.options.account}"
-            f":{topic_name(scope.installation, scope.connection)}"
-        )
+        self._scope, self.region = scope, region
+        self._services = _Services(connection, region)
+        whose = scope.installation, scope.connection
+        self.topic = self._topic(topic_name(*whose), (EVENTS, ALARMS))
+        self.fallback = self._topic(fallback_name(*whose), (ALARMS,))
+
+    def _topic(self, name: str, publishers: tuple[str, ...]) -> "_Topic":
+        account = self._scope.options.account
+        arn = f"arn:{partition(self.region)}:sns:{self.region}:{account}:{name}"
+        return _Topic(self._services, arn, publishers)
 
     def wrong_rule(
         self, name: str, state: str, pattern: Mapping[str, Any], *, tells: bool
@@ -85,53 +96,93 @@ class _Place:
             yield f"rule {full} is {rule['State']}; {state} hears its events"
         if json.loads(rule.get("EventPattern", "{}")) != pattern:
             yield f"rule {full} listens for something else"
-        if tells and self._topic not in self._targets(full):
+        if tells and self.topic.arn not in self._targets(full):
             yield f"rule {full} does not tell the topic"
 
-    def wrong_topic(self) -> Iterator[str]:
-        if self.listeners is None:
-            yield f"there is no topic {self._topic}"
-        elif self.listeners == 0:
-            yield f"nobody has confirmed a subscription of {self._topic}"
-
-    def wrong_metric(self, name: str, missing: str) -> Iterator[str]:
+    def wrong_metric(self, name: str, missing: str, topic: "_Topic") -> Iterator[str]:
         alarm = self._metrics.get(name)
         if alarm is None:
             yield f"there is no alarm {name}"
             return
         if alarm.get("TreatMissingData", "missing") != missing:
             yield f"alarm {name} takes missing data for something else than {missing}"
-        if not alarm["ActionsEnabled"] or self._topic not in alarm["AlarmActions"]:
+        if not alarm["ActionsEnabled"] or topic.arn not in alarm["AlarmActions"]:
             yield f"alarm {name} does not tell the topic"
+
+    @cached_property
+    def _metrics(self) -> Mapping[str, Mapping[str, Any]]:
+        prefix = rule_name(self._scope.connection, "")
+        pages = self._services.asked("cloudwatch", "describe_alarms", AlarmNamePrefix=prefix) or ()
+        return {each["AlarmName"]: each for page in pages for each in page["MetricAlarms"]}
+
+    def _rule(self, name: str) -> Mapping[str, Any] | None:
+        found: Sequence[Mapping[str, Any]] | None = self._services.asked(
+            "events", "describe_rule", Name=name
+        )
+        return found[0] if found else None
+
+    def _targets(self, rule: str) -> list[str]:
+        pages = self._services.asked("events", "list_targets_by_rule", Rule=rule) or ()
+        return [each["Arn"] for page in pages for each in page["Targets"]]
+
+
+class _Topic:
+    """Whom it tells, and whether those that have something to tell may."""
+
+    def __init__(self, services: "_Services", arn: str, publishers: tuple[str, ...]) -> None:
+        self._services, self.arn, self._publishers = services, arn, publishers
+
+    def wrong(self) -> Iterator[str]:
+        if self.listeners is None:
+            yield f"there is no topic {self.arn}"
+            return
+        if self.listeners == 0:
+            yield f"nobody has confirmed a subscription of {self.arn}"
+        yield from self._unheard
 
     @cached_property
     def listeners(self) -> int | None:
         """Those that confirmed; None where there is no topic."""
-        pages = self._asked("sns", "list_subscriptions_by_topic", TopicArn=self._topic)
+        pages = self._services.asked("sns", "list_subscriptions_by_topic", TopicArn=self.arn)
         if pages is None:
             return None
         given = [each for page in pages for each in page["Subscriptions"]]
         return len([each for each in given if each["SubscriptionArn"].startswith("arn:")])
 
     @cached_property
-    def _metrics(self) -> Mapping[str, Mapping[str, Any]]:
-        prefix = rule_name(self._scope.connection, "")
-        pages = self._asked("cloudwatch", "describe_alarms", AlarmNamePrefix=prefix) or ()
-        return {each["AlarmName"]: each for page in pages for each in page["MetricAlarms"]}
+    def _unheard(self) -> tuple[str, ...]:
+        """Publishers that the topic's policy, or its key's, keeps out."""
+        found = self._services.asked("sns", "get_topic_attributes", TopicArn=self.arn)
+        kept: Mapping[str, str] = found[0]["Attributes"] if found else {}
+        topic = f"the policy of topic {self.arn}"
+        said = self._refused(kept.get("Policy"), topic, "sns:Publish")
+        key = kept.get("KmsMasterKeyId")
+        if key:
+            read = self._services.asked("kms", "get_key_policy", KeyId=key, PolicyName="default")
+            document = read[0]["Policy"] if read else None
+            for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+                said += self._refused(document, f"the policy of key {key}", action)
+        return said
 
-    def _rule(self, name: str) -> Mapping[str, Any] | None:
-        found: Sequence[Mapping[str, Any]] | None = self._asked(
-            "events", "describe_rule", Name=name
+    def _refused(self, document: str | None, what: str, action: str) -> tuple[str, ...]:
+        statements = json.loads(document or "{}").get("Statement", [])
+        return tuple(
+            f"{what} does not let {service} call {action}"
+            + (" without a condition, and EventBridge meets none" if service == EVENTS else "")
+            for service in self._publishers
+            if not any(_lets(each, service, action, self.arn) for each in statements)
         )
-        return found[0] if found else None
 
-    def _targets(self, rule: str) -> list[str]:
-        pages = self._asked("events", "list_targets_by_rule", Rule=rule) or ()
-        return [each["Arn"] for page in pages for each in page["Targets"]]
 
-    def _asked(self, service: str, operation: str, **about: str) -> Sequence[Any] | None:
+class _Services:
+    """What is asked in one region."""
+
+    def __init__(self, connection: "AwsConnection", region: str) -> None:
+        self._connection, self._region = connection, region
+
+    def asked(self, service: str, operation: str, **about: str) -> Sequence[Any] | None:
         """None where there is nothing of that name."""
-        client = self._connection.own(service, self.region)
+        client = self._connection.own(service, self._region)
         call = f"{service}:{client.meta.method_to_api_mapping[operation]}"
         with translated(call, of=next(iter(about.values())), repeatable=True):
             try:
@@ -142,6 +193,30 @@ class _Place:
                 if code_of(refusal) in ABSENT:
                     return None
                 raise
+
+
+def _lets(statement: Mapping[str, Any], service: str, action: str, topic: str) -> bool:
+    """Of CloudWatch the account is known, and no other condition is taken for met."""
+    principal = statement["Principal"]
+    condition = (
+        {} if service == EVENTS else {"StringEquals": {"aws:SourceAccount": _account(topic)}}
+    )
+    return (
+        statement["Effect"] == "Allow"
+        and isinstance(principal, dict)
+        and service in _listed(principal.get("Service", []))
+        and action in _listed(statement.get("Action", []))
+        and bool({"*", topic} & {*_listed(statement.get("Resource", []))})
+        and statement.get("Condition", {}) in ({}, condition)
+    )
+
+
+def _account(arn: str) -> str:
+    return arn.split(":")[4]
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
 
 
 def _provoked(scope: Scope, connection: "AwsConnection", region: str) -> bool:

@@ -24,7 +24,7 @@ from rotation.config import load
 from rotation.policy import compile  # noqa: A004
 from tests.infra.account import as_file
 from tests.infra.settings import ACCOUNT, AWS, secret, written
-from tests.infra.stack import Cloud, Stack, up
+from tests.infra.stack import KEY_ID, Cloud, Stack, up
 
 HERE = "123456789012"  # moto's account
 SETTINGS = {key: value.replace(ACCOUNT, HERE) for key, value in AWS.items()}
@@ -57,7 +57,7 @@ class Watched:
     def apply(self) -> None:
         for kind, make in APPLIED.items():
             for each in self.stack.of(kind):
-                make(self, each.inputs, each.inputs["region"])
+                make(self, each.inputs, each.inputs.get("region", HOME))
 
     def findings(self, expected: int) -> dict[str, list[str]]:
         """Alarm -> what is said of it."""
@@ -78,7 +78,23 @@ class Watched:
 
 
 def _topic(watched: Watched, given: Any, region: str) -> None:
-    watched.client("sns", region).create_topic(Name=given["name"])
+    key = given.get("kmsMasterKeyId")
+    attributes = {"KmsMasterKeyId": key} if key else {}
+    watched.client("sns", region).create_topic(Name=given["name"], Attributes=attributes)
+
+
+def _policy(watched: Watched, given: Any, region: str) -> None:
+    watched.client("sns", region).set_topic_attributes(
+        TopicArn=given["arn"], AttributeName="Policy", AttributeValue=given["policy"]
+    )
+
+
+def _key(_: Watched, given: Any, region: str) -> None:
+    """Under the id that the stack was told."""
+    keys = get_backend("kms")[HERE][region]
+    made = keys.create_key(given["policy"], "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", None)
+    made.id = KEY_ID
+    keys.keys[KEY_ID] = made
 
 
 def _subscription(watched: Watched, given: Any, region: str) -> None:
@@ -109,7 +125,10 @@ def _metric(watched: Watched, given: Any, region: str) -> None:
 
 
 APPLIED: dict[str, Callable[[Watched, Any, str], None]] = {
+    "Key": _key,
+    "ReplicaKey": _key,
     "Topic": _topic,
+    "TopicPolicy": _policy,
     "TopicSubscription": _subscription,
     "EventRule": _rule,
     "EventTarget": _target,
@@ -135,7 +154,7 @@ def watched(moto: str, tmp_path: Path) -> Iterator[Watched]:
     stack = up(file, SETTINGS, Cloud(account=HERE))
     as_file(tmp_path, "rotation.infra.json", json.dumps(stack.outputs["bindings"]))
     yield Watched(moto, file, stack)
-    for service in ("sns", "events", "cloudwatch"):
+    for service in ("sns", "events", "cloudwatch", "kms"):
         get_backend(service).reset()
 
 
@@ -149,10 +168,11 @@ def test_before_up_each_alarm_is_missing(watched: Watched) -> None:
     wrong = watched.wrong()
     assert len(wrong) == 7
     for said in wrong.values():
-        assert [each.partition(" rotation-")[0] for each in said][::2] == [
-            "there is no rule", "there is no alarm",
-        ]  # fmt: skip
-        assert said[1].startswith("there is no topic arn:aws:sns:")
+        *firsts, last = [each.partition(" rotation-")[0].partition(" arn:")[0] for each in said]
+        assert (
+            firsts == ["there is no rule", "there is no topic", "there is no alarm"][: len(firsts)]
+        )
+        assert last in ("there is no topic", "there is no alarm")
 
 
 def test_after_up_each_would_reach_somebody(watched: Watched) -> None:
@@ -195,7 +215,43 @@ def test_a_subscription_that_nobody_confirmed(watched: Watched) -> None:
     wrong = watched.wrong()
     assert set(wrong) == {SUBJECT, f"runner-denied of main in {COPY}"}
     assert wrong[SUBJECT] == [
-        f"nobody has confirmed a subscription of arn:aws:sns:{COPY}:{HERE}:{TOPIC}"
+        f"nobody has confirmed a subscription of arn:aws:sns:{COPY}:{HERE}:{TOPIC}",
+        f"nobody has confirmed a subscription of arn:aws:sns:{COPY}:{HERE}:{TOPIC}-undelivered",
+    ]
+
+
+UNMET = "without a condition, and EventBridge meets none"
+
+
+def conditioned(policy: str) -> str:
+    """As one writes it for every other service of AWS."""
+    document = json.loads(policy)
+    for each in document["Statement"]:
+        each["Condition"] = {"StringEquals": {"aws:SourceAccount": HERE}}
+    return json.dumps(document)
+
+
+def test_a_topic_whose_policy_eventbridge_does_not_meet(watched: Watched) -> None:
+    watched.apply()
+    arn = f"arn:aws:sns:{COPY}:{HERE}:{TOPIC}"
+    sns = watched.client("sns", COPY)
+    policy = sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
+    sns.set_topic_attributes(
+        TopicArn=arn, AttributeName="Policy", AttributeValue=conditioned(policy)
+    )
+    assert watched.wrong()[SUBJECT] == [
+        f"the policy of topic {arn} does not let events.amazonaws.com call sns:Publish {UNMET}"
+    ]
+
+
+def test_a_key_whose_policy_eventbridge_does_not_meet(watched: Watched) -> None:
+    watched.apply()
+    key = get_backend("kms")[HERE][COPY].keys[KEY_ID]
+    key.policy = conditioned(key.policy)
+    arn = f"arn:aws:kms:{COPY}:{HERE}:key/{KEY_ID}"
+    assert watched.wrong()[SUBJECT] == [
+        f"the policy of key {arn} does not let events.amazonaws.com call {action} {UNMET}"
+        for action in ("kms:Decrypt", "kms:GenerateDataKey")
     ]
 
 

@@ -14,6 +14,7 @@ import yaml
 from pulumi.runtime import mocks, rpc
 
 from providers.aws.alarms import EVERY_EVENT, IAM_REGION
+from providers.aws.testing.topics import ALARMS, EVENTS, publishes
 from rotation.config import load
 from rotation.types import PermissionSet
 from tests.infra.settings import (
@@ -29,7 +30,7 @@ from tests.infra.settings import (
     secret,
     written,
 )
-from tests.infra.stack import Cloud, Registered, Stack, mistakes, up
+from tests.infra.stack import KEY_ID, Cloud, Registered, Stack, mistakes, up
 
 NEVER = re.compile(r"SecretVersion|AccessKey|SecretId$|SecretRotation|kv/secretV2|generic/secret")
 
@@ -332,6 +333,48 @@ def test_silence_of_the_runner_is_an_alarm(aws: Stack) -> None:
     assert alarm["comparisonOperator"] == "LessThanThreshold"
 
 
+OWN_KEY = f', kms_key: "arn:aws:kms:eu-central-1:{ACCOUNT}:key/{KEY_ID}"'
+
+
+@pytest.mark.parametrize("more", ["", OWN_KEY])
+def test_what_is_told_is_taken_by_the_topic_and_by_its_key(more: str, tmp_path: Path) -> None:
+    """As SNS and KMS decide, for each that tells a topic something."""
+    stack = up(written(tmp_path, secret(IAM), more=more), AWS)
+    keys = {
+        "eu-central-1" if each.token.endswith(":Key") else each.inputs["region"]: json.loads(
+            each.inputs["policy"]
+        )
+        for each in (*stack.of("Key"), *stack.of("ReplicaKey"))
+    }
+    policies = {
+        each.inputs["arn"]: json.loads(each.inputs["policy"]) for each in stack.of("TopicPolicy")
+    }
+    encrypted = {topic_arn(each): "kmsMasterKeyId" in each.inputs for each in stack.of("Topic")}
+    told = [
+        *((EVENTS, each.inputs["arn"]) for each in stack.of("EventTarget")),
+        *((ALARMS, arn) for each in stack.of("MetricAlarm") for arn in each.inputs["alarmActions"]),
+    ]
+    assert {arn for _, arn in told} == set(policies) == set(encrypted)
+    for service, arn in told:
+        key = keys[arn.split(":")[3]] if encrypted[arn] else None
+        assert publishes(service, arn, policies[arn], key), (service, arn)
+
+
+def topic_arn(topic: Registered) -> str:
+    return f"arn:aws:sns:{topic.inputs['region']}:{ACCOUNT}:{topic.inputs['name']}"
+
+
+def test_what_a_topic_did_not_take_goes_to_another_one(aws: Stack) -> None:
+    rules = {each.inputs["arn"] for each in aws.of("EventTarget")}
+    lost = [each for each in aws.of("MetricAlarm") if each.name.endswith("-undelivered")]
+    assert len(lost) == len(aws.of("EventTarget"))
+    for each in lost:
+        [to] = each.inputs["alarmActions"]
+        assert to not in rules
+        subscribed = [s for s in aws.of("TopicSubscription") if s.inputs["topic"] == to]
+        assert [s.inputs["endpoint"] for s in subscribed] == ["on-call@example.com"]
+
+
 def test_the_trail_is_validated_and_locked(aws: Stack) -> None:
     [trail] = aws.of("Trail")
     assert trail.inputs["enableLogFileValidation"] is True
@@ -346,7 +389,8 @@ def test_everything_that_can_be_is_encrypted_with_our_key(aws: Stack) -> None:
     assert all("kmsKeyId" in each.inputs for each in aws.of("Secret"))
     for each in aws.of("Secret"):
         assert all("kmsKeyId" in replica for replica in each.inputs["replicas"])
-    assert all("kmsMasterKeyId" in each.inputs for each in aws.of("Topic"))
+    clear = {each.name for each in aws.of("Topic") if "kmsMasterKeyId" not in each.inputs}
+    assert clear == {each.name for each in aws.of("Topic") if each.name.endswith("-undelivered")}
     [key] = aws.of("Key")
     assert (key.inputs["enableKeyRotation"], key.inputs["multiRegion"]) == (True, True)
 

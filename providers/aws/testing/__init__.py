@@ -97,6 +97,10 @@ Copies
     InSync says a copy exists, not which            A   in_sync_can_be_a_lie
     A secret with copies cannot be deleted          B   a_secret_with_copies_cannot_be_deleted
     A name that is taken there fails                B   a_name_that_is_taken_there_fails
+Topics
+    EventBridge meets no condition                  D   eventbridge_meets_no_condition
+    CloudWatch tells its account                    D   cloudwatch_tells_its_account
+    An encrypted topic needs its key too            D   an_encrypted_topic_needs_its_key_too
 Every answer
     Carries the server's date                       R   every_answer_carries_the_servers_date
 """
