@@ -7,7 +7,7 @@ a state.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,7 +18,7 @@ from rotation.calendar import Freeze, gates, last_slot, next_slot
 from rotation.entries import Draft, Identity
 from rotation.entries import Entry as JournalEntry
 from rotation.entries import Kind as EntryKind
-from rotation.errors import PolicyRefusal
+from rotation.errors import NeedsPerson, PolicyRefusal
 from rotation.fold import Outcome
 from rotation.types import Facts
 
@@ -32,6 +32,9 @@ PAUSE = timedelta(hours=24)
 
 BEHIND_MIN = 3
 """So many secrets of one connection that a journal is behind: the installation is read-only."""
+
+NAMED_MAX = 5
+"""More are counted."""
 
 LIFE_SHARE, REST_MIN, REST_MAX = 3, timedelta(minutes=10), timedelta(days=1)
 """Not before that part of its life is over is a secret rotated again: a margin longer than the life,
@@ -124,6 +127,29 @@ def replaceable(configuration: "Configuration", journal: "Journal", now: datetim
         for entry in chosen
         if (row := rows.get(entry.stream)) is not None and _may_be_replaced(row, now)
     ]
+
+
+def refuse_unknown(
+    configuration: "Configuration", journal: "Journal", names: Collection[str], now: datetime
+) -> None:
+    """A secret that should rotate and is not in the journal never becomes due. An empty journal in
+    the place of the true one would stop everything in silence. names: only these, or all."""
+    known = {row.stream for row in journal.identities()}
+    wanted = (entry for entry in configuration.secrets() if not names or entry.id in names)
+    unknown = [
+        entry.id
+        for entry in wanted
+        if entry.stream not in known and due(entry, None, now).kind is Kind.NEVER
+    ]
+    if unknown:
+        more = f" and {len(unknown) - NAMED_MAX} more" if len(unknown) > NAMED_MAX else ""
+        raise NeedsPerson(
+            "run.unknown-secrets",
+            f"the journal does not know {', '.join(unknown[:NAMED_MAX])}{more}: nothing rotates "
+            "what it does not know",
+            "`rotation adopt NAME`, or `rotation create NAME` where there is none yet; if it was "
+            "rotated before, this is not its journal: `rotation journal restore`",
+        )
 
 
 def refuse_stopped(stopped: Iterable[PolicyRefusal]) -> None:

@@ -1,6 +1,6 @@
 """`run`: everything that is due, safe at any frequency. `rotate`: the named ones, by hand."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from rotation.cli.options import here_option, known_names, names_argument, wait_
 from rotation.cli.replacing import open_replacement, refuse_inactive
 from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
-from rotation.errors import AlreadyOpen, PolicyRefusal, RotationError
+from rotation.errors import AlreadyOpen, NeedsPerson, PolicyRefusal, RotationError
 
 if TYPE_CHECKING:
     from rotation.config import Entry
@@ -43,15 +43,17 @@ def run(
     """Rotate everything that is due, as far as it goes now.
 
     Safe at any frequency, from cron or by hand: it opens what is due and inside its window, takes
-    open rotations on from where they stand, and touches nothing else.
+    open rotations on from where they stand, and touches nothing else. Exit 11 where the journal
+    does not know a secret that should rotate.
     """
     with open_session(effectful=True) as session:
         names = {session.entry(name).id for name in only}
         _stop_if_behind(session)
+        unknown = _unknown(session, names)
         replacing = _replace_gone(session, names) if saved is None else []
         due, refused = _due(session) if saved is None else (_saved(session, saved), [])
         wanted = [entry for entry in due if not names or entry.id in names]
-        failed = [*replacing, *refused, *_open_all(session, islice(wanted, most))]
+        failed = [*unknown, *replacing, *refused, *_open_all(session, islice(wanted, most))]
         streams = {
             row.stream: row.secret
             for row in session.journal.identities()
@@ -63,6 +65,17 @@ def run(
         advanced = carry_out(session, streams, wait=wait, here=here, width=width)
         _stop_if_behind(session)
         return worst([*failed, advanced] if streams or not failed else failed)
+
+
+def _unknown(session: Session, names: Collection[str]) -> list[int]:
+    from rotation.due import refuse_unknown  # noqa: PLC0415
+
+    try:
+        refuse_unknown(session.configuration, session.journal, names, session.clock.now())
+    except NeedsPerson as unknown:
+        complain(unknown, settings())
+        return [code_of(unknown)]
+    return []
 
 
 def _stop_if_behind(session: Session) -> None:

@@ -16,8 +16,8 @@ from rotation.cli.app import verb
 from rotation.cli.failures import CANCELLED, OK
 from rotation.cli.session import SERVE, Session, open_session
 from rotation.config import Configuration, Entry, load
-from rotation.due import due_now, freeze_file, frozen_by, read_only, stop_if_behind
-from rotation.errors import PolicyRefusal, RotationError
+from rotation.due import due_now, freeze_file, frozen_by, read_only, refuse_unknown, stop_if_behind
+from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Identity, Journal
 from rotation.journal.liveness import RunnerLock, is_dead, new_runner_id, runners_of, sweep
@@ -36,6 +36,7 @@ class Served:
     def __init__(self, configuration: Configuration, clock: Clock) -> None:
         self._clock = clock
         self._stopped: str | None = None
+        self._unknown: str | None = None
         self._exits = ExitStack()
         self._use(configuration)
 
@@ -83,6 +84,7 @@ class Served:
 
     def due(self, journal: Journal, runner: str, now: datetime) -> Iterator[Opening]:
         stop_if_behind(self.configuration, journal, runner, now)
+        self._tell_unknown(journal, now)
         for entry in self._due(journal, now):
             spec = self.configuration.specification(entry)
             yield Opening(stream=entry.stream, plan=ROUTINE, spec=spec)
@@ -96,6 +98,17 @@ class Served:
 
         with suppress(process.Stopped):
             yield from gone(self.configuration, journal, bind, now, failed)
+
+    def _tell_unknown(self, journal: Journal, now: datetime) -> None:
+        """Once, as long as they are the same."""
+        try:
+            refuse_unknown(self.configuration, journal, (), now)
+        except NeedsPerson as unknown:
+            if unknown.message != self._unknown:
+                observe.tell("serve.unknown-secrets", unknown)
+            self._unknown = unknown.message
+        else:
+            self._unknown = None
 
     def _due(self, journal: Journal, now: datetime) -> list[Entry]:
         """Nothing while everything is stopped; why is told once."""

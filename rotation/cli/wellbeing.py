@@ -11,7 +11,7 @@ from rotation.describe import ways_out, what_works, why_held
 from rotation.errors import RotationError
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, left_alive
-from rotation.types import PermissionSet, Verdict
+from rotation.types import PermissionSet, Verdict, is_our_mark
 
 Finding: TypeAlias = tuple[str, str, int, str | None, str]
 """Subject, finding, exit code, code, next."""
@@ -43,9 +43,17 @@ def _journal(rotation: Rotation, name: str) -> Iterator[Finding]:
 
 
 def _unclaimed(session: Session, name: str) -> Iterator[Finding]:
-    """Of a secret that was never adopted: whether it could be."""
-    claim = session.bind(session.specification(name)).store.state().claim
-    if claim not in (None, session.configuration.installation):
+    """Of a secret that the journal does not know: whether it could be adopted, or was."""
+    state = session.bind(session.specification(name)).store.state()
+    claim, current = state.claim, state.current
+    if current is not None and is_our_mark(current, session.configuration.installation):
+        told = f"the current version {current} is ours, but this journal does not know the secret"
+        next_ = (
+            "restore the newest journal; if it is gone for good: "
+            f"`rotation adopt {name} --take-over`"
+        )
+        yield name, told, HELD, "held.journal-behind", next_
+    elif claim not in (None, session.configuration.installation):
         told = f"installation {claim} claims this secret"
         next_ = f"if that one is gone: `rotation adopt {name} --take-over`"
         yield name, told, HELD, "held.claim-foreign", next_

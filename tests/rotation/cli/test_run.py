@@ -11,8 +11,10 @@ import pytest
 from rotation.entries import Kind
 from rotation.errors import JournalError, NeedsPerson, Transient
 from rotation.fold import fold
+from rotation.journal.memory import MemoryJournal
 from rotation.machine import Action
 from rotation.runner import Runner
+from rotation.testing.world import INSTALLATION
 from rotation.types import CURRENT, Gates
 from tests.rotation.cli.conftest import APP, STREAM, Shell
 
@@ -52,6 +54,28 @@ def test_run_at_any_frequency_rotates_once(shell: Shell) -> None:
     opened = [e for e in shell.journal.history(STREAM) if e.kind is Kind.OPENED]
     assert [e.facts["plan"] for e in opened] == ["adopt", "routine"]
     assert shell.world.outages == []
+
+
+def test_run_is_no_success_where_the_journal_does_not_know_a_secret(shell: Shell) -> None:
+    done = shell.run("run")
+    assert done.exit_code == 11
+    assert "the journal does not know app" in done.stderr
+    assert shell.run("run", "--only", "app").exit_code == 11
+    assert shell.json("run", code=11)["rotations"] == []
+
+
+def test_an_empty_journal_in_the_place_of_the_true_one_is_noticed(shell: Shell) -> None:
+    """Whoever put it there would stop every rotation in silence."""
+    shell.adopted().run("rotate", "app", "--wait")
+    shell.journal = MemoryJournal(INSTALLATION)
+    assert shell.run("run").exit_code == 11
+    checks = shell.json("doctor", code=11)["checks"]
+    assert "held.journal-behind" in [check["code"] for check in checks]
+
+
+def test_what_rests_or_is_retired_need_not_be_known(shell: Shell) -> None:
+    shell.configuration.entry = APP._replace(state="retired")
+    assert shell.run("run").exit_code == 0
 
 
 def test_run_reports_what_it_finds_held(shell: Shell) -> None:
