@@ -30,9 +30,12 @@ class Plugins:
 
     def __init__(self, points: Iterable[EntryPoint]) -> None:
         self._points: dict[tuple[str, str], list[EntryPoint]] = {}
+        self._owners: dict[str, set[str]] = {}
         for point in points:
             key = (point.group.removeprefix(GROUP), point.name)
             self._points.setdefault(key, []).append(point)
+            owner = point.dist.name if point.dist else "?"
+            self._owners.setdefault(point.name, set()).add(owner)
         self._loading = threading.Lock()
 
     def names(self, kind: str) -> list[str]:
@@ -73,11 +76,12 @@ class Plugins:
 
     def _point(self, kind: str, name: str) -> EntryPoint:
         points = self._points.get((kind, name), [])
-        if len(points) > 1:
-            owners = sorted({point.dist.name if point.dist else "?" for point in points})
+        owners = self._owners.get(name, set())
+        # Of all groups: whoever may add options, or a doctor, to a name has it already.
+        if len(points) > 1 or (points and len(owners) > 1):
             raise Usage(
                 "plugin.twice",
-                f"`{name}` is declared more than once among the {kind}: by {', '.join(owners)}",
+                f"`{name}` is declared more than once: by {', '.join(sorted(owners))}",
                 "uninstall all but one",
             )
         if not points:

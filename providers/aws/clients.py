@@ -6,7 +6,6 @@ account before their first use, and a role names it: a wrong profile changes not
 
 import logging
 import os
-import socket
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
-from botocore.httpsession import URLLib3Session
 from botocore.loaders import Loader
 from botocore.session import Session
 
@@ -25,6 +23,7 @@ from providers.aws.errors import translated
 from providers.aws.options import ConnectionOptions
 from providers.aws.sessions import Narrowed, One, Sessions
 from providers.aws.sts import CallerIdentity
+from providers.aws.wire import CONNECT_TIMEOUT_S, POOL, READ_TIMEOUT_S, Wire, proxies
 from rotation import __version__
 from rotation.errors import Denied, LoginRefused, NeedsPerson, Usage
 from rotation.interfaces import Clock, OwnCredential
@@ -35,12 +34,6 @@ if TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sts.client import STSClient
-
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 10
-"""Together well under the 20 seconds that a call may take. The SDK never repeats one: the machine
-does, and it knows whether it may."""
-
-POOL = 64
 
 _USERS_FILES = ("~/.aws/credentials", "~/.aws/config")
 _TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
@@ -103,6 +96,7 @@ class AwsConnection:
         self._credentials: dict[str, CheckedCredentials] = {}
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._caller_identity: CallerIdentity | None = None
+        self._wire = Wire(options)
 
     def iam(self, under: PermissionSet, one: One | None = None) -> "IAMClient":
         return cast("IAMClient", self._client("iam", self.options.region, under, one))
@@ -158,8 +152,8 @@ class AwsConnection:
                 client.close()
             self._clients.clear()
             if self._caller_identity is not None:
-                self._caller_identity.close()
                 self._caller_identity = None
+            self._wire.close()
 
     def _client(self, service: str, region: str, under: str, one: One | None = None) -> Any:
         key = (service, region, under)
@@ -175,13 +169,15 @@ class AwsConnection:
             session = Session(session_vars=_session_variables(self.options))
             session.register_component("data_loader", _MODELS)
             session.register_component("credential_provider", self._credentials_for(under))
-            return session.create_client(
+            client = session.create_client(
                 service,
                 region_name=region,
                 endpoint_url=self.options.endpoint,
                 verify=self.options.ca_bundle or True,
                 config=_config(self.options, under),
             )
+            self._wire.carries(client)
+            return client
 
     def _credentials_for(self, under: str) -> CheckedCredentials:
         """One per role; the sets without a role share the base credentials."""
@@ -231,13 +227,7 @@ class AwsConnection:
         return CallerIdentity(
             url=self.options.endpoint or self._broker().meta.endpoint_url,
             region=self.options.region,
-            http=URLLib3Session(
-                verify=self.options.ca_bundle or True,  # type: ignore[arg-type]
-                proxies=_proxies(self.options),
-                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),  # type: ignore[arg-type]
-                max_pool_connections=POOL,
-                socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # type: ignore[list-item]
-            ),
+            http=self._wire,
             user_agent=f"rotation/{__version__}",
         )
 
@@ -265,18 +255,13 @@ def _config(options: ConnectionOptions, under: str) -> Config:
         read_timeout=READ_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=POOL,
-        proxies=_proxies(options),
+        proxies=proxies(options),
         ignore_configured_endpoint_urls=True,
         inject_host_prefix=False,
         disable_request_compression=True,
         tcp_keepalive=True,
         user_agent=f"rotation/{__version__} {under}",
     )
-
-
-def _proxies(options: ConnectionOptions) -> dict[str, str]:
-    """Never None, for then the SDK would ask the environment."""
-    return {"http": options.proxy, "https": options.proxy} if options.proxy else {}
 
 
 def _refuse_open_files(options: ConnectionOptions) -> None:

@@ -123,8 +123,9 @@ def translated(
             f"{call} on {of} was not sent: the SDK refuses its parameters",
             "this is a bug of rotation; please report it with this line",
         ) from None
-    except (BotoCoreError, ResponseParserError, KeyError):
+    except (BotoCoreError, ResponseParserError, KeyError, RecursionError):
         # KeyError: a truncated JSON answer comes out of the SDK as an answer without members.
+        # RecursionError: one that is nested without an end.
         raise no_answer(call, of, repeatable=repeatable) from None
 
 

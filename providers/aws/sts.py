@@ -56,9 +56,6 @@ class CallerIdentity:
             "User-Agent": user_agent,
         }
 
-    def close(self) -> None:
-        self._http.close()
-
     def ask(self, credentials: ReadOnlyCredentials) -> Answer:
         """An account or a refusal. Whatever is neither is an error."""
         request = AWSRequest("POST", self._url, dict(self._headers), _BODY)

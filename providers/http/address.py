@@ -11,12 +11,22 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _METADATA = frozenset(
     map(
         ipaddress.ip_address,
-        ("100.100.100.200", "168.63.129.16", "169.254.169.254", "192.0.0.192", "fd00:ec2::254"),
+        (
+            *("100.100.100.200", "168.63.129.16", "192.0.0.192"),
+            *("169.254.169.254", "169.254.170.2", "169.254.170.23"),
+            *("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"),
+        ),
     )
 )
 """Cloud metadata services: they hand out credentials of this host to whoever asks."""
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_HOLDS_IPV4 = tuple(
+    map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))
+)
+"""In the last 32 bits: compatible, translated, and behind a NAT64, the world's or a network's own."""
+
+_NOT_GLOBAL = tuple(map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "fec0::/10")))
+"""Which older Pythons take for global."""
 
 
 def resolve(host: str, port: int, networks: Sequence[str], *, loopback: bool) -> list[str]:
@@ -42,13 +52,17 @@ def resolve(host: str, port: int, networks: Sequence[str], *, loopback: bool) ->
 
 
 def is_allowed(text: str, networks: Sequence[str], *, loopback: bool) -> bool:
-    address = _inner(ipaddress.ip_address(text.partition("%")[0]))
+    outer = ipaddress.ip_address(text.partition("%")[0])
+    address = _inner(outer)
     if address in _METADATA:
         return False
     if loopback:
         return address.is_loopback
-    if any(address in ipaddress.ip_network(network) for network in networks):
+    listed = [ipaddress.ip_network(network) for network in networks]
+    if any(address in network or outer in network for network in listed):
         return True
+    if any(outer in network for network in _NOT_GLOBAL):
+        return False
     return address.is_global and not address.is_multicast
 
 
@@ -56,6 +70,6 @@ def _inner(address: Address) -> Address:
     """The IPv4 address that an IPv6 one stands for."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if address in _NAT64:
+    if any(address in network for network in _HOLDS_IPV4) and not address.is_loopback:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address

@@ -7,12 +7,9 @@ followed, nothing is repeated, and a call that does not end is ended.
 import base64
 import json
 import os
-import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http.client import HTTPException
@@ -29,17 +26,16 @@ from providers.http.address import resolve
 from providers.http.errors import Call
 from providers.http.options import ConnectionOptions
 from rotation import __version__
+from rotation.deadline import CALL_S, Deadline, TooLong, read_answer
 from rotation.errors import Denied, Permanent, Usage
 from rotation.headers import header_time
 from rotation.interfaces import Clock, OwnCredential
 from rotation.ownership import read_secret
 from rotation.types import PermissionSet, SecretValue
 
-METHOD_S = 18.0
+METHOD_S = CALL_S
 """For all the calls of one method together: under the 20 seconds that the contract allows."""
 CONNECT_S = 5.0
-ANSWER_BYTES_MAX = 4 * 1024 * 1024
-_CHUNK = 64 * 1024
 
 
 class Budget:
@@ -138,7 +134,8 @@ class HttpConnection:
         headers = self._headers(sent, body)
         connection = self._connected(call, budget)
         try:
-            with _ended_after(budget.left, connection):
+            with Deadline(budget.left) as deadline:
+                deadline.watch(connection)
                 connection.request(
                     sent.method, sent.path, body=body, headers=headers,
                     preload_content=False, decode_content=False,
@@ -147,8 +144,10 @@ class HttpConnection:
                 return Answer(
                     status=response.status,
                     headers=_headers_of(response),
-                    body=_read(response, call),
+                    body=read_answer(response.read),
                 )
+        except TooLong:
+            raise errors.bad_answer(call) from None
         except (HTTPError, HTTPException, OSError, ValueError):
             # HTTPError covers broken and truncated answers; ValueError: the socket was shut down.
             raise errors.no_answer(call) from None
@@ -183,7 +182,8 @@ class HttpConnection:
                 break
             connection = self._open(address, min(CONNECT_S, budget.left))
             try:
-                with _ended_after(budget.left, connection):
+                with Deadline(budget.left) as deadline:
+                    deadline.watch(connection)
                     connection.connect()
             except (HTTPError, OSError, ValueError):
                 connection.close()
@@ -254,42 +254,7 @@ def _is_header_text(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-@contextmanager
-def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
-    """A time-out of a socket begins anew with every byte; this one does not."""
-    timer = threading.Timer(max(seconds, 0.1), _shut_down(connection))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _shut_down(connection: HTTPConnection) -> Callable[[], None]:
-    def shut_down() -> None:
-        opened = connection.sock
-        if opened is not None:
-            try:
-                # Not the TLS socket's own: that one goes on in plain text.
-                socket.socket.shutdown(opened, socket.SHUT_RDWR)
-            except OSError:
-                return
-
-    return shut_down
-
-
 def _headers_of(response: BaseHTTPResponse) -> dict[str, str]:
     """What stands in several of one name is one list."""
     names = {name.lower() for name in response.headers}
     return {name: ", ".join(response.headers.getlist(name)) for name in names}
-
-
-def _read(response: BaseHTTPResponse, call: Call) -> bytes:
-    parts, size = [], 0
-    while part := response.read(_CHUNK):
-        parts.append(part)
-        size += len(part)
-        if size > ANSWER_BYTES_MAX:
-            raise errors.bad_answer(call)
-    return b"".join(parts)

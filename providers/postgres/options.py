@@ -78,7 +78,10 @@ class ConnectionOptions:
         require(_HOST.fullmatch(self.host), "host: a name or an address of a host")
         require(0 < self.port < 65_536, "port: from 1 to 65535")
         require(_SYSTEM.fullmatch(self.system_identifier), "system_identifier: its digits, quoted")
-        require(self.database and "\0" not in self.database, "database: a database's name")
+        require(self.database, "database: a database's name")
+        for key, value in vars(self).items():
+            # What an administrator is given to run must not hold a line that a file could write.
+            require(not isinstance(value, str) or value.isprintable(), f"{key}: one line")
         for key in ("user", "emergency_user"):
             _check_role(key, getattr(self, key))
         for key in ("password_file", "emergency_password_file", "ca_file"):
@@ -151,6 +154,7 @@ class LoginOptions:
         require(self.user is not None or not self.in_place, "in_place: only with user")
         require(self.connection_limit >= -1, "connection_limit: a number of sessions, or -1")
         require(all(map(_SETTING.fullmatch, self.settings)), "settings: names of settings")
+        require(all(map(str.isprintable, self.settings.values())), "settings: values of one line")
         require(
             not {"role", "session_authorization"} & set(self.settings),
             "settings: PostgreSQL lets no function set a role's default for `role`",

@@ -1,5 +1,6 @@
 """Requests to one cluster: sent once, within a deadline, and never to a host that nobody named."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -14,17 +15,20 @@ from hvac.adapters import RawAdapter
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as NotConnected
 from requests.exceptions import ConnectTimeout, RequestException
-from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, SSLError
 
 from providers.vault import errors
 from providers.vault.errors import Meanings
 from providers.vault.options import ConnectionOptions
+from rotation.deadline import CALL_S, Deadline, Watched, read_answer
 from rotation.errors import RotationError
 from rotation.headers import header_time, retry_after
 from rotation.types import SecretValue
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3, 7
-"""A standby may send a call on once: twice this is what a call may take, 20 seconds."""
+"""A standby may send a call on once: twice this is less than the deadline of the two."""
 
 POOL = 64
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
@@ -33,6 +37,30 @@ _MERGE = {"Content-Type": "application/merge-patch+json"}
 # Nothing of a request is logged by a library, whatever level somebody sets on the root.
 for _name in ("hvac", "requests", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class _Connection(Watched, HTTPConnection):
+    pass
+
+
+class _TlsConnection(Watched, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Whose connections a deadline can cut."""
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        super().init_poolmanager(*args, **more)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +86,9 @@ class Wire:
         self._session.trust_env = False
         self._session.verify = options.ca_bundle or True
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers["Accept-Encoding"] = "identity"  # what is packed has no limit
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=POOL, max_retries=0))
+            self._session.mount(scheme, _Adapter(pool_maxsize=POOL, max_retries=0))
 
     def send(
         self,
@@ -83,11 +112,17 @@ class Wire:
             headers |= _MERGE
         request = {"method": method, "url": f"v1/{path}", "headers": headers, "json": body}
         at = self._options.address
-        response = self._try(at, namespace, request, call, repeatable=repeatable)
-        if response.status_code in (301, 302, 303, 307, 308):
-            at = self._named(response.headers.get("Location", ""), call)
-            response = self._try(at, namespace, request, call, repeatable=repeatable)
-        return _understood(response, call, meanings or {}, repeatable=repeatable)
+        try:
+            with Deadline(CALL_S):
+                response, content = self._try(at, namespace, request, call, repeatable=repeatable)
+                if response.status_code in (301, 302, 303, 307, 308):
+                    at = self._named(response.headers.get("Location", ""), call)
+                    response, content = self._try(
+                        at, namespace, request, call, repeatable=repeatable
+                    )
+        except TimeoutError:
+            raise errors.no_answer(call, repeatable=repeatable) from None
+        return _understood(response, content, call, meanings or {}, repeatable=repeatable)
 
     def close(self) -> None:
         self._session.close()
@@ -100,7 +135,7 @@ class Wire:
         call: str,
         *,
         repeatable: bool,
-    ) -> requests.Response:
+    ) -> tuple[requests.Response, bytes]:
         adapter = RawAdapter(
             base_uri=at,
             session=self._session,
@@ -110,13 +145,18 @@ class Wire:
             ignore_exceptions=True,
             strict_http=True,
         )
+        response: requests.Response | None = None
         try:
-            response: requests.Response = adapter.request(**request)
+            response = adapter.request(**request, stream=True)
+            return response, read_answer(response.raw.read)
         except RequestException as error:
             if _never_left(error):
                 raise errors.unreachable(call) from None
             raise errors.no_answer(call, repeatable=repeatable) from None
-        return response
+        except (HTTPError, OSError):
+            if response is not None:
+                response.close()
+            raise errors.no_answer(call, repeatable=repeatable) from None
 
     def _named(self, location: str, call: str) -> str:
         """The node that a standby names, if the connection names it too."""
@@ -136,9 +176,9 @@ def _never_left(error: RequestException) -> bool:
 
 
 def _understood(
-    response: requests.Response, call: str, meanings: Meanings, *, repeatable: bool
+    response: requests.Response, content: bytes, call: str, meanings: Meanings, *, repeatable: bool
 ) -> Answer:
-    body = _json(response)
+    body = _json(content)
     if 200 <= response.status_code < 300:
         if body is None:
             raise errors.no_answer(call, repeatable=repeatable)
@@ -170,13 +210,14 @@ def _refusal(
     )
 
 
-def _json(response: requests.Response) -> Mapping[str, Any] | None:
-    """None where the body is no JSON object: a proxy's page, or an answer that broke off."""
-    if not response.content:
+def _json(content: bytes) -> Mapping[str, Any] | None:
+    """None where the body is no JSON object: a proxy's page, an answer that broke off, or one that
+    is nested without an end."""
+    if not content:
         return {}
     try:
-        body = response.json()
-    except ValueError:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 

@@ -9,7 +9,7 @@ from rotation.cli.app import settings, verb_group
 from rotation.cli.ask import confirm
 from rotation.cli.failures import LOCKED, OK
 from rotation.cli.options import yes_option
-from rotation.cli.say import as_json, done, note, plain, result
+from rotation.cli.say import as_json, done, escaped, note, plain, result
 from rotation.cli.session import open_session
 from rotation.errors import Usage
 
@@ -92,13 +92,14 @@ def restore(file: Path, *, yes: bool) -> None:
 def export() -> None:
     """Print every entry as a line of JSON, oldest first. Each carries the hash of the one before.
 
-    The hash of an entry is the SHA-256 of its line without the hash.
+    The hash of an entry is the SHA-256 of its line without the hash, and with the characters that are
+    escaped there, because they steer terminals, as themselves.
     """
     from rotation.journal import upkeep  # noqa: PLC0415
 
     with open_session(effectful=False) as session:
         for line in upkeep.export(session.journal):
-            sys.stdout.write(line + "\n")
+            sys.stdout.write(escaped(line) + "\n")
 
 
 @journal.add("upgrade", "journal upgrade")

@@ -18,12 +18,21 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_STEERING = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+"""Control characters, and those that are not seen but change the order of what is."""
 
 
 def plain(text: str) -> str:
-    """Without control characters: what a provider or a file named must not steer a terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Without what steers a terminal, or shows a name as another: a provider or a file named it."""
+    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def escaped(json_text: str) -> str:
+    """The same JSON, in which nothing steers whoever looks at it. Lines stay lines: whatever is in
+    a text is escaped by JSON itself."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
 def result(text: str = "") -> None:
@@ -70,7 +79,7 @@ def note(text: str, *, color: bool | None = None) -> None:
 
 
 def written(document: Mapping[str, Any], *, indent: int | None = None) -> str:
-    return json.dumps(document, indent=indent, ensure_ascii=False)
+    return escaped(json.dumps(document, indent=indent, ensure_ascii=False))
 
 
 def as_json(kind: str, content: Mapping[str, Any]) -> None:
@@ -102,10 +111,10 @@ def complain(error: RotationError, settings: "Settings") -> None:
         return
     color = settings.colored  # the context that knew is over where the program ends
     label = click.style("error", fg="red", bold=True)
-    findings = getattr(error, "findings", ())
-    many = f"the configuration has {len(findings)} mistakes; nothing was done"
-    note(f"{label}: {many if len(findings) > 1 else plain(error.message)}", color=color)
-    for finding in findings if len(findings) > 1 else ():
+    mistakes = getattr(error, "errors", ())
+    many = f"the configuration has {len(mistakes)} mistakes; nothing was done"
+    note(f"{label}: {many if len(mistakes) > 1 else plain(error.message)}", color=color)
+    for finding in mistakes if len(mistakes) > 1 else ():
         note(f"  {plain(str(finding))}")
     step = next_step(error)
     if step:

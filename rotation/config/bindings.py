@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from rotation.config import access
-from rotation.config.findings import Problem
+from rotation.config.findings import Problem, named
 
 SCHEMA_VERSION = 1
+
+TOLD = frozenset({"roles", "external_id", "kms_key"})
 
 _WHERE = ("bindings",)
 
@@ -20,7 +22,7 @@ def bound(raw: dict[str, Any], path: Path) -> Iterator[Problem]:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         yield Problem(_WHERE, "config.unreadable", "the file is not readable JSON")
         return
     yield from access.problems(path)
@@ -36,6 +38,7 @@ def bound(raw: dict[str, Any], path: Path) -> Iterator[Problem]:
             _WHERE, "config.bindings", "the stack of another installation wrote this file"
         )
     else:
+        yield from _beyond(content["connections"])
         _add(raw, content["connections"])
 
 
@@ -48,10 +51,22 @@ def _is_known(content: Any) -> bool:
     )
 
 
+def _beyond(bindings: dict[str, dict[str, Any]]) -> Iterator[Problem]:
+    """Who may write the stack's output does not decide where a runner's calls go."""
+    beyond = sorted({key for told in bindings.values() for key in told} - TOLD)
+    if beyond:
+        yield Problem(
+            _WHERE,
+            "config.bindings",
+            f"the file sets {', '.join(map(named, beyond))}; a stack tells {', '.join(sorted(TOLD))}",
+            "write it into the connection itself, if it is meant",
+        )
+
+
 def _add(raw: dict[str, Any], bindings: dict[str, dict[str, Any]]) -> None:
     connections = raw.get("connections")
     if isinstance(connections, dict):
         for name, told in bindings.items():
             own = connections.get(name)
             if isinstance(own, dict):
-                connections[name] = {**told, **own}
+                connections[name] = {**{key: told[key] for key in TOLD & told.keys()}, **own}

@@ -47,13 +47,16 @@ class Finding:
 
 
 class ConfigInvalid(Usage):
-    """Every mistake of a configuration at once; `further` are the ones that were only counted."""
+    """Every mistake of a configuration at once, and what else was found; `further` are the mistakes
+    that were only counted."""
 
     def __init__(self, findings: Sequence[Finding], further: int = 0) -> None:
-        first, count = findings[0], len(findings) + further
+        errors = [finding for finding in findings if finding.level is Level.ERROR]
+        first, count = errors[0], len(errors) + further
         more = f" (and {count - 1} more)" if count > 1 else ""
         super().__init__("config.invalid", f"{first}{more}", "`rotation config check` lists them")
         self.findings = tuple(findings)
+        self.errors = tuple(errors)
         self.further = further
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rotation.config import access, document, leaks
 from rotation.config.alike import Alike
@@ -32,6 +32,12 @@ from rotation.errors import Usage
 
 BLOCK = 1 << 20
 """Bytes of an inventory that are looked at together."""
+
+FILE_BYTES_MAX = 16 << 20
+"""Of the YAML file: every value of it is held, and looked at, before anything can be said of it."""
+
+LINE_BYTES_MAX = 1 << 20
+"""Of one secret in an inventory."""
 
 
 def load(path: Path, *, bindings: bool = True) -> Configuration:
@@ -75,6 +81,11 @@ class _Report:
     def further(self) -> int:
         """How many were not kept."""
         return self._count.total() - len(self._kept)
+
+    @property
+    def further_errors(self) -> int:
+        """How many of those are mistakes."""
+        return max(self._count[Level.ERROR] - FINDINGS_MAX, 0)
 
     def findings(self, text: str) -> list[Finding]:
         """text: of the file whose problems came without a line."""
@@ -136,7 +147,7 @@ class _Loading:
         return self._result(head, text)
 
     def _refusal(self, text: str) -> ConfigInvalid:
-        return ConfigInvalid(self._report.findings(text), self._report.further)
+        return ConfigInvalid(self._report.findings(text), self._report.further_errors)
 
     def _result(self, head: Document, text: str) -> Configuration:
         directory = self._path.absolute().parent
@@ -158,7 +169,8 @@ class _Loading:
 
     def _text(self) -> str:
         try:
-            content = self._path.read_bytes()
+            with self._path.open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
             self._report.add(self._file, 1, access.problems(self._path))
         except OSError as error:
             raise Usage(
@@ -166,6 +178,15 @@ class _Loading:
                 f"{self._file} cannot be read: {error.strerror}",
                 "name another file with -c, or write one with `rotation init`",
             ) from None
+        if len(content) > FILE_BYTES_MAX:
+            problem = Problem(
+                (),
+                "config.too-large",
+                f"longer than {FILE_BYTES_MAX >> 20} MiB",
+                "many secrets belong into an `inventory:`, which is read line by line",
+            )
+            self._report.add(self._file, 1, [problem])
+            raise self._refusal("")
         self._digest.update(content)
         try:
             return content.decode()
@@ -273,7 +294,7 @@ class _Loading:
             self._report.add(str(path), 1, access.problems(path))
             with path.open("rb") as file:
                 number = 0
-                while lines := file.readlines(BLOCK):
+                while lines := _block(file):
                     self._lines(lines, str(path), number)
                     number += len(lines)
         except OSError as error:
@@ -313,6 +334,15 @@ def _leaks(raw: Any) -> Iterable[Problem]:
             "this looks like a secret, and none belongs in a configuration",
             "take it out, and replace it where it is used: files are copied and remembered",
         )
+
+
+def _block(file: BinaryIO) -> list[bytes]:
+    """Whole lines; one that is too long is cut, and is no JSON then."""
+    lines, size = [], 0
+    while size < BLOCK and (line := file.readline(LINE_BYTES_MAX)):
+        lines.append(line)
+        size += len(line)
+    return lines
 
 
 def _same(entry: Entry, other: Entry, where: Where, code: str) -> Problem:

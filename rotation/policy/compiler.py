@@ -1,10 +1,12 @@
 """A configuration's secrets and their plugins' grants, to what each connection must allow."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rotation.config import Configuration, Entry
+from rotation.errors import Usage
 from rotation.interfaces import Call, Need, Part, PolicyDocument, Renderer, Scope
 from rotation.registry import Plugins, installed
 from rotation.types import PermissionSet, PluginSpec, Specification
@@ -62,7 +64,23 @@ def documents(
     renderer = renderer_of(plugins, family)
     for scope in compile(configuration, plugins):
         if configuration.connections[scope.connection].type == family:
-            yield scope, renderer.documents(scope)
+            written = renderer.documents(scope)
+            _refuse_same_names(scope, written)
+            yield scope, written
+
+
+def _refuse_same_names(scope: Scope, written: Sequence[PolicyDocument]) -> None:
+    """One of two documents of one name is lost wherever they are put."""
+    names = Counter(document.name for document in written)
+    twice = sorted(name for name, count in names.items() if count > 1)
+    if twice:
+        raise Usage(
+            "policy.same-name",
+            f"{scope.connection} needs two documents that are both called {twice[0]}; none was "
+            "printed",
+            "an application and its environment are joined by a hyphen: rename one of them, as in "
+            "`shop` of `eu-production` beside `shop-eu` of `production`",
+        )
 
 
 def calls(

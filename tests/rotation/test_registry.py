@@ -3,7 +3,7 @@
 import sys
 import threading
 from dataclasses import dataclass, field, replace
-from importlib.metadata import EntryPoint
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -159,6 +159,37 @@ def test_so_is_a_second_set_of_options() -> None:
     with pytest.raises(Usage) as caught:
         plugins.options("stores", "s")
     assert caught.value.code == "plugin.twice"
+
+
+class _Elsewhere(Distribution):
+    """Another package of this environment."""
+
+    def read_text(self, filename: str) -> str | None:
+        return "Name: foreign\nVersion: 1\n" if filename == "METADATA" else None
+
+    def locate_file(self, path: object) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "group", ["options.stores", "options.issuers", "doctors", "renderers", "preflights", "watches"]
+)
+def test_a_shipped_name_is_taken_over_by_no_group(group: str) -> None:
+    found = entry_points()
+    shipped = [
+        p for of in found.groups if of.startswith("rotation.") for p in found.select(group=of)
+    ]
+    foreign = EntryPoint("aws-secrets-manager", "evil:Options", f"rotation.{group}")
+    vars(foreign).update(dist=_Elsewhere())
+    plugins = Plugins([*shipped, foreign])
+    for ask in (
+        lambda: plugins.options("stores", "aws-secrets-manager"),
+        lambda: plugins.load(group, "aws-secrets-manager"),
+    ):
+        with pytest.raises(Usage) as caught:
+            ask()
+        assert caught.value.code == "plugin.twice"
+        assert "foreign" in caught.value.message
 
 
 def test_an_unknown_name_is_not_repeated_but_its_neighbour_is() -> None:

@@ -123,7 +123,7 @@ def test_every_call_names_the_user(bench: Bench):
 
 
 def test_a_mint_that_hangs_is_in_doubt_and_was_sent_once(bench: Bench, monkeypatch):
-    monkeypatch.setattr("providers.aws.clients.READ_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("providers.aws.wire.CALL_S", 0.3)
     bench.control.faults.hang("iam:CreateAccessKey", applied=True)
     with pytest.raises(Ambiguous) as caught:
         bench.issuer.issue("1" * 32)

@@ -55,6 +55,8 @@ def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
     [
         "10.0.0.1", "172.16.3.4", "192.168.1.1", "127.0.0.1", "169.254.169.254", "169.254.1.1",
         "100.64.0.1", "168.63.129.16", "0.1.2.3", "224.0.0.1", "255.255.255.255",
+        "::127.0.0.1", "::10.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::7f00:1",
+        "64:ff9b:1::808:808", "fec0::1", "fd00:ec2::23", "fd20:ce::254",
         "::1", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "fc00::1", "ff02::1",
         "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:0a00:0001::1",
     ],
@@ -71,7 +73,11 @@ def test_public_addresses_are_allowed(address: str) -> None:
 def test_a_private_address_is_allowed_where_its_network_is_listed() -> None:
     assert is_allowed("10.1.2.3", ("10.1.0.0/16",), loopback=False)
     assert not is_allowed("10.2.2.3", ("10.1.0.0/16",), loopback=False)
-    assert not is_allowed("169.254.169.254", ("169.254.0.0/16",), loopback=False)
+    for metadata in ("169.254.169.254", "169.254.170.2", "169.254.170.23"):
+        for spelled in (metadata, f"::ffff:{metadata}", f"::{metadata}", f"64:ff9b:1::{metadata}"):
+            listed = ("169.254.0.0/16", "::/0")
+            assert not is_allowed(spelled, listed, loopback=False)
+    assert is_allowed("64:ff9b:1::808:808", ("64:ff9b:1::/48",), loopback=False)
 
 
 def test_one_bad_address_refuses_them_all(monkeypatch: pytest.MonkeyPatch) -> None:

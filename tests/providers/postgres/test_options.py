@@ -24,6 +24,11 @@ CONNECTION = {
         ({"password_file": "password"}, "password_file"),
         ({"emergency_user": "panic"}, "emergency_user"),
         ({"settle_s": -1}, "settle_s"),
+        ({"database": "orders:\ncreate role evil superuser;\n--"}, "database"),
+        ({"database": "orders\r\\! id"}, "database"),
+        ({"database": "orders\u2028create role evil;"}, "database"),
+        ({"password_file": "/run/\npassword"}, "password_file"),
+        ({"owner": "team\n"}, "owner"),
     ],
 )
 def test_a_connection_says_which_key_is_wrong(changes: dict, key: str):
@@ -47,6 +52,7 @@ def test_a_connection_says_which_key_is_wrong(changes: dict, key: str):
         ({"pair": ("a", "b"), "settings": {"work_mem": "8MB"}}, "settings"),
         ({"group": "app", "settings": {"role": "postgres"}}, "settings"),
         ({"group": "app", "settings": {"a b": "c"}}, "settings"),
+        ({"group": "app", "settings": {"search_path": "x\n\\! id"}}, "settings"),
         ({"group": "app", "connection_limit": -2}, "connection_limit"),
     ],
 )

@@ -1,5 +1,6 @@
 """What is printed fits a terminal: no word is broken, and the least important columns go first."""
 
+import json
 import sys
 
 import click
@@ -15,6 +16,19 @@ ROWS = [[Cell("billing-iam-in-production"), Cell("production"), Cell("by its age
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(say, "columns", lambda stream: 80)
+
+
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\u200f", "\x9b", "\x85", "\ufeff"])
+def test_nothing_that_is_printed_steers_who_looks_at_it(character: str) -> None:
+    """Neither in text, nor in JSON, which is the same JSON all the same."""
+    name = f"billing{character}tsil"
+    assert character not in say.plain(name)
+    document = {"schema_version": 1, "kind": "schemas", "kinds": [name]}
+    assert character not in say.written(document)
+    told = say.escaped(json.dumps({"name": name}, ensure_ascii=False))
+    assert character not in told
+    assert json.loads(told)["name"] == name
+    assert say.escaped('"Zürich, 東京"') == '"Zürich, 東京"'
 
 
 @pytest.mark.usefixtures("narrow")

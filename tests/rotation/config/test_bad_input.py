@@ -1,6 +1,7 @@
 """Every mistake is found, at once, where it stands, and its content is never shown."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -340,6 +341,27 @@ def test_a_byte_that_is_no_utf8_is_found(write: Callable[[str], Path]) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         load(path)
     assert [(f.line, f.code) for f in caught.value.findings] == [(8, "config.syntax")]
+
+
+def test_a_giant_file_is_refused_before_it_is_looked_at(write: Callable[[str], Path]) -> None:
+    path = write(VALID)
+    with path.open("a") as file:
+        for _ in range(200):
+            file.write("- x\n" * (1 << 18))
+    began = time.monotonic()
+    with pytest.raises(ConfigInvalid) as caught:
+        load(path)
+    assert [finding.code for finding in caught.value.findings] == ["config.too-large"]
+    assert time.monotonic() - began < 5
+
+
+def test_a_giant_line_of_an_inventory_is_no_json(tmp_path: Path, loaded: Load) -> None:
+    with (tmp_path / "many.jsonl").open("w") as file:
+        for _ in range(64):
+            file.write("{" * (1 << 20))
+    with pytest.raises(ConfigInvalid) as caught:
+        loaded(HEAD + "inventory: [many.jsonl]\n")
+    assert {finding.code for finding in caught.value.findings} == {"config.syntax"}
 
 
 def test_a_hundred_thousand_mistakes_are_counted_not_kept(tmp_path: Path, loaded: Load) -> None:

@@ -49,6 +49,20 @@ def test_what_the_user_wrote_stays(tmp_path: Path) -> None:
     assert configuration.connections["main"].options.kms_key.endswith("mrk-1")
 
 
+@pytest.mark.parametrize("key", ["proxy", "ca_bundle", "credentials_file", "profile", "endpoint"])
+def test_a_stack_does_not_say_where_calls_go_or_who_logs_in(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        configured(tmp_path, told(**{key: "http://127.0.0.1:1"}))
+    assert [finding.code for finding in caught.value.findings] == ["config.bindings"]
+    assert "127.0.0.1" not in str(caught.value)
+
+
+def test_a_file_that_is_nested_without_an_end_is_an_error_as_any(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        configured(tmp_path, "[" * 200_000)
+    assert [finding.code for finding in caught.value.findings] == ["config.unreadable"]
+
+
 def test_an_absent_file_binds_nothing(tmp_path: Path) -> None:
     assert roles(configured(tmp_path, None)) == {}
 

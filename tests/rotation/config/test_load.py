@@ -124,6 +124,17 @@ def test_a_value_that_nobody_suspends_needs_no_soak_and_is_let_go_by_hand(
     assert not found(f"{HEAD}commands: bin\nsecrets:\n{GENERATED}    destroy: unattended\n")
 
 
+def test_what_is_only_remarked_is_no_mistake(loaded: Load) -> None:
+    """The first thing that is said is why nothing was done."""
+    with pytest.raises(ConfigInvalid) as caught:
+        loaded(f"{HEAD}commands: bin\nsecrets:\n{GENERATED}unknown: 1\n")
+    codes = [finding.code for finding in caught.value.findings]
+    assert codes == ["config.by-hand", "config.unknown-key"]
+    assert [finding.code for finding in caught.value.errors] == ["config.unknown-key"]
+    assert "config.unknown-key" in caught.value.message
+    assert "more)" not in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [

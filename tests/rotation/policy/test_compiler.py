@@ -99,6 +99,22 @@ def test_what_retiring_needs_is_what_its_plans_use() -> None:
     assert {under for row in rows for under in row.sets} == RETIRING
 
 
+def test_two_documents_of_one_name_are_refused(tmp_path: Path) -> None:
+    """In one JSON, or in one account, the second one would take the first one's place."""
+    text = HEAD
+    for name, application, environment in (
+        ("one", "shop", "eu-production"), ("two", "shop-eu", "production"),
+    ):  # fmt: skip
+        each = secret(name).replace("application: billing", f"application: {application}")
+        text += each.replace("environment: production", f"environment: {environment}")
+    file = tmp_path / "rotation.yaml"
+    file.write_text(text)
+    with pytest.raises(Usage) as refused:
+        list(documents(load(file), "aws"))
+    assert refused.value.code == "policy.same-name"
+    assert "read-shop-eu-production" in refused.value.message
+
+
 def test_a_family_without_a_renderer_has_no_policies(tmp_path: Path) -> None:
     file = tmp_path / "rotation.yaml"
     file.write_text(HEAD + secret())
