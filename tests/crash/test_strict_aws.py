@@ -31,6 +31,7 @@ from providers.aws.secrets_manager import SecretsManagerStore
 from providers.aws.sts import CallerIdentity, StsProbe
 from providers.aws.testing import StrictControl
 from providers.aws.testing.server import StrictAws
+from providers.aws.wire import Wire
 from rotation.fold import fold
 from rotation.incident import survey
 from rotation.interfaces import Around, Bound
@@ -191,14 +192,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(autouse=True)
 def wire(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every request of the product passes the world; an application's does not."""
-    send = URLLib3Session.send
+    send = Wire.send
 
-    def passing(session: URLLib3Session, request: AWSPreparedRequest) -> Any:
+    def passing(session: Wire, request: AWSPreparedRequest) -> Any:
         if place.world is None or b"rotation/" not in _bytes(request.headers["User-Agent"]):
             return send(session, request)
         return place.world.send(_name(request), lambda: send(session, request))
 
-    monkeypatch.setattr(URLLib3Session, "send", passing)
+    monkeypatch.setattr(Wire, "send", passing)
 
 
 def _bytes(text: str | bytes) -> bytes:

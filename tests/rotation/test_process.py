@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ from rotation.effects.neighbours import stale_in
 from rotation.interfaces import Bound
 from rotation.process import Signals, Stopped, until_stopped
 from rotation.types import PermissionSet
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -58,6 +61,20 @@ print(os.WCOREDUMP(os.waitpid(child, 0)[1]))
 """
     )
     assert done.stdout == "False\n"
+
+
+def test_isolated_nothing_of_the_environment_runs_before_it(tmp_path: Path) -> None:
+    """As the documents say to start it."""
+    (tmp_path / "sitecustomize.py").write_text("print('ran before')\n")
+    (tmp_path / "click.py").write_text("print('ran instead')\n")
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "rotation", "version"],
+        env={"PYTHONPATH": str(tmp_path)}, cwd=tmp_path, capture_output=True, text=True,
+        check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.startswith("rotation ")
+    assert "ran" not in done.stdout
+    assert "python -I -m rotation serve" in (ROOT / "docs" / "security.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["SSLKEYLOGFILE", "NETRC"])

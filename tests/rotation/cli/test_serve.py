@@ -32,6 +32,19 @@ def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
     assert tick() == 1
 
 
+def test_it_says_once_what_the_journal_does_not_know(shell: Shell) -> None:
+    served = Served(shell.configuration, SimulatedClock(shell.world))  # type: ignore[arg-type]
+    with capture_logs() as logs:
+        for _ in range(2):
+            assert not list(served.due(shell.journal, "serve-here", shell.world.now))
+    [told] = logs
+    assert (told["event"], told["code"]) == ("serve.unknown-secrets", "run.unknown-secrets")
+    shell.adopted()
+    with capture_logs() as logs:
+        list(served.due(shell.journal, "serve-here", shell.world.now))
+    assert not logs
+
+
 def test_the_end_gives_back_the_connections_of_earlier_configurations_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
