@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
 
 from rotation.config import ConfigInvalid, Configuration, load
 from rotation.errors import RotationError
@@ -43,6 +45,8 @@ class Settings:
 
 def read() -> Settings:
     given, provider = pulumi.Config(), pulumi.Config("aws")
+    if unknown := list(_unknown(given.name)):
+        raise refused(*unknown)
     trail, days = given.get_bool("trail"), given.get_int("trailRetentionDays")
     audit_file = given.get("auditFile")
     return Settings(
@@ -64,6 +68,22 @@ def read() -> Settings:
         aws_region=provider.get("region") or "",
         aws_accounts=frozenset(_texts(provider, "allowedAccountIds")),
     )
+
+
+def _unknown(namespace: str) -> Iterator[str]:
+    """A key that nobody reads is a typo: what it was meant to set would be taken away."""
+    known = {_camel(each.name) for each in fields(Settings)} - {"awsRegion", "awsAccounts"}
+    for key in sorted({**get_config_env(), **CONFIG.get()}):
+        space, _, name = key.partition(":")
+        if space == namespace and name not in known:
+            near = get_close_matches(name, known, 1)
+            meant = f"; {namespace}:{near[0]} is meant?" if near else ""
+            yield f"{key} is no setting of this program{meant}"
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(each.capitalize() for each in others)
 
 
 def load_configuration(settings: Settings) -> Configuration:

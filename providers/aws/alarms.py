@@ -56,7 +56,9 @@ def fallback_name(installation: str, connection: str) -> str:
 
 
 def alarms(roles: Mapping[str, str], regions: tuple[str, ...]) -> Iterator[Alarm]:
-    """regions: where the secrets are."""
+    """regions: where the secrets are. Without a role there is nobody to watch."""
+    if not roles:
+        return
     yield from _mint(roles)
     for region in dict.fromkeys((*regions, IAM_REGION)):
         yield from _denied(roles, region)

@@ -183,6 +183,21 @@ def test_a_role_that_the_configuration_names_itself(tmp_path: Path) -> None:
     assert "names a role of its own" in refused(written(tmp_path, secret(), more=more), AWS)
 
 
+@pytest.mark.parametrize(
+    ("typo", "meant"), [("alarmEmail", "alarmEmails"), ("reader", "readers"), ("trial", "trail")]
+)
+def test_a_setting_that_nobody_reads(tmp_path: Path, typo: str, meant: str) -> None:
+    """It would end a subscription, or a denial, without a word."""
+    settings = {key: value for key, value in AWS.items() if key != meant} | {typo: "[]"}
+    said = refused(written(tmp_path, secret()), settings, cloud := Cloud())
+    assert f"rotation:{typo} is no setting of this program; rotation:{meant} is meant?" in said
+    assert cloud.made == []
+
+
+def test_settings_of_other_programs_are_theirs(tmp_path: Path) -> None:
+    assert not up(written(tmp_path, secret()), {**AWS, "other:alarmEmail": "x"}).wrong
+
+
 def test_a_configuration_that_is_not_there_or_wrong(tmp_path: Path) -> None:
     assert "cannot be read" in refused(tmp_path / "none.yaml", AWS)
     file = written(tmp_path, secret(KV, "token"))

@@ -306,6 +306,16 @@ def test_a_secret_names_who_reads_it_and_who_tags_it(aws: Stack) -> None:
     }  # fmt: skip
 
 
+def test_the_last_secret_of_a_connection_can_leave(tmp_path: Path) -> None:
+    """EventBridge takes no pattern with an empty array, and nobody is left to be watched."""
+    file = written(tmp_path, secret(IAM))
+    file.write_text(file.read_text().partition("secrets:")[0] + "secrets: []\n")
+    stack = up(file, {**AWS, "readers": "[]"})
+    assert not stack.wrong
+    assert not [*stack.of("EventRule"), *stack.of("MetricAlarm"), *stack.of("Topic")]
+    assert stack.outputs["bindings"]["connections"]["main"]["roles"] == {}
+
+
 def test_where_no_reader_is_named_nobody_is_cut_off(aws: Stack) -> None:
     text = aws.named("SecretPolicy", "orders-iam").inputs["policy"]
     assert "OnlyWhoIsNamedReads" not in text
