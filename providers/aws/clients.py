@@ -169,15 +169,14 @@ class AwsConnection:
             session = Session(session_vars=_session_variables(self.options))
             session.register_component("data_loader", _MODELS)
             session.register_component("credential_provider", self._credentials_for(under))
-            client = session.create_client(
+            self._wire.carries(session)
+            return session.create_client(
                 service,
                 region_name=region,
                 endpoint_url=self.options.endpoint,
                 verify=self.options.ca_bundle or True,
                 config=_config(self.options, under),
             )
-            self._wire.carries(client)
-            return client
 
     def _credentials_for(self, under: str) -> CheckedCredentials:
         """One per role; the sets without a role share the base credentials."""
@@ -215,6 +214,7 @@ class AwsConnection:
         _refuse_open_files(self.options)
         session = Session(session_vars=_session_variables(self.options))
         session.register_component("data_loader", _MODELS)
+        self._wire.carries(session)
         session.set_default_client_config(_config(self.options, _BROKER))
         if self.options.profile or self.options.credentials_file:
             session.set_config_variable("profile", self.options.profile or "default")

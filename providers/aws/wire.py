@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.awsrequest import (
     AWSHTTPConnection,
@@ -14,13 +14,11 @@ from botocore.awsrequest import (
 )
 from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.httpsession import URLLib3Session
+from botocore.session import Session
 from urllib3.exceptions import HTTPError
 
 from providers.aws.options import ConnectionOptions
 from rotation.deadline import CALL_S, Deadline, Watched, read_answer
-
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 10
 """The SDK never repeats a call: the machine does, and it knows whether it may."""
@@ -64,10 +62,10 @@ class Wire(URLLib3Session):
         pools: Any = vars(self)["_pool_classes_by_scheme"]
         pools.update(http=_Pool, https=_TlsPool)
 
-    def carries(self, client: "BaseClient") -> None:
-        """From now on its requests go this way, and not by a session of its own."""
+    def carries(self, session: Session) -> None:
+        """From now on the requests of its clients go this way, those for a login included."""
         instead: Any = self._instead
-        client.meta.events.register("before-send", instead)
+        session.register("before-send", instead)
 
     def _instead(self, request: AWSPreparedRequest, **_: object) -> Any:
         return self.send(request)
