@@ -4,8 +4,12 @@ A time-out of a socket begins anew with every byte, so one byte a second holds a
 deadline does not. Standard library alone: each family brings its own HTTP client.
 """
 
+import heapq
+import itertools
+import math
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
@@ -31,23 +35,21 @@ class Deadline:
     cut, and leaving raises TimeoutError."""
 
     def __init__(self, seconds: float = CALL_S) -> None:
-        self._timer = threading.Timer(max(seconds, 0.1), self._end)
-        self._timer.daemon = True
+        self._seconds = max(seconds, 0.1)
         self._lock = threading.Lock()
         self._watched: Connection | None = None
         self._opened: Any = None
-        self._over = False
+        self._over = self._left = False
 
     def __enter__(self) -> Self:
         self._around, _here.deadline = getattr(_here, "deadline", None), self
-        self._timer.start()
+        _watchdog.calls(self.cut, time.monotonic() + self._seconds)
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._timer.cancel()
         _here.deadline = self._around
         with self._lock:
-            self._watched = self._opened = None
+            self._left, self._watched, self._opened = True, None, None
         if kind is None and self._over:  # what looks like a whole answer was cut off
             raise TimeoutError
 
@@ -59,18 +61,58 @@ class Deadline:
             if self._over:
                 raise TimeoutError
 
-    def _end(self) -> None:
+    def cut(self) -> None:
+        """The time is over; nothing where the call has ended."""
         with self._lock:
+            if self._left:
+                return
             self._over = True
             opened: Any = self._opened or (self._watched and self._watched.sock)
             if opened is not None:
                 try:
-                    # Not the TLS socket's own: that one goes on in plain text.
-                    socket.socket.shutdown(opened, socket.SHUT_RDWR)
+                    # Not the TLS socket's own: that one goes on in plain text. TLS inside of TLS, to
+                    # a proxy, is no socket, but has one.
+                    socket.socket.shutdown(getattr(opened, "socket", opened), socket.SHUT_RDWR)
                 except OSError:
                     return  # it is closed
 
 
+class _Watchdog:
+    """One thread for all deadlines: one for each would cost more than many a call. It is woken only
+    for what ends before everything that it knows."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._ends: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = itertools.count()
+        self._wakes = 0.0
+        self._thread: threading.Thread | None = None
+
+    def calls(self, cut: Callable[[], None], at: float) -> None:
+        with self._changed:
+            heapq.heappush(self._ends, (at, next(self._count), cut))
+            if self._thread is None or not self._thread.is_alive():  # as in a forked child
+                self._thread = threading.Thread(target=self._run, daemon=True, name="deadlines")
+                self._thread.start()
+            elif at < self._wakes:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            self._next()()
+
+    def _next(self) -> Callable[[], None]:
+        with self._changed:
+            while True:
+                at = self._ends[0][0] if self._ends else math.inf
+                left = at - time.monotonic()
+                if left <= 0:
+                    return heapq.heappop(self._ends)[2]
+                self._wakes = at
+                self._changed.wait(None if left == math.inf else left)
+
+
+_watchdog = _Watchdog()
 _here = threading.local()
 
 

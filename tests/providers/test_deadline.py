@@ -1,5 +1,6 @@
 """A service that never ends its answer, or gives one without an end, holds nobody up."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -171,6 +172,17 @@ def test_a_deadline_that_is_over_lets_no_call_begin() -> None:
         time.sleep(0.3)
     with pytest.raises(TimeoutError):
         deadline.watch(unconnected)
+
+
+def test_a_short_one_is_over_before_a_long_one_that_began_earlier() -> None:
+    here, there = socket.socketpair()
+    watched: Any = SimpleNamespace(sock=here)
+    with here, there, Deadline(60):
+        began = time.monotonic()
+        with pytest.raises(TimeoutError), Deadline(0.2) as short:  # noqa: PT012 -- leaving raises
+            short.watch(watched)
+            here.recv(1)
+        assert time.monotonic() - began < 10
 
 
 def test_what_comes_in_time_is_left_alone() -> None:
