@@ -24,6 +24,7 @@ from rotation.health import (
     instances_in_question,
     seen,
     standing,
+    takes_over,
 )
 from rotation.held import REASONS, Exit
 from rotation.plan import RowInstance, Step
@@ -39,10 +40,11 @@ def what_works(rotation: Rotation) -> str:
     if rotation.outcome is not None and not consumers_at_risk(rotation):
         return _after_close(rotation)
     now, given = standing(rotation), rotation.state(Step.PROMOTE).done
-    if rotation.held in _UNRECORDED:
+    found = found_dead(rotation) if takes_over(rotation) else None
+    wrote = takes_over(rotation) and rotation.mode is Mode.ACCEPT
+    if rotation.held in _UNRECORDED or (wrote and found is None):
         return "not known: readers get a version that this journal did not record"
-    if rotation.plan == "adopt":
-        found = found_dead(rotation)
+    if takes_over(rotation):
         if found is None:
             return "whatever worked before: an adoption changes nothing"
         now = replace(now, old=found[0], old_life=found[1], readers=Readers.OLD)
@@ -65,15 +67,16 @@ def _either(old_life: Life, old: str | None) -> str:
 
 
 def _read_old(now: Standing) -> str:
+    old = now.old or "what nobody knows"
     return {
-        Life.WORKS: f"{now.old} works, and readers get it",
-        Life.UNPROVEN: f"readers get {now.old}; whether it works is looked at now",
-        Life.REFUSED: f"readers get {now.old}, which does not log in: they are without a working "
+        Life.WORKS: f"{old} works, and readers get it",
+        Life.UNPROVEN: f"readers get {old}; whether it works is looked at now",
+        Life.REFUSED: f"readers get {old}, which does not log in: they are without a working "
         "credential",
-        Life.DOUBTFUL: f"readers get {now.old}, which may be off: they may be without a credential",
-        Life.OFF: f"readers get {now.old}, which is off: they are without a working credential",
-        Life.GOING: f"readers get {now.old}, whose destruction was begun: it may be gone",
-        Life.GONE: f"readers get {now.old}, which is gone: they are without a working credential",
+        Life.DOUBTFUL: f"readers get {old}, which may be off: they may be without a credential",
+        Life.OFF: f"readers get {old}, which is off: they are without a working credential",
+        Life.GOING: f"readers get {old}, whose destruction was begun: it may be gone",
+        Life.GONE: f"readers get {old}, which is gone: they are without a working credential",
     }[now.old_life]
 
 
@@ -244,9 +247,12 @@ def can_roll_back(rotation: Rotation) -> bool:
 
 
 def leads_back(rotation: Rotation) -> bool:
-    """Not to a credential that was just found dead, nor once more where it is under way."""
+    """Not to a credential that was just found dead, nor once more where it is under way; nor from
+    what somebody else wrote: only our own promotion is taken back."""
     under_way = rotation.mode is Mode.UNDO
-    return can_roll_back(rotation) and not under_way and seen(rotation, rotation.old) is None
+    theirs = rotation.mode is Mode.ACCEPT and not rotation.intended(Step.PROMOTE)
+    leads = not under_way and not theirs and seen(rotation, rotation.old) is None
+    return can_roll_back(rotation) and leads
 
 
 def can_be_replaced(rotation: Rotation) -> bool:

@@ -46,9 +46,24 @@ class Standing:
 
 
 def standing(rotation: Rotation) -> Standing:
+    if rotation.mode is Mode.ACCEPT and rotation.state(Step.INSPECT).done:
+        return _accepted(rotation, rotation.fact(Step.INSPECT, "handle"))
     return Standing(
-        rotation.old, _old_life(rotation), rotation.new, _new_life(rotation), _readers(rotation)
+        _given(rotation), _old_life(rotation), rotation.new, _new_life(rotation), _readers(rotation)
     )
+
+
+def _accepted(rotation: Rotation, handle: str | None) -> Standing:
+    """It was found at the issuer and logged in, and what was minted meanwhile goes."""
+    life, new = seen(rotation, handle) or Life.WORKS, rotation.new
+    beside = new if new != handle else None
+    return Standing(handle, life, beside, _new_life(rotation), Readers.OLD)
+
+
+def _given(rotation: Rotation) -> str | None:
+    """What readers had. A replacement may find another one than the journal has: somebody wrote."""
+    found = rotation.plan == "replace" and rotation.state(Step.FIND_DEAD).done
+    return rotation.fact(Step.FIND_DEAD, "handle") if found else rotation.old
 
 
 def _old_life(rotation: Rotation) -> Life:
@@ -165,7 +180,7 @@ def consumers_at_risk(rotation: Rotation) -> bool:
         return False
     if rotation.outcome == Outcome.ROLLED_BACK:
         return rotation.plan == "replace"
-    if rotation.plan == "adopt":
+    if takes_over(rotation):
         return found_dead(rotation) is not None
     now = standing(rotation)
     read = now.new_life if now.readers is Readers.NEW else now.old_life
@@ -177,8 +192,14 @@ def consumers_at_risk(rotation: Rotation) -> bool:
     return no or replacing or read in bad or rotation.held == "held.pointer-moved-late"
 
 
+def takes_over(rotation: Rotation) -> bool:
+    """What readers get is not ours to know yet: it is what somebody else wrote."""
+    accepting = rotation.mode is Mode.ACCEPT and not rotation.state(Step.INSPECT).done
+    return rotation.plan == "adopt" or accepting
+
+
 def found_dead(rotation: Rotation) -> tuple[str, Life] | None:
-    """Of an adoption: what readers get, where that was found to be of no use."""
+    """Of what somebody else wrote: what readers get, where that was found to be of no use."""
     about = instances_in_question(rotation)
     life = seen(rotation, about[0]) if about else None
     return None if life is None else (about[0], life)

@@ -4,7 +4,7 @@ own marks and leftover labels."""
 from rotation.effects import neighbours
 from rotation.effects.context import Context, kept, logins_agree
 from rotation.entries import stamp, unstamp
-from rotation.errors import NeedsPerson, Refused
+from rotation.errors import NeedsPerson
 from rotation.fold import Mode, listed, text
 from rotation.plan import Step
 from rotation.types import (
@@ -42,7 +42,7 @@ def inspect(cx: Context) -> Facts:
     fields = cx.store.read(current, under=PermissionSet.PROVE)
     handle = _handle(cx, fields, current, listing)
     if cx.rotation.mode is Mode.ACCEPT:
-        _logs_in(cx, fields)
+        _logs_in(cx, fields, handle)
     # After `resolve --accept-current` others of ours may live on: they are no strangers.
     ours = {handle.id, cx.rotation.old, cx.rotation.new} | cx.rotation.ours
     created = stamp(handle.created) or cx.rotation.opened.facts.get("created")
@@ -83,13 +83,15 @@ def _not_forgotten(cx: Context, current: str) -> None:
         )
 
 
-def _logs_in(cx: Context, fields: Fields) -> None:
+def _logs_in(cx: Context, fields: Fields, handle: Handle) -> None:
     """Of a value that a person accepts. ADOPT and REPAIR have a row for it."""
-    refused = Refused(
-        "accept.refused",
+    refused = NeedsPerson(
+        "held.probe-broken",
         "the current value does not log in, and readers get it now; it was not accepted, and "
         "nothing was removed",
-        "write a value that works, then `rotation resume`; or `rotation emergency`",
+        f"write a value that works, then `rotation resume {cx.spec.secret}`; or "
+        f"`rotation rotate {cx.spec.secret} --replace`",
+        instances=handle.id,
     )
     if cx.bound.probe is not None:
         logins_agree(cx, fields, Verdict.ACCEPTED, refused)

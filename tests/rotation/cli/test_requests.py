@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from rotation.entries import Kind
 from rotation.types import CURRENT
 from tests.rotation.cli.conftest import STREAM, Shell
@@ -186,3 +188,36 @@ def test_a_mistyped_instance_is_refused_before_anything_is_written(shell: Shell)
     done = shell.run("resolve", "app", "--ours", "KEY9", "--yes")
     assert done.exit_code == 6, done.output
     assert len(shell.journal.entries(STREAM)) == before
+
+
+def somebody_wrote(shell: Shell, handle: str, secret: str = "wrong") -> Shell:
+    """readers get this now, which the journal did not record; a person accepts it."""
+    world = shell.adopted().world
+    world.versions["theirs"] = (handle, secret)
+    world.labels[CURRENT] = "theirs"
+    assert shell.run("rotate", "app").exit_code == 11
+    return shell
+
+
+@pytest.mark.parametrize("wrote", [("KEY9", "unlisted"), ("KEY1", "wrong")])
+def test_what_is_accepted_and_dead_is_not_said_to_work(
+    shell: Shell, wrote: tuple[str, str]
+) -> None:
+    done = somebody_wrote(shell, *wrote).run(
+        "resolve", "app", "--accept-current", "--yes", "--wait"
+    )
+    assert done.exit_code == 12, done.output
+    assert "they are without a working credential" in done.stdout
+    assert f"readers get {wrote[0]}," in done.stdout
+    assert "rotation rollback app" not in done.stdout  # nothing of ours was promoted
+    assert "way out: rotation rotate app --replace" in done.stdout
+
+
+def test_what_is_replaced_is_what_readers_get(shell: Shell) -> None:
+    somebody_wrote(shell, "KEY9").run("resolve", "app", "--accept-current", "--yes", "--wait")
+    shell.world.mint(by_person=True)  # and so nothing can be made
+    done = shell.run("rotate", "app", "--replace")
+    assert done.exit_code == 12, done.output
+    assert "readers get KEY9, which is gone" in done.stdout
+    assert "KEY1, which is gone" not in done.stdout
+    assert shell.world.instances["KEY1"].active
