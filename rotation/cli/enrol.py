@@ -63,12 +63,13 @@ def _refuse_missing_parts(session: Session, entry: "Entry") -> None:
 
 
 def _begin_anew(session: Session, entry: "Entry") -> None:
-    """An adoption changes nothing, so one that is open is in nobody's way."""
-    entries = session.journal.entries(entry.stream)
-    rotation = fold(entries) if entries else None
-    if rotation is not None and rotation.outcome is None and rotation.plan == "adopt":
-        request(session, rotation, "abandon")
-        session.runner.advance(entry.stream)
+    """An adoption changes nothing, so one that is open is in nobody's way: nor is one that the file
+    sent to another credential, by a wrong user or region."""
+    for stream in session.open_streams_of(entry.id):
+        rotation = fold(session.journal.entries(stream))
+        if rotation.plan == "adopt":
+            request(session, rotation, "abandon")
+            session.runner.advance(stream)
 
 
 def _refuse_staying(session: Session, entry: "Entry") -> None:

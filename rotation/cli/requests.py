@@ -40,14 +40,15 @@ def _latest_rotation(session: Session, name: str) -> Rotation:
 
 
 def open_rotation_of(session: Session, name: str) -> Rotation:
-    rotation = _latest_rotation(session, name)
-    if rotation.outcome is not None:
-        raise PolicyRefusal(
-            "request.nothing-open",
-            f"{name} has no open rotation; nothing was done",
-            f"`rotation rotate {name}` replaces its credential",
-        )
-    return rotation
+    streams = session.open_streams_of(name)
+    if streams:
+        return fold(session.journal.entries(streams[0]))
+    _latest_rotation(session, name)
+    raise PolicyRefusal(
+        "request.nothing-open",
+        f"{name} has no open rotation; nothing was done",
+        f"`rotation rotate {name}` replaces its credential",
+    )
 
 
 def _instead(rotation: Rotation, name: str) -> str:

@@ -229,6 +229,17 @@ class Session:
                 return identity.stream
         raise self.unknown(name)
 
+    def open_streams_of(self, name: str) -> list[str]:
+        """Its own first, then what was begun while the file gave its name to another credential."""
+        own, called = self.stream_of(name), self.called(name)
+        rows = (row for row in self.records.identities() if row.plan is not None)
+        found = {
+            row.stream for row in rows if row.stream == own or self.called(row.secret) == called
+        }
+        if found - {own}:
+            found -= {entry.stream for entry in self.configuration.secrets()} - {own}
+        return sorted(found, key=lambda stream: (stream != own, stream))
+
     def unknown(self, name: str) -> UnknownName:
         known = [entry.id for entry in self.configuration.secrets()]
         near = difflib.get_close_matches(name, known, n=1)

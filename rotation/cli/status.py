@@ -79,6 +79,10 @@ def _healths(session: Session, names: Sequence[str], now: datetime) -> Iterator[
     if names:
         for entry in dict.fromkeys(map(session.entry, names)):
             yield _health(session, entry, session.records.identity(entry.stream), freezes, now)
+            for stream in session.open_streams_of(entry.id):
+                row = session.records.identity(stream)
+                if row is not None and stream != entry.stream:
+                    yield _orphan(session, row, now)
         return
     rows = {row.stream: row for row in session.records.identities()}
     for entry in session.configuration.secrets():

@@ -1,6 +1,9 @@
 from dataclasses import replace
 
-from rotation.types import CURRENT
+import pytest
+
+from rotation.entries import Kind
+from rotation.types import CURRENT, stream_of
 from tests.rotation.cli.conftest import STREAM, Shell
 
 
@@ -57,7 +60,50 @@ def test_an_adoption_that_is_held_is_begun_anew_once_its_cause_is_mended(shell: 
     version = shell.world.labels[CURRENT]
     right = shell.world.versions[version]
     shell.world.versions[version] = (right[0], "not-what-logs-in")
-    assert shell.run("adopt", "app", "--wait").exit_code == 11
+    assert shell.run("adopt", "app", "--wait").exit_code == 12
     shell.world.versions[version] = right
     done = shell.run("adopt", "app", "--wait")
     assert done.exit_code == 0, done.output
+
+
+# -------------------------------------------------- the file named another credential at first
+
+ELSEWHERE = stream_of("simulated", "simulated/ap")
+
+
+@pytest.fixture
+def mistyped(shell: Shell) -> Shell:
+    """An adoption was Held at a user that is not there; then the file was mended."""
+    right = shell.configuration
+    spec = replace(right.spec, identity="simulated/ap")
+    entry = right.entry._replace(identity="simulated/ap")
+    shell.configuration = replace(right, spec=spec, entry=entry)
+    shell.world.claim = None
+    shell.world.denied.add("store.claim")
+    assert shell.run("adopt", "app").exit_code == 11
+    shell.world.denied.clear()
+    shell.configuration = right
+    return shell
+
+
+def test_an_adoption_at_a_wrong_credential_is_closed_by_the_right_one(mistyped: Shell) -> None:
+    assert mistyped.run("adopt", "app", "--wait").exit_code == 0
+    assert mistyped.run("run").exit_code == 0
+    [row] = mistyped.json("status", "--all")["secrets"]
+    assert row["secret"] == "app"
+
+
+def test_what_is_held_at_a_former_credential_can_be_abandoned(mistyped: Shell) -> None:
+    assert "way out: rotation abandon app" in mistyped.run("status", "app").stdout
+    done = mistyped.run("abandon", "app", "--yes")
+    assert done.exit_code == 0, done.output
+    assert mistyped.journal.entries(ELSEWHERE)[-1].facts["outcome"] == "abandoned"
+    assert mistyped.run("abandon", "app", "--yes").exit_code == 5
+
+
+def test_a_credential_that_another_name_has_by_now_is_left_to_it(mistyped: Shell) -> None:
+    shop = mistyped.configuration.entry._replace(id="shop", identity="simulated/ap")
+    app = mistyped.configuration.entry
+    mistyped.configuration.secrets = lambda: iter((app, shop))  # type: ignore[method-assign]
+    assert mistyped.run("adopt", "app", "--wait").exit_code == 0
+    assert mistyped.journal.entries(ELSEWHERE)[-1].kind is Kind.HELD
