@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from unittest.mock import patch
@@ -113,7 +114,7 @@ def befall() -> Callable[[str, str, Trouble], AbstractContextManager[None]]:
             status = {Trouble.DENIED: 403, Trouble.THROTTLED: 429, Trouble.BROKEN: 500}[kind]
             answer = Response()
             answer.status_code = status
-            answer._content = b'{"errors": ["permission denied"]}'
+            answer.raw = BytesIO(b'{"errors": ["permission denied"]}')
             return answer
 
         with patch.object(HTTPAdapter, "send", send):
