@@ -7,12 +7,13 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws_existing import STACK_TAG, Account
+from infra.aws_existing import Account
 from infra.aws_keys import Keys
 from infra.aws_roles import Roles, external_id, policy_name, role_arns
 from infra.aws_stores import Stores, Surroundings, Users
 from infra.aws_watch import Trail, Watch, bucket_name, event_rule_name
 from infra.documents import Documents, foreseen
+from infra.names import this_stack
 from infra.settings import Settings, refused
 from providers.aws.alarms import IAM_REGION, LOOKS, alarms
 from providers.aws.iam import regions_of
@@ -25,6 +26,7 @@ _SERVICES = (
     "events",
     "iam",
     "kms",
+    "resourcegroupstaggingapi",
     "s3",
     "secretsmanager",
     "sns",
@@ -52,7 +54,7 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
         settings=settings,
         states=states,
         roles=roles,
-        stack=f"{pulumi.get_project()}/{pulumi.get_stack()}",
+        stack=this_stack(),
     )
     _assert_names(around)
     provider = _provider(scope.connection, scope.options)
@@ -128,5 +130,4 @@ def _keys(
     if around.scope.options.kms_key is not None:
         return None
     others = [region for region in dict.fromkeys((*regions, IAM_REGION)) if region != regions[0]]
-    tags = {"rotation:owner": around.scope.installation, STACK_TAG: around.stack}
-    return Keys(around.scope, others, tags, below)
+    return Keys(around.scope, others, around.own_tags, below)

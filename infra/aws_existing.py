@@ -8,13 +8,14 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws_stores import Surroundings
+from infra.aws_stores import STACK_TAG, Surroundings
+from infra.names import copied
 from infra.settings import refused
+from providers.aws.alarms import IAM_REGION
 from providers.aws.arns import user_arn
+from providers.aws.iam import OWNER, regions_of
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from rotation.interfaces import Part
-
-STACK_TAG = "rotation:stack"
 
 _CODE = re.compile(r"api error (\w+)")
 
@@ -58,6 +59,8 @@ class Account:
             *self._problems("secret", self._stored, self._secrets, self._our_secrets),
             *self._problems("IAM user", self._rotated, self._users, self._our_users),
             *self._elsewhere(),
+            *self._taken_roles(),
+            *self._made_by_another_stack(),
         ]
         if problems:
             raise refused(*problems)
@@ -87,6 +90,50 @@ class Account:
                         f"IAM user {part.options.user} is at {path}: "
                         f"{part.secret} needs `path: {path}`"
                     )
+
+    def _taken_roles(self) -> Iterator[str]:
+        """IAM takes a name once, whatever its path."""
+        wanted = {arn.rpartition("/")[2] for arn in self._around.roles.values()}
+        told = self._ask(
+            "which roles there are",
+            "these credentials need iam:ListRoles",
+            lambda: aws.iam.get_roles(name_regex=f"^{self._prefix}-", opts=self._opts),
+        )
+        for name in sorted(wanted & set(told.names)):
+            tags = self._ask(
+                f"whose role {name} is",
+                "these credentials need iam:GetRole",
+                lambda name=name: aws.iam.get_role(name=name, opts=self._opts),
+            ).tags
+            stack = (tags or {}).get(STACK_TAG, "of nobody")
+            if stack != self._around.stack:
+                yield f"role {name} exists already: {copied(self._around.scope, stack)}"
+
+    def _made_by_another_stack(self) -> Iterator[str]:
+        """A rule, an alarm or a topic of that name would be written over."""
+        for region in dict.fromkeys((*regions_of(self._around.scope), IAM_REGION)):
+            told = self._ask(
+                f"what of this installation is in {region}",
+                "these credentials need tag:GetResources",
+                lambda region=region: self._owned(region),
+            )
+            for each in told.resource_tag_mapping_lists:
+                stack = each.tags.get(STACK_TAG, self._around.stack)
+                if stack != self._around.stack and self._prefix in each.resource_arn:
+                    yield f"{each.resource_arn} exists: {copied(self._around.scope, stack)}"
+
+    def _owned(self, region: str) -> Any:
+        owner = aws.resourcegroupstaggingapi.GetResourcesTagFilterArgs(
+            key=OWNER, values=[self._around.scope.installation]
+        )
+        return aws.resourcegroupstaggingapi.get_resources(
+            tag_filters=[owner], region=region, opts=self._opts
+        )
+
+    @property
+    def _prefix(self) -> str:
+        """Of every name that is made for this connection."""
+        return self._around.scope.called(self._around.scope.connection)
 
     @cached_property
     def _secrets(self) -> dict[str, str]:

@@ -28,7 +28,7 @@ class Keys(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> None:  # fmt: skip
         super().__init__("rotation:aws:Keys", scope.connection, None, opts)
-        name = f"rotation-{scope.installation}-{scope.connection}"
+        name = scope.called(scope.connection)
         below = pulumi.ResourceOptions(parent=self, protect=True)
         policy = json.dumps(policy_of_key(scope.options.account, partition(scope.options.region)))
         key = aws.kms.Key(

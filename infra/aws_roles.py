@@ -20,12 +20,12 @@ SESSION_S = 3600
 
 
 def role_name(scope: Scope, under: str) -> str:
-    name = f"rotation-{scope.connection}-{under}"
+    name = scope.called(scope.connection, under)
     return fitting(name, ROLE_MAX, f"the role of {under} of connection {scope.connection}")
 
 
 def policy_name(scope: Scope, name: str) -> str:
-    return fitting(f"{scope.connection}-{name}", POLICY_MAX, "a policy")
+    return fitting(scope.called(scope.connection, name), POLICY_MAX, "a policy")
 
 
 def path(scope: Scope) -> str:
@@ -43,7 +43,7 @@ def role_arns(scope: Scope) -> dict[str, str]:
 
 
 def external_id(scope: Scope) -> str:
-    return scope.options.external_id or f"rotation-{scope.installation}"
+    return scope.options.external_id or scope.called()
 
 
 class Roles(pulumi.ComponentResource):
@@ -61,7 +61,7 @@ class Roles(pulumi.ComponentResource):
             self._role(under)
         for document in documents.all:
             if document.holder == "base":
-                self._attach(document, around.settings.runner)
+                self._attach(document, around.settings.runner, self._policy(document))
             elif document.holder.startswith("read-"):
                 self._readers(document)
         self._premade()
@@ -77,7 +77,7 @@ class Roles(pulumi.ComponentResource):
             assume_role_policy=json.dumps(_trust(self._around, under)),
             permissions_boundary=self._boundary,
             max_session_duration=SESSION_S,
-            tags={"rotation:owner": scope.installation, "rotation:stack": self._around.stack},
+            tags=self._around.own_tags,
             opts=self._below,
         )
         for document in self._documents.all:
@@ -97,7 +97,7 @@ class Roles(pulumi.ComponentResource):
             path=path(scope),
             description=document.remark or f"compiled for {document.holder}",
             policy=self._documents.text(document),
-            tags={"rotation:owner": scope.installation},
+            tags=self._around.own_tags,
             opts=self._below,
         )
 
@@ -108,11 +108,11 @@ class Roles(pulumi.ComponentResource):
         for application, reader in self._around.settings.readers:
             environment = self._around.settings.environment
             if document.holder == f"read-{application}-{environment}" and f"::{account}:" in reader:
-                _attach(self, f"{document.name}-{_name_of(reader)}", reader, made.arn)
+                self._attach(document, reader, made)
 
-    def _attach(self, document: PolicyDocument, principal: str) -> None:
+    def _attach(self, document: PolicyDocument, principal: str, made: aws.iam.Policy) -> None:
         name = f"{self._around.scope.connection}-{document.name}-{_name_of(principal)}"
-        _attach(self, name, principal, self._policy(document).arn)
+        _attach(self, name, principal, made.arn)
 
     def _premade(self) -> None:
         """The two policies that the emergency role may put on a user, and take off again."""
@@ -125,10 +125,11 @@ class Roles(pulumi.ComponentResource):
             content = {"Version": "2012-10-17", "Statement": [texts[name]]}
             aws.iam.Policy(
                 f"{scope.connection}-{name}",
-                name=name,
+                name=policy_name(scope, name),
                 path=path(scope),
                 description="for the emergency role; attached to nobody in peace",
                 policy=json.dumps(content),
+                tags=self._around.own_tags,
                 opts=self._below,
             )
 

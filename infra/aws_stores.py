@@ -16,6 +16,8 @@ from rotation.interfaces import Part, Scope
 
 Tags = dict[str, str]
 
+STACK_TAG = "rotation:stack"
+
 _READING_SETS = ("mint", "verify", "deliver", "prove")
 
 
@@ -29,13 +31,17 @@ class Surroundings:
     roles: Mapping[str, str]
     stack: str
 
+    @property
+    def own_tags(self) -> Tags:
+        """Whose it is, of all that is made: a second stack of the installation sees it."""
+        return {"rotation:owner": self.scope.installation, STACK_TAG: self.stack}
+
     def tags(self, part: Part) -> Tags:
         return {
-            "rotation:owner": self.scope.installation,
+            **self.own_tags,
             "rotation:application": part.application,
             "rotation:environment": part.environment,
             "rotation:id": part.secret,
-            "rotation:stack": self.stack,
         }
 
     def adopts(self, part: Part) -> bool:
@@ -162,7 +168,7 @@ class Users(pulumi.ComponentResource):
         parts = [part for part in scope.parts if isinstance(part.options, AccessKeyOptions)]
         ceiling: pulumi.Input[str] = around.settings.user_boundary
         if parts and not ceiling:
-            ceiling = self._ceiling(scope)
+            ceiling = self._ceiling(around)
         for part in parts:
             aws.iam.User(
                 part.secret,
@@ -178,9 +184,10 @@ class Users(pulumi.ComponentResource):
             )  # fmt: skip
         self.register_outputs({})
 
-    def _ceiling(self, scope: Scope) -> pulumi.Output[str]:
+    def _ceiling(self, around: Surroundings) -> pulumi.Output[str]:
         """A new user can log in and nothing else, until the team names a boundary of its own."""
-        name = f"user-ceiling-{scope.connection}"
+        scope = around.scope
+        name = scope.called(scope.connection, "user-ceiling")
         statement = {
             "Sid": "NothingButToSayWhoItIs",
             "Effect": "Deny",
@@ -193,6 +200,7 @@ class Users(pulumi.ComponentResource):
             path=f"/rotation/{scope.installation}/",
             description="boundary of rotated users; name your own in rotation:userBoundary",
             policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            tags=around.own_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         return made.arn

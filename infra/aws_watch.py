@@ -32,11 +32,11 @@ Statement = Callable[[str, str], dict[str, Any]]
 
 
 def event_rule_name(scope: Scope, name: str) -> str:
-    return fitting(rule_name(scope.connection, name), RULE_MAX, "a rule")
+    return fitting(rule_name(scope, name), RULE_MAX, "a rule")
 
 
 def bucket_name(scope: Scope) -> str:
-    name = f"rotation-{scope.installation}-{scope.connection}-trail-{scope.options.account}"
+    name = scope.called(scope.connection, "trail", scope.options.account)
     return fitting(name.lower(), BUCKET_MAX, "the trail's bucket")
 
 
@@ -46,7 +46,7 @@ class Trail(pulumi.ComponentResource):
     def __init__(self, around: Surroundings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:aws:Trail", around.scope.connection, None, opts)
         options = around.scope.options
-        name = f"rotation-{around.scope.installation}-{around.scope.connection}"
+        name = around.scope.called(around.scope.connection)
         called = bucket_name(around.scope)
         part = partition(options.region)
         trail_arn = f"arn:{part}:cloudtrail:{options.region}:{options.account}:trail/{name}"
@@ -55,6 +55,7 @@ class Trail(pulumi.ComponentResource):
             bucket=called,
             object_lock_enabled=True,
             force_destroy=False,
+            tags=around.own_tags,
             opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )
         ready = self._locked(name, bucket, around.settings.trail_retention_days)
@@ -71,6 +72,7 @@ class Trail(pulumi.ComponentResource):
             is_multi_region_trail=True,
             include_global_service_events=True,
             enable_log_file_validation=True,
+            tags=around.own_tags,
             opts=pulumi.ResourceOptions(parent=self, protect=True, depends_on=[policy]),
         )
         self.register_outputs({})
@@ -177,6 +179,7 @@ class Watch(pulumi.ComponentResource):
             event_pattern=json.dumps(alarm.pattern),
             state=alarm.state,
             region=alarm.region,
+            tags=self._around.own_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.cloudwatch.EventTarget(
@@ -192,7 +195,7 @@ class Watch(pulumi.ComponentResource):
         """An alarm that cannot be told is told by another way."""
         aws.cloudwatch.MetricAlarm(
             f"{name}-undelivered",
-            name=undelivered_name(self._around.scope.connection, alarm.name),
+            name=undelivered_name(self._around.scope, alarm.name),
             alarm_description=f"{alarm.name} fired and the topic did not take it",
             namespace="AWS/Events",
             metric_name="FailedInvocations",
@@ -205,6 +208,7 @@ class Watch(pulumi.ComponentResource):
             treat_missing_data="notBreaching",  # EventBridge reports only what failed
             alarm_actions=[self._fallback(alarm.region).arn],
             region=alarm.region,
+            tags=self._around.own_tags,
             opts=pulumi.ResourceOptions(parent=rule),
         )
 
@@ -218,11 +222,12 @@ class Watch(pulumi.ComponentResource):
             event_pattern=json.dumps(alive(self._around.roles)),
             state=EVERY_EVENT,
             region=region,
+            tags=self._around.own_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.cloudwatch.MetricAlarm(
             f"{scope.connection}-{SILENT}",
-            name=rule_name(scope.connection, SILENT),
+            name=rule_name(scope, SILENT),
             alarm_description="the runner looked at no secret for a day: nothing is being rotated",
             namespace="AWS/Events",
             metric_name="MatchedEvents",
@@ -236,6 +241,7 @@ class Watch(pulumi.ComponentResource):
             alarm_actions=[self._topic(region).arn],
             ok_actions=[self._topic(region).arn],
             region=region,
+            tags=self._around.own_tags,
             opts=pulumi.ResourceOptions(parent=rule),
         )
 
@@ -245,7 +251,7 @@ class Watch(pulumi.ComponentResource):
             self._topics[region] = self._make_topic(
                 region,
                 f"{scope.connection}-{region}",
-                topic_name(scope.installation, scope.connection),
+                topic_name(scope),
                 [_alarms_publish, _rules_publish],
                 self._keys.in_region(region) if self._keys else None,
             )
@@ -258,7 +264,7 @@ class Watch(pulumi.ComponentResource):
             self._fallbacks[region] = self._make_topic(
                 region,
                 f"{scope.connection}-{region}-undelivered",
-                fallback_name(scope.installation, scope.connection),
+                fallback_name(scope),
                 [_alarms_publish],
                 None,
             )
@@ -274,6 +280,7 @@ class Watch(pulumi.ComponentResource):
             name=fitting(name, TOPIC_MAX, "the topic"),
             kms_master_key_id=key,
             region=region,
+            tags=self._around.own_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         below = pulumi.ResourceOptions(parent=topic)

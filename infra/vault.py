@@ -44,7 +44,7 @@ def _audit(ready: Ready) -> None:
         vault.Audit(
             f"{connection}-audit",
             type="file",
-            path=f"rotation-{connection}",
+            path=ready.scope.called(connection),
             options={"file_path": file},
             opts=pulumi.ResourceOptions(provider=ready.provider, protect=ready.is_needed),
         )
@@ -121,7 +121,7 @@ class Entities(pulumi.ComponentResource):
         alive = self._ready.is_alive(part.secret)
         return vault.identity.Entity(
             part.secret,
-            name=f"rotation-{self._ready.scope.installation}-{mount}-{role}",
+            name=self._ready.scope.called(mount, role),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=alive,

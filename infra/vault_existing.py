@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_vault as vault
 
+from infra.names import copied, this_stack
 from infra.settings import Settings, refused
 from providers.vault.hcl import entity_of
 from providers.vault.options import AppRoleOptions, DatabaseStaticOptions, KvOptions
@@ -18,11 +19,15 @@ from rotation.interfaces import Part, Scope
 
 def made_by(scope: Scope) -> str:
     """What the description of our mounts says: nothing else of a mount could."""
-    return f"made by rotation {scope.installation}"
+    return f"{_made_for(scope)}{this_stack()}"
+
+
+def _made_for(scope: Scope) -> str:
+    return f"made by rotation {scope.installation}, stack "
 
 
 def policy_name(scope: Scope, holder: str) -> str:
-    return f"rotation-{scope.installation}-{holder}"
+    return scope.called(holder)
 
 
 def kv_mounts(scope: Scope) -> set[str]:
@@ -100,7 +105,12 @@ def _of_mounts(scope: Scope, settings: Settings, there: Mapping[str, str]) -> It
         adopted = path in settings.adopt
         if adopted and path not in there:
             yield f"rotation:adopt names {path}, but there is no such mount"
-        elif not adopted and there.get(path, made_by(scope)) != made_by(scope):
+        elif path not in there or there[path] == made_by(scope):
+            continue
+        elif there[path].startswith(_made_for(scope)):
+            stack = there[path].removeprefix(_made_for(scope))
+            yield f"mount {path} exists already: {copied(scope, stack)}"
+        elif not adopted:
             yield f"mount {path} exists already: rotation:adopt takes it in"
 
 

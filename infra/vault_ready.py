@@ -37,7 +37,7 @@ class Ready:
     @property
     def login(self) -> str:
         """The runner's AppRole."""
-        return f"rotation-{self.scope.installation}"
+        return self.scope.called()
 
     @property
     def own_roles(self) -> list[Part]:
@@ -89,7 +89,7 @@ def _role_names(scope: Scope) -> dict[str, str]:
     """Of the sets that are needed. A name that the configuration gives is made under that name."""
     needed = {need.under for need in scope.needs}
     return {
-        str(under): scope.options.roles.get(under, f"rotation-{scope.installation}-{under}")
+        str(under): scope.options.roles.get(under, scope.called(under))
         for under in PermissionSet
         if under in needed
     }

@@ -297,6 +297,10 @@ class Scope:
     needs: tuple[Need, ...]
     known: Mapping[str, str] = field(default_factory=dict)
 
+    def called(self, *what: str) -> str:
+        """The name of what is made for it. Others share the place, with installations of their own."""
+        return "-".join(("rotation", self.installation, *what))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyDocument:

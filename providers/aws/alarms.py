@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rotation.interfaces import Scope
 from rotation.types import PermissionSet
 
 LOOKS, SILENT = "runner-looks", "runner-silent"
@@ -36,23 +37,23 @@ class Alarm:
     state: str = "ENABLED"
 
 
-def rule_name(connection: str, name: str) -> str:
-    return f"rotation-{connection}-{name}"
+def rule_name(scope: Scope, name: str) -> str:
+    return scope.called(scope.connection, name)
 
 
-def undelivered_name(connection: str, name: str) -> str:
+def undelivered_name(scope: Scope, name: str) -> str:
     """Of the alarm on a rule whose topic does not take what it tells."""
-    return f"{rule_name(connection, name)}-undelivered"
+    return f"{rule_name(scope, name)}-undelivered"
 
 
-def topic_name(installation: str, connection: str) -> str:
+def topic_name(scope: Scope) -> str:
     """In each region that has a rule, for a rule can only tell its own region."""
-    return f"rotation-{installation}-{connection}"
+    return scope.called(scope.connection)
 
 
-def fallback_name(installation: str, connection: str) -> str:
+def fallback_name(scope: Scope) -> str:
     """Of the topic that takes what the other one did not: no key and no rule stands before it."""
-    return f"{topic_name(installation, connection)}-undelivered"
+    return f"{topic_name(scope)}-undelivered"
 
 
 def alarms(roles: Mapping[str, str], regions: tuple[str, ...]) -> Iterator[Alarm]:

@@ -290,7 +290,7 @@ def _statements(
     if equal:
         condition["StringEquals"] = equal
     if grant.premade:
-        allowed = tuple(premade(scope.options, scope.installation, name) for name in PREMADE)
+        allowed = tuple(premade(scope, name) for name in PREMADE)
         condition["ArnEquals"] = {"iam:PolicyARN": allowed}
     if grant.tag_keys:
         condition["ForAllValues:StringEquals"] = {"aws:TagKeys": grant.tag_keys}
@@ -357,6 +357,7 @@ def regions_of(scope: Scope) -> tuple[str, ...]:
 PREMADE = ("quarantine", "revoke-sessions")
 
 
-def premade(options: ConnectionOptions, installation: str, name: str) -> str:
+def premade(scope: Scope, name: str) -> str:
     """The ARN of a pre-made policy of the emergency role."""
-    return arns.account_arn(options, f"policy/rotation/{installation}/{name}")
+    called = scope.called(scope.connection, name)
+    return arns.account_arn(scope.options, f"policy/rotation/{scope.installation}/{called}")

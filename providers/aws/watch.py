@@ -46,7 +46,7 @@ def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator
                 *here.wrong_rule(alarm.name, alarm.state, alarm.pattern, tells=True),
                 *here.topic.wrong(),
                 *here.wrong_metric(
-                    undelivered_name(scope.connection, alarm.name), "notBreaching", here.fallback
+                    undelivered_name(scope, alarm.name), "notBreaching", here.fallback
                 ),
                 *here.fallback.wrong(),
             ),
@@ -62,7 +62,7 @@ def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator
             wrong=(
                 *home.wrong_rule(LOOKS, EVERY_EVENT, alive(roles), tells=False),
                 *home.topic.wrong(),
-                *home.wrong_metric(rule_name(scope.connection, SILENT), "breaching", home.topic),
+                *home.wrong_metric(rule_name(scope, SILENT), "breaching", home.topic),
             ),
             listeners=home.topic.listeners or 0,
             drill="stop the runner for a day",
@@ -75,9 +75,8 @@ class _Place:
     def __init__(self, scope: Scope, connection: "AwsConnection", region: str) -> None:
         self._scope, self.region = scope, region
         self._services = _Services(connection, region)
-        whose = scope.installation, scope.connection
-        self.topic = self._topic(topic_name(*whose), (EVENTS, ALARMS))
-        self.fallback = self._topic(fallback_name(*whose), (ALARMS,))
+        self.topic = self._topic(topic_name(scope), (EVENTS, ALARMS))
+        self.fallback = self._topic(fallback_name(scope), (ALARMS,))
 
     def _topic(self, name: str, publishers: tuple[str, ...]) -> "_Topic":
         account = self._scope.options.account
@@ -87,7 +86,7 @@ class _Place:
     def wrong_rule(
         self, name: str, state: str, pattern: Mapping[str, Any], *, tells: bool
     ) -> Iterator[str]:
-        full = rule_name(self._scope.connection, name)
+        full = rule_name(self._scope, name)
         rule = self._rule(full)
         if rule is None:
             yield f"there is no rule {full}"
@@ -111,7 +110,7 @@ class _Place:
 
     @cached_property
     def _metrics(self) -> Mapping[str, Mapping[str, Any]]:
-        prefix = rule_name(self._scope.connection, "")
+        prefix = rule_name(self._scope, "")
         pages = self._services.asked("cloudwatch", "describe_alarms", AlarmNamePrefix=prefix) or ()
         return {each["AlarmName"]: each for page in pages for each in page["MetricAlarms"]}
 

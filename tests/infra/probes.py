@@ -9,7 +9,7 @@ from tests.infra.evaluation import Question
 OTHERS = {
     "secret": f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:prod/payroll/iam-QwErTy",
     "user": f"arn:aws:iam::{ACCOUNT}:user/rotated/payroll",
-    "role": f"arn:aws:iam::{ACCOUNT}:role/rotation/ffffffffffff/rotation-main-revoke",
+    "role": f"arn:aws:iam::{ACCOUNT}:role/rotation/ffffffffffff/rotation-ffffffffffff-main-revoke",
     "key": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-{'2' * 32}",
 }
 

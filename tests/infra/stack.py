@@ -6,6 +6,7 @@ import importlib
 import inspect
 import json
 import os
+import re
 import types
 import typing
 import warnings
@@ -48,10 +49,19 @@ class RefusedByProvider(grpc.RpcError):
         return self._text
 
 
+Asked = Mapping[str, Any]
+
+PREFIX = "rotation-4b1d0c77e2a9-main"
+
 LOOKS = {
     "aws:secretsmanager/getSecrets:getSecrets": "which secrets there are",
     "aws:iam/getUsers:getUsers": "which IAM users there are",
     "aws:iam/getUser:getUser": "whose IAM user billing-iam is",
+    "aws:iam/getRoles:getRoles": "which roles there are",
+    "aws:iam/getRole:getRole": f"whose role {PREFIX}-mint is",
+    "aws:resourcegroupstaggingapi/getResources:getResources": (
+        "what of this installation is in eu-central-1"
+    ),
 }
 
 
@@ -74,11 +84,14 @@ class Registered:
 class Cloud(mocks.Mocks):
     """secrets, users: name (and path) -> whether an earlier run of this stack made it. mounts:
     path in Vault, an auth method's with `auth/` -> its description. vault: path -> what else is
-    there. entities: alias -> id. unsaid: the one question that is not answered."""
+    there. entities: alias -> id. roles: name -> the stack that made it. tagged: ARN -> the same, of
+    what else says whose it is. unsaid: the one question that is not answered."""
 
     account: str = ACCOUNT
     secrets: dict[str, bool] = field(default_factory=dict)
     users: dict[str, bool] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    tagged: dict[str, str] = field(default_factory=dict)
     mounts: dict[str, str] = field(default_factory=dict)
     vault: dict[str, dict[str, Any]] = field(default_factory=dict)
     entities: dict[str, str] = field(default_factory=dict)
@@ -96,31 +109,53 @@ class Cloud(mocks.Mocks):
         return str(made.get("id", f"{args.name}-id")), made
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
-        if args.token == "aws:index/getCallerIdentity:getCallerIdentity":
-            if self.broken:
-                raise RefusedByProvider
-            arn = f"arn:aws:iam::{self.account}:role/platform-deploy"
-            return {"accountId": self.account, "arn": arn, "userId": "u", "id": "i"}
         if self.unsaid and self.unsaid == LOOKS.get(args.token):
             raise RefusedByProvider
-        if args.token == "vault:generic/getSecret:getSecret":
-            return {"dataJson": json.dumps(self._vault(args.args["path"]))}
-        if args.token == "vault:kv/getSecretsList:getSecretsList":
-            return {"names": self._listed(args.args["path"])}
-        if args.token == "vault:identity/getEntity:getEntity":
-            return {"id": self._entity(args.args["aliasName"], args.args["aliasMountAccessor"])}
-        if args.token == "aws:iam/getUsers:getUsers":
-            arns = [f"arn:aws:iam::{self.account}:user{name}" for name in self.users]
-            return {"arns": arns, "names": [arn.rpartition("/")[2] for arn in arns], "id": "i"}
-        if args.token == "aws:iam/getUser:getUser":
-            [made] = [
-                m for name, m in self.users.items() if name.endswith(f"/{args.args['userName']}")
-            ]
-            return {"tags": {"rotation:stack": "rotation/prod"} if made else {}, "id": "i"}
-        assert args.token == "aws:secretsmanager/getSecrets:getSecrets", args.token
-        names = [name for name, ours in self.secrets.items() if ours or "filters" not in args.args]
+        look = getattr(self, "_" + args.token.rpartition(":")[2])
+        return {"id": "i", **look(args.args)}
+
+    def _getCallerIdentity(self, _: Asked) -> dict[str, Any]:  # noqa: N802 -- the service's name
+        if self.broken:
+            raise RefusedByProvider
+        arn = f"arn:aws:iam::{self.account}:role/platform-deploy"
+        return {"accountId": self.account, "arn": arn, "userId": "u"}
+
+    def _getSecret(self, asked: Asked) -> dict[str, Any]:  # noqa: N802
+        return {"dataJson": json.dumps(self._vault(asked["path"]))}
+
+    def _getSecretsList(self, asked: Asked) -> dict[str, Any]:  # noqa: N802
+        return {"names": self._listed(asked["path"])}
+
+    def _getEntity(self, asked: Asked) -> dict[str, Any]:  # noqa: N802
+        return {"id": self._entity(asked["aliasName"], asked["aliasMountAccessor"])}
+
+    def _getUsers(self, _: Asked) -> dict[str, Any]:  # noqa: N802
+        arns = [f"arn:aws:iam::{self.account}:user{name}" for name in self.users]
+        return {"arns": arns, "names": [arn.rpartition("/")[2] for arn in arns]}
+
+    def _getUser(self, asked: Asked) -> dict[str, Any]:  # noqa: N802
+        [made] = [m for name, m in self.users.items() if name.endswith(f"/{asked['userName']}")]
+        return {"tags": {"rotation:stack": "rotation/prod"} if made else {}}
+
+    def _getRoles(self, asked: Asked) -> dict[str, Any]:  # noqa: N802
+        names = [name for name in self.roles if re.search(asked["nameRegex"], name)]
+        return {"names": names, "arns": names}
+
+    def _getRole(self, asked: Asked) -> dict[str, Any]:  # noqa: N802
+        return {"tags": {"rotation:stack": self.roles[asked["name"]]}}
+
+    def _getResources(self, asked: Asked) -> dict[str, Any]:  # noqa: N802
+        there = [
+            {"resourceArn": arn, "tags": {"rotation:stack": stack}}
+            for arn, stack in self.tagged.items()
+            if arn.split(":")[3] in (asked["region"], "")
+        ]
+        return {"resourceTagMappingLists": there, "region": asked["region"]}
+
+    def _getSecrets(self, asked: Asked) -> dict[str, Any]:  # noqa: N802
+        names = [name for name, ours in self.secrets.items() if ours or "filters" not in asked]
         arns = [_secret_arn(name, self.account) for name in names]
-        return {"names": names, "arns": arns, "id": "i", "region": "eu-central-1"}
+        return {"names": names, "arns": arns, "region": "eu-central-1"}
 
     def _vault(self, path: str) -> dict[str, Any]:
         """What is read there, as Vault has it."""

@@ -24,7 +24,7 @@ from rotation.config import load
 from rotation.policy import compile  # noqa: A004
 from tests.infra.account import as_file
 from tests.infra.settings import ACCOUNT, AWS, secret, written
-from tests.infra.stack import KEY_ID, Cloud, Stack, up
+from tests.infra.stack import KEY_ID, PREFIX, Cloud, Stack, up
 
 HERE = "123456789012"  # moto's account
 SETTINGS = {key: value.replace(ACCOUNT, HERE) for key, value in AWS.items()}
@@ -189,7 +189,7 @@ def test_after_up_each_would_reach_somebody(watched: Watched) -> None:
         assert each.startswith("would reach 1 that confirmed; to try it: ")
 
 
-RULE, TOPIC = "rotation-main-pending-read", "rotation-4b1d0c77e2a9-main"
+RULE, TOPIC = f"{PREFIX}-pending-read", PREFIX
 SUBJECT = f"pending-read of main in {COPY}"
 
 
@@ -277,7 +277,7 @@ def test_an_alarm_on_silence_that_would_stay_silent(
     }  # fmt: skip
     client.put_metric_alarm(**{**kept, **change})
     assert watched.wrong() == {
-        f"runner-silent of main in {HOME}": [f"alarm rotation-main-runner-silent {said}"]
+        f"runner-silent of main in {HOME}": [f"alarm {PREFIX}-runner-silent {said}"]
     }
 
 
@@ -285,7 +285,7 @@ def test_what_gives_no_answer_is_no_alarm_that_works(watched: Watched) -> None:
     with StrictAws(account=HERE) as aws:  # it has no EventBridge at all
         watched.file.write_text(watched.file.read_text().replace(watched.endpoint, aws.endpoint))
         [said] = watched.findings(9).values()
-    assert said[0].startswith("events:DescribeRule on rotation-main-key-made-elsewhere was not")
+    assert said[0].startswith(f"events:DescribeRule on {PREFIX}-key-made-elsewhere was not")
 
 
 def test_the_harmless_drill_is_a_denied_look_in_each_region(

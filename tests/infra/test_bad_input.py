@@ -6,7 +6,9 @@ import pulumi
 import pytest
 
 from tests.infra.settings import ACCOUNT, AWS, IAM, KV, VAULT, secret, written
-from tests.infra.stack import Cloud, up
+from tests.infra.stack import PREFIX, Cloud, up
+
+OURS, THEIRS = "rotation/prod", "rotation/copy"
 
 
 def refused(file: Path, settings: dict[str, str], cloud: Cloud | None = None) -> str:
@@ -64,10 +66,15 @@ def test_no_credentials(tmp_path: Path) -> None:
         ("which secrets there are", "secretsmanager:ListSecrets"),
         ("which IAM users there are", "iam:ListUsers"),
         ("whose IAM user billing-iam is", "iam:GetUser"),
+        ("which roles there are", "iam:ListRoles"),
+        (f"whose role {PREFIX}-mint is", "iam:GetRole"),
+        ("what of this installation is in eu-central-1", "tag:GetResources"),
     ],
 )
 def test_credentials_that_may_not_look(tmp_path: Path, unsaid: str, needed: str) -> None:
-    cloud = Cloud(users={"/rotated/billing-iam": True}, unsaid=unsaid)
+    cloud = Cloud(
+        users={"/rotated/billing-iam": True}, roles={f"{PREFIX}-mint": OURS}, unsaid=unsaid
+    )
     said = refused(written(tmp_path, secret()), AWS, cloud)
     assert f"did not say {unsaid}: it said ExpiredToken; these credentials need {needed}" in said
 
@@ -81,6 +88,30 @@ def test_no_token_for_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_secret_that_exists(tmp_path: Path) -> None:
     said = refused(written(tmp_path, secret()), AWS, Cloud(secrets={"prod/billing-iam": False}))
     assert "secret prod/billing-iam exists already: billing-iam in rotation:adopt takes it" in said
+
+
+COPIED = "stack rotation/copy made it for installation 4b1d0c77e2a9; a file that was copied needs"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["events:eu-west-1:1:rule/{}-pending-read", "cloudwatch:us-east-1:1:alarm:{}-runner-denied",
+     "sns:eu-central-1:1:{}", "s3:::{}-trail-1", "iam::1:policy/rotation/4b1d0c77e2a9/{}-mint"],
+)  # fmt: skip
+def test_what_another_stack_made_under_the_same_name(tmp_path: Path, kind: str) -> None:
+    """Each is left as it is: PutRule and PutMetricAlarm write over what is there."""
+    arn = "arn:aws:" + kind.format(PREFIX)
+    cloud = Cloud(tagged={arn: THEIRS})
+    assert f"{arn} exists: {COPIED}" in refused(written(tmp_path, secret()), AWS, cloud)
+    assert cloud.made == ["pulumi:providers:aws"]
+    assert not up(written(tmp_path, secret()), AWS, Cloud(tagged={arn: OURS})).wrong
+
+
+def test_a_role_that_another_stack_made(tmp_path: Path) -> None:
+    name = f"{PREFIX}-mint"
+    said = refused(written(tmp_path, secret()), AWS, Cloud(roles={name: THEIRS}))
+    assert f"role {name} exists already: {COPIED}" in said
+    assert not up(written(tmp_path, secret()), AWS, Cloud(roles={name: OURS})).wrong
 
 
 @pytest.mark.parametrize(
@@ -125,8 +156,11 @@ def test_something_to_be_adopted_by_the_name_that_it_had(tmp_path: Path) -> None
     ("length", "said"),
     [
         (60, "the role of observe of connection {} would be called"),
-        (41, "a rule would be called rotation-{}-key-made-elsewhere: 69 characters, and 64 are"),
-        (30, "the trail's bucket would be called rotation-4b1d0c77e2a9-{}-trail-"),
+        (
+            28,
+            "a rule would be called rotation-4b1d0c77e2a9-{}-key-made-elsewhere: 69 characters, and 64 are",
+        ),
+        (23, "the trail's bucket would be called rotation-4b1d0c77e2a9-{}-trail-"),
     ],
 )
 def test_a_name_too_long_for_its_suffix(tmp_path: Path, length: int, said: str) -> None:
@@ -144,7 +178,7 @@ def test_a_policy_whose_name_is_too_long(tmp_path: Path) -> None:
     long = {"application": "a" * 63, "environment": "e" * 63}
     said = refused(written(tmp_path, secret(**long)), {**AWS, "environment": "e" * 63,
                                                        "readers": "[]"})  # fmt: skip
-    assert "a policy would be called main-read-" in said
+    assert f"a policy would be called {PREFIX}-read-" in said
 
 
 @pytest.mark.parametrize(

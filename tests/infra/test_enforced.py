@@ -112,7 +112,11 @@ def test_another_account_and_another_region_are_denied(
 def may_take(lived: Installation, evaluator: Evaluator, under: str, **context: str) -> bool:
     """A person of the given kind, without a policy of his own."""
     state = lived.guard.state
-    [role] = [r for r in state.iam.roles.values() if r.name == f"rotation-main-{under}"]
+    [role] = [
+        r
+        for r in state.iam.roles.values()
+        if r.name == f"rotation-{lived.installation}-main-{under}"
+    ]
     question = Question(
         principal=context.pop("principal"),
         action="sts:AssumeRole",
@@ -178,7 +182,7 @@ def reads(lived: Installation, evaluator: Evaluator, **context: str) -> bool:
     """A consumer of billing, with the policy that the stack made for it."""
     iam = lived.aws.control.client("iam")
     made = {p["PolicyName"]: p["Arn"] for p in iam.list_policies(Scope="Local")["Policies"]}
-    arn = made["main-read-billing-production"]
+    arn = made[f"rotation-{lived.installation}-main-read-billing-production"]
     version = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]
     secret = lived.aws.control.client("secretsmanager").describe_secret(SecretId="prod/billing/iam")
     question = Question(

@@ -58,7 +58,7 @@ def allowed(given: Scope, evaluator: Evaluator, holder: str, action: str, **aske
         **asked.get("context", {}),
     }
     question = Question(
-        principal=f"arn:aws:sts::{ACCOUNT}:assumed-role/rotation-main-{holder}/attempt",
+        principal=f"arn:aws:sts::{ACCOUNT}:assumed-role/rotation-{INSTALLATION}-main-{holder}/attempt",
         action=action,
         resource=asked["on"],
         context=context,

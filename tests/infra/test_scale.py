@@ -22,7 +22,9 @@ pytestmark = pytest.mark.timeout(300)
 
 TAG = "aws:ResourceTag/rotation:"
 ROLES = {
-    str(under): f"arn:aws:iam::{ACCOUNT}:role/rotation/{INSTALLATION}/rotation-main-{under}"
+    str(
+        under
+    ): f"arn:aws:iam::{ACCOUNT}:role/rotation/{INSTALLATION}/rotation-{INSTALLATION}-main-{under}"
     for under in PermissionSet
 }
 
@@ -63,7 +65,7 @@ class Documents:
             "user": secret or arns.user_arn(CONNECTION, part.options),
         }[grant.resource]
         return Question(
-            principal=f"arn:aws:sts::{ACCOUNT}:assumed-role/rotation-main-{need.under}/s",
+            principal=f"arn:aws:sts::{ACCOUNT}:assumed-role/rotation-{INSTALLATION}-main-{need.under}/s",
             action=grant.action,
             resource=str(on),
             context=context,

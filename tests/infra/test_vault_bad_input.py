@@ -9,7 +9,7 @@ import pytest
 from tests.infra.settings import AWS, KV, VAULT, secret, written
 from tests.infra.stack import CLUSTER, Cloud, RefusedByProvider, up
 
-OURS = "made by rotation 4b1d0c77e2a9"
+OURS = "made by rotation 4b1d0c77e2a9, stack rotation/prod"
 ENTITY = "01234567-89ab-cdef-0123-456789abcdef"
 OTHER = CLUSTER.replace("0", "1")
 GENERATED = "{{type: generated, kind: token, prefix: tok_, unverified: true}}"
@@ -38,6 +38,14 @@ def refused(directory: Path, cloud: Cloud | None = None, adopt: str = "[]", shap
 def test_a_mount_that_exists(tmp_path: Path, path: str) -> None:
     said = refused(tmp_path, Cloud(mounts={path: "of somebody else"}))
     assert f"mount {path} exists already: rotation:adopt takes it in" in said
+
+
+@pytest.mark.parametrize("adopt", ["[]", '["apps"]'])
+def test_a_mount_that_another_stack_of_the_installation_made(tmp_path: Path, adopt: str) -> None:
+    """Its policies and token roles have the names of ours, and would be written over."""
+    there = Cloud(mounts={"apps": OURS.replace("/prod", "/copy")})
+    said = refused(tmp_path, there, adopt=adopt)
+    assert "mount apps exists already: stack rotation/copy made it for installation 4b1d" in said
 
 
 def test_every_mount_that_exists_is_said_at_once(tmp_path: Path) -> None:
