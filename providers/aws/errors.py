@@ -114,7 +114,7 @@ def translated(
         raise Denied(
             "aws.credentials",
             f"{call} on {of} was not sent: there are no usable credentials of ours",
-            "look at the connection's profile, or at the credentials of this host",
+            "correct the connection's `profile` or `credentials_file`; AWS_PROFILE is not read",
         ) from None
     except ParamValidationError:
         # Its text quotes the value, which may be a secret.

@@ -150,6 +150,7 @@ def test_credentials_that_are_not_there_are_our_own_error(connect, tmp_path: Pat
     with pytest.raises(Denied) as caught, clients.translated("x", of="x", repeatable=True):
         look(connection)
     assert caught.value.code == "aws.credentials"
+    assert "AWS_PROFILE is not read" in caught.value.hint
 
 
 def test_credentials_that_others_may_change_are_not_used(connect, tmp_path: Path):
