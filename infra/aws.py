@@ -67,12 +67,13 @@ def declare(ready: Ready) -> dict[str, Any]:
     """Returns what the runner has to know of it."""
     around, below = ready.around, pulumi.ResourceOptions(provider=ready.provider)
     scope, regions = around.scope, regions_of(around.scope)
-    keys = _keys(around, regions, below)
+    keys = _keys(around, regions, below) if scope.options.kms_key is None else None
     stores = Stores(around, keys, ready.existing, below)
     Users(around, below)
     key: pulumi.Input[str] = keys.arn if keys else scope.options.kms_key
     Roles(around, Documents(scope, key, stores.arns), below)
-    Watch(around, keys, regions, below)
+    # The policy of a key that is there already lets no alarm through, and is not ours to change.
+    Watch(around, keys or _keys(around, regions, below, "alarms"), regions, below)
     if around.settings.trail:
         Trail(around, below)
     return {"roles": dict(around.roles), "external_id": external_id(scope), "kms_key": key}
@@ -124,10 +125,7 @@ def _assert_roles(scope: Scope, roles: Mapping[str, str]) -> None:
 
 
 def _keys(
-    around: Surroundings, regions: tuple[str, ...], below: pulumi.ResourceOptions
-) -> Keys | None:
-    """None where the configuration names a key that is there already."""
-    if around.scope.options.kms_key is not None:
-        return None
+    around: Surroundings, regions: tuple[str, ...], below: pulumi.ResourceOptions, *what: str
+) -> Keys:
     others = [region for region in dict.fromkeys((*regions, IAM_REGION)) if region != regions[0]]
-    return Keys(around.scope, others, around.own_tags, below)
+    return Keys(around.scope, others, around.own_tags, below, *what)

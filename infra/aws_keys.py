@@ -21,19 +21,23 @@ _ADMINISTRATION = (
 
 
 class Keys(pulumi.ComponentResource):
-    """One multi-region key, rotated by AWS. Its policy leaves use to IAM, through the store only."""
+    """One multi-region key, rotated by AWS. Its policy leaves use to IAM, through the store only.
+    what: it is for, where that is not the secrets."""
 
     def __init__(
         self, scope: Scope, regions: Iterable[str], tags: dict[str, str],
-        opts: pulumi.ResourceOptions,
+        opts: pulumi.ResourceOptions, *what: str,
     ) -> None:  # fmt: skip
-        super().__init__("rotation:aws:Keys", scope.connection, None, opts)
-        name = scope.called(scope.connection)
+        super().__init__("rotation:aws:Keys", "-".join((scope.connection, *what)), None, opts)
+        name = scope.called(scope.connection, *what)
         below = pulumi.ResourceOptions(parent=self, protect=True)
         policy = json.dumps(policy_of_key(scope.options.account, partition(scope.options.region)))
         key = aws.kms.Key(
             name,
-            description=f"secrets of rotation {scope.installation}, connection {scope.connection}",
+            description=(
+                f"{''.join(what) or 'secrets'} of rotation {scope.installation}, "
+                f"connection {scope.connection}"
+            ),
             enable_key_rotation=True,
             multi_region=True,
             deletion_window_in_days=30,

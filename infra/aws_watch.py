@@ -154,7 +154,7 @@ class Watch(pulumi.ComponentResource):
     """A topic per region that has a rule, for a rule can only tell its own region."""
 
     def __init__(
-        self, around: Surroundings, keys: Keys | None, regions: tuple[str, ...],
+        self, around: Surroundings, keys: Keys, regions: tuple[str, ...],
         opts: pulumi.ResourceOptions,
     ) -> None:  # fmt: skip
         super().__init__("rotation:aws:Watch", around.scope.connection, None, opts)
@@ -253,7 +253,7 @@ class Watch(pulumi.ComponentResource):
                 f"{scope.connection}-{region}",
                 topic_name(scope),
                 [_alarms_publish, _rules_publish],
-                self._keys.in_region(region) if self._keys else None,
+                self._keys.in_region(region),
             )
         return self._topics[region]
 

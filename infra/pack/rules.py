@@ -16,6 +16,9 @@ from pulumi_policy import (
 Properties = dict[str, Any]
 Complaints = Iterator[str]
 
+LEFT_AS_IT_IS = "left as it is"
+"""A property that the stack does not set: the engine gives what is there, and there is none."""
+
 _CREDENTIALS = {
     "aws:iam/accessKey:AccessKey": "its secret would be in the state",
     "aws:iam/userLoginProfile:UserLoginProfile": "its password would be in the state",
@@ -66,6 +69,18 @@ def _bounded(kind: str, properties: Properties) -> Complaints:
             yield "policies inside the role itself undo those that are attached"
 
 
+def _adopted(kind: str, properties: Properties) -> Complaints:
+    """Its owner decides on it, and a person should know."""
+    named = {
+        "aws:secretsmanager/secret:Secret": ("kmsKeyId", "key"),
+        "aws:iam/user:User": ("permissionsBoundary", "boundary"),
+    }
+    if kind in named:
+        name, called = named[kind]
+        if properties.get(name) == LEFT_AS_IT_IS:
+            yield f"adopted without a {called} of its own, and left so"
+
+
 def _stays(_: str, properties: Properties) -> Complaints:
     if properties.get("forceDestroy"):
         yield "forceDestroy would delete what is alive"
@@ -108,14 +123,18 @@ def _listed(value: Any) -> list[str]:
 
 
 def _rule(
-    name: str, says: str, look: Callable[[str, Properties], Complaints]
+    name: str,
+    says: str,
+    look: Callable[[str, Properties], Complaints],
+    level: EnforcementLevel = EnforcementLevel.MANDATORY,
 ) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        for complaint in look(args.resource_type, dict(args.props)):
+        left = dict.fromkeys(args.opts.ignore_changes, LEFT_AS_IT_IS)
+        for complaint in look(args.resource_type, {**left, **args.props}):
             report(f"{args.name}: {complaint}", None)
 
     return ResourceValidationPolicy(
-        name=name, description=says, enforcement_level=EnforcementLevel.MANDATORY, validate=validate
+        name=name, description=says, enforcement_level=level, validate=validate
     )
 
 
@@ -124,6 +143,7 @@ RULES: list[Policy] = [
     _rule("no-second-rotator", "Nobody else rotates what we rotate.", _no_second_rotator),
     _rule("encrypted", "Secrets and alarms are encrypted with a key of our own.", _encrypted),
     _rule("bounded", "Users and roles have a boundary.", _bounded),
+    _rule("adopted", "What is taken in stays as it is.", _adopted, EnforcementLevel.ADVISORY),
     _rule("stays", "Nothing that is alive can be destroyed by a stack.", _stays),
     _rule("narrow", "What is allowed names its actions and resources.", _narrow),
 ]

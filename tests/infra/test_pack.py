@@ -5,21 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi_policy import PolicyResourceOptions, ResourceValidationArgs
+from pulumi_policy import EnforcementLevel, PolicyResourceOptions, ResourceValidationArgs
 
 from infra.pack.rules import RULES
-from tests.infra.settings import AWS, IAM, KV, VAULT, secret, written
-from tests.infra.stack import up
+from tests.infra.settings import ACCOUNT, AWS, IAM, KV, VAULT, secret, written
+from tests.infra.stack import KEY_ID, Cloud, Registered, up
 
+OWN_KEY = f', kms_key: "arn:aws:kms:eu-central-1:{ACCOUNT}:key/{KEY_ID}"'
 WIDE = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 SECRET, USER, ROLE = (
     "aws:secretsmanager/secret:Secret", "aws:iam/user:User", "aws:iam/role:Role",
 )  # fmt: skip
 
 
-def complaints(kind: str, properties: dict[str, Any]) -> dict[str, list[str]]:
+def complaints(
+    kind: str, properties: dict[str, Any], ignored: tuple[str, ...] = ()
+) -> dict[str, list[str]]:
     """Rule -> what it says."""
-    options = PolicyResourceOptions(False, [], False, [], [], None, [])
+    options = PolicyResourceOptions(False, list(ignored), False, [], [], None, [])
     args = ResourceValidationArgs(kind, properties, f"urn::{kind}", "it", options, None)
     found: dict[str, list[str]] = {}
     for rule in RULES:
@@ -31,10 +34,34 @@ def document(**statement: Any) -> dict[str, str]:
     return {"policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
 
 
-def test_our_own_stacks_pass(tmp_path: Path) -> None:
-    stack = up(written(tmp_path, secret(IAM), secret(KV, "billing-token")), {**AWS, **VAULT})
-    for each in stack.resources:
-        assert complaints(each.token, dict(each.inputs)) == {}, each.name
+def as_the_engine_tells(each: Registered) -> dict[str, Any]:
+    """Of what it ignores, it gives the pack what is there; here, nothing is."""
+    return {name: value for name, value in each.inputs.items() if name not in each.ignored}
+
+
+@pytest.mark.parametrize("more", ["", OWN_KEY])
+def test_our_own_stacks_pass(tmp_path: Path, more: str) -> None:
+    file = written(tmp_path, secret(IAM), secret(KV, "billing-token"), more=more)
+    for each in up(file, {**AWS, **VAULT}).resources:
+        assert complaints(each.token, as_the_engine_tells(each), each.ignored) == {}, each.name
+
+
+def test_what_is_adopted_passes_with_a_warning(tmp_path: Path) -> None:
+    there = Cloud(secrets={"prod/billing-iam": False}, users={"/rotated/billing-iam": False})
+    stack = up(written(tmp_path, secret(IAM)), {**AWS, "adopt": '["billing-iam"]'}, there)
+    said = {
+        f"{each.token.rpartition(':')[2]} {each.name}": told
+        for each in stack.resources
+        if (told := complaints(each.token, as_the_engine_tells(each), each.ignored))
+    }
+    assert said == {
+        f"{kind} billing-iam": {
+            "adopted": [f"it: adopted without a {what} of its own, and left so"]
+        }
+        for kind, what in (("Secret", "key"), ("User", "boundary"))
+    }
+    [warning] = [each for each in RULES if each.name == "adopted"]
+    assert warning.enforcement_level is EnforcementLevel.ADVISORY
 
 
 @pytest.mark.parametrize(
