@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from providers.vault.testing.server import VaultServer
 from rotation.cli.app import program
 from tests.infra.account import as_file
-from tests.infra.engine import COMMAND, MISSING, STACK, Engine
+from tests.infra.engine import MISSING, STACK, Engine
 from tests.real.vault_server import running
 
 pytestmark = [
-    pytest.mark.skipif(COMMAND is None, reason=MISSING),
+    pytest.mark.skipif(bool(MISSING), reason=MISSING),
     pytest.mark.timeout(900),
 ]
 

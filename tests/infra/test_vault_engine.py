@@ -5,12 +5,12 @@ import re
 import pytest
 
 from infra.settings import ROOT
-from tests.infra.engine import COMMAND, MISSING, STACK
+from tests.infra.engine import MISSING, STACK
 from tests.infra.test_engine import Team, login, team, token
 
 __all__ = ["team"]
 pytestmark = [
-    pytest.mark.skipif(COMMAND is None, reason=MISSING),
+    pytest.mark.skipif(bool(MISSING), reason=MISSING),
     pytest.mark.timeout(900),
 ]
 OTHER = "11111111-1111-1111-1111-111111111111"
