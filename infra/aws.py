@@ -33,6 +33,9 @@ _SERVICES = (
     "sts",
 )
 
+_PEOPLE = ("runner", "deployer")
+"""Whom the alarms have to tell from others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
@@ -50,7 +53,7 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
     roles = role_arns(scope)
     _assert_roles(scope, roles)
     around = Surroundings(
-        scope=replace(scope, options=replace(scope.options, roles=roles)),
+        scope=replace(scope, options=_told(scope.options, settings, roles)),
         settings=settings,
         states=states,
         roles=roles,
@@ -73,10 +76,20 @@ def declare(ready: Ready) -> dict[str, Any]:
     key: pulumi.Input[str] = keys.arn if keys else scope.options.kms_key
     Roles(around, Documents(scope, key, stores.arns), below)
     # The policy of a key that is there already lets no alarm through, and is not ours to change.
-    Watch(around, keys or _keys(around, regions, below, "alarms"), regions, below)
+    Watch(around, keys or _keys(around, regions, below, "alarms"), below)
     if around.settings.trail:
         Trail(around, below)
-    return {"roles": dict(around.roles), "external_id": external_id(scope), "kms_key": key}
+    told = {name: getattr(scope.options, name) for name in _PEOPLE}
+    return {
+        "roles": dict(around.roles), "external_id": external_id(scope), "kms_key": key, **told,
+    }  # fmt: skip
+
+
+def _told(
+    options: ConnectionOptions, settings: Settings, roles: Mapping[str, str]
+) -> ConnectionOptions:
+    """What the runner will know of the stack."""
+    return replace(options, roles=roles, **{name: getattr(settings, name) for name in _PEOPLE})
 
 
 def _assert_names(around: Surroundings) -> None:
@@ -84,7 +97,7 @@ def _assert_names(around: Surroundings) -> None:
     scope = around.scope
     for document in foreseen(scope):
         policy_name(scope, document.name)
-    for alarm in alarms(around.roles, regions_of(scope)):
+    for alarm in alarms(scope):
         event_rule_name(scope, alarm.name)
     event_rule_name(scope, LOOKS)
     if around.settings.trail:

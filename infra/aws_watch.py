@@ -153,15 +153,12 @@ def _bucket_policy(part: str, bucket: str, account: str, trail: str) -> dict[str
 class Watch(pulumi.ComponentResource):
     """A topic per region that has a rule, for a rule can only tell its own region."""
 
-    def __init__(
-        self, around: Surroundings, keys: Keys, regions: tuple[str, ...],
-        opts: pulumi.ResourceOptions,
-    ) -> None:  # fmt: skip
+    def __init__(self, around: Surroundings, keys: Keys, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:aws:Watch", around.scope.connection, None, opts)
         self._around, self._keys = around, keys
         self._topics: dict[str, aws.sns.Topic] = {}
         self._fallbacks: dict[str, aws.sns.Topic] = {}
-        for alarm in alarms(around.roles, regions):
+        for alarm in alarms(around.scope):
             self._rule(alarm)
         if "observe" in around.roles:
             self._heartbeat()

@@ -2,12 +2,17 @@
 
 What AWS does not tell has no alarm here, and `docs/infra.md` names it: a login with a suspended or
 deleted key leaves no event, and no event says that a credential is too old.
+
+Each hears of what is this connection's, and not of its neighbours; of a failed try as of the deed.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from providers.aws.arns import account_arn, partition
+from providers.aws.iam import regions_of
+from providers.aws.patterns import ANY, NONE, by_one_of, by_others, calls, secrets, users
 from rotation.interfaces import Scope
 from rotation.types import PermissionSet
 
@@ -22,6 +27,28 @@ IAM_REGION = "us-east-1"
 
 EVERY_EVENT = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 """A rule that is only ENABLED never hears of calls that only read."""
+
+RIGHTS = (
+    "AttachRolePolicy", "CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion",
+    "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy",
+    "DeleteUserPermissionsBoundary", "DetachRolePolicy", "PutRolePermissionsBoundary",
+    "PutRolePolicy", "PutUserPermissionsBoundary", "SetDefaultPolicyVersion",
+    "UpdateAssumeRolePolicy",
+)  # fmt: skip
+WATCH = (
+    "AddPermission", "DeleteAlarms", "DeleteRule", "DeleteTopic", "DeleteTrail",
+    "DisableAlarmActions", "DisableRule", "EnableRule", "PutEventSelectors", "PutMetricAlarm",
+    "PutRule", "PutTargets", "RemovePermission", "RemoveTargets", "SetTopicAttributes",
+    "StopLogging", "Unsubscribe", "UpdateTrail",
+)  # fmt: skip
+SECRET = (
+    "CancelRotateSecret", "DeleteResourcePolicy", "DeleteSecret", "PutResourcePolicy",
+    "RemoveRegionsFromReplication", "ReplicateSecretToRegions", "RestoreSecret", "RotateSecret",
+    "StopReplicationToReplica", "TagResource", "UntagResource", "UpdateSecret",
+)  # fmt: skip
+
+BAIT = [f"{each}.amazonaws.com" for each in ("iam", "kms", "secretsmanager", "sts")]
+"""Services that a thief of the runner's base credentials would try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,57 +83,106 @@ def fallback_name(scope: Scope) -> str:
     return f"{topic_name(scope)}-undelivered"
 
 
-def alarms(roles: Mapping[str, str], regions: tuple[str, ...]) -> Iterator[Alarm]:
-    """regions: where the secrets are. Without a role there is nobody to watch."""
-    if not roles:
+def alarms(scope: Scope) -> Iterator[Alarm]:
+    """Without a role there is nobody to watch."""
+    if not scope.options.roles:
         return
-    yield from _mint(roles)
-    for region in dict.fromkeys((*regions, IAM_REGION)):
-        yield from _denied(roles, region)
-    for region in regions:
-        yield from _pending(roles, region)
+    home = regions_of(scope)
+    if users(scope):
+        yield _made(scope)
+        yield _switched(scope)
+    yield _rights(scope)
+    for region in dict.fromkeys((*home, IAM_REGION)):
+        yield _denied(scope, region)
+        yield _watch(scope, region)
+    if secrets(scope):
+        for region in home:
+            yield from (make(scope, region) for make in (_read, _moved, _secret))
+            yield from _promotes(scope, region)
 
 
-def _mint(roles: Mapping[str, str]) -> Iterator[Alarm]:
-    mint = roles.get(PermissionSet.MINT)
-    if mint is not None:
-        yield Alarm(
-            name="key-made-elsewhere",
-            means="somebody other than the runner made an access key",
-            region=IAM_REGION,
-            events="CloudTrail management event CreateAccessKey of iam.amazonaws.com",
-            pattern=_calls(
-                "iam", {"eventName": ["CreateAccessKey"], "$or": [_by_other(mint), _by_no_role()]}
-            ),
-            drill="make an access key for a user without permissions, then delete it",
-        )
+def _made(scope: Scope) -> Alarm:
+    """A key that is made is told with its user, whoever's the call says it is."""
+    return Alarm(
+        name="key-made-elsewhere",
+        means="somebody other than the runner made an access key for a user that is rotated",
+        region=IAM_REGION,
+        events="CloudTrail management event CreateAccessKey of iam.amazonaws.com",
+        pattern=calls(
+            ["iam"],
+            ["CreateAccessKey"],
+            {
+                "responseElements": {"accessKey": {"userName": users(scope)}},
+                "userIdentity": by_others(*_roles(scope, "mint")),
+            },
+        ),
+        drill="make a key for a rotated user while nothing rotates, and delete it",
+    )
 
 
-def _pending(roles: Mapping[str, str], region: str) -> Iterator[Alarm]:
-    verify = roles.get(PermissionSet.VERIFY)
-    if verify is not None:
-        yield Alarm(
-            name="pending-read",
-            means="somebody other than the runner asked for a version that is not promoted yet",
-            region=region,
-            events="CloudTrail management event GetSecretValue, a call that only reads",
-            state=EVERY_EVENT,
-            pattern=_calls(
-                "secretsmanager",
-                {
-                    "eventName": ["GetSecretValue"],
-                    "requestParameters": {"versionStage": ["AWSPENDING"]},
-                    "$or": [_by_other(verify), _by_no_role()],
+def _switched(scope: Scope) -> Alarm:
+    return Alarm(
+        name="key-switched-on",
+        means="somebody other than the runner switched an access key of a rotated user on",
+        region=IAM_REGION,
+        events="CloudTrail management event UpdateAccessKey of iam.amazonaws.com",
+        pattern=calls(
+            ["iam"],
+            ["UpdateAccessKey"],
+            {
+                "requestParameters": {"status": ["Active"]},
+                "$or": [
+                    {"requestParameters": {"userName": users(scope)}},
+                    {  # of one's own
+                        "requestParameters": {"userName": [NONE]},
+                        "userIdentity": {"userName": users(scope)},
+                    },
+                ],
+                "userIdentity": by_others(*_roles(scope, "revoke")),
+            },
+        ),
+        drill="`aws iam update-access-key --status Active` of a key that is active",
+    )
+
+
+def _rights(scope: Scope) -> Alarm:
+    """The names of the roles have their connection's name in front."""
+    options = scope.options
+    policies = account_arn(options, f"policy/rotation/{scope.installation}/")
+    base = [options.runner.rpartition("/")[2]] if ":role/" in (options.runner or "") else []
+    return Alarm(
+        name="rights-changed",
+        means="somebody other than the stack changed a role, a policy or a boundary of the runner",
+        region=IAM_REGION,
+        events="CloudTrail management events of iam.amazonaws.com on its roles and policies",
+        pattern=calls(
+            ["iam"],
+            RIGHTS,
+            {
+                "requestParameters": {
+                    "$or": [
+                        {"roleName": [{"prefix": rule_name(scope, "")}, *base]},
+                        {"policyArn": [{"prefix": policies}]},
+                        {"userName": users(scope) or [""]},
+                    ]
                 },
-            ),
-            drill="as a reader, `aws secretsmanager get-secret-value --version-stage AWSPENDING`",
-        )
+                "userIdentity": by_others(*_stack(scope)),
+            },
+        ),
+        drill="as somebody else than the deployer, put the trust of `contain` as it is",
+    )
 
 
-def _denied(roles: Mapping[str, str], region: str) -> Iterator[Alarm]:
-    yield Alarm(
+def _denied(scope: Scope, region: str) -> Alarm:
+    """The base credentials may belong to a machine that others use too, so only what they would be
+    stolen for counts."""
+    runner = scope.options.runner
+    stolen = {"eventSource": BAIT, "userIdentity": by_one_of(runner)} if runner else None
+    ours = {"userIdentity": by_one_of(*scope.options.roles.values())}
+    return Alarm(
         name=DENIED,
-        means="a call of the runner was denied: its policies, or somebody else's, are not right",
+        means="a call of the runner was denied: its policies, or somebody else's, are not right; "
+        "or somebody has its credentials",
         region=region,
         events="CloudTrail management events with an errorCode of AccessDenied…",
         state=EVERY_EVENT,
@@ -114,41 +190,133 @@ def _denied(roles: Mapping[str, str], region: str) -> Iterator[Alarm]:
             "detail-type": ["AWS API Call via CloudTrail"],
             "detail": {
                 "errorCode": [{"prefix": "AccessDenied"}, "UnauthorizedOperation"],
-                "userIdentity": {
-                    "sessionContext": {"sessionIssuer": {"arn": sorted(roles.values())}}
-                },
+                **({"$or": [ours, stolen]} if stolen else ours),
             },
         },
         drill="with the observe role, `aws secretsmanager get-secret-value` of any secret",
     )
 
 
+def _watch(scope: Scope, region: str) -> Alarm:
+    """Rules, topics and alarms, by the names that all of them begin with; the trail too."""
+    trail = topic_name(scope)
+    ours: list[Any] = [{"prefix": rule_name(scope, "")}]
+    topics = f"arn:{partition(region)}:sns:{region}:{scope.options.account}:{trail}"
+    return Alarm(
+        name="watch-changed",
+        means="somebody other than the stack changed a rule, a topic, an alarm or the trail",
+        region=region,
+        events="CloudTrail management events of EventBridge, SNS, CloudWatch and CloudTrail",
+        pattern=calls(
+            ["events", "sns", "monitoring", "cloudtrail"],
+            WATCH,
+            {
+                "requestParameters": {
+                    "$or": [
+                        {"name": [*ours, trail, {"suffix": f":trail/{trail}"}]},
+                        {"trailName": [trail, {"suffix": f":trail/{trail}"}]},
+                        *({each: ours} for each in ("rule", "alarmName", "alarmNames")),
+                        *({each: [{"prefix": topics}]} for each in ("topicArn", "subscriptionArn")),
+                    ]
+                },
+                "userIdentity": by_others(*_stack(scope)),
+            },
+        ),
+        drill="as somebody else than the deployer, `aws events enable-rule` of one of the rules",
+    )
+
+
+def _read(scope: Scope, region: str) -> Alarm:
+    return Alarm(
+        name="pending-read",
+        means="somebody other than the runner asked for a version that is not promoted yet, "
+        "or for one by its id",
+        region=region,
+        events="CloudTrail management event GetSecretValue, a call that only reads",
+        state=EVERY_EVENT,
+        pattern=calls(
+            ["secretsmanager"],
+            ["GetSecretValue"],
+            {
+                "requestParameters": {
+                    "secretId": secrets(scope),
+                    "$or": [{"versionStage": ["AWSPENDING"]}, {"versionId": [ANY]}],
+                },
+                "userIdentity": by_others(*_roles(scope, "verify", "prove")),
+            },
+        ),
+        drill="as a reader, `aws secretsmanager get-secret-value --version-stage AWSPENDING`",
+    )
+
+
+def _moved(scope: Scope, region: str) -> Alarm:
+    return Alarm(
+        name="version-moved",
+        means="somebody other than the runner wrote a version or moved a label",
+        region=region,
+        events="CloudTrail management events PutSecretValue and UpdateSecretVersionStage",
+        pattern=calls(
+            ["secretsmanager"],
+            ["PutSecretValue", "UpdateSecretVersionStage"],
+            {
+                "requestParameters": {"secretId": secrets(scope)},
+                "userIdentity": by_others(*_roles(scope, "mint", "promote", "contain")),
+            },
+        ),
+        drill="as somebody else, put a label of your own on the current version",
+    )
+
+
+def _promotes(scope: Scope, region: str) -> Iterator[Alarm]:
+    """PutSecretValue has no condition on labels, so no policy keeps the mint role from it."""
+    for mint in _roles(scope, "mint"):
+        staged = {"versionStages": [{"anything-but": ["AWSPENDING", "ROTATION_REHEARSAL"]}]}
+        yield Alarm(
+            name="mint-promotes",
+            means="a session of the mint role wrote a version that is not only staged",
+            region=region,
+            events="CloudTrail management event PutSecretValue",
+            pattern=calls(
+                ["secretsmanager"],
+                ["PutSecretValue"],
+                {
+                    "requestParameters": {"$or": [staged, {"versionStages": [NONE]}]},
+                    "userIdentity": by_one_of(mint),
+                },
+            ),
+            drill="with the mint role, `put-secret-value --version-stages DRILL`",
+        )
+
+
+def _secret(scope: Scope, region: str) -> Alarm:
+    return Alarm(
+        name="secret-changed",
+        means="somebody other than the stack changed a secret, its policy, tags or replicas",
+        region=region,
+        events="CloudTrail management events of secretsmanager.amazonaws.com on its secrets",
+        pattern=calls(
+            ["secretsmanager"],
+            SECRET,
+            {
+                "requestParameters": {"secretId": secrets(scope)},
+                "userIdentity": by_others(*_stack(scope), *_roles(scope, "claim")),
+            },
+        ),
+        drill="as somebody else than the deployer, put a tag of your own on a secret",
+    )
+
+
 def alive(roles: Mapping[str, str]) -> Mapping[str, Any]:
     """Every look of the runner. Silence is the one sign of a runner that is gone, and with it of
     credentials that get too old."""
-    observe = roles[PermissionSet.OBSERVE]
-    issuer = {"sessionContext": {"sessionIssuer": {"arn": [observe]}}}
-    return {
-        "source": ["aws.secretsmanager"],
-        "detail-type": ["AWS API Call via CloudTrail"],
-        "detail": {"eventName": ["DescribeSecret"], "userIdentity": issuer},
-    }
+    observe = by_one_of(roles[PermissionSet.OBSERVE])
+    return calls(["secretsmanager"], ["DescribeSecret"], {"userIdentity": observe})
 
 
-def _calls(service: str, detail: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {
-        "source": [f"aws.{service}"],
-        "detail-type": ["AWS API Call via CloudTrail"],
-        "detail": {"eventSource": [f"{service}.amazonaws.com"], **detail},
-    }
+def _roles(scope: Scope, *sets: str) -> list[str]:
+    return [scope.options.roles[each] for each in sets if each in scope.options.roles]
 
 
-def _by_other(role: str) -> Mapping[str, Any]:
-    return {
-        "userIdentity": {"sessionContext": {"sessionIssuer": {"arn": [{"anything-but": [role]}]}}}
-    }
-
-
-def _by_no_role() -> Mapping[str, Any]:
-    """Without a session there is no issuer, and what is absent is not anything but ours."""
-    return {"userIdentity": {"sessionContext": {"sessionIssuer": {"arn": [{"exists": False}]}}}}
+def _stack(scope: Scope) -> list[str]:
+    """Who runs `pulumi up`."""
+    return [scope.options.deployer] if scope.options.deployer else []

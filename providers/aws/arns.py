@@ -63,7 +63,7 @@ def moved(arn: str, region: str) -> str:
 
 def users_below(options: ConnectionOptions, users: Iterable[AccessKeyOptions]) -> str:
     """The users' common path; all users of the account where there is none."""
-    path = _directory(user.path + user.user for user in users)
+    path = directory(user.path + user.user for user in users)
     return account_arn(options, f"user{path}*")
 
 
@@ -72,7 +72,7 @@ def secrets_below(
 ) -> tuple[str, ...]:
     """The secrets' common path, in each region; all secrets there where they have none."""
     secrets = tuple(secrets)
-    home = _in(options, f"{_directory(secret.name for secret in secrets)}*")
+    home = _in(options, f"{directory(secret.name for secret in secrets)}*")
     others = sorted({region for secret in secrets for region in secret.replicas})
     return (home, *(moved(home, region) for region in others if replicas))
 
@@ -82,6 +82,6 @@ def _in(options: ConnectionOptions, name: str) -> str:
     return f"arn:{partition(region)}:secretsmanager:{region}:{options.account}:secret:{name}"
 
 
-def _directory(names: Iterable[str]) -> str:
+def directory(names: Iterable[str]) -> str:
     common = commonprefix(sorted(names))  # noqa: RUF071 -- cut at a slash right after
     return common[: common.rfind("/") + 1]

@@ -26,7 +26,16 @@ class ConnectionOptions:
     the base credentials, where no profile is named."""
 
     LOGIN: ClassVar[frozenset[str]] = frozenset(
-        {"profile", "credentials_file", "roles", "external_id", "sessions", "owner"}
+        {
+            "profile",
+            "credentials_file",
+            "roles",
+            "external_id",
+            "sessions",
+            "owner",
+            "runner",
+            "deployer",
+        }
     )
     """What may differ between two logins to the same place."""
 
@@ -44,6 +53,14 @@ class ConnectionOptions:
     )
     external_id: str | None = field(
         default=None, metadata={"doc": "external id that the roles' trust policies ask for"}
+    )
+    runner: str | None = field(
+        default=None,
+        metadata={"doc": "ARN of the base credentials' role or user; the alarms know it"},
+    )
+    deployer: str | None = field(
+        default=None,
+        metadata={"doc": "ARN of who runs `pulumi up`, of whom the alarms say nothing"},
     )
     sessions: str = field(
         default="narrow",

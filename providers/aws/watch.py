@@ -21,7 +21,6 @@ from providers.aws.alarms import (
 )
 from providers.aws.arns import partition
 from providers.aws.errors import code_of, translated
-from providers.aws.iam import regions_of
 from rotation.errors import Denied, RotationError
 from rotation.interfaces import AlarmFound, Scope
 from rotation.types import PermissionSet
@@ -37,7 +36,7 @@ EVENTS, ALARMS = "events.amazonaws.com", "cloudwatch.amazonaws.com"
 def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator[AlarmFound]:
     roles: Mapping[str, str] = connection.options.roles
     places: dict[str, _Place] = {}
-    for alarm in alarms(roles, regions_of(scope)) if roles else ():
+    for alarm in alarms(scope):
         here = places.setdefault(alarm.region, _Place(scope, connection, alarm.region))
         yield AlarmFound(
             name=alarm.name,

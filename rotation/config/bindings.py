@@ -10,7 +10,7 @@ from rotation.config.findings import Problem, named
 
 SCHEMA_VERSION = 1
 
-TOLD = frozenset({"roles", "external_id", "kms_key"})
+TOLD = frozenset({"roles", "external_id", "kms_key", "runner", "deployer"})
 
 _WHERE = ("bindings",)
 

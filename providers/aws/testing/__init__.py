@@ -97,6 +97,12 @@ Copies
     InSync says a copy exists, not which            A   in_sync_can_be_a_lie
     A secret with copies cannot be deleted          B   a_secret_with_copies_cannot_be_deleted
     A name that is taken there fails                B   a_name_that_is_taken_there_fails
+Rules
+    Only asked for it hears reading calls           D   a_rule_that_is_only_enabled_hears_no_reads
+    What is absent matches only its absence         D   what_is_absent_is_not_anything_but_something
+    One value of an array is enough                 D   one_value_of_an_array_is_enough
+    Alternatives add to what is beside them         D   alternatives_add_to_the_fields_beside_them
+    Large patterns and empty arrays are refused     D   patterns_that_eventbridge_refuses
 Topics
     EventBridge meets no condition                  D   eventbridge_meets_no_condition
     CloudWatch tells its account                    D   cloudwatch_tells_its_account
