@@ -10,7 +10,7 @@ import click
 from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm_typed
 from rotation.cli.by_hand import by_hand_lines, deeds_lines, told_by_hand
-from rotation.cli.failures import OK
+from rotation.cli.failures import AT_RISK, OK
 from rotation.cli.opening import carry_out, is_open, went_back
 from rotation.cli.options import emergency_words, here_option, yes_option
 from rotation.cli.replacing import open_replacement
@@ -168,14 +168,35 @@ def _carried_out(
     if not _is_contained(rotation):
         for line in by_hand_lines(session, target.spec, listed(facts, "scope")):
             note(line)
-    streams = {target.stream: target.name}
-    code = carry_out(session, streams, wait=True, here=here)
+    streams, failures = {target.stream: target.name}, list[RotationError]()
+    code = carry_out(session, streams, wait=True, here=here, failures=failures)
+    lost = next((each for each in failures if isinstance(each, JournalError)), None)
+    if lost is not None and _still_given(session, target, found):
+        return _journal_lost(session, target, found, facts, lost)
     if not here and (runner := _frozen(session, target.stream)) is not None:
         note(f"{runner} is alive and does not move: this process goes on in its place")
         code = carry_out(session, streams, wait=True, here=True)
     for line in deeds_lines(session, target.spec, listed(rotation.opened.facts, "scope")):
         note(line)
     return code
+
+
+def _still_given(session: Session, target: Target, found: Survey) -> bool:
+    """As the store says, or while it does not answer: readers get what was switched off."""
+    try:
+        state = session.bind(target.spec).store.state()
+    except RotationError:
+        return True
+    return state.current == found.baseline.get("version")
+
+
+def _journal_lost(
+    session: Session, target: Target, found: Survey, facts: Facts, error: JournalError
+) -> int:
+    """After it had the containment. What an older copy of it would not know goes into a spill."""
+    if not session.traits(target.spec).overlap:
+        return AT_RISK
+    return without_journal(session, target, found, facts, error)
 
 
 def _frozen(session: Session, stream: str) -> str | None:

@@ -36,16 +36,18 @@ def is_open(session: Session, stream: str) -> bool:
 
 
 def carry_out(
-    session: Session, streams: Mapping[str, str], *, wait: bool, here: bool, width: int = 1
-) -> int:
-    """streams: stream -> the secret's name. Advances or follows them, tells how they stand, and
+    session: Session, streams: Mapping[str, str], *, wait: bool, here: bool, width: int = 1,
+    failures: list[RotationError] | None = None,
+) -> int:  # fmt: skip
+    """streams: stream -> the secret's name. failures: gets what kept one from going on at all. Advances or follows them, tells how they stand, and
     returns the exit code of all together. A stop that left them open is 8; 9 is what --wait left,
     for a step keeps failing."""
     streams = {stream: session.called(name) for stream, name in streams.items()}
     with progress(session, streams) as show:
         ends = advance_all(session, list(streams), show, wait=wait, here=here, width=width)
     arrived = {streams[s]: end for s, end in ends.items() if isinstance(end, Arrival)}
-    failures = [end for end in ends.values() if isinstance(end, RotationError)]
+    failures = [] if failures is None else failures
+    failures += [end for end in ends.values() if isinstance(end, RotationError)]
     for failure in failures:
         complain(failure, settings())
     tell(session, arrived)

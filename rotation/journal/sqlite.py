@@ -183,7 +183,7 @@ class File:
             raise JournalError(
                 "journal.replaced",
                 "the journal's file was removed or replaced while it was open",
-                "start again",
+                "bring it back by `rotation journal restore`, then start again",
             )
 
 

@@ -11,6 +11,7 @@ from rotation.errors import JournalError, Usage
 from rotation.fold import fold
 from rotation.journal.memory import MemoryJournal
 from rotation.testing.world import INSTALLATION
+from rotation.types import CURRENT
 from tests.rotation.cli.conftest import STREAM, Shell, SimulatedSession
 
 WORDS = ("emergency", "app", "--yes", "--reason", "leak")
@@ -22,9 +23,15 @@ class FailingJournal(MemoryJournal):
 
     failing: tuple[str, ...] = ()
     unreadable = False
+    left: int | None = None
+    """So many writes it still takes."""
 
     def __getattribute__(self, name: str) -> Any:
         broken = object.__getattribute__(self, "failing")
+        left = object.__getattribute__(self, "left")
+        if name in WRITES and left is not None:
+            self.left = left - 1
+            broken = broken if left > 0 else WRITES
         reads = ("entries", "history", "identities", "identity")
         if name in broken or (name in reads and object.__getattribute__(self, "unreadable")):
             return _refuse
@@ -73,6 +80,27 @@ def test_it_is_contained_and_recorded_and_merged_later(
     facts = [entry.facts for entry in failing.journal.history(STREAM)]
     (told,) = [each for each in facts if "spill" in each]
     assert (told["reason"], told["contained"], told["merged_by"]) == ("leak", ["KEY1"], "alice")
+
+
+@pytest.mark.parametrize("left", range(0, 45, 3))
+def test_wherever_the_journal_fails_it_is_said_whether_readers_are_without(
+    failing: Shell, left: int
+) -> None:
+    journal_of(failing).left = left
+    done = failing.run(*WORDS)
+    world = failing.world
+    assert not world.instances.get("KEY1") or not world.instances["KEY1"].active
+    if world.versions[world.labels[CURRENT]][0] != "KEY1":
+        assert done.exit_code in (0, 9), done.output
+        return
+    assert done.exit_code == 12, done.output
+    assert "readers of app get KEY1, which is off" in done.stderr
+    path = spilled(failing)
+    assert f"rotation emergency merge {path}" in done.stderr
+    journal_of(failing).left = None
+    merged = failing.run("emergency", "merge", str(path))
+    # A mint whose answer was not written down is for a person.
+    assert merged.exit_code == 0 or "held.unknown-instance" in merged.stdout, merged.output
 
 
 def test_status_tells_of_what_nobody_brought_in(failing: Shell) -> None:
