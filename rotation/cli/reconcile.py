@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rotation.cli.app import settings, verb
-from rotation.cli.failures import GENERIC, HELD, OK, code_of, worst
+from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of, worst
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.say import as_json, note, plain, result
 from rotation.cli.session import Session, open_session
@@ -25,9 +25,16 @@ from rotation.types import Facts, Listing, StoreState
 
 @dataclass(frozen=True, slots=True)
 class Difference:
+    """down: readers get it, and the issuer says that it is gone or off."""
+
     code: str
     message: str
     next: str
+    down: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        return AT_RISK if self.down else HELD
 
 
 @verb("reconcile", "reconcile", "reconcile billing-iam", "reconcile -o json")
@@ -40,7 +47,8 @@ def reconcile(name: str | None, *, accept: bool) -> int:
 
     The store and the issuer are asked, the journal says what it last recorded.
 
-    Exit code 11 where they differ: the next rotation would be Held for that. An installation that
+    Exit code 11 where they differ: the next rotation would be Held for that. 12 where the issuer
+    says that what readers get is gone or off. An installation that
     became read-only because its journal is behind in many places goes on once it no longer is, or
     with --accept.
     """
@@ -96,7 +104,7 @@ def _look(session: Session, name: str) -> Found:
         differences = list(_differences(_context(session, name, fold(entries))))
     except RotationError as error:
         return [Difference(error.code, error.message, error.hint)], code_of(error)
-    return differences, HELD if differences else OK
+    return differences, worst(each.exit_code for each in differences)
 
 
 def differences_of(session: Session, name: str) -> list[Difference]:
@@ -138,7 +146,15 @@ def _differences(cx: Context) -> Iterator[Difference]:
         except NotYet:
             continue  # on its way
         except NeedsPerson as difference:
-            yield Difference(difference.code, difference.message, difference.hint)
+            yield Difference(
+                difference.code, difference.message, difference.hint, _is_down(cx, difference)
+            )
+
+
+def _is_down(cx: Context, difference: NeedsPerson) -> bool:
+    dead = difference.code in ("held.instance-missing", "held.found-suspended")
+    named = str(difference.facts.get("instances", "")).split(",")
+    return dead and _given(cx.rotation) in named
 
 
 def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[[], None], ...]:
@@ -171,8 +187,7 @@ def _instances(cx: Context, listing: Listing) -> None:
 
 def _readers_instance(cx: Context, listing: Listing) -> None:
     """What readers get is alive, but for an emergency or a replacement, which is open for that."""
-    now = standing(cx.rotation)
-    handle = {Readers.OLD: now.old, Readers.NEW: now.new}.get(now.readers)
+    handle = _given(cx.rotation)
     meant = cx.rotation.plan in ("compromised", "replace", "retire") or not cx.traits.lists
     if handle is None or meant or cx.traits.delegated:
         return
@@ -181,8 +196,15 @@ def _readers_instance(cx: Context, listing: Listing) -> None:
             "held.instance-missing",
             f"the issuer no longer lists {handle}, which readers get",
             f"`rotation rotate {cx.spec.secret} --replace` makes a new one at once",
+            instances=handle,
         )
     world.check_active(listing, handle)
+
+
+def _given(rotation: Rotation) -> str | None:
+    """The instance that readers get; None where a move of the label is in doubt."""
+    now = standing(rotation)
+    return {Readers.OLD: now.old, Readers.NEW: now.new}.get(now.readers)
 
 
 def _tell(name: str, found: Found) -> None:

@@ -23,7 +23,7 @@ def findings(session: Session, name: str, *, login: bool) -> Iterator[Finding]:
     if entries:
         yield from _journal(fold(entries), name)
         for each in differences_of(session, name):
-            yield name, each.message, HELD, each.code, each.next
+            yield name, each.message, each.exit_code, each.code, each.next
     else:
         yield from _unclaimed(session, name)
     if login:

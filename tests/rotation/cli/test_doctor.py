@@ -175,6 +175,19 @@ def test_readers_that_are_down_are_12_and_the_way_out_is_said(shell: Shell) -> N
     assert "rotation rotate app --replace" in done.stdout
 
 
+@pytest.mark.parametrize("happen", ["deleted", "switched off"])
+def test_what_readers_get_and_the_issuer_calls_dead_is_12_before_any_rotation(
+    shell: Shell, happen: str
+) -> None:
+    world = shell.adopted().world
+    if happen == "deleted":
+        del world.instances["KEY1"]
+    else:
+        world.instances["KEY1"].active = False
+    assert shell.run("doctor", "app").exit_code == 12
+    assert shell.run("reconcile", "app").exit_code == 12
+
+
 def test_a_second_live_instance_is_seen_before_a_rotation_stops_for_it(shell: Shell) -> None:
     shell.adopted()
     shell.world.mint(by_person=True)

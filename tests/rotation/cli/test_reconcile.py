@@ -61,7 +61,7 @@ def test_each_difference_is_named(
     shell: Shell, happen: Callable[[World], object], code: str
 ) -> None:
     happen(shell.adopted().world)
-    told = shell.json("reconcile", "app", code=11)
+    told = shell.json("reconcile", "app", code=12 if happen is _deleted else 11)
     hints = {each["code"]: each["hint"] for each in told["secrets"][0]["differences"]}
     # What to do next is said with the name, so that it can be typed.
     assert " app" in hints[code]
