@@ -48,7 +48,7 @@ def gone(
     """Looked at one after the other, no more than may be opened at once; none while everything is
     stopped. failed: is told of those that could not be looked at. names: those alone, if any."""
     waiting = [e for e in replaceable(configuration, journal, now) if not names or e.id in names]
-    if not waiting or any(stops(configuration, journal)):
+    if not waiting or any(stops(configuration, journal)) or journal.doubt() is not None:
         return
     left = room(configuration, journal.identities(), now)
     for entry in waiting:

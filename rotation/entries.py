@@ -10,7 +10,7 @@ from typing import NoReturn
 from rotation.errors import JournalError
 from rotation.types import Facts
 
-SCHEMA = 1
+SCHEMA = 2
 GENESIS = "0" * 64
 INSTALLATION = "installation"
 """The reserved stream for what concerns the whole installation."""
@@ -34,10 +34,11 @@ class Kind(StrEnum):
     BREAKER = "breaker"
     TRUSTED = "trusted"
     RESTORED = "restored"
+    SEALED = "sealed"
 
 
 INSTALLATION_KINDS = frozenset(
-    {Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED, Kind.RESTORED}
+    {Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED, Kind.RESTORED, Kind.SEALED}
 )
 
 

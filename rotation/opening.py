@@ -1,8 +1,24 @@
 """What keeps a rotation from being opened. before: the identity's latest rotation."""
 
+from typing import TYPE_CHECKING
+
 from rotation.errors import PolicyRefusal
 from rotation.fold import Rotation
 from rotation.types import Specification
+
+if TYPE_CHECKING:
+    from rotation.journal import Journal
+
+
+def refuse_doubtful(journal: "Journal", stream: str | None = None) -> None:
+    """What a rotation begins from has to be what was written."""
+    doubt = journal.doubt(stream)
+    if doubt is not None:
+        raise PolicyRefusal(
+            "journal.seal-broken",
+            f"the journal may have been changed from outside: {doubt}; nothing was begun",
+            "`rotation journal seal` shows all that is not proved, and asks",
+        )
 
 
 def refuse_on_hold(before: Rotation | None, spec: Specification) -> None:

@@ -15,7 +15,7 @@ from rotation.interfaces import Bound, Clock
 from rotation.journal import Decide, Journal
 from rotation.journal.chain import link
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
-from rotation.opening import refuse_emergency, refuse_on_hold
+from rotation.opening import refuse_doubtful, refuse_emergency, refuse_on_hold
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Plan, RowInstance, Step
 from rotation.process import Stopped
 from rotation.specification import differences, spec_from_json
@@ -80,6 +80,7 @@ class Runner:
     def _open(
         self, stream: str, plan: Plan, spec: Specification, facts: Facts, who: str | None
     ) -> Entry:
+        refuse_doubtful(self.journal, stream)
         entries = self.journal.entries(stream)
         before = fold(entries) if entries else None
         refuse_on_hold(before, spec)
@@ -133,13 +134,13 @@ class Runner:
         Raises PolicyRefusal where that one is an emergency, which has to contain first, or where a
         person holds the identity; JournalMoved where the stream went on meanwhile. seen: as for an
         emergency."""
+        refuse_doubtful(self.journal, stream)
         entries = self.journal.entries(stream)
         before = fold(entries) if entries else None
         refuse_on_hold(before, spec)
         refuse_emergency(before, spec)
         baseline = left_by(before)
-        if seen is None:
-            seen = entries[-1].seq if entries else 0
+        seen = entries[-1].seq if seen is None and entries else seen or 0
         facts = Facts(trigger=trigger, reason=reason)
         return self._supersede(stream, REPLACE, spec, baseline, who=who, facts=facts, seen=seen)
 
@@ -195,7 +196,7 @@ class _Run:
     durable with the next entry; a crash before it loses only what can be read again."""
 
     def __init__(self, runner: Runner, lease: Lease) -> None:
-        self.runner, self.lease = runner, lease
+        self.runner, self.lease, self.doubt = runner, lease, runner.journal.doubt(lease.stream)
         self.entries: tuple[Entry, ...] = runner.journal.entries(lease.stream)
         self.unwritten: tuple[Draft, ...] = ()
         self.decided: tuple[str, Action] | None = None
@@ -243,7 +244,7 @@ class _Run:
             return action
         # Looked up only where it matters: both cost a read of the journal.
         if action.row.effect and action.row.step is not Step.CONTAIN:
-            reason = self.runner.live.read_only()
+            reason = self.doubt or self.runner.live.read_only()
             if reason is not None:
                 return Wait(None, f"read-only: {reason}", action.row)
         if action.row.windowed:

@@ -137,9 +137,24 @@ def _journal_checks(session: Session) -> Iterator[Check]:
         yield _failed("journal", error)
         return
     yield Check("journal", f"{session.configuration.journal}, installation {installation}")
+    yield from _proof(session)
     yield from _unmerged(session)
     alive = session.live_runner()
     yield Check("runner", f"{alive} is alive" if alive else "no `rotation serve` is alive here")
+
+
+def _proof(session: Session) -> Iterator[Check]:
+    """How far back it is proved that nobody changed it; nothing to tell without a key."""
+    if session.configuration.seal_key is None:
+        return
+    from rotation.cli.proof import reach, refuse_unproved  # noqa: PLC0415 -- only where there is one
+
+    try:
+        refuse_unproved(session)
+    except RotationError as error:
+        yield _failed("journal's seal", error)
+    else:
+        yield Check("journal's seal", reach(session))
 
 
 def _unmerged(session: Session) -> Iterator[Check]:

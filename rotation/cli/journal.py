@@ -9,6 +9,7 @@ from rotation.cli.app import settings, verb_group
 from rotation.cli.ask import confirm
 from rotation.cli.failures import LOCKED, OK
 from rotation.cli.options import yes_option
+from rotation.cli.proof import reach, seal_anew
 from rotation.cli.say import as_json, done, escaped, note, plain, result
 from rotation.cli.session import open_session
 from rotation.errors import Usage
@@ -28,17 +29,19 @@ def check() -> int:
 
     with open_session(effectful=False) as session:
         configuration = session.configuration
-        findings = upkeep.check(configuration.journal, configuration.installation)
+        findings = upkeep.check(configuration.journal, configuration.installation, session.seals)
+        proof = reach(session)
         if settings().output == "json":
             told = [
                 {"code": f.code, "stream": f.stream, "seq": f.seq, "message": f.message}
                 for f in findings
             ]
-            as_json("journal-check", {"whole": not findings, "findings": told})
+            as_json("journal-check", {"whole": not findings, "proof": proof, "findings": told})
             return LOCKED if findings else OK
         for found in findings:
             where = f"{found.stream} {found.seq or ''}".strip()
             result(plain(f"{where}: {found.message} [{found.code}]"))
+        result(plain(proof))
         result("the journal is damaged" if findings else "the journal is whole")
         return LOCKED if findings else OK
 
@@ -80,7 +83,7 @@ def restore(file: Path, *, yes: bool) -> None:
         confirm(f"Put {file} in the place of {configuration.journal}?", yes=yes)
         aside = upkeep.restore(
             configuration.journal, configuration.installation, file,
-            runner=new_runner_id(), who=session.who, now=session.clock.now(),
+            runner=new_runner_id(), who=session.who, now=session.clock.now(), seals=session.seals,
         )  # fmt: skip
         text = "restored" + (f"; the former one is {aside}" if aside else "")
         kept = str(aside) if aside else None
@@ -112,3 +115,17 @@ def upgrade() -> None:
         had, has = upkeep.upgrade(configuration.journal, configuration.installation)
         text = f"schema {has} already" if had == has else f"schema {had} is now {has}"
         done("journal-upgrade", text, had=had, has=has)
+
+
+@journal.add("seal", "journal seal", "journal seal --accept")
+@click.option("--accept", is_flag=True, help="What no seal proves is as it should be: you looked.")
+@yes_option
+def seal(*, accept: bool, yes: bool) -> None:
+    """Seal the journal under `seal_key`, from now on.
+
+    A change of its file by anything but a runner with the key is then found, when the journal is
+    opened and before each rotation: nothing new begins, and an emergency still contains. Where a seal
+    is broken it says which, and --accept seals what is there. Who did so is recorded.
+    """
+    with open_session(effectful=True) as session:
+        seal_anew(session, accept=accept, yes=yes)

@@ -15,6 +15,7 @@ from rotation.cli.replacing import open_replacement, refuse_inactive
 from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
 from rotation.errors import AlreadyOpen, NeedsPerson, PolicyRefusal, RotationError
+from rotation.opening import refuse_doubtful
 
 if TYPE_CHECKING:
     from rotation.config import Entry
@@ -98,6 +99,7 @@ def _due(session: Session) -> tuple[Sequence["Entry"], list[int]]:
     from rotation.due import due_now  # noqa: PLC0415
 
     try:
+        refuse_doubtful(session.journal)
         return due_now(session.configuration, session.journal, session.clock.now()), []
     except PolicyRefusal as stopped:
         complain(stopped, settings())
@@ -108,6 +110,7 @@ def _saved(session: Session, saved: Path) -> Sequence["Entry"]:
     from rotation.cli.plan import load_plan  # noqa: PLC0415
     from rotation.due import refuse_stopped, stops  # noqa: PLC0415
 
+    refuse_doubtful(session.journal)
     refuse_stopped(stops(session.configuration, session.journal))
     return load_plan(session, saved)
 
@@ -192,6 +195,7 @@ def _refuse_read_only(session: Session) -> None:
     """Before anything is opened or advanced. A frozen window is waited for, as any other."""
     from rotation.due import refuse_stopped  # noqa: PLC0415
 
+    refuse_doubtful(session.journal)
     refuse_stopped(_stops_if_behind(session))
 
 

@@ -21,6 +21,7 @@ from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Identity, Journal
 from rotation.journal.liveness import RunnerLock, is_dead, new_runner_id, runners_of, sweep
+from rotation.opening import refuse_doubtful
 from rotation.plan import ROUTINE
 from rotation.registry import Registry
 from rotation.runner import Live, Runner
@@ -58,7 +59,7 @@ class Served:
         except RotationError as error:
             observe.tell("configuration.refused", error, kept=before.digest)
             return
-        if (fresh.installation, fresh.journal) != (before.installation, before.journal):
+        if _journal_of(fresh) != _journal_of(before):
             log.error("configuration.refused", code="config.other-journal", kept=before.digest)
             return
         self._use(fresh)
@@ -113,6 +114,7 @@ class Served:
     def _due(self, journal: Journal, now: datetime) -> list[Entry]:
         """Nothing while everything is stopped; why is told once."""
         try:
+            refuse_doubtful(journal)
             found = due_now(self.configuration, journal, now)
         except PolicyRefusal as stop:
             if stop.message != self._stopped:
@@ -121,6 +123,10 @@ class Served:
             return []
         self._stopped = None
         return found
+
+
+def _journal_of(configuration: Configuration) -> tuple[object, ...]:
+    return configuration.installation, configuration.journal, configuration.seal_key
 
 
 def _secret_of(journal: Journal, stream: str) -> str | None:

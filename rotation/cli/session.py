@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rotation.config import Configuration
     from rotation.config import Entry as Configured
     from rotation.fold import Rotation
+    from rotation.journal.seal import Seals
     from rotation.process import Signals
     from rotation.registry import Plugin, Registry
     from rotation.runner import Runner
@@ -89,9 +90,21 @@ class Session:
         from rotation.journal.sql import open_journal  # noqa: PLC0415 -- its import is slow
 
         path, installation = self._journal_file(), self.configuration.installation
+        seals = self.seals if self.effectful else None  # whoever only looks needs no key
         return open_journal(
-            path, installation, read_only=not self.effectful, patience_s=self.patience_s
-        )
+            path, installation,
+            read_only=not self.effectful, patience_s=self.patience_s, seals=seals,
+        )  # fmt: skip
+
+    @cached_property
+    def seals(self) -> "Seals | None":
+        """What the journal must prove, where the configuration names a key."""
+        key, journal = self.configuration.seal_key, self.configuration.journal
+        if key is None:
+            return None
+        from rotation.journal.seal import Seals, read_key  # noqa: PLC0415 -- only where one is
+
+        return Seals(self.configuration.installation, read_key(key, journal))
 
     @cached_property
     def records(self) -> Records:

@@ -92,6 +92,7 @@ class Configuration:
     path: Path
     installation: str
     journal: Path
+    seal_key: Path | None
     commands: Path | None
     file_roots: tuple[Path, ...]
     freezes: tuple[Freeze, ...]

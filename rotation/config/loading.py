@@ -155,6 +155,7 @@ class _Loading:
             path=self._path,
             installation=head.installation,
             journal=directory / head.journal,
+            seal_key=None if head.seal_key is None else directory / head.seal_key,
             commands=None if head.commands is None else directory / head.commands,
             file_roots=tuple(map(Path, head.file_roots)),
             freezes=head.freezes,

@@ -183,6 +183,7 @@ class Document:
 
     installation: str = field(metadata={"doc": "12 hex digits, written once by `rotation init`"})
     journal: str = _doc("the journal's file; relative to this file", "journal.db")
+    seal_key: str | None = _doc("file with the key that seals the journal; not beside it")
     bindings: str | None = _doc("file with what `pulumi up` made; it may be absent")
     commands: str | None = _doc("the one directory that commands are started from")
     file_roots: tuple[str, ...] = _doc("the only directories that files are written to", ())
@@ -211,6 +212,7 @@ class Document:
                 "file_roots: absolute, without `.`, `..` or a slash at the end; not all of /",
             )
         _require(self.journal and "\0" not in self.journal, "journal: a file's path")
+        _require(self.seal_key is None or self.seal_key, "seal_key: a file's path")
 
 
 def _check_day(key: str, text: str) -> None:

@@ -160,6 +160,11 @@ class Journal(Protocol):
 
     def installation_entries(self) -> tuple[Entry, ...]: ...
 
+    def doubt(self, stream: str | None = None) -> str | None:
+        """Why this may not be what was written: a seal that does not prove what is there. Of that
+        stream, by its own seal and its latest rotation's hashes; None: of all heads."""
+        ...
+
 
 def refuse_secrets(drafts: Sequence[Draft]) -> None:
     """The journal refuses, it does not mask: a live value in an entry is a bug of ours."""

@@ -14,9 +14,6 @@ from sqlalchemy import (
     Text,
 )
 
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
-"""From each older schema to the next one, inside the caller's transaction."""
-
 
 def _text(name: str, *, null: bool = True, key: bool = False) -> Column[str]:
     return Column(name, Text, nullable=null, primary_key=key)
@@ -104,3 +101,15 @@ Index(
     IDENTITY.c.wake_at,
     sqlite_where=IDENTITY.c.wake_at.is_not(None),
 )
+
+SEAL = Table(
+    "seal",
+    METADATA,
+    _text("stream", key=True),
+    _text("mac", null=False),
+    _number("accepted"),
+    sqlite_with_rowid=False,
+)
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: SEAL.create}
+"""From each older schema to the next one, inside the caller's transaction."""

@@ -12,8 +12,8 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import BindParameter, ClauseElement, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import dialect
 
-from rotation.entries import INSTALLATION, Entry, Identity, stamp, unstamp
-from rotation.errors import JournalError
+from rotation.entries import INSTALLATION, Draft, Entry, Identity, stamp, unstamp
+from rotation.errors import JournalError, JournalMoved
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
 from rotation.journal.migration import create, open_file
@@ -25,6 +25,7 @@ from rotation.journal.rows import (
     identity_values,
 )
 from rotation.journal.schema import ENTRY, IDENTITY
+from rotation.journal.seal import Fault, Moving, Seals, is_sealed
 from rotation.journal.streams import StreamJournal
 from rotation.summary import summarise
 
@@ -85,6 +86,7 @@ _RUNNABLE = _Prepared(
     select(IDENTITY).where(IDENTITY.c.wake_at <= bindparam("now")).order_by(IDENTITY.c.wake_at)
 )
 _NEXT_WAKE = _Prepared(select(func.min(IDENTITY.c.wake_at)).where(IDENTITY.c.wake_at.is_not(None)))
+_SIZE = _Prepared(select(func.count()).select_from(ENTRY))
 _INSERT_ENTRY, _INSERT_ROW = _Prepared(insert(ENTRY)), _Prepared(insert(IDENTITY))
 _RAISE_EPOCHS = _Prepared(
     update(IDENTITY).values(epoch=IDENTITY.c.epoch + 1, lease_runner=None, lease_until=None)
@@ -106,27 +108,38 @@ def open_journal(
     *,
     read_only: bool = False,
     patience_s: float | None = None,
+    seals: Seals | None = None,
     summarise: Summarise = summarise,
 ) -> "SqlJournal":
     """The journal in that file, which is made if there is none. An older one is brought forward
     after a copy of it. read_only: beside a live writer, for whoever only looks; it must exist.
-    patience_s: how long another process may hold it; None: as long as any writer may."""
+    patience_s: how long another process may hold it; None: as long as any writer may.
+    seals: what it must prove, looked at here for whoever writes, and what moves on with it."""
     path = path.absolute()
     with sqlite.translated():
         if not read_only:
             create(path, installation)
         file = open_file(path, installation, read_only=read_only, patience_s=patience_s)
-    return SqlJournal(installation, file, summarise)
+    journal = SqlJournal(installation, file, summarise, seals)
+    if not read_only:
+        journal.doubt()
+    return journal
 
 
 class SqlJournal(StreamJournal):
     """Safe for threads. `close` it, or use it as a context manager."""
 
     def __init__(
-        self, installation: str, file: sqlite.File, summarise: Summarise = summarise
+        self,
+        installation: str,
+        file: sqlite.File,
+        summarise: Summarise = summarise,
+        seals: Seals | None = None,
     ) -> None:
         super().__init__(installation, summarise)
         self._file = file
+        self._seals = seals
+        self._doubted: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -166,6 +179,40 @@ class SqlJournal(StreamJournal):
     def installation_entries(self) -> tuple[Entry, ...]:
         return tuple(self.history(INSTALLATION))
 
+    def doubt(self, stream: str | None = None) -> str | None:
+        if stream is None or self._doubted is not None:
+            self._doubted = _told(self.faults())
+        if stream is None or self._doubted is not None or self._seals is None:
+            return self._doubted
+        with self._file.read() as connection:
+            fault = self._seals.fault_of(connection, stream)
+        return None if fault is None else str(fault)
+
+    def faults(self, *, thorough: bool = False) -> list[Fault]:
+        """What the seals do not prove; thorough: the latest rotation of each stream is read, too."""
+        with self._file.read() as connection:
+            if self._seals is not None:
+                return self._seals.faults(connection, thorough=thorough)
+            without = "it is sealed, and the configuration names no `seal_key`"
+            return [Fault(INSTALLATION, without)] if is_sealed(connection) else []
+
+    def size(self) -> int:
+        """How many entries; reads them all."""
+        return self._read(_SIZE, lambda row: int(row[0]))[0]
+
+    def seal(self, draft: Draft, runner: str, now: datetime, accepting: Sequence[Fault]) -> None:
+        """From now on, and SEALED says so. accepting: the faults that a person saw; where they are
+        others by now: JournalMoved."""
+        assert self._seals is not None, "whoever seals has the key"
+        with self._file.write() as connection:
+            if self._seals.found(connection, thorough=True) != list(accepting):
+                raise JournalMoved(
+                    "journal.moved", "the journal changed meanwhile; nothing was sealed"
+                )
+            self._record(_SqlTransaction(connection), draft, runner, now)
+            self._seals.seal_all(connection, accepting)
+        self._doubted = None
+
     def damage(self) -> tuple[str, ...]:
         """What is wrong with the file below its tables; slow, for `journal check`."""
         return self._file.damage()
@@ -178,7 +225,10 @@ class SqlJournal(StreamJournal):
     @contextmanager
     def _transaction(self) -> Iterator["_SqlTransaction"]:
         with self._file.write() as connection:
-            yield _SqlTransaction(connection)
+            moving = None if self._seals is None else Moving(self._seals, connection)
+            yield _SqlTransaction(connection, moving)
+            if moving is not None:
+                moving.end()
 
     def _read(self, statement: _Prepared, decode: Callable[[Any], T], **parameters: Any) -> list[T]:
         with self._file.read() as connection:
@@ -206,9 +256,16 @@ class SqlJournal(StreamJournal):
             after = place(page[-1])
 
 
+def _told(faults: Sequence[Fault]) -> str | None:
+    if not faults:
+        return None
+    return str(faults[0]) + (f", and {len(faults) - 1} more" if len(faults) > 1 else "")
+
+
 class _SqlTransaction:
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, moving: Moving | None = None) -> None:
         self._connection = connection
+        self._moving = moving
 
     def row(self, stream: str) -> Identity | None:
         found = _ROW.on(self._connection, stream=stream).fetchone()
@@ -226,6 +283,8 @@ class _SqlTransaction:
 
     def insert(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
+            if self._moving is not None:
+                self._moving.before(entry.stream)
             _INSERT_ENTRY.on(self._connection, **entry_values(entry))
 
     def save(self, before: Identity | None, row: Identity) -> None:

@@ -173,10 +173,17 @@ class StreamJournal(ABC):
 
     def record(self, draft: Draft, runner: str, now: datetime) -> Entry:
         with self._transaction() as transaction:
-            past = transaction.latest(INSTALLATION)
-            recorded = link(past[-1:], INSTALLATION, (draft,), epoch=0, runner=runner, now=now)
-            transaction.insert(recorded)
+            return self._record(transaction, draft, runner, now)
+
+    def _record(self, transaction: Transaction, draft: Draft, runner: str, now: datetime) -> Entry:
+        past = transaction.latest(INSTALLATION)
+        recorded = link(past[-1:], INSTALLATION, (draft,), epoch=0, runner=runner, now=now)
+        transaction.insert(recorded)
         return recorded[0]
+
+    def doubt(self, stream: str | None = None) -> str | None:
+        """What has no file has nobody who writes past it."""
+        return None
 
     def rebuild(self, stream: str) -> None:
         """Derives the stream's row anew from its entries. The lease stays as it is."""

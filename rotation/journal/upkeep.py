@@ -24,6 +24,7 @@ from rotation.entries import (
 from rotation.errors import JournalError
 from rotation.journal import Journal, migration, sqlite
 from rotation.journal.chain import Summarise, fold, is_open, rotations
+from rotation.journal.seal import Seals
 from rotation.journal.sql import SqlJournal, open_journal
 from rotation.journal.streams import with_lease_of
 from rotation.summary import summarise
@@ -39,10 +40,15 @@ class Finding:
     message: str
 
 
-def check(path: Path, installation: str) -> tuple[Finding, ...]:
+def check(path: Path, installation: str, seals: Seals | None = None) -> tuple[Finding, ...]:
     """Reads everything and folds everything again, beside a live writer. No finding: whole."""
-    with open_journal(path, installation, read_only=True) as journal:
-        return (*_damage(journal), *check_entries(journal))
+    with open_journal(path, installation, read_only=True, seals=seals) as journal:
+        return (*_damage(journal), *check_entries(journal), *_unproved(journal))
+
+
+def _unproved(journal: SqlJournal) -> Iterator[Finding]:
+    for fault in journal.faults(thorough=True):
+        yield Finding("journal.seal", fault.stream, None, fault.message)
 
 
 def _damage(journal: SqlJournal) -> Iterator[Finding]:
@@ -158,8 +164,9 @@ def backup(path: Path, installation: str, target: Path) -> None:
 
 
 def restore(
-    path: Path, installation: str, source: Path, *, runner: str, who: str, now: datetime
-) -> Path | None:
+    path: Path, installation: str, source: Path, *, runner: str, who: str, now: datetime,
+    seals: Seals | None = None,
+) -> Path | None:  # fmt: skip
     """The backup takes the journal's place; no lease of before is worth anything, and RESTORED
     says so in the installation's stream. Returns where the replaced journal was put, if any.
 
@@ -173,7 +180,7 @@ def restore(
     with sqlite.translated():
         try:
             _copy_backup(source, unborn)
-            _start_over(unborn, installation, runner=runner, who=who, now=now)
+            _start_over(unborn, installation, seals, runner=runner, who=who, now=now)
             aside = _put_aside(path)
             unborn.replace(path)
             migration.sync_directory(path.parent)
@@ -191,8 +198,10 @@ def _copy_backup(source: Path, unborn: Path) -> None:
         file.close()
 
 
-def _start_over(path: Path, installation: str, *, runner: str, who: str, now: datetime) -> None:
-    with open_journal(path, installation) as journal:
+def _start_over(
+    path: Path, installation: str, seals: Seals | None, *, runner: str, who: str, now: datetime
+) -> None:
+    with open_journal(path, installation, seals=seals) as journal:
         streams = (INSTALLATION, *journal.streams())
         # Rows are derived: whatever is wrong with them does not cost a backup its worth.
         if journal.damage() or any(_chain(tuple(journal.history(stream))) for stream in streams):

@@ -43,6 +43,7 @@ class FakeConfiguration:
     spec: Specification
     journal: Path
     installation: str = INSTALLATION
+    seal_key: Path | None = None
 
     connections: dict[str, Any] = field(default_factory=dict)
     concurrency: int = 4

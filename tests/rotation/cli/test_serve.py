@@ -58,7 +58,9 @@ def test_the_end_gives_back_the_connections_of_earlier_configurations_too(
             closed.append(self._of)
 
     first, second = (
-        SimpleNamespace(path=Path("rotation.yaml"), installation="i", journal="j", digest=digest)
+        SimpleNamespace(
+            path=Path("rotation.yaml"), installation="i", journal="j", seal_key=None, digest=digest
+        )
         for digest in ("first", "second")
     )
     monkeypatch.setattr("rotation.cli.serve.Registry", Registry)

@@ -349,6 +349,7 @@ def older(path, monkeypatch):
         opened(journal)
     connection = sqlite3.connect(path)
     connection.execute("ALTER TABLE identity DROP COLUMN unverified")
+    connection.execute("DROP TABLE seal")
     connection.execute("UPDATE meta SET value = '0' WHERE name = 'schema'")
     connection.commit()
     connection.close()

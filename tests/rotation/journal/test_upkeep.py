@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.entries import INSTALLATION, Draft, Kind, canonical
+from rotation.entries import INSTALLATION, SCHEMA, Draft, Kind, canonical
 from rotation.errors import JournalError, StaleEpoch
 from rotation.journal import upkeep
 from rotation.journal.liveness import RunnerLock, runners_of
@@ -241,5 +241,5 @@ def test_another_installations_backup_replaces_nothing(journal, path, tmp_path):
 
 def test_an_upgrade_of_what_is_new_enough_changes_nothing(journal, path, tmp_path):
     before = {file.name for file in tmp_path.iterdir()}
-    assert upkeep.upgrade(path, ORIGIN) == (1, 1)
+    assert upkeep.upgrade(path, ORIGIN) == (SCHEMA, SCHEMA)
     assert {file.name for file in tmp_path.iterdir()} == before

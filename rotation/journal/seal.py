@@ -1,0 +1,311 @@
+"""Seals: what nobody can write into the journal's file who lacks a key that lies elsewhere.
+
+Beside each stream lies a MAC of its head: its last entry and its derived row. One more seal is over
+all heads at once, a keyed set hash that costs the same however many there are (MSet-XOR-Hash): a
+stream that is gone with its own seal, or that was put back alone to an older state, is missed there.
+A transaction moves a seal on only from what it proves, so a broken one stays broken until a person
+accepts it. An older copy of the whole file proves itself; only who keeps `whole` elsewhere finds that.
+"""
+
+import errno
+import hashlib
+import hmac
+import secrets
+import sqlite3
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rotation.entries import INSTALLATION, Entry, compact, entry_hash
+from rotation.errors import JournalError
+from rotation.journal.rows import ENTRY_NAMES, IDENTITY_NAMES, entry_from
+from rotation.ownership import read_secret
+from rotation.types import SecretValue
+
+WHOLE = ""
+"""In the place of a stream's name: the seal over all of them."""
+KEY_BYTES_MIN = 32
+
+_DERIVED = tuple(n for n in IDENTITY_NAMES if n not in ("epoch", "lease_runner", "lease_until"))
+_ROWS = f"SELECT {', '.join(_DERIVED)} FROM identity"  # noqa: S608 -- our own words
+_ROW = f"{_ROWS} WHERE stream = ? AND seq > 0"
+_HEADS = (
+    f"SELECT s.mac, s.accepted, h.hash, n.seq, {', '.join(f'i.{n}' for n in _DERIVED)}"  # noqa: S608 -- our own words
+    " FROM identity i LEFT JOIN seal s ON s.stream = i.stream"
+    " LEFT JOIN entry h ON h.stream = i.stream AND h.seq = i.seq"
+    " LEFT JOIN entry n ON n.stream = i.stream AND n.seq = i.seq + 1 WHERE i.seq > 0"
+)
+_GONE = (
+    "SELECT stream FROM seal WHERE stream NOT IN (?, ?)"
+    " AND stream NOT IN (SELECT stream FROM identity WHERE seq > 0)"
+)
+_END = "SELECT seq, hash FROM entry WHERE stream = ? ORDER BY seq DESC LIMIT 1"
+_SEAL = "SELECT mac, accepted FROM seal WHERE stream = ?"
+_PUT = "INSERT OR REPLACE INTO seal (stream, mac, accepted) VALUES (?, ?, ?)"
+_ENTRIES = (
+    f"SELECT {', '.join(ENTRY_NAMES)} FROM entry WHERE stream = ?1 AND seq >= "  # noqa: S608 -- our own words
+    "(SELECT rotation FROM entry WHERE stream = ?1 ORDER BY seq DESC LIMIT 1) ORDER BY seq"
+)
+
+
+class Fault(NamedTuple):
+    """What a seal does not prove. stream: empty where it is the one over all."""
+
+    stream: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.stream}: {self.message}" if self.stream else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """accepted: up to this entry a person took the stream as it is."""
+
+    stream: str
+    accepted: int
+    values: dict[str, Any]
+
+
+def read_key(path: Path, journal: Path) -> SecretValue:
+    """Raises JournalError: a journal that cannot be sealed is not written."""
+    next_step = (
+        "`seal_key` names a file of 32 random bytes or more, mode 600, in a directory of its own"
+    )
+    try:
+        if path.resolve().parent == journal.resolve().parent:
+            raise JournalError(
+                "journal.seal-beside",
+                f"{path} lies beside the journal: who writes one reads the other",
+                next_step,
+            )
+        content = _private(path)
+    except OSError as error:
+        raise JournalError(
+            "journal.seal-key",
+            f"the key {path} cannot be used: {error.strerror}; nothing was written",
+            next_step,
+        ) from None
+    # One byte is one character: what is printed of it is found.
+    return SecretValue(content.strip().decode("latin-1"))
+
+
+def _private(path: Path) -> bytes:
+    """Raises OSError as `read_secret` does: whoever reads it can seal as we do."""
+    content = read_secret(path)
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise PermissionError(errno.EPERM, "others may read it")
+    if len(content.strip()) < KEY_BYTES_MIN:
+        raise OSError(errno.EINVAL, "it is too short to be a key")
+    return content
+
+
+class Seals:
+    """The key at work. It is in no text that leaves this class."""
+
+    def __init__(self, installation: str, key: SecretValue) -> None:
+        self._installation = installation
+        self._key = hashlib.sha256(key.reveal().encode("latin-1")).digest()
+        self._kept = key  # alive, so that every writer refuses a text with it
+
+    def faults(self, connection: sqlite3.Connection, *, thorough: bool = False) -> list[Fault]:
+        """Of all heads, in one look beside live writers."""
+        with _still(connection):
+            return self.found(connection, thorough=thorough)
+
+    def found(self, connection: sqlite3.Connection, *, thorough: bool) -> list[Fault]:
+        """The same inside a transaction."""
+        faults = list(self._faults(connection))
+        if thorough and is_sealed(connection):
+            known = {fault.stream for fault in faults}
+            left = (stream for stream in _streams(connection) if stream not in known)
+            faults += filter(None, (self._fault_of(connection, stream) for stream in left))
+        return faults
+
+    def fault_of(self, connection: sqlite3.Connection, stream: str) -> Fault | None:
+        """Of that stream's head, and of its latest rotation's entries."""
+        with _still(connection):
+            return self._fault_of(connection, stream)
+
+    def _fault_of(self, connection: sqlite3.Connection, stream: str) -> Fault | None:
+        head, mac = _head(connection, stream), _stored(connection, stream)[0]
+        if head is None:
+            return None if mac is None else Fault(stream, "it is gone, and its seal is there")
+        if mac is None or not self._proves(mac, head):
+            return Fault(stream, "its seal does not prove its head")
+        entries = [entry_from(each) for each in connection.execute(_ENTRIES, (stream,))]
+        return _broken(stream, entries, head)
+
+    def seal_all(self, connection: sqlite3.Connection, faults: Iterable[Fault]) -> None:
+        """From now on. faults: in these streams a person accepts what is there."""
+        accepted, total = {fault.stream for fault in faults}, 0
+        heads = []
+        for stream in (INSTALLATION, *_streams(connection)):
+            head = _head(connection, stream)
+            if head is not None and stream in accepted:
+                head = _Head(stream, head.values["seq"], head.values)
+            heads += [head] if head is not None else []
+        connection.execute("DELETE FROM seal")
+        for head in heads:
+            connection.execute(_PUT, (head.stream, self._mac(head), head.accepted))
+            total ^= self._leaf(head)
+        connection.execute(_PUT, (WHOLE, self._whole(total), 0))
+
+    def leaf_before(self, connection: sqlite3.Connection, stream: str) -> int | None:
+        """What the seal over all holds of that stream, 0 for a new one; None: its seal does not
+        prove it, and must not be moved on."""
+        head, mac = _head(connection, stream), _stored(connection, stream)[0]
+        if head is None:
+            return 0 if mac is None else None
+        return self._leaf(head) if mac is not None and self._proves(mac, head) else None
+
+    def move(self, connection: sqlite3.Connection, before: dict[str, int]) -> None:
+        mac, _ = _stored(connection, WHOLE)
+        if mac is None:
+            return  # not sealed yet
+        total = self._total(mac)
+        for stream, leaf in before.items():
+            head = _head(connection, stream)
+            assert head is not None, "something was written to it"
+            connection.execute(_PUT, (stream, self._mac(head), head.accepted))
+            total ^= leaf ^ self._leaf(head)
+        connection.execute(_PUT, (WHOLE, self._whole(total), 0))
+
+    def _faults(self, connection: sqlite3.Connection) -> Iterator[Fault]:
+        mac, _ = _stored(connection, WHOLE)
+        if mac is None:
+            yield Fault(WHOLE, "the journal has no seal")
+            return
+        total, found = 0, False
+        for fault, leaf in self._looked_at(connection):
+            total ^= leaf
+            if fault is not None:
+                found = True
+                yield fault
+        for (stream,) in connection.execute(_GONE, (WHOLE, INSTALLATION)):
+            found = True
+            yield Fault(stream, "it is gone, and its seal is there")
+        if not found and total != self._total(mac):
+            yield Fault(WHOLE, "a stream is gone, or was put back to an older state")
+
+    def _looked_at(self, connection: sqlite3.Connection) -> Iterator[tuple[Fault | None, int]]:
+        installation = _head(connection, INSTALLATION)
+        if installation is None:
+            yield Fault(INSTALLATION, "it is gone"), 0
+        else:
+            history = connection.execute(
+                f"SELECT {', '.join(ENTRY_NAMES)} FROM entry WHERE stream = ? ORDER BY seq",  # noqa: S608 -- our own words
+                (INSTALLATION,),
+            )
+            fault = _broken(INSTALLATION, map(entry_from, history), installation)
+            mac, _ = _stored(connection, INSTALLATION)
+            if mac is None or not self._proves(mac, installation):
+                fault = Fault(INSTALLATION, "its seal does not prove its head")
+            yield fault, self._leaf(installation)
+        for mac, accepted, end, beyond, *values in connection.execute(_HEADS):
+            head = _Head(values[0], accepted or 0, dict(zip(_DERIVED, values, strict=True)))
+            whole = end == head.values["hash"] and beyond is None
+            proven = mac is not None and self._proves(mac, head)
+            fault = None
+            if not (whole and proven):
+                fault = Fault(head.stream, "its seal does not prove its head")
+            yield fault, self._leaf(head)
+
+    def _proves(self, mac: str, head: _Head) -> bool:
+        return hmac.compare_digest(mac.encode(), self._mac(head).encode())
+
+    def _mac(self, head: _Head) -> str:
+        return self._hash(b"head", self._text(head)).hex()
+
+    def _leaf(self, head: _Head) -> int:
+        # Another function than the MAC's: what a file shows must not tell what is summed up.
+        return int.from_bytes(self._hash(b"leaf", self._text(head)))
+
+    def _text(self, head: _Head) -> bytes:
+        # What is empty is left out: a column that a later version adds breaks no seal.
+        values = {name: value for name, value in head.values.items() if value}
+        return compact([self._installation, head.stream, head.accepted, values]).encode()
+
+    def _whole(self, total: int) -> str:
+        """Under a new mask each time: two of them tell nothing of what changed in between."""
+        nonce = secrets.token_bytes(16)
+        return nonce.hex() + (total ^ self._mask(nonce)).to_bytes(32).hex()
+
+    def _total(self, mac: str) -> int:
+        try:
+            raw = bytes.fromhex(mac)
+        except ValueError:
+            return -1
+        return int.from_bytes(raw[16:48]) ^ self._mask(raw[:16])
+
+    def _mask(self, nonce: bytes) -> int:
+        return int.from_bytes(self._hash(b"mask", nonce))
+
+    def _hash(self, use: bytes, content: bytes) -> bytes:
+        return hashlib.blake2b(content, digest_size=32, key=self._key, person=use).digest()
+
+
+class Moving:
+    """The seals of one transaction: what it is about to change is proved before, and sealed after."""
+
+    def __init__(self, seals: Seals, connection: sqlite3.Connection) -> None:
+        self._seals, self._connection = seals, connection
+        self._before: dict[str, int | None] = {}
+
+    def before(self, stream: str) -> None:
+        if stream not in self._before:
+            self._before[stream] = self._seals.leaf_before(self._connection, stream)
+
+    def end(self) -> None:
+        proven = {stream: leaf for stream, leaf in self._before.items() if leaf is not None}
+        if proven:
+            self._seals.move(self._connection, proven)
+
+
+@contextmanager
+def _still(connection: sqlite3.Connection) -> Iterator[None]:
+    """Everything that is read in it is of one moment."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def is_sealed(connection: sqlite3.Connection) -> bool:
+    return _stored(connection, WHOLE)[0] is not None
+
+
+def _broken(stream: str, entries: Iterable[Entry], head: _Head) -> Fault | None:
+    """The entries are not those that lead to the head; those that a person accepted count."""
+    last, prev = None, None
+    for entry in entries:
+        changed = entry.hash != entry_hash(entry) or prev not in (None, entry.prev)
+        if entry.seq > head.accepted and changed:
+            return Fault(stream, f"entry {entry.seq} was changed")
+        last, prev = entry, entry.hash
+    if last is None or (last.seq, last.hash) != (head.values["seq"], head.values["hash"]):
+        return Fault(stream, "its entries do not end at its head")
+    return None
+
+
+def _streams(connection: sqlite3.Connection) -> list[str]:
+    found = connection.execute("SELECT stream FROM identity WHERE seq > 0 ORDER BY stream")
+    return [stream for (stream,) in found]
+
+
+def _head(connection: sqlite3.Connection, stream: str) -> _Head | None:
+    _, accepted = _stored(connection, stream)
+    if stream == INSTALLATION:
+        end = connection.execute(_END, (stream,)).fetchone()
+        return end and _Head(stream, accepted, {"seq": end[0], "hash": end[1]})
+    row = connection.execute(_ROW, (stream,)).fetchone()
+    return row and _Head(stream, accepted, dict(zip(_DERIVED, row, strict=True)))
+
+
+def _stored(connection: sqlite3.Connection, stream: str) -> tuple[str | None, int]:
+    found = connection.execute(_SEAL, (stream,)).fetchone()
+    return found or (None, 0)
