@@ -16,6 +16,7 @@ from infra.documents import Documents, foreseen
 from infra.names import this_stack
 from infra.settings import Settings, refused
 from providers.aws.alarms import IAM_REGION, LOOKS, alarms
+from providers.aws.arns import partition
 from providers.aws.iam import regions_of
 from providers.aws.options import ConnectionOptions
 from rotation.interfaces import Scope
@@ -60,6 +61,7 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
         stack=this_stack(),
     )
     _assert_names(around)
+    _assert_alarms(around)
     provider = _provider(scope.connection, scope.options)
     account = Account(around, provider)
     account.assert_meant()
@@ -75,8 +77,9 @@ def declare(ready: Ready) -> dict[str, Any]:
     Users(around, below)
     key: pulumi.Input[str] = keys.arn if keys else scope.options.kms_key
     Roles(around, Documents(scope, key, stores.arns), below)
-    # The policy of a key that is there already lets no alarm through, and is not ours to change.
-    Watch(around, keys or _keys(around, regions, below, "alarms"), below)
+    if around.settings.alarms:
+        # The policy of a key that is there already lets no alarm through, and is not ours to change.
+        Watch(around, keys or _keys(around, regions, below, "alarms"), below)
     if around.settings.trail:
         Trail(around, below)
     told = {name: getattr(scope.options, name) for name in _PEOPLE}
@@ -137,8 +140,18 @@ def _assert_roles(scope: Scope, roles: Mapping[str, str]) -> None:
             )
 
 
+def _assert_alarms(around: Surroundings) -> None:
+    """Each partition has IAM's events in a region of its own, and only one of them was tried."""
+    region = around.scope.options.region
+    if around.settings.alarms and partition(region) != partition(IAM_REGION):
+        raise refused(
+            f"connection {around.scope.connection}: in {region} nothing of {IAM_REGION} can be "
+            "reached, where the alarms on IAM would be: rotation:alarms: false"
+        )
+
+
 def _keys(
     around: Surroundings, regions: tuple[str, ...], below: pulumi.ResourceOptions, *what: str
 ) -> Keys:
-    others = [region for region in dict.fromkeys((*regions, IAM_REGION)) if region != regions[0]]
+    others = [region for region in sorted({*regions, *around.watched}) if region != regions[0]]
     return Keys(around.scope, others, around.own_tags, below, *what)

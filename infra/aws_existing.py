@@ -11,7 +11,6 @@ import pulumi_aws as aws
 from infra.aws_stores import STACK_TAG, Surroundings
 from infra.names import copied
 from infra.settings import refused
-from providers.aws.alarms import IAM_REGION
 from providers.aws.arns import user_arn
 from providers.aws.iam import OWNER, regions_of
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
@@ -111,7 +110,7 @@ class Account:
 
     def _made_by_another_stack(self) -> Iterator[str]:
         """A rule, an alarm or a topic of that name would be written over."""
-        for region in dict.fromkeys((*regions_of(self._around.scope), IAM_REGION)):
+        for region in sorted({*regions_of(self._around.scope), *self._around.watched}):
             told = self._ask(
                 f"what of this installation is in {region}",
                 "these credentials need tag:GetResources",

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from infra.names import ALIAS_MAX, fitting
 from providers.aws.arns import moved, partition
+from providers.aws.iam import regions_of
 from rotation.interfaces import Scope
 
 _ADMINISTRATION = (
@@ -30,7 +31,7 @@ class Keys(pulumi.ComponentResource):
     ) -> None:  # fmt: skip
         super().__init__("rotation:aws:Keys", "-".join((scope.connection, *what)), None, opts)
         name = scope.called(scope.connection, *what)
-        below = pulumi.ResourceOptions(parent=self, protect=True)
+        kept = () if what else regions_of(scope)
         policy = json.dumps(policy_of_key(scope.options.account, partition(scope.options.region)))
         key = aws.kms.Key(
             name,
@@ -43,7 +44,7 @@ class Keys(pulumi.ComponentResource):
             deletion_window_in_days=30,
             policy=policy,
             tags=tags,
-            opts=below,
+            opts=pulumi.ResourceOptions(parent=self, protect=bool(kept)),
         )
         for region in regions:
             aws.kms.ReplicaKey(
@@ -53,7 +54,8 @@ class Keys(pulumi.ComponentResource):
                 deletion_window_in_days=30,
                 policy=policy,
                 tags=tags,
-                opts=below,
+                # One that encrypts no secret may go with the alarms that it is for.
+                opts=pulumi.ResourceOptions(parent=self, protect=region in kept),
             )
         aws.kms.Alias(
             name,

@@ -56,7 +56,7 @@ class Roles(pulumi.ComponentResource):
         self._around, self._documents = around, documents
         self._below = pulumi.ResourceOptions(parent=self)
         boundary = next(each for each in documents.all if each.holder == "boundary")
-        self._boundary = self._policy(boundary).arn
+        self._boundary = around.settings.role_boundary or self._policy(boundary).arn
         for under in around.roles:
             self._role(under)
         for document in documents.all:

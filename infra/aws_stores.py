@@ -11,6 +11,8 @@ import pulumi_aws as aws
 from infra.aws_keys import Keys
 from infra.names import POLICY_MAX, fitting, renamed
 from infra.settings import Settings
+from providers.aws.alarms import IAM_REGION
+from providers.aws.iam import regions_of
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from rotation.interfaces import Part, Scope
 
@@ -34,7 +36,13 @@ class Surroundings:
     @property
     def own_tags(self) -> Tags:
         """Whose it is, of all that is made: a second stack of the installation sees it."""
-        return {"rotation:owner": self.scope.installation, STACK_TAG: self.stack}
+        owner = {"rotation:owner": self.scope.installation, STACK_TAG: self.stack}
+        return {**dict(self.settings.tags), **owner}
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Regions of rules: where the secrets are, and where IAM's events are."""
+        return tuple(sorted({*regions_of(self.scope), IAM_REGION})) if self.settings.alarms else ()
 
     def tags(self, part: Part) -> Tags:
         return {

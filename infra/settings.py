@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,512}", re.ASCII)
 
+_POLICY = re.compile(r"arn:aws[a-z-]*:iam::(aws|\d{12}):policy/[\w+=,.@/-]{1,512}", re.ASCII)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -33,6 +35,9 @@ class Settings:
     emergency_roles: tuple[str, ...] = ()
     readers: tuple[tuple[str, str], ...] = ()
     user_boundary: str = ""
+    role_boundary: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    alarms: bool = True
     alarm_emails: tuple[str, ...] = ()
     trail: bool = True
     trail_retention_days: int = 365
@@ -48,6 +53,7 @@ def read() -> Settings:
     if unknown := list(_unknown(given.name)):
         raise refused(*unknown)
     trail, days = given.get_bool("trail"), given.get_int("trailRetentionDays")
+    alarms = given.get_bool("alarms")
     audit_file = given.get("auditFile")
     return Settings(
         configuration=ROOT / (given.get("configuration") or "rotation.yaml"),
@@ -59,6 +65,9 @@ def read() -> Settings:
         emergency_roles=_texts(given, "emergencyRoles"),
         readers=tuple(_pair(each) for each in _texts(given, "readers")),
         user_boundary=given.get("userBoundary") or "",
+        role_boundary=given.get("roleBoundary") or "",
+        tags=tuple(_tag(each) for each in _texts(given, "tags")),
+        alarms=True if alarms is None else alarms,
         alarm_emails=_texts(given, "alarmEmails"),
         trail=True if trail is None else trail,
         trail_retention_days=365 if days is None else days,
@@ -123,6 +132,13 @@ def _pair(text: str) -> tuple[str, str]:
     return application, arn
 
 
+def _tag(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    if not (key and value) or key.lower().startswith(("aws:", "rotation:")):
+        raise refused("rotation:tags: each is KEY=VALUE; keys with `rotation:` or `aws:` are taken")
+    return key, value
+
+
 def _disagreements(settings: Settings, configuration: Configuration) -> Iterator[str]:
     elsewhere = {
         entry.environment: entry.id
@@ -148,6 +164,10 @@ def _disagreements(settings: Settings, configuration: Configuration) -> Iterator
             yield f"rotation:{key} has to be the ARN of a role or user, without a wildcard"
         elif arn.split(":")[4] not in accounts:
             yield f"rotation:{key} is of an account that no connection of the configuration has"
+    for key, arn in (("userBoundary", settings.user_boundary),
+                     ("roleBoundary", settings.role_boundary)):  # fmt: skip
+        if arn and not _POLICY.fullmatch(arn):
+            yield f"rotation:{key} has to be the ARN of a policy"
     for application, _ in settings.readers:
         if application not in applications:
             yield f"rotation:readers names {application}, which has no secret"
