@@ -15,7 +15,7 @@ from rotation.cli.opening import carry_out, is_open, went_back
 from rotation.cli.options import emergency_words, here_option, yes_option
 from rotation.cli.replacing import open_replacement
 from rotation.cli.requests import open_rotation_of, request
-from rotation.cli.say import done, note
+from rotation.cli.say import done, note, plain
 from rotation.cli.scope import contained_lines, scope_lines
 from rotation.cli.session import Session, open_session
 from rotation.cli.target import Target, past_of, target_of
@@ -96,6 +96,8 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
         with told_by_hand(session, words, key_id):
             past, unwritable = past_of(session)
             target = target_of(session, past, words, key_id)
+            if unwritable is None:
+                _tell_doubt(session, target.stream)
             found, why = _declared(session, past, target, asked, facts, unwritable)
             if found is None:
                 return _replace(session, target.name, reason, yes=yes, here=here)
@@ -112,6 +114,15 @@ class Asked:
     override_hold: bool
     all_instances: bool
     yes: bool
+
+
+def _tell_doubt(session: Session, stream: str) -> None:
+    """It stops no containment, but whose an instance is may be what somebody wrote there."""
+    with suppress(JournalError):
+        doubt = session.journal.doubt(stream)
+        if doubt is not None:
+            note(plain(f"the journal may have been changed from outside: {doubt}"))
+            note("look twice at what is to be switched off")
 
 
 def _declared(

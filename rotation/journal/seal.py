@@ -134,7 +134,7 @@ class Seals:
         head, mac = _head(connection, stream), _stored(connection, stream)[0]
         if head is None:
             return None if mac is None else Fault(stream, "it is gone, and its seal is there")
-        if mac is None or not self._proves(mac, head):
+        if not self._proves(mac, self._text(head)):
             return Fault(stream, "its seal does not prove its head")
         entries = [entry_from(each) for each in connection.execute(_ENTRIES, (stream,))]
         return _broken(stream, entries, head)
@@ -150,8 +150,9 @@ class Seals:
             heads += [head] if head is not None else []
         connection.execute("DELETE FROM seal")
         for head in heads:
-            connection.execute(_PUT, (head.stream, self._mac(head), head.accepted))
-            total ^= self._leaf(head)
+            text = self._text(head)
+            connection.execute(_PUT, (head.stream, self._mac(text), head.accepted))
+            total ^= self._leaf(text)
         connection.execute(_PUT, (WHOLE, self._whole(total), 0))
 
     def leaf_before(self, connection: sqlite3.Connection, stream: str) -> int | None:
@@ -160,7 +161,8 @@ class Seals:
         head, mac = _head(connection, stream), _stored(connection, stream)[0]
         if head is None:
             return 0 if mac is None else None
-        return self._leaf(head) if mac is not None and self._proves(mac, head) else None
+        text = self._text(head)
+        return self._leaf(text) if self._proves(mac, text) else None
 
     def move(self, connection: sqlite3.Connection, before: dict[str, int]) -> None:
         mac, _ = _stored(connection, WHOLE)
@@ -170,8 +172,9 @@ class Seals:
         for stream, leaf in before.items():
             head = _head(connection, stream)
             assert head is not None, "something was written to it"
-            connection.execute(_PUT, (stream, self._mac(head), head.accepted))
-            total ^= leaf ^ self._leaf(head)
+            text = self._text(head)
+            connection.execute(_PUT, (stream, self._mac(text), head.accepted))
+            total ^= leaf ^ self._leaf(text)
         connection.execute(_PUT, (WHOLE, self._whole(total), 0))
 
     def _faults(self, connection: sqlite3.Connection) -> Iterator[Fault]:
@@ -202,27 +205,27 @@ class Seals:
             )
             fault = _broken(INSTALLATION, map(entry_from, history), installation)
             mac, _ = _stored(connection, INSTALLATION)
-            if mac is None or not self._proves(mac, installation):
+            text = self._text(installation)
+            if not self._proves(mac, text):
                 fault = Fault(INSTALLATION, "its seal does not prove its head")
-            yield fault, self._leaf(installation)
+            yield fault, self._leaf(text)
         for mac, accepted, end, beyond, *values in connection.execute(_HEADS):
             head = _Head(values[0], accepted or 0, dict(zip(_DERIVED, values, strict=True)))
             whole = end == head.values["hash"] and beyond is None
-            proven = mac is not None and self._proves(mac, head)
-            fault = None
-            if not (whole and proven):
+            text, fault = self._text(head), None
+            if not (whole and self._proves(mac, text)):
                 fault = Fault(head.stream, "its seal does not prove its head")
-            yield fault, self._leaf(head)
+            yield fault, self._leaf(text)
 
-    def _proves(self, mac: str, head: _Head) -> bool:
-        return hmac.compare_digest(mac.encode(), self._mac(head).encode())
+    def _proves(self, mac: str | None, text: bytes) -> bool:
+        return mac is not None and hmac.compare_digest(mac.encode(), self._mac(text).encode())
 
-    def _mac(self, head: _Head) -> str:
-        return self._hash(b"head", self._text(head)).hex()
+    def _mac(self, text: bytes) -> str:
+        return self._hash(b"head", text).hex()
 
-    def _leaf(self, head: _Head) -> int:
+    def _leaf(self, text: bytes) -> int:
         # Another function than the MAC's: what a file shows must not tell what is summed up.
-        return int.from_bytes(self._hash(b"leaf", self._text(head)))
+        return int.from_bytes(self._hash(b"leaf", text))
 
     def _text(self, head: _Head) -> bytes:
         # What is empty is left out: a column that a later version adds breaks no seal.

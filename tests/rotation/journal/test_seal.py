@@ -269,6 +269,17 @@ def test_writers_side_by_side(sealed, path, seals):
     assert doubt(path, seals) is None
 
 
+def test_a_sealed_append_is_one_commit(sealed):
+    """What costs is the disk; the rest of it is a few statements more."""
+    seen, lease = [], claimed(sealed)
+    with sealed._file.write() as connection:
+        connection.set_trace_callback(seen.append)
+    seen.clear()
+    sealed.append(lease, [done(), done()], NOW + 2 * SECOND)
+    assert seen.count("COMMIT") == 1
+    assert len([each for each in seen if each.startswith("INSERT OR REPLACE INTO seal")]) == 2
+
+
 @pytest.mark.parametrize("at", ["INSERT INTO entry", "UPDATE identity", "INSERT OR REPLACE"])
 def test_killed_anywhere_in_a_transaction(sealed, path, seals, at):
     """Each statement that begins so ends the process, in turn."""
