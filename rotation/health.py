@@ -7,7 +7,16 @@ from datetime import datetime
 from enum import StrEnum
 
 from rotation.entries import Identity
-from rotation.fold import Mode, Outcome, Rotation, RowState, failed_row, listed, replaced_by
+from rotation.fold import (
+    Mode,
+    Outcome,
+    Rotation,
+    RowState,
+    failed_row,
+    listed,
+    replaced_by,
+    text,
+)
 from rotation.leftover import leftovers_of
 from rotation.plan import RowInstance, Step
 from rotation.types import Facts
@@ -190,6 +199,19 @@ def consumers_at_risk(rotation: Rotation) -> bool:
         return False  # nobody is left who reads it, or a person said so
     replacing = rotation.plan == "replace" and now.readers is Readers.OLD
     return no or replacing or read in bad or rotation.held == "held.pointer-moved-late"
+
+
+def given(rotation: Rotation) -> frozenset[str]:
+    """The instances that readers may get: both while a promotion is in doubt."""
+    if rotation.outcome is not None:
+        found = {text((rotation.result or {}).get("handle"))}
+    else:
+        now = standing(rotation)
+        found = {
+            Readers.OLD: {now.old}, Readers.NEW: {now.new}, Readers.EITHER: {now.old, now.new},
+            Readers.NOBODY: set[str | None](),
+        }[now.readers]  # fmt: skip
+    return frozenset(each for each in found if each is not None)
 
 
 def takes_over(rotation: Rotation) -> bool:

@@ -46,7 +46,7 @@ class Rank(IntEnum):
 class Health:
     """One secret at one moment. due_at: when it is due next, if time alone decides that; why: what
     says so; exempt: the exception by which it lives longer; rotation: the latest, where it may tell
-    more than its row."""
+    more than its row; unmerged: an emergency did more than the journal knows."""
 
     secret: str
     policy: str
@@ -58,6 +58,7 @@ class Health:
     row: Identity | None
     exempt: str = ""
     rotation: Rotation | None = None
+    unmerged: bool = False
 
     @property
     def order(self) -> tuple[int, float, str]:
@@ -130,6 +131,9 @@ def _due(health: Health, now: datetime) -> str:
 
 def _where(health: Health, now: datetime) -> str:
     row = health.row
+    if health.unmerged:
+        down = "readers are without a working credential: " * (health.rank is Rank.DOWN)
+        return f"{down}{health.why}"
     if health.rank is Rank.DOWN and (row is None or row.held is None):
         return "readers are without a working credential"
     if health.rank is Rank.LEFT_ALIVE and health.rotation is not None:

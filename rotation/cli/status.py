@@ -19,13 +19,13 @@ from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import held_lines, local, works_now
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
+from rotation.cli.spilled import Unmerged, by_stream, unmerged_json, with_spills
 from rotation.describe import old_dies, relative, ways_out, what_works
 from rotation.due import Kind, due, stops
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
 from rotation.machine import next_action
-from rotation.spill import unmerged
 
 if TYPE_CHECKING:
     from rotation.config import Entry
@@ -59,8 +59,9 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         return tell_connections()
     gc.disable()  # this process ends soon; over a fleet, looking for cycles takes a fifth of it
     with open_session(effectful=False) as session:
-        now, left = session.clock.now(), list(unmerged_json(session))
-        healths = list(_healths(session, names, now))
+        now, found = session.clock.now(), list(unmerged_json(session))
+        left, spills = [each for _, each in found], by_stream([told for told, _ in found])
+        healths = list(_healths(session, names, now, spills))
         shown = _shown(healths, everything=everything or bool(names))
         if settings().output == "json":
             as_json("status", {
@@ -74,20 +75,32 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         return _exit_code(healths, left=bool(left)) if check else OK
 
 
-def _healths(session: Session, names: Sequence[str], now: datetime) -> Iterator[Health]:
+def _healths(
+    session: Session, names: Sequence[str], now: datetime, spills: Unmerged
+) -> Iterator[Health]:
+    for stream, health in _by_stream(session, names, now):
+        yield with_spills(session, health, stream, spills)
+
+
+def _by_stream(
+    session: Session, names: Sequence[str], now: datetime
+) -> Iterator[tuple[str, Health]]:
     freezes = session.configuration.freezes
     if names:
         for entry in dict.fromkeys(map(session.entry, names)):
-            yield _health(session, entry, session.records.identity(entry.stream), freezes, now)
+            row = session.records.identity(entry.stream)
+            yield entry.stream, _health(session, entry, row, freezes, now)
             for stream in session.open_streams_of(entry.id):
                 row = session.records.identity(stream)
                 if row is not None and stream != entry.stream:
-                    yield _orphan(session, row, now)
+                    yield stream, _orphan(session, row, now)
         return
     rows = {row.stream: row for row in session.records.identities()}
     for entry in session.configuration.secrets():
-        yield _health(session, entry, rows.pop(entry.stream, None), freezes, now)
-    yield from (_orphan(session, row, now) for row in rows.values() if _is_alive(row))
+        row = rows.pop(entry.stream, None)
+        yield entry.stream, _health(session, entry, row, freezes, now)
+    alive = (row for row in rows.values() if _is_alive(row))
+    yield from ((row.stream, _orphan(session, row, now)) for row in alive)
 
 
 def _is_alive(row: Identity) -> bool:
@@ -208,17 +221,6 @@ def stops_json(session: Session) -> list[dict[str, str]]:
     ]
 
 
-def unmerged_json(session: Session) -> Iterator[dict[str, str]]:
-    """What an emergency did without the journal, and nobody brought in since."""
-    configuration = session.configuration
-    for path, told in unmerged(configuration.journal, configuration.installation, session.records):
-        yield {
-            "code": "emergency.unmerged",
-            "message": told.unknown,
-            "hint": f"`rotation emergency merge {path}`",
-        }
-
-
 def _details(session: Session, health: Health, now: datetime) -> list[str]:
     """Of a rotation that is open: what works, until when, and the ways out."""
     name = plain(health.secret)
@@ -226,6 +228,8 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
         return [f"next: rotation adopt {name} --created DATE, the day on which it was made"]
     if health.rank is Rank.UNKNOWN:
         return [f"next: rotation adopt {name}, or rotation create {name} where it is empty"]
+    if health.unmerged:
+        return ["next: bring in what the emergency did, by the command above"]
     if health.rank is Rank.ORPHANED:
         return [
             f"next: put {name} back into the configuration, or `rotation retire` it there first"

@@ -111,10 +111,27 @@ def test_status_tells_of_what_nobody_brought_in(failing: Shell) -> None:
     told = failing.run("status")
     assert "KEY1 of app was switched off without the journal" in told.stdout
     assert f"rotation emergency merge {path}" in told.stdout.replace("\n", " ")
-    [left] = failing.json("status", "--check", code=11)["unmerged"]
+    document = failing.json("status", "--check", code=12)
+    [left] = document["unmerged"]
     assert left["code"] == "emergency.unmerged"
+    [secret] = document["secrets"]
+    assert (secret["state"], secret["readers_down"]) == ("down", True)
+    assert document["summary"]["fine"] == 0
+    assert "1 down" in told.stdout
     assert failing.run("emergency", "merge", str(path)).exit_code == 0
     assert failing.json("status", "--check")["unmerged"] == []
+
+
+def test_beside_a_spill_a_secret_is_not_fine_though_its_readers_moved_on(failing: Shell) -> None:
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    journal_of(failing).failing = ()
+    done = failing.run("rotate", "app", "--replace", "--wait")
+    assert done.exit_code == 0, done.output
+    document = failing.json("status", "app", "--check", code=11)
+    [secret] = document["secrets"]
+    assert (secret["state"], secret["readers_down"]) == ("held", False)
+    assert "KEY1 switched off without the journal" in secret["why"]
 
 
 def test_merging_twice_changes_nothing(failing: Shell) -> None:
