@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from rotation.errors import Refused
+from rotation.errors import JournalError, Refused
+from rotation.journal.memory import MemoryJournal
 from rotation.registry import installed
 from rotation.testing import simulator
 from rotation.testing.simulator import PushedConsumer
-from rotation.types import CURRENT, PENDING, PREVIOUS, PluginSpec
+from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, PluginSpec
 from tests.rotation.cli.conftest import STREAM, Shell
 
 
@@ -73,10 +74,40 @@ def test_a_version_that_somebody_else_staged_is_never_touched(patient: Shell) ->
 
 def test_a_current_version_that_does_not_log_in_is_seen_only_by_a_login(patient: Shell) -> None:
     patient.world.instances["KEY1"].active = False
-    assert "healthy" in patient.run("doctor", "app").stdout
+    assert "consumers are down now" not in patient.run("doctor", "app").stdout
     done = patient.run("doctor", "app", "--login")
     assert done.exit_code == 12
     assert "consumers are down now" in done.stdout
+
+
+def _full(*_: object, **__: object) -> None:
+    raise JournalError("journal.full", "the journal's disk is full", "make room")
+
+
+@pytest.mark.parametrize("broken", ["gone", "off", "held", "spilled"])
+def test_healthy_is_said_only_where_nothing_else_says_otherwise(
+    patient: Shell, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "app: healthy" in patient.run("doctor", "app").stdout
+    match broken:
+        case "gone":
+            del patient.world.instances["KEY1"]
+        case "off":
+            patient.world.instances["KEY1"].active = False
+        case "held":
+            patient.world.denied.add("issuer.issue")
+            patient.run("rotate", "app")
+        case _:
+            patient.world.instances["KEY1"].active = False
+            monkeypatch.setattr(MemoryJournal, "supersede", _full)
+            patient.world.emergency = True
+            patient.run("emergency", "app", "--yes", "--reason", "leak")
+            patient.world.instances["KEY1"].active = True
+            del patient.world.labels[COMPROMISED]
+            assert "app, emergency" in patient.run("doctor", "app").stdout
+    done = patient.run("doctor", "app")
+    assert "✗ app" in done.stdout
+    assert "app: healthy" not in done.stdout, done.output
 
 
 def test_a_denied_look_is_told_and_the_others_go_on(patient: Shell) -> None:
