@@ -173,6 +173,16 @@ def test_one_stream_put_back_from_an_older_copy(sealed, path, seals, tmp_path, s
     assert doubt(path, seals) is not None
 
 
+def test_an_older_copy_of_the_whole_file_proves_itself(sealed, path, seals, tmp_path):
+    """The limit, told in the documents: only who remembers elsewhere can find it."""
+    old = tmp_path / "old.db"
+    upkeep.backup(path, ORIGIN, old)
+    sealed.append(claimed(sealed), [done()], NOW + 2 * SECOND)
+    sealed.close()
+    old.replace(path)
+    assert doubt(path, seals) is None
+
+
 @pytest.mark.parametrize("which", ["stream <> ''", "stream = ''", "1"])
 def test_seals_taken_away(sealed, path, seals, which):
     tamper(path, f"DELETE FROM seal WHERE {which}")
