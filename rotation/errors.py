@@ -15,6 +15,8 @@ RotationError
         └── Conflict        somebody else moved the world under us
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import ClassVar
 
@@ -84,11 +86,24 @@ class NeedsPerson(Permanent):
 
 
 class Denied(NeedsPerson):
-    pass
+    """`unchanged`: nothing else that was asked for changes anything, and this was denied."""
+
+    unchanged: bool = False
 
 
 class LoginRefused(Denied):
     """What we ourselves log in with: the service was asked, and does not take it (any more)."""
+
+
+@contextmanager
+def first_change() -> Iterator[None]:
+    """Around the first call by which a method of an adapter changes anything, and what it reads
+    before: denied, it left the world as it was."""
+    try:
+        yield
+    except Denied as error:
+        error.unchanged = True
+        raise
 
 
 class SlotFull(NeedsPerson):

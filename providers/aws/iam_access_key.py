@@ -8,7 +8,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from providers.aws.errors import Meanings, server_time, translated
-from rotation.errors import Conflict, NeedsPerson, SlotFull
+from rotation.errors import Conflict, NeedsPerson, SlotFull, first_change
 from rotation.types import (
     Credential,
     Fields,
@@ -125,7 +125,8 @@ class AccessKeyIssuer:
             f"access key {handle_id} of user {self._user} is gone; somebody else deleted it",
             "find out who, in CloudTrail: DeleteAccessKey of that key",
         )
-        with self._translated("iam:UpdateAccessKey", meanings={"NoSuchEntity": gone}):
+        missing = {"NoSuchEntity": gone}
+        with first_change(), self._translated("iam:UpdateAccessKey", meanings=missing):
             iam.update_access_key(UserName=self._user, AccessKeyId=handle_id, Status=status)
 
     def _translated(

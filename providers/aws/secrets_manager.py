@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.errors import Meanings, server_time, translated
 from providers.aws.spans import PLACEHOLDER, SecretText
-from rotation.errors import Conflict, NeedsPerson, Permanent, Transient
+from rotation.errors import Conflict, NeedsPerson, Permanent, Transient, first_change
 from rotation.types import (
     COMPROMISED,
     CURRENT,
@@ -233,7 +233,8 @@ class SecretsManagerStore:
         request = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         elsewhere = dict.fromkeys(_MISMATCH, lambda: self._elsewhere(label, away_from))
         try:
-            with self._translated("secretsmanager:UpdateSecretVersionStage", elsewhere):
+            call = "secretsmanager:UpdateSecretVersionStage"
+            with first_change(), self._translated(call, elsewhere):
                 client.update_secret_version_stage(
                     SecretId=self._name,
                     VersionStage=_THEIRS.get(label, label),

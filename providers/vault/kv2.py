@@ -20,7 +20,7 @@ from providers.vault.kv2_record import (
     Record,
     is_guarded,
 )
-from rotation.errors import Conflict, Denied, NeedsPerson, Permanent, RotationError, Transient
+from rotation.errors import Conflict, Denied, NeedsPerson, Permanent, Transient, first_change
 from rotation.types import (
     COMPROMISED,
     CURRENT,
@@ -126,34 +126,34 @@ class KvStore:
         )
 
     def promote(self, to: str, *, expecting: str) -> None:
-        record = self._look(PROMOTE)
-        current = record.current
-        if current is not None and current.id == to:
-            return
-        values = self._values(record, to)
-        if current is not None and current.id == expecting:
-            number = self._write(values, over=record.number)
-        elif self._was_unanswered(record, values, expecting):
-            number = record.number
-        else:
-            raise self._elsewhere(expecting)
+        with first_change():
+            current = (record := self._look(PROMOTE)).current
+            if current is not None and current.id == to:
+                return
+            values = self._values(record, to)
+            if current is not None and current.id == expecting:
+                number = self._write(values, over=record.number)
+            elif self._was_unanswered(record, values, expecting):
+                number = record.number
+            else:
+                raise self._elsewhere(expecting)
         self._remember(record, to, number, expecting)
 
     def promote_over_lost(self, to: str, *, expecting: str) -> None:
         """A merge has nothing to merge into, so the whole value is written: ours alone."""
-        record = self._look(PROMOTE)
-        current = record.current
-        if current is not None and current.id == to:
-            return
-        values = self._values(record, to)
-        before = record.find(expecting)
-        behind = before is not None and before.newest + 1 == record.number
-        if current is not None and current.id == expecting and record.is_lost:
-            number = self._write(values, over=record.number, whole=True)
-        elif behind and self._live_data(record.number, PROMOTE) == values:
-            number = record.number
-        else:
-            raise self._elsewhere(expecting)
+        with first_change():
+            current = (record := self._look(PROMOTE)).current
+            if current is not None and current.id == to:
+                return
+            values = self._values(record, to)
+            before = record.find(expecting)
+            behind = before is not None and before.newest + 1 == record.number
+            if current is not None and current.id == expecting and record.is_lost:
+                number = self._write(values, over=record.number, whole=True)
+            elif behind and self._live_data(record.number, PROMOTE) == values:
+                number = record.number
+            else:
+                raise self._elsewhere(expecting)
         self._remember(record, to, number, expecting)
 
     def unlabel(self, version: str, label: str, *, under: PermissionSet) -> None:
@@ -351,42 +351,42 @@ class KvStore:
             method, path, under=under, body=body, repeatable=repeatable, meanings=meanings
         )
 
-    def _missing(self) -> RotationError:
+    def _missing(self) -> NeedsPerson:
         return NeedsPerson(
             "store.missing",
             f"there is no secret {self._name} in this cluster and namespace",
             "create it (`pulumi up`), or correct mount, path and connection",
         )
 
-    def _no_staging(self) -> RotationError:
+    def _no_staging(self) -> NeedsPerson:
         return NeedsPerson(
             "store.no-staging",
             f"there is no mount {self._options.staging} to stage values in",
             "mount KV version 2 there (`pulumi up`); consumers must not read it",
         )
 
-    def _deleted(self) -> RotationError:
+    def _deleted(self) -> NeedsPerson:
         return NeedsPerson(
             "store.deleted",
             f"the newest version of secret {self._name} is deleted; nothing was written",
             "undelete it, or write what readers need; then `rotation resume`",
         )
 
-    def _taken(self) -> RotationError:
+    def _taken(self) -> NeedsPerson:
         return Conflict(
             "store.conflict",
             f"a value for secret {self._name} is staged under this attempt, with other bytes",
             "another runner staged under this attempt; `rotation show` names the runners",
         )
 
-    def _overtaken(self) -> RotationError:
+    def _overtaken(self) -> NeedsPerson:
         return Conflict(
             "store.conflict",
             f"somebody wrote secret {self._name} at the same moment; it was not promoted",
             "see who wrote it: `rotation show`, then `rotation resolve`",
         )
 
-    def _elsewhere(self, expected: str) -> RotationError:
+    def _elsewhere(self, expected: str) -> NeedsPerson:
         return Conflict(
             "store.conflict",
             f"secret {self._name} is not at version {expected}; nothing was promoted",

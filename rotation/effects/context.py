@@ -1,11 +1,12 @@
 """What an effect is given, and the reads that several of them share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rotation.entries import stamp, unstamp
-from rotation.errors import NeedsPerson, NotYet, Refused, Transient
+from rotation.errors import Denied, NeedsPerson, NotYet, Refused, Transient
 from rotation.fold import Rotation, RowState
 from rotation.interfaces import Bound, Clock, Consumer, Issuer, Probe, Store
 from rotation.plan import RowInstance, Step
@@ -105,6 +106,29 @@ class Context:
         version = self.rotation.new_version
         assert version is not None, "no row that needs the new version runs before `issue` is done"
         return version
+
+
+@contextmanager
+def reads_first(cx: Context) -> Iterator[None]:
+    """Nothing was asked for yet: a no leaves the world as it was, unless an earlier attempt of the
+    row is in doubt."""
+    try:
+        yield
+    except (Denied, Refused) as error:
+        if not cx.in_doubt:
+            error.facts["void"] = True
+        raise
+
+
+@contextmanager
+def one_change(cx: Context) -> Iterator[None]:
+    """The one call of the row that changes the world."""
+    try:
+        yield
+    except Denied as error:
+        if error.unchanged and not cx.in_doubt:
+            error.facts["void"] = True
+        raise
 
 
 def wait_until(until: datetime, now: datetime, code: str, message: str) -> None:

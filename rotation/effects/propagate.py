@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from rotation.effects.context import Context, done_at, wait_until
+from rotation.effects.context import Context, done_at, one_change, reads_first, wait_until
 from rotation.errors import NeedsPerson, Refused, RotationError
 from rotation.plan import Step
 from rotation.types import ConsumerSpec, Evidence, Facts, PermissionSet, Verdict
@@ -21,6 +21,16 @@ def rehearse(cx: Context) -> None:
 
 
 def promote(cx: Context) -> Facts:
+    with reads_first(cx):
+        _ready(cx)
+    old = cx.rotation.old_version
+    assert old is not None, "a promotion names the version that it expects"
+    with one_change(cx):
+        cx.store.promote(cx.new_version(), expecting=old)
+    return {"version": cx.new_version()}
+
+
+def _ready(cx: Context) -> None:
     """I2: what becomes current has logged in shortly before, as exactly that version."""
     if cx.traits.overlap and cx.rotation.plan != "compromised":
         rehearse(cx)
@@ -33,10 +43,6 @@ def promote(cx: Context) -> Facts:
             raise Refused(
                 "verify.refused", "the staged credential no longer logs in; nothing was promoted"
             )
-    old = cx.rotation.old_version
-    assert old is not None, "a promotion names the version that it expects"
-    cx.store.promote(cx.new_version(), expecting=old)
-    return {"version": cx.new_version()}
 
 
 def deliver(cx: Context) -> Facts:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from rotation.errors import Conflict, SlotFull, Transient
+from rotation.errors import Conflict, SlotFull, Transient, first_change
 from rotation.interfaces import Bound
 from rotation.testing.world import INSTALLATION, Instance, SimulatedConsumer, World
 from rotation.types import (
@@ -97,7 +97,8 @@ class SimulatedIssuer:
         self.world.call("issuer.activate", accept)
 
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
-        self.world.call("issuer.suspend", lambda: self._switch(handle_id, on=False))
+        with first_change():
+            self.world.call("issuer.suspend", lambda: self._switch(handle_id, on=False))
 
     def resume(self, handle_id: str) -> None:
         self.world.call("issuer.resume", lambda: self._switch(handle_id, on=True))
@@ -243,7 +244,8 @@ class SimulatedStore:
                 raise Conflict("store.conflict", f"current is {current}, not {expecting}")
             self.world.move(CURRENT, to)
 
-        self.world.call("store.promote", move)
+        with first_change():
+            self.world.call("store.promote", move)
 
     def _write(self, to: str, expecting: str, *, over_lost: bool) -> None:
         world = self.world
@@ -263,7 +265,8 @@ class SimulatedStore:
             world.labels[CURRENT], world.over = to, None
             world.labels[PREVIOUS] = expecting
 
-        world.call("store.write", write)
+        with first_change():
+            world.call("store.write", write)
         world.call("store.record", record)
 
     def unlabel(self, version: str, label: str, *, under: PermissionSet) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from rotation.describe import duration, old_dies, open_exits, relative, what_works
 from rotation.entries import Draft, Kind
-from rotation.errors import NotYet
+from rotation.errors import Ambiguous, NotYet
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, standing
 from rotation.held import Exit
@@ -118,6 +118,68 @@ def test_every_sentence_of_a_rollback_is_true(tale: Tale, step: Step) -> None:
     tale.request("rollback")
     last = tale.until(None, says_what_is_true(tale.world))
     assert last.outcome == "rolled-back"
+
+
+IN_DOUBT = "a move of the label is in doubt"
+
+
+def test_a_promotion_that_was_denied_moved_nothing(tale: Tale) -> None:
+    tale.open("routine").until(Step.VERIFY)
+    tale.world.denied.add("store.promote")
+    rotation = tale.until(None, says_what_is_true(tale.world))
+    assert (rotation.held, standing(rotation).readers) == ("held.denied", "old")
+    assert IN_DOUBT not in what_works(rotation)
+    tale.world.denied.clear()
+    tale.request("resume")
+    assert tale.until(None, says_what_is_true(tale.world)).outcome == "succeeded"
+
+
+@pytest.mark.parametrize("call", ["store.promote", "store.state"])
+def test_a_way_back_that_was_denied_moved_nothing(tale: Tale, call: str) -> None:
+    tale.open("routine").until(Step.DRAIN)
+    tale.request("rollback")
+    tale.until(Step.VERIFY_OLD)
+    tale.world.denied.add(call)
+    rotation = tale.until(None, says_what_is_true(tale.world))
+    assert (rotation.held, standing(rotation).readers) == ("held.denied", "new")
+    assert IN_DOUBT not in what_works(rotation)
+    tale.world.denied.clear()
+    tale.request("resume")
+    assert tale.until(None, says_what_is_true(tale.world)).outcome == "rolled-back"
+
+
+def test_what_was_not_answered_before_it_was_denied_stays_in_doubt(tale: Tale) -> None:
+    tale.open("routine").until(Step.VERIFY)
+
+    def unanswered(number: int, name: str) -> None:
+        if name == "store.promote":
+            tale.world.denied.add(name)
+            raise Ambiguous("sim.no-answer", "it may have happened")
+
+    tale.world.after = unanswered
+    rotation = tale.until(None)
+    assert (rotation.held, standing(rotation).readers) == ("held.denied", "either")
+
+
+@pytest.mark.parametrize(("call", "readers"), [("store.write", "old"), ("store.record", "either")])
+def test_of_a_promotion_of_two_calls_only_the_first_one_denied_moved_nothing(
+    call: str, readers: str
+) -> None:
+    tale = Tale(World(numbered=True)).adopted()
+    tale.open("routine").until(Step.VERIFY)
+    tale.world.denied.add(call)
+    rotation = tale.until(None)
+    assert (rotation.held, standing(rotation).readers) == ("held.denied", readers)
+
+
+def test_a_switch_that_was_denied_left_the_old_one_on(tale: Tale) -> None:
+    tale.open("routine").until(Step.DRAIN)
+    tale.world.denied.add("issuer.suspend")
+    rotation = tale.until(None, says_what_is_true(tale.world))
+    assert (rotation.held, standing(rotation).old_life) == ("held.denied", "works")
+    tale.world.denied.clear()
+    tale.request("resume")
+    assert tale.until(None).outcome == "succeeded"
 
 
 def test_the_death_of_the_old_one_is_foretold_within_its_waits(tale: Tale) -> None:

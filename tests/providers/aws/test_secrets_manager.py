@@ -9,7 +9,7 @@ from providers.aws.clients import AwsConnection
 from providers.aws.options import SecretsManagerOptions
 from providers.aws.secrets_manager import SecretsManagerStore
 from providers.aws.testing import StrictControl
-from rotation.errors import Conflict, NeedsPerson, Permanent, Transient
+from rotation.errors import Conflict, Denied, NeedsPerson, Permanent, Transient
 from rotation.interfaces import Around, Store
 from rotation.testing import Trouble
 from rotation.testing.store import StoreConformance
@@ -394,6 +394,15 @@ def test_a_promotion_costs_one_call(bench: Bench):
     since = bench.mark()
     bench.store.promote(new, expecting=old)
     assert [call["operation"] for call in bench.calls("*", since)] == ["UpdateSecretVersionStage"]
+
+
+def test_a_promotion_that_is_denied_says_that_nothing_changed(bench: Bench):
+    old = current(bench)
+    new = bench.store.stage("2" * 32, credential(2), onto=old)
+    with bench.trouble("promote", Trouble.DENIED), pytest.raises(Denied) as caught:
+        bench.store.promote(new, expecting=old)
+    assert caught.value.unchanged
+    assert bench.store.state().current == old
 
 
 def test_a_label_of_a_secret_on_its_way_out_is_not_said_to_have_moved(bench: Bench):

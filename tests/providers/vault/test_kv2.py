@@ -262,10 +262,20 @@ def test_a_promotion_that_was_not_answered_is_known_by_its_values(bench: Bench):
 def test_a_promotion_whose_record_is_missing_is_recorded(bench: Bench):
     old = bench.adopted()
     new = bench.store.stage(SECOND, credential(2), onto=old)
-    with bench.befall("PATCH", "kv/metadata/", Trouble.DENIED), pytest.raises(Denied):
+    with bench.befall("PATCH", "kv/metadata/", Trouble.DENIED), pytest.raises(Denied) as caught:
         bench.store.promote(new, expecting=old)
+    assert not caught.value.unchanged
     bench.store.promote(new, expecting=old)
     assert bench.store.state().labels == {CURRENT: new, PREVIOUS: old, PENDING: new}
+
+
+def test_a_promotion_whose_write_is_denied_says_that_nothing_changed(bench: Bench):
+    old = bench.adopted()
+    new = bench.store.stage(SECOND, credential(2), onto=old)
+    with bench.trouble("promote", Trouble.DENIED), pytest.raises(Denied) as caught:
+        bench.store.promote(new, expecting=old)
+    assert caught.value.unchanged
+    assert bench.store.state().current == old
 
 
 def test_a_foreign_write_in_our_place_is_no_promotion(bench: Bench):
