@@ -135,6 +135,11 @@ class Identity:
     lease_runner: str | None = None
     lease_until: datetime | None = None
 
+    @property
+    def is_alive(self) -> bool:
+        """Something of it is open, or works."""
+        return self.plan is not None or (self.handle is not None and not self.retired)
+
 
 def canonical(value: object) -> str:
     """Canonical JSON: sorted keys, UTF-8, no white space, no floats."""

@@ -73,7 +73,8 @@ def doctor(
         if alarms is not None:
             checks = list(_alarm_checks(session, drill=alarms == "drill"))
         elif role is not None:
-            checks = list(_permission_checks(session, _names(session, names), emergency=True))
+            asked = [session.entry(name).id for name in _names(session, names)]
+            checks = list(_permission_checks(session, asked, emergency=True))
             checks = checks or [_NO_EMERGENCY_ROLE]
         else:
             checks = list(_all_checks(session, _names(session, names), login=login))
@@ -100,6 +101,9 @@ def _all_checks(session: Session, names: list[str], *, login: bool) -> Iterator[
     )
     journal = list(_journal_checks(session))
     yield from journal
+    for each in (name for name in names if session.orphans_of(name)):
+        yield from _orphan_checks(session, each)
+    names = [name for name in names if session.configuration.secret(name) is not None]
     for each in names:
         told = [check for check in journal if check.subject == f"{each}, emergency"]
         yield from _of_secret(session, each, told, login=login)
@@ -127,8 +131,22 @@ def _beside(session: Session, name: str, check: Check, *, login: bool) -> Iterat
 def _names(session: Session, names: tuple[str, ...]) -> list[str]:
     """Each once; none stands for all."""
     if names:
-        return list(dict.fromkeys(session.entry(name).id for name in names))
+        return list(dict.fromkeys(_name(session, name) for name in names))
     return [entry.id for entry in session.configuration.secrets()]
+
+
+def _name(session: Session, name: str) -> str:
+    return name if session.orphans_of(name) else session.entry(name).id
+
+
+def _orphan_checks(session: Session, name: str) -> Iterator[Check]:
+    """Of what only the journal still knows: nobody says where it lies by now."""
+    from rotation.cli.wellbeing import of_journal  # noqa: PLC0415 -- loads the effects
+
+    for row in session.orphans_of(name):
+        yield from (Check(*each) for each in of_journal(session, row.stream, name))
+    told = "not in the configuration: nothing rotates it, and only the journal was asked"
+    yield Check(name, told, GENERIC, "health.orphaned", "put it back into the configuration")
 
 
 def _permission_checks(session: Session, names: list[str], *, emergency: bool) -> Iterator[Check]:

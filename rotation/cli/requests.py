@@ -83,6 +83,12 @@ def _refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
         )
 
 
+def _refuse_unbuilt(session: Session, rotation: Rotation, *, here: bool) -> None:
+    """What this process could not go on with is refused before it is asked for."""
+    if here or session.live_runner() is None:
+        session.bind(spec_from_json(rotation.spec))
+
+
 def request(session: Session, rotation: Rotation, word: str, **facts: str | bool | None) -> None:
     content: Facts = {"verb": word, **{key: value for key, value in facts.items() if value}}
     draft = Draft(kind=Kind.REQUESTED, who=session.who, facts=content)
@@ -137,6 +143,7 @@ def resume(
         for name, rotation in chosen.items():
             if way is not Exit.RESUME or not at_once or _pause(rotation) is None:
                 _refuse_unless_exit(rotation, name, way)
+            _refuse_unbuilt(session, rotation, here=here)
         for name, rotation in chosen.items():
             if more:
                 asked = _ASKED[way].format(name=name, old=rotation.old)
@@ -205,6 +212,7 @@ def rollback(name: str, *, yes: bool, wait: bool, here: bool) -> int:
                 "there is nothing to go back to",
                 f"let it finish, then `rotation rotate {name}`",
             )
+        _refuse_unbuilt(session, rotation, here=here)
         confirm(f"Send the consumers of {name} back to {rotation.old}?", yes=yes)
         request(session, rotation, "rollback")
         return went_back(carry_out(session, {rotation.stream: name}, wait=wait, here=here))
@@ -249,6 +257,7 @@ def resolve(
             _refuse_unless_exit(rotation, name, Exit.FOREIGN)
             question = f"Leave {foreign} alone from now on?"
             word, instance = "foreign", foreign
+        _refuse_unbuilt(session, rotation, here=here)
         _refuse_unknown_instance(session, rotation, instance)
         confirm(question, yes=yes)
         request(session, rotation, word, instance=instance)

@@ -242,6 +242,12 @@ class Session:
                 return identity.stream
         raise self.unknown(name)
 
+    def orphans_of(self, name: str) -> list[Identity]:
+        """What only the journal still knows by that name, alive or open."""
+        if self.configuration.secret(name) is not None:
+            return []
+        return [row for row in self.records.identities() if row.secret == name and row.is_alive]
+
     def open_streams_of(self, name: str) -> list[str]:
         """Its own first, then what was begun while the file gave its name to another credential."""
         own, called = self.stream_of(name), self.called(name)

@@ -87,7 +87,10 @@ def _by_stream(
 ) -> Iterator[tuple[str, Health]]:
     freezes = session.configuration.freezes
     if names:
-        for entry in dict.fromkeys(map(session.entry, names)):
+        orphans = [row for name in dict.fromkeys(names) for row in session.orphans_of(name)]
+        yield from ((row.stream, _orphan(session, row, now)) for row in orphans)
+        told = {row.secret for row in orphans}
+        for entry in dict.fromkeys(session.entry(name) for name in names if name not in told):
             row = session.records.identity(entry.stream)
             yield entry.stream, _health(session, entry, row, freezes, now)
             for stream in session.open_streams_of(entry.id):
@@ -99,12 +102,8 @@ def _by_stream(
     for entry in session.configuration.secrets():
         row = rows.pop(entry.stream, None)
         yield entry.stream, _health(session, entry, row, freezes, now)
-    alive = (row for row in rows.values() if _is_alive(row))
+    alive = (row for row in rows.values() if row.is_alive)
     yield from ((row.stream, _orphan(session, row, now)) for row in alive)
-
-
-def _is_alive(row: Identity) -> bool:
-    return row.plan is not None or (row.handle is not None and not row.retired)
 
 
 def _orphan(session: Session, row: Identity, now: datetime) -> Health:
@@ -230,11 +229,8 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
         return [f"next: rotation adopt {name}, or rotation create {name} where it is empty"]
     if health.unmerged:
         return ["next: bring in what the emergency did, by the command above"]
-    if health.rank is Rank.ORPHANED:
-        return [
-            f"next: put {name} back into the configuration, or `rotation retire` it there first"
-        ]
-    out = _paused(session, health)
+    out = _orphaned(health)
+    out += _paused(session, health)
     if health.rotation is not None and (left := left_alive(health.rotation)):
         out.append(
             f"left alive: {', '.join(left)}; the next rotation removes it once nobody uses it"
@@ -259,6 +255,14 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     ]
     lines += goes_on_lines(rotation, session.live_runner(), now, stopped=False)
     return [*lines, *out]
+
+
+def _orphaned(health: Health) -> list[str]:
+    if health.rank is not Rank.ORPHANED:
+        return []
+    name = plain(health.secret)
+    ends = f"to end it for good, `rotation retire {name}` before its entry goes again"
+    return [f"next: put {name} back into the configuration; {ends}"]
 
 
 def _paused(session: Session, health: Health) -> list[str]:

@@ -30,6 +30,11 @@ def findings(session: Session, name: str, *, login: bool) -> Iterator[Finding]:
         yield from _mapped(session, name)
 
 
+def of_journal(session: Session, stream: str, name: str) -> Iterator[Finding]:
+    """What the journal alone tells."""
+    yield from _journal(fold(session.records.entries(stream)), name)
+
+
 def _journal(rotation: Rotation, name: str) -> Iterator[Finding]:
     if consumers_at_risk(rotation):
         ways = ways_out(rotation, name) or (f"rotation rotate {name} --replace",)
