@@ -20,6 +20,7 @@ from rotation.config.reading import is_duration, key_of
 from rotation.config.times import spoken
 from rotation.effects import EFFECTS
 from rotation.held import REASONS, Exit
+from rotation.interfaces import Layout
 from rotation.plan import PLANS, Per, Row, Step
 from rotation.registry import installed
 from rotation.types import PermissionSet
@@ -183,8 +184,13 @@ def layouts(store: str) -> str:
     known = sys.modules[doctor.__module__].LAYOUTS
     return table(
         ("layout", "meaning", "repair"),
-        ((f"`{each.name}`", each.meaning, each.repair) for each in known.values()),
+        ((f"`{each.name}`", each.meaning, _repair(each)) for each in known.values()),
     )
+
+
+def _repair(layout: Layout) -> str:
+    first = "`rotation rollback NAME` where the open rotation offers it; else "
+    return first * layout.by_rollback + layout.repair
 
 
 def paths(plugin: str) -> str:

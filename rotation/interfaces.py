@@ -391,10 +391,12 @@ class Look:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """What a doctor finds. by_plan: plan REPAIR can do it; otherwise a person does, with the words
-    of `repair`, in which NAME stands for the secret. down: readers get what does not log in."""
+    of `repair`, in which NAME stands for the secret. by_rollback: or an open rotation's way back.
+    down: readers get what does not log in."""
 
     name: str
     meaning: str
     repair: str
     by_plan: bool = False
+    by_rollback: bool = False
     down: bool = False

@@ -99,7 +99,8 @@ LAYOUTS = _table(
         down=True,
         meaning="the current version does not log in and the previous one does: consumers are "
         "down now",
-        repair="`rotation rollback NAME` if its rotation is open; else move AWSCURRENT back by hand",
+        repair="move AWSCURRENT back by hand",
+        by_rollback=True,
     ),
     Layout(
         name="dead-current",

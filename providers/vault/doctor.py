@@ -100,7 +100,8 @@ LAYOUTS = _table(
         down=True,
         meaning="the current value does not log in and the previous one does: consumers are down "
         "now",
-        repair="`rotation rollback NAME` if its rotation is open; else write the old version anew",
+        repair="write the old version anew",
+        by_rollback=True,
     ),
     Layout(
         name="dead-current",

@@ -13,9 +13,11 @@ from rotation.cli.opening import carry_out, open_rotation
 from rotation.cli.options import here_option, known_names, yes_option
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
+from rotation.describe import leads_back, open_exits
 from rotation.effects.neighbours import stale_in
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError, Usage
 from rotation.fold import fold
+from rotation.held import Exit
 from rotation.interfaces import Bound, Consumer, Layout, Look, Rehearses
 from rotation.spill import unmerged
 from rotation.types import PENDING, PermissionSet, StoreState, Verdict
@@ -213,6 +215,8 @@ def _secret_check(session: Session, name: str, *, login: bool) -> Check:
     # What the logins showed is what the repair stands on.
     words = f"rotation doctor {name}{' --login' if login else ''} --repair"
     repair = f"{_words(layout, name)}: {words}" if layout.by_plan else _words(layout, name)
+    if layout.by_rollback and _offers_rollback(session, name):
+        repair = f"`rotation rollback {name}`"
     return Check(
         name,
         f"{layout.name}: {layout.meaning}",
@@ -220,6 +224,14 @@ def _secret_check(session: Session, name: str, *, login: bool) -> Check:
         f"layout.{layout.name}",
         "" if healthy else repair,
     )
+
+
+def _offers_rollback(session: Session, name: str) -> bool:
+    entries = session.records.entries(session.entry(name).stream)
+    rotation = fold(entries) if entries else None
+    if rotation is None or rotation.outcome is not None:
+        return False
+    return leads_back(rotation) if rotation.held is None else Exit.ROLLBACK in open_exits(rotation)
 
 
 def _wellbeing_checks(session: Session, name: str, *, login: bool) -> Iterator[Check]:

@@ -110,6 +110,26 @@ def test_healthy_is_said_only_where_nothing_else_says_otherwise(
     assert "app: healthy" not in done.stdout, done.output
 
 
+def test_a_way_back_is_advised_only_where_the_open_rotation_offers_it(patient: Shell) -> None:
+    assert patient.run("rotate", "app").exit_code == 0
+    world = patient.world
+    assert world.labels[CURRENT] != world.labels[PREVIOUS]
+    world.instances["KEY2"].active = False
+    assert "`rotation rollback app`" in patient.run("doctor", "app", "--login").stdout
+
+
+def test_where_nothing_open_leads_back_it_is_not_advised(patient: Shell) -> None:
+    world = patient.world
+    world.versions["planted"] = ("KEY9", "canary-secret-planted")
+    world.labels[PREVIOUS], world.labels[CURRENT] = world.labels[CURRENT], "planted"
+    assert patient.run("rotate", "app").exit_code == 11
+    assert "way out: rotation rollback" not in patient.run("status", "app").stdout
+    told = patient.run("doctor", "app", "--login").stdout
+    assert "bad-promotion" in told
+    assert "rotation rollback" not in told
+    assert "move AWSCURRENT back by hand" in told
+
+
 def test_a_denied_look_is_told_and_the_others_go_on(patient: Shell) -> None:
     patient.world.denied.add("store.state")
     done = patient.run("doctor")
