@@ -136,7 +136,9 @@ def test_a_denied_call_is_held_and_the_message_says_what_works(shell: Shell) -> 
     assert done.exit_code == 11, done.output
     assert "met: store.promote is denied [sim.denied]" in done.stdout
     assert "next: grant it" in done.stdout
-    assert "both work" in done.stdout
+    assert (
+        "KEY1 works, and readers get it; KEY2 is new, works, and nobody has it yet" in done.stdout
+    )
 
 
 def test_a_mint_that_is_denied_says_what_to_grant(shell: Shell) -> None:
