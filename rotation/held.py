@@ -202,7 +202,7 @@ REASONS: dict[str, Reason] = {
         {Exit.RESUME: "once that copy is repaired or removed"},
     ),
     "held.denied": Reason(
-        "the provider denied a call",
+        "a call was denied, or not sent because no login of ours is accepted",
         _BACK,
         {
             Exit.RESUME: "once the call is granted",
