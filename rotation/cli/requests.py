@@ -17,7 +17,7 @@ from rotation.cli.options import (
 from rotation.cli.outcome import met
 from rotation.cli.say import done
 from rotation.cli.session import Session, open_session
-from rotation.describe import can_roll_back, exits_of, ways_out, why_held
+from rotation.describe import can_roll_back, exits_of, leads_back, ways_out, why_held
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError, PolicyRefusal, UnknownName, Usage
 from rotation.fold import Rotation, RowState, fold
@@ -51,12 +51,14 @@ def open_rotation_of(session: Session, name: str) -> Rotation:
     )
 
 
-def _instead(rotation: Rotation, name: str) -> str:
+def _instead(rotation: Rotation, name: str, way: Exit) -> str:
     """What leads on where it is not Held."""
     if rotation.on_hold:
         return f"`rotation unpause {name}` lets it go on"
     if _pause(rotation) is not None:
         return f"`rotation resume {name} --now` tries again at once"
+    if way is Exit.ABANDON and leads_back(rotation):
+        return f"`rotation rollback {name}` ends it: the old credential stays, or comes back"
     return f"`rotation status {name}` shows what it waits for"
 
 
@@ -73,7 +75,7 @@ def _refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
         raise PolicyRefusal(
             "request.not-held",
             f"the rotation of {name} is not Held; nothing was done",
-            _instead(rotation, name),
+            _instead(rotation, name, way),
         )
     if way not in exits_of(rotation.held):
         raise PolicyRefusal(

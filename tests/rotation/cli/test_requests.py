@@ -90,6 +90,13 @@ def test_on_the_way_back_nobody_is_said_not_to_have_it_yet(shell: Shell) -> None
     assert "KEY2 is new, works, and some may still have it" in told
 
 
+def test_what_is_not_held_is_ended_by_going_back(shell: Shell) -> None:
+    done = draining(shell).run("abandon", "app", "--yes")
+    assert (done.exit_code, "`rotation rollback app`" in done.stderr) == (5, True)
+    shell.run("rollback", "app", "--yes")
+    assert "rollback" not in shell.run("abandon", "app", "--yes").stderr
+
+
 def test_a_question_without_a_terminal_names_the_flag(shell: Shell) -> None:
     done = draining(shell).run("rollback", "app")
     assert done.exit_code == 2
