@@ -44,7 +44,7 @@ def rotations(entries: Iterable[Entry]) -> Iterator[Rotation]:
 def history(name: str | None, *, number: int) -> int:
     """List past rotations, the latest first."""
     with open_session(effectful=False) as session:
-        streams = [session.stream_of(name)] if name else list(session.records.streams())
+        streams = session.streams_of(name) if name else list(session.records.streams())
         found = [
             rotation
             for stream in streams
@@ -146,8 +146,15 @@ def show(name: str, *, number: int | None) -> int:
 
 
 def _find(session: Session, name: str, number: int | None) -> Rotation:
-    found = list(rotations(session.records.history(session.stream_of(name))))
-    wanted = found[-1:] if number is None else [r for r in found if r.opened.seq == number]
+    found = [
+        rotation
+        for stream in session.streams_of(name)
+        for rotation in rotations(session.records.history(stream))
+    ]
+    if number is None:
+        wanted = sorted(found, key=lambda rotation: rotation.opened.at)[-1:]
+    else:
+        wanted = [rotation for rotation in found if rotation.opened.seq == number]
     if not wanted:
         which = "a rotation yet" if number is None else f"a rotation {number}"
         raise UnknownName(

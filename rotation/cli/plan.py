@@ -185,7 +185,11 @@ def _stands(each: Planned, now: datetime) -> Iterator[str]:
     if kind is Kind.UNKNOWN:
         yield f"first: rotation adopt {name} --created DATE, the day on which it was made"
     if each.row is not None and each.row.plan is not None:
-        yield f"a rotation is open: `rotation show {name}`; below is the one after it"
+        adopting = each.row.plan == "adopt"
+        opened, below = (
+            ("an adoption", "the first rotation") if adopting else ("a rotation", "the one")
+        )
+        yield f"{opened} is open: `rotation show {name}`; below is {below} after it"
 
 
 def _row_cells(plan: Plan, rows: tuple[RowInstance, ...]) -> list[list[Cell]]:

@@ -206,4 +206,5 @@ def _open_by_hand(session: Session, entry: "Entry") -> None:
         return
     row = session.journal.identity(entry.stream)
     held = row is not None and row.held is not None
-    note(f"{entry.id} has an open rotation; it {'is Held' if held else 'goes on'}")
+    opened = "adoption" if row is not None and row.plan == "adopt" else "rotation"
+    note(f"{entry.id} has an open {opened}; it {'is Held' if held else 'goes on'}")

@@ -248,16 +248,19 @@ class Session:
             return []
         return [row for row in self.records.identities() if row.secret == name and row.is_alive]
 
-    def open_streams_of(self, name: str) -> list[str]:
+    def streams_of(self, name: str) -> list[str]:
         """Its own first, then what was begun while the file gave its name to another credential."""
         own, called = self.stream_of(name), self.called(name)
-        rows = (row for row in self.records.identities() if row.plan is not None)
         found = {
-            row.stream for row in rows if row.stream == own or self.called(row.secret) == called
+            row.stream for row in self.records.identities() if self.called(row.secret) == called
         }
         if found - {own}:
-            found -= {entry.stream for entry in self.configuration.secrets()} - {own}
-        return sorted(found, key=lambda stream: (stream != own, stream))
+            found -= {entry.stream for entry in self.configuration.secrets()}
+        return [own, *sorted(found - {own})]
+
+    def open_streams_of(self, name: str) -> list[str]:
+        open_ = {row.stream for row in self.records.identities() if row.plan is not None}
+        return [stream for stream in self.streams_of(name) if stream in open_]
 
     def unknown(self, name: str) -> UnknownName:
         known = [entry.id for entry in self.configuration.secrets()]

@@ -101,6 +101,22 @@ def test_what_is_held_at_a_former_credential_can_be_abandoned(mistyped: Shell) -
     assert mistyped.run("abandon", "app", "--yes").exit_code == 5
 
 
+def test_what_is_held_at_a_former_credential_is_shown_under_its_name(mistyped: Shell) -> None:
+    assert "adopt" in mistyped.run("history", "app").stdout
+    assert mistyped.json("show", "app")["held"] == "held.denied"
+    assert mistyped.run("adopt", "app", "--wait").exit_code == 0
+    assert len(mistyped.json("history", "app")["rotations"]) == 2
+    assert mistyped.json("show", "app")["outcome"] == "succeeded"
+
+
+def test_an_open_adoption_is_not_called_a_rotation(mistyped: Shell) -> None:
+    mistyped.world.denied.add("store.claim")
+    assert mistyped.run("adopt", "app").exit_code == 11
+    assert "app has an open adoption; it is Held" in mistyped.run("rotate", "app").stderr
+    assert "an adoption is open" in mistyped.run("plan", "app").stdout
+    assert "below is the first rotation after it" in mistyped.run("plan", "app").stdout
+
+
 def test_a_credential_that_another_name_has_by_now_is_left_to_it(mistyped: Shell) -> None:
     shop = mistyped.configuration.entry._replace(id="shop", identity="simulated/ap")
     app = mistyped.configuration.entry
