@@ -137,7 +137,9 @@ def read(path: Path, installation: str) -> Told:
             "emergency.spill-foreign",
             f"that spill is of installation {told.installation}, not of {installation}; "
             "nothing was merged",
-            "merge it with the configuration of that installation",
+            "merge it with the configuration of that installation; where its journal is gone for "
+            f"good: `installation: {told.installation}`, a new `journal:`, `rotation init`, then "
+            f"`rotation rotate {told.secret} --replace`, and merge it last",
         )
     return told
 

@@ -234,6 +234,33 @@ def test_a_spill_that_was_changed_is_refused(failing: Shell, change: str) -> Non
     assert fold(failing.journal.entries(STREAM)).plan == "adopt"
 
 
+@pytest.mark.parametrize("rotated", [False, True])
+def test_where_the_journal_is_gone_for_good_the_spill_of_it_leads_out(
+    failing: Shell, *, rotated: bool
+) -> None:
+    if rotated:
+        failing.run("rotate", "app", "--wait")
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    path, world = spilled(failing), failing.world
+    world.advance(world.now + world.lag * 2)
+    failing.configuration.installation = "0" * 12
+    failing.journal = MemoryJournal("0" * 12)
+    refused = failing.run("emergency", "merge", str(path))
+    assert "emergency.spill-foreign" in refused.stderr
+    for words in (f"installation: {INSTALLATION}", "rotation init", "rotate app --replace"):
+        assert words in refused.stderr
+
+    failing.configuration.installation = INSTALLATION
+    failing.journal = MemoryJournal(INSTALLATION)
+    for typed in (["rotate", "app", "--replace", "--wait"], ["emergency", "merge", str(path)]):
+        done = failing.run(*typed)
+        assert done.exit_code == 0, done.output
+    [left] = world.instances
+    assert left == world.versions[world.labels[CURRENT]][0]
+    assert failing.run("status", "--check").exit_code == 0
+
+
 def test_a_spill_that_others_may_write_or_that_is_not_there_is_refused(failing: Shell) -> None:
     journal_of(failing).failing = WRITES
     failing.run(*WORDS)
