@@ -211,6 +211,7 @@ class AwsConnection:
         return self._base.get_frozen_credentials()
 
     def _load_base(self) -> Credentials:
+        _refuse_unread_profile(self.options)
         _refuse_open_files(self.options)
         session = Session(session_vars=_session_variables(self.options))
         session.register_component("data_loader", _MODELS)
@@ -262,6 +263,17 @@ def _config(options: ConnectionOptions, under: str) -> Config:
         tcp_keepalive=True,
         user_agent=f"rotation/{__version__} {under}",
     )
+
+
+def _refuse_unread_profile(options: ConnectionOptions) -> None:
+    """Whoever set it means that login; the SDK would take another one that is there."""
+    named = os.environ.get("AWS_PROFILE") or "default"
+    if named != "default" and not (options.profile or options.credentials_file):
+        raise Denied(
+            "aws.profile",
+            "AWS_PROFILE is set and not read: another login would be used; nothing was sent",
+            "write `profile:` into the connection, or unset AWS_PROFILE",
+        )
 
 
 def _refuse_open_files(options: ConnectionOptions) -> None:

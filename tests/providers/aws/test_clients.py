@@ -188,6 +188,19 @@ def test_the_profile_of_the_connection_is_used_and_no_other(
     }
 
 
+def test_a_profile_of_the_environment_is_not_passed_over_silently(
+    connect, control, since, monkeypatch
+):
+    monkeypatch.setenv("AWS_PROFILE", "deploy")
+    with pytest.raises(Denied) as caught:
+        look(connect(credentials_file=None))
+    assert caught.value.code == "aws.profile"
+    assert "deploy" not in caught.value.message
+    assert control.truth.calls("*", since) == []
+    monkeypatch.setenv("AWS_PROFILE", "default")
+    look(connect())
+
+
 def test_a_proxy_of_the_environment_is_not_used(connect, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
