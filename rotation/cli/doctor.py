@@ -125,6 +125,8 @@ def _of_secret(session: Session, name: str, told: list[Check], *, login: bool) -
 def _beside(session: Session, name: str, check: Check, *, login: bool) -> Iterator[Check]:
     if check.code is None or check.code.startswith("layout."):
         yield from _wellbeing_checks(session, name, login=login)
+    elif login:
+        yield from _login_checks(session, name)
     yield from _delivery_checks(session, name)
     if login:
         yield from _neighbour_checks(session, name)
@@ -243,6 +245,16 @@ def _wellbeing_checks(session: Session, name: str, *, login: bool) -> Iterator[C
         return  # told with the secret itself
     # The same is not said twice, as a reason to be held and as a difference.
     yield from {(check.code, check.finding): check for check in found}.values()
+
+
+def _login_checks(session: Session, name: str) -> Iterator[Check]:
+    from rotation.cli.wellbeing import refused_login  # noqa: PLC0415 -- loads the effects
+
+    try:
+        found = [Check(*finding) for finding in refused_login(session, name)]
+    except RotationError:
+        return  # told with the secret itself
+    yield from found
 
 
 def _delivery_checks(session: Session, name: str) -> Iterator[Check]:

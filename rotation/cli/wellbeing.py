@@ -64,6 +64,23 @@ def _unclaimed(session: Session, name: str) -> Iterator[Finding]:
         yield name, told, HELD, "held.claim-foreign", next_
 
 
+def refused_login(session: Session, name: str) -> Iterator[Finding]:
+    """Where the issuer does not answer, what readers get may still be asked."""
+    bound = session.bind(session.specification(name))
+    version = bound.store.state().current
+    if version is None or bound.probe is None:
+        return
+    fields = bound.store.read(version, under=PermissionSet.PROVE)
+    if bound.probe.login(fields) is Verdict.REFUSED:
+        yield _refused(name, bound.issuer.handle_of(fields, version))
+
+
+def _refused(name: str, handle: str) -> Finding:
+    told = f"a login with the current value ({handle}) was refused: readers may be down now"
+    next_ = f"`rotation rotate {name} --replace` looks again, and makes a new one if it is dead"
+    return f"{name}, login", told, AT_RISK, "health.login-refused", next_
+
+
 def _mapped(session: Session, name: str) -> Iterator[Finding]:
     """The current value, read by the secret's `fields:`, names an instance that the issuer lists."""
     bound = session.bind(session.specification(name))
@@ -77,9 +94,7 @@ def _mapped(session: Session, name: str) -> Iterator[Finding]:
         yield f"{name}, login", error.message, code_of(error) or OK, error.code, error.hint
         return
     if bound.probe is not None and bound.probe.login(fields) is Verdict.REFUSED:
-        told = f"a login with the current value ({handle}) was refused: readers may be down now"
-        next_ = f"`rotation rotate {name} --replace` looks again, and makes a new one if it is dead"
-        yield f"{name}, login", told, AT_RISK, "health.login-refused", next_
+        yield _refused(name, handle)
     if bound.issuer.traits.lists and listing.find(handle) is None:
         told = f"the current value names {handle}, which the issuer does not list"
         next_ = f"compare `fields:` and the issuer's user; dead: `rotation rotate {name} --replace`"

@@ -147,6 +147,17 @@ def test_who_has_no_working_credential_is_told_what_to_type(patient: Shell) -> N
     assert "`rotation rotate app --replace` makes a new one" in done.stdout
 
 
+def test_an_issuer_that_does_not_answer_hides_no_refused_login(patient: Shell) -> None:
+    patient.world.denied.add("issuer.listing")
+    assert patient.run("doctor", "app", "--login").exit_code != 12
+    for instance in patient.world.instances.values():
+        instance.active = False
+    done = patient.run("doctor", "app", "--login")
+    assert done.exit_code == 12, done.output
+    assert "issuer.listing is denied" in done.stdout
+    assert "a login with the current value (KEY1) was refused" in done.stdout
+
+
 def test_several_are_looked_at_each_once(patient: Shell) -> None:
     told = patient.json("doctor", "app", "app")
     assert [check["subject"] for check in told["checks"]].count("app") == 1
