@@ -52,8 +52,7 @@ class Around:
     single entry {x: ""} means that the whole secret is that one value. composed: further fields of
     the secret -> the template that each is written from. public: the issuer fields that are no
     secret (ids, user names). stream: the identity's name in paths,
-    `<issuer>-<20 hex>`. waits: how long a rotation of it waits by itself, at most.
-    """
+    `<issuer>-<20 hex>`. waits: how long a rotation of it waits by itself, at most."""
 
     installation: str
     clock: Clock
@@ -390,9 +389,8 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What a doctor finds. by_plan: plan REPAIR can do it; otherwise a person does, with the words
-    of `repair`, in which NAME stands for the secret. by_rollback: or an open rotation's way back.
-    down: readers get what does not log in."""
+    """What a doctor finds. by_plan: REPAIR can do it; by_rollback: or the way back of what is open;
+    else a person, by `repair` (NAME: the secret). down: readers get what does not log in."""
 
     name: str
     meaning: str
