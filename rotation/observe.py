@@ -223,6 +223,7 @@ PAST = {
     "prove-new-dead": "new-death-proved",
     "discard-new": "new-discarded",
     "inspect": "inspected",
+    "find-dead": "found-dead",
     "claim": "claimed",
     "relabel": "relabelled",
     "evidence": "evidence-saved",

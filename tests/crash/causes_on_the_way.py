@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.errors import NeedsPerson, Transient
+from rotation.errors import NeedsPerson, Refused, Transient
 from rotation.held import Exit
 from rotation.runner import Live
 from rotation.testing.crash import STREAM, Story
@@ -260,7 +260,10 @@ def the_successor_in_an_emergency_does_not_log_in() -> Story:
     return story
 
 
-@cause("held.refused", put_back)
+@cause(
+    "held.probe-broken", put_back, by_hand={Exit.REPLACE: nothing},
+    leads_to={Exit.REPLACE: "held.slot-full"},  # whichever of the two goes, a person decides
+)  # fmt: skip
 def what_a_person_accepted_does_not_log_in() -> Story:
     story = opened(until="verify", exclusive=True)
     story.world.versions["typed"] = ("KEY1", "not-the-secret-of-it")
@@ -268,6 +271,13 @@ def what_a_person_accepted_does_not_log_in() -> Story:
     story.world.emergency = True
     story.drive()
     ask(story, "accept-current")
+    return story
+
+
+@cause("held.refused", undone)
+def the_service_refuses_the_switch_off() -> Story:
+    story = opened()
+    failing(story, "before issuer.suspend", lambda: Refused("sim.refused", "refused"))
     return story
 
 

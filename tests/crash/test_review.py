@@ -499,7 +499,7 @@ def test_a_value_that_does_not_log_in_is_not_accepted() -> None:
     story.world.versions["typed"] = ("KEY1", "not-the-secret-of-it")
     story.world.move(CURRENT, "typed")
     ask(story, "accept-current")
-    assert code(story) == "held.refused"
+    assert code(story) == "held.probe-broken"
     assert set(story.world.instances) == {"KEY1", "KEY2"}, "nothing was removed"
     story.world.versions["mended"] = story.world.versions["v0"]
     story.world.move(CURRENT, "mended")

@@ -14,10 +14,10 @@ def alone(shell: Shell, request: pytest.FixtureRequest) -> Shell:
 
 
 def test_a_plan_says_who_fails_and_for_how_long(alone: Shell) -> None:
-    shown = alone.run("plan", "app")
-    assert "no overlap: from " in shown.stdout
-    assert "consumers with the old value fail" in shown.stdout
-    assert "suspend" not in shown.stdout
+    shown = " ".join(alone.run("plan", "app").stdout.split())
+    assert "begun now, without overlap: from " in shown
+    assert "consumers with the old value fail" in shown
+    assert "suspend" not in shown
     told = alone.json("plan", "app")
     assert told["plan"] in ("in-place", "delegated")
     assert len(told["without_access"]) == 2
