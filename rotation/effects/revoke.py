@@ -16,6 +16,7 @@ from rotation.effects.context import (
 from rotation.effects.verify import check_grace, last_given, relies_on_usage, straggler
 from rotation.entries import stamp
 from rotation.errors import Complaint, Conflict, NeedsPerson, NotYet, Refused
+from rotation.fold import listed
 from rotation.plan import Step
 from rotation.types import (
     Death,
@@ -265,8 +266,10 @@ def tidy(cx: Context) -> Facts:
     if cx.rotation.plan == "retire" and (left := leftovers.to_remove(cx, listing)):
         return leftovers.remove(cx, left[0])
     gone = {cx.rotation.old} if cx.rotation.plan in ("routine", "retire", "in-place") else set()
-    if cx.rotation.plan != "compromised":
-        world.check_unknown(cx, listing, world.expected_instances(cx) - {g for g in gone if g})
+    # An emergency leaves alone what is not in its scope, but for what a mint before it may have left.
+    if cx.rotation.plan != "compromised" or listed(cx.rotation.baseline, "attempts"):
+        expected = world.expected_instances(cx) | {*cx.rotation.scope}
+        world.check_unknown(cx, listing, expected - {g for g in gone if g})
     return {"listing": sorted(listing.ids)}
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from rotation.errors import JournalMoved
 from rotation.fold import fold
+from rotation.health import instances_in_question
 from rotation.incident import survey
 from rotation.machine import Action, Close, Held
 from rotation.plan import PLANS
 from rotation.runner import Runner
-from rotation.testing.crash import STREAM, Story
+from rotation.testing.crash import STREAM, Killed, Story
 from rotation.testing.simulator import bound
 from rotation.types import Facts
 from tests.crash import stories
@@ -230,3 +231,36 @@ def test_what_was_minted_after_the_look_is_looked_at_again() -> None:
     story.runner().open_emergency(
         STREAM, story.spec, again.baseline, who="on-call", facts=facts, seen=again.seen
     )
+
+
+@pytest.mark.parametrize("begun", ["routine", "compromised"])
+def test_a_mint_that_died_with_its_runner_is_accounted_for_by_the_next_emergency(
+    begun: str,
+) -> None:
+    story = seeded()
+    stories.without_faults(story, stories.adopt)
+    declare(story) if begun == "compromised" else stories.open_plan(story, "routine")
+
+    def die(_: int, name: str) -> None:
+        if name == "after issuer.issue":
+            raise Killed
+
+    story.boundaries.act = die
+    with pytest.raises(Killed):
+        story.runner().advance(STREAM)
+    story.world.dead, story.boundaries.act = False, None
+    lost = next(i for i in story.world.instances if i != "KEY1")
+    story.world.emergency = True
+    seen = survey(story.journal, bound(story.world), STREAM, story.spec)
+    facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
+    runner = story.runner()
+    runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
+    action = story.drive()
+    assert isinstance(action, Held)
+    assert action.code == "held.unknown-instance"
+    assert instances_in_question(story.rotation()) == (lost,)
+    assert not any("unaccounted" in each for each in story.violations())
+
+    stories.request(story, "ours", instance=lost)
+    assert isinstance(story.drive(), Close)
+    assert lost in (story.rotation().result or {})["ours"]  # type: ignore[operator]
