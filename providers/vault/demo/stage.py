@@ -4,6 +4,7 @@ do what `rotation policy vault` prints, and nothing else."""
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import threading
 import time
@@ -211,13 +212,25 @@ def _permit(here: Stage) -> None:
     if here.rotation("policy", "vault", "-o", "json", heard=lines.append).wait():
         raise OSError("`rotation policy vault` failed")
     documents: list[dict[str, Any]] = json.loads("\n".join(lines))["documents"]
+    entity = _entity(here)
     for document in documents:
         holder = document["holder"]
         name = holder if holder.startswith("read-") else f"rotation-{holder}"
-        here.vault.api("PUT", f"sys/policies/acl/{name}", {"policy": document["document"]})
+        text = re.sub(r'ENTITY-OF-[^/"]+', entity, document["document"])
+        here.vault.api("PUT", f"sys/policies/acl/{name}", {"policy": text})
         if holder in set(PermissionSet):
             rules = {"allowed_policies": [name]}
             here.vault.api("POST", f"auth/token/roles/{name}", rules)
+
+
+def _entity(here: Stage) -> str:
+    """Of the role, as the remark beside the policy says to look it up; Vault makes it at a login."""
+    value = here.current(BILLING)[0]
+    if not here.lets_in(value["secret_id"]):
+        raise OSError("the first secret id does not log in")
+    mounts = here.vault.api("GET", "sys/auth")["data"]
+    alias = {"alias_name": value["role_id"], "alias_mount_accessor": mounts["approle/"]["accessor"]}
+    return str(here.vault.api("POST", "identity/lookup/entity", alias)["data"]["id"])
 
 
 def _surroundings(here: Stage, role_id: str) -> str:
