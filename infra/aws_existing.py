@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pulumi
@@ -102,7 +102,7 @@ class Account:
             tags = self._ask(
                 f"whose role {name} is",
                 "these credentials need iam:GetRole",
-                lambda name=name: aws.iam.get_role(name=name, opts=self._opts),
+                partial(aws.iam.get_role, name=name, opts=self._opts),
             ).tags
             stack = (tags or {}).get(STACK_TAG, "of nobody")
             if stack != self._around.stack:
@@ -114,7 +114,7 @@ class Account:
             told = self._ask(
                 f"what of this installation is in {region}",
                 "these credentials need tag:GetResources",
-                lambda region=region: self._owned(region),
+                partial(self._owned, region),
             )
             for each in told.resource_tag_mapping_lists:
                 stack = each.tags.get(STACK_TAG, self._around.stack)
