@@ -169,7 +169,8 @@ def _leaks(installation: Installation) -> list[Path]:
     values = [
         json.loads(truth.value(stored, version) or "{}") for version in truth.versions(stored)
     ]
-    secrets = [value["secret"].encode() for value in values]
+    # A rehearsed staging leaves a placeholder.
+    secrets = [value["secret"].encode() for value in values if "secret" in value]
     assert len(secrets) >= 2
     written = [path for path in installation.root.rglob("*") if path.is_file()]
     return [path for path in written for secret in secrets if secret in path.read_bytes()]
