@@ -61,3 +61,15 @@ def read_secret(path: Path) -> bytes:
     if len(content) > SECRET_BYTES_MAX:
         raise OSError(errno.EFBIG, "it is too long to be a credential")
     return content
+
+
+def read_word(path: Path) -> str:
+    """What such a file says, in ASCII and without the space around it. Raises OSError as above, and
+    where it says nothing."""
+    try:
+        text, why = read_secret(path).decode("ascii").strip(), "it is empty"
+    except UnicodeDecodeError:
+        text, why = "", "it is no text"
+    if not text:  # out here, for the error above holds the bytes
+        raise OSError(errno.EINVAL, why)
+    return text

@@ -12,6 +12,7 @@ from typing import Any
 
 from providers.aws.arns import account_arn, partition
 from providers.aws.iam import regions_of
+from providers.aws.options import REHEARSAL
 from providers.aws.patterns import ANY, NONE, by_one_of, by_others, calls, secrets, users
 from rotation.interfaces import Scope
 from rotation.types import PermissionSet
@@ -270,7 +271,7 @@ def _moved(scope: Scope, region: str) -> Alarm:
 def _promotes(scope: Scope, region: str) -> Iterator[Alarm]:
     """PutSecretValue has no condition on labels, so no policy keeps the mint role from it."""
     for mint in _roles(scope, "mint"):
-        staged = {"versionStages": [{"anything-but": ["AWSPENDING", "ROTATION_REHEARSAL"]}]}
+        staged = {"versionStages": [{"anything-but": ["AWSPENDING", REHEARSAL]}]}
         yield Alarm(
             name="mint-promotes",
             means="a session of the mint role wrote a version that is not only staged",

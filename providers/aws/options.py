@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from rotation.types import PermissionSet, Traits, is_loopback, require
 
+REHEARSAL = "ROTATION_REHEARSAL"
+"""The label of a placeholder that shows, before a mint, that its bytes can be staged."""
+
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[\w+=,.@/-]{1,576}")

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.errors import Meanings, server_time, translated
+from providers.aws.options import REHEARSAL
 from providers.aws.spans import PLACEHOLDER, SecretText
 from rotation.errors import Conflict, NeedsPerson, Permanent, Transient, first_change
 from rotation.types import (
@@ -46,7 +47,6 @@ _MISMATCH = (
     "InvalidRequestException",
     "ResourceNotFoundException",
 )
-_REHEARSAL = "ROTATION_REHEARSAL"
 _NOT_THERE = "store.version-missing"
 _REPLICA = {"InSync": "in-sync", "InProgress": "in-progress", "Failed": "failed"}
 
@@ -94,7 +94,7 @@ class SecretsManagerStore:
                 SecretId=self._name,
                 ClientRequestToken=f"rot1-rehearsal-{attempt}",
                 SecretString=PLACEHOLDER,
-                VersionStages=[_REHEARSAL],
+                VersionStages=[REHEARSAL],
             )
 
     def read(self, version: str, *, under: PermissionSet, region: str | None = None) -> Fields:
@@ -310,7 +310,7 @@ def _state(secret: Mapping[str, Any], region: str) -> StoreState:
         versions=tuple(
             Version(id=version, labels=frozenset(_OURS.get(label, label) for label in labels))
             for version, labels in versions.items()
-            if set(labels) - {_REHEARSAL}
+            if set(labels) - {REHEARSAL}
         ),
         claim=tags.get(OWNER_TAG),
         refusal=_refusal(secret, region),

@@ -30,7 +30,7 @@ from rotation.deadline import CALL_S, Deadline, TooLong, read_answer
 from rotation.errors import Denied, Permanent, Usage
 from rotation.headers import header_time
 from rotation.interfaces import Clock, OwnCredential
-from rotation.ownership import read_secret
+from rotation.ownership import read_word
 from rotation.types import PermissionSet, SecretValue
 
 METHOD_S = CALL_S
@@ -236,18 +236,13 @@ def _tls(options: ConnectionOptions) -> ssl.SSLContext:
 def _read_credential(name: str, file: str) -> SecretValue:
     path = Path(os.environ.get(file[1:], "") if file.startswith("$") else file)
     try:
-        text, why = read_secret(path).decode("ascii").strip(), "it is empty"
-    except UnicodeDecodeError:
-        text, why = "", "it is no text"
+        return SecretValue(read_word(path))
     except OSError as error:
-        text, why = "", str(error.strerror)
-    if not text:
         raise Denied(
             "http.no-credential",
-            f"the file of the connection's credential `{name}` is not used: {why}",
+            f"the file of the connection's credential `{name}` is not used: {error.strerror}",
             "it must belong to root or to the runner, and only they may change it; one line",
-        )
-    return SecretValue(text)
+        ) from None
 
 
 def _is_header_text(text: str) -> bool:

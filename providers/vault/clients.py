@@ -28,7 +28,7 @@ from rotation.errors import (
     Usage,
 )
 from rotation.interfaces import Clock, OwnCredential
-from rotation.ownership import read_secret
+from rotation.ownership import read_word
 from rotation.types import PermissionSet, SecretValue
 
 CHILD_LIFE_S = 1800
@@ -298,19 +298,14 @@ class VaultConnection:
 def _read_file(options: ConnectionOptions) -> SecretValue:
     path = Path(options.file)
     try:
-        text, why = read_secret(path).decode("ascii").strip(), "it is empty"
-    except UnicodeDecodeError:
-        text, why = "", "it is no text"
+        return SecretValue(read_word(path))
     except OSError as error:
-        text, why = "", str(error.strerror)
-    if not text:
         raise Denied(
             "vault.login-file",
-            f"the file that we log in to Vault with is not used: {path}: {why}",
+            f"the file that we log in to Vault with is not used: {path}: {error.strerror}",
             "it must be root's or the runner's, and only theirs to change; let whoever provides it "
             "write it again",
-        )
-    return SecretValue(text)
+        ) from None
 
 
 def _no_login(options: ConnectionOptions, code: str) -> RotationError:
