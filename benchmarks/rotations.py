@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import calls
-from benchmarks.bare import Bare
+from benchmarks.bare import Bare, Clients
 from benchmarks.fleet import INSTALLATION, Fleet, fleet, seed, specification, stream
 from benchmarks.processes import spend
 from benchmarks.report import Figure
@@ -77,7 +77,7 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
         open_journal(directory / "journal" / "journal.db", INSTALLATION) as journal,
     ):
         seed(control, [*ours, *bares])
-        product, bare = Product(made, journal), Bare(control, WORKERS)
+        product, bare = Product(made, journal), Bare(Clients(control), WORKERS)
         for name in ours:
             product.adopt(name)
         logins = dict(zip(bares, cycle(bare.logins), strict=False))
@@ -85,7 +85,8 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
         def rotate_bare(name: str) -> None:
             bare.rotate(name, logins[name])
 
-        yield from _calls(made, lambda: product.rotate(ours[0]), lambda: rotate_bare(bares[0]))
+        yield calls_made(control, "ours", lambda: product.rotate(ours[0]), calls.BY_TIME)
+        yield calls_made(control, "the bare sequence", lambda: rotate_bare(bares[0]), calls.BY_TIME)
         yield _commits(journal, lambda: product.rotate(ours[0]))
         control.faults.latency(LATENCY_MS)
         rounds = ROUNDS_QUICK if quick else ROUNDS
@@ -141,17 +142,16 @@ def _drained(control: StrictControl, directory: Path, names: Sequence[str]) -> F
     return Figure(f"memory of {len(names)} rotations at once", spent.megabytes, "MB", told=told)
 
 
-def _calls(made: Fleet, ours: Callable[[], None], bare: Callable[[], None]) -> Iterator[Figure]:
-    table = calls.names(calls.BY_TIME)
-    for who, rotate in (("ours", ours), ("the bare sequence", bare)):
-        since = len(made.control.truth.calls())
-        rotate()
-        made_calls = [
-            f"{call['service']}:{call['operation']}"
-            for call in made.control.truth.calls(since=since)
-        ]
-        told = "equal to the table" if made_calls == table else "NOT the table"
-        yield Figure(f"calls per rotation, {who}", len(made_calls), "", len(table), told)
+def calls_made(
+    control: StrictControl, who: str, rotate: Callable[[], None], table: Sequence[calls.Call]
+) -> Figure:
+    """By one rotation, against a table."""
+    since = len(control.truth.calls())
+    rotate()
+    made = [f"{call['service']}:{call['operation']}" for call in control.truth.calls(since=since)]
+    wanted = calls.names(table)
+    told = "equal to the table" if made == wanted else "NOT the table"
+    return Figure(f"calls per rotation, {who}", len(made), "", len(wanted), told)
 
 
 def _commits(journal: SqlJournal, rotate: Callable[[], None]) -> Figure:
