@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,12 +30,13 @@ class Plugins:
 
     def __init__(self, points: Iterable[EntryPoint]) -> None:
         self._points: dict[tuple[str, str], list[EntryPoint]] = {}
-        self._owners: dict[str, set[str]] = {}
+        self._declared: dict[str, list[Distribution | None]] = {}
         for point in points:
             key = (point.group.removeprefix(GROUP), point.name)
             self._points.setdefault(key, []).append(point)
-            owner = point.dist.name if point.dist else "?"
-            self._owners.setdefault(point.name, set()).add(owner)
+            by = self._declared.setdefault(point.name, [])
+            if point.dist not in by:
+                by.append(point.dist)
         self._loading = threading.Lock()
 
     def names(self, kind: str) -> list[str]:
@@ -76,17 +77,20 @@ class Plugins:
 
     def _point(self, kind: str, name: str) -> EntryPoint:
         points = self._points.get((kind, name), [])
-        owners = self._owners.get(name, set())
-        # Of all groups: whoever may add options, or a doctor, to a name has it already.
-        if len(points) > 1 or (points and len(owners) > 1):
+        # By all groups: whoever may add options, or a doctor, to a name has it already.
+        if len(points) > 1 or (points and len(self._declared[name]) > 1):
             raise Usage(
                 "plugin.twice",
-                f"`{name}` is declared more than once: by {', '.join(sorted(owners))}",
+                f"`{name}` is declared more than once: by {', '.join(self._owners(name))}",
                 "uninstall all but one",
             )
         if not points:
             raise self._unknown(kind, name)
         return points[0]
+
+    def _owners(self, name: str) -> list[str]:
+        """Read only to be told: a distribution's name costs more than all else that is asked of it."""
+        return sorted({by.name if by else "?" for by in self._declared[name]})
 
     def _unknown(self, kind: str, name: str) -> Usage:
         """The name itself is not repeated: it may be anything that stood in the file."""
