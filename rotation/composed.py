@@ -104,6 +104,10 @@ class Composed:
         names = {name for each in self._templates.values() for name in each.names}
         return frozenset(names - self._fields.keys())
 
+    def lacking(self, data: Mapping[str, Any]) -> frozenset[str]:
+        """Those of `others` that `data` gives no text or number for."""
+        return frozenset(name for name in self.others if not _is_part(data.get(name)))
+
     def filled(self, own: Mapping[str, str], others: Mapping[str, Any]) -> dict[str, str]:
         """own: our values by key. Raises NeedsPerson where a part is nowhere."""
         return {
@@ -135,7 +139,7 @@ class Composed:
         values = {}
         for name in template.names:
             value = own[self._fields[name]] if name in self._fields else others.get(name)
-            if isinstance(value, bool) or not isinstance(value, str | int):
+            if not _is_part(value):
                 raise NeedsPerson(
                     "store.missing-part",
                     f"the template of {key} needs {name}, and the secret has no text or number "
@@ -144,3 +148,7 @@ class Composed:
                 )
             values[name] = f"{value}"
         return values
+
+
+def _is_part(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)

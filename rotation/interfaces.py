@@ -51,8 +51,8 @@ class Around:
     verifiers: of the secret at hand. fields: issuer field -> the secret's own field name; the
     single entry {x: ""} means that the whole secret is that one value. composed: further fields of
     the secret -> the template that each is written from. public: the issuer fields that are no
-    secret (ids, user names). stream: the identity's name in paths,
-    `<issuer>-<20 hex>`. waits: how long a rotation of it waits by itself, at most."""
+    secret (ids, user names). stream: the identity's name in paths, `<issuer>-<20 hex>`. waits: how
+    long a rotation of it waits by itself, at most."""
 
     installation: str
     clock: Clock
@@ -187,6 +187,10 @@ class KeepsOthers(Protocol):
         its instance's name. A composed one that its template does not give = NeedsPerson."""
         ...
 
+    def lacking(self, version: str, *, under: PermissionSet) -> Collection[str]:
+        """The parts of composed keys that are neither ours nor in that version."""
+        ...
+
 
 class RehearsesStaging(Protocol):
     """A store that can be asked whether it would take a staged value, while nothing is made yet."""
@@ -224,12 +228,9 @@ class Rehearses(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class OwnCredential:
-    """What a connection itself logs in with; never a secret.
-
-    kind: in the provider's words. id: its public name. created, expires: as the service says;
-    None: it does not say so, or not to us. accepted: whether the service was asked and took it;
-    None where nothing can be asked.
-    """
+    """What a connection itself logs in with; never a secret. kind: in the provider's words. id: its
+    public name. created, expires: as the service says; None: it does not say so, or not to us.
+    accepted: whether the service was asked and took it; None where nothing can be asked."""
 
     kind: str
     id: str | None = None
@@ -369,11 +370,8 @@ class Renderer(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """What a doctor of a kind of store is shown of a secret; entry points `rotation.doctors`.
-
-    open_version: the version that an open rotation of ours staged. logs_in: version -> whether
-    its login works; a version that was not tried is missing. valueless: labelled versions that
-    were read and have no value.
-    """
+    open_version: what an open rotation of ours staged. logs_in: version -> whether its login works,
+    of those that were tried. valueless: labelled versions that were read and have no value."""
 
     state: StoreState
     installation: str

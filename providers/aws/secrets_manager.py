@@ -103,6 +103,9 @@ class SecretsManagerStore:
     def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> tuple[str, ...]:
         return self._text.stale(self._version(version, under), handle_id)
 
+    def lacking(self, version: str, *, under: PermissionSet) -> frozenset[str]:
+        return self._text.lacking(self._version(version, under))
+
     def place(self, attempt: str) -> str:
         state, version = self.state(), mark(self._installation, attempt)
         if state.current == version:

@@ -108,6 +108,10 @@ class SecretText:
         ours = by_key.keys() | self._composed.keys
         return stale_keys(data, ours, told_apart(own, self._public), handle_id)
 
+    def lacking(self, text: str) -> frozenset[str]:
+        """The parts of composed members that are neither ours nor in the text."""
+        return self._composed.lacking(_values(_object(text)))
+
     def read(self, text: str) -> Fields:
         """Our own fields, the public ones in the open, and what is composed of them."""
         if text == PLACEHOLDER:

@@ -38,12 +38,8 @@ if TYPE_CHECKING:
     from providers.vault.wire import Answer
     from rotation.interfaces import Around
 
-OBSERVE, MINT, VERIFY, PROMOTE = (
-    PermissionSet.OBSERVE,
-    PermissionSet.MINT,
-    PermissionSet.VERIFY,
-    PermissionSet.PROMOTE,
-)
+OBSERVE, MINT = PermissionSet.OBSERVE, PermissionSet.MINT
+VERIFY, PROMOTE = PermissionSet.VERIFY, PermissionSet.PROMOTE
 _READS_STAGED = frozenset({VERIFY, PROMOTE, PermissionSet.PROVE})
 _NOT_THERE = "store.version-missing"
 _ATTEMPT = re.compile(r"[0-9a-f]{32}")
@@ -110,6 +106,10 @@ class KvStore:
         if found is None or found.is_placeholder:
             return ()
         return self._fields.stale(self._live_data(found.newest, under), handle_id)
+
+    def lacking(self, version: str, *, under: PermissionSet) -> frozenset[str]:
+        found = self._look(under).find(version)
+        return self._fields.lacking(self._live_data(found.newest, under) if found else {})
 
     def place(self, attempt: str) -> str:
         """Nothing is written where readers look: the key's metadata says whose it will be."""

@@ -55,6 +55,10 @@ class KvFields:
         self._composed.check(own, data)
         return stale_keys(data, own.keys() | self._composed.keys, self.read(data), handle_id)
 
+    def lacking(self, data: Mapping[str, Any]) -> frozenset[str]:
+        """The parts of composed keys that are neither ours nor in the secret."""
+        return self._composed.lacking(data)
+
     def own(self, data: Mapping[str, Any]) -> dict[str, str]:
         """Our keys of a secret's data. Raises NeedsPerson where one is no text."""
         values: dict[str, str] = {}

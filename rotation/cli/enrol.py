@@ -13,9 +13,10 @@ from rotation.cli.requests import request
 from rotation.cli.session import Session, open_session
 from rotation.composed import Composed
 from rotation.entries import stamp
-from rotation.errors import PolicyRefusal, Usage
+from rotation.errors import PolicyRefusal, RotationError, Usage
 from rotation.fold import fold
-from rotation.types import Facts, is_our_mark
+from rotation.interfaces import Store
+from rotation.types import Facts, PermissionSet, is_our_mark
 
 if TYPE_CHECKING:
     from rotation.config import Entry
@@ -41,13 +42,31 @@ def create(name: str, *, wait: bool, here: bool) -> int:
 
 def _refuse_not_empty(session: Session, entry: "Entry") -> None:
     """A typing mistake opens nothing. A placeholder of ours is what an earlier attempt left."""
-    current = session.bind(session.configuration.specification(entry)).store.state().current
-    if current is not None and not is_our_mark(current, session.configuration.installation):
+    store = session.bind(session.configuration.specification(entry)).store
+    current = store.state().current
+    if current is None or is_our_mark(current, session.configuration.installation):
+        return
+    if _has_no_credential(store, current):
         raise PolicyRefusal(
-            "create.not-empty",
-            f"the secret of {entry.id} has a value already; nothing was opened",
-            f"`rotation adopt {entry.id}` brings it under rotation",
+            "create.other-keys",
+            f"the secret of {entry.id} has a value without the keys of a credential; nothing was "
+            "opened",
+            f"`rotation rotate {entry.id} --replace` makes one beside what is there; if one is there "
+            "under other keys, name them under `fields:`",
         )
+    raise PolicyRefusal(
+        "create.not-empty",
+        f"the secret of {entry.id} has a value already; nothing was opened",
+        f"`rotation adopt {entry.id}` brings it under rotation",
+    )
+
+
+def _has_no_credential(store: Store, version: str) -> bool:
+    try:
+        store.read(version, under=PermissionSet.PROVE)
+    except RotationError as error:
+        return error.code == "store.missing-field"
+    return False
 
 
 def _refuse_missing_parts(session: Session, entry: "Entry") -> None:
@@ -58,7 +77,8 @@ def _refuse_missing_parts(session: Session, entry: "Entry") -> None:
             "create.missing-parts",
             f"a template in `composed:` of {entry.id} has parts that an empty secret does not hold: "
             f"{', '.join(others)}; nothing was opened",
-            "write those parts into the template as text",
+            "write those parts into the template as text; or write these keys into the secret, then "
+            f"`rotation rotate {entry.id} --replace`",
         )
 
 

@@ -17,6 +17,7 @@ def open_replacement(session: Session, entry: "Entry", reason: str | None = None
     """Of what was just seen to be dead; a rotation that is open is superseded. A replacement that
     is open goes on, unless it is Held."""
     from rotation.dead import look  # noqa: PLC0415 -- only here
+    from rotation.effects.neighbours import lacking  # noqa: PLC0415 -- only here
 
     refuse_inactive(entry)
     entries = session.journal.entries(entry.stream)
@@ -36,10 +37,23 @@ def open_replacement(session: Session, entry: "Entry", reason: str | None = None
             "at; nothing was done",
             f"`rotation rotate {entry.id}` replaces what works",
         )
+    _refuse_missing_parts(lacking(bound.store, spec, found.base), entry)
     note(f"{entry.id}: {found.handle or 'the current credential'} {DEAD[found.dead]}")
     session.runner.open_replacement(
         entry.stream, spec, trigger="person", who=session.who, reason=reason
     )
+
+
+def _refuse_missing_parts(missing: list[str], entry: "Entry") -> None:
+    """What is composed of a key that was lost could not be written: told before one is made."""
+    if missing:
+        raise PolicyRefusal(
+            "replace.missing-parts",
+            f"a template in `composed:` of {entry.id} needs {', '.join(missing)}, and the secret has "
+            "no text or number under these keys; nothing was opened",
+            f"write {', '.join(missing)} into the secret, as a JSON object with these keys; then "
+            f"`rotation rotate {entry.id} --replace`",
+        )
 
 
 def refuse_inactive(entry: "Entry") -> None:

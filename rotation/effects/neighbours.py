@@ -3,6 +3,7 @@ bytes of the old credential."""
 
 from typing import TypeGuard
 
+from rotation.composed import Composed
 from rotation.effects.context import Context, kept
 from rotation.errors import NeedsPerson
 from rotation.fold import listed, text
@@ -25,6 +26,27 @@ def stale_in(store: Store, spec: Specification, version: str, handle_id: str) ->
         return []
     found = store.stale(version, handle_id, under=PermissionSet.PROVE)
     return sorted(set(found) - set(spec.accept_stale))
+
+
+def lacking(store: Store, spec: Specification, version: str | None) -> list[str]:
+    """The parts of composed keys that neither the issuer gives nor that version; None: there is no
+    version whose other keys can be kept."""
+    others = Composed(spec.fields, spec.composed).others
+    if version is None or not others or not _keeps_others(store):
+        return sorted(others)
+    return sorted(store.lacking(version, under=PermissionSet.PROVE))
+
+
+def check_parts(store: Store, spec: Specification, version: str | None) -> None:
+    """Before a credential is made that could not be written."""
+    if missing := lacking(store, spec, version):
+        raise NeedsPerson(
+            "store.missing-part",
+            f"a template in `composed:` needs {', '.join(missing)}, and the secret has no text or "
+            "number under these keys; nothing was made",
+            f"write {', '.join(missing)} into the secret, as a JSON object with these keys; then "
+            "`rotation resume`",
+        )
 
 
 def _keeps_others(store: Store) -> TypeGuard[KeepsOthers]:

@@ -7,7 +7,7 @@ from typing import cast
 
 from rotation import dead
 from rotation.dead import OFF_FOR_GOOD, Dead
-from rotation.effects import create, leftovers, propagate, revoke, world
+from rotation.effects import create, leftovers, neighbours, propagate, revoke, world
 from rotation.effects.context import Context, one_change, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import NeedsPerson, NotYet
@@ -34,6 +34,7 @@ def find_dead(cx: Context) -> Facts:
             "dead; nothing was done",
             f"`rotation abandon {cx.spec.secret}`, then `rotation rotate {cx.spec.secret}`",
         )
+    neighbours.check_parts(cx.store, cx.spec, found.base)
     if found.dead is Dead.REFUSED:
         _refused_again(cx)
     if unclaimed:

@@ -89,12 +89,12 @@ class SecretsManager:
         return value
 
     def edit(self, added: Value) -> None:
-        self._write({**self.read(), **added})
+        self.write({**self.read(), **added})
 
     def lose(self) -> None:
-        self._write({"note": "all that the person left of it"})
+        self.write({"note": "all that the person left of it"})
 
-    def _write(self, value: Value) -> None:
+    def write(self, value: Value) -> None:
         self._client.put_secret_value(SecretId=self._name, SecretString=json.dumps(value))
 
     def close(self) -> None:

@@ -80,6 +80,10 @@ class StoreSide(Protocol):
         """A person writes these keys, and leaves all others as they are."""
         ...
 
+    def write(self, value: Value) -> None:
+        """A person writes this in the place of all that was there."""
+        ...
+
     def close(self) -> None: ...
 
 

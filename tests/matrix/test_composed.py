@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from rotation.machine import Close, Held
-from rotation.plan import PLANS
+from rotation.plan import PLANS, Step
 from rotation.testing.crash import STREAM
 from rotation.types import PermissionSet
 from tests.crash import stories
@@ -143,3 +143,53 @@ def test_what_is_not_made_by_its_template_is_refused(
         one.runner().open(STREAM, PLANS[plan], one.spec, trigger="test")
         assert isinstance(one.drive(), Close)
         assert one.violations() == []
+
+
+# ----------------------------------------------------------------- parts that nobody has any more
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_parts_that_were_lost_with_the_value_are_asked_for_before_anything_is_made(
+    pair: Pair, services: Services, fresh_name: Callable[[], str], tmp_path: Path
+) -> None:
+    one = with_url(pair, services, tmp_path / "one", fresh_name())
+    parts = {name: url_of(pair, services)[name] for name in ("host", "db")}
+    with pair.tapped(), one.journal:
+        stories.without_faults(one, stories.adopt)
+        pair.emergency, live = True, pair.live()
+        pair.store.lose()
+        stories.open_replacement(one)
+        action = one.drive()
+        assert isinstance(action, Held)
+        assert "db, host" in str(one.rotation().state(Step.FIND_DEAD).message)
+        assert not one.rotation().intended(Step.ISSUE)
+        assert pair.live() == live
+        pair.store.write(parts)
+        stories.request(one, "resume")
+        assert isinstance(one.drive(), Close)
+        pair.emergency = False
+        assert one.violations() == []
+    value = pair.store.read()
+    assert value["url"] == URL.format(**value)
+    assert logs_in(value["url"])
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_the_first_one_beside_the_keys_of_others(
+    services: Services, fresh_name: Callable[[], str], tmp_path: Path, store: str
+) -> None:
+    """Never adopted: the secret has the other parts, and no credential yet."""
+    pair = services.pair("postgres-login, unique", store)
+    one = with_url(pair, services, tmp_path / "one", fresh_name())
+    parts = {name: url_of(pair, services)[name] for name in ("host", "db")}
+    with pair.tapped(), one.journal:
+        pair.emergency = True
+        pair.issuer.end(pair.store.read())
+        pair.store.write(parts)
+        one.runner().open_replacement(STREAM, one.spec, trigger="person", who="on-call")
+        assert isinstance(one.drive(), Close)
+        pair.emergency = False
+        assert one.violations() == []
+    value = pair.store.read()
+    assert {name: value[name] for name in parts} == parts
+    assert logs_in(value["url"])

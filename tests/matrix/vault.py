@@ -213,10 +213,17 @@ class KeyValues:
         self._vault.api("DELETE", f"{KV}/data/{self._path}")
         self._is_lost = True
 
+    def write(self, value: Value) -> None:
+        self._put("POST", value)
+        self._is_lost = True
+
     def edit(self, added: Value) -> None:
+        self._put("PATCH", added)
+
+    def _put(self, method: str, value: Value) -> None:
         number = self._vault.api("GET", f"{KV}/metadata/{self._path}")["data"]["current_version"]
-        body = {"options": {"cas": number}, "data": added}
-        self._vault.api("PATCH", f"{KV}/data/{self._path}", body)
+        body = {"options": {"cas": number}, "data": value}
+        self._vault.api(method, f"{KV}/data/{self._path}", body)
 
     def close(self) -> None:
         pass

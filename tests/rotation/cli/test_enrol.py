@@ -3,6 +3,8 @@ from dataclasses import replace
 import pytest
 
 from rotation.entries import Kind
+from rotation.errors import NeedsPerson
+from rotation.testing.simulator import SimulatedStore
 from rotation.types import CURRENT, stream_of
 from tests.rotation.cli.conftest import STREAM, Shell
 
@@ -46,6 +48,31 @@ def test_create_with_a_template_of_keys_that_an_empty_secret_lacks_opens_nothing
     assert done.exit_code == 5
     assert "db, host" in done.stderr
     assert not shell.journal.entries(STREAM)
+
+
+def test_create_beside_the_keys_of_others_says_what_makes_a_credential_there(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other_keys(store: SimulatedStore, version: str, **how: object) -> None:
+        raise NeedsPerson("store.missing-field", "the secret's text has no string named id", "")
+
+    monkeypatch.setattr(SimulatedStore, "read", other_keys)
+    done = shell.run("create", "app")
+    assert done.exit_code == 5
+    assert "rotation rotate app --replace" in done.stderr
+    assert "adopt" not in done.stderr
+    assert not shell.journal.entries(STREAM)
+
+
+def test_a_replacement_that_lacks_parts_of_a_template_opens_nothing(shell: Shell) -> None:
+    before = len(shell.adopted().journal.entries(STREAM))
+    del shell.world.versions[shell.world.labels[CURRENT]]
+    url = "https://{id}:{secret}@{host}/{db}"
+    shell.configuration.spec = replace(shell.configuration.spec, composed={"url": url})
+    done = shell.run("rotate", "app", "--replace")
+    assert done.exit_code == 5
+    assert "write db, host into the secret" in done.stderr
+    assert len(shell.journal.entries(STREAM)) == before
 
 
 def test_retire_with_consumers_still_declared_opens_nothing(shell: Shell) -> None:
