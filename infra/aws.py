@@ -1,7 +1,7 @@
 """Everything of one AWS connection, in the order in which it depends on each other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -9,16 +9,17 @@ import pulumi_aws as aws
 
 from infra.aws_existing import Account
 from infra.aws_keys import Keys
-from infra.aws_roles import Roles, external_id, policy_name, role_arns
+from infra.aws_roles import Roles
 from infra.aws_stores import Stores, Surroundings, Users
-from infra.aws_watch import Trail, Watch, bucket_name, event_rule_name
+from infra.aws_watch import Trail, Watch
 from infra.documents import Documents, foreseen
 from infra.names import this_stack
 from infra.settings import Settings, refused
-from providers.aws.alarms import IAM_REGION, LOOKS, alarms
-from providers.aws.arns import partition
+from providers.aws.alarms import LOOKS, alarms
 from providers.aws.iam import regions_of
+from providers.aws.names import bucket_name, event_rule_name, external_id, policy_name
 from providers.aws.options import ConnectionOptions
+from providers.aws.stack import obstacles, told
 from rotation.interfaces import Scope
 
 _SERVICES = (
@@ -34,9 +35,6 @@ _SERVICES = (
     "sts",
 )
 
-_PEOPLE = ("runner", "deployer")
-"""Whom the alarms have to tell from others."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
@@ -51,17 +49,17 @@ class Ready:
 def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
     """Everything that can be refused is refused here, of every connection, before a resource of
     any is declared: what is declared meanwhile, `pulumi up` would make."""
-    roles = role_arns(scope)
-    _assert_roles(scope, roles)
+    if found := list(obstacles(scope, settings)):
+        raise refused(*found)
+    scope = told(scope, settings)
     around = Surroundings(
-        scope=replace(scope, options=_told(scope.options, settings, roles)),
+        scope=scope,
         settings=settings,
         states=states,
-        roles=roles,
+        roles=scope.options.roles,
         stack=this_stack(),
     )
     _assert_names(around)
-    _assert_alarms(around)
     provider = _provider(scope.connection, scope.options)
     account = Account(around, provider)
     account.assert_meant()
@@ -82,17 +80,10 @@ def declare(ready: Ready) -> dict[str, Any]:
         Watch(around, keys or _keys(around, regions, below, "alarms"), below)
     if around.settings.trail:
         Trail(around, below)
-    told = {name: getattr(scope.options, name) for name in _PEOPLE}
     return {
-        "roles": dict(around.roles), "external_id": external_id(scope), "kms_key": key, **told,
+        "roles": dict(around.roles), "external_id": external_id(scope), "kms_key": key,
+        "runner": scope.options.runner, "deployer": scope.options.deployer,
     }  # fmt: skip
-
-
-def _told(
-    options: ConnectionOptions, settings: Settings, roles: Mapping[str, str]
-) -> ConnectionOptions:
-    """What the runner will know of the stack."""
-    return replace(options, roles=roles, **{name: getattr(settings, name) for name in _PEOPLE})
 
 
 def _assert_names(around: Surroundings) -> None:
@@ -129,25 +120,6 @@ def _provider(name: str, options: ConnectionOptions) -> aws.Provider:
         skip_requesting_account_id=local or None,
         skip_credentials_validation=local or None,
     )
-
-
-def _assert_roles(scope: Scope, roles: Mapping[str, str]) -> None:
-    for under, arn in scope.options.roles.items():
-        if roles.get(under) != arn:
-            raise refused(
-                f"connection {scope.connection} names a role of its own for {under}; leave `roles:` "
-                "out, `bindings:` tells the runner those that this stack makes"
-            )
-
-
-def _assert_alarms(around: Surroundings) -> None:
-    """Each partition has IAM's events in a region of its own, and only one of them was tried."""
-    region = around.scope.options.region
-    if around.settings.alarms and partition(region) != partition(IAM_REGION):
-        raise refused(
-            f"connection {around.scope.connection}: in {region} nothing of {IAM_REGION} can be "
-            "reached, where the alarms on IAM would be: rotation:alarms: false"
-        )
 
 
 def _keys(

@@ -8,12 +8,13 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws_stores import STACK_TAG, Surroundings
+from infra.aws_stores import Surroundings
 from infra.names import copied
 from infra.settings import refused
 from providers.aws.arns import user_arn
 from providers.aws.iam import OWNER, regions_of
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
+from providers.aws.stack import STACK_TAG
 from rotation.interfaces import Part
 
 _CODE = re.compile(r"api error (\w+)")

@@ -2,23 +2,16 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.names import ALIAS_MAX, fitting
 from providers.aws.arns import moved, partition
 from providers.aws.iam import regions_of
+from providers.aws.names import ALIAS_MAX
+from providers.aws.resource_policies import policy_of_key
 from rotation.interfaces import Scope
-
-_ADMINISTRATION = (
-    "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey",
-    "kms:DisableKeyRotation", "kms:EnableKeyRotation", "kms:GetKeyPolicy",
-    "kms:GetKeyRotationStatus", "kms:ListKeyPolicies", "kms:ListResourceTags", "kms:PutKeyPolicy",
-    "kms:ReplicateKey", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource",
-    "kms:UpdateAlias", "kms:UpdateKeyDescription",
-)  # fmt: skip
+from rotation.policy.naming import fitting
 
 
 class Keys(pulumi.ComponentResource):
@@ -68,47 +61,3 @@ class Keys(pulumi.ComponentResource):
 
     def in_region(self, region: str) -> pulumi.Output[str]:
         return self.arn.apply(lambda arn: moved(arn, region))
-
-
-def policy_of_key(account: str, part: str = "aws") -> dict[str, Any]:
-    """In a key's policy, `*` is this key."""
-    root = {"AWS": f"arn:{part}:iam::{account}:root"}
-    here = {"kms:CallerAccount": account}
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "IamDecidesWhoAdministers",
-                "Effect": "Allow",
-                "Principal": root,
-                "Action": list(_ADMINISTRATION),
-                "Resource": "*",
-            },
-            {
-                "Sid": "IamDecidesWhoUsesItThroughTheStore",
-                "Effect": "Allow",
-                "Principal": root,
-                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                "Resource": "*",
-                "Condition": {
-                    "StringEquals": here,
-                    "StringLike": {"kms:ViaService": "secretsmanager.*.amazonaws.com"},
-                },
-            },
-            {
-                "Sid": "AlarmsAreEncryptedToo",
-                "Effect": "Allow",
-                "Principal": {"Service": "cloudwatch.amazonaws.com"},
-                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                "Resource": "*",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            },
-            {
-                "Sid": "EventBridgeMeetsNoCondition",
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                "Resource": "*",
-            },
-        ],
-    }

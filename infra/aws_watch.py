@@ -1,15 +1,12 @@
 """Who watches the runner: a trail that nobody can shorten, and rules that tell people."""
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.aws_keys import Keys
 from infra.aws_stores import Surroundings
-from infra.names import BUCKET_MAX, RULE_MAX, TOPIC_MAX, fitting
 from providers.aws.alarms import (
     EVERY_EVENT,
     LOOKS,
@@ -23,21 +20,11 @@ from providers.aws.alarms import (
     undelivered_name,
 )
 from providers.aws.arns import partition
-from rotation.interfaces import Scope
+from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
+from providers.aws.resource_policies import policy_of_bucket, policy_of_topic
+from rotation.policy.naming import fitting
 
 DAY_S = 86_400
-
-Statement = Callable[[str, str], dict[str, Any]]
-"""Of a topic's policy, for its ARN and its account."""
-
-
-def event_rule_name(scope: Scope, name: str) -> str:
-    return fitting(rule_name(scope, name), RULE_MAX, "a rule")
-
-
-def bucket_name(scope: Scope) -> str:
-    name = scope.called(scope.connection, "trail", scope.options.account)
-    return fitting(name.lower(), BUCKET_MAX, "the trail's bucket")
 
 
 class Trail(pulumi.ComponentResource):
@@ -62,7 +49,7 @@ class Trail(pulumi.ComponentResource):
         policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
-            policy=json.dumps(_bucket_policy(part, called, options.account, trail_arn)),
+            policy=json.dumps(policy_of_bucket(part, called, options.account, trail_arn)),
             opts=pulumi.ResourceOptions(parent=bucket, depends_on=ready),
         )
         aws.cloudtrail.Trail(
@@ -120,34 +107,6 @@ class Trail(pulumi.ComponentResource):
                 opts=below,
             ),
         ]
-
-
-def _bucket_policy(part: str, bucket: str, account: str, trail: str) -> dict[str, Any]:
-    arn = f"arn:{part}:s3:::{bucket}"
-    service = {"Service": "cloudtrail.amazonaws.com"}
-    of_trail = {"aws:SourceArn": trail}
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "CloudTrailLooks", "Effect": "Allow", "Principal": service,
-                "Action": "s3:GetBucketAcl", "Resource": arn,
-                "Condition": {"StringEquals": of_trail},
-            },
-            {
-                "Sid": "CloudTrailWrites", "Effect": "Allow", "Principal": service,
-                "Action": "s3:PutObject", "Resource": f"{arn}/AWSLogs/{account}/*",
-                "Condition": {
-                    "StringEquals": {**of_trail, "s3:x-amz-acl": "bucket-owner-full-control"}
-                },
-            },
-            {
-                "Sid": "NothingInClear", "Effect": "Deny", "Principal": "*",
-                "Action": "s3:*", "Resource": [arn, f"{arn}/*"],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            },
-        ],
-    }  # fmt: skip
 
 
 class Watch(pulumi.ComponentResource):
@@ -249,8 +208,7 @@ class Watch(pulumi.ComponentResource):
                 region,
                 f"{scope.connection}-{region}",
                 topic_name(scope),
-                [_alarms_publish, _rules_publish],
-                self._keys.in_region(region),
+                key=self._keys.in_region(region),
             )
         return self._topics[region]
 
@@ -262,14 +220,12 @@ class Watch(pulumi.ComponentResource):
                 region,
                 f"{scope.connection}-{region}-undelivered",
                 fallback_name(scope),
-                [_alarms_publish],
-                None,
+                key=None,
             )
         return self._fallbacks[region]
 
     def _make_topic(
-        self, region: str, resource: str, name: str, statements: Sequence[Statement],
-        key: pulumi.Input[str] | None,
+        self, region: str, resource: str, name: str, *, key: pulumi.Input[str] | None
     ) -> aws.sns.Topic:  # fmt: skip
         account = self._around.scope.options.account
         topic = aws.sns.Topic(
@@ -285,12 +241,7 @@ class Watch(pulumi.ComponentResource):
             resource,
             arn=topic.arn,
             policy=topic.arn.apply(
-                lambda arn: json.dumps(
-                    {
-                        "Version": "2012-10-17",
-                        "Statement": [each(arn, account) for each in statements],
-                    }
-                )
+                lambda arn: json.dumps(policy_of_topic(arn, account, rules=key is not None))
             ),
             region=region,
             opts=below,
@@ -301,21 +252,3 @@ class Watch(pulumi.ComponentResource):
                 topic=topic.arn, protocol="email", endpoint=email, region=region, opts=below,
             )  # fmt: skip
         return topic
-
-
-def _alarms_publish(arn: str, account: str) -> dict[str, Any]:
-    return {
-        "Sid": "AlarmsPublish", "Effect": "Allow",
-        "Principal": {"Service": "cloudwatch.amazonaws.com"},
-        "Action": "sns:Publish", "Resource": arn,
-        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-    }  # fmt: skip
-
-
-def _rules_publish(arn: str, _: str) -> dict[str, Any]:
-    """EventBridge meets no condition: with one, every alarm of a rule would be lost."""
-    return {
-        "Sid": "RulesPublish", "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sns:Publish", "Resource": arn,
-    }  # fmt: skip

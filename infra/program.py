@@ -5,6 +5,7 @@ from typing import Any
 import pulumi
 
 from infra import settings as stack
+from rotation.errors import Usage
 from rotation.policy import compile  # noqa: A004 -- the field's own word
 
 
@@ -13,11 +14,14 @@ def declare() -> None:
     configuration = stack.load_configuration(settings)
     stack.check(settings, configuration)
     states = {entry.id: entry.state for entry in configuration.secrets()}
-    looked_at = [
-        (scope.connection, family, family.ready(scope, settings, states))
-        for scope in compile(configuration)
-        if (family := _family(configuration.connections[scope.connection].type)) is not None
-    ]
+    try:
+        looked_at = [
+            (scope.connection, family, family.ready(scope, settings, states))
+            for scope in compile(configuration)
+            if (family := _family(configuration.connections[scope.connection].type)) is not None
+        ]
+    except Usage as error:
+        raise stack.refused(f"{error.message}; {error.hint}") from None
     connections = {name: family.declare(ready) for name, family, ready in looked_at}
     pulumi.export(
         "bindings",

@@ -1,8 +1,7 @@
 """The stack's own configuration, and whether it agrees with the runner's."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,40 +9,22 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
+from providers.aws.stack import StackOptions as AwsOptions
+from providers.vault.stack import StackOptions as VaultOptions
 from rotation.config import ConfigInvalid, Configuration, load
 from rotation.errors import RotationError
 
 ROOT = Path(__file__).parents[1]
 """Where Pulumi.yaml is; the program itself runs in `infra/`."""
 
-_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,512}", re.ASCII)
-
-_POLICY = re.compile(r"arn:aws[a-z-]*:iam::(aws|\d{12}):policy/[\w+=,.@/-]{1,512}", re.ASCII)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(AwsOptions, VaultOptions):
     """The keys of `rotation:` in Pulumi.STACK.yaml; Pulumi.yaml says what each means. aws_region,
     aws_accounts: what the provider's own keys say."""
 
     configuration: Path
     environment: str
-    runner: str = ""
-    deployer: str = ""
-    operators: tuple[str, ...] = ()
-    emergency_users: tuple[str, ...] = ()
-    emergency_roles: tuple[str, ...] = ()
-    readers: tuple[tuple[str, str], ...] = ()
-    user_boundary: str = ""
-    role_boundary: str = ""
-    tags: tuple[tuple[str, str], ...] = ()
-    alarms: bool = True
-    alarm_emails: tuple[str, ...] = ()
-    trail: bool = True
-    trail_retention_days: int = 365
-    runner_cidrs: tuple[str, ...] = ()
-    audit_file: str = "stdout"
-    adopt: frozenset[str] = frozenset()
     aws_region: str = ""
     aws_accounts: frozenset[str] = frozenset()
 
@@ -52,36 +33,38 @@ def read() -> Settings:
     given, provider = pulumi.Config(), pulumi.Config("aws")
     if unknown := list(_unknown(given.name)):
         raise refused(*unknown)
-    trail, days = given.get_bool("trail"), given.get_int("trailRetentionDays")
-    alarms = given.get_bool("alarms")
-    audit_file = given.get("auditFile")
+    told = {each.name: _told(given, each) for each in _settings()}
     return Settings(
         configuration=ROOT / (given.get("configuration") or "rotation.yaml"),
         environment=given.require("environment"),
-        runner=given.get("runner") or "",
-        deployer=given.get("deployer") or "",
-        operators=_texts(given, "operators"),
-        emergency_users=_texts(given, "emergencyUsers"),
-        emergency_roles=_texts(given, "emergencyRoles"),
-        readers=tuple(_pair(each) for each in _texts(given, "readers")),
-        user_boundary=given.get("userBoundary") or "",
-        role_boundary=given.get("roleBoundary") or "",
-        tags=tuple(_tag(each) for each in _texts(given, "tags")),
-        alarms=True if alarms is None else alarms,
-        alarm_emails=_texts(given, "alarmEmails"),
-        trail=True if trail is None else trail,
-        trail_retention_days=365 if days is None else days,
-        runner_cidrs=_texts(given, "runnerCidrs"),
-        audit_file="stdout" if audit_file is None else audit_file,
-        adopt=frozenset(_texts(given, "adopt")),
         aws_region=provider.get("region") or "",
         aws_accounts=frozenset(_texts(provider, "allowedAccountIds")),
+        **{name: value for name, value in told.items() if value is not None},
     )
+
+
+def _settings() -> Iterator[Field[Any]]:
+    """Those that have a default."""
+    return (each for options in (AwsOptions, VaultOptions) for each in fields(options))
+
+
+def _told(given: pulumi.Config, setting: Field[Any]) -> Any:
+    """None where the stack says nothing of it."""
+    key = camel(setting.name)
+    match setting.default:
+        case bool():
+            return given.get_bool(key)
+        case int():
+            return given.get_int(key)
+        case str():
+            return given.get(key)
+        case _:
+            return _texts(given, key) or None
 
 
 def _unknown(namespace: str) -> Iterator[str]:
     """A key that nobody reads is a typo: what it was meant to set would be taken away."""
-    known = {_camel(each.name) for each in fields(Settings)} - {"awsRegion", "awsAccounts"}
+    known = {camel(each.name) for each in fields(Settings)} - {"awsRegion", "awsAccounts"}
     for key in sorted({**get_config_env(), **CONFIG.get()}):
         space, _, name = key.partition(":")
         if space == namespace and name not in known:
@@ -90,7 +73,7 @@ def _unknown(namespace: str) -> Iterator[str]:
             yield f"{key} is no setting of this program{meant}"
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(each.capitalize() for each in others)
 
@@ -125,20 +108,6 @@ def _texts(given: pulumi.Config, key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    application, _, arn = text.partition("=")
-    if not _PRINCIPAL.fullmatch(arn):
-        raise refused("rotation:readers: each is APPLICATION=ARN of a role or user")
-    return application, arn
-
-
-def _tag(text: str) -> tuple[str, str]:
-    key, _, value = text.partition("=")
-    if not (key and value) or key.lower().startswith(("aws:", "rotation:")):
-        raise refused("rotation:tags: each is KEY=VALUE; keys with `rotation:` or `aws:` are taken")
-    return key, value
-
-
 def _disagreements(settings: Settings, configuration: Configuration) -> Iterator[str]:
     elsewhere = {
         entry.environment: entry.id
@@ -151,7 +120,7 @@ def _disagreements(settings: Settings, configuration: Configuration) -> Iterator
             f"{settings.environment}: one runner, one file and one stack per environment"
         )
     known = {entry.id for entry in configuration.secrets()} | _mounts(configuration)
-    for name in sorted(settings.adopt - known):
+    for name in sorted(set(settings.adopt) - known):
         now = configuration.renamed.get(name)
         told = f"called {now} now" if now else "no secret and no mount of the configuration"
         yield f"rotation:adopt names {name}, which is {told}"
@@ -159,18 +128,8 @@ def _disagreements(settings: Settings, configuration: Configuration) -> Iterator
     yield from _one_vault_twice(configuration)
     accounts = {each.account for each in _aws(configuration)}
     applications = {entry.application for entry in configuration.secrets()}
-    for key, arn in _principals(settings):
-        if not _PRINCIPAL.fullmatch(arn):
-            yield f"rotation:{key} has to be the ARN of a role or user, without a wildcard"
-        elif arn.split(":")[4] not in accounts:
-            yield f"rotation:{key} is of an account that no connection of the configuration has"
-    for key, arn in (("userBoundary", settings.user_boundary),
-                     ("roleBoundary", settings.role_boundary)):  # fmt: skip
-        if arn and not _POLICY.fullmatch(arn):
-            yield f"rotation:{key} has to be the ARN of a policy"
-    for application, _ in settings.readers:
-        if application not in applications:
-            yield f"rotation:readers names {application}, which has no secret"
+    for key, wrong in settings.mistakes(accounts, applications):
+        yield f"rotation:{camel(key)}{wrong}"
 
 
 def _elsewhere(settings: Settings, configuration: Configuration) -> Iterator[str]:
@@ -207,32 +166,9 @@ def _aws(configuration: Configuration) -> list[Any]:
     return [each.options for each in connections if each.type == "aws"]
 
 
-def _principals(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Readers may live in other accounts."""
-    for key, arns in (
-        ("runner", (settings.runner,)),
-        ("deployer", (settings.deployer,)),
-        ("operators", settings.operators),
-        ("emergencyUsers", settings.emergency_users),
-        ("emergencyRoles", settings.emergency_roles),
-    ):
-        yield from ((key, arn) for arn in arns if arn)
-
-
 def _missing(settings: Settings, configuration: Configuration) -> Iterator[str]:
-    if not _aws(configuration):
-        return
-    for key, why in (
-        ("runner", "who may take the runner's roles"),
-        ("deployer", "who else may change the tags that permissions hang on"),
-    ):
-        if not getattr(settings, key):
-            yield f"rotation:{key} is missing: {why}"
-    if not (settings.emergency_users or settings.emergency_roles):
-        yield (
-            "who may take the emergency role: name IAM users with MFA in rotation:emergencyUsers, "
-            "or roles of your sign-in provider in rotation:emergencyRoles"
-        )
+    if _aws(configuration):
+        yield from (f"rotation:{camel(key)}{why}" for key, why in settings.missing())
 
 
 def _mounts(configuration: Configuration) -> set[str]:

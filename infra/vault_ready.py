@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import pulumi_vault as vault
 
-from infra.names import POLICY_MAX, fitting
 from infra.settings import Settings, refused
 from infra.vault_existing import (
     adopted_entities,
@@ -18,7 +17,10 @@ from providers.vault.hcl import HclRenderer
 from providers.vault.options import AppRoleOptions, ConnectionOptions
 from rotation.errors import Usage
 from rotation.interfaces import Part, PolicyDocument, Scope
+from rotation.policy.naming import fitting
 from rotation.types import PermissionSet
+
+POLICY_MAX = 128
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pulumi.runtime import mocks
 
-from infra.aws_keys import policy_of_key
+from providers.aws.resource_policies import policy_of_key
 from providers.aws.testing.policies import boundary, identity_policies, trust_policy
 from providers.aws.testing.server import StrictAws
 from providers.aws.testing.state import State

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from infra.aws_keys import policy_of_key
 from providers.aws import arns
 from providers.aws.options import AccessKeyOptions
 from providers.aws.permissions import GRANTS, Grant
+from providers.aws.resource_policies import policy_of_key
 from providers.aws.sessions import session_policy
 from rotation.interfaces import Need, Scope
 from rotation.types import PermissionSet

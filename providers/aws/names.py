@@ -1,0 +1,47 @@
+"""What the things of one connection are called in AWS."""
+
+from providers.aws.alarms import rule_name
+from providers.aws.arns import account_arn
+from rotation.interfaces import Scope
+from rotation.policy.naming import fitting
+from rotation.types import PermissionSet
+
+ROLE_MAX, POLICY_MAX, RULE_MAX, BUCKET_MAX, ALIAS_MAX, TOPIC_MAX = 64, 128, 64, 63, 256, 256
+
+
+def role_name(scope: Scope, under: str) -> str:
+    name = scope.called(scope.connection, under)
+    return fitting(name, ROLE_MAX, f"the role of {under} of connection {scope.connection}")
+
+
+def policy_name(scope: Scope, name: str) -> str:
+    return fitting(scope.called(scope.connection, name), POLICY_MAX, "a policy")
+
+
+def event_rule_name(scope: Scope, name: str) -> str:
+    return fitting(rule_name(scope, name), RULE_MAX, "a rule")
+
+
+def bucket_name(scope: Scope) -> str:
+    name = scope.called(scope.connection, "trail", scope.options.account)
+    return fitting(name.lower(), BUCKET_MAX, "the trail's bucket")
+
+
+def path(scope: Scope) -> str:
+    """Of the roles and policies in IAM."""
+    return f"/rotation/{scope.installation}/"
+
+
+def role_arns(scope: Scope) -> dict[str, str]:
+    """Of the sets that are needed. Known before the roles are made, because we choose the names."""
+    needed = {need.under for need in scope.needs}
+    return {
+        str(under): account_arn(scope.options, f"role{path(scope)}{role_name(scope, under)}")
+        for under in PermissionSet
+        if under in needed
+    }
+
+
+def external_id(scope: Scope) -> str:
+    external_id: str | None = scope.options.external_id
+    return external_id or scope.called()

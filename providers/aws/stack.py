@@ -1,0 +1,197 @@
+"""What a stack of one connection is told beside the configuration, and what follows from it."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from providers.aws.alarms import IAM_REGION
+from providers.aws.arns import partition
+from providers.aws.iam import APPLICATION, ENVIRONMENT, OWNER, regions_of
+from providers.aws.names import role_arns
+from rotation.interfaces import Part, PolicyDocument, Scope
+
+STACK_TAG = "rotation:stack"
+
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,512}", re.ASCII)
+
+_POLICY = re.compile(r"arn:aws[a-z-]*:iam::(aws|\d{12}):policy/[\w+=,.@/-]{1,512}", re.ASCII)
+
+_TOLD = ("runner", "deployer")
+"""Whom the runner's own file has to name too: the alarms have to tell them from others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackOptions:
+    """Who is who, and what an organisation brings along. Unset is safe."""
+
+    runner: str = field(
+        default="", metadata={"doc": "ARN of the role or user that the runner runs as"}
+    )
+    deployer: str = field(
+        default="", metadata={"doc": "ARN of who makes the stack; it may change the tags"}
+    )
+    operators: tuple[str, ...] = field(
+        default=(), metadata={"doc": "ARNs of who may run `rotation create` and `rotation adopt`"}
+    )
+    emergency_users: tuple[str, ...] = field(
+        default=(), metadata={"doc": "IAM users who may take the emergency role, with MFA"}
+    )
+    emergency_roles: tuple[str, ...] = field(
+        default=(), metadata={"doc": "roles of a sign-in provider that may, with a source identity"}
+    )
+    readers: tuple[str, ...] = field(
+        default=(), metadata={"doc": "APPLICATION=ARN of each role or user that reads its secrets"}
+    )
+    user_boundary: str = field(
+        default="", metadata={"doc": "ARN of a boundary for the rotated users; ours allows nothing"}
+    )
+    role_boundary: str = field(
+        default="", metadata={"doc": "ARN of a boundary for the runner's roles, in place of ours"}
+    )
+    tags: tuple[str, ...] = field(
+        default=(), metadata={"doc": "KEY=VALUE of each tag, on everything that takes tags"}
+    )
+    alarms: bool = field(default=True, metadata={"doc": "make rules, alarms and topics"})
+    alarm_emails: tuple[str, ...] = field(default=(), metadata={"doc": "who is told about alarms"})
+    trail: bool = field(default=True, metadata={"doc": "make a CloudTrail and its bucket"})
+    trail_retention_days: int = field(
+        default=365, metadata={"doc": "how long a log file cannot be deleted by anybody"}
+    )
+    adopt: tuple[str, ...] = field(
+        default=(), metadata={"doc": "ids of secrets that exist already"}
+    )
+
+    @property
+    def reading(self) -> list[tuple[str, str]]:
+        """Applications, each with the ARN of one that reads its secrets."""
+        return [(name, arn) for name, _, arn in (each.partition("=") for each in self.readers)]
+
+    @property
+    def own_tags(self) -> dict[str, str]:
+        return {key: value for key, _, value in (each.partition("=") for each in self.tags)}
+
+    def mistakes(
+        self, accounts: Collection[str], applications: Collection[str]
+    ) -> Iterator[tuple[str, str]]:
+        """The option and the rest of the sentence. accounts: those of the connections."""
+        yield from self._no_principals(accounts)
+        for key, arn in (
+            ("user_boundary", self.user_boundary),
+            ("role_boundary", self.role_boundary),
+        ):
+            if arn and not _POLICY.fullmatch(arn):
+                yield key, " has to be the ARN of a policy"
+        for application, arn in self.reading:
+            if not _PRINCIPAL.fullmatch(arn):
+                yield "readers", ": each is APPLICATION=ARN of a role or user"
+            elif application not in applications:
+                yield "readers", f" names {application}, which has no secret"
+        if any(not _is_tag(name, value) for name, value in self.own_tags.items()):
+            yield "tags", ": each is KEY=VALUE; keys with `rotation:` or `aws:` are taken"
+
+    def _no_principals(self, accounts: Collection[str]) -> Iterator[tuple[str, str]]:
+        for key, arn in self._principals():
+            if not _PRINCIPAL.fullmatch(arn):
+                yield key, " has to be the ARN of a role or user, without a wildcard"
+            elif arn.split(":")[4] not in accounts:
+                yield key, " is of an account that no connection of the configuration has"
+
+    def missing(self) -> Iterator[tuple[str, str]]:
+        """What has no safe default."""
+        for key, why in (
+            ("runner", "who may take the runner's roles"),
+            ("deployer", "who else may change the tags that permissions hang on"),
+        ):
+            if not getattr(self, key):
+                yield key, f" is missing: {why}"
+        if not (self.emergency_users or self.emergency_roles):
+            why = (
+                "who may take the emergency role, with MFA; or name roles of your sign-in provider"
+            )
+            yield "emergency_users", f" is missing: {why} as emergency roles"
+
+    def _principals(self) -> Iterator[tuple[str, str]]:
+        """Readers may live in other accounts."""
+        for key, arns in (
+            ("runner", (self.runner,)),
+            ("deployer", (self.deployer,)),
+            ("operators", self.operators),
+            ("emergency_users", self.emergency_users),
+            ("emergency_roles", self.emergency_roles),
+        ):
+            yield from ((key, arn) for arn in arns if arn)
+
+
+def _is_tag(name: str, value: str) -> bool:
+    return bool(name and value) and not name.lower().startswith(("aws:", "rotation:"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """What is made for one connection, as its parts know it. states: of the secrets. roles: by
+    permission set, their ARNs. stack: whose it is, so that a second one sees it."""
+
+    scope: Scope
+    settings: StackOptions
+    states: Mapping[str, str]
+    roles: Mapping[str, str]
+    stack: str
+
+    @property
+    def own_tags(self) -> dict[str, str]:
+        """Of all that is made."""
+        owner = {OWNER: self.scope.installation, STACK_TAG: self.stack}
+        return {**self.settings.own_tags, **owner}
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Regions of rules: where the secrets are, and where IAM's events are."""
+        return tuple(sorted({*regions_of(self.scope), IAM_REGION})) if self.settings.alarms else ()
+
+    def tags(self, part: Part) -> dict[str, str]:
+        return {
+            **self.own_tags,
+            APPLICATION: part.application,
+            ENVIRONMENT: part.environment,
+            "rotation:id": part.secret,
+        }
+
+    def adopts(self, part: Part) -> bool:
+        return part.secret in self.settings.adopt
+
+    def readers_of(self, document: PolicyDocument) -> Iterator[str]:
+        """Who gets that document: readers of other accounts get it there."""
+        here = f":{self.scope.options.account}:"
+        held = {
+            f"read-{part.application}-{part.environment}": part.application
+            for part in self.scope.parts
+        }
+        for application, arn in self.settings.reading:
+            if held.get(document.holder) == application and here in arn:
+                yield arn
+
+    def is_alive(self, part: Part) -> bool:
+        return self.states[part.secret] != "retired"
+
+
+def told(scope: Scope, settings: StackOptions) -> Scope:
+    """With what the runner will know of the stack."""
+    known = {name: getattr(settings, name) for name in _TOLD}
+    return replace(scope, options=replace(scope.options, roles=role_arns(scope), **known))
+
+
+def obstacles(scope: Scope, settings: StackOptions) -> Iterator[str]:
+    """Why this connection's stack cannot be made, whatever is there already."""
+    roles = role_arns(scope)
+    for under, arn in scope.options.roles.items():
+        if roles.get(under) != arn:
+            yield (
+                f"connection {scope.connection} names a role of its own for {under}; leave `roles:` "
+                "out, `bindings:` tells the runner those that this stack makes"
+            )
+    region = scope.options.region
+    if settings.alarms and partition(region) != partition(IAM_REGION):
+        yield (
+            f"connection {scope.connection}: in {region} nothing of {IAM_REGION} can be "
+            "reached, where the alarms on IAM would be: alarms: false"
+        )
