@@ -122,6 +122,11 @@ REASONS: dict[str, Reason] = {
         (Exit.ABANDON, Exit.ACCEPT_CURRENT),
         {Exit.ACCEPT_CURRENT: "once that key is out of the secret"},
     ),
+    "held.shared-login": Reason(
+        "another entry of the configuration logs in as the same user",
+        (Exit.RESUME, Exit.ABANDON),
+        {Exit.RESUME: "once one entry stands for that login"},
+    ),
     "held.composed-differs": Reason(
         "a composed key of the secret is not what its template gives",
         (Exit.ABANDON, Exit.RESUME, Exit.ACCEPT_CURRENT),

@@ -117,7 +117,6 @@ class EndsSessions(Protocol):
     def end_sessions(self, handle_id: str) -> None:
         """In an emergency, under *contain*: those that were open before this instance, the one in
         force, are over, and perhaps some that it opened since. None of them = success."""
-        ...
 
 
 class WritesOverLost(Protocol):
@@ -125,7 +124,6 @@ class WritesOverLost(Protocol):
 
     def promote_over_lost(self, to: str, *, expecting: str) -> None:
         """As `Store.promote`, where what is current has no value; one that has = Conflict."""
-        ...
 
 
 class DelegatedIssuer(Issuer, Protocol):
@@ -140,7 +138,6 @@ class DelegatedIssuer(Issuer, Protocol):
     def read_back(self) -> Credential:
         """What the service has now; a handle that was not listed before settles a lost answer of
         `issue`. A service that cannot say when it last replaced the credential = NeedsPerson."""
-        ...
 
 
 class Store(Protocol):
@@ -185,7 +182,6 @@ class KeepsOthers(Protocol):
     def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> Collection[str]:
         """The keys of that version that are neither ours nor composed and yet hold its bytes, or
         its instance's name. A composed one that its template does not give = NeedsPerson."""
-        ...
 
     def lacking(self, version: str, *, under: PermissionSet) -> Collection[str]:
         """The parts of composed keys that are neither ours nor in that version."""
@@ -197,7 +193,6 @@ class RehearsesStaging(Protocol):
 
     def rehearse(self, attempt: str) -> None:
         """Raises what `stage` would; nobody reads what it writes."""
-        ...
 
 
 class Probe(Protocol):
@@ -208,6 +203,13 @@ class Probe(Protocol):
     def wrong(self, fields: Fields) -> Verdict:
         """The negative control: the same login with a secret that cannot be right."""
         ...
+
+
+class NamesLogins(Protocol):
+    """Also of a probe of logins that a service keeps which knows them by a name of its own."""
+
+    def login_name(self, fields: Fields) -> str | None:
+        """As `Handle.login`, by the word of whoever took the login; None where it was refused."""
 
 
 class Consumer(Protocol):
@@ -223,7 +225,6 @@ class Rehearses(Protocol):
 
     def rehearse(self) -> None:
         """Raises what a delivery would be refused for; nothing is changed for anybody."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -352,7 +353,6 @@ class Watch(Protocol):
     def __call__(self, scope: Scope, connection: Any, *, drill: bool) -> Iterator[AlarmFound]:
         """Looks at what the stack declares, as the base credentials: a person's. drill: provokes
         what harms nothing. None where no stack made roles."""
-        ...
 
 
 class Renderer(Protocol):

@@ -1,7 +1,7 @@
 """The runner: claim, decide, write the intent, act, write the fact. Only here order matters."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -31,11 +31,12 @@ FENCE = timedelta(seconds=10)
 class Live:
     """What is read live, never from the stored specification: the secret's gates and what the
     configuration says now (None: it no longer names the secret). read_only: why nothing but
-    containment may have an effect."""
+    containment may have an effect. others: which of its secrets have one of these logins, too."""
 
     gates: Callable[[str, datetime], Gates] = lambda secret, now: OPEN_GATES
     specification: Callable[[str], Specification | None] = lambda secret: None
     read_only: Callable[[], str | None] = lambda: None
+    others: Callable[[Specification, Collection[str]], Sequence[str]] = lambda spec, logins: ()
 
 
 @dataclass(kw_only=True)
@@ -341,17 +342,11 @@ class _Run:
         state = rotation.states[row.position]
         attempt = state.attempt if state.in_doubt and state.attempt else self.runner.new_attempt()
         cx = Context(
-            rotation=rotation,
-            row=row,
-            spec=spec,
-            bound=self.runner.bind(spec),
-            clock=self.runner.clock,
-            installation=self.runner.journal.installation,
-            attempt=attempt,
-            in_doubt=in_doubt,
-            note=lambda facts: self._note(cx, facts),
-            fence=self._fence,
-        )
+            rotation=rotation, row=row, spec=spec, bound=self.runner.bind(spec), attempt=attempt,
+            clock=self.runner.clock, installation=self.runner.journal.installation,
+            in_doubt=in_doubt, note=lambda facts: self._note(cx, facts), fence=self._fence,
+            others=lambda logins: self.runner.live.others(spec, logins),
+        )  # fmt: skip
         return cx
 
     def _began(self, cx: Context) -> bool:

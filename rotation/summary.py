@@ -85,7 +85,7 @@ def _edited(rotation: Rotation) -> Facts:
 
 def _inspected(rotation: Rotation) -> Facts:
     facts = rotation.state(Step.INSPECT).facts
-    names = ("version", "handle", "created", "expires", "known", "stated", "foreign")
+    names = ("version", "handle", "created", "expires", "known", "stated", "foreign", "logins")
     return {name: facts[name] for name in names if name in facts}
 
 
@@ -98,6 +98,7 @@ def _issued(rotation: Rotation) -> Facts:
         "expires": issued.get("expires"),
         "stated": False,
         "retired": False,
+        "logins": issued.get("logins"),
     }
 
 

@@ -112,7 +112,8 @@ class KeyState(StrEnum):
 class Handle:
     """The public name of one instance at its issuer. Never a secret: it is shown and journaled.
 
-    mark: of the attempt that made it, where the issuer keeps our label and lists it.
+    mark: of the attempt that made it, where the issuer keeps our label and lists it. login: whom it
+    logs in as, where several entries can lead to one login: the same name whoever asks.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Handle:
     state: KeyState = KeyState.ACTIVE
     expires: datetime | None = None
     mark: str | None = None
+    login: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from providers.postgres.errors import (
     role_ends,
     translated,
 )
+from providers.postgres.options import login_name
 from providers.postgres.session import UNTIL
 from rotation.errors import Denied, NotYet, Permanent, Transient
 from rotation.types import (
@@ -232,6 +233,7 @@ class LoginIssuer:
             mark=mark(self._around.installation, carried)
             if carried and str(comment).startswith(owner)
             else None,
+            login=login_name(self._connection.options.system_identifier, str(role)),
         )
 
     def _call(self, function: str, under: PermissionSet, login: Login, *force: str) -> str | None:

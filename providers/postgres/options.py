@@ -105,6 +105,11 @@ def _connection(connections: Connections, name: str) -> ConnectionOptions:
     return connections[name]
 
 
+def login_name(system: str, role: str) -> str:
+    """The same from wherever one looks at that server, whatever it is called there."""
+    return f"postgres/{system}/{role}"
+
+
 _TRAITS = Traits(
     origin="chosen",
     can_suspend=True,
@@ -204,7 +209,7 @@ class LoginOptions:
     def turns(self, connections: Connections) -> tuple[str, ...]:
         """Each role by itself: it may stand in another entry's pair, or alone."""
         system = _connection(connections, self.connection).system_identifier
-        return tuple(f"postgres/{system}/{role}" for role in self.roles)
+        return tuple(login_name(system, role) for role in self.roles)
 
     def _traits(self) -> Traits:
         match self.mode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from providers.postgres.errors import WRONG_LOGIN, translated
+from providers.postgres.options import login_name
 from providers.postgres.session import Refusal, Session
 from rotation.errors import Permanent, Refused
 from rotation.types import Fields, SecretValue, Verdict
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rotation.interfaces import Around
 
 TIMEOUT_MS = 5000
+_WHO = "select system_identifier, session_user from pg_catalog.pg_control_system()"
 
 
 class LoginProbe:
@@ -45,6 +47,23 @@ class LoginProbe:
             return Verdict.REFUSED
         with session:
             return Verdict.ACCEPTED
+
+    def login_name(self, fields: Fields) -> str | None:
+        """As the server says it: a pooler may lead elsewhere, or log in as somebody else. None
+        where it refuses the login."""
+        user, password = self._pair(fields)
+        with translated("log in", of=user):
+            session = self._opened(user, password)
+        if session is None:
+            return None
+        with session, translated("ask who it is", of=user):
+            try:
+                [[system, name]] = session.ask(_WHO)
+            except Refusal as refusal:
+                if refusal.sqlstate != "42501":
+                    raise
+                system, name = self._connection.options.system_identifier, user
+        return login_name(str(system), str(name))
 
     def _opened(self, user: str, password: SecretValue) -> Session | None:
         database = self._options.database or self._connection.options.database

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from rotation.types import PermissionSet, Traits, is_any_mark, is_loopback, require
@@ -289,6 +289,16 @@ class DatabaseStaticOptions:
         connection = connection_of(connections, self.connection)
         namespace = connection.namespace or "-"
         return f"vault-database-static/{connection.cluster}/{namespace}/{self.mount}/{self.role}"
+
+    def turns(self, connections: Connections) -> tuple[str, ...]:
+        """Itself alone: whose login it is Vault says, and not the configuration."""
+        return (self.identity(connections),)
+
+    def login(self, connection: ConnectionOptions, role: Mapping[str, Any]) -> str:
+        """The user of that role at that database. A mount's path may begin with its namespace."""
+        place = "/".join(part for part in (connection.namespace, self.mount) if part)
+        database, user = role.get("db_name"), role.get("username")
+        return f"vault-database/{connection.cluster}/{place}/{database}/{user}"
 
     def by_hand(self, handle_id: str, connections: Connections) -> str:
         """The command by which a person replaces the one password, which ends it."""

@@ -8,6 +8,7 @@ no request makes Vault replace one now.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ class DatabaseStaticRole:
         """Empty where Vault never replaced the password: then it does not know it either."""
         answer = self._role()
         rotated = _rotated(answer.data)
-        handles = () if rotated is None else (_handle(rotated),)
+        login = self._options.login(self._connection.options, answer.data)
+        handles = () if rotated is None else (replace(_handle(rotated), login=login),)
         return Listing(handles=handles, server_at=answer.server_at)
 
     def issue(self, attempt: str) -> Credential:

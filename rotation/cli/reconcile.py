@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from rotation.cli.options import maybe_name_argument
 from rotation.cli.say import as_json, note, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.due import BEHIND_MIN, read_only
-from rotation.effects import world
+from rotation.effects import shared, world
 from rotation.effects.context import Context
 from rotation.entries import Draft, Kind
 from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
@@ -121,6 +122,7 @@ def _context(session: Session, name: str, rotation: Rotation) -> Context:
         rotation=rotation, row=rotation.rows[0], spec=spec, bound=session.bind(spec),
         clock=session.clock, installation=session.records.installation, attempt="",
         in_doubt=False, note=_nothing_to_note, fence=_unfenced,
+        others=partial(session.others(), spec),
     )  # fmt: skip
 
 
@@ -166,6 +168,7 @@ def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[
         lambda: world.check_pending(cx, state),
         lambda: world.check_pointers(cx, state),
         lambda: _instances(cx, listing),
+        lambda: shared.check(cx, shared.known(cx, listing)),
     )
 
 

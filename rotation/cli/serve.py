@@ -26,6 +26,7 @@ from rotation.plan import ROUTINE
 from rotation.registry import Registry
 from rotation.runner import Live, Runner
 from rotation.scheduler import Opening, Policy, Scheduler
+from rotation.sharing import Sharing
 from rotation.types import Gates, Specification
 
 log = structlog.get_logger("rotation")
@@ -192,6 +193,7 @@ def _runner(served: Served, session: Session, lock: RunnerLock, signals: process
             gates=partial(served.gates, journal),
             specification=served.specification,
             read_only=partial(read_only, journal),
+            others=Sharing(lambda: served.configuration, journal.entries),
         ),
         follow=observe.observer(partial(_secret_of, journal), journal.entries),
         dead=partial(is_dead, directory),

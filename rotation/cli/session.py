@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rotation.process import Signals
     from rotation.registry import Plugin, Registry
     from rotation.runner import Runner
+    from rotation.sharing import Sharing
 
 NAME = "rotation.yaml"
 SERVE = "serve-"
@@ -152,10 +153,16 @@ class Session:
                 gates=self.gates,
                 specification=self.live_specification,
                 read_only=lambda: read_only(journal),
+                others=self.others(),
             ),
             dead=lambda runner: is_dead(directory, runner),
             stopping=self.stop,
         )
+
+    def others(self) -> "Sharing":
+        from rotation.sharing import Sharing  # noqa: PLC0415
+
+        return Sharing(lambda: self.configuration, self.records.entries)
 
     @cached_property
     def registry(self) -> "Registry":

@@ -1,6 +1,6 @@
 """What an effect is given, and the reads that several of them share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,7 +29,8 @@ PROPAGATION_MAX = timedelta(minutes=5)
 class Context:
     """attempt: the id of this mint or write, durable in the intent. note: writes NOTED, durably,
     before it returns. fence: raises StaleEpoch where this runner was frozen and another took over;
-    every call to the world passes it. server_at: the latest time that a provider told us."""
+    every call to the world passes it. others: the secrets of the configuration that have one of
+    these logins. server_at: the latest time that a provider told us."""
 
     rotation: Rotation
     row: RowInstance
@@ -41,6 +42,7 @@ class Context:
     in_doubt: bool
     note: Callable[[Facts], None]
     fence: Callable[[], None]
+    others: Callable[[Collection[str]], Sequence[str]]
     server_at: datetime | None = None
     looked: Facts = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
-from rotation.effects import leap, leftovers, neighbours, propagate, world
+from rotation.effects import leap, leftovers, neighbours, propagate, shared, world
 from rotation.effects.context import Context, logins_agree, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
@@ -53,6 +53,7 @@ def look_issue(cx: Context) -> Facts:
     may be changed."""
     listing, state, forgotten = cx.listing(), cx.store_state(), list[str]()
     edited: tuple[str, ...] = ()
+    logins: list[str] = []
     if cx.rotation.plan != "compromised":
         if cx.rotation.plan in ("routine", "in-place", "delegated"):
             edited = neighbours.edited(cx, state)
@@ -66,6 +67,7 @@ def look_issue(cx: Context) -> Facts:
         propagate.rehearse(cx)
         if _failed_before(cx):
             leap.check_rights(state, (PermissionSet.MINT,))
+        logins = shared.look(cx, listing)
         if cx.rotation.plan == "delegated":
             leap.before_the_leap(cx, state)
     removing = leftovers.to_remove(cx, listing)
@@ -73,6 +75,7 @@ def look_issue(cx: Context) -> Facts:
         "inventory": sorted(listing.ids - set(removing)),
         "removing": list(removing),
         "forgotten": list(forgotten),
+        **({"logins": list(logins)} if cx.traits.delegated else {}),
         **({"edited": edited[0]} if edited and edited[0] != cx.rotation.old_version else {}),
         **rehearsal(cx, state),
     }

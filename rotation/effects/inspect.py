@@ -1,7 +1,7 @@
 """ADOPT and REPAIR: what is there is read, written down and claimed; nothing is changed but our
 own marks and leftover labels."""
 
-from rotation.effects import neighbours
+from rotation.effects import neighbours, shared
 from rotation.effects.context import Context, kept, logins_agree
 from rotation.entries import stamp, unstamp
 from rotation.errors import NeedsPerson
@@ -43,6 +43,9 @@ def inspect(cx: Context) -> Facts:
     handle = _handle(cx, fields, current, listing)
     if cx.rotation.mode is Mode.ACCEPT:
         _logs_in(cx, fields, handle)
+    logins = shared.found(cx, [handle], fields)
+    if cx.rotation.plan == "adopt":
+        shared.check(cx, logins)
     # After `resolve --accept-current` others of ours may live on: they are no strangers.
     ours = {handle.id, cx.rotation.old, cx.rotation.new} | cx.rotation.ours
     created = stamp(handle.created) or cx.rotation.opened.facts.get("created")
@@ -55,6 +58,7 @@ def inspect(cx: Context) -> Facts:
         "foreign": sorted(listing.ids - ours),
         "others": _others(cx, listing, handle.id),
         "stale": list(neighbours.stale(cx, current, handle.id)),
+        "logins": list(logins),
         "known": sorted(state.pointers - _leftover(state)),
         "claim": state.claim,
     }

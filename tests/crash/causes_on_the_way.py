@@ -75,6 +75,15 @@ def another_key_has_the_same_bytes() -> Story:
     return story
 
 
+@cause("held.shared-login", undone)
+def another_entry_has_the_same_login() -> Story:
+    story = opened()
+    runner = story.runner
+    live = Live(others=lambda spec, logins: ["mail"])
+    story.runner = lambda: replace(runner(), live=live)  # type: ignore[method-assign]
+    return story
+
+
 def declared(story: Story) -> None:
     story.spec = replace(story.spec, consumers=story.declared)  # type: ignore[attr-defined]
 
