@@ -1,10 +1,12 @@
 """The rows of one identity: compiled from a plan, and as OPENED keeps them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from rotation.entries import Entry
+from rotation.errors import JournalError
+from rotation.keyed import keyed, record
 from rotation.plan import (
     ACCEPT,
     OnFailure,
@@ -16,7 +18,7 @@ from rotation.plan import (
     Step,
     plan_for,
 )
-from rotation.specification import spec_digest, spec_to_json
+from rotation.specification import spec_digest, spec_from_json, spec_to_json
 from rotation.types import Facts, Json, Specification, Traits
 
 
@@ -58,16 +60,16 @@ def _positions(steps: Sequence[Step], groups: dict[Step, tuple[int, ...]]) -> tu
 
 def _instance(row: Row, position: int, subject: str, after: tuple[int, ...]) -> RowInstance:
     return RowInstance(
-        position,
-        row.phase,
-        row.step,
-        subject,
-        row.on_failure,
-        after,
-        row.effect,
-        row.looks,
-        row.windowed,
-        row.successes,
+        position=position,
+        phase=row.phase,
+        step=row.step,
+        subject=subject,
+        on_failure=row.on_failure,
+        after=after,
+        effect=row.effect,
+        looks=row.looks,
+        windowed=row.windowed,
+        successes=row.successes,
     )
 
 
@@ -114,25 +116,36 @@ def opened_facts(plan: Plan, spec: Specification, traits: Traits) -> Facts:
     }
 
 
+# A step or phase of another version; a key that is missing; no record at all.
+_NOT_UNDERSTOOD = (ValueError, KeyError, TypeError, AttributeError)
+
+
 def row_to_json(row: RowInstance) -> Json:
-    """A row as OPENED keeps it, in the order of its fields."""
-    return [
-        row.position, row.phase, row.step, row.subject, row.on_failure, list(row.after),
-        row.effect, row.looks, row.windowed, row.successes, row.of,
-    ]  # fmt: skip
+    """A row as OPENED keeps it."""
+    kept = keyed(row)
+    return {**kept, "after": list(row.after)} if row.after else kept
 
 
-def _row(values: Sequence[Any]) -> RowInstance:
-    position, phase, step, subject, on_failure, after, effect, looks, windowed, wins, of = values
-    return RowInstance(
-        position, Phase(phase), Step(step), subject, OnFailure(on_failure), tuple(after),
-        effect, looks, windowed, wins, None if of is None else Step(of),
-    )  # fmt: skip
+def _row(content: Mapping[str, Any]) -> RowInstance:
+    """Raises one of _NOT_UNDERSTOOD."""
+    of = content.get("of")
+    return record(
+        RowInstance,
+        {
+            **content,
+            "phase": Phase(content["phase"]),
+            "step": Step(content["step"]),
+            "on_failure": OnFailure(content["on_failure"]),
+            "after": tuple(content.get("after", ())),
+            "of": None if of is None else Step(of),
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The rows of one rotation. unknown: some were left out, for this version does not know them."""
+    """The rows of one rotation. unknown: some were left out, for this version does not know them, or it
+    cannot read the specification."""
 
     rows: tuple[RowInstance, ...]
     undo: tuple[RowInstance, ...]
@@ -150,7 +163,7 @@ def rows_of(opened: Entry) -> Compiled:
     if found is not None:
         return found
     rows, undo, accept = (_known_rows(opened.facts[name]) for name in ("rows", "undo", "accept"))
-    unknown = None in (*rows, *undo, *accept)
+    unknown = None in (*rows, *undo, *accept) or not _is_read(opened.facts["spec"])
     if len(_compiled) >= _COMPILED_MAX:
         _compiled.clear()
     compiled = Compiled(_without_none(rows), _without_none(undo), _without_none(accept), unknown)
@@ -162,11 +175,26 @@ def _known_rows(rows: Json) -> list[RowInstance | None]:
     return [_row_or_none(row) for row in cast("list[Any]", rows)]
 
 
-def _row_or_none(values: Sequence[Any]) -> RowInstance | None:
+_BEFORE_3 = (
+    "position", "phase", "step", "subject", "on_failure", "after", "effect", "looks", "windowed",
+    "successes", "of",
+)  # fmt: skip
+"""The order of a row's values in entries of an earlier schema, which have no names."""
+
+
+def _row_or_none(kept: Any) -> RowInstance | None:
     try:
-        return _row(values)
-    except ValueError:
+        return _row(dict(zip(_BEFORE_3, kept, strict=True)) if isinstance(kept, list) else kept)
+    except _NOT_UNDERSTOOD:
         return None
+
+
+def _is_read(spec: Json) -> bool:
+    try:
+        spec_from_json(cast("Facts", spec))
+    except JournalError:
+        return False
+    return True
 
 
 def _without_none(rows: Sequence[RowInstance | None]) -> tuple[RowInstance, ...]:

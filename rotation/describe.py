@@ -148,7 +148,8 @@ def old_dies(rotation: Rotation, now: datetime) -> datetime | None:
     where nothing is going to be destroyed, or it is already."""
     ends = not any(row.step is Step.DESTROY for row in rotation.rows)
     undoing = rotation.mode is not Mode.FORWARD
-    if ends or undoing or rotation.old is None or rotation.outcome is not None:
+    over = rotation.outcome is not None or not rotation.readable
+    if ends or undoing or rotation.old is None or over:
         return None
     if rotation.state(Step.DESTROY).done or (rotation.plan == "routine" and rotation.new is None):
         return None

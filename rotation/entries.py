@@ -10,7 +10,7 @@ from typing import NoReturn
 from rotation.errors import JournalError
 from rotation.types import Facts
 
-SCHEMA = 2
+SCHEMA = 3
 GENESIS = "0" * 64
 INSTALLATION = "installation"
 """The reserved stream for what concerns the whole installation."""

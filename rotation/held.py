@@ -250,7 +250,9 @@ REASONS: dict[str, Reason] = {
         {Exit.RESUME: "once the clock is set"},
     ),
     "held.unknown-row": Reason(
-        "this version of the program does not know a row of the open rotation", (Exit.ABANDON,)
+        "this version of the program does not know a row of the open rotation, or cannot read what it "
+        "was opened with",
+        (Exit.ABANDON,),
     ),
     "held.compromised": Reason(
         "the store marks the old version as compromised; nothing is switched on again",

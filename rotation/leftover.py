@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from rotation.keyed import keyed, record
 from rotation.types import Facts
 
 
@@ -17,12 +18,17 @@ class Leftover:
 
 
 def as_kept(left: Mapping[str, Leftover]) -> Facts:
-    """For a baseline: instance -> [version, served]."""
-    return {instance: [it.version, it.served] for instance, it in sorted(left.items())}
+    """For a baseline, by instance."""
+    return {instance: keyed(it) for instance, it in sorted(left.items())}
 
 
 def leftovers_of(baseline: Facts) -> dict[str, Leftover]:
     """What `as_kept` made of them."""
     kept = baseline.get("ours")
-    pairs = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
-    return {instance: Leftover(*pair) for instance, pair in pairs.items()}
+    given = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
+    return {instance: _leftover(content) for instance, content in given.items()}
+
+
+def _leftover(kept: Any) -> Leftover:
+    # Entries of a schema before 3 have a pair.
+    return Leftover(*kept) if isinstance(kept, list) else record(Leftover, kept)

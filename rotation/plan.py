@@ -340,18 +340,20 @@ def plan_for(plan: Plan, traits: Traits) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class RowInstance:
-    """A row of one identity. `after` are positions. Stored in OPENED, so it is plain data."""
+    """A row of one identity, as OPENED keeps it."""
 
     position: int
     phase: Phase
     step: Step
-    subject: str
     on_failure: OnFailure
-    after: tuple[int, ...]
-    effect: bool
-    looks: bool
-    windowed: bool
-    successes: int
+    subject: str = "-"
+    # Positions of the rows that it waits for.
+    after: tuple[int, ...] = ()
+    effect: bool = False
+    looks: bool = False
+    windowed: bool = False
+    successes: int = 1
+    # In a rollback: the step that it undoes.
     of: Step | None = None
 
     @property

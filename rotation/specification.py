@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from rotation.entries import canonical
+from rotation.errors import JournalError
+from rotation.keyed import record
 from rotation.types import ConsumerSpec, Facts, PluginSpec, Specification
 
 
@@ -20,23 +22,31 @@ def spec_to_json(spec: Specification) -> Facts:
 
 
 def spec_from_json(content: Facts) -> Specification:
-    return _parsed(json.dumps(content, sort_keys=True))
+    """Raises JournalError where something is missing that has no default."""
+    try:
+        return _parsed(json.dumps(content, sort_keys=True))
+    except (AttributeError, KeyError, TypeError):
+        raise JournalError(
+            "journal.specification",
+            "this version of the program cannot read the specification of a rotation; nothing was done",
+            "install the version that opened it; `rotation abandon NAME` closes it with this one",
+        ) from None
 
 
 @lru_cache(maxsize=512)
 def _parsed(text: str) -> Specification:
     """Cached by its text: a rotation asks for the same one in every step."""
     content: dict[str, Any] = json.loads(text)
-    content["store"] = PluginSpec(**content["store"])
-    content["issuer"] = PluginSpec(**content["issuer"])
-    content["probe"] = PluginSpec(**content["probe"]) if content["probe"] else None
+    content["store"] = record(PluginSpec, content["store"])
+    content["issuer"] = record(PluginSpec, content["issuer"])
+    content["probe"] = record(PluginSpec, content["probe"]) if content.get("probe") else None
     content["consumers"] = tuple(
-        ConsumerSpec(**{**consumer, "plugin": PluginSpec(**consumer["plugin"])})
+        record(ConsumerSpec, {**consumer, "plugin": record(PluginSpec, consumer["plugin"])})
         for consumer in content["consumers"]
     )
-    content["regions"] = tuple(content["regions"])
+    content["regions"] = tuple(content.get("regions", ()))
     content["accept_stale"] = tuple(content.get("accept_stale", ()))
-    return Specification(**content)
+    return record(Specification, content)
 
 
 def spec_digest(spec: Specification) -> str:

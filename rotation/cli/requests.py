@@ -87,7 +87,7 @@ def _refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
 
 def _refuse_unbuilt(session: Session, rotation: Rotation, *, here: bool) -> None:
     """What this process could not go on with is refused before it is asked for."""
-    if here or session.live_runner() is None:
+    if rotation.readable and (here or session.live_runner() is None):
         session.bind(spec_from_json(rotation.spec))
 
 

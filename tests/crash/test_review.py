@@ -484,10 +484,10 @@ def forget_steps(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """This version of the program has no such step."""
     read = compiled._row
 
-    def older(values: list[Any]) -> Any:
-        if values[2] in names:
-            raise ValueError(values[2])
-        return read(values)
+    def older(content: dict[str, Any]) -> Any:
+        if content["step"] in names:
+            raise ValueError(content["step"])
+        return read(content)
 
     monkeypatch.setattr(compiled, "_row", older)
     monkeypatch.setattr(compiled, "_compiled", {})

@@ -1,0 +1,54 @@
+"""Records the journals of this version: `python -m tests.corpus.record [--decisions]`."""
+
+import sys
+
+from rotation.entries import SCHEMA
+from rotation.journal import upkeep
+from rotation.testing.crash import STREAM
+from tests.corpus.replay import JOURNALS, decisions, entry, keep_decisions, lines_of
+from tests.crash.stories import seeded
+from tests.crash.test_emergency import STORIES as EMERGENCIES
+from tests.crash.test_every_boundary import STORIES
+from tests.crash.test_replace import ACCIDENTS, replaced
+
+PLANS = (
+    "adopt", "routine, assigned", "routine, chosen", "first, assigned", "rollback after suspend",
+    "retire", "repair", "in place", "delegated", "accept after confirm",
+)  # fmt: skip
+OF_AN_EMERGENCY = ("compromised", "compromised, in place", "cancelled", "contain only")
+OF_A_REPLACEMENT = ("gone", "overwritten, in place", "lost")
+
+
+def main() -> None:
+    for name, story in told():
+        path = JOURNALS / f"{SCHEMA}-{name.replace(', ', '-').replace(' ', '-')}.jsonl"
+        if not path.exists():
+            lines = [
+                line for line in upkeep.export(story.journal) if f'"stream":"{STREAM}"' in line
+            ]
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for path in JOURNALS.glob("*.jsonl"):
+        if "--decisions" in sys.argv or not path.with_suffix(".decisions").exists():
+            keep_decisions(path.stem, decisions([entry(line) for line in lines_of(path.stem)]))
+
+
+def told():
+    for name in PLANS:
+        tell, world = STORIES[name]
+        story = seeded(**world)
+        tell(story)
+        yield name, story
+    for name in OF_AN_EMERGENCY:
+        tell, _, world = EMERGENCIES[name]
+        story = seeded(**world)
+        tell(story)
+        yield name, story
+    for name in OF_A_REPLACEMENT:
+        accident, world = ACCIDENTS[name]
+        story = seeded(**world)
+        replaced(story, accident)
+        yield f"replace, {name}", story
+
+
+if __name__ == "__main__":
+    main()
