@@ -11,7 +11,7 @@ from psycopg import pq
 
 from providers.postgres.errors import standby, translated
 from providers.postgres.options import ConnectionOptions
-from providers.postgres.session import REQUIRED, UNTIL, Session
+from providers.postgres.session import REQUIRED, STATEMENT_S, UNTIL, Session
 from rotation.errors import NeedsPerson, Usage
 from rotation.interfaces import Clock, OwnCredential
 from rotation.ownership import read_secret
@@ -24,8 +24,12 @@ _WHOSE = (
     "select system_identifier, pg_catalog.pg_is_in_recovery(), "
     "extract(epoch from pg_catalog.clock_timestamp()) from pg_catalog.pg_control_system()"
 )
-# A commit that a synchronous standby does not have yet could be lost by a failover.
-_CAREFULLY = "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false)"
+# A commit that a synchronous standby does not have yet could be lost by a failover; and what nobody
+# waits for any more must not happen late.
+_CAREFULLY = (
+    "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false), "
+    f"pg_catalog.set_config('statement_timeout', '{STATEMENT_S * 1000:.0f}', false)"
+)
 
 
 class PostgresConnection:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from providers.postgres.session import Lost, Refusal, Unreachable, Weak
+from providers.postgres.session import Lost, Refusal, TooLong, Unreachable, Weak
 from rotation.errors import (
     Conflict,
     Denied,
@@ -55,6 +55,14 @@ def translated(call: str, *, of: str, meanings: Meanings | None = None) -> Itera
             "postgres.weak-authentication",
             "the server asks for a password in clear or as MD5; it was not given it",
             "let pg_hba.conf say scram-sha-256",
+        ) from None
+    except TooLong:
+        raise Transient(
+            "postgres.answer-too-long",
+            f"{call} of {of}: the server says more than 4 MiB, which was not read to its end; asking "
+            "again makes the same thing true",
+            "where it is the probe's `query`, let it end in `limit 1`; else see who answers at the "
+            "connection's host",
         ) from None
     except Lost:
         raise no_answer(call, of) from None

@@ -1,13 +1,17 @@
-"""One session at a server, on libpq alone: every wait has a deadline, and every refusal a SQLSTATE.
+"""One session at a server, on libpq alone: every wait has a deadline, what the server says has a
+limit, and every refusal a SQLSTATE.
 
 libpq tells the text of a refused login, in the server's language, and not its SQLSTATE. That is in
 its protocol trace, with all authentication data masked; so a login that failed is tried once more
 with the trace on. (Each trace leaks some kilobytes of libpq's: not for every login.)
 """
 
+import fcntl
 import re
 import select
+import struct
 import tempfile
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -15,8 +19,11 @@ from typing import Self
 import psycopg
 from psycopg import pq
 
+from rotation.deadline import ANSWER_BYTES_MAX, CALL_S
+
 CONNECT_S, STATEMENT_S = 4.0, 8.0
-"""Two tries to connect and one statement: under the 20 seconds that a call may take."""
+"""Of a try to connect, of which there are two, and of a statement. All of them together have
+`CALL_S`."""
 
 REQUIRED = "scram-sha-256,none"
 """How a server may ask for the password. `none`: one that asks for nothing is found out by a wrong
@@ -55,11 +62,39 @@ class Lost(Exception):
     """A statement was sent and not answered."""
 
 
+class TooLong(Exception):
+    """The server says more than any answer that is expected."""
+
+
+class _Patience:
+    """How long is waited for that server in all, and how much of what it says is read."""
+
+    def __init__(self) -> None:
+        self._deadline = time.monotonic() + CALL_S
+        self._left = ANSWER_BYTES_MAX
+
+    def until(self, seconds: float) -> float:
+        return min(time.monotonic() + seconds, self._deadline)
+
+    def wait(self, connection: pq.abc.PGconn, deadline: float, *, writing: bool = False) -> None:
+        """poll, for select knows no descriptor beyond 1023. libpq keeps all that it is sent, so
+        what lies there is counted before it reads."""
+        poller = select.poll()
+        poller.register(connection.socket, select.POLLOUT if writing else select.POLLIN)
+        left = deadline - time.monotonic()
+        if left <= 0 or not poller.poll(left * 1000):
+            raise Lost
+        self._left -= _waiting(connection.socket)
+        if self._left < 0:
+            raise TooLong
+
+
 class Session:
     """Opened where it is made. Not shared by threads."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
-        self._connection = _open(parameters)
+        self._patience = _Patience()
+        self._connection = _open(parameters, self._patience)
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +107,7 @@ class Session:
         given: Sequence[bytes] = [argument.encode() for argument in arguments]
         try:
             self._connection.send_query_params(statement.encode(), given)
-            results = self._results(time.monotonic() + STATEMENT_S)
+            results = self._results(self._patience.until(STATEMENT_S))
         except psycopg.Error:
             raise Lost from None
         return [row for result in results for row in _rows(result)]
@@ -85,11 +120,11 @@ class Session:
     def _results(self, deadline: float) -> list[pq.abc.PGresult]:
         connection = self._connection
         while connection.flush():
-            _wait(connection, deadline, writing=True)
+            self._patience.wait(connection, deadline, writing=True)
         results: list[pq.abc.PGresult] = []
         while True:
             while connection.is_busy():
-                _wait(connection, deadline)
+                self._patience.wait(connection, deadline)
                 connection.consume_input()
             result = connection.get_result()
             if result is None:
@@ -113,24 +148,21 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode()
 
 
-def _wait(connection: pq.abc.PGconn, deadline: float, *, writing: bool = False) -> None:
-    """poll, for select knows no descriptor beyond 1023."""
-    poller = select.poll()
-    poller.register(connection.socket, select.POLLOUT if writing else select.POLLIN)
-    left = deadline - time.monotonic()
-    if left <= 0 or not poller.poll(left * 1000):
-        raise Lost
+def _waiting(descriptor: int) -> int:
+    """Bytes that came and were not read yet."""
+    [count] = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))
+    return int(count)
 
 
-def _open(parameters: Mapping[str, str]) -> pq.abc.PGconn:
-    connection = _connect(parameters, None)
+def _open(parameters: Mapping[str, str], patience: _Patience) -> pq.abc.PGconn:
+    connection = _connect(parameters, patience, None)
     if connection.status != pq.ConnStatus.OK:
         weak = REQUIRED.encode() in connection.error_message
         connection.finish()
         if weak:
             raise Weak
         with tempfile.TemporaryFile() as trace:
-            connection = _connect(parameters, trace.fileno())
+            connection = _connect(parameters, patience, trace.fileno())
             if connection.status != pq.ConnStatus.OK:
                 connection.finish()
                 trace.seek(0)
@@ -140,26 +172,28 @@ def _open(parameters: Mapping[str, str]) -> pq.abc.PGconn:
     return connection
 
 
-def _connect(parameters: Mapping[str, str], trace: int | None) -> pq.abc.PGconn:
-    deadline = time.monotonic() + CONNECT_S
+def _connect(
+    parameters: Mapping[str, str], patience: _Patience, trace: int | None
+) -> pq.abc.PGconn:
+    deadline = patience.until(CONNECT_S)
     connection = pq.PGconn.connect_start(_conninfo(parameters))
     if trace is not None:
         connection.trace(trace)
         connection.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS | pq.Trace.REGRESS_MODE)
-    if _poll(connection, deadline) is pq.PollingStatus.OK:
+    if _poll(connection, patience, deadline) is pq.PollingStatus.OK:
         connection.nonblocking = 1
     if trace is not None:
         connection.untrace()
     return connection
 
 
-def _poll(connection: pq.abc.PGconn, deadline: float) -> pq.PollingStatus:
+def _poll(connection: pq.abc.PGconn, patience: _Patience, deadline: float) -> pq.PollingStatus:
     status = pq.PollingStatus.WRITING
     while connection.status != pq.ConnStatus.BAD and status not in _FINISHED:
         try:
-            _wait(connection, deadline, writing=status is pq.PollingStatus.WRITING)
+            patience.wait(connection, deadline, writing=status is pq.PollingStatus.WRITING)
             status = pq.PollingStatus(connection.connect_poll())
-        except (Lost, psycopg.Error):
+        except (Lost, TooLong, psycopg.Error):
             return pq.PollingStatus.FAILED
     return status
 
