@@ -16,7 +16,6 @@ from infra.documents import Documents, foreseen
 from infra.names import this_stack
 from infra.settings import Settings, refused
 from providers.aws.alarms import LOOKS, alarms
-from providers.aws.iam import regions_of
 from providers.aws.names import bucket_name, event_rule_name, external_id, policy_name
 from providers.aws.options import ConnectionOptions
 from providers.aws.stack import obstacles, told
@@ -69,15 +68,15 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
 def declare(ready: Ready) -> dict[str, Any]:
     """Returns what the runner has to know of it."""
     around, below = ready.around, pulumi.ResourceOptions(provider=ready.provider)
-    scope, regions = around.scope, regions_of(around.scope)
-    keys = _keys(around, regions, below) if scope.options.kms_key is None else None
+    scope = around.scope
+    keys = _keys(around, below) if scope.options.kms_key is None else None
     stores = Stores(around, keys, ready.existing, below)
     Users(around, below)
     key: pulumi.Input[str] = keys.arn if keys else scope.options.kms_key
     Roles(around, Documents(scope, key, stores.arns), below)
     if around.settings.alarms:
         # The policy of a key that is there already lets no alarm through, and is not ours to change.
-        Watch(around, keys or _keys(around, regions, below, "alarms"), below)
+        Watch(around, keys or _keys(around, below, "alarms"), below)
     if around.settings.trail:
         Trail(around, below)
     return {
@@ -122,8 +121,5 @@ def _provider(name: str, options: ConnectionOptions) -> aws.Provider:
     )
 
 
-def _keys(
-    around: Surroundings, regions: tuple[str, ...], below: pulumi.ResourceOptions, *what: str
-) -> Keys:
-    others = [region for region in sorted({*regions, *around.watched}) if region != regions[0]]
-    return Keys(around.scope, others, around.own_tags, below, *what)
+def _keys(around: Surroundings, below: pulumi.ResourceOptions, *what: str) -> Keys:
+    return Keys(around.scope, around.key_copies, around.own_tags, below, *what)

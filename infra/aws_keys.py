@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pulumi
 import pulumi_aws as aws
 
-from providers.aws.arns import moved, partition
+from providers.aws.arns import partition
 from providers.aws.iam import regions_of
 from providers.aws.names import ALIAS_MAX
 from providers.aws.resource_policies import policy_of_key
@@ -39,8 +39,8 @@ class Keys(pulumi.ComponentResource):
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, protect=bool(kept)),
         )
-        for region in regions:
-            aws.kms.ReplicaKey(
+        self._copies = {
+            region: aws.kms.ReplicaKey(
                 f"{name}-{region}",
                 primary_key_arn=key.arn,
                 region=region,
@@ -50,6 +50,8 @@ class Keys(pulumi.ComponentResource):
                 # One that encrypts no secret may go with the alarms that it is for.
                 opts=pulumi.ResourceOptions(parent=self, protect=region in kept),
             )
+            for region in regions
+        }
         aws.kms.Alias(
             name,
             name=fitting(f"alias/{name}", ALIAS_MAX, "the key"),
@@ -60,4 +62,5 @@ class Keys(pulumi.ComponentResource):
         self.register_outputs({"arn": self.arn})
 
     def in_region(self, region: str) -> pulumi.Output[str]:
-        return self.arn.apply(lambda arn: moved(arn, region))
+        """Only once it is there."""
+        return self._copies[region].arn if region in self._copies else self.arn

@@ -8,13 +8,10 @@ import pulumi_aws as aws
 from infra.aws_stores import Surroundings
 from infra.documents import Documents
 from providers.aws.iam import PREMADE
-from providers.aws.names import path, policy_name, role_name
+from providers.aws.names import SESSION_S, path, policy_name, role_name
 from providers.aws.resource_policies import premade
 from providers.aws.trust import trust
 from rotation.interfaces import PolicyDocument
-
-SESSION_S = 3600
-"""The least that IAM accepts; the runner asks for 15 minutes."""
 
 
 class Roles(pulumi.ComponentResource):

@@ -115,7 +115,7 @@ class Users(pulumi.ComponentResource):
             f"{scope.connection}-user-ceiling",
             name=policy_name(scope, "user-ceiling"),
             path=path(scope),
-            description="boundary of rotated users; name your own in rotation:userBoundary",
+            description="boundary of rotated users, unless the stack is told one of your own",
             policy=json.dumps(ceiling()),
             tags=around.own_tags,
             opts=pulumi.ResourceOptions(parent=self),

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pulumi
 
 from infra.settings import refused
-from providers.aws.arns import partition
 from providers.aws.iam import IamRenderer
+from providers.aws.stack import key_to_come
 from rotation.errors import Usage
 from rotation.interfaces import PolicyDocument, Scope
 
@@ -32,11 +32,7 @@ class Documents:
 
 def foreseen(scope: Scope) -> Sequence[PolicyDocument]:
     """The documents before anything is made. Raises where IAM would not take as many."""
-    options = scope.options
-    stand_in = (
-        f"arn:{partition(options.region)}:kms:{options.region}:{options.account}:key/mrk-{'0' * 32}"
-    )
-    return _rendered(scope, stand_in, {})
+    return _rendered(scope, key_to_come(scope.options), {})
 
 
 def _rendered(scope: Scope, key: str, known: Mapping[str, str]) -> Sequence[PolicyDocument]:

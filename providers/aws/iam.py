@@ -31,6 +31,7 @@ from providers.aws.statements import (
 )
 from rotation.errors import Usage
 from rotation.interfaces import Call, Need, Part, PolicyDocument, Scope
+from rotation.policy.resources import Stacked
 from rotation.types import PermissionSet
 
 
@@ -56,6 +57,11 @@ class IamRenderer:
 
     def grants(self) -> Mapping[str, Grants]:
         return GRANTS
+
+    def stack(self) -> Stacked:
+        from providers.aws.resources import AwsStack  # noqa: PLC0415 -- which renders with this
+
+        return AwsStack()
 
     def documents(self, scope: Scope) -> list[PolicyDocument]:
         """One holder after the other: the sets, `base`, `boundary`, `read-<application>-<environment>`."""

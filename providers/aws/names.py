@@ -6,6 +6,9 @@ from rotation.interfaces import Scope
 from rotation.policy.naming import fitting
 from rotation.types import PermissionSet
 
+SESSION_S = 3600
+"""The least that IAM accepts; the runner asks for 15 minutes."""
+
 ROLE_MAX, POLICY_MAX, RULE_MAX, BUCKET_MAX, ALIAS_MAX, TOPIC_MAX = 64, 128, 64, 63, 256, 256
 
 

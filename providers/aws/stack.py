@@ -8,6 +8,7 @@ from providers.aws.alarms import IAM_REGION
 from providers.aws.arns import partition
 from providers.aws.iam import APPLICATION, ENVIRONMENT, OWNER, regions_of
 from providers.aws.names import role_arns
+from providers.aws.options import ConnectionOptions
 from rotation.interfaces import Part, PolicyDocument, Scope
 
 STACK_TAG = "rotation:stack"
@@ -148,6 +149,12 @@ class Stack:
         """Regions of rules: where the secrets are, and where IAM's events are."""
         return tuple(sorted({*regions_of(self.scope), IAM_REGION})) if self.settings.alarms else ()
 
+    @property
+    def key_copies(self) -> list[str]:
+        """Regions beside its own that a key of the stack is needed in."""
+        regions = regions_of(self.scope)
+        return [each for each in sorted({*regions, *self.watched}) if each != regions[0]]
+
     def tags(self, part: Part) -> dict[str, str]:
         return {
             **self.own_tags,
@@ -178,6 +185,14 @@ def told(scope: Scope, settings: StackOptions) -> Scope:
     """With what the runner will know of the stack."""
     known = {name: getattr(settings, name) for name in _TOLD}
     return replace(scope, options=replace(scope.options, roles=role_arns(scope), **known))
+
+
+def key_to_come(options: ConnectionOptions, what: str = "") -> str:
+    """Stands for the ARN of a key that is not there yet: as long as it, so that documents are
+    split in the same places."""
+    filled = "1" if what else "0"
+    region = options.region
+    return f"arn:{partition(region)}:kms:{region}:{options.account}:key/mrk-{filled * 32}"
 
 
 def obstacles(scope: Scope, settings: StackOptions) -> Iterator[str]:

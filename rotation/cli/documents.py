@@ -133,8 +133,8 @@ SHAPES: dict[str, Schema] = {
     "plan": {"anyOf": [PLAN_OF_ALL, PLAN_OF_ONE]},
     "policy": record(
         family=TEXT,
-        documents=listed(record(connection=TEXT, name=TEXT, holder=TEXT, document=ANYTHING,
-                                remark=maybe(TEXT))),
+        documents=listed(record(connection=TEXT, name=TEXT, kind=TEXT, holder=TEXT,
+                                document=ANYTHING, remark=maybe(TEXT))),
     ),
     "reconcile": record(
         secrets=listed(record(secret=TEXT, equal=YES_OR_NO, differences=listed(TOLD)))

@@ -1,36 +1,57 @@
 """`policy`: the permissions that a configuration needs, for whoever does not use `infra/`."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.options import known_connections, known_families
 from rotation.cli.say import as_json, note, verbatim
-from rotation.cli.session import open_session
+from rotation.cli.session import Session, open_session
 from rotation.errors import Usage
-from rotation.interfaces import PolicyDocument, Scope
+from rotation.policy.resources import Document
+
+Found = tuple[str, Document]
+"""With its connection."""
 
 
-@verb("policy", "policy aws", "policy vault", "policy aws --holder revoke -o json")
+@verb("policy", "policy aws", "policy vault", "policy aws --holder revoke -o json",
+      "policy aws --stack stack.yaml --terraform")  # fmt: skip
 @click.argument("family", shell_complete=known_families)
 @click.option("--connection", help="Only of this connection.", shell_complete=known_connections)
 @click.option("--holder", help="Only of this permission set, or of another holder.")
-def policy(family: str, connection: str | None, holder: str | None) -> None:
+@click.option(
+    "--stack",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML that says who is who: also trust, resource policies, rules and topics.",
+)
+@click.option("--terraform", is_flag=True, help="With --stack: all of it as Terraform JSON.")
+def policy(
+    family: str,
+    connection: str | None,
+    holder: str | None,
+    stack: Path | None,
+    terraform: bool,  # noqa: FBT001 -- click gives it by name
+) -> None:
     """Print the permissions that the configuration needs.
 
     FAMILY is a type of connection: aws, vault, postgres.
     Exactly what `infra/` would declare: a document per permission set, with the names of the
-    configured secrets. Reads the configuration and nothing else.
+    configured secrets. Reads the configuration and the file of --stack, and nothing else.
     """
-    from rotation.policy import documents  # noqa: PLC0415 -- no other verb needs it
-
+    if terraform:
+        _assert_whole(stack, connection, holder)
     with open_session(effectful=False) as session:
+        if terraform and stack is not None:
+            verbatim(json.dumps(_terraform(session, family, stack), indent=2))
+            return
+        written = _policies(session, family) if stack is None else _all(session, family, stack)
         found = [
-            (scope, document)
-            for scope, written in documents(session.configuration, family)
-            for document in written
-            if connection in (None, scope.connection) and holder in (None, document.holder)
+            (name, document)
+            for name, document in written
+            if connection in (None, name) and holder in (None, document.holder)
         ]
     if not found:
         raise Usage(
@@ -41,35 +62,72 @@ def policy(family: str, connection: str | None, holder: str | None) -> None:
     _tell(family, found)
 
 
-def _tell(family: str, found: list[tuple[Scope, PolicyDocument]]) -> None:
+def _assert_whole(stack: Path | None, connection: str | None, holder: str | None) -> None:
+    if stack is None or connection or holder:
+        raise Usage(
+            "policy.terraform",
+            "--terraform prints a whole stack; nothing was printed",
+            "give --stack FILE with it, and neither --connection nor --holder",
+        )
+
+
+def _policies(session: Session, family: str) -> Iterator[Found]:
+    from rotation.policy import documents  # noqa: PLC0415 -- no other verb needs it
+
+    for scope, written in documents(session.configuration, family):
+        for each in written:
+            content = json.loads(each.text) if each.text.startswith("{") else each.text
+            yield (
+                scope.connection,
+                Document(
+                    name=each.name,
+                    kind="policy",
+                    holder=each.holder,
+                    content=content,
+                    remark=each.remark,
+                ),
+            )
+
+
+def _all(session: Session, family: str, stack: Path) -> Iterator[Found]:
+    from rotation.policy.stack import made  # noqa: PLC0415
+
+    for each in made(session.unbound, family, stack):
+        yield from ((each.scope.connection, document) for document in each.documents)
+
+
+def _terraform(session: Session, family: str, stack: Path) -> dict[str, object]:
+    from rotation.policy.stack import made, stacked_of  # noqa: PLC0415
+    from rotation.policy.terraform import configuration  # noqa: PLC0415
+
+    return configuration(family, stacked_of(family), made(session.unbound, family, stack))
+
+
+def _tell(family: str, found: list[Found]) -> None:
     if settings().output == "json":
         told = [
             {
-                "connection": scope.connection,
+                "connection": connection,
                 "name": document.name,
+                "kind": document.kind,
                 "holder": document.holder,
-                "document": _content(document.text),
+                "document": document.content,
                 "remark": document.remark or None,
             }
-            for scope, document in found
+            for connection, document in found
         ]
         as_json("policy", {"family": family, "documents": told})
         return
-    for scope, document in found:
+    for connection, document in found:
         if document.remark:
-            note(f"{scope.connection}, {document.name}: {document.remark}")
-    texts = {f"{scope.connection}/{each.name}": _content(each.text) for scope, each in found}
-    if len(texts) == 1:
-        [content] = texts.values()
+            note(f"{connection}, {document.name}: {document.remark}")
+    contents = {f"{connection}/{each.name}": each.content for connection, each in found}
+    if len(contents) == 1:
+        [content] = contents.values()
         verbatim(content if isinstance(content, str) else json.dumps(content, indent=2))
-    elif all(isinstance(content, str) for content in texts.values()):
-        for name, content in texts.items():
+    elif all(isinstance(content, str) for content in contents.values()):
+        for name, content in contents.items():
             note(f"# {name}")
-            verbatim(str(content))
+            verbatim(content)
     else:
-        verbatim(json.dumps(texts, indent=2))
-
-
-def _content(text: str) -> object:
-    """JSON as JSON, every other language as its text."""
-    return json.loads(text) if text.startswith("{") else text
+        verbatim(json.dumps(contents, indent=2))

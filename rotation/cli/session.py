@@ -87,6 +87,13 @@ class Session:
         return load(self.configuration_path)
 
     @cached_property
+    def unbound(self) -> "Configuration":
+        """Without what a stack told: what the next one is made from."""
+        from rotation.config import load  # noqa: PLC0415
+
+        return load(self.configuration_path, bindings=False)
+
+    @cached_property
     def journal(self) -> Journal:
         from rotation.journal.sql import open_journal  # noqa: PLC0415 -- its import is slow
 

@@ -204,6 +204,7 @@ def _computed(args: mocks.MockResourceArgs, account: str) -> dict[str, Any]:
     arns = {
         "Secret": _secret_arn(name, account),
         "Key": f"arn:aws:kms:eu-central-1:{account}:key/{KEY_ID}",
+        "ReplicaKey": f"arn:aws:kms:{region}:{account}:key/{KEY_ID}",
         "Role": f"arn:aws:iam::{account}:role{path}{name}",
         "User": f"arn:aws:iam::{account}:user{path}{name}",
         "Policy": f"arn:aws:iam::{account}:policy{path}{name}",

@@ -1,0 +1,266 @@
+"""What watches the runner, as resources: a topic, rules and alarms per region, and the trail."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from providers.aws import resource_policies as policies
+from providers.aws.alarms import (
+    EVERY_EVENT,
+    LOOKS,
+    SILENT,
+    Alarm,
+    alarms,
+    alive,
+    fallback_name,
+    rule_name,
+    topic_name,
+    undelivered_name,
+)
+from providers.aws.arns import moved, partition
+from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
+from providers.aws.stack import Stack
+from rotation.policy.naming import fitting
+from rotation.policy.resources import Document, Resource
+
+DAY_S = 86_400
+
+FAILED: dict[str, Any] = {
+    "metric_name": "FailedInvocations",
+    "period": 300,
+    "comparison_operator": "GreaterThanOrEqualToThreshold",
+    "treat_missing_data": "notBreaching",  # EventBridge reports only what failed
+}
+
+SILENCE: dict[str, Any] = {
+    "metric_name": "MatchedEvents",
+    "period": DAY_S,
+    "comparison_operator": "LessThanThreshold",
+    "treat_missing_data": "breaching",
+}
+
+EVERY: dict[str, Any] = {
+    "namespace": "AWS/Events",
+    "statistic": "Sum",
+    "evaluation_periods": 1,
+    "threshold": 1,
+}
+
+
+class Watching:
+    """key: the ARN of the one that encrypts what the topics tell. copies: of it, by region."""
+
+    def __init__(self, stack: Stack, key: str, copies: Mapping[str, tuple[str, str]]) -> None:
+        self._stack, self._key, self._copies = stack, key, copies
+        self._name = stack.scope.connection
+        self._topics: dict[str, Resource] = {}
+
+    def resources(self) -> Iterator[Resource]:
+        scope = self._stack.scope
+        for alarm in alarms(scope):
+            yield from self._topic(alarm.region, "", topic_name(scope))
+            yield from self._topic(alarm.region, "-undelivered", fallback_name(scope))
+            yield from self._rule(alarm)
+        if "observe" in self._stack.roles:
+            yield from self._topic(scope.options.region, "", topic_name(scope))
+            yield from self._heartbeat()
+
+    def _rule(self, alarm: Alarm) -> Iterator[Resource]:
+        name = f"{self._name}-{alarm.name}-{alarm.region}"
+        rule = self._event_rule(
+            name, alarm.name, alarm.means, alarm.pattern, alarm.state, alarm.region
+        )
+        yield rule
+        yield Resource(
+            type="aws_cloudwatch_event_target",
+            name=name,
+            inputs={
+                "rule": rule.ref("name"),
+                "arn": self._topics[alarm.region].ref("arn"),
+                "region": alarm.region,
+            },
+        )
+        yield self._alarm(
+            f"{name}-undelivered",
+            undelivered_name(self._stack.scope, alarm.name),
+            f"{alarm.name} fired and the topic did not take it",
+            rule,
+            {**FAILED, "alarm_actions": [self._topics[f"{alarm.region}-undelivered"].ref("arn")]},
+        )
+
+    def _heartbeat(self) -> Iterator[Resource]:
+        region = self._stack.scope.options.region
+        means = "every look of the runner; the alarm is on its silence"
+        rule = self._event_rule(
+            f"{self._name}-{LOOKS}", LOOKS, means, alive(self._stack.roles), EVERY_EVENT, region
+        )
+        yield rule
+        tells = [self._topics[region].ref("arn")]
+        yield self._alarm(
+            f"{self._name}-{SILENT}",
+            rule_name(self._stack.scope, SILENT),
+            "the runner looked at no secret for a day: nothing is being rotated",
+            rule,
+            {**SILENCE, "alarm_actions": tells, "ok_actions": tells},
+        )
+
+    def _event_rule(
+        self, name: str, called: str, means: str, pattern: Any, state: str, region: str
+    ) -> Resource:
+        return Resource(
+            type="aws_cloudwatch_event_rule",
+            name=name,
+            inputs={
+                "name": event_rule_name(self._stack.scope, called),
+                "description": means,
+                "event_pattern": Document(
+                    name=f"rule-{called}-{region}", kind="rule", holder="rule", content=pattern
+                ),
+                "state": state,
+                "region": region,
+                "tags": self._stack.own_tags,
+            },
+        )
+
+    def _alarm(
+        self, name: str, called: str, means: str, rule: Resource, inputs: dict[str, Any]
+    ) -> Resource:
+        return Resource(
+            type="aws_cloudwatch_metric_alarm",
+            name=name,
+            inputs={
+                "alarm_name": called,
+                "alarm_description": means,
+                **EVERY,
+                **inputs,
+                "dimensions": {"RuleName": rule.ref("name")},
+                "region": rule.inputs["region"],
+                "tags": self._stack.own_tags,
+            },
+        )
+
+    def _topic(self, region: str, kind: str, called: str) -> Iterator[Resource]:
+        """Once in each region; the one for what the other did not take is in clear."""
+        place = f"{region}{kind}"
+        if place in self._topics:
+            return
+        options = self._stack.scope.options
+        inputs: dict[str, Any] = {
+            "name": fitting(called, TOPIC_MAX, "the topic"),
+            "region": region,
+            "tags": self._stack.own_tags,
+        }
+        if not kind:
+            inputs["kms_master_key_id"] = moved(self._key, region)
+        topic = Resource(
+            type="aws_sns_topic",
+            name=f"{self._name}-{place}",
+            after=(self._copies[region],) if not kind and region in self._copies else (),
+            inputs=inputs,
+        )
+        self._topics[place] = topic
+        yield topic
+        arn = f"arn:{partition(region)}:sns:{region}:{options.account}:{called}"
+        yield Resource(
+            type="aws_sns_topic_policy",
+            name=topic.name,
+            inputs={
+                "arn": topic.ref("arn"),
+                "policy": Document(
+                    name=f"topic-{place}",
+                    kind="topic policy",
+                    holder="topic",
+                    content=policies.policy_of_topic(arn, options.account, rules=not kind),
+                ),
+                "region": region,
+            },
+        )
+        for email in self._stack.settings.alarm_emails:
+            yield Resource(
+                type="aws_sns_topic_subscription",
+                name=f"{topic.name}-{email}",
+                inputs={
+                    "topic_arn": topic.ref("arn"),
+                    "protocol": "email",
+                    "endpoint": email,
+                    "region": region,
+                },
+            )
+
+
+def trail(stack: Stack) -> Iterator[Resource]:
+    """Every management event of the account, validated, in a bucket that keeps it."""
+    options, name = stack.scope.options, stack.scope.called(stack.scope.connection)
+    bucket = Resource(
+        type="aws_s3_bucket",
+        name=name,
+        kept=True,
+        inputs={
+            "bucket": bucket_name(stack.scope),
+            "object_lock_enabled": True,
+            "force_destroy": False,
+            "tags": stack.own_tags,
+        },
+    )
+    yield bucket
+    locks = list(_locks(bucket, stack.settings.trail_retention_days))
+    yield from locks
+    part = partition(options.region)
+    arn = f"arn:{part}:cloudtrail:{options.region}:{options.account}:trail/{name}"
+    policy = Resource(
+        type="aws_s3_bucket_policy",
+        name=name,
+        after=tuple((each.type, each.name) for each in locks),
+        inputs={
+            "bucket": bucket.ref("bucket"),
+            "policy": Document(
+                name="bucket",
+                kind="bucket policy",
+                holder="bucket",
+                content=policies.policy_of_bucket(
+                    part, bucket.inputs["bucket"], options.account, arn
+                ),
+            ),
+        },
+    )
+    yield policy
+    yield Resource(
+        type="aws_cloudtrail",
+        name=name,
+        kept=True,
+        after=((policy.type, policy.name),),
+        inputs={
+            "name": name,
+            "s3_bucket_name": bucket.ref("bucket"),
+            "is_multi_region_trail": True,
+            "include_global_service_events": True,
+            "enable_log_file_validation": True,
+            "tags": stack.own_tags,
+        },
+    )
+
+
+def _locks(bucket: Resource, days: int) -> Iterator[Resource]:
+    kinds: dict[str, dict[str, Any]] = {
+        "versioning": {"versioning_configuration": {"status": "Enabled"}},
+        "server_side_encryption_configuration": {
+            "rule": [{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}]
+        },
+        "public_access_block": dict.fromkeys(
+            (
+                "block_public_acls",
+                "block_public_policy",
+                "ignore_public_acls",
+                "restrict_public_buckets",
+            ),
+            True,
+        ),
+        "object_lock_configuration": {
+            "rule": {"default_retention": {"mode": "COMPLIANCE", "days": days}}
+        },
+    }
+    for kind, inputs in kinds.items():
+        yield Resource(
+            type=f"aws_s3_bucket_{kind}",
+            name=bucket.name,
+            inputs={"bucket": bucket.ref("bucket"), **inputs},
+        )

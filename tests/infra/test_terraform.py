@@ -1,0 +1,237 @@
+"""What `rotation policy --stack --terraform` prints is what `pulumi up` would declare, whole."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from pulumi.runtime import mocks
+
+from rotation.cli.app import program
+from tests.infra.settings import ACCOUNT, AWS, secret, written
+from tests.infra.stack import KEY_ID, SUFFIX, Registered, Stack, _computed, up
+
+CONNECTION = "main"
+
+TYPES = {
+    "aws_cloudtrail": "Trail",
+    "aws_cloudwatch_event_rule": "EventRule",
+    "aws_cloudwatch_event_target": "EventTarget",
+    "aws_cloudwatch_metric_alarm": "MetricAlarm",
+    "aws_iam_policy": "Policy",
+    "aws_iam_role": "Role",
+    "aws_iam_role_policy_attachment": "RolePolicyAttachment",
+    "aws_iam_user": "User",
+    "aws_iam_user_policy_attachment": "UserPolicyAttachment",
+    "aws_kms_alias": "Alias",
+    "aws_kms_key": "Key",
+    "aws_kms_replica_key": "ReplicaKey",
+    "aws_s3_bucket": "Bucket",
+    "aws_s3_bucket_object_lock_configuration": "BucketObjectLockConfiguration",
+    "aws_s3_bucket_policy": "BucketPolicy",
+    "aws_s3_bucket_public_access_block": "BucketPublicAccessBlock",
+    "aws_s3_bucket_server_side_encryption_configuration": (
+        "BucketServerSideEncryptionConfiguration"
+    ),
+    "aws_s3_bucket_versioning": "BucketVersioning",
+    "aws_secretsmanager_secret": "Secret",
+    "aws_secretsmanager_secret_policy": "SecretPolicy",
+    "aws_sns_topic": "Topic",
+    "aws_sns_topic_policy": "TopicPolicy",
+    "aws_sns_topic_subscription": "TopicSubscription",
+}
+
+RENAMED = {
+    ("Secret", "replicas"): "replica",
+    ("BucketServerSideEncryptionConfiguration", "rules"): "rule",
+    ("MetricAlarm", "name"): "alarm_name",
+    ("TopicSubscription", "topic"): "topic_arn",
+}
+"""Where Pulumi has another word than Terraform."""
+
+KEPT = {"Bucket", "Key", "ReplicaKey", "Secret", "Trail", "User"}
+"""Whose own protection is meant; Pulumi hands it on to what hangs on them."""
+
+META = {"provider", "lifecycle", "depends_on"}
+
+OTHERS = {
+    "tags": '["team=platform"]',
+    "alarms": "false",
+    "trail": "false",
+    "roleBoundary": f"arn:aws:iam::{ACCOUNT}:policy/theirs",
+    "userBoundary": f"arn:aws:iam::{ACCOUNT}:policy/theirs",
+    "runner": f"arn:aws:iam::{ACCOUNT}:user/runner",
+}
+
+
+def printed(directory: Path, settings: dict[str, str], *words: str) -> str:
+    told = {
+        re.sub("[A-Z]", lambda each: f"_{each[0].lower()}", key): _plain(value)
+        for key, value in settings.items()
+        if key != "environment"
+    }
+    stack = directory / "stack.yaml"
+    stack.write_text(yaml.safe_dump(told))
+    (directory / "commands").mkdir(exist_ok=True)
+    given = ["-c", str(directory / "rotation.yaml"), "policy", "aws", "--stack", str(stack), *words]
+    done = CliRunner().invoke(program, given)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def _plain(text: str) -> Any:
+    return json.loads(text) if text[0] in "[tf" else text
+
+
+@pytest.mark.parametrize(
+    ("more", "settings"),
+    [
+        ("", {}),
+        ("", OTHERS),
+        (f', kms_key: "arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-1"', {}),
+    ],
+)
+def test_terraform_is_told_what_pulumi_declares(
+    tmp_path: Path, more: str, settings: dict[str, str]
+) -> None:
+    file = written(tmp_path, secret(), secret(name="gone", state="retired"), more=more)
+    given = {**AWS, **settings}
+    declared = up(file, given)
+    told = json.loads(printed(tmp_path, given, "--terraform"))
+    found = {
+        (TYPES[kind], name): block
+        for kind, blocks in told["resource"].items()
+        for name, block in blocks.items()
+    }
+    resources = {_address(each): each for each in declared.resources if _is_made(each)}
+    assert set(found) == set(resources)
+    for (kind, name), block in found.items():
+        theirs = _inputs(kind, resources[kind, name])
+        ours = {key: each for key, each in block.items() if key not in META}
+        assert _known(ours, told["resource"], declared) == theirs, (kind, name)
+        if kind in KEPT:
+            kept = block.get("lifecycle") == {"prevent_destroy": True}
+            assert kept == resources[kind, name].protect, (kind, name)
+    bindings = told["output"]["bindings_aws"]["value"]
+    assert _known(bindings, told["resource"], declared) == declared.outputs["bindings"]
+
+
+def _is_made(resource: Registered) -> bool:
+    return resource.token.startswith("aws:")
+
+
+def _address(resource: Registered) -> tuple[str, str]:
+    from rotation.policy.terraform import label  # noqa: PLC0415
+
+    return resource.token.rpartition(":")[2], label(resource.name)
+
+
+def _inputs(kind: str, resource: Registered) -> dict[str, Any]:
+    """In Terraform's words."""
+    return {
+        RENAMED.get((kind, key), _snake(key)): _meant(_snaked(value))
+        for key, value in resource.inputs.items()
+        if value not in (None, []) and key != "tagsAll"
+    }
+
+
+def _snake(name: str) -> str:
+    return re.sub("[A-Z]", lambda each: f"_{each[0].lower()}", name)
+
+
+def _snaked(value: Any) -> Any:
+    """Names of properties, not those of tags and dimensions, which hold texts alone."""
+    if isinstance(value, list):
+        return [_snaked(each) for each in value]
+    if isinstance(value, dict) and not any(":" in key or key == "RuleName" for key in value):
+        return {_snake(key): _snaked(each) for key, each in value.items()}
+    return value
+
+
+def _meant(value: Any) -> Any:
+    if isinstance(value, float):
+        return int(value)
+    if isinstance(value, str) and value.startswith("{"):
+        return json.loads(value)
+    if isinstance(value, dict):
+        return {key: _meant(each) for key, each in value.items()}
+    return [_meant(each) for each in value] if isinstance(value, list) else value
+
+
+def _known(value: Any, blocks: dict[str, Any], declared: Stack) -> Any:
+    """With every reference as the mocks answer it, and whose stack it is."""
+
+    def answer(found: re.Match[str]) -> str:
+        kind, name, attribute = found.groups()
+        block = blocks[kind][name]
+        if attribute in block:
+            return str(_known(block[attribute], blocks, declared))
+        told = {**declared_as(kind, name), "keyId": KEY_ID}
+        return str(told[{"key_id": "keyId"}.get(attribute, attribute)])
+
+    def declared_as(kind: str, name: str) -> dict[str, Any]:
+        [resource] = [
+            each
+            for each in declared.resources
+            if _is_made(each) and _address(each) == (TYPES[kind], name)
+        ]
+        args = mocks.MockResourceArgs(
+            typ=resource.token, name=resource.name, inputs=dict(resource.inputs),
+            provider="", resource_id="", custom=True,
+        )  # fmt: skip
+        return _computed(args, ACCOUNT)
+
+    text = re.sub(r"\$\{(\w+)\.([\w-]+)\.(\w+)\}", answer, json.dumps(value))
+    text = text.replace("-??????", SUFFIX).replace('"rotation:stack": "terraform"',
+                                                   '"rotation:stack": "rotation/prod"')  # fmt: skip
+    return _meant(json.loads(text))
+
+
+@pytest.mark.skipif(which("terraform") is None, reason="terraform is not on PATH")
+def test_terraform_reads_it(tmp_path: Path) -> None:
+    """As far as it goes without the provider's plugin."""
+    written(tmp_path, secret(), secret(name="a.b"))
+    module = tmp_path / "module"
+    module.mkdir()
+    (module / "aws.tf.json").write_text(printed(tmp_path, AWS, "--terraform"))
+    done = subprocess.run(["terraform", "get"], cwd=module, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_of_a_name_is_a_template(tmp_path: Path) -> None:
+    written(tmp_path, secret())
+    given = {**AWS, "tags": '["team=${path.module}%{if}"]'}
+    told = json.loads(printed(tmp_path, given, "--terraform"))
+    [key] = told["resource"]["aws_kms_key"].values()
+    assert key["tags"]["team"] == "$${path.module}%%{if}"
+
+
+def test_names_that_terraform_does_not_take_stay_apart(tmp_path: Path) -> None:
+    written(tmp_path, secret(name="a.b"), secret(name="a-b"), secret(name="1st"))
+    told = json.loads(printed(tmp_path, AWS, "--terraform"))
+    names = list(told["resource"]["aws_secretsmanager_secret"])
+    assert len(names) == 3
+    assert all(re.fullmatch(r"[A-Za-z_][\w-]*", name) for name in names)
+
+
+def test_what_exists_is_left_out(tmp_path: Path) -> None:
+    written(tmp_path, secret(), secret(name="new"))
+    told = json.loads(printed(tmp_path, {**AWS, "adopt": '["billing-iam"]'}, "--terraform"))
+    assert list(told["resource"]["aws_secretsmanager_secret"]) == ["new"]
+    assert list(told["resource"]["aws_iam_user"]) == ["new"]
+
+
+def test_every_kind_of_document_is_printed(tmp_path: Path) -> None:
+    written(tmp_path, secret())
+    told = json.loads(printed(tmp_path, AWS, "-o", "json"))["documents"]
+    assert {each["kind"] for each in told} == {
+        "policy", "boundary", "trust", "secret policy", "key policy", "topic policy",
+        "bucket policy", "rule",
+    }  # fmt: skip
+    names = [each["name"] for each in told]
+    assert len(names) == len(set(names))
