@@ -234,8 +234,11 @@ def _try_now(rotation: Rotation) -> None:
 
 def _give_up(rotation: Rotation, instance: str) -> None:
     """A person's word stands for the evidence that nobody has it. Never for the current one, which
-    a mistyped id may name."""
-    if instance not in (rotation.old, rotation.new):
+    a mistyped id may name; of what was found dead it makes room."""
+    if rotation.plan == "replace" and instance == rotation.old:
+        rotation.given_up |= {instance}
+    elif instance not in (rotation.old, rotation.new):
+        rotation.given_up |= {instance}
         before = rotation.leftovers.get(instance, Leftover())
         rotation.leftovers[instance] = replace(before, served=False)
         rotation.foreign -= {instance}

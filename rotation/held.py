@@ -113,7 +113,7 @@ REASONS: dict[str, Reason] = {
         },
     ),
     "held.slot-full": Reason(
-        "the issuer has no free slot, and none of the instances there is ours to remove",
+        "the issuer has no free slot, and none of the instances there is certainly unused",
         (Exit.OURS, Exit.RESUME, Exit.ABANDON),
         {Exit.RESUME: "once one of them is removed"},
     ),

@@ -189,6 +189,10 @@ _TIDY_ALL = replace(_TIDY, sets=(OBSERVE, PROMOTE, PROVE, REVOKE))
 RETIRE = Plan("retire", (*_REVOKE, _TIDY_ALL), _ROLLBACK[:1])
 REPAIR = Plan("repair", (_INSPECT, _RELABEL, _VERIFY_LIVE))
 
+_MAKE_ROOM = Row(
+    Phase.CREATE, Step.MAKE_ROOM, OnFailure.HOLD, (OBSERVE, REVOKE), effect=True, looks=True
+)
+
 # Contain first. Nothing waits for `confirm`; the proof that the old is off and the new one's way
 # to the readers run beside each other.
 _ISSUE, _ACTIVATE, _VERIFY, _PROMOTE, _DELIVER = _create(on_failure=OnFailure.HOLD)
@@ -196,14 +200,7 @@ _EMERGENCY = (
     Row(Phase.REVOKE, Step.EVIDENCE, OnFailure.HOLD, (OBSERVE,)),
     Row(Phase.REVOKE, Step.CONTAIN, OnFailure.HOLD, (OBSERVE, CONTAIN), effect=True),
     replace(_PROVE_OFF, on_failure=OnFailure.KEEP_TRYING),
-    Row(
-        Phase.CREATE,
-        Step.MAKE_ROOM,
-        OnFailure.HOLD,
-        (OBSERVE, REVOKE),
-        effect=True,
-        after=(Step.CONTAIN,),
-    ),
+    replace(_MAKE_ROOM, after=(Step.CONTAIN,)),
     _ISSUE,
     _ACTIVATE,
     _VERIFY,
@@ -239,7 +236,7 @@ REPLACE = Plan(
     "replace",
     (
         _FIND_DEAD,
-        Row(Phase.CREATE, Step.MAKE_ROOM, OnFailure.HOLD, (OBSERVE, REVOKE), effect=True),
+        _MAKE_ROOM,
         _ISSUE,
         _ACTIVATE,
         _VERIFY,

@@ -58,7 +58,8 @@ class RowState:
 class Rotation:
     """One rotation, folded from its entries. leftovers: what the next `issue` removes first.
     attempts: under each of them a version may have been staged, or may be yet. unverified: a person
-    said that the new one goes to readers without a login, for the old one is gone already."""
+    said that the new one goes to readers without a login, for the old one is gone already. given_up:
+    instances that a person said nobody needs."""
 
     stream: str
     opened: Entry
@@ -78,6 +79,7 @@ class Rotation:
     leftovers: dict[str, Leftover] = field(default_factory=dict)
     attempts: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()
+    given_up: frozenset[str] = frozenset()
     abandoned: bool = False
     destroy_released: bool = False
     unverified: bool = False

@@ -21,9 +21,10 @@ from rotation.describe import can_roll_back, exits_of, leads_back, ways_out, why
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError, PolicyRefusal, UnknownName, Usage
 from rotation.fold import Rotation, RowState, fold
-from rotation.health import instances_in_question
+from rotation.health import instances_in_question, present_row
 from rotation.held import Exit
 from rotation.machine import Wait, next_action
+from rotation.plan import Step
 from rotation.specification import spec_from_json
 from rotation.types import Facts
 
@@ -254,6 +255,8 @@ def resolve(
         elif ours:
             _refuse_unless_exit(rotation, name, Exit.OURS)
             question = f"Switch {ours} off, watch, then destroy it for good?"
+            if (row := present_row(rotation)) is not None and row.step is Step.MAKE_ROOM:
+                question = f"Destroy {ours} for good, at once, so that a new one can be made?"
             word, instance = "ours", ours
         else:
             _refuse_unless_exit(rotation, name, Exit.FOREIGN)

@@ -24,7 +24,7 @@ from rotation.types import Facts
 
 Effect: TypeAlias = Callable[[Context], Facts]
 
-LOOKS: Mapping[Step, Effect] = {**create.LOOKS, **revoke.LOOKS}
+LOOKS: Mapping[Step, Effect] = {**create.LOOKS, **revoke.LOOKS, **emergency.LOOKS}
 EFFECTS: Mapping[Step, Effect] = {
     **create.EFFECTS,
     **propagate.EFFECTS,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeGuard, TypeVar
 
-from rotation.effects import revoke, world
+from rotation.effects import revoke, room, world
 from rotation.effects.context import Context
 from rotation.entries import stamp
 from rotation.errors import Conflict, NeedsPerson, NotYet, RotationError, StaleEpoch
@@ -111,22 +111,15 @@ def _is_known(cx: Context) -> bool:
     return cx.rotation.old_version in listed(cx.rotation.baseline, "known")
 
 
-def make_room(cx: Context) -> Facts:
+def look_room(cx: Context) -> Facts:
     """Only if the issuer is full: one contained instance that readers' version does not name."""
     listing = cx.listing()
-    most = cx.traits.live_max
-    if most is None or len(listing.handles) < most:
-        return {"destroyed": None}
     present = [handle_id for handle_id in _may_be_destroyed(cx) if handle_id in listing.ids]
-    spare = [handle_id for handle_id in present if handle_id != cx.rotation.old] or present
-    if not spare:
-        raise NeedsPerson(
-            "held.slot-full",
-            "the issuer is full of instances outside the emergency's scope; the contained one stays off",
-            "remove the one that nobody needs, then `rotation resume`",
-        )
-    cx.issuer.destroy(spare[0], under=PermissionSet.REVOKE)
-    return {"destroyed": spare[0]}
+    return room.look(cx, listing, [h for h in present if h != cx.rotation.old] or present)
+
+
+def make_room(cx: Context) -> Facts:
+    return room.made(cx, cx.looked or look_room(cx))
 
 
 def look_destroy(cx: Context) -> Facts:
@@ -238,6 +231,7 @@ def _appeared(cx: Context, listing: Listing) -> list[str]:
     )
 
 
+LOOKS = {Step.MAKE_ROOM: look_room}
 EFFECTS = {
     Step.EVIDENCE: evidence,
     Step.CONTAIN: contain,

@@ -7,7 +7,7 @@ from typing import cast
 
 from rotation import dead
 from rotation.dead import OFF_FOR_GOOD, Dead
-from rotation.effects import create, leftovers, neighbours, propagate, revoke, world
+from rotation.effects import create, leftovers, neighbours, propagate, revoke, room, world
 from rotation.effects.context import Context, one_change, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import NeedsPerson, NotYet
@@ -79,22 +79,16 @@ def look_issue(cx: Context) -> Facts:
     }
 
 
-def make_room(cx: Context) -> Facts:
+def look_room(cx: Context) -> Facts:
     """Only if the issuer is full: one of ours that nobody can be using. That is one that readers
     were never given and no label names, or the dead one itself."""
-    listing, most = cx.listing(), cx.traits.live_max
-    if most is None or len(listing.handles) < most:
-        return {"destroyed": None}
-    spare = [*_never_served(cx, listing), *_off_for_good(cx, listing), *_left_off(cx, listing)]
-    if not spare:
-        raise NeedsPerson(
-            "held.slot-full",
-            "the issuer is full, and nothing there is ours and certainly unused; readers are "
-            "without a working credential",
-            "remove the one that nobody needs, then `rotation resume`",
-        )
-    cx.issuer.destroy(spare[0], under=PermissionSet.REVOKE)
-    return {"destroyed": spare[0]}
+    listing = cx.listing()
+    unused = _never_served(cx, listing), _off_for_good(cx, listing), _left_off(cx, listing)
+    return room.look(cx, listing, [handle for some in unused for handle in some])
+
+
+def make_room(cx: Context) -> Facts:
+    return room.made(cx, cx.looked or look_room(cx))
 
 
 def _never_served(cx: Context, listing: Listing) -> list[str]:
@@ -197,7 +191,7 @@ def prove_dead(cx: Context) -> Facts:
 
 EFFECTS = {Step.FIND_DEAD: find_dead}
 """Steps of this plan alone. Those that it does in its own way:"""
-OWN_LOOKS = {Step.ISSUE: look_issue, Step.DESTROY: look_destroy}
+OWN_LOOKS = {Step.MAKE_ROOM: look_room, Step.ISSUE: look_issue, Step.DESTROY: look_destroy}
 OWN_EFFECTS = {
     Step.MAKE_ROOM: make_room,
     Step.PROMOTE: promote,

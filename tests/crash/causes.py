@@ -371,6 +371,30 @@ def the_issuer_is_full_and_readers_are_down() -> Story:
     return story
 
 
+def the_other_goes(story: Story) -> None:
+    story.world.instances.pop("KEY1")
+
+
+def both_were_given(instance: str) -> Callable[[], Story]:
+    def two_of_ours_were_given_to_readers() -> Story:
+        """And a person wrote a dead value over the newer one."""
+        story = opened(until="verify", exclusive=True)
+        story.world.versions["typed"] = ("KEY1", "not-the-secret-of-it")
+        story.world.move(CURRENT, "typed")
+        story.world.emergency = True
+        story.drive()
+        story.runner().open_replacement(STREAM, story.spec, trigger="person")
+        return story
+
+    return two_of_ours_were_given_to_readers
+
+
+for each in ("KEY1", "KEY2"):
+    cause("held.slot-full", the_other_goes, instance=each, afterwards=REPLACE)(
+        both_were_given(each)
+    )
+
+
 def quiet(story: Story) -> None:
     story.world.consumers[0].next_read = story.world.now
     story.world.advance(story.world.now + timedelta(minutes=5))

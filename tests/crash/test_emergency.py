@@ -87,6 +87,21 @@ def one_foreign(story: Story) -> Action:
     return story.drive()
 
 
+def test_a_person_may_give_up_what_is_in_an_emergencys_way() -> None:
+    story = seeded()
+    story.world.mint(by_person=True)
+    story.world.mint(by_person=True)
+    stories.without_faults(story, stories.adopt)
+    declare(story)
+    story.world.instances.pop("KEY1")
+    held = story.drive()
+    assert isinstance(held, Held) and held.code == "held.slot-full"
+    stories.request(story, "ours", instance="KEY3")
+    assert isinstance(story.drive(), Close)
+    assert set(story.world.instances) == {"KEY2", "KEY4"}
+    assert findings(story) == []
+
+
 def only_contained(story: Story) -> list[str]:
     """--key-id names it: authority to contain, not to destroy; nothing is replaced."""
     story.world.emergency = False

@@ -2,22 +2,23 @@
 nothing is unaccounted for, and what works is never replaced."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from rotation.describe import open_exits, what_works
-from rotation.health import consumers_at_risk
+from rotation.health import consumers_at_risk, left_alive
 from rotation.held import Exit
 from rotation.leftover import Leftover, leftovers_of
 from rotation.machine import Action, Close, Held
 from rotation.plan import Step
 from rotation.testing.crash import STREAM, Story
-from rotation.testing.world import World
+from rotation.testing.world import Killed, World
 from rotation.types import CURRENT
 from tests.crash import stories
 from tests.crash.stories import seeded
 from tests.crash.test_every_boundary import EVERY, IN_PLACE, NEVER_OFF
-from tests.crash.test_review import ask
+from tests.crash.test_review import ask, dies_once
 
 Accident = Callable[[World], None]
 
@@ -243,6 +244,41 @@ def test_a_full_issuer_keeps_what_somebody_may_be_using() -> None:
     action = replaced(story, full)
     assert isinstance(action, Held) and action.code == "held.slot-full"
     assert lives(story) and len(story.world.instances) == 2
+
+
+def test_a_person_may_give_up_the_dead_one_that_lives_at_a_full_issuer() -> None:
+    def full(world: World) -> None:
+        lost(world)
+        world.mint(by_person=True)
+
+    story = seeded(exclusive=True)
+    held = replaced(story, full)
+    assert isinstance(held, Held) and held.code == "held.slot-full"
+    told = story.rotation().state(Step.MAKE_ROOM)
+    assert "KEY1 (ours, active" in str(told.message) and "KEY2 (not ours" in str(told.message)
+    assert not told.in_doubt
+    ask(story, "ours", instance="KEY1")
+    story.drive()
+    assert set(story.world.instances) == {"KEY2", "KEY3"}
+    assert story.world.accepts(*story.world.versions[story.world.labels[CURRENT]])
+
+
+def test_room_that_was_made_before_a_death_is_known() -> None:
+    """What was destroyed for it is not listed as left alive."""
+    story = seeded(exclusive=True)
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    stories.advance_until(story, "issue")
+    story.world.emergency = True
+    suspended(story.world)
+    stories.open_replacement(story)
+    dies_once(story, "after issuer.destroy")
+    with suppress(Killed):
+        story.runner().advance(STREAM)
+    story.world.dead = False
+    assert isinstance(story.drive(), Close)
+    assert findings(story) == []
+    assert left_alive(story.rotation()) == tuple(sorted({"KEY1"} & set(story.world.instances)))
 
 
 def test_one_refusal_may_be_a_service_that_is_not_settled() -> None:
