@@ -35,10 +35,14 @@ class Kind(StrEnum):
     TRUSTED = "trusted"
     RESTORED = "restored"
     SEALED = "sealed"
+    SEEN = "seen"  # by a look: live instances that are not known
 
 
 INSTALLATION_KINDS = frozenset(
-    {Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED, Kind.RESTORED, Kind.SEALED}
+    {
+        *(Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED),
+        *(Kind.RESTORED, Kind.SEALED, Kind.SEEN),
+    }
 )
 
 

@@ -24,13 +24,14 @@ class Rank(IntEnum):
     PAST_MAX_AGE = 2
     ORPHANED = 3  # alive or open, and not in the configuration
     LEFT_ALIVE = 4  # a rotation that was given up left instances of ours
-    UNKNOWN = 5  # the journal does not know its credential
-    ON_HOLD = 6
-    OPEN = 7
-    DUE = 8
-    FINE = 9
-    PAUSED = 10
-    RETIRED = 11
+    UNACCOUNTED = 5  # a look found live instances that nobody knows
+    UNKNOWN = 6  # the journal does not know its credential
+    ON_HOLD = 7
+    OPEN = 8
+    DUE = 9
+    FINE = 10
+    PAUSED = 11
+    RETIRED = 12
 
     @property
     def word(self) -> str:
@@ -46,7 +47,8 @@ class Rank(IntEnum):
 class Health:
     """One secret at one moment. due_at: when it is due next, if time alone decides that; why: what
     says so; exempt: the exception by which it lives longer; rotation: the latest, where it may tell
-    more than its row; unmerged: an emergency did more than the journal knows."""
+    more than its row; unmerged: an emergency did more than the journal knows; strangers: live
+    instances that a look found and nobody accounts for, strangers_at: then."""
 
     secret: str
     policy: str
@@ -59,6 +61,8 @@ class Health:
     exempt: str = ""
     rotation: Rotation | None = None
     unmerged: bool = False
+    strangers: tuple[str, ...] = ()
+    strangers_at: datetime | None = None
 
     @property
     def order(self) -> tuple[int, float, str]:
@@ -71,6 +75,7 @@ _STYLES: Mapping[Rank, Mapping[str, Any]] = {
     Rank.DOWN: {"fg": "red", "bold": True},
     Rank.ORPHANED: {"fg": "yellow"},
     Rank.LEFT_ALIVE: {"fg": "yellow"},
+    Rank.UNACCOUNTED: {"fg": "yellow"},
     Rank.HELD: {"fg": "red", "bold": True},
     Rank.PAST_MAX_AGE: {"fg": "red"},
     Rank.UNKNOWN: {"fg": "yellow"},
@@ -138,6 +143,8 @@ def _where(health: Health, now: datetime) -> str:
         return "readers are without a working credential"
     if health.rank is Rank.LEFT_ALIVE and health.rotation is not None:
         return f"left alive: {', '.join(left_alive(health.rotation))}"
+    if health.rank is Rank.UNACCOUNTED:
+        return f"not known, alive: {', '.join(health.strangers)}"
     if row is not None and row.held is not None:
         since = f", {relative(row.held_at, now)}" if row.held_at else ""
         return f"{row.held}{since}"
@@ -159,6 +166,8 @@ def as_json(health: Health) -> dict[str, Any]:
         "needs_attention": health.rank.needs_attention,
         "readers_down": health.rank is Rank.DOWN,
         "left_alive": list(left_alive(health.rotation)) if health.rotation else [],
+        "strangers": list(health.strangers),
+        "strangers_seen_at": stamp(health.strangers_at) if health.strangers else None,
         "age_s": None if health.age is None else int(health.age.total_seconds()),
         "age_stated": bool(row and row.stated),
         "max_age_s": int(health.max_age.total_seconds()),

@@ -53,6 +53,7 @@ STATUS = record(
     waits_until=maybe(TIME), waits_for=maybe(TEXT), held=maybe(TEXT), held_at=maybe(TIME),
     last_outcome=maybe(TEXT), last_success_at=maybe(TIME), what_works=maybe(TEXT), seen_at=maybe(TIME),
     old_dies_not_before=maybe(TIME), exits=NAMES, goes_on=GOES_ON, exception=maybe(TEXT),
+    strangers=NAMES, strangers_seen_at=maybe(TIME),
 )  # fmt: skip
 
 ROTATIONS = record(

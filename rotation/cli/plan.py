@@ -16,7 +16,7 @@ from rotation.cli.calls import Calls, called_by, calls_of, tell_calls
 from rotation.cli.failures import DUE, OK
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.outcome import local
-from rotation.cli.reconcile import differences_of
+from rotation.cli.reconcile import look
 from rotation.cli.say import SCHEMA_VERSION, Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status import stops_json, tell_stops
@@ -147,7 +147,7 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
     spec = session.configuration.specification(each.entry)
     plan = plan_for(ROUTINE, session.traits(spec))
     rows = compile_rows(plan.rows, spec, session.traits(spec))
-    differences = differences_of(session, each.entry.id) if refresh else []
+    differences = look(session, each.entry.id).differences if refresh else []
     calls = calls_of(session, each.entry)
     if settings().output == "json":
         as_json("plan", {**_json(each), **_one_json(spec, plan, rows, each.row, now, calls),

@@ -1,4 +1,4 @@
-"""`reconcile`: does the world equal the journal? Reads both and changes neither."""
+"""`reconcile`: does the world equal the journal? Both are read, and nothing is changed there."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of, worst
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.say import as_json, note, plain, result
 from rotation.cli.session import Session, open_session
+from rotation.cli.strangers import remember
 from rotation.due import BEHIND_MIN, read_only
 from rotation.effects import shared, world
 from rotation.effects.context import Context
@@ -26,12 +27,14 @@ from rotation.types import Facts, Listing, StoreState
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """down: readers get it, and the issuer says that it is gone or off."""
+    """down: readers get it, and the issuer says that it is gone or off. strangers: live instances
+    that are not known."""
 
     code: str
     message: str
     next: str
     down: bool = False
+    strangers: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -44,9 +47,10 @@ class Difference:
     "--accept", is_flag=True, help="Go on with this journal, although it is behind in many places."
 )
 def reconcile(name: str | None, *, accept: bool) -> int:
-    """Compare the world with the journal; changes neither.
+    """Compare the world with the journal.
 
-    The store and the issuer are asked, the journal says what it last recorded.
+    The store and the issuer are asked, the journal says what it last recorded. Nothing is changed
+    but one note: live instances that nobody knows are written down, so that `status` shows them.
 
     Exit code 11 where they differ: the next rotation would be Held for that. 12 where the issuer
     says that what readers get is gone or off. An installation that
@@ -57,7 +61,9 @@ def reconcile(name: str | None, *, accept: bool) -> int:
         names = (
             [session.entry(name).id] if name else [e.id for e in session.configuration.secrets()]
         )
-        found = {each: _look(session, each) for each in names}
+        found = {each: look(session, each) for each in names}
+        for each in names:
+            remember_strangers(session, each, found[each])
         if settings().output == "json":
             as_json("reconcile", {"secrets": [_json(each, found[each]) for each in names]})
         else:
@@ -65,7 +71,7 @@ def reconcile(name: str | None, *, accept: bool) -> int:
                 _tell(each, found[each])
         if name is None:
             _lift(session, found, accept=accept)
-        return worst(code for _, code in found.values())
+        return worst(each.exit_code for each in found.values())
 
 
 def _lift(session: Session, found: Mapping[str, "Found"], *, accept: bool) -> None:
@@ -75,7 +81,9 @@ def _lift(session: Session, found: Mapping[str, "Found"], *, accept: bool) -> No
     if reason is None:
         return
     behind = [
-        n for n, (all_of, _) in found.items() if "held.journal-behind" in {d.code for d in all_of}
+        name
+        for name, one in found.items()
+        if "held.journal-behind" in {each.code for each in one.differences}
     ]
     if len(behind) >= BEHIND_MIN and not accept:
         raise PolicyRefusal(
@@ -90,27 +98,35 @@ def _lift(session: Session, found: Mapping[str, "Found"], *, accept: bool) -> No
     note("no longer read-only")
 
 
-Found = tuple[list[Difference], int]
+@dataclass(frozen=True, slots=True)
+class Found:
+    """looked: the store and the issuer answered."""
+
+    differences: list[Difference]
+    exit_code: int
+    looked: bool = True
 
 
-def _look(session: Session, name: str) -> Found:
-    """What differs, and the exit code that it is worth."""
+def look(session: Session, name: str) -> Found:
+    """What would stop a rotation of that secret at its first step."""
     entries = session.records.entries(session.entry(name).stream)
     if not entries:
         unknown = Difference(
             "reconcile.unknown", "the journal does not know this secret", f"rotation adopt {name}"
         )
-        return [unknown], GENERIC
+        return Found([unknown], GENERIC, looked=False)
     try:
         differences = list(_differences(_context(session, name, fold(entries))))
     except RotationError as error:
-        return [Difference(error.code, error.message, error.hint)], code_of(error)
-    return differences, worst(each.exit_code for each in differences)
+        unseen = Difference(error.code, error.message, error.hint)
+        return Found([unseen], code_of(error), looked=False)
+    return Found(differences, worst(each.exit_code for each in differences))
 
 
-def differences_of(session: Session, name: str) -> list[Difference]:
-    """What would stop a rotation of that secret at its first step."""
-    return _look(session, name)[0]
+def remember_strangers(session: Session, name: str, found: Found) -> None:
+    if found.looked:
+        strangers = {each for difference in found.differences for each in difference.strangers}
+        remember(session, session.entry(name).stream, strangers)
 
 
 def _context(session: Session, name: str, rotation: Rotation) -> Context:
@@ -148,15 +164,15 @@ def _differences(cx: Context) -> Iterator[Difference]:
         except NotYet:
             continue  # on its way
         except NeedsPerson as difference:
+            named = str(difference.facts.get("instances", "")).split(",")
+            dead = difference.code in ("held.instance-missing", "held.found-suspended")
             yield Difference(
-                difference.code, difference.message, difference.hint, _is_down(cx, difference)
+                difference.code,
+                difference.message,
+                difference.hint,
+                down=dead and _given(cx.rotation) in named,
+                strangers=tuple(named) if difference.code == "held.unknown-instance" else (),
             )
-
-
-def _is_down(cx: Context, difference: NeedsPerson) -> bool:
-    dead = difference.code in ("held.instance-missing", "held.found-suspended")
-    named = str(difference.facts.get("instances", "")).split(",")
-    return dead and _given(cx.rotation) in named
 
 
 def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[[], None], ...]:
@@ -211,16 +227,17 @@ def _given(rotation: Rotation) -> str | None:
 
 
 def _tell(name: str, found: Found) -> None:
-    differences, _ = found
-    if not differences:
+    if not found.differences:
         result(f"{click.style('✓', fg='green')} {plain(name)}")
-    for each in differences:
+    for each in found.differences:
         result(f"{click.style('✗', fg='red')} {plain(f'{name}: {each.message} [{each.code}]')}")
         if each.next:
             result(plain(f"    next: {each.next}"))
 
 
 def _json(name: str, found: Found) -> dict[str, Any]:
-    differences, code = found
-    told = [{"code": d.code, "message": d.message, "hint": d.next or None} for d in differences]
-    return {"secret": name, "equal": code == OK, "differences": told}
+    told = [
+        {"code": each.code, "message": each.message, "hint": each.next or None}
+        for each in found.differences
+    ]
+    return {"secret": name, "equal": found.exit_code == OK, "differences": told}

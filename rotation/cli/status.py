@@ -20,12 +20,14 @@ from rotation.cli.outcome import held_lines, local, works_now
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.spilled import Unmerged, by_stream, unmerged_json, with_spills
+from rotation.cli.strangers import with_strangers
 from rotation.describe import old_dies, relative, ways_out, what_works
 from rotation.due import Kind, due, stops
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
 from rotation.machine import next_action
+from rotation.strangers import seen_of
 
 if TYPE_CHECKING:
     from rotation.config import Entry
@@ -78,8 +80,9 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
 def _healths(
     session: Session, names: Sequence[str], now: datetime, spills: Unmerged
 ) -> Iterator[Health]:
+    seen = seen_of(session.records.installation_entries())
     for stream, health in _by_stream(session, names, now):
-        yield with_spills(session, health, stream, spills)
+        yield with_spills(session, with_strangers(session, health, stream, seen), stream, spills)
 
 
 def _by_stream(
@@ -235,13 +238,15 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
         out.append(
             f"left alive: {', '.join(left)}; the next rotation removes it once nobody uses it"
         )
+    out += _strangers(health)
     rotation = _open_rotation(session, health)
     if rotation is None and health.rank is Rank.DOWN:
         return [*_down(health, now), *out]
     if rotation is None:
         return out
     if rotation.held is not None:
-        return [line.strip() for line in held_lines(rotation, rotation.held, health.secret, now)]
+        held = held_lines(rotation, rotation.held, health.secret, now)
+        return [*(line.strip() for line in held), *_strangers(health)]
     waits = health.row.why if health.row is not None else None
     lines = [f"waits for: {plain(waits.removeprefix('waits for '))}"] if waits else []
     lines.append(plain(works_now(rotation, now)))
@@ -263,6 +268,19 @@ def _orphaned(health: Health) -> list[str]:
     name = plain(health.secret)
     ends = f"to end it for good, `rotation retire {name}` before its entry goes again"
     return [f"next: put {name} back into the configuration; {ends}"]
+
+
+def _strangers(health: Health) -> list[str]:
+    if not health.strangers or health.strangers_at is None:
+        return []
+    found, name = ", ".join(health.strangers), plain(health.secret)
+    lines = [f"alive and not known: {plain(found)} (seen {local(health.strangers_at)})"]
+    if health.rank is Rank.UNACCOUNTED:
+        lines.append(
+            f"next: remove it where nobody needs it, then rotation reconcile {name}; or "
+            f"rotation rotate {name} asks whose it is"
+        )
+    return lines
 
 
 def _paused(session: Session, health: Health) -> list[str]:
@@ -344,5 +362,6 @@ _CODES = {
     Rank.PAST_MAX_AGE: GENERIC,
     Rank.ORPHANED: GENERIC,
     Rank.LEFT_ALIVE: GENERIC,
+    Rank.UNACCOUNTED: GENERIC,
     Rank.UNKNOWN: GENERIC,
 }

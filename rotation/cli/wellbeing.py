@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of
-from rotation.cli.reconcile import differences_of
+from rotation.cli.reconcile import look, remember_strangers
 from rotation.cli.session import Session
 from rotation.describe import ways_out, what_works, why_held
 from rotation.errors import RotationError
@@ -22,7 +22,9 @@ def findings(session: Session, name: str, *, login: bool) -> Iterator[Finding]:
     entries = session.records.entries(session.entry(name).stream)
     if entries:
         yield from _journal(fold(entries), name)
-        for each in differences_of(session, name):
+        found = look(session, name)
+        remember_strangers(session, name, found)
+        for each in found.differences:
             yield name, each.message, each.exit_code, each.code, each.next
     else:
         yield from _unclaimed(session, name)

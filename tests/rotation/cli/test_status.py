@@ -7,6 +7,7 @@ import pytest
 
 from rotation.config import Entry
 from rotation.config.configuration import Exempt
+from rotation.errors import JournalError
 from rotation.testing.simulator import SimulatedIssuer
 from rotation.types import Handle, Listing
 from tests.rotation.cli.conftest import APP, DAY, Shell
@@ -138,7 +139,7 @@ def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
     told = shell.adopted().json("status")
     assert (told["schema_version"], told["kind"]) == (1, "status")
     assert list(told["secrets"][0]) == [
-        "secret", "class", "state", "needs_attention", "readers_down", "left_alive", "age_s", "age_stated", "max_age_s",
+        "secret", "class", "state", "needs_attention", "readers_down", "left_alive", "strangers", "strangers_seen_at", "age_s", "age_stated", "max_age_s",
         "due_at", "why", "current", "old", "asserted", "plan", "phase", "row", "waits_until",
         "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works", "seen_at",
         "old_dies_not_before", "exits", "goes_on", "exception",
@@ -207,3 +208,70 @@ def test_what_works_is_told_with_the_time_at_which_it_was_seen(shell: Shell) -> 
     [told] = shell.json("status", "app")["secrets"]
     seen = datetime.fromisoformat(told["seen_at"])
     assert timedelta(minutes=3) <= shell.world.now - seen < timedelta(minutes=4)
+
+
+# ------------------------------------------------------------- what only a look at the issuer shows
+
+
+@pytest.mark.parametrize("look", [("reconcile",), ("doctor",), ("doctor", "app")])
+def test_what_a_look_found_is_shown_until_a_later_one_finds_it_no_longer(
+    shell: Shell, look: tuple[str, ...]
+) -> None:
+    shell.world.instances["KEY1"].created = shell.world.now
+    stranger = shell.adopted().world.mint(by_person=True)
+    assert shell.run("status", "--check").exit_code == 0
+    assert shell.run(*look).exit_code == 11
+    told = shell.run("status", "--check")
+    assert told.exit_code == 1
+    assert f"not known, alive: {stranger.id}" in told.stdout
+    assert f"alive and not known: {stranger.id} (seen" in told.stdout
+    assert one(shell)["strangers"] == [stranger.id]
+    assert (one(shell)["state"], one(shell)["needs_attention"]) == ("unaccounted", True)
+    written = len(shell.journal.installation_entries())
+    shell.run(*look)
+    assert len(shell.journal.installation_entries()) == written
+    del shell.world.instances[stranger.id]
+    assert shell.run(*look).exit_code == 0
+    assert shell.run("status", "--check").exit_code == 0
+    assert one(shell)["strangers"] == []
+
+
+def test_a_look_that_was_refused_forgets_nothing(shell: Shell) -> None:
+    stranger = shell.adopted().world.mint(by_person=True)
+    shell.run("reconcile")
+    shell.world.denied.add("issuer.listing")
+    shell.run("reconcile")
+    assert one(shell)["strangers"] == [stranger.id]
+
+
+@pytest.mark.parametrize("answer", ["--foreign", "--ours"])
+def test_it_is_shown_until_somebody_says_whose_it_is(shell: Shell, answer: str) -> None:
+    stranger = shell.adopted().world.mint(by_person=True)
+    shell.run("reconcile")
+    assert shell.run("rotate", "app").exit_code == 11
+    assert stranger.id in shell.run("status").stdout
+    shell.run("resolve", "app", answer, stranger.id, "--yes")
+    assert one(shell)["strangers"] == []
+
+
+def test_a_rotation_that_went_through_looked_as_well(shell: Shell) -> None:
+    stranger = shell.adopted().world.mint(by_person=True)
+    shell.run("reconcile")
+    del shell.world.instances[stranger.id]
+    assert shell.run("rotate", "app", "--wait").exit_code == 0
+    assert one(shell)["strangers"] == []
+
+
+@pytest.mark.parametrize("look", ["reconcile", "doctor"])
+def test_whoever_may_look_and_not_write_is_told(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, look: str
+) -> None:
+    shell.adopted().world.mint(by_person=True)
+
+    def read_only(*given: object) -> None:
+        raise JournalError("journal.locked", "the journal cannot be written", "")
+
+    monkeypatch.setattr(shell.journal, "record", read_only)
+    done = shell.run(look)
+    assert done.exit_code == 11
+    assert "`rotation status` does not show it: the journal cannot be written" in done.stderr
