@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 SECRET_BYTES_MAX = 64 * 1024
+LINKS_MAX = 40
+"""As many as the system itself follows."""
 
 
 class Flaw(NamedTuple):
@@ -29,13 +31,25 @@ class Flaw(NamedTuple):
 def flaws(path: Path) -> Iterator[Flaw]:
     """Everything on the way to `path`, itself included, that somebody else may change. Raises
     OSError where it is not there."""
-    lexical, real = path.absolute(), path.resolve()
-    for place in sorted({lexical, *lexical.parents, real, *real.parents}):
+    for place in dict.fromkeys(_way(path.absolute())):
         status = os.lstat(place)
         if status.st_uid not in (0, os.geteuid()):
             yield Flaw(place, foreign=True)
         elif not stat.S_ISLNK(status.st_mode) and _is_open(place, status):
             yield Flaw(place, foreign=False)
+
+
+def _way(path: Path, links: int = 0) -> Iterator[Path]:
+    """Every name that is looked up, those of links and of what they lead to included: who may change
+    one link in the middle decides where it ends."""
+    for place in reversed((path, *path.parents)):
+        yield place
+        if place.is_symlink():
+            if links == LINKS_MAX:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            target = place.parent / place.readlink()
+            yield from _way(target / path.relative_to(place), links + 1)
+            return
 
 
 def _is_open(place: Path, status: os.stat_result) -> bool:
@@ -48,7 +62,7 @@ def _is_open(place: Path, status: os.stat_result) -> bool:
 
 def read_secret(path: Path) -> bytes:
     """What a file says that we log in with: a short one, which nobody but root and this user can
-    have put there. Raises OSError, whose `strerror` says why not, without the path."""
+    have put there. Links are followed, for a pod's files are some. Raises OSError, whose `strerror` says why not, without the path."""
     for flaw in flaws(path):
         why = "somebody else owns" if flaw.foreign else "others may change"
         raise PermissionError(errno.EPERM, f"{why} it, or a directory on the way to it")

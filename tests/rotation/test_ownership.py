@@ -62,6 +62,51 @@ def test_a_link_of_somebody_else_is_not(secret: Path, tmp_path: Path) -> None:
         read_secret(link)
 
 
+@as_root
+@pytest.mark.parametrize("broken", ["its directory", "the link", "the directory's way"])
+def test_a_link_in_the_middle_is_looked_at_like_the_first(
+    secret: Path, tmp_path: Path, broken: str
+) -> None:
+    """Both ends are ours, and who may change the middle decides which file it is."""
+    shared = tmp_path / "srv" / "shared"
+    shared.mkdir(parents=True)
+    (shared / "hop").symlink_to(secret)
+    link = tmp_path / "token"
+    link.symlink_to(shared / "hop")
+    assert read_secret(link) == b"of-the-runner"
+    match broken:
+        case "its directory":
+            shared.chmod(0o777)
+        case "the link":
+            os.lchown(shared / "hop", 4711, -1)
+        case _:
+            os.chown(shared.parent, 4711, -1)
+    with pytest.raises(PermissionError):
+        read_secret(link)
+
+
+def test_the_files_of_a_pod_are_read(tmp_path: Path) -> None:
+    """name -> ..data/name, ..data -> ..2026_11_30, in a directory such as /tmp."""
+    (tmp_path / "..2026_11_30").mkdir(mode=0o755)
+    (tmp_path / "..2026_11_30" / "token").write_text("of-the-pod")
+    (tmp_path / "..data").symlink_to("..2026_11_30")
+    (tmp_path / "token").symlink_to("..data/token")
+    tmp_path.chmod(0o1777)
+    assert read_secret(tmp_path / "token") == b"of-the-pod"
+
+
+def test_a_directory_on_the_way_may_be_a_link_and_lead_back_up(secret: Path) -> None:
+    (secret.parent / "there").symlink_to("../rotation/../rotation")
+    assert read_secret(secret.parent / "there" / "login") == b"of-the-runner"
+
+
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="symbolic links"):
+        read_secret(tmp_path / "a")
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_any_other_file_is_refused(secret: Path, way: str) -> None:
     WAYS[way](secret)
