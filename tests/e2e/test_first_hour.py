@@ -8,12 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from benchmarks.calls import BY_USAGE
 from providers.aws.testing import ADMIN, StrictControl
 from tests.e2e.installation import DAY, MAIN
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 OURS = {"111122223333": "123456789012", "eu-west-1": "eu-central-1"}
 """What a reader replaces by what is theirs: the account and the region."""
+
+FREE = {"sts:GetCallerIdentity"}
+"""AWS allows it to everybody."""
 
 
 def typed() -> list[str]:
@@ -29,6 +35,7 @@ def test_it_takes_few_commands() -> None:
     assert len(["git clone", *needed]) <= 8, needed
 
 
+@pytest.mark.timeout(300)
 def test_from_the_readme_to_a_rotated_key(aws: StrictControl, tmp_path: Path) -> None:
     user, secret = "billing", "prod/billing/aws"
     aws.client("iam").create_user(UserName=user)
@@ -41,6 +48,7 @@ def test_from_the_readme_to_a_rotated_key(aws: StrictControl, tmp_path: Path) ->
     }
     aws.human.put_secret(secret, json.dumps(content))
     aws.clock.advance(30 * DAY)
+    before = len(aws.truth.calls())
     place = tmp_path / "work"
     place.mkdir(mode=0o700)
     environment = {
@@ -53,11 +61,7 @@ def test_from_the_readme_to_a_rotated_key(aws: StrictControl, tmp_path: Path) ->
             line = line.replace(example, ours)  # noqa: PLW2901 -- as a reader does
         if not line.startswith("rotation "):
             continue  # how it is installed and where the shell looks: done already
-        done = subprocess.run(
-            [sys.executable, "-c", MAIN, *shlex.split(line)[1:]], cwd=place, env=environment,
-            capture_output=True, text=True, check=False, timeout=55,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        done = rotation(line.removeprefix("rotation "), place, environment)
         if line.startswith("rotation plan"):
             assert "iam:CreateAccessKey" in done.stdout
         if line.startswith("rotation init"):
@@ -65,6 +69,29 @@ def test_from_the_readme_to_a_rotated_key(aws: StrictControl, tmp_path: Path) ->
     now = json.loads(aws.truth.value(secret) or "{}")
     assert now["AWS_ACCESS_KEY_ID"] != old["AccessKeyId"]
     assert aws.truth.accepts(now["AWS_ACCESS_KEY_ID"], now["AWS_SECRET_ACCESS_KEY"])
+    made = {f"{call['service']}:{call['operation']}" for call in aws.truth.calls(since=before)}
+    to_the_end = {call.name for call in BY_USAGE}
+    assert (made | to_the_end) - FREE <= permitted(user, secret), "README's policy is not enough"
+
+
+def permitted(user: str, secret: str) -> set[str]:
+    """The actions of the README's policy, which names that user and that secret alone."""
+    policy = json.loads(README.partition("```json\n")[2].partition("```")[0])
+    keys, values = policy["Statement"]
+    assert keys["Resource"].endswith(f":user/{user}")
+    assert values["Resource"].endswith(f":secret:{secret}-??????")
+    return {*keys["Action"], *values["Action"]}
+
+
+def rotation(
+    line: str, place: Path, environment: dict[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, *shlex.split(line)], cwd=place, env=environment,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return done
 
 
 def edit(file: Path, endpoint: str) -> None:
