@@ -10,18 +10,17 @@ import pulumi
 import pulumi_vault as vault
 
 from infra.names import renamed
-from infra.vault_existing import approle_mounts, made_by, policy_name
+from infra.vault_existing import made_by
 from infra.vault_ready import Ready, ready
 from infra.vault_stores import Mounts
 from providers.vault.hcl import entity_of
-from providers.vault.options import AppRoleOptions, ConnectionOptions
+from providers.vault.options import ConnectionOptions
+from providers.vault.stack import LOGIN_MAX_S, LOGIN_S, SESSION_S, approle_mounts, policy_name
 from rotation.interfaces import Part
 
 __all__ = ["declare", "ready"]
 
-SESSION_S = 900
 ENTITY = re.compile(r'(?<=/)ENTITY-OF-[^/"]+')
-LOGIN_S, LOGIN_MAX_S = 1_200, 14_400
 
 
 def declare(ready: Ready) -> dict[str, Any]:
@@ -69,7 +68,7 @@ class Logins(pulumi.ComponentResource):
             description=None if adopted else made_by(self._ready.scope),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=self._is_needed(path),
+                protect=self._ready.needs_logins(path),
                 retain_on_delete=True,
                 import_=path if adopted else None,
                 ignore_changes=["description"] if adopted else None,
@@ -89,16 +88,6 @@ class Logins(pulumi.ComponentResource):
             disable_read=True,
             disable_delete=True,
             opts=pulumi.ResourceOptions(parent=backend),
-        )
-
-    def _is_needed(self, path: str) -> bool:
-        ready = self._ready
-        if path == ready.scope.options.mount and ready.scope.options.auth == "approle":
-            return ready.is_needed
-        return any(
-            ready.is_alive(part.secret)
-            for part in ready.scope.parts
-            if isinstance(part.options, AppRoleOptions) and part.options.mount == path
         )
 
 
@@ -214,7 +203,6 @@ class Consumers(pulumi.ComponentResource):
         super().__init__("rotation:vault:Consumers", ready.scope.connection, None, opts)
         for part in ready.own_roles:
             alive = ready.is_alive(part.secret)
-            holders = ("consumer", f"read-{part.application}-{part.environment}")
             backend = logins.backends[part.options.mount]
             kept = pulumi.ResourceOptions(
                 parent=self, protect=alive, retain_on_delete=alive, aliases=renamed(part)
@@ -223,7 +211,9 @@ class Consumers(pulumi.ComponentResource):
                 part.secret,
                 backend=backend.path,
                 role_name=part.options.role,
-                token_policies=[policies.names[h] for h in holders if h in policies.names],
+                token_policies=[
+                    policies.names[h] for h in ready.holders_of(part) if h in policies.names
+                ],
                 token_ttl=LOGIN_S,
                 token_max_ttl=LOGIN_MAX_S,
                 opts=kept,

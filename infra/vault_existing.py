@@ -13,33 +13,14 @@ import pulumi_vault as vault
 from infra.names import copied, this_stack
 from infra.settings import Settings, refused
 from providers.vault.hcl import entity_of
-from providers.vault.options import AppRoleOptions, DatabaseStaticOptions, KvOptions
+from providers.vault.options import AppRoleOptions, DatabaseStaticOptions
+from providers.vault.stack import approle_mounts, kv_mounts, made_for, policy_name
 from rotation.interfaces import Part, Scope
 
 
 def made_by(scope: Scope) -> str:
     """What the description of our mounts says: nothing else of a mount could."""
-    return f"{_made_for(scope)}{this_stack()}"
-
-
-def _made_for(scope: Scope) -> str:
-    return f"made by rotation {scope.installation}, stack "
-
-
-def policy_name(scope: Scope, holder: str) -> str:
-    return scope.called(holder)
-
-
-def kv_mounts(scope: Scope) -> set[str]:
-    stored = [part.options for part in scope.parts if isinstance(part.options, KvOptions)]
-    return {path for each in stored for path in (each.mount, each.staging)}
-
-
-def approle_mounts(scope: Scope) -> set[str]:
-    """The runner logs in at one, and the roles that are rotated may be at others."""
-    options = [each.options for each in scope.parts if isinstance(each.options, AppRoleOptions)]
-    login = {scope.options.mount} if scope.options.auth == "approle" else set()
-    return login | {each.mount for each in options}
+    return f"{made_for(scope)}{this_stack()}"
 
 
 def assert_surroundings(scope: Scope) -> None:
@@ -107,8 +88,8 @@ def _of_mounts(scope: Scope, settings: Settings, there: Mapping[str, str]) -> It
             yield f"rotation:adopt names {path}, but there is no such mount"
         elif path not in there or there[path] == made_by(scope):
             continue
-        elif there[path].startswith(_made_for(scope)):
-            stack = there[path].removeprefix(_made_for(scope))
+        elif there[path].startswith(made_for(scope)):
+            stack = there[path].removeprefix(made_for(scope))
             yield f"mount {path} exists already: {copied(scope, stack)}"
         elif not adopted:
             yield f"mount {path} exists already: rotation:adopt takes it in"

@@ -1,7 +1,7 @@
 """One Vault connection, looked at before anything of any connection is declared."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pulumi_vault as vault
 
@@ -11,26 +11,19 @@ from infra.vault_existing import (
     assert_cluster,
     assert_existing,
     assert_surroundings,
-    policy_name,
 )
-from providers.vault.hcl import HclRenderer
-from providers.vault.options import AppRoleOptions, ConnectionOptions
+from providers.vault.options import ConnectionOptions
+from providers.vault.stack import Living, documents, role_names
 from rotation.errors import Usage
-from rotation.interfaces import Part, PolicyDocument, Scope
-from rotation.policy.naming import fitting
-from rotation.types import PermissionSet
-
-POLICY_MAX = 128
+from rotation.interfaces import PolicyDocument, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready:
+class Ready(Living):
     """A connection that was looked at: nothing stands in the way of declaring it. roles: names of
     token roles by permission set. entities: of adopted AppRoles, by what stands for their ids."""
 
-    scope: Scope
     settings: Settings
-    states: Mapping[str, str]
     provider: vault.Provider
     roles: Mapping[str, str]
     documents: Sequence[PolicyDocument]
@@ -41,33 +34,13 @@ class Ready:
         """The runner's AppRole."""
         return self.scope.called()
 
-    @property
-    def own_roles(self) -> list[Part]:
-        """The AppRoles that are rotated and that the stack makes."""
-        return [
-            part
-            for part in self.scope.parts
-            if isinstance(part.options, AppRoleOptions) and part.secret not in self.settings.adopt
-        ]
-
-    def is_alive(self, secret: str) -> bool:
-        return self.states[secret] != "retired"
-
-    @property
-    def is_needed(self) -> bool:
-        """The runner still has something to do here."""
-        return any(self.is_alive(part.secret) for part in self.scope.parts)
-
 
 def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
     """Everything that can be refused is refused here: what is declared meanwhile, `pulumi up` would
     make."""
     options: ConnectionOptions = scope.options
     assert_surroundings(scope)
-    roles = _role_names(scope)
-    documents = _rendered(scope, roles)
-    for each in documents:
-        fitting(policy_name(scope, each.name), POLICY_MAX, "a policy")
+    written = _written(scope)
     provider = vault.Provider(
         f"vault-{scope.connection}",
         address=options.address,
@@ -81,25 +54,14 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
         settings=settings,
         states=states,
         provider=provider,
-        roles=roles,
-        documents=documents,
+        roles=role_names(scope),
+        documents=written,
         entities=adopted_entities(scope, settings, provider),
     )
 
 
-def _role_names(scope: Scope) -> dict[str, str]:
-    """Of the sets that are needed. A name that the configuration gives is made under that name."""
-    needed = {need.under for need in scope.needs}
-    return {
-        str(under): scope.options.roles.get(under, scope.called(under))
-        for under in PermissionSet
-        if under in needed
-    }
-
-
-def _rendered(scope: Scope, roles: Mapping[str, str]) -> list[PolicyDocument]:
-    options = replace(scope.options, roles=roles)
+def _written(scope: Scope) -> list[PolicyDocument]:
     try:
-        return list(HclRenderer().documents(replace(scope, options=options)))
+        return documents(scope)
     except Usage as error:
         raise refused(f"connection {scope.connection}: {error.message}; {error.hint}") from None

@@ -7,10 +7,8 @@ from infra.names import renamed
 from infra.vault_existing import made_by
 from infra.vault_ready import Ready
 from providers.vault.options import KvOptions
+from providers.vault.stack import VERSIONS
 from rotation.interfaces import Part
-
-VERSIONS = 10
-"""Of a secret: what a roll back, a grace and a soak still need is among them."""
 
 
 class Mounts(pulumi.ComponentResource):
@@ -20,16 +18,15 @@ class Mounts(pulumi.ComponentResource):
         super().__init__("rotation:vault:Mounts", ready.scope.connection, None, opts)
         self._ready = ready
         stored = [part for part in ready.scope.parts if isinstance(part.options, KvOptions)]
-        alive = {part.options.mount for part in stored if ready.is_alive(part.secret)}
         for mount in sorted({part.options.mount for part in stored}):
-            self._mount(mount, VERSIONS, alive=mount in alive)
+            self._mount(mount, VERSIONS)
         for mount in sorted({part.options.staging for part in stored}):
-            self._mount(mount, 1, alive=bool(alive))
+            self._mount(mount, 1)
         for part in stored:
             Secret(part, self, alive=ready.is_alive(part.secret))
         self.register_outputs({})
 
-    def _mount(self, path: str, versions: int, *, alive: bool) -> None:
+    def _mount(self, path: str, versions: int) -> None:
         """Other writers of a mount that exists may not know compare-and-set: it is taken in as it
         is."""
         adopted = path in self._ready.settings.adopt
@@ -42,7 +39,7 @@ class Mounts(pulumi.ComponentResource):
             description=None if adopted else made_by(self._ready.scope),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=alive,
+                protect=self._ready.needs_kv(path),
                 # Others may write there too, and nothing brings back what was unmounted.
                 retain_on_delete=True,
                 import_=path if adopted else None,

@@ -13,6 +13,7 @@ from typing import Self
 from providers.vault.options import STAGING, AppRoleOptions, KvOptions, LoginOptions
 from providers.vault.permissions import CONNECTION, GRANTS, LOGINS, Grant, Grants, asked_for
 from rotation.interfaces import Call, Need, Part, PolicyDocument, Scope
+from rotation.policy.resources import Stacked
 from rotation.types import PermissionSet
 
 WRITES = frozenset({"create", "update", "patch"})
@@ -66,6 +67,11 @@ class HclRenderer:
 
     def grants(self) -> Mapping[str, Grants]:
         return GRANTS
+
+    def stack(self) -> Stacked:
+        from providers.vault.resources import VaultStack  # noqa: PLC0415 -- which renders with this
+
+        return VaultStack()
 
     def documents(self, scope: Scope) -> list[PolicyDocument]:
         """One holder after the other: the sets, `base`, `operator`, `emergency`, `consumer`,

@@ -1,6 +1,21 @@
-"""What a stack of one connection is told beside the configuration."""
+"""What a stack of one connection is told beside the configuration, and what follows from it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from providers.vault.hcl import HclRenderer
+from providers.vault.options import AppRoleOptions, KvOptions
+from rotation.interfaces import Part, PolicyDocument, Scope
+from rotation.policy.naming import fitting
+from rotation.types import PermissionSet
+
+POLICY_MAX = 128
+
+VERSIONS = 10
+"""Of a secret: what a roll back, a grace and a soak still need is among them."""
+
+SESSION_S = 900
+LOGIN_S, LOGIN_MAX_S = 1_200, 14_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,3 +31,91 @@ class StackOptions:
     adopt: tuple[str, ...] = field(
         default=(), metadata={"doc": "ids of AppRoles' secrets and paths of mounts that exist"}
     )
+
+
+def policy_name(scope: Scope, holder: str) -> str:
+    return fitting(scope.called(holder), POLICY_MAX, "a policy")
+
+
+def made_for(scope: Scope) -> str:
+    """How the description of our mounts begins: nothing else of a mount could say it."""
+    return f"made by rotation {scope.installation}, stack "
+
+
+def kv_mounts(scope: Scope) -> set[str]:
+    stored = [part.options for part in scope.parts if isinstance(part.options, KvOptions)]
+    return {path for each in stored for path in (each.mount, each.staging)}
+
+
+def approle_mounts(scope: Scope) -> set[str]:
+    """The runner logs in at one, and the roles that are rotated may be at others."""
+    options = [each.options for each in scope.parts if isinstance(each.options, AppRoleOptions)]
+    login = {scope.options.mount} if scope.options.auth == "approle" else set()
+    return login | {each.mount for each in options}
+
+
+def role_names(scope: Scope) -> dict[str, str]:
+    """Of the sets that are needed. A name that the configuration gives is made under that name."""
+    needed = {need.under for need in scope.needs}
+    return {
+        str(under): scope.options.roles.get(under, scope.called(under))
+        for under in PermissionSet
+        if under in needed
+    }
+
+
+def documents(scope: Scope) -> list[PolicyDocument]:
+    """With the token roles that the stack makes. Raises Usage where a name is too long."""
+    options = replace(scope.options, roles=role_names(scope))
+    written = HclRenderer().documents(replace(scope, options=options))
+    for each in written:
+        policy_name(scope, each.name)
+    return written
+
+
+@dataclass(frozen=True, kw_only=True)
+class Living:
+    """What the secrets' states mean for what they need. states: by secret."""
+
+    scope: Scope
+    settings: StackOptions
+    states: Mapping[str, str]
+
+    @property
+    def own_roles(self) -> list[Part]:
+        """The AppRoles that are rotated and that the stack makes."""
+        return [
+            part
+            for part in self.scope.parts
+            if isinstance(part.options, AppRoleOptions) and part.secret not in self.settings.adopt
+        ]
+
+    def is_alive(self, secret: str) -> bool:
+        return self.states[secret] != "retired"
+
+    @property
+    def is_needed(self) -> bool:
+        """The runner still has something to do here."""
+        return any(self.is_alive(part.secret) for part in self.scope.parts)
+
+    def needs_kv(self, path: str) -> bool:
+        """The staging mount as long as any secret lives."""
+        stored = [part for part in self.scope.parts if isinstance(part.options, KvOptions)]
+        alive = [part for part in stored if self.is_alive(part.secret)]
+        if any(part.options.staging == path for part in stored):
+            return bool(alive)
+        return any(part.options.mount == path for part in alive)
+
+    def needs_logins(self, path: str) -> bool:
+        options = self.scope.options
+        if path == options.mount and options.auth == "approle":
+            return self.is_needed
+        return any(
+            self.is_alive(part.secret)
+            for part in self.scope.parts
+            if isinstance(part.options, AppRoleOptions) and part.options.mount == path
+        )
+
+    def holders_of(self, part: Part) -> tuple[str, str]:
+        """Whose policies an AppRole's logins get."""
+        return "consumer", f"read-{part.application}-{part.environment}"

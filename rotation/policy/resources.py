@@ -31,12 +31,14 @@ class Ref:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """kept: no run may destroy it. after: it needs those, though no input says so."""
+    """type: with `data.` before that of what is only looked up. kept: no run may destroy it. changed: inputs that others change afterwards. after: it needs
+    those, though no input says so."""
 
     type: str
     name: str
     inputs: Mapping[str, Any]
     kept: bool = False
+    changed: tuple[str, ...] = ()
     after: tuple[tuple[str, str], ...] = ()
 
     def ref(self, attribute: str) -> Ref:

@@ -17,17 +17,17 @@ _NO_LABEL = re.compile(r"[^A-Za-z0-9_-]")
 def configuration(family: str, stacked: Stacked, made: Iterable[Made]) -> dict[str, Any]:
     """One file of a module: `FAMILY.tf.json`."""
     made = list(made)
-    resources: dict[str, dict[str, Any]] = {}
+    blocks: dict[str, dict[str, dict[str, Any]]] = {"resource": {}, "data": {}}
     for each in made:
         for resource in each.resources:
-            resources.setdefault(resource.type, {})[label(resource.name)] = _block(
-                family, each, resource
-            )
+            looked_up, _, kind = resource.type.rpartition(".")
+            of_kind = blocks[looked_up or "resource"].setdefault(kind, {})
+            of_kind[label(resource.name)] = _block(family, each, resource)
     required = {family: {"source": stacked.source, "version": stacked.version}}
     return {
         "terraform": {"required_providers": required},
         "provider": {family: [{"alias": each.scope.connection, **each.provider} for each in made]},
-        "resource": resources,
+        **{name: found for name, found in blocks.items() if found},
         "output": {f"bindings_{family}": {"value": _bindings(made)}},
     }
 
@@ -44,8 +44,11 @@ def _block(family: str, made: Made, resource: Resource) -> dict[str, Any]:
     written = {key: _written(value, made.to_come) for key, value in resource.inputs.items()}
     block = {key: value for key, value in written.items() if value not in (None, [])}
     block["provider"] = f"{family}.{made.scope.connection}"
-    if resource.kept:
-        block["lifecycle"] = {"prevent_destroy": True}
+    if resource.kept or resource.changed:
+        block["lifecycle"] = {
+            **({"prevent_destroy": True} if resource.kept else {}),
+            **({"ignore_changes": list(resource.changed)} if resource.changed else {}),
+        }
     if resource.after:
         block["depends_on"] = [f"{kind}.{label(name)}" for kind, name in resource.after]
     return block

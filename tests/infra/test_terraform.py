@@ -13,10 +13,8 @@ from click.testing import CliRunner
 from pulumi.runtime import mocks
 
 from rotation.cli.app import program
-from tests.infra.settings import ACCOUNT, AWS, secret, written
+from tests.infra.settings import ACCOUNT, AWS, KV, VAULT, secret, written
 from tests.infra.stack import KEY_ID, SUFFIX, Registered, Stack, _computed, up
-
-CONNECTION = "main"
 
 TYPES = {
     "aws_cloudtrail": "Trail",
@@ -44,6 +42,16 @@ TYPES = {
     "aws_sns_topic": "Topic",
     "aws_sns_topic_policy": "TopicPolicy",
     "aws_sns_topic_subscription": "TopicSubscription",
+    "vault_approle_auth_backend_role": "appRole:AuthBackendRole",
+    "vault_audit": "Audit",
+    "vault_auth_backend": "AuthBackend",
+    "vault_generic_endpoint": "Endpoint",
+    "vault_identity_entity": "Entity",
+    "vault_identity_entity_alias": "EntityAlias",
+    "vault_kv_secret_backend_v2": "SecretBackendV2",
+    "vault_mount": "Mount",
+    "vault_policy": "Policy",
+    "vault_token_auth_backend_role": "tokenauth:AuthBackendRole",
 }
 
 RENAMED = {
@@ -54,10 +62,16 @@ RENAMED = {
 }
 """Where Pulumi has another word than Terraform."""
 
-KEPT = {"Bucket", "Key", "ReplicaKey", "Secret", "Trail", "User"}
+KEPT = {"Audit", "Bucket", "Entity", "Key", "ReplicaKey", "Secret", "Trail", "User"}
 """Whose own protection is meant; Pulumi hands it on to what hangs on them."""
 
 META = {"provider", "lifecycle", "depends_on"}
+
+APPROLE = KV.replace(
+    "issuer: {{type: generated, kind: token, prefix: tok_, unverified: true}}",
+    "issuer: {{type: vault-approle, connection: vault, mount: apps-login, role: Shop, uses: 9999}}\n"
+    "    probe: {{type: vault-login, connection: vault, mount: apps-login}}",
+)
 
 OTHERS = {
     "tags": '["team=platform"]',
@@ -69,7 +83,7 @@ OTHERS = {
 }
 
 
-def printed(directory: Path, settings: dict[str, str], *words: str) -> str:
+def printed(directory: Path, settings: dict[str, str], *words: str, family: str = "aws") -> str:
     told = {
         re.sub("[A-Z]", lambda each: f"_{each[0].lower()}", key): _plain(value)
         for key, value in settings.items()
@@ -78,14 +92,14 @@ def printed(directory: Path, settings: dict[str, str], *words: str) -> str:
     stack = directory / "stack.yaml"
     stack.write_text(yaml.safe_dump(told))
     (directory / "commands").mkdir(exist_ok=True)
-    given = ["-c", str(directory / "rotation.yaml"), "policy", "aws", "--stack", str(stack), *words]
-    done = CliRunner().invoke(program, given)
+    given = ["-c", str(directory / "rotation.yaml"), "policy", family, "--stack", str(stack)]
+    done = CliRunner().invoke(program, [*given, *words])
     assert done.exit_code == 0, done.output
     return done.stdout
 
 
 def _plain(text: str) -> Any:
-    return json.loads(text) if text[0] in "[tf" else text
+    return json.loads(text) if text[:1] in ("[", "t", "f") else text
 
 
 @pytest.mark.parametrize(
@@ -100,9 +114,21 @@ def test_terraform_is_told_what_pulumi_declares(
     tmp_path: Path, more: str, settings: dict[str, str]
 ) -> None:
     file = written(tmp_path, secret(), secret(name="gone", state="retired"), more=more)
-    given = {**AWS, **settings}
+    assert_same(file, {**AWS, **settings}, "aws")
+
+
+@pytest.mark.parametrize("settings", [{}, {"auditFile": "", "runnerCidrs": "[]"}])
+def test_terraform_is_told_what_pulumi_declares_in_vault(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    gone = secret(KV, "gone", state="retired")
+    file = written(tmp_path, secret(KV, "billing-token"), secret(APPROLE, "shop"), gone)
+    assert_same(file, {**VAULT, **settings}, "vault")
+
+
+def assert_same(file: Path, given: dict[str, str], family: str) -> None:
     declared = up(file, given)
-    told = json.loads(printed(tmp_path, given, "--terraform"))
+    told = json.loads(printed(file.parent, given, "--terraform", family=family))
     found = {
         (TYPES[kind], name): block
         for kind, blocks in told["resource"].items()
@@ -115,20 +141,22 @@ def test_terraform_is_told_what_pulumi_declares(
         ours = {key: each for key, each in block.items() if key not in META}
         assert _known(ours, told["resource"], declared) == theirs, (kind, name)
         if kind in KEPT:
-            kept = block.get("lifecycle") == {"prevent_destroy": True}
+            kept = "prevent_destroy" in block.get("lifecycle", {})
             assert kept == resources[kind, name].protect, (kind, name)
-    bindings = told["output"]["bindings_aws"]["value"]
+    bindings = told["output"][f"bindings_{family}"]["value"]
     assert _known(bindings, told["resource"], declared) == declared.outputs["bindings"]
 
 
 def _is_made(resource: Registered) -> bool:
-    return resource.token.startswith("aws:")
+    return resource.token.startswith(("aws:", "vault:"))
 
 
 def _address(resource: Registered) -> tuple[str, str]:
     from rotation.policy.terraform import label  # noqa: PLC0415
 
-    return resource.token.rpartition(":")[2], label(resource.name)
+    module, kind = re.split("[:/]", resource.token)[1::2]
+    named = f"{module}:{kind}" if kind == "AuthBackendRole" else kind
+    return named, label(resource.name)
 
 
 def _inputs(kind: str, resource: Registered) -> dict[str, Any]:
@@ -172,7 +200,8 @@ def _known(value: Any, blocks: dict[str, Any], declared: Stack) -> Any:
         if attribute in block:
             return str(_known(block[attribute], blocks, declared))
         told = {**declared_as(kind, name), "keyId": KEY_ID}
-        return str(told[{"key_id": "keyId"}.get(attribute, attribute)])
+        found_there = {_snake(key): each for key, each in told.items()}
+        return str({"id": f"{name}-id", **found_there}[attribute])
 
     def declared_as(kind: str, name: str) -> dict[str, Any]:
         [resource] = [
@@ -189,6 +218,7 @@ def _known(value: Any, blocks: dict[str, Any], declared: Stack) -> Any:
     text = re.sub(r"\$\{(\w+)\.([\w-]+)\.(\w+)\}", answer, json.dumps(value))
     text = text.replace("-??????", SUFFIX).replace('"rotation:stack": "terraform"',
                                                    '"rotation:stack": "rotation/prod"')  # fmt: skip
+    text = text.replace("stack terraform", "stack rotation/prod")
     return _meant(json.loads(text))
 
 
