@@ -37,11 +37,9 @@ class Verifier(Protocol):
 
     def accept(self, handle_id: str, value: SecretValue) -> None:
         """The service accepts `value`, beside the ones that it accepts already."""
-        ...
 
     def drop(self, handle_id: str, value: SecretValue | None) -> None:
         """The service refuses the value known as `handle_id`; unknown to it is success."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +115,13 @@ class EndsSessions(Protocol):
     def end_sessions(self, handle_id: str) -> None:
         """In an emergency, under *contain*: those that were open before this instance, the one in
         force, are over, and perhaps some that it opened since. None of them = success."""
+
+
+class Cautions(Protocol):
+    """Also of an issuer that can see how its service is set up."""
+
+    def cautions(self) -> Sequence[tuple[str, str, str]]:
+        """Code, sentence and next step of what works today and would go badly in an emergency."""
 
 
 class WritesOverLost(Protocol):
@@ -202,7 +207,6 @@ class Probe(Protocol):
 
     def wrong(self, fields: Fields) -> Verdict:
         """The negative control: the same login with a secret that cannot be right."""
-        ...
 
 
 class NamesLogins(Protocol):
@@ -217,7 +221,6 @@ class Consumer(Protocol):
 
     def deliver(self, version: str, fields: Fields) -> None:
         """It was given that version, and runs on it if it `confirms`. `void`: left as it was."""
-        ...
 
 
 class Rehearses(Protocol):
@@ -246,7 +249,6 @@ class Connection(Protocol):
 
     def own_credential(self) -> OwnCredential:
         """Logs in. LoginRefused only where the service does not take it: an old one is dead then."""
-        ...
 
     def close(self) -> None: ...
 

@@ -126,6 +126,20 @@ class AppRoleIssuer:
             )
         return _handle(secret_id).id
 
+    def cautions(self) -> list[tuple[str, str, str]]:
+        """Whether consumers that go on trying what an emergency destroyed lock its successor out."""
+        path = f"sys/internal/ui/mounts/auth/{self._options.mount}"
+        config = self._connection.call("GET", path, under=OBSERVE).data["config"]
+        if (config.get("user_lockout_config") or {}).get("user_lockout_disable"):
+            return []
+        told = (
+            f"Vault's user lockout is on for the mount {self._options.mount}: consumers that go on "
+            "trying a destroyed secret id lock the role, after five refusals and for 15 minutes as "
+            "Vault comes, and its successor is locked out with it"
+        )
+        tune = f"vault auth tune -user-lockout-disable=true {self._options.mount}/"
+        return [("vault.user-lockout", told, f"let an operator say `{tune}`")]
+
     def _destroy(self, handle_id: str, under: PermissionSet) -> None:
         secret_id = self._find(handle_id, under)
         if secret_id is None:

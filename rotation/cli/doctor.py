@@ -389,7 +389,8 @@ def _tell(checks: list[Check]) -> None:
         as_json("doctor", {"checks": told})
         return
     for check in checks:
-        sign = click.style("✗", fg="red") if check.exit_code else click.style("✓", fg="green")
-        result(f"{sign} {plain(f'{check.subject}: {check.finding}')}")
+        caution = ("!", "yellow") if check.next else ("✓", "green")
+        sign, colour = ("✗", "red") if check.exit_code else caution
+        result(f"{click.style(sign, fg=colour)} {plain(f'{check.subject}: {check.finding}')}")
         if check.next:
             result(plain(f"    next: {check.next}"))

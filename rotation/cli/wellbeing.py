@@ -1,7 +1,7 @@
 """What `doctor` tells of one secret beside its labels: readers, an open rotation, the world against
 the journal, the login that its fields make."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of
@@ -30,6 +30,20 @@ def findings(session: Session, name: str, *, login: bool) -> Iterator[Finding]:
         yield from _unclaimed(session, name)
     if login:
         yield from _mapped(session, name)
+    yield from _cautions(session, name)
+
+
+def _cautions(session: Session, name: str) -> Iterator[Finding]:
+    """Nothing is wrong yet."""
+    issuer = session.bind(session.specification(name)).issuer
+    # By name: the adapter may stand behind another object, which has no such type of its own.
+    if hasattr(issuer, "cautions"):
+        try:
+            cautions: Sequence[tuple[str, str, str]] = issuer.cautions()
+        except RotationError:
+            return  # what does not answer is told with the secret itself
+        for code, sentence, next_ in cautions:
+            yield f"{name}, in an emergency", sentence, OK, code, next_
 
 
 def of_journal(session: Session, stream: str, name: str) -> Iterator[Finding]:

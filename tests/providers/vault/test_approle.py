@@ -480,3 +480,21 @@ def test_what_a_person_is_told_to_type_ends_the_secret_id(
     assert verb == "write"
     role.vault.api("POST", path, dict(word.split("=", 1) for word in data))
     assert not role.accepts(new.fields)
+
+
+def tuned(role, **lockout: object) -> None:
+    body = {"user_lockout_config": lockout}
+    role.vault.api("POST", f"sys/auth/{role.mount}/tune", body)
+
+
+def test_a_lockout_that_an_emergency_would_run_into_is_told(role, issuer):
+    [(code, sentence, hint)] = issuer.cautions()
+    assert code == "vault.user-lockout"
+    assert role.mount in sentence
+    assert f"vault auth tune -user-lockout-disable=true {role.mount}/" in hint
+    tuned(role, lockout_threshold="7")
+    assert issuer.cautions()
+    tuned(role, lockout_disable=True)
+    assert issuer.cautions() == []
+    tuned(role, lockout_disable=False)
+    assert issuer.cautions()

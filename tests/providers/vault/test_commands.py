@@ -107,6 +107,25 @@ def test_a_secret_that_is_in_use_is_adopted_and_rotated(installation: Installati
     assert new["secret_id"] not in json.dumps(told)
 
 
+def test_a_lockout_is_a_caution_and_no_fault(installation: Installation):
+    installation.succeeds("create", "billing", "--wait")
+    told = installation.succeeds("doctor", "billing")
+    assert "! billing, in an emergency: Vault's user lockout is on" in told
+    assert (
+        f"next: let an operator say `vault auth tune -user-lockout-disable=true {installation.name}/`"
+        in " ".join(told.split())
+    )
+    [caution] = [
+        check
+        for check in json.loads(installation.succeeds("doctor", "billing", "-o", "json"))["checks"]
+        if check["code"] == "vault.user-lockout"
+    ]
+    assert caution["ok"] is True
+    body = {"user_lockout_config": {"lockout_disable": True}}
+    installation.vault.api("POST", f"sys/auth/{installation.name}/tune", body)
+    assert "in an emergency" not in installation.succeeds("doctor", "billing")
+
+
 def test_policies_are_printed_for_what_is_configured(installation: Installation):
     text = installation.succeeds("policy", "vault")
     assert f"{installation.mount}/data/billing" in text
