@@ -66,7 +66,7 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
 
 
 def declare(ready: Ready) -> dict[str, Any]:
-    """Returns what the runner has to know of it."""
+    """Returns what the runner has to know of it, and what other stacks may."""
     around, below = ready.around, pulumi.ResourceOptions(provider=ready.provider)
     scope = around.scope
     keys = _keys(around, below) if scope.options.kms_key is None else None
@@ -74,15 +74,23 @@ def declare(ready: Ready) -> dict[str, Any]:
     Users(around, below)
     key: pulumi.Input[str] = keys.arn if keys else scope.options.kms_key
     Roles(around, Documents(scope, key, stores.arns), below)
+    topics: Mapping[str, pulumi.Input[str]] = {}
     if around.settings.alarms:
-        # The policy of a key that is there already lets no alarm through, and is not ours to change.
-        Watch(around, keys or _keys(around, below, "alarms"), below)
+        topics = Watch(around, _alarm_keys(around, keys, below), below).topics
     if around.settings.trail:
         Trail(around, below)
-    return {
+    bindings = {
         "roles": dict(around.roles), "external_id": external_id(scope), "kms_key": key,
         "runner": scope.options.runner, "deployer": scope.options.deployer,
     }  # fmt: skip
+    return {"bindings": bindings, "topics": topics, "secrets": stores.arns}
+
+
+def _alarm_keys(
+    around: Surroundings, keys: Keys | None, below: pulumi.ResourceOptions
+) -> Keys | None:
+    """The policy of a key that is there already lets no alarm through, and is not ours to change."""
+    return keys or (_keys(around, below, "alarms") if around.makes_topics else None)
 
 
 def _assert_names(around: Surroundings) -> None:
@@ -93,7 +101,7 @@ def _assert_names(around: Surroundings) -> None:
     for alarm in alarms(scope):
         event_rule_name(scope, alarm.name)
     event_rule_name(scope, LOOKS)
-    if around.settings.trail:
+    if around.settings.trail and not around.settings.trail_bucket:
         bucket_name(scope)
 
 

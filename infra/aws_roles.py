@@ -7,8 +7,9 @@ import pulumi_aws as aws
 
 from infra.aws_stores import Surroundings
 from infra.documents import Documents
+from providers.aws.arns import path
 from providers.aws.iam import PREMADE
-from providers.aws.names import SESSION_S, path, policy_name, role_name
+from providers.aws.names import SESSION_S, policy_name, role_name
 from providers.aws.resource_policies import premade
 from providers.aws.trust import trust
 from rotation.interfaces import PolicyDocument

@@ -8,7 +8,8 @@ import pulumi_aws as aws
 
 from infra.aws_keys import Keys
 from infra.names import renamed
-from providers.aws.names import path, policy_name
+from providers.aws.arns import path
+from providers.aws.names import policy_name
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from providers.aws.resource_policies import ceiling, policy_of_secret
 from providers.aws.stack import Stack

@@ -19,7 +19,7 @@ from providers.aws.alarms import (
     topic_name,
     undelivered_name,
 )
-from providers.aws.arns import partition
+from providers.aws.arns import partition, topics_of
 from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
 from providers.aws.resource_policies import policy_of_bucket, policy_of_topic
 from rotation.policy.naming import fitting
@@ -32,8 +32,27 @@ class Trail(pulumi.ComponentResource):
 
     def __init__(self, around: Surroundings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:aws:Trail", around.scope.connection, None, opts)
-        options = around.scope.options
         name = around.scope.called(around.scope.connection)
+        bucket, ready = self._bucket(around, name)
+        aws.cloudtrail.Trail(
+            name,
+            name=name,
+            s3_bucket_name=bucket,
+            is_multi_region_trail=True,
+            include_global_service_events=True,
+            enable_log_file_validation=True,
+            tags=around.own_tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=True, depends_on=ready),
+        )
+        self.register_outputs({})
+
+    def _bucket(
+        self, around: Surroundings, name: str
+    ) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
+        """Its name, and what has to be there before something is written."""
+        if around.settings.trail_bucket:
+            return around.settings.trail_bucket, []
+        options = around.scope.options
         called = bucket_name(around.scope)
         part = partition(options.region)
         trail_arn = f"arn:{part}:cloudtrail:{options.region}:{options.account}:trail/{name}"
@@ -45,24 +64,14 @@ class Trail(pulumi.ComponentResource):
             tags=around.own_tags,
             opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )
-        ready = self._locked(name, bucket, around.settings.trail_retention_days)
+        locks = self._locked(name, bucket, around.settings.trail_retention_days)
         policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
             policy=json.dumps(policy_of_bucket(part, called, options.account, trail_arn)),
-            opts=pulumi.ResourceOptions(parent=bucket, depends_on=ready),
+            opts=pulumi.ResourceOptions(parent=bucket, depends_on=locks),
         )
-        aws.cloudtrail.Trail(
-            name,
-            name=name,
-            s3_bucket_name=bucket.bucket,
-            is_multi_region_trail=True,
-            include_global_service_events=True,
-            enable_log_file_validation=True,
-            tags=around.own_tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=True, depends_on=[policy]),
-        )
-        self.register_outputs({})
+        return bucket.bucket, [policy]
 
     def _locked(self, name: str, bucket: aws.s3.Bucket, days: int) -> list[pulumi.Resource]:
         below = pulumi.ResourceOptions(parent=bucket)
@@ -112,16 +121,17 @@ class Trail(pulumi.ComponentResource):
 class Watch(pulumi.ComponentResource):
     """A topic per region that has a rule, for a rule can only tell its own region."""
 
-    def __init__(self, around: Surroundings, keys: Keys, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self, around: Surroundings, keys: Keys | None, opts: pulumi.ResourceOptions
+    ) -> None:
         super().__init__("rotation:aws:Watch", around.scope.connection, None, opts)
         self._around, self._keys = around, keys
-        self._topics: dict[str, aws.sns.Topic] = {}
+        self.topics: dict[str, pulumi.Input[str]] = dict(topics_of(around.scope.options))
         self._fallbacks: dict[str, aws.sns.Topic] = {}
         for alarm in alarms(around.scope):
             self._rule(alarm)
         if "observe" in around.roles:
             self._heartbeat()
-        self.topics = {region: topic.arn for region, topic in self._topics.items()}
         self.register_outputs({"topics": self.topics})
 
     def _rule(self, alarm: Alarm) -> None:
@@ -141,10 +151,19 @@ class Watch(pulumi.ComponentResource):
         aws.cloudwatch.EventTarget(
             name,
             rule=rule.name,
-            arn=topic.arn,
+            arn=topic,
             region=alarm.region,
             opts=pulumi.ResourceOptions(parent=rule),
         )
+        for number, (arn, role) in enumerate(self._around.targets(alarm.region), 1):
+            aws.cloudwatch.EventTarget(
+                f"{name}-{number}",
+                rule=rule.name,
+                arn=arn,
+                role_arn=role or None,
+                region=alarm.region,
+                opts=pulumi.ResourceOptions(parent=rule),
+            )
         self._undelivered(name, alarm, rule)
 
     def _undelivered(self, name: str, alarm: Alarm, rule: aws.cloudwatch.EventRule) -> None:
@@ -194,23 +213,23 @@ class Watch(pulumi.ComponentResource):
             threshold=1,
             comparison_operator="LessThanThreshold",
             treat_missing_data="breaching",
-            alarm_actions=[self._topic(region).arn],
-            ok_actions=[self._topic(region).arn],
+            alarm_actions=[self._topic(region)],
+            ok_actions=[self._topic(region)],
             region=region,
             tags=self._around.own_tags,
             opts=pulumi.ResourceOptions(parent=rule),
         )
 
-    def _topic(self, region: str) -> aws.sns.Topic:
-        if region not in self._topics:
+    def _topic(self, region: str) -> pulumi.Input[str]:
+        if region not in self.topics:
             scope = self._around.scope
-            self._topics[region] = self._make_topic(
+            self.topics[region] = self._make_topic(
                 region,
                 f"{scope.connection}-{region}",
                 topic_name(scope),
-                key=self._keys.in_region(region),
-            )
-        return self._topics[region]
+                key=None if self._keys is None else self._keys.in_region(region),
+            ).arn
+        return self.topics[region]
 
     def _fallback(self, region: str) -> aws.sns.Topic:
         """In clear: a key that is gone must not silence it, and it only says which rule failed."""

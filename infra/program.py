@@ -22,15 +22,19 @@ def declare() -> None:
         ]
     except Usage as error:
         raise stack.refused(f"{error.message}; {error.hint}") from None
-    connections = {name: family.declare(ready) for name, family, ready in looked_at}
+    declared = {name: family.declare(ready) for name, family, ready in looked_at}
     pulumi.export(
         "bindings",
         {
             "schema_version": 1,
             "installation": configuration.installation,
-            "connections": connections,
+            "connections": {name: outputs["bindings"] for name, outputs in declared.items()},
         },
     )
+    for kind in ("topics", "secrets"):
+        pulumi.export(
+            kind, {name: outputs[kind] for name, outputs in declared.items() if kind in outputs}
+        )
 
 
 def _family(connection: str) -> Any:

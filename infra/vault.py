@@ -24,7 +24,7 @@ ENTITY = re.compile(r'(?<=/)ENTITY-OF-[^/"]+')
 
 
 def declare(ready: Ready) -> dict[str, Any]:
-    """Returns what the runner has to know of it."""
+    """Returns what the runner has to know of it, and what other stacks may."""
     below = pulumi.ResourceOptions(provider=ready.provider)
     Mounts(ready, below)
     logins = Logins(ready, below)
@@ -33,7 +33,7 @@ def declare(ready: Ready) -> dict[str, Any]:
     Runner(ready, logins, policies, below)
     Consumers(ready, logins, entities, policies, below)
     _audit(ready)
-    return {"roles": dict(ready.roles)}
+    return {"bindings": {"roles": dict(ready.roles)}}
 
 
 def _audit(ready: Ready) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.aws.arns import account_arn, partition
+from providers.aws.arns import account_arn, partition, path, topics_of
 from providers.aws.iam import regions_of
 from providers.aws.options import REHEARSAL
 from providers.aws.patterns import ANY, NONE, by_one_of, by_others, calls, secrets, users
@@ -149,7 +149,7 @@ def _switched(scope: Scope) -> Alarm:
 def _rights(scope: Scope) -> Alarm:
     """The names of the roles have their connection's name in front."""
     options = scope.options
-    policies = account_arn(options, f"policy/rotation/{scope.installation}/")
+    policies = account_arn(options, f"policy{path(scope)}{scope.called('')}")
     base = [options.runner.rpartition("/")[2]] if ":role/" in (options.runner or "") else []
     return Alarm(
         name="rights-changed",
@@ -202,7 +202,8 @@ def _watch(scope: Scope, region: str) -> Alarm:
     """Rules, topics and alarms, by the names that all of them begin with; the trail too."""
     trail = topic_name(scope)
     ours: list[Any] = [{"prefix": rule_name(scope, "")}]
-    topics = f"arn:{partition(region)}:sns:{region}:{scope.options.account}:{trail}"
+    made = f"arn:{partition(region)}:sns:{region}:{scope.options.account}:{trail}"
+    there = [arn] if (arn := topics_of(scope.options).get(region)) else []
     return Alarm(
         name="watch-changed",
         means="somebody other than the stack changed a rule, a topic, an alarm or the trail",
@@ -217,7 +218,13 @@ def _watch(scope: Scope, region: str) -> Alarm:
                         {"name": [*ours, trail, {"suffix": f":trail/{trail}"}]},
                         {"trailName": [trail, {"suffix": f":trail/{trail}"}]},
                         *({each: ours} for each in ("rule", "alarmName", "alarmNames")),
-                        *({each: [{"prefix": topics}]} for each in ("topicArn", "subscriptionArn")),
+                        {"topicArn": [{"prefix": made}, *there]},
+                        {
+                            "subscriptionArn": [
+                                {"prefix": made},
+                                *({"prefix": f"{each}:"} for each in there),
+                            ]
+                        },
                     ]
                 },
                 "userIdentity": by_others(*_stack(scope)),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from os.path import commonprefix
 
 from providers.aws.options import AccessKeyOptions, ConnectionOptions, SecretsManagerOptions
+from rotation.interfaces import Scope
 
 SUFFIX = "-??????"
 """What Secrets Manager appends to a name when it makes the secret: exactly six characters."""
@@ -18,6 +19,17 @@ def partition(region: str) -> str:
 def account_arn(options: ConnectionOptions, kind: str) -> str:
     """IAM is global: no region in its names. kind: `user/rotated/billing`."""
     return f"arn:{partition(options.region)}:iam::{options.account}:{kind}"
+
+
+def path(scope: Scope) -> str:
+    """In IAM, of the roles and policies that are made."""
+    own: str | None = scope.options.iam_path
+    return own or f"/rotation/{scope.installation}/"
+
+
+def topics_of(options: ConnectionOptions) -> dict[str, str]:
+    """Those that exist already, by region."""
+    return {arn.split(":")[3]: arn for arn in options.alarm_topics}
 
 
 def user_arn(options: ConnectionOptions, user: AccessKeyOptions) -> str:

@@ -366,4 +366,4 @@ PREMADE = ("quarantine", "revoke-sessions")
 def premade(scope: Scope, name: str) -> str:
     """The ARN of a pre-made policy of the emergency role."""
     called = scope.called(scope.connection, name)
-    return arns.account_arn(scope.options, f"policy/rotation/{scope.installation}/{called}")
+    return arns.account_arn(scope.options, f"policy{arns.path(scope)}{called}")

@@ -1,7 +1,7 @@
 """What the things of one connection are called in AWS."""
 
 from providers.aws.alarms import rule_name
-from providers.aws.arns import account_arn
+from providers.aws.arns import account_arn, path
 from rotation.interfaces import Scope
 from rotation.policy.naming import fitting
 from rotation.types import PermissionSet
@@ -28,11 +28,6 @@ def event_rule_name(scope: Scope, name: str) -> str:
 def bucket_name(scope: Scope) -> str:
     name = scope.called(scope.connection, "trail", scope.options.account)
     return fitting(name.lower(), BUCKET_MAX, "the trail's bucket")
-
-
-def path(scope: Scope) -> str:
-    """Of the roles and policies in IAM."""
-    return f"/rotation/{scope.installation}/"
 
 
 def role_arns(scope: Scope) -> dict[str, str]:

@@ -19,6 +19,10 @@ _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[\w+=,.@/-]{1,
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:(?P<account>\d{12}):key/(mrk-)?[0-9a-f-]{1,64}")
 _PATH = re.compile(r"/([\w+=,.@-]+/){0,8}", re.ASCII)
+_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,19}")
+_TOPIC = re.compile(
+    r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):[\w-]{1,256}", re.ASCII
+)
 _USER = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 
@@ -76,6 +80,18 @@ class ConnectionOptions:
         default=None,
         metadata={"doc": "ARN of the customer managed key of its secrets; policies name it"},
     )
+    name_prefix: str = field(
+        default="rotation",
+        metadata={"doc": "what the names begin with that a stack makes; before the first `up`"},
+    )
+    iam_path: str | None = field(
+        default=None,
+        metadata={"doc": "path of roles and policies in IAM; else `/rotation/INSTALLATION/`"},
+    )
+    alarm_topics: tuple[str, ...] = field(
+        default=(),
+        metadata={"doc": "ARNs of topics that exist, one for each region, in place of the stack's"},
+    )
     endpoint: str | None = field(
         default=None, metadata={"doc": "another endpoint; on this machine only (demo, tests)"}
     )
@@ -103,6 +119,7 @@ class ConnectionOptions:
         if self.kms_key is not None:
             require(_KEY.fullmatch(self.kms_key), "kms_key: the ARN of a key, no alias")
         self._check_roles()
+        self._check_names()
         self._check_urls()
 
     def _check_roles(self) -> None:
@@ -119,6 +136,21 @@ class ConnectionOptions:
             require(_EXTERNAL_ID.fullmatch(self.external_id), "external_id: not a valid one")
             require(self.roles, "external_id: of no use without roles")
         require(self.sessions in {"narrow", "shared"}, "sessions: `narrow` or `shared`")
+
+    def _check_names(self) -> None:
+        require(
+            _PREFIX.fullmatch(self.name_prefix),
+            "name_prefix: letters, digits and hyphens, at most 20",
+        )
+        if self.iam_path is not None:
+            require(_PATH.fullmatch(self.iam_path), "iam_path: begins and ends with a slash")
+        topics = [_TOPIC.fullmatch(arn) for arn in self.alarm_topics]
+        require(
+            all(topic and topic["account"] == self.account for topic in topics),
+            "alarm_topics: each is the ARN of a topic of the account",
+        )
+        regions = {topic["region"] for topic in topics if topic}
+        require(len(regions) == len(topics), "alarm_topics: one for each region")
 
     def _check_urls(self) -> None:
         if self.endpoint is not None:

@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from providers.aws import resource_policies as policies
-from providers.aws.arns import moved, partition, secret_arns
+from providers.aws.arns import moved, partition, path, secret_arns
 from providers.aws.iam import PREMADE, IamRenderer, regions_of
 from providers.aws.names import (
     ALIAS_MAX,
     SESSION_S,
     external_id,
-    path,
     policy_name,
     role_name,
 )
@@ -93,7 +92,7 @@ class _Whole:
 
     def _watch(self) -> Iterator[Resource]:
         """The policy of a key that is there already lets no alarm through."""
-        if self._stack.scope.options.kms_key is None:
+        if self._stack.scope.options.kms_key is None or not self._stack.makes_topics:
             yield from Watching(self._stack, self.key, self._copies()).resources()
         else:
             yield from self._key("alarms")

@@ -16,11 +16,11 @@ from providers.aws.alarms import (
     topic_name,
     undelivered_name,
 )
-from providers.aws.arns import moved, partition
+from providers.aws.arns import moved, partition, topics_of
 from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
 from providers.aws.stack import Stack
 from rotation.policy.naming import fitting
-from rotation.policy.resources import Document, Resource
+from rotation.policy.resources import Document, Ref, Resource
 
 DAY_S = 86_400
 
@@ -53,6 +53,7 @@ class Watching:
         self._stack, self._key, self._copies = stack, key, copies
         self._name = stack.scope.connection
         self._topics: dict[str, Resource] = {}
+        self._there = topics_of(stack.scope.options)
 
     def resources(self) -> Iterator[Resource]:
         scope = self._stack.scope
@@ -75,10 +76,21 @@ class Watching:
             name=name,
             inputs={
                 "rule": rule.ref("name"),
-                "arn": self._topics[alarm.region].ref("arn"),
+                "arn": self._told(alarm.region),
                 "region": alarm.region,
             },
         )
+        for number, (arn, role) in enumerate(self._stack.targets(alarm.region), 1):
+            yield Resource(
+                type="aws_cloudwatch_event_target",
+                name=f"{name}-{number}",
+                inputs={
+                    "rule": rule.ref("name"),
+                    "arn": arn,
+                    "role_arn": role or None,
+                    "region": alarm.region,
+                },
+            )
         yield self._alarm(
             f"{name}-undelivered",
             undelivered_name(self._stack.scope, alarm.name),
@@ -87,6 +99,9 @@ class Watching:
             {**FAILED, "alarm_actions": [self._topics[f"{alarm.region}-undelivered"].ref("arn")]},
         )
 
+    def _told(self, region: str) -> Ref | str:
+        return self._there.get(region) or self._topics[region].ref("arn")
+
     def _heartbeat(self) -> Iterator[Resource]:
         region = self._stack.scope.options.region
         means = "every look of the runner; the alarm is on its silence"
@@ -94,7 +109,7 @@ class Watching:
             f"{self._name}-{LOOKS}", LOOKS, means, alive(self._stack.roles), EVERY_EVENT, region
         )
         yield rule
-        tells = [self._topics[region].ref("arn")]
+        tells = [self._told(region)]
         yield self._alarm(
             f"{self._name}-{SILENT}",
             rule_name(self._stack.scope, SILENT),
@@ -141,7 +156,7 @@ class Watching:
     def _topic(self, region: str, kind: str, called: str) -> Iterator[Resource]:
         """Once in each region; the one for what the other did not take is in clear."""
         place = f"{region}{kind}"
-        if place in self._topics:
+        if place in self._topics or (not kind and region in self._there):
             return
         options = self._stack.scope.options
         inputs: dict[str, Any] = {
@@ -190,6 +205,9 @@ class Watching:
 def trail(stack: Stack) -> Iterator[Resource]:
     """Every management event of the account, validated, in a bucket that keeps it."""
     options, name = stack.scope.options, stack.scope.called(stack.scope.connection)
+    if stack.settings.trail_bucket:
+        yield _trail(stack, name, stack.settings.trail_bucket, ())
+        return
     bucket = Resource(
         type="aws_s3_bucket",
         name=name,
@@ -223,14 +241,20 @@ def trail(stack: Stack) -> Iterator[Resource]:
         },
     )
     yield policy
-    yield Resource(
+    yield _trail(stack, name, bucket.ref("bucket"), ((policy.type, policy.name),))
+
+
+def _trail(
+    stack: Stack, name: str, bucket: Ref | str, after: tuple[tuple[str, str], ...]
+) -> Resource:
+    return Resource(
         type="aws_cloudtrail",
         name=name,
         kept=True,
-        after=((policy.type, policy.name),),
+        after=after,
         inputs={
             "name": name,
-            "s3_bucket_name": bucket.ref("bucket"),
+            "s3_bucket_name": bucket,
             "is_multi_region_trail": True,
             "include_global_service_events": True,
             "enable_log_file_validation": True,

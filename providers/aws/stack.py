@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from providers.aws.alarms import IAM_REGION
-from providers.aws.arns import partition
+from providers.aws.arns import partition, topics_of
 from providers.aws.iam import APPLICATION, ENVIRONMENT, OWNER, regions_of
 from providers.aws.names import role_arns
 from providers.aws.options import ConnectionOptions
@@ -16,6 +16,14 @@ STACK_TAG = "rotation:stack"
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,512}", re.ASCII)
 
 _POLICY = re.compile(r"arn:aws[a-z-]*:iam::(aws|\d{12}):policy/[\w+=,.@/-]{1,512}", re.ASCII)
+
+_TARGET = re.compile(
+    r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]+:\d{12}:[^\s=*?]{1,512}"
+    r"(=arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512})?",
+    re.ASCII,
+)
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 _TOLD = ("runner", "deployer")
 """Whom the runner's own file has to name too: the alarms have to tell them from others."""
@@ -54,7 +62,14 @@ class StackOptions:
     )
     alarms: bool = field(default=True, metadata={"doc": "make rules, alarms and topics"})
     alarm_emails: tuple[str, ...] = field(default=(), metadata={"doc": "who is told about alarms"})
+    alarm_targets: tuple[str, ...] = field(
+        default=(),
+        metadata={"doc": "ARN or ARN=ROLE of what the rules of its region tell beside the topic"},
+    )
     trail: bool = field(default=True, metadata={"doc": "make a CloudTrail and its bucket"})
+    trail_bucket: str = field(
+        default="", metadata={"doc": "name of a bucket that exists, which lets CloudTrail write"}
+    )
     trail_retention_days: int = field(
         default=365, metadata={"doc": "how long a log file cannot be deleted by anybody"}
     )
@@ -87,6 +102,10 @@ class StackOptions:
                 yield "readers", ": each is APPLICATION=ARN of a role or user"
             elif application not in applications:
                 yield "readers", f" names {application}, which has no secret"
+        if not all(_TARGET.fullmatch(each) for each in self.alarm_targets):
+            yield "alarm_targets", ": each is the ARN of a target, or ARN=ROLE with that of a role"
+        if self.trail_bucket and not (self.trail and _BUCKET.fullmatch(self.trail_bucket)):
+            yield "trail_bucket", " is the name of the bucket for the trail that the stack makes"
         if any(not _is_tag(name, value) for name, value in self.own_tags.items()):
             yield "tags", ": each is KEY=VALUE; keys with `rotation:` or `aws:` are taken"
 
@@ -152,8 +171,20 @@ class Stack:
     @property
     def key_copies(self) -> list[str]:
         """Regions beside its own that a key of the stack is needed in."""
-        regions = regions_of(self.scope)
-        return [each for each in sorted({*regions, *self.watched}) if each != regions[0]]
+        regions, there = regions_of(self.scope), topics_of(self.scope.options)
+        topics = {each for each in self.watched if each not in there}
+        return sorted({*regions, *topics} - {regions[0]})
+
+    @property
+    def makes_topics(self) -> bool:
+        return any(region not in topics_of(self.scope.options) for region in self.watched)
+
+    def targets(self, region: str) -> Iterator[tuple[str, str]]:
+        """What else the rules there tell: its ARN, and that of a role or nothing."""
+        for each in self.settings.alarm_targets:
+            arn, _, role = each.partition("=")
+            if arn.split(":")[3] == region:
+                yield arn, role
 
     def tags(self, part: Part) -> dict[str, str]:
         return {
@@ -204,6 +235,13 @@ def obstacles(scope: Scope, settings: StackOptions) -> Iterator[str]:
                 f"connection {scope.connection} names a role of its own for {under}; leave `roles:` "
                 "out, `bindings:` tells the runner those that this stack makes"
             )
+    watched = {*regions_of(scope), IAM_REGION} if settings.alarms else set()
+    beyond = sorted(topics_of(scope.options).keys() - watched)
+    if beyond:
+        yield (
+            f"connection {scope.connection}: alarm_topics has a topic in {beyond[0]}, where this "
+            "stack makes no alarm"
+        )
     region = scope.options.region
     if settings.alarms and partition(region) != partition(IAM_REGION):
         yield (

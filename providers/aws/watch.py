@@ -19,7 +19,7 @@ from providers.aws.alarms import (
     topic_name,
     undelivered_name,
 )
-from providers.aws.arns import partition
+from providers.aws.arns import partition, topics_of
 from providers.aws.errors import code_of, translated
 from rotation.errors import Denied, RotationError
 from rotation.interfaces import AlarmFound, Scope
@@ -74,7 +74,12 @@ class _Place:
     def __init__(self, scope: Scope, connection: "AwsConnection", region: str) -> None:
         self._scope, self.region = scope, region
         self._services = _Services(connection, region)
-        self.topic = self._topic(topic_name(scope), (EVENTS, ALARMS))
+        own = topics_of(scope.options).get(region)
+        self.topic = (
+            _Topic(self._services, own, (EVENTS, ALARMS))
+            if own
+            else self._topic(topic_name(scope), (EVENTS, ALARMS))
+        )
         self.fallback = self._topic(fallback_name(scope), (ALARMS,))
 
     def _topic(self, name: str, publishers: tuple[str, ...]) -> "_Topic":

@@ -122,7 +122,8 @@ def _scope(
     return Scope(
         installation=configuration.installation,
         connection=name,
-        options=configuration.connections[name].options,
+        options=(options := configuration.connections[name].options),
+        prefix=getattr(options, "name_prefix", Scope.prefix),
         parts=tuple(part for _, part in mine),
         needs=tuple(need for secret, part in mine for need in _needs(secret, part, grants)),
     )

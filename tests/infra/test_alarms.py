@@ -15,6 +15,7 @@ from moto.backends import get_backend
 from moto.server import ThreadedMotoServer
 
 from providers.aws.clients import AwsConnection
+from providers.aws.resource_policies import policy_of_topic
 from providers.aws.testing import ADMIN
 from providers.aws.testing.server import StrictAws
 from providers.aws.watch import check
@@ -147,9 +148,15 @@ def moto() -> Iterator[str]:
 
 
 @pytest.fixture
-def watched(moto: str, tmp_path: Path) -> Iterator[Watched]:
+def options() -> str:
+    """More of the connection."""
+    return ""
+
+
+@pytest.fixture
+def watched(moto: str, tmp_path: Path, options: str) -> Iterator[Watched]:
     credentials = as_file(tmp_path, "credentials", KEYS)
-    more = f", endpoint: {moto}, credentials_file: {credentials}"
+    more = f", endpoint: {moto}, credentials_file: {credentials}{options}"
     file = written(tmp_path, secret(), account=HERE, more=more)
     stack = up(file, SETTINGS, Cloud(account=HERE))
     as_file(tmp_path, "rotation.infra.json", json.dumps(stack.outputs["bindings"]))
@@ -198,6 +205,23 @@ def test_after_up_each_would_reach_somebody(watched: Watched) -> None:
     }
     for [each] in said.values():
         assert each.startswith("would reach 1 that confirmed; to try it: ")
+
+
+THEIRS = f"arn:aws:sns:{IAM}:{HERE}:theirs"
+
+
+@pytest.mark.parametrize("options", [f", name_prefix: acme, alarm_topics: ['{THEIRS}']"])
+def test_a_topic_and_names_of_the_organisations(watched: Watched) -> None:
+    watched.apply()
+    sns = watched.client("sns", IAM)
+    assert f"there is no topic {THEIRS}" in watched.wrong()[f"rights-changed of main in {IAM}"]
+    sns.create_topic(Name="theirs")
+    sns.subscribe(TopicArn=THEIRS, Protocol="email", Endpoint="them@example.com")
+    [unheard, *_] = watched.wrong()[f"rights-changed of main in {IAM}"]
+    assert unheard.startswith(f"the policy of topic {THEIRS} does not let events.amazonaws.com")
+    document = json.dumps(policy_of_topic(THEIRS, HERE, rules=True))
+    sns.set_topic_attributes(TopicArn=THEIRS, AttributeName="Policy", AttributeValue=document)
+    assert all(said[0].startswith("would reach") for said in watched.findings(0).values())
 
 
 RULE, TOPIC = f"{PREFIX}-pending-read", PREFIX

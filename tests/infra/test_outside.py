@@ -53,6 +53,92 @@ def test_a_boundary_that_is_no_policy(tmp_path: Path, key: str) -> None:
     assert f"rotation:{key} has to be the ARN of a policy" in said
 
 
+def test_names_and_the_path_are_the_organisations(tmp_path: Path) -> None:
+    more = ", name_prefix: acme-secrets, iam_path: /platform/"
+    stack = up(written(tmp_path, secret(), more=more), AWS)
+    assert not stack.wrong
+    for each in stack.resources:
+        if each.token.startswith("aws:") and each.token.split(":")[-1] not in ("Secret", "User"):
+            told = json.dumps(each.inputs, default=str)
+            assert "rotation-4b1d0c77e2a9" not in told, each.name
+    for kind in ("Role", "Policy"):
+        assert {each.inputs["path"] for each in stack.of(kind)} == {"/platform/"}
+    rule = stack.named("EventRule", "main-rights-changed-us-east-1")
+    assert "policy/platform/acme-secrets-4b1d0c77e2a9-" in rule.inputs["eventPattern"]
+    assert stack.outputs["bindings"]["connections"]["main"]["roles"]["mint"].endswith(
+        "role/platform/acme-secrets-4b1d0c77e2a9-main-mint"
+    )
+
+
+TOPICS = {
+    region: f"arn:aws:sns:{region}:{ACCOUNT}:theirs"
+    for region in ("eu-central-1", "eu-west-1", "us-east-1")
+}
+
+
+def with_topics(directory: Path, *regions: str, more: str = "") -> Path:
+    given = json.dumps([TOPICS[region] for region in regions])
+    return written(directory, secret(), more=f", alarm_topics: {given}{more}")
+
+
+def test_topics_that_exist_are_told_and_left_alone(tmp_path: Path) -> None:
+    stack = up(with_topics(tmp_path, "us-east-1"), AWS)
+    assert not stack.wrong
+    for target in stack.of("EventTarget"):
+        theirs = target.inputs["region"] == "us-east-1"
+        assert (target.inputs["arn"] == TOPICS["us-east-1"]) == theirs
+    made = {each.inputs["region"] for each in stack.of("Topic") if "kmsMasterKeyId" in each.inputs}
+    assert made == {"eu-central-1", "eu-west-1"}
+    assert TOPICS["us-east-1"] not in [each.inputs["arn"] for each in stack.of("TopicPolicy")]
+    assert {each.inputs["region"] for each in stack.of("ReplicaKey")} == {"eu-west-1"}
+    assert stack.outputs["topics"]["main"]["us-east-1"] == TOPICS["us-east-1"]
+    assert set(stack.outputs["topics"]["main"]) == set(TOPICS)
+
+
+def test_where_every_topic_exists_no_key_is_made_for_them(tmp_path: Path) -> None:
+    stack = up(with_topics(tmp_path, *TOPICS, more=OWN_KEY), AWS)
+    assert not stack.of("Key")
+    assert {each.inputs["arn"] for each in stack.of("EventTarget")} == set(TOPICS.values())
+
+
+def test_a_topic_where_nothing_is_watched(tmp_path: Path) -> None:
+    file = with_topics(tmp_path, "us-east-1")
+    assert "alarm_topics has a topic in us-east-1" in refused(file, alarms="false")
+
+
+BUS = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/security"
+QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:pages"
+
+
+def test_the_rules_of_a_region_tell_others_too(tmp_path: Path) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/to-bus"
+    stack = up(
+        written(tmp_path, secret()), {**AWS, "alarmTargets": json.dumps([f"{BUS}={role}", QUEUE])}
+    )
+    assert not stack.wrong
+    for arn, region in ((BUS, "eu-west-1"), (QUEUE, "us-east-1")):
+        rules = [e for e in stack.of("EventRule") if e.inputs["region"] == region]
+        targets = [e for e in stack.of("EventTarget") if e.inputs["arn"] == arn]
+        assert len(targets) == len(rules)
+        assert {e.inputs["region"] for e in targets} == {region}
+        assert {e.inputs.get("roleArn") for e in targets} == {role if arn == BUS else None}
+
+
+@pytest.mark.parametrize("target", ["pages", f"{QUEUE}=me", "arn:aws:sqs:*:1:x"])
+def test_a_target_that_cannot_be(tmp_path: Path, target: str) -> None:
+    said = refused(written(tmp_path, secret()), alarmTargets=json.dumps([target]))
+    assert "rotation:alarmTargets: each is the ARN of a target" in said
+
+
+def test_the_trail_goes_into_a_bucket_that_exists(tmp_path: Path) -> None:
+    stack = up(written(tmp_path, secret()), {**AWS, "trailBucket": "theirs"})
+    [trail] = stack.of("Trail")
+    assert trail.inputs["s3BucketName"] == "theirs"
+    assert not [each for each in stack.resources if each.token.startswith("aws:s3/")]
+    both = refused(written(tmp_path, secret()), trailBucket="theirs", trail="false")
+    assert "rotation:trailBucket is the name of the bucket" in both
+
+
 HERE = ("eu-central-1", "eu-west-1")
 OWN_KEY = f', kms_key: "arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-1"'
 

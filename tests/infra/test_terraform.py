@@ -73,6 +73,10 @@ APPROLE = KV.replace(
     "    probe: {{type: vault-login, connection: vault, mount: apps-login}}",
 )
 
+TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:theirs"
+
+THEIRS = f", name_prefix: acme, iam_path: /platform/, alarm_topics: ['{TOPIC}']"
+
 OTHERS = {
     "tags": '["team=platform"]',
     "alarms": "false",
@@ -99,7 +103,7 @@ def printed(directory: Path, settings: dict[str, str], *words: str, family: str 
 
 
 def _plain(text: str) -> Any:
-    return json.loads(text) if text[:1] in ("[", "t", "f") else text
+    return json.loads(text) if text[:1] == "[" or text in ("true", "false") else text
 
 
 @pytest.mark.parametrize(
@@ -108,6 +112,7 @@ def _plain(text: str) -> Any:
         ("", {}),
         ("", OTHERS),
         (f', kms_key: "arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-1"', {}),
+        (THEIRS, {"trailBucket": "theirs", "alarmTargets": f'["{TOPIC}2"]'}),
     ],
 )
 def test_terraform_is_told_what_pulumi_declares(

@@ -166,7 +166,7 @@ ATTACKS: dict[str, tuple[str, Event]] = {
         "rights-changed",
         call(
             "iam:CreatePolicyVersion", by_role(ADMIN), IAM,
-            policyArn=f"arn:aws:iam::{ACCOUNT}:policy/rotation/{INSTALLATION}/main-boundary",
+            policyArn=f"arn:aws:iam::{ACCOUNT}:policy/rotation/{INSTALLATION}/rotation-{INSTALLATION}-main-boundary",
         ),
     ),
     "a user's boundary goes": (
