@@ -43,7 +43,7 @@ vault: $(READY)  ## find the real Vault of the tests, or build it, once (needs G
 	@$(BIN)/python -m tests.real.vault_binary
 
 .PHONY: test-infra
-test-infra: $(INFRA_READY)  ## the Pulumi program and the compiled permissions, enforced
+test-infra: $(INFRA_READY)  ## the Pulumi program, its permissions enforced; with `pulumi` on PATH, its engine
 	@$(INFRA_BIN)/mypy infra
 	@$(INFRA_BIN)/python -m pytest -n auto tests/infra
 

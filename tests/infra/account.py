@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,19 @@ from providers.aws.testing.server import StrictAws
 from providers.aws.testing.state import State
 from providers.aws.testing.truth import Truth
 from tests.infra.evaluation import Evaluator, Question
+from tests.infra.provider import iam, stores
+from tests.infra.provider.kind import Clients
 from tests.infra.stack import Cloud
 
 ACCOUNT = "123456789012"
+
+MADE = iam.KINDS | {
+    kind: stores.KINDS[kind]
+    for kind in (
+        "aws:secretsmanager/secret:Secret",
+        "aws:secretsmanager/secretPolicy:SecretPolicy",
+    )
+}
 
 
 class MadeCloud(Cloud):
@@ -25,74 +35,14 @@ class MadeCloud(Cloud):
 
     def __init__(self, aws: StrictAws) -> None:
         super().__init__(account=ACCOUNT)
-        self._iam = aws.control.client("iam")
-        self._secrets = aws.control.client("secretsmanager")
+        self._aws = Clients(aws.control.region, aws.control.client)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         name, state = super().new_resource(args)
-        make = getattr(self, "_" + args.typ.rpartition(":")[2].lower(), None)
-        if args.custom and make is not None:
-            state |= make(args.inputs)
+        if kind := MADE.get(args.typ):
+            name, more = kind.make(self._aws, args.inputs)
+            state |= more
         return name, state
-
-    def _secret(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        made = self._secrets.create_secret(
-            Name=given["name"],
-            KmsKeyId=given["kmsKeyId"],
-            Tags=_tags(given),
-        )
-        if given["replicas"]:
-            self._secrets.replicate_secret_to_regions(
-                SecretId=given["name"],
-                AddReplicaRegions=[
-                    {"Region": each["region"], "KmsKeyId": each["kmsKeyId"]}
-                    for each in given["replicas"]
-                ],
-            )
-        return {"arn": made["ARN"]}
-
-    def _secretpolicy(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        self._secrets.put_resource_policy(
-            SecretId=given["secretArn"], ResourcePolicy=given["policy"]
-        )
-        return {}
-
-    def _user(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        made = self._iam.create_user(
-            UserName=given["name"],
-            Path=given["path"],
-            PermissionsBoundary=given["permissionsBoundary"],
-            Tags=_tags(given),
-        )
-        return {"arn": made["User"]["Arn"]}
-
-    def _role(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        made = self._iam.create_role(
-            RoleName=given["name"],
-            Path=given["path"],
-            AssumeRolePolicyDocument=given["assumeRolePolicy"],
-            PermissionsBoundary=given["permissionsBoundary"],
-            MaxSessionDuration=int(given["maxSessionDuration"]),
-        )
-        return {"arn": made["Role"]["Arn"]}
-
-    def _policy(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        made = self._iam.create_policy(
-            PolicyName=given["name"], Path=given["path"], PolicyDocument=given["policy"]
-        )
-        return {"arn": made["Policy"]["Arn"]}
-
-    def _rolepolicyattachment(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        self._iam.attach_role_policy(RoleName=given["role"], PolicyArn=given["policyArn"])
-        return {}
-
-    def _userpolicyattachment(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        self._iam.attach_user_policy(UserName=given["user"], PolicyArn=given["policyArn"])
-        return {}
-
-
-def _tags(given: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in given["tags"].items()]
 
 
 @dataclass

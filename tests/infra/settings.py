@@ -1,7 +1,9 @@
 """A stack's settings and its configuration, as tests begin with them."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 ACCOUNT = "111122223333"
 RUNNER, DEPLOYER, READER, ON_CALL = (
@@ -20,6 +22,15 @@ AWS = {
 }
 
 VAULT = {"environment": "production", "runnerCidrs": '["10.0.0.0/8"]'}
+
+
+def listed(settings: Mapping[str, str]) -> dict[str, Any]:
+    """As Pulumi.STACK.yaml has them."""
+    return {
+        key: json.loads(value) if value.startswith("[") else value
+        for key, value in settings.items()
+    }
+
 
 HEAD = """
 installation: "4b1d0c77e2a9"

@@ -127,26 +127,36 @@ class Installation:
         return done.output
 
 
+PEOPLE = ("runner", "engineer", "consumer")
+
+USER = f"arn:aws:iam::{ACCOUNT}:user"
+SETTINGS = {
+    "environment": "production",
+    "runner": f"{USER}/runner",
+    "deployer": f"arn:aws:iam::{ACCOUNT}:role/deploy",
+    "operators": json.dumps([f"{USER}/engineer"]),
+    "readers": json.dumps([f"billing={USER}/consumer"]),
+    "emergencyUsers": json.dumps([f"{USER}/alice"]),
+    "emergencyRoles": json.dumps([f"arn:aws:iam::{ACCOUNT}:role/on-call"]),
+}
+
+
+def begun(directory: Path, aws: StrictAws, evaluator: Evaluator) -> Installation:
+    """Before the stack is applied."""
+    directory.chmod(0o700)
+    for name in PEOPLE:
+        aws.control.client("iam").create_user(UserName=name)
+    state = aws._server.control_plane.world.state
+    made = Installation(directory, aws, Guard(state, evaluator))
+    made.begin()
+    return made
+
+
 @contextmanager
 def installed(directory: Path, evaluator: Evaluator) -> Iterator[Installation]:
-    directory.chmod(0o700)
     with StrictAws(account=ACCOUNT) as aws:
-        for name in ("runner", "engineer", "consumer"):
-            aws.control.client("iam").create_user(UserName=name)
-        state = aws._server.control_plane.world.state
-        made = Installation(directory, aws, Guard(state, evaluator))
-        file = made.begin()
-        user = f"arn:aws:iam::{ACCOUNT}:user"
-        settings = {
-            "environment": "production",
-            "runner": f"{user}/runner",
-            "deployer": f"arn:aws:iam::{ACCOUNT}:role/deploy",
-            "operators": json.dumps([f"{user}/engineer"]),
-            "readers": json.dumps([f"billing={user}/consumer"]),
-            "emergencyUsers": json.dumps([f"{user}/alice"]),
-            "emergencyRoles": json.dumps([f"arn:aws:iam::{ACCOUNT}:role/on-call"]),
-        }
-        stack = up(file, settings, MadeCloud(aws))
+        made = begun(directory, aws, evaluator)
+        stack = up(directory / "rotation.yaml", SETTINGS, MadeCloud(aws))
         as_file(directory, "rotation.infra.json", json.dumps(stack.outputs["bindings"]))
         aws.authorise(made.guard)
         with noting_steps(made.guard):

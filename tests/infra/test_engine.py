@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from providers.vault.testing.server import VaultServer
 from rotation.cli.app import program
 from tests.infra.account import as_file
-from tests.infra.engine import MISSING, STACK, Engine
+from tests.infra.engine import STACK, Engine, missing
 from tests.real.vault_server import running
 
+MISSING = missing("vault")
 pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=MISSING),
     pytest.mark.timeout(900),

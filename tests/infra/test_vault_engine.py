@@ -5,8 +5,8 @@ import re
 import pytest
 
 from infra.settings import ROOT
-from tests.infra.engine import MISSING, STACK
-from tests.infra.test_engine import Team, login, team, token
+from tests.infra.engine import STACK
+from tests.infra.test_engine import MISSING, Team, login, team, token
 
 __all__ = ["team"]
 pytestmark = [

@@ -1,0 +1,130 @@
+"""The AWS half as a person brings it up: the real engine, a stand-in for the provider's plugin, and
+rotations between one `up` and the next under the roles that it made."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.infra import evaluation
+from tests.infra.account import as_file, denied
+from tests.infra.engine import Engine, missing
+from tests.infra.evaluation import Evaluator
+from tests.infra.settings import listed
+from tests.infra.story import SETTINGS, Installation, begun
+from tests.infra.whole import WholeAccount, opened
+
+MISSING = missing()
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING), reason=MISSING),
+    pytest.mark.timeout(1800),
+]
+
+LIMITS = ("--policy-pack", "infra/pack")
+
+NAMES = {"billing-iam": "prod/billing/iam", "orders-token": "prod/orders/token"}
+
+
+@dataclass
+class Team:
+    """Who owns the file, the stack and the runner."""
+
+    account: WholeAccount
+    engine: Engine
+    own: Installation
+
+    def takes_over(self) -> None:
+        """What a person does once, after the first `up`."""
+        as_file(self.own.directory, "rotation.infra.json", json.dumps(self.engine.bindings))
+        self.account.strict.authorise(self.own.guard)
+
+    def writes(self, **changed: str) -> None:
+        """first, second: the secrets, with a line more or as they are; those that are not named are
+        gone."""
+        text = self.own.write(**changed).read_text()
+        head, *secrets = text.split("  - id: ")
+        kept = zip(("first", "second"), secrets, strict=True)
+        lines = [f"  - id: {each}" for name, each in kept if name in changed]
+        as_file(self.own.directory, "rotation.yaml", head + ("".join(lines) or "  []\n"))
+
+    @property
+    def values(self) -> set[str]:
+        """Of every secret, as they are now."""
+        told = [self.account.strict.control.truth.value(name) for name in NAMES.values()]
+        return {str(each) for text in told for each in _texts(json.loads(text))}
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, str) and len(value) > 15:  # an account's number is no secret
+        yield value
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Iterator[Evaluator]:
+    with evaluation.running() as found:
+        yield found
+
+
+@pytest.fixture
+def team(tmp_path: Path, evaluator: Evaluator) -> Iterator[Team]:
+    for name in ("own", "stack"):
+        (tmp_path / name).mkdir(mode=0o700)
+    with opened() as account:
+        engine = Engine(tmp_path / "stack", account.surroundings)
+        own = begun(tmp_path / "own", account.strict, evaluator)
+        engine.begin(configuration=str(own.directory / "rotation.yaml"), **listed(SETTINGS))
+        yield Team(account, engine, own)
+
+
+def count(told: str, what: str) -> int:
+    found = re.findall(rf"(\d+) (?:to )?{what}", told)
+    return int(found[-1]) if found else 0
+
+
+def test_rotations_between_one_up_and_the_next(team: Team) -> None:
+    engine, own = team.engine, team.own
+    before = team.account.things()
+    previewed = count(engine.preview(*LIMITS), "create")
+    assert team.account.things() == before
+    assert count(engine.up(*LIMITS), "created") == previewed > 100
+    made = team.account.things()
+    engine.up("--expect-no-changes", *LIMITS)
+    assert team.account.things() == made
+
+    team.takes_over()
+    own.be("engineer")
+    for name in NAMES:
+        own.rotation("create", name, "--wait")
+    values = team.values
+    own.be("runner")
+    own.rotation("rotate", *NAMES, "--wait")
+    assert not list(denied(own.guard.asked))
+    engine.up("--expect-no-changes")
+    engine.up("--refresh", "--expect-no-changes")
+
+    values |= team.values
+    assert len(values) > 3
+    assert not [text for text in values if text in engine.state]
+
+
+def test_what_exists_is_taken_in_as_it_is(team: Team) -> None:
+    secrets, iam = team.account.client("secretsmanager"), team.account.client("iam")
+    secrets.create_secret(Name="prod/billing/iam", Tags=[{"Key": "team", "Value": "billing"}])
+    iam.create_user(UserName="billing", Path="/rotated/")
+    theirs = team.account.things()
+    assert "prod/billing/iam exists already" in team.engine.preview(fails=True)
+    team.engine.does("config", "set", "--path", "adopt[0]", "billing-iam", "--stack", "engine")
+    told = team.engine.up(*LIMITS)
+    assert count(told, "imported") == 2
+    assert "adopted without a boundary of its own" in told
+    team.engine.up("--expect-no-changes", *LIMITS)
+    now = team.account.things()
+    assert {name: now[name] for name in theirs if "billing" in name} == {
+        name: told for name, told in theirs.items() if "billing" in name
+    }
