@@ -160,7 +160,13 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   union all
   select distinct 'lacks default privileges for what it makes' from pg_default_acl d
   join pg_roles r on r.oid = d.defaclrole cross join lateral aclexplode(d.defaclacl) a
-  where r.rolname = _old and a.grantee <> r.oid and not exists (
+  where r.rolname = _old and a.grantee <> r.oid
+    and not (a.grantee <> 0 and pg_has_role(_as, a.grantee, 'USAGE'))
+    -- What PostgreSQL itself gives everybody is written there as well.
+    and not (a.grantee = 0 and d.defaclnamespace = 0 and d.defaclobjtype in ('f', 'T') and not exists (
+      select from pg_default_acl e join pg_roles n on n.oid = e.defaclrole
+      where n.rolname = _as and (e.defaclnamespace, e.defaclobjtype) = (0, d.defaclobjtype)))
+    and not exists (
     select from pg_default_acl e join pg_roles n on n.oid = e.defaclrole
     cross join lateral aclexplode(e.defaclacl) b
     where n.rolname = _as and (e.defaclnamespace, e.defaclobjtype, b.grantee, b.privilege_type)
@@ -246,7 +252,7 @@ begin
     and i.created::numeric > coalesce((select o.created::numeric from rotation.instances(_target) o
                                        where o.login = _login), 0)
   order by i.created::numeric desc limit 1;
-  if successor <> _login then
+  if successor <> _login and exists (select from pg_roles where rolname = _login) then
     return query select * from rotation.unlike(t, _login, successor);
   end if;
 end $$;

@@ -5,7 +5,7 @@ from providers.postgres.options import LoginOptions
 from providers.postgres.session import Session
 from rotation.errors import Denied, NeedsPerson
 
-REVISION = "rotation set-up 2"
+REVISION = "rotation set-up 3"
 
 _SETUP = """
 select coalesce(obj_description(n.oid, 'pg_namespace'), '') = $1

@@ -59,7 +59,7 @@ class SetupRenderer:
                 "-- a superuser, or who made the roles below, may CREATE ROLE and CREATE in it.",
                 "\\set ON_ERROR_STOP on",
                 "begin;",
-                *map(_file, ("setup.sql", "compare.sql")),
+                *map(_file, ("setup.sql", "compare.sql", "share.sql")),
                 _CLOSED,
                 *_executes(),
                 "\nreset role;",
@@ -73,6 +73,8 @@ class SetupRenderer:
 
     def calls(self, scope: Scope) -> Iterator[Call]:
         for need in (need for need in scope.needs if need.part.kind == "issuers"):
+            if need.grant.when not in ("always", need.part.options.mode):
+                continue
             function = f"rotation.{need.grant.function}"
             target = need.part.options.target
             yield Call(under=need.under, secret=need.part.secret, call=function, on=target)

@@ -190,6 +190,8 @@ class LoginIssuer:
     def _begin(self, attempt: str) -> tuple[Login, datetime | None]:
         with self._connection.session(PermissionSet.MINT, self._target) as (session, at):
             if self._options.group is not None:
+                with self._translated("gather"):
+                    session.ask("select rotation.gather($1)", self._target)
                 self._check_as_good(session, role := f"{self._options.group}_{attempt}")
                 return Login(role), None
             with self._translated("begin"):
@@ -208,6 +210,10 @@ class LoginIssuer:
             raise differs(role, before, [str(difference) for _, difference in rows])
 
     def _check_left_behind(self, session: Session, role: str) -> None:
+        """After what can be handed over."""
+        if self._options.group is not None:
+            with self._translated("hand_over", role):
+                session.ask("select rotation.hand_over($1, $2)", self._target, role)
         with self._translated("left_behind", role):
             rows = session.ask("select rotation.left_behind($1, $2)", self._target, role)
         if rows:

@@ -40,7 +40,7 @@ create schema if not exists rotation authorization rotation_owner;
 
 set local role rotation_owner;
 
-comment on schema rotation is 'rotation set-up 2';
+comment on schema rotation is 'rotation set-up 3';
 grant usage on schema rotation to rotation_runner, rotation_emergency;
 
 -- The allow-list. unique: `roles` is the group whose members are the logins. pair: two logins
@@ -224,10 +224,14 @@ begin
       format('rotation:owner=%s attempt=%s created=%s', t.installation, _attempt,
              extract(epoch from clock_timestamp())));
   end if;
+  if t.mode = 'unique' then
+    perform rotation.gather(_target);
+    perform rotation.share_all(t);
+  end if;
 end $$;
 
 -- For unique: a new member of the group, shaped as the allow-list says. PostgreSQL lets nobody give
--- a role a default for `role` from here: consumers that make objects say `set role` themselves.
+-- a role a default for `role` from here: see `rotation.share` for what it makes.
 create or replace function rotation.make_login(t rotation.target, _login name, _attempt text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -320,7 +324,10 @@ begin
   end if;
   perform rotation.end_attempt(t, _login, _attempt);
   if t.mode = 'unique' then
+    perform rotation.hand_over(_target, _login);
+    perform rotation.unshare(t, _login);
     execute format('drop role %I', _login);
+    perform rotation.share_no_more(t);
   else
     execute format('alter role %I nologin password null', _login);
     execute format('comment on role %I is null', _login);

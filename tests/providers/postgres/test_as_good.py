@@ -249,30 +249,25 @@ def test_what_the_allow_list_says_of_a_login_is_no_difference(database: Database
 # -------------------------------------------------------------------- made while both are in use
 
 
-@pytest.mark.parametrize("name", ["pair", "unique"])
-def test_what_was_made_in_the_overlap_is_named_before_the_old_one_is_off(
-    name: str, request: pytest.FixtureRequest, database: Database, fresh: str
+def test_what_was_made_in_the_overlap_is_named_before_the_old_one_of_a_pair_is_off(
+    pair: Bench, database: Database, fresh: str
 ):
-    bench: Bench = request.getfixturevalue(name)
-    if name == "unique":
-        database.server.run(f"create schema {fresh}")
-        made(bench.issuer)
-    [old_id] = bench.live()
+    """Of a group it is the group's: test_shared_objects."""
+    [old_id] = pair.live()
     old_role = old_id.partition("#")[0]
-    new = made(bench.issuer, TWO)
+    new = made(pair.issuer, TWO)
     server = database.server
     server.run(f"create table {fresh}.late (n int); alter table {fresh}.late owner to {old_role}")
     with pytest.raises(NeedsPerson) as caught:
-        bench.issuer.suspend(old_id)
+        pair.issuer.suspend(old_id)
     assert caught.value.code == "postgres.left-behind"
     assert f"lacks the ownership of table {fresh}.late" in caught.value.message
-    assert bench.live()[old_id] is KeyState.ACTIVE
-    bench.issuer.suspend(new.handle.id)  # the latest one, in a rollback: nobody came after it
-    bench.issuer.resume(new.handle.id)
-    group = fresh if name == "unique" else f"{fresh}_shared"
-    server.run(f"reassign owned by {old_role} to {group}")
-    bench.issuer.suspend(old_id)
-    assert bench.accepts(new.fields)
+    assert pair.live()[old_id] is KeyState.ACTIVE
+    pair.issuer.suspend(new.handle.id)  # the latest one, in a rollback: nobody came after it
+    pair.issuer.resume(new.handle.id)
+    server.run(f"reassign owned by {old_role} to {fresh}_shared")
+    pair.issuer.suspend(old_id)
+    assert pair.accepts(new.fields)
 
 
 def test_an_emergency_asks_nobody_what_it_leaves_behind(pair: Bench, fresh: str):

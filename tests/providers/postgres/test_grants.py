@@ -1,6 +1,7 @@
 """The set-up on every version that can be had here: each of them has its own rules for roles."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -114,8 +115,14 @@ WORDS = "of-the-administrator"
 
 @pytest.fixture(scope="module", params=sorted(installed()) or [None])
 def managed(request: pytest.FixtureRequest, the_passwords: dict[str, Path]) -> Iterator[Database]:
+    with managed_server(request.param, the_passwords) as database:
+        yield database
+
+
+@contextmanager
+def managed_server(version: int | None, the_passwords: dict[str, Path]) -> Iterator[Database]:
     """As on a managed server: may make roles and schemas, and gives no role of PostgreSQL's away."""
-    with postgres_server(request.param) as server:
+    with postgres_server(version) as server:
         server.run(f"create role master login createrole createdb password '{WORDS}'")
         server.run("grant create on database postgres to master")
         options = ConnectionOptions(

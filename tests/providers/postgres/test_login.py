@@ -254,20 +254,22 @@ def test_without_an_emergency_login_it_is_off_and_the_rest_is_said(unique: Bench
     issuer.suspend(new.handle.id, under=PermissionSet.CONTAIN)
 
 
-def test_a_login_that_owns_something_is_not_dropped(unique: Bench):
+def test_a_login_that_owns_something_in_another_database_is_not_dropped(unique: Bench, fresh: str):
+    """In the connection's own it is handed over: test_shared_objects."""
     new = made(unique.issuer)
     server = unique.database.server
-    server.run(f"grant create on schema public to {unique.issuer._options.group}")
-    with unique.login(new.fields) as consumer:
-        consumer.execute(f"create table {new.handle.id} (n int)")
-    await_no_session(server, new.handle.id)
+    server.run(f"create database {fresh}_other")
+    server.run(
+        f"create table t (n int); alter table t owner to {new.handle.id}", database=f"{fresh}_other"
+    )
     unique.issuer.suspend(new.handle.id)
     with pytest.raises(NeedsPerson) as caught:
         unique.issuer.destroy(new.handle.id)
     assert caught.value.code == "postgres.owns-objects"
     assert "REASSIGN OWNED" in caught.value.hint
-    assert server.value("select count(*) from pg_class where relname = %s", new.handle.id) == 1
-    server.run(f"reassign owned by {new.handle.id} to {unique.issuer._options.group}")
+    assert server.value("select count(*) from pg_roles where rolname = %s", new.handle.id) == 1
+    group = unique.issuer._options.group
+    server.run(f"reassign owned by {new.handle.id} to {group}", database=f"{fresh}_other")
     unique.issuer.destroy(new.handle.id)
     assert not unique.live()
 

@@ -31,14 +31,15 @@ def test_every_call_is_granted_and_every_grant_is_called(
         return ask(self, statement, *arguments)
 
     monkeypatch.setattr(Session, "ask", record)
-    issuer = database.issuer(pair=(f"{fresh}_a", f"{fresh}_b"))
-    new = issuer.issue(ATTEMPTS[0])
-    issuer.activate(new)
-    issuer.listing()
-    issuer.suspend(new.handle.id)
-    issuer.resume(new.handle.id)
-    issuer.suspend(new.handle.id, under=PermissionSet.CONTAIN)
-    issuer.destroy(new.handle.id)
+    for options in ({"pair": (f"{fresh}_a", f"{fresh}_b")}, {"group": fresh}):
+        issuer = database.issuer(**options)
+        new = issuer.issue(ATTEMPTS[0])
+        issuer.activate(new)
+        issuer.listing()
+        issuer.suspend(new.handle.id)
+        issuer.resume(new.handle.id)
+        issuer.suspend(new.handle.id, under=PermissionSet.CONTAIN)
+        issuer.destroy(new.handle.id)
     assert called == {function.partition("(")[0] for function in FUNCTIONS}
 
 
