@@ -9,7 +9,7 @@ from rotation.compiled import opened_facts
 from rotation.effects import Context, effect_for, look_for
 from rotation.effects.setback import setback
 from rotation.entries import Draft, Entry, Kind, Lease, RowKey, stamp
-from rotation.errors import JournalMoved, PolicyRefusal, RotationError, StaleEpoch, Usage
+from rotation.errors import Ambiguous, JournalMoved, PolicyRefusal, RotationError, StaleEpoch, Usage
 from rotation.fold import Mode, Outcome, Rotation, fold, listed
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Decide, Journal
@@ -315,8 +315,9 @@ class _Run:
             acting = do.row.effect
             facts = effect_for(plan, step)(cx)
         except RotationError as error:
-            # An effect is several calls: once it began, only `void` says that nothing is left.
-            doubtful = (acting or cx.in_doubt) and not error.facts.get("void")
+            # An effect is several calls: once one was asked for, only `void` says that nothing is left.
+            begun = acting and (cx.asked or isinstance(error, Ambiguous))
+            doubtful = (begun or cx.in_doubt) and not error.facts.get("void")
             self._append([self._draft(cx, *setback(cx, error, doubtful=doubtful))])
         else:
             self._done(cx, facts)

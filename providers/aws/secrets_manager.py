@@ -147,7 +147,7 @@ class SecretsManagerStore:
 
     def claim(self, installation: str) -> None:
         client = self._connection.secrets_manager(PermissionSet.CLAIM, self._options)
-        with self._translated("secretsmanager:TagResource"):
+        with first_change(), self._translated("secretsmanager:TagResource"):
             client.tag_resource(
                 SecretId=self._name, Tags=[{"Key": OWNER_TAG, "Value": installation}]
             )
@@ -213,7 +213,8 @@ class SecretsManagerStore:
         client = self._connection.secrets_manager(PermissionSet.MINT, self._options)
         token = mark(self._installation, attempt)
         taken = {"ResourceExistsException": lambda: self._taken(token)}
-        with self._translated("secretsmanager:PutSecretValue", taken, repeatable=False):
+        put = self._translated("secretsmanager:PutSecretValue", taken, repeatable=False)
+        with first_change(), put:
             answer = client.put_secret_value(
                 SecretId=self._name,
                 ClientRequestToken=token,

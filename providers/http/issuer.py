@@ -12,7 +12,15 @@ from providers.http.api import MINT, Api
 from providers.http.client import Budget
 from providers.http.errors import Call
 from providers.http.pointer import find
-from rotation.errors import Ambiguous, NeedsPerson, Permanent, RotationError, SlotFull, Transient
+from rotation.errors import (
+    Ambiguous,
+    NeedsPerson,
+    Permanent,
+    RotationError,
+    SlotFull,
+    Transient,
+    first_change,
+)
 from rotation.types import Credential, Fields, Listing, PermissionSet, Traits, Usage, mark
 
 if TYPE_CHECKING:
@@ -69,6 +77,7 @@ class HttpApiIssuer:
     def resume(self, handle_id: str) -> None:
         self._change("resume", self._api.declared.resume, handle_id, PermissionSet.REVOKE)
 
+    @first_change()
     def destroy(
         self,
         handle_id: str,
@@ -96,6 +105,7 @@ class HttpApiIssuer:
                 "correct the field `id` in the secret, or the declaration's `id_pattern`",
             ) from None
 
+    @first_change()
     def _change(
         self, deed: str, request: Request | None, handle_id: str, under: PermissionSet
     ) -> None:

@@ -27,7 +27,7 @@ from providers.postgres.errors import (
 )
 from providers.postgres.options import login_name
 from providers.postgres.session import UNTIL
-from rotation.errors import Denied, NotYet, Permanent, Transient
+from rotation.errors import Denied, NotYet, Permanent, Transient, first_change
 from rotation.types import (
     Credential,
     Fields,
@@ -131,6 +131,7 @@ class LoginIssuer:
         else:
             self._quietly("suspend", login)
 
+    @first_change()
     def resume(self, handle_id: str) -> None:
         self._check_can_suspend()
         self._call("resume", PermissionSet.REVOKE, self._login(handle_id))
@@ -253,6 +254,7 @@ class LoginIssuer:
         with self._translated(function, login.role, dropped):
             return session.ask(f"select rotation.{function}({places})", *arguments)[0][0]
 
+    @first_change()
     def _quietly(self, function: str, login: Login) -> None:
         """Nobody is thrown out: sessions that live on would keep what the login is off for."""
         with self._connection.session(PermissionSet.REVOKE, login.role) as (session, _):

@@ -12,7 +12,7 @@ from providers.vault.approle_containment import Containment
 from providers.vault.approle_role import CHOSEN, MARK, Role, SecretId, wishes
 from providers.vault.approle_tokens import Tokens
 from providers.vault.options import USES_MIN
-from rotation.errors import Conflict, NeedsPerson, Transient
+from rotation.errors import Conflict, NeedsPerson, Transient, first_change
 from rotation.types import (
     Credential,
     Fields,
@@ -78,6 +78,7 @@ class AppRoleIssuer:
             data["secret_id_accessor"], role_id, data["secret_id"], now, data["secret_id_ttl"]
         )
 
+    @first_change()
     def activate(self, new: Credential) -> None:
         if self._options.origin == "assigned":
             return
@@ -101,7 +102,9 @@ class AppRoleIssuer:
     ) -> None:
         """Tokens that it made live on to their end; under contain they end as well."""
         if under is not PermissionSet.CONTAIN:
-            self._destroy(handle_id, under)
+            with first_change():
+                accessor = self._sent(handle_id, under)
+            self._check_gone(handle_id, accessor, under)
             return
         self._containment.around(lambda: self._destroy(handle_id, under))
 
@@ -141,11 +144,18 @@ class AppRoleIssuer:
         return [("vault.user-lockout", told, f"let an operator say `{tune}`")]
 
     def _destroy(self, handle_id: str, under: PermissionSet) -> None:
+        self._check_gone(handle_id, self._sent(handle_id, under), under)
+
+    def _sent(self, handle_id: str, under: PermissionSet) -> str | None:
+        """The accessor of what Vault was told to destroy; None where it is gone already."""
         secret_id = self._find(handle_id, under)
         if secret_id is None:
-            return
+            return None
         self._role.destroy(secret_id.accessor, under)
-        if self._role.look_up(secret_id.accessor, under) is not None:
+        return secret_id.accessor
+
+    def _check_gone(self, handle_id: str, accessor: str | None, under: PermissionSet) -> None:
+        if accessor is not None and self._role.look_up(accessor, under) is not None:
             raise Transient(
                 "issuer.still-there",
                 f"Vault took the destruction of {handle_id} and still knows it",

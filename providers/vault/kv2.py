@@ -74,6 +74,7 @@ class KvStore:
             missing=self._missing_capabilities,
         )
 
+    @first_change()
     def stage(self, attempt: str, new: Credential, *, onto: str | None) -> str:
         values = self._fields.written(new.fields)
         try:
@@ -185,6 +186,7 @@ class KvStore:
         when = f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
         self._annotate({COMPROMISED_KEY: f"{when} {version}"}, PermissionSet.CONTAIN)
 
+    @first_change()
     def claim(self, installation: str) -> None:
         self._annotate({OWNER: installation}, PermissionSet.CLAIM, create=True)
 

@@ -1,9 +1,10 @@
 """What an effect is given, and the reads that several of them share."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, cast
 
 from rotation.entries import stamp, unstamp
 from rotation.errors import Denied, NeedsPerson, NotYet, Refused, Transient
@@ -44,6 +45,7 @@ class Context:
     fence: Callable[[], None]
     others: Callable[[Collection[str]], Sequence[str]]
     server_at: datetime | None = None
+    asked: bool = False
     looked: Facts = field(default_factory=dict)
 
     @property
@@ -57,12 +59,12 @@ class Context:
     @property
     def issuer(self) -> Issuer:
         self.fence()
-        return self.bound.issuer
+        return cast("Issuer", _Heard(self, self.bound.issuer))
 
     @property
     def store(self) -> Store:
         self.fence()
-        return self.bound.store
+        return cast("Store", _Heard(self, self.bound.store))
 
     @property
     def probe(self) -> Probe:
@@ -73,7 +75,7 @@ class Context:
     @property
     def consumer(self) -> Consumer:
         self.fence()
-        return self.bound.consumers[self.consumer_id]
+        return cast("Consumer", _Heard(self, self.bound.consumers[self.consumer_id]))
 
     @property
     def consumer_id(self) -> str:
@@ -110,27 +112,33 @@ class Context:
         return version
 
 
-@contextmanager
-def reads_first(cx: Context) -> Iterator[None]:
-    """Nothing was asked for yet: a no leaves the world as it was, unless an earlier attempt of the
-    row is in doubt."""
-    try:
-        yield
-    except (Denied, Refused) as error:
-        if not cx.in_doubt:
-            error.facts["void"] = True
-        raise
+CHANGES = frozenset(
+    {
+        *("issue", "activate", "suspend", "resume", "destroy", "end_sessions", "deliver"),
+        *("stage", "place", "promote", "promote_over_lost", "unlabel", "claim"),
+        *("mark_compromised", "rehearse"),
+    }
+)
+"""What an adapter is asked for to change the world; all its other methods read."""
 
 
-@contextmanager
-def one_change(cx: Context) -> Iterator[None]:
-    """The one call of the row that changes the world."""
-    try:
-        yield
-    except Denied as error:
-        if error.unchanged and not cx.in_doubt:
-            error.facts["void"] = True
-        raise
+class _Heard:
+    """An adapter that tells the row what it was asked for: a no to all of it leaves no doubt."""
+
+    def __init__(self, cx: "Context", adapter: object) -> None:
+        self._cx, self._adapter = cx, adapter
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._adapter, name)
+        return partial(self._asked, found) if name in CHANGES else found
+
+    def _asked(self, call: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        before, self._cx.asked = self._cx.asked, True
+        try:
+            return call(*given, **named)
+        except Denied as error:
+            self._cx.asked = before or not error.unchanged
+            raise
 
 
 def wait_until(until: datetime, now: datetime, code: str, message: str) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from rotation.effects import world
 from rotation.effects.context import Context, kept
 from rotation.entries import stamp, unstamp
-from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Transient
+from rotation.errors import Ambiguous, Denied, NeedsPerson, NotYet, Permanent, Transient
 from rotation.fold import text
 from rotation.leftover import Leftover
 from rotation.types import (
@@ -121,6 +121,8 @@ def destroy(cx: Context, handle_id: str, fields: Fields | None = None) -> None:
     """Of an instance whose bytes nobody has, or should have any more."""
     try:
         cx.issuer.destroy(handle_id, fields)
+    except Denied:
+        raise  # no repetition mends it, and it names the right that is missing
     except (Permanent, Transient) as error:
         raise Ambiguous(
             "issue.not-removed",

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from rotation.effects.context import Context, done_at, one_change, reads_first, wait_until
+from rotation.effects.context import Context, done_at, wait_until
 from rotation.errors import NeedsPerson, Refused, RotationError
 from rotation.plan import Step
 from rotation.types import ConsumerSpec, Evidence, Facts, PermissionSet, Verdict
@@ -21,12 +21,10 @@ def rehearse(cx: Context) -> None:
 
 
 def promote(cx: Context) -> Facts:
-    with reads_first(cx):
-        _ready(cx)
+    _ready(cx)
     old = cx.rotation.old_version
     assert old is not None, "a promotion names the version that it expects"
-    with one_change(cx):
-        cx.store.promote(cx.new_version(), expecting=old)
+    cx.store.promote(cx.new_version(), expecting=old)
     return {"version": cx.new_version()}
 
 

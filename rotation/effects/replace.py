@@ -8,7 +8,7 @@ from typing import cast
 from rotation import dead
 from rotation.dead import OFF_FOR_GOOD, Dead
 from rotation.effects import create, leftovers, neighbours, propagate, revoke, room, world
-from rotation.effects.context import Context, one_change, wait_until
+from rotation.effects.context import Context, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import NeedsPerson, NotYet
 from rotation.fold import text
@@ -120,8 +120,7 @@ def promote(cx: Context) -> Facts:
     old = cx.rotation.old_version
     if why_dead(cx) is not Dead.LOST or not cx.store_state().lost or old is None:
         return propagate.promote(cx)
-    with one_change(cx):
-        cast("WritesOverLost", cx.store).promote_over_lost(cx.new_version(), expecting=old)
+    cast("WritesOverLost", cx.store).promote_over_lost(cx.new_version(), expecting=old)
     return {"version": cx.new_version()}
 
 

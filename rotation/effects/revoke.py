@@ -9,7 +9,6 @@ from rotation.effects.context import (
     done_at,
     if_kept,
     logins_agree,
-    one_change,
     read_old,
     wait_until,
 )
@@ -131,8 +130,7 @@ def suspend(cx: Context) -> Facts:
     One that somebody deleted meanwhile needs nothing more."""
     gone = False
     try:
-        with one_change(cx):
-            cx.issuer.suspend(old_handle(cx))
+        cx.issuer.suspend(old_handle(cx))
     except Conflict:
         gone = cx.traits.lists and old_handle(cx) not in cx.listing().ids
         if not gone:

@@ -7,9 +7,7 @@ from rotation.effects.context import (
     Context,
     done_at,
     logins_agree,
-    one_change,
     read_old,
-    reads_first,
     wait_until,
 )
 from rotation.effects.propagate import consumer_spec
@@ -91,9 +89,8 @@ def verify_old(cx: Context) -> Facts:
 
 
 def demote(cx: Context) -> Facts:
-    with reads_first(cx):
-        state = cx.store_state()
-        _not_compromised(cx, state)
+    state = cx.store_state()
+    _not_compromised(cx, state)
     old = cx.rotation.old_version
     assert old is not None
     if state.current == old:
@@ -102,8 +99,7 @@ def demote(cx: Context) -> Facts:
         if state.current != cx.rotation.new_version and not cx.rotation.done(Step.PROMOTE):
             # The answer to our promotion was lost; a store without labels settles it by its value.
             cx.store.promote(cx.new_version(), expecting=old)
-        with one_change(cx):
-            cx.store.promote(old, expecting=cx.new_version())
+        cx.store.promote(old, expecting=cx.new_version())
     except Conflict:
         world.check_current(cx, cx.store_state(), old)
         raise
@@ -177,12 +173,10 @@ def _fetched_again(cx: Context) -> None:
 def suspend_new(cx: Context) -> Facts:
     if cx.rotation.new is None or _kept(cx):
         return {}
-    with reads_first(cx):
-        _not_current(cx)
-        handle = cx.listing().find(cx.rotation.new)
+    _not_current(cx)
+    handle = cx.listing().find(cx.rotation.new)
     if handle is not None and handle.state is KeyState.ACTIVE:
-        with one_change(cx):
-            cx.issuer.suspend(cx.rotation.new)
+        cx.issuer.suspend(cx.rotation.new)
     return {"suspended": cx.rotation.new}
 
 

@@ -67,6 +67,7 @@ class SimulatedIssuer:
         assert isinstance(result, Listing)
         return result
 
+    @first_change()
     def issue(self, attempt: str) -> Credential:
         if self.world.chosen:
             handle = f"GEN{attempt[:8]}"
@@ -83,6 +84,7 @@ class SimulatedIssuer:
         assert isinstance(result, Instance)
         return _credential(result)
 
+    @first_change()
     def activate(self, new: Credential) -> None:
         secret = new.fields.secret["secret"].reveal()
 
@@ -96,10 +98,11 @@ class SimulatedIssuer:
 
         self.world.call("issuer.activate", accept)
 
+    @first_change()
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
-        with first_change():
-            self.world.call("issuer.suspend", lambda: self._switch(handle_id, on=False))
+        self.world.call("issuer.suspend", lambda: self._switch(handle_id, on=False))
 
+    @first_change()
     def resume(self, handle_id: str) -> None:
         self.world.call("issuer.resume", lambda: self._switch(handle_id, on=True))
 
@@ -110,6 +113,7 @@ class SimulatedIssuer:
         if instance.active is not on:
             instance.active, instance.changed = on, self.world.now
 
+    @first_change()
     def destroy(
         self,
         handle_id: str,
@@ -184,6 +188,7 @@ class SimulatedStore:
         assert isinstance(result, StoreState)
         return result
 
+    @first_change()
     def stage(self, attempt: str, new: Credential, *, onto: str | None) -> str:
         version = mark(INSTALLATION, attempt)
         value = (new.handle.id, new.fields.secret["secret"].reveal())
@@ -210,6 +215,7 @@ class SimulatedStore:
     def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> tuple[str, ...]:
         return self.world.stale
 
+    @first_change()
     def place(self, attempt: str) -> str:
         version = mark(INSTALLATION, attempt)
 
@@ -269,6 +275,7 @@ class SimulatedStore:
             world.call("store.write", write)
         world.call("store.record", record)
 
+    @first_change()
     def unlabel(self, version: str, label: str, *, under: PermissionSet) -> None:
         def drop() -> None:
             if self.world.labels.get(label) == version:
@@ -276,9 +283,11 @@ class SimulatedStore:
 
         self.world.call("store.unlabel", drop)
 
+    @first_change()
     def mark_compromised(self, version: str) -> None:
         self.world.call("store.mark", lambda: self.world.move(COMPROMISED, version))
 
+    @first_change()
     def claim(self, installation: str) -> None:
         def take() -> None:
             self.world.claim = installation
@@ -313,6 +322,7 @@ class PushedConsumer:
     world: World
     consumer: SimulatedConsumer
 
+    @first_change()
     def deliver(self, version: str, fields: Fields) -> None:
         held = (fields.public["id"], fields.secret["secret"].reveal())
 

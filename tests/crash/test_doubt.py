@@ -1,12 +1,19 @@
 """BEGAN without NOTED and an instance that was not there before: whose is it?"""
 
+from collections.abc import Callable
+
 import pytest
 
+from rotation.describe import what_works
+from rotation.fold import failed_row
 from rotation.machine import Close, Held
+from rotation.plan import Step
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.world import Killed
 from tests.crash import stories
 from tests.crash.stories import seeded
+from tests.crash.test_emergency import declare
+from tests.crash.test_review import ask
 
 
 def killed_in_the_mint(story: Story, *, minted: bool, person: str) -> None:
@@ -98,3 +105,75 @@ def kill_once(story: Story, boundary: str):  # type: ignore[no-untyped-def]
             raise Killed
 
     return act
+
+
+# --------------------------------------------------------------------- a no is no doubt
+
+
+def in_an_emergency(story: Story) -> None:
+    stories.without_faults(story, stories.adopt)
+    declare(story)
+
+
+def on_the_way_back(story: Story) -> None:
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+    stories.advance_until(story, "suspend")
+    ask(story, "rollback")
+
+
+def forward(story: Story) -> None:
+    stories.without_faults(story, stories.adopt)
+    stories.open_plan(story, "routine")
+
+
+def behind_a_staging_that_failed(story: Story) -> None:
+    """What was minted for it has to go again."""
+    forward(story)
+    story.world.denied.add("store.stage")
+
+
+REFUSED = [
+    (forward, "issuer.suspend", Step.SUSPEND),
+    (forward, "issuer.destroy", Step.DESTROY),
+    (forward, "consumer.deliver", Step.DELIVER),
+    (on_the_way_back, "issuer.resume", Step.RESUME_OLD),
+    (on_the_way_back, "store.promote", Step.DEMOTE),
+    (on_the_way_back, "issuer.destroy", Step.DESTROY_NEW),
+    (in_an_emergency, "issuer.suspend", Step.CONTAIN),
+    (in_an_emergency, "issuer.destroy", Step.DESTROY),
+]
+
+
+@pytest.mark.parametrize(("begin", "call", "step"), REFUSED)
+def test_what_was_denied_is_told_as_denied_and_not_as_begun(
+    begin: Callable[[Story], None], call: str, step: Step
+) -> None:
+    story = seeded(exclusive=True)
+    begin(story)
+    story.world.denied.add(call)
+    action = story.drive()
+    assert isinstance(action, Held) and action.code == "held.denied"
+    rotation = story.rotation()
+    row = failed_row(rotation)
+    assert row is not None and row.step is step
+    assert not rotation.states[row.position].in_doubt
+    assert "doubt" not in what_works(rotation) and "may be" not in what_works(rotation)
+    story.world.denied.clear()
+    ask(story, "resume")
+    assert isinstance(story.drive(), Close)
+    assert story.violations() == []
+
+
+def test_what_may_not_be_removed_after_a_staging_that_failed_is_told_at_once() -> None:
+    """No repetition mends a right that is missing; what was minted stays known."""
+    story = seeded(exclusive=True)
+    behind_a_staging_that_failed(story)
+    story.world.denied.add("issuer.destroy")
+    action = story.drive()
+    assert isinstance(action, Held) and action.code == "held.denied"
+    assert story.world.calls.count("issuer.destroy") == 1
+    story.world.denied.clear()
+    ask(story, "resume")
+    assert isinstance(story.drive(), Close)
+    assert story.violations() == []

@@ -228,7 +228,7 @@ def test_a_destruction_that_was_refused_is_not_said_to_go_on(tale: Tale) -> None
     tale.open("routine").until(Step.DESTROY)
     tale.world.denied.add("issuer.destroy")
     assert what_works(tale.until(Step.PROVE_DEAD)) == (
-        "KEY2 works, and readers get it; KEY1 may be gone: its destruction was begun"
+        "KEY2 works, and readers get it; KEY1 is off, reversibly"
     )
 
 
