@@ -287,7 +287,7 @@ def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
 
 _OUTCOMES = {
     Outcome.SUCCEEDED: "done",
-    Outcome.ROLLED_BACK: "rolled back: the old credential is current and works",
+    Outcome.ROLLED_BACK: "rolled back: the old credential is current, as before",
     Outcome.ACCEPTED: "the store's current version is the new baseline",
     Outcome.ABANDONED: "abandoned: everything stays as it is",
     Outcome.SUPERSEDED: "superseded by an emergency",

@@ -112,6 +112,10 @@ class AwsConnection:
         """Of the base credentials: who takes the roles may ask what they can do."""
         return cast("IAMClient", self._client("iam", self.options.region, _BROKER))
 
+    @property
+    def own_key(self) -> str | None:
+        return self._base_credentials().access_key
+
     def own(self, service: str, region: str) -> Any:
         """Of the base credentials, in this account: what a person looks at who may."""
         return self._client(service, region, "")

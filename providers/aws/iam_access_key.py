@@ -36,6 +36,7 @@ class AccessKeyIssuer:
         self._connection: AwsConnection = around.connections[options.connection]
         self._user = options.user
         self._options = options
+        self._is_own_login = False
         self.identity = options.identity({options.connection: self._connection.options})
         self._traits = replace(
             options.TRAITS, report_lag=timedelta(seconds=self._connection.options.report_lag_s)
@@ -61,10 +62,13 @@ class AccessKeyIssuer:
                     for key in page["AccessKeyMetadata"]
                 ]
             if not page.get("IsTruncated"):
+                self._is_own_login = self._connection.own_key in {handle.id for handle in handles}
                 return Listing(handles=tuple(handles), server_at=server_time(page))
             request["Marker"] = page["Marker"]
 
     def issue(self, attempt: str) -> Credential:
+        if self._is_own_login:
+            raise self._own_login()
         iam = self._connection.iam(PermissionSet.MINT, self._options)
         with self._translated(
             "iam:CreateAccessKey", repeatable=False, meanings={"LimitExceeded": self._full}
@@ -95,7 +99,7 @@ class AccessKeyIssuer:
         under: PermissionSet = PermissionSet.REVOKE,
     ) -> None:
         iam = self._connection.iam(under, self._options)
-        with self._translated("iam:DeleteAccessKey"):
+        with first_change(), self._translated("iam:DeleteAccessKey"):
             try:
                 iam.delete_access_key(UserName=self._user, AccessKeyId=handle_id)
             except iam.exceptions.NoSuchEntityException:
@@ -144,6 +148,15 @@ class AccessKeyIssuer:
             "issuer.missing",
             f"account {self._connection.options.account} has no IAM user {self._user}",
             "create it (`pulumi up`), or correct the name",
+        )
+
+    def _own_login(self) -> NeedsPerson:
+        """Its old key would be switched off under the very calls that are still to be made."""
+        return NeedsPerson(
+            "issuer.own-login",
+            f"rotation itself logs in with a key of user {self._user}, and would lock itself out in "
+            "the middle; nothing was made",
+            "give the connection a user or a role of its own, then `rotation resume`",
         )
 
     def _full(self) -> SlotFull:

@@ -229,6 +229,8 @@ class SecretsManagerOptions:
 
     VERSIONS_A_DAY: ClassVar = 100
     """It keeps so many, and removes none that is younger than a day: one in ten minutes at most."""
+    VERSIONS_A_ROTATION: ClassVar = 2
+    """With a key of one's own, what an issuer makes is rehearsed by a version before it is made."""
 
     connection: str = field(metadata={"doc": "name of an AWS connection"})
     name: str = field(metadata={"doc": "name of the secret, not its ARN"})

@@ -22,7 +22,7 @@ from rotation.describe import (
     why_held,
 )
 from rotation.entries import stamp
-from rotation.fold import Rotation, listed
+from rotation.fold import Outcome, Rotation, listed
 from rotation.health import present_state, seen_at
 from rotation.machine import Close, Held, Wait
 from rotation.plan import Step
@@ -89,10 +89,9 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
     label = click.style(plain(name), bold=True)
     match action:
         case Close(outcome):
-            return [
-                f"{label}  {outcome_text(outcome)}{_death(rotation)}; {plain(what_works(rotation))}",
-                *_warnings(rotation),
-            ]
+            works = f"{plain(what_works(rotation))}{_logged_in(rotation, now)}"
+            line = f"{label}  {outcome_text(outcome)}{_death(rotation)}; {works}"
+            return [line, *_warnings(rotation)]
         case Held(code):
             return [
                 f"{label}  {click.style('held', fg='red')}",
@@ -110,6 +109,14 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
             return [line, f"  {plain(works)}", *_dies(rotation, now), *out]
         case _:
             return [f"{label}  goes on at the next run"]
+
+
+def _logged_in(rotation: Rotation, now: datetime) -> str:
+    """Of what readers were sent back to. One that they never left was not tried."""
+    tried = rotation.state(Step.VERIFY_OLD)
+    if rotation.outcome != Outcome.ROLLED_BACK or not tried.done or tried.done_at is None:
+        return ""
+    return f"; it logged in {ago(tried.done_at, now)}"
 
 
 def _warnings(rotation: Rotation) -> list[str]:

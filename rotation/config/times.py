@@ -152,12 +152,13 @@ def _check_life(secret: Secret, timing: Timing) -> None:
 
 
 def _check_quota(secret: Secret, schedule: Schedule, timing: Timing) -> None:
-    """Each rotation makes a version, and the store may bear only so many in a day."""
+    """Each rotation makes versions, and the store may bear only so many in a day."""
     most = getattr(secret.store.options, "VERSIONS_A_DAY", None)
     if most is None:
         return
+    each = getattr(secret.store.options, "VERSIONS_A_ROTATION", 1)
     for name, count in _a_day(schedule, timing):
-        if count >= most:
+        if count * each >= most:
             asked = {
                 "period": f"a period of {spoken(timing.period)}",
                 "every": f"every {spoken(schedule.every_s or 0)}",
@@ -166,9 +167,9 @@ def _check_quota(secret: Secret, schedule: Schedule, timing: Timing) -> None:
             own = getattr(secret.schedule, "cron" if name == "cron" else f"{name}_s", None)
             raise invalid(
                 "config.quota",
-                f"{asked[name]}: {count} new versions a day; {secret.store.type} takes {most} at "
-                "most, and an emergency needs one as well",
-                f"no more often than every {spoken(_shortest(most))}",
+                f"{asked[name]}: {count} rotations a day, of up to {each} versions each; "
+                f"{secret.store.type} takes {most} a day at most, and an emergency needs room as well",
+                f"no more often than every {spoken(_shortest(most // each))}",
                 where=("schedule", name) if own else ("class",),
             )
 

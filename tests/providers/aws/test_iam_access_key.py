@@ -1,14 +1,16 @@
+import json
 import os
 import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from providers.aws.clients import AwsConnection
 from providers.aws.iam_access_key import AccessKeyIssuer
 from providers.aws.options import AccessKeyOptions
 from providers.aws.testing import ADMIN, StrictControl
@@ -99,6 +101,33 @@ def test_the_age_and_the_server_s_time_are_told(bench: Bench):
     assert created is not None
     assert now is not None
     assert 0 <= (now - created).total_seconds() < 5
+
+
+def test_the_user_that_we_log_in_as_is_not_rotated(bench: Bench, around: Around, tmp_path):
+    """Its old key would be switched off under the calls that are still to be made."""
+    iam = bench.control.client("iam")
+    key = iam.create_access_key(UserName=bench.user)["AccessKey"]
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    iam.put_user_policy(
+        UserName=bench.user, PolicyName="all",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )  # fmt: skip
+    file = tmp_path / "credentials"
+    file.write_text(
+        f"[default]\naws_access_key_id={key['AccessKeyId']}\n"
+        f"aws_secret_access_key={key['SecretAccessKey']}\n"
+    )
+    file.chmod(0o600)
+    main = around.connections["main"]
+    login = replace(main.options, credentials_file=file, profile=None)
+    own = AwsConnection(login, installation=around.installation, clock=around.clock)
+    issuer = AccessKeyIssuer(bench.options, replace(around, connections={"main": own}))
+    assert issuer.listing().ids == {key["AccessKeyId"]}
+    with pytest.raises(NeedsPerson) as caught:
+        issuer.issue("1" * 32)
+    assert caught.value.code == "issuer.own-login"
+    assert bench.mints() == 1
+    own.close()
 
 
 def test_a_user_that_is_missing_needs_a_person(around: Around):

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from rotation.entries import Kind
-from rotation.errors import JournalError, NeedsPerson, Transient
+from rotation.errors import JournalError, NeedsPerson, Refused, Transient
 from rotation.fold import fold
 from rotation.journal.memory import MemoryJournal
 from rotation.machine import Action
@@ -112,9 +112,27 @@ def test_a_refused_login_rolls_back_and_is_exit_4(shell: Shell) -> None:
     shell.adopted().world.after = refuse
     done = shell.run("rotate", "app", "--wait")
     assert done.exit_code == 4, done.output
-    assert "the old credential is current and works" in done.stdout
+    assert "the old credential is current, as before" in done.stdout
     assert set(shell.world.instances) == {"KEY1"}
     assert shell.world.labels[CURRENT] == "v0"
+
+
+def test_an_old_one_that_nobody_tried_is_not_said_to_work(shell: Shell) -> None:
+    def refuse(number: int, name: str) -> None:
+        if name == "issuer.issue":
+            raise Refused("sim.refused", "the service makes none", "")
+
+    shell.adopted().world.before = refuse
+    shell.world.versions["v0"] = ("KEY1", "not-the-secret-any-more")
+    done = shell.run("rotate", "app", "--wait")
+    assert done.exit_code == 4, done.output
+    assert "works" not in done.output and "logged in" not in done.output
+
+
+def test_one_that_readers_were_sent_back_to_logged_in(shell: Shell) -> None:
+    shell.adopted().run("rotate", "app")
+    done = shell.run("rollback", "app", "--yes", "--wait")
+    assert "current, as before; KEY1 is the current credential; it logged in" in done.stdout
 
 
 def test_what_readers_get_does_not_log_in_is_exit_12(shell: Shell) -> None:

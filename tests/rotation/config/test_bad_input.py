@@ -121,6 +121,9 @@ CASES: dict[str, tuple[str, int, str, str]] = {
     "an interval that the store cannot bear": (
         more("schedule: {every: 10m}"), 14, "secrets[0].schedule.every", "config.quota",
     ),
+    "an interval that leaves no room for rehearsals": (
+        more("schedule: {every: 20m}"), 14, "secrets[0].schedule.every", "config.quota",
+    ),
     "a cron that the store cannot bear": (
         more('schedule: {cron: "*/2 0-3 * * 1"}'), 14, "secrets[0].schedule.cron", "config.quota",
     ),
