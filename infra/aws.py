@@ -18,8 +18,10 @@ from infra.settings import Settings, refused
 from providers.aws.alarms import LOOKS, alarms
 from providers.aws.names import bucket_name, event_rule_name, external_id, policy_name
 from providers.aws.options import ConnectionOptions
+from providers.aws.resources import AwsStack
 from providers.aws.stack import obstacles, told
 from rotation.interfaces import Scope
+from rotation.policy.naming import place
 
 _SERVICES = (
     "cloudtrail",
@@ -59,9 +61,11 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
         stack=this_stack(),
     )
     _assert_names(around)
-    provider = _provider(scope.connection, scope.options)
+    provider = _provider(place(scope), scope.options)
     account = Account(around, provider)
     account.assert_meant()
+    for remark in AwsStack().made(scope, settings, states).remarks:
+        pulumi.log.info(f"connection {scope.connection}: {remark}")
     return Ready(around=around, provider=provider, existing=account.to_take_in())
 
 

@@ -16,6 +16,7 @@ from providers.aws.iam import OWNER, regions_of
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from providers.aws.stack import STACK_TAG
 from rotation.interfaces import Part
+from rotation.policy.naming import place
 
 _CODE = re.compile(r"api error (\w+)")
 
@@ -133,7 +134,7 @@ class Account:
     @property
     def _prefix(self) -> str:
         """Of every name that is made for this connection."""
-        return self._around.scope.called(self._around.scope.connection)
+        return self._around.scope.called(place(self._around.scope))
 
     @cached_property
     def _secrets(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from providers.aws.iam import regions_of
 from providers.aws.names import ALIAS_MAX
 from providers.aws.resource_policies import policy_of_key
 from rotation.interfaces import Scope
-from rotation.policy.naming import fitting
+from rotation.policy.naming import fitting, place
 
 
 class Keys(pulumi.ComponentResource):
@@ -22,15 +22,15 @@ class Keys(pulumi.ComponentResource):
         self, scope: Scope, regions: Iterable[str], tags: dict[str, str],
         opts: pulumi.ResourceOptions, *what: str,
     ) -> None:  # fmt: skip
-        super().__init__("rotation:aws:Keys", "-".join((scope.connection, *what)), None, opts)
-        name = scope.called(scope.connection, *what)
+        super().__init__("rotation:aws:Keys", "-".join((place(scope), *what)), None, opts)
+        name = scope.called(place(scope), *what)
         kept = () if what else regions_of(scope)
         policy = json.dumps(policy_of_key(scope.options.account, partition(scope.options.region)))
         key = aws.kms.Key(
             name,
             description=(
                 f"{''.join(what) or 'secrets'} of rotation {scope.installation}, "
-                f"connection {scope.connection}"
+                f"connection {place(scope)}"
             ),
             enable_key_rotation=True,
             multi_region=True,

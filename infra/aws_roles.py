@@ -13,6 +13,7 @@ from providers.aws.names import SESSION_S, policy_name, role_name
 from providers.aws.resource_policies import premade
 from providers.aws.trust import trust
 from rotation.interfaces import PolicyDocument
+from rotation.policy.naming import place
 
 
 class Roles(pulumi.ComponentResource):
@@ -21,7 +22,7 @@ class Roles(pulumi.ComponentResource):
     def __init__(
         self, around: Surroundings, documents: Documents, opts: pulumi.ResourceOptions
     ) -> None:
-        super().__init__("rotation:aws:Roles", around.scope.connection, None, opts)
+        super().__init__("rotation:aws:Roles", place(around.scope), None, opts)
         self._around, self._documents = around, documents
         self._below = pulumi.ResourceOptions(parent=self)
         boundary = next(each for each in documents.all if each.holder == "boundary")
@@ -39,7 +40,7 @@ class Roles(pulumi.ComponentResource):
     def _role(self, under: str) -> None:
         scope = self._around.scope
         role = aws.iam.Role(
-            f"{scope.connection}-{under}",
+            f"{place(scope)}-{under}",
             name=role_name(scope, under),
             path=path(scope),
             description=f"permission set {under} of rotation {scope.installation}",
@@ -52,7 +53,7 @@ class Roles(pulumi.ComponentResource):
         for document in self._documents.all:
             if document.holder == under:
                 aws.iam.RolePolicyAttachment(
-                    f"{scope.connection}-{document.name}",
+                    f"{place(scope)}-{document.name}",
                     role=role.name,
                     policy_arn=self._policy(document).arn,
                     opts=pulumi.ResourceOptions(parent=role),
@@ -61,7 +62,7 @@ class Roles(pulumi.ComponentResource):
     def _policy(self, document: PolicyDocument) -> aws.iam.Policy:
         scope = self._around.scope
         return aws.iam.Policy(
-            f"{scope.connection}-{document.name}",
+            f"{place(scope)}-{document.name}",
             name=policy_name(scope, document.name),
             path=path(scope),
             description=document.remark or f"compiled for {document.holder}",
@@ -77,7 +78,7 @@ class Roles(pulumi.ComponentResource):
             self._attach(document, reader, made)
 
     def _attach(self, document: PolicyDocument, principal: str, made: aws.iam.Policy) -> None:
-        name = f"{self._around.scope.connection}-{document.name}-{_name_of(principal)}"
+        name = f"{place(self._around.scope)}-{document.name}-{_name_of(principal)}"
         _attach(self, name, principal, made.arn)
 
     def _premade(self) -> None:
@@ -85,7 +86,7 @@ class Roles(pulumi.ComponentResource):
         scope = self._around.scope
         for name in PREMADE:
             aws.iam.Policy(
-                f"{scope.connection}-{name}",
+                f"{place(scope)}-{name}",
                 name=policy_name(scope, name),
                 path=path(scope),
                 description="for the emergency role; attached to nobody in peace",

@@ -14,6 +14,7 @@ from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from providers.aws.resource_policies import ceiling, policy_of_secret
 from providers.aws.stack import Stack
 from rotation.interfaces import Part
+from rotation.policy.naming import place
 
 
 class Surroundings(Stack):
@@ -42,7 +43,7 @@ class Stores(pulumi.ComponentResource):
         self, around: Surroundings, keys: Keys | None, existing: Mapping[str, str],
         opts: pulumi.ResourceOptions,
     ) -> None:  # fmt: skip
-        super().__init__("rotation:aws:Stores", around.scope.connection, None, opts)
+        super().__init__("rotation:aws:Stores", place(around.scope), None, opts)
         self._around, self._keys = around, keys
         self.arns: dict[str, pulumi.Output[str]] = {}
         for part in around.scope.parts:
@@ -89,7 +90,7 @@ class Users(pulumi.ComponentResource):
     """The IAM users whose access keys are rotated. They get no permission here."""
 
     def __init__(self, around: Surroundings, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("rotation:aws:Users", around.scope.connection, None, opts)
+        super().__init__("rotation:aws:Users", place(around.scope), None, opts)
         scope = around.scope
         parts = [part for part in scope.parts if isinstance(part.options, AccessKeyOptions)]
         ceiling: pulumi.Input[str] = around.settings.user_boundary
@@ -113,7 +114,7 @@ class Users(pulumi.ComponentResource):
     def _ceiling(self, around: Surroundings) -> pulumi.Output[str]:
         scope = around.scope
         made = aws.iam.Policy(
-            f"{scope.connection}-user-ceiling",
+            f"{place(scope)}-user-ceiling",
             name=policy_name(scope, "user-ceiling"),
             path=path(scope),
             description="boundary of rotated users, unless the stack is told one of your own",

@@ -22,7 +22,7 @@ from providers.aws.alarms import (
 from providers.aws.arns import partition, topics_of
 from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
 from providers.aws.resource_policies import policy_of_bucket, policy_of_topic
-from rotation.policy.naming import fitting
+from rotation.policy.naming import fitting, place
 
 DAY_S = 86_400
 
@@ -31,8 +31,8 @@ class Trail(pulumi.ComponentResource):
     """Every management event of the account, validated, in a bucket that keeps it."""
 
     def __init__(self, around: Surroundings, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("rotation:aws:Trail", around.scope.connection, None, opts)
-        name = around.scope.called(around.scope.connection)
+        super().__init__("rotation:aws:Trail", place(around.scope), None, opts)
+        name = around.scope.called(place(around.scope))
         bucket, ready = self._bucket(around, name)
         aws.cloudtrail.Trail(
             name,
@@ -124,7 +124,7 @@ class Watch(pulumi.ComponentResource):
     def __init__(
         self, around: Surroundings, keys: Keys | None, opts: pulumi.ResourceOptions
     ) -> None:
-        super().__init__("rotation:aws:Watch", around.scope.connection, None, opts)
+        super().__init__("rotation:aws:Watch", place(around.scope), None, opts)
         self._around, self._keys = around, keys
         self.topics: dict[str, pulumi.Input[str]] = dict(topics_of(around.scope.options))
         self._fallbacks: dict[str, aws.sns.Topic] = {}
@@ -136,7 +136,7 @@ class Watch(pulumi.ComponentResource):
 
     def _rule(self, alarm: Alarm) -> None:
         scope = self._around.scope
-        name = f"{scope.connection}-{alarm.name}-{alarm.region}"
+        name = f"{place(scope)}-{alarm.name}-{alarm.region}"
         topic = self._topic(alarm.region)
         rule = aws.cloudwatch.EventRule(
             name,
@@ -191,7 +191,7 @@ class Watch(pulumi.ComponentResource):
         scope = self._around.scope
         region = scope.options.region
         rule = aws.cloudwatch.EventRule(
-            f"{scope.connection}-{LOOKS}",
+            f"{place(scope)}-{LOOKS}",
             name=event_rule_name(scope, LOOKS),
             description="every look of the runner; the alarm is on its silence",
             event_pattern=json.dumps(alive(self._around.roles)),
@@ -201,7 +201,7 @@ class Watch(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.cloudwatch.MetricAlarm(
-            f"{scope.connection}-{SILENT}",
+            f"{place(scope)}-{SILENT}",
             name=rule_name(scope, SILENT),
             alarm_description="the runner looked at no secret for a day: nothing is being rotated",
             namespace="AWS/Events",
@@ -225,7 +225,7 @@ class Watch(pulumi.ComponentResource):
             scope = self._around.scope
             self.topics[region] = self._make_topic(
                 region,
-                f"{scope.connection}-{region}",
+                f"{place(scope)}-{region}",
                 topic_name(scope),
                 key=None if self._keys is None else self._keys.in_region(region),
             ).arn
@@ -237,7 +237,7 @@ class Watch(pulumi.ComponentResource):
             scope = self._around.scope
             self._fallbacks[region] = self._make_topic(
                 region,
-                f"{scope.connection}-{region}-undelivered",
+                f"{place(scope)}-{region}-undelivered",
                 fallback_name(scope),
                 key=None,
             )

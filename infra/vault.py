@@ -17,6 +17,7 @@ from providers.vault.hcl import entity_of
 from providers.vault.options import ConnectionOptions
 from providers.vault.stack import LOGIN_MAX_S, LOGIN_S, SESSION_S, approle_mounts, policy_name
 from rotation.interfaces import Part
+from rotation.policy.naming import place
 
 __all__ = ["declare", "ready"]
 
@@ -38,7 +39,7 @@ def declare(ready: Ready) -> dict[str, Any]:
 
 def _audit(ready: Ready) -> None:
     """Vault has audit devices in its root namespace alone."""
-    connection, file = ready.scope.connection, ready.settings.audit_file
+    connection, file = place(ready.scope), ready.settings.audit_file
     if file and ready.scope.options.namespace is None:
         vault.Audit(
             f"{connection}-audit",
@@ -53,14 +54,14 @@ class Logins(pulumi.ComponentResource):
     """Where the runner and the applications log in by AppRole. backends: by path."""
 
     def __init__(self, ready: Ready, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("rotation:vault:Logins", ready.scope.connection, None, opts)
+        super().__init__("rotation:vault:Logins", place(ready.scope), None, opts)
         self._ready = ready
         self.backends = {path: self._backend(path) for path in sorted(approle_mounts(ready.scope))}
         self.register_outputs({})
 
     def _backend(self, path: str) -> vault.AuthBackend:
         adopted = f"auth/{path}" in self._ready.settings.adopt
-        name = f"{self._ready.scope.connection}-{path.replace('/', '-')}"
+        name = f"{place(self._ready.scope)}-{path.replace('/', '-')}"
         backend = vault.AuthBackend(
             name,
             type="approle",
@@ -96,7 +97,7 @@ class Entities(pulumi.ComponentResource):
     emergency's policy names that one and no other. ids: by what stands for them in the policies."""
 
     def __init__(self, ready: Ready, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("rotation:vault:Entities", ready.scope.connection, None, opts)
+        super().__init__("rotation:vault:Entities", place(ready.scope), None, opts)
         self._ready = ready
         self.ids: dict[str, pulumi.Input[str]] = {
             **ready.entities,
@@ -125,11 +126,11 @@ class Policies(pulumi.ComponentResource):
     """What each holder may do. names: by holder."""
 
     def __init__(self, ready: Ready, entities: Entities, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("rotation:vault:Policies", ready.scope.connection, None, opts)
+        super().__init__("rotation:vault:Policies", place(ready.scope), None, opts)
         scope, below = ready.scope, pulumi.ResourceOptions(parent=self)
         self.names = {
             each.holder: vault.Policy(
-                f"{scope.connection}-{each.name}",
+                f"{place(scope)}-{each.name}",
                 name=policy_name(scope, each.name),
                 policy=_naming(each.text, entities.ids),
                 opts=below,
@@ -145,7 +146,7 @@ class Runner(pulumi.ComponentResource):
     def __init__(
         self, ready: Ready, logins: Logins, policies: Policies, opts: pulumi.ResourceOptions
     ) -> None:
-        super().__init__("rotation:vault:Runner", ready.scope.connection, None, opts)
+        super().__init__("rotation:vault:Runner", place(ready.scope), None, opts)
         self._ready = ready
         self._cidrs = list(ready.settings.runner_cidrs) or None
         self._below = pulumi.ResourceOptions(parent=self)
@@ -159,7 +160,7 @@ class Runner(pulumi.ComponentResource):
 
     def _token_role(self, under: str, policy: pulumi.Output[str]) -> None:
         vault.tokenauth.AuthBackendRole(
-            f"{self._ready.scope.connection}-{under}",
+            f"{place(self._ready.scope)}-{under}",
             role_name=self._ready.roles[under],
             allowed_policies=[policy],
             orphan=False,
@@ -174,7 +175,7 @@ class Runner(pulumi.ComponentResource):
     def _login(self, backend: vault.AuthBackend, policy: pulumi.Output[str]) -> None:
         """The secret id is delivered by a person: in Pulumi's state it would be a copy of it."""
         vault.approle.AuthBackendRole(
-            f"{self._ready.scope.connection}-runner",
+            f"{place(self._ready.scope)}-runner",
             backend=backend.path,
             role_name=self._ready.login,
             role_id=self._ready.scope.options.role,
@@ -200,7 +201,7 @@ class Consumers(pulumi.ComponentResource):
         policies: Policies,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        super().__init__("rotation:vault:Consumers", ready.scope.connection, None, opts)
+        super().__init__("rotation:vault:Consumers", place(ready.scope), None, opts)
         for part in ready.own_roles:
             alive = ready.is_alive(part.secret)
             backend = logins.backends[part.options.mount]

@@ -16,6 +16,7 @@ from providers.vault.options import ConnectionOptions
 from providers.vault.stack import Living, documents, role_names
 from rotation.errors import Usage
 from rotation.interfaces import PolicyDocument, Scope
+from rotation.policy.naming import place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
     assert_surroundings(scope)
     written = _written(scope)
     provider = vault.Provider(
-        f"vault-{scope.connection}",
+        f"vault-{place(scope)}",
         address=options.address,
         ca_cert_file=options.ca_bundle,
         namespace=options.namespace,

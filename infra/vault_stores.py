@@ -9,13 +9,14 @@ from infra.vault_ready import Ready
 from providers.vault.options import KvOptions
 from providers.vault.stack import VERSIONS
 from rotation.interfaces import Part
+from rotation.policy.naming import place
 
 
 class Mounts(pulumi.ComponentResource):
     """Where the secrets are, and where values wait until they are promoted."""
 
     def __init__(self, ready: Ready, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("rotation:vault:Mounts", ready.scope.connection, None, opts)
+        super().__init__("rotation:vault:Mounts", place(ready.scope), None, opts)
         self._ready = ready
         stored = [part for part in ready.scope.parts if isinstance(part.options, KvOptions)]
         for mount in sorted({part.options.mount for part in stored}):
@@ -30,7 +31,7 @@ class Mounts(pulumi.ComponentResource):
         """Other writers of a mount that exists may not know compare-and-set: it is taken in as it
         is."""
         adopted = path in self._ready.settings.adopt
-        name = f"{self._ready.scope.connection}-{path.replace('/', '-')}"
+        name = f"{place(self._ready.scope)}-{path.replace('/', '-')}"
         mount = vault.Mount(
             name,
             path=path,

@@ -298,12 +298,12 @@ class Scope:
     options: Any
     parts: tuple[Part, ...]
     needs: tuple[Need, ...]
-    prefix: str = "rotation"
     known: Mapping[str, str] = field(default_factory=dict)
 
     def called(self, *what: str) -> str:
         """The name of what is made for it. Others share the place, with installations of their own."""
-        return "-".join((self.prefix, self.installation, *what))
+        prefix = getattr(self.options, "name_prefix", "rotation")
+        return "-".join((prefix, self.installation, *what))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

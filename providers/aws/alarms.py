@@ -15,6 +15,7 @@ from providers.aws.iam import regions_of
 from providers.aws.options import REHEARSAL
 from providers.aws.patterns import ANY, NONE, by_one_of, by_others, calls, secrets, users
 from rotation.interfaces import Scope
+from rotation.policy.naming import place
 from rotation.types import PermissionSet
 
 LOOKS, SILENT = "runner-looks", "runner-silent"
@@ -66,7 +67,7 @@ class Alarm:
 
 
 def rule_name(scope: Scope, name: str) -> str:
-    return scope.called(scope.connection, name)
+    return scope.called(place(scope), name)
 
 
 def undelivered_name(scope: Scope, name: str) -> str:
@@ -76,7 +77,7 @@ def undelivered_name(scope: Scope, name: str) -> str:
 
 def topic_name(scope: Scope) -> str:
     """In each region that has a rule, for a rule can only tell its own region."""
-    return scope.called(scope.connection)
+    return scope.called(place(scope))
 
 
 def fallback_name(scope: Scope) -> str:

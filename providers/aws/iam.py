@@ -31,6 +31,7 @@ from providers.aws.statements import (
 )
 from rotation.errors import Usage
 from rotation.interfaces import Call, Need, Part, PolicyDocument, Scope
+from rotation.policy.naming import place
 from rotation.policy.resources import Stacked
 from rotation.types import PermissionSet
 
@@ -365,5 +366,5 @@ PREMADE = ("quarantine", "revoke-sessions")
 
 def premade(scope: Scope, name: str) -> str:
     """The ARN of a pre-made policy of the emergency role."""
-    called = scope.called(scope.connection, name)
+    called = scope.called(place(scope), name)
     return arns.account_arn(scope.options, f"policy{arns.path(scope)}{called}")

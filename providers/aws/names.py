@@ -3,7 +3,7 @@
 from providers.aws.alarms import rule_name
 from providers.aws.arns import account_arn, path
 from rotation.interfaces import Scope
-from rotation.policy.naming import fitting
+from rotation.policy.naming import fitting, place
 from rotation.types import PermissionSet
 
 SESSION_S = 3600
@@ -13,12 +13,12 @@ ROLE_MAX, POLICY_MAX, RULE_MAX, BUCKET_MAX, ALIAS_MAX, TOPIC_MAX = 64, 128, 64, 
 
 
 def role_name(scope: Scope, under: str) -> str:
-    name = scope.called(scope.connection, under)
+    name = scope.called(place(scope), under)
     return fitting(name, ROLE_MAX, f"the role of {under} of connection {scope.connection}")
 
 
 def policy_name(scope: Scope, name: str) -> str:
-    return fitting(scope.called(scope.connection, name), POLICY_MAX, "a policy")
+    return fitting(scope.called(place(scope), name), POLICY_MAX, "a policy")
 
 
 def event_rule_name(scope: Scope, name: str) -> str:
@@ -26,7 +26,7 @@ def event_rule_name(scope: Scope, name: str) -> str:
 
 
 def bucket_name(scope: Scope) -> str:
-    name = scope.called(scope.connection, "trail", scope.options.account)
+    name = scope.called(place(scope), "trail", scope.options.account)
     return fitting(name.lower(), BUCKET_MAX, "the trail's bucket")
 
 

@@ -42,6 +42,7 @@ class ConnectionOptions:
             "owner",
             "runner",
             "deployer",
+            "was",
         }
     )
     """What may differ between two logins to the same place."""
@@ -79,6 +80,12 @@ class ConnectionOptions:
     kms_key: str | None = field(
         default=None,
         metadata={"doc": "ARN of the customer managed key of its secrets; policies name it"},
+    )
+    was: str | None = field(
+        default=None,
+        metadata={
+            "doc": "its first name, which a stack's things keep; with a rename, and for good"
+        },
     )
     name_prefix: str = field(
         default="rotation",
@@ -142,6 +149,7 @@ class ConnectionOptions:
             _PREFIX.fullmatch(self.name_prefix),
             "name_prefix: letters, digits and hyphens, at most 20",
         )
+        require(self.was is None or _USER.fullmatch(self.was), "was: the name of a connection")
         if self.iam_path is not None:
             require(_PATH.fullmatch(self.iam_path), "iam_path: begins and ends with a slash")
         topics = [_TOPIC.fullmatch(arn) for arn in self.alarm_topics]

@@ -16,11 +16,12 @@ from providers.aws.names import (
     role_name,
 )
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
+from providers.aws.prices import monthly
 from providers.aws.resources_watch import Watching, trail
-from providers.aws.stack import Stack, StackOptions, key_to_come, obstacles, told
+from providers.aws.stack import Stack, StackOptions, key_to_come, obstacles, told, untagged
 from providers.aws.trust import trust
 from rotation.interfaces import Part, PolicyDocument, Scope
-from rotation.policy.naming import fitting
+from rotation.policy.naming import fitting, place
 from rotation.policy.resources import Document, Made, Ref, Resource
 
 MAKER = "terraform"
@@ -51,9 +52,11 @@ class AwsStack:
         whole = _Whole(stack)
         options = scope.options
         provider = {"region": options.region, "allowed_account_ids": [options.account]}
+        resources = tuple(whole.resources())
         return Made(
             scope=scope,
-            resources=tuple(whole.resources()),
+            resources=resources,
+            remarks=(monthly(resources), *untagged(stack, _remarks(resources))),
             provider={**provider, **({"profile": options.profile} if options.profile else {})},
             to_come=whole.to_come,
             bindings={
@@ -71,7 +74,7 @@ class _Whole:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._name = stack.scope.connection
+        self._name = place(stack.scope)
         own = stack.scope.options.kms_key
         self.to_come: dict[str, Ref] = {}
         self.key = own or self._coming()
@@ -127,7 +130,7 @@ class _Whole:
             kept=bool(kept),
             inputs={
                 "description": f"{''.join(what) or 'secrets'} of rotation {scope.installation}, "
-                f"connection {scope.connection}",
+                f"connection {place(scope)}",
                 "enable_key_rotation": True,
                 "multi_region": True,
                 "deletion_window_in_days": 30,
@@ -305,6 +308,12 @@ class _Whole:
                 "tags": self._stack.own_tags,
             },
         )
+
+
+def _remarks(resources: Sequence[Resource]) -> list[str]:
+    """Why documents have the form that they have."""
+    values = (value for each in resources for value in each.inputs.values())
+    return [value.remark for value in values if isinstance(value, Document)]
 
 
 def _identity(document: PolicyDocument) -> Document:

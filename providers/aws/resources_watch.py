@@ -19,7 +19,7 @@ from providers.aws.alarms import (
 from providers.aws.arns import moved, partition, topics_of
 from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
 from providers.aws.stack import Stack
-from rotation.policy.naming import fitting
+from rotation.policy.naming import fitting, place
 from rotation.policy.resources import Document, Ref, Resource
 
 DAY_S = 86_400
@@ -51,7 +51,7 @@ class Watching:
 
     def __init__(self, stack: Stack, key: str, copies: Mapping[str, tuple[str, str]]) -> None:
         self._stack, self._key, self._copies = stack, key, copies
-        self._name = stack.scope.connection
+        self._name = place(stack.scope)
         self._topics: dict[str, Resource] = {}
         self._there = topics_of(stack.scope.options)
 
@@ -204,7 +204,7 @@ class Watching:
 
 def trail(stack: Stack) -> Iterator[Resource]:
     """Every management event of the account, validated, in a bucket that keeps it."""
-    options, name = stack.scope.options, stack.scope.called(stack.scope.connection)
+    options, name = stack.scope.options, stack.scope.called(place(stack.scope))
     if stack.settings.trail_bucket:
         yield _trail(stack, name, stack.settings.trail_bucket, ())
         return

@@ -1,7 +1,7 @@
 """What a stack of one connection is told beside the configuration, and what follows from it."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from providers.aws.alarms import IAM_REGION
@@ -216,6 +216,18 @@ def told(scope: Scope, settings: StackOptions) -> Scope:
     """With what the runner will know of the stack."""
     known = {name: getattr(settings, name) for name in _TOLD}
     return replace(scope, options=replace(scope.options, roles=role_arns(scope), **known))
+
+
+def untagged(stack: Stack, remarks: Iterable[str]) -> Iterator[str]:
+    """remarks: of the documents. What is taken in keeps its own tags."""
+    adopted = sorted({part.secret for part in stack.scope.parts if stack.adopts(part)})
+    if adopted and any(" tag" in remark for remark in remarks):
+        shown = ", ".join(adopted[:5]) + (", ..." if len(adopted) > 5 else "")
+        yield (
+            f"{len(adopted)} adopted ({shown}): documents name resources by tag here, and what is "
+            f"taken in is tagged by nobody; until its secrets and users have {APPLICATION} and "
+            f"{ENVIRONMENT}, each call on them is denied"
+        )
 
 
 def key_to_come(options: ConnectionOptions, what: str = "") -> str:

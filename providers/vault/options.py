@@ -37,7 +37,7 @@ class ConnectionOptions:
     """One cluster, and the way to log in to it. Nothing is taken from the environment."""
 
     LOGIN: ClassVar[frozenset[str]] = frozenset(
-        {"auth", "auth_mount", "role", "login_file", "wrapped", "roles", "owner"}
+        {"auth", "auth_mount", "role", "login_file", "wrapped", "roles", "owner", "was"}
     )
     """What may differ between two logins to the same place."""
 
@@ -71,12 +71,19 @@ class ConnectionOptions:
     owner: str | None = field(
         default=None, metadata={"doc": "who answers for this login: a team, a ticket queue"}
     )
+    was: str | None = field(
+        default=None,
+        metadata={
+            "doc": "its first name, which a stack's things keep; with a rename, and for good"
+        },
+    )
     roles: Mapping[str, str] = field(
         default_factory=dict,
         metadata={"doc": "permission set -> token role that its calls are made under"},
     )
 
     def __post_init__(self) -> None:
+        require(self.was is None or is_name(self.was), "was: the name of a connection")
         url = urlsplit(self.address)
         require(
             url.hostname

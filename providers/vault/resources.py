@@ -21,6 +21,7 @@ from providers.vault.stack import (
     role_names,
 )
 from rotation.interfaces import Part, Scope
+from rotation.policy.naming import place
 from rotation.policy.resources import Document, Made, Ref, Resource
 
 MAKER = "terraform"
@@ -64,7 +65,7 @@ class _Whole:
     def __init__(self, living: Living) -> None:
         self._living = living
         self._scope, self._settings = living.scope, living.settings
-        self._name = living.scope.connection
+        self._name = place(living.scope)
         self._cidrs = list(living.settings.runner_cidrs)
         self._documents = documents(living.scope)
         self.to_come = {

@@ -11,7 +11,7 @@ from rotation.cli.options import known_connections, known_families
 from rotation.cli.say import as_json, note, verbatim
 from rotation.cli.session import Session, open_session
 from rotation.errors import Usage
-from rotation.policy.resources import Document
+from rotation.policy.resources import Document, Made
 
 Found = tuple[str, Document]
 """With its connection."""
@@ -90,17 +90,26 @@ def _policies(session: Session, family: str) -> Iterator[Found]:
 
 
 def _all(session: Session, family: str, stack: Path) -> Iterator[Found]:
-    from rotation.policy.stack import made  # noqa: PLC0415
-
-    for each in made(session.unbound, family, stack):
+    for each in _made(session, family, stack):
         yield from ((each.scope.connection, document) for document in each.documents)
 
 
+def _made(session: Session, family: str, stack: Path) -> list[Made]:
+    """Says before it is made what a person has to know of it."""
+    from rotation.policy.stack import made  # noqa: PLC0415
+
+    found = made(session.unbound, family, stack)
+    for each in found:
+        for remark in each.remarks:
+            note(f"{each.scope.connection}: {remark}")
+    return found
+
+
 def _terraform(session: Session, family: str, stack: Path) -> dict[str, object]:
-    from rotation.policy.stack import made, stacked_of  # noqa: PLC0415
+    from rotation.policy.stack import stacked_of  # noqa: PLC0415
     from rotation.policy.terraform import configuration  # noqa: PLC0415
 
-    return configuration(family, stacked_of(family), made(session.unbound, family, stack))
+    return configuration(family, stacked_of(family), _made(session, family, stack))
 
 
 def _tell(family: str, found: list[Found]) -> None:

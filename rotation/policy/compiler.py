@@ -8,6 +8,7 @@ from typing import Any
 from rotation.config import Configuration, Entry
 from rotation.errors import Usage
 from rotation.interfaces import Call, Need, Part, PolicyDocument, Renderer, Scope
+from rotation.policy.naming import assert_apart
 from rotation.registry import Plugins, installed
 from rotation.types import PermissionSet, PluginSpec, Specification
 
@@ -49,10 +50,12 @@ def compile(  # noqa: A001 -- what it does, in the field's own word
         _secret(configuration, entry, plugins, former.get(entry.id))
         for entry in configuration.secrets()
     ]
-    return tuple(
+    scopes = tuple(
         _scope(configuration, name, secrets, renderer_of(plugins, family))
         for name, family in families.items()
     )
+    assert_apart(scopes)
+    return scopes
 
 
 def documents(
@@ -122,8 +125,7 @@ def _scope(
     return Scope(
         installation=configuration.installation,
         connection=name,
-        options=(options := configuration.connections[name].options),
-        prefix=getattr(options, "name_prefix", Scope.prefix),
+        options=configuration.connections[name].options,
         parts=tuple(part for _, part in mine),
         needs=tuple(need for secret, part in mine for need in _needs(secret, part, grants)),
     )

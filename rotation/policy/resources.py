@@ -48,13 +48,15 @@ class Resource:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """What one connection needs. provider: how it is reached. to_come: texts inside of documents
-    and inputs that stand for what only exists afterwards. bindings: what the runner reads of it."""
+    and inputs that stand for what only exists afterwards. bindings: what the runner reads of it.
+    remarks: what a person has to know before it is made."""
 
     scope: Scope
     resources: Sequence[Resource]
     provider: Mapping[str, Any]
     bindings: Mapping[str, Any]
     to_come: Mapping[str, Ref] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
     def documents(self) -> Iterator[Document]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rotation.policy.naming import place
 from rotation.policy.resources import Document, Made, Ref, Resource, Stacked
 
 SCHEMA_VERSION = 1
@@ -26,7 +27,7 @@ def configuration(family: str, stacked: Stacked, made: Iterable[Made]) -> dict[s
     required = {family: {"source": stacked.source, "version": stacked.version}}
     return {
         "terraform": {"required_providers": required},
-        "provider": {family: [{"alias": each.scope.connection, **each.provider} for each in made]},
+        "provider": {family: [{"alias": place(each.scope), **each.provider} for each in made]},
         **{name: found for name, found in blocks.items() if found},
         "output": {f"bindings_{family}": {"value": _bindings(made)}},
     }
@@ -43,7 +44,7 @@ def label(name: str) -> str:
 def _block(family: str, made: Made, resource: Resource) -> dict[str, Any]:
     written = {key: _written(value, made.to_come) for key, value in resource.inputs.items()}
     block = {key: value for key, value in written.items() if value not in (None, [])}
-    block["provider"] = f"{family}.{made.scope.connection}"
+    block["provider"] = f"{family}.{place(made.scope)}"
     if resource.kept or resource.changed:
         block["lifecycle"] = {
             **({"prevent_destroy": True} if resource.kept else {}),

@@ -242,3 +242,10 @@ def test_a_configuration_that_is_not_there_or_wrong(tmp_path: Path) -> None:
 def test_everything_is_said_at_once(tmp_path: Path) -> None:
     said = refused(written(tmp_path, secret(environment="test")), {**AWS, "runner": ""})
     assert said.count("\n  - ") == 2
+
+
+def test_two_connections_of_one_first_name(tmp_path: Path) -> None:
+    file = written(tmp_path, secret())
+    options = f'{{type: aws, was: main, account: "{ACCOUNT}", region: eu-west-1}}'
+    file.write_text(file.read_text().replace("connections:", f"connections:\n  new: {options}", 1))
+    assert "connections new and main would both be called main" in refused(file, AWS)

@@ -2,10 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
 
+from providers.aws.resources import AwsStack
+from providers.aws.stack import StackOptions
+from rotation.config import load
+from rotation.policy import compile  # noqa: A004 -- the field's own word
+from rotation.policy.resources import Made
 from tests.infra.settings import ACCOUNT, AWS, IAM, secret, written
 from tests.infra.stack import Cloud, arguments_of, sdk, up
 from tests.infra.test_pack import complaints
@@ -161,3 +167,54 @@ def test_a_partition_without_the_region_of_the_alarms(tmp_path: Path, region: st
     file.write_text(file.read_text().replace("eu-central-1", region))
     assert f"in {region} nothing of us-east-1 can be reached" in refused(file)
     assert not up(file, {**AWS, "alarms": "false"}).wrong
+
+
+# ----------------------------------------------------------------------- said before it is made
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", lines.append)
+    return lines
+
+
+def test_what_it_costs_is_said_before_it_is_made(tmp_path: Path, said: list[str]) -> None:
+    stack = up(written(tmp_path, secret()), AWS)
+    alarms, keys = len(stack.of("MetricAlarm")), 3
+    [line] = said
+    cents = keys * 100 + 2 * 40 + alarms * 10
+    assert f"about ${cents / 100:.2f} a month by list prices" in line
+    assert f"{alarms} alarms at $0.10" in line
+    assert "trail" in line
+    said.clear()
+    up(written(tmp_path, secret(), more=OWN_KEY), {**AWS, "alarms": "false", "trail": "false"})
+    [line] = said
+    assert line.endswith(
+        "$0.80 a month by list prices (us-east-1, 2025): 2 secrets and their copies at $0.40"
+    )
+
+
+def test_what_is_adopted_and_untagged_is_said_where_tags_decide(
+    tmp_path: Path, said: list[str]
+) -> None:
+    """By name nothing hangs on a tag; many secrets without a common path are named by tag."""
+    few = written(tmp_path, secret())
+    there = Cloud(secrets={"prod/billing-iam": False}, users={"/rotated/billing-iam": False})
+    up(few, {**AWS, "adopt": '["billing-iam"]'}, there)
+    assert len(said) == 1
+    shape = IAM.replace("prod/{id}", "{id}-prod")
+    many = [secret(shape, name=f"{'abcdefghij'[n % 10]}-{'x' * 40}-{n}") for n in range(250)]
+    stack = stack_of(written(tmp_path, *many), {**AWS, "adopt": [f"a-{'x' * 40}-0"]})
+    [_, warning] = stack.remarks
+    assert warning.startswith(f"1 adopted (a-{'x' * 40}-0): documents name resources by tag")
+
+
+def stack_of(file: Path, settings: dict[str, Any]) -> Made:
+    configuration = load(file, bindings=False)
+    [scope] = compile(configuration)
+    states = {entry.id: entry.state for entry in configuration.secrets()}
+    options = StackOptions(
+        runner=settings["runner"], deployer=settings["deployer"], adopt=tuple(settings["adopt"])
+    )
+    return AwsStack().made(scope, options, states)

@@ -215,6 +215,23 @@ def test_what_is_renamed_is_the_same_resource_in_vault(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("shape", "settings", "connection"), [(IAM, AWS, "main"), (KV, VAULT, "vault")]
+)
+def test_a_connection_that_is_renamed_keeps_everything(
+    tmp_path: Path, shape: str, settings: dict[str, str], connection: str
+) -> None:
+    file = written(tmp_path, secret(shape))
+    before = up(file, settings)
+    text = file.read_text().replace(f"connection: {connection}", "connection: new")
+    file.write_text(text.replace(f"  {connection}: {{", f"  new: {{was: {connection}, "))
+    after = up(file, settings)
+    told = [sorted((r.token, r.name, str(r.inputs)) for r in s.resources) for s in (before, after)]
+    assert told[0] == told[1]
+    bindings = [each.outputs["bindings"]["connections"] for each in (before, after)]
+    assert bindings[0][connection] == bindings[1]["new"]
+
+
 def test_a_run_that_ended_half_way_is_taken_up_where_it_ended(tmp_path: Path) -> None:
     """The user was made and its secret was not: only the user's own tag says whose it is."""
     up(written(tmp_path, secret()), AWS, Cloud(users={"/rotated/billing-iam": True}))
