@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NoReturn
 
@@ -172,9 +172,16 @@ _DECODER = json.JSONDecoder(parse_float=_refuse_float, parse_constant=_refuse_fl
 
 
 def stamp(at: datetime | None) -> str | None:
-    """UTC text with microseconds: sorts as time, the same bytes in every database."""
+    """UTC text with microseconds: sorts as time, the same bytes in every database. A time without a
+    zone is nobody's: ValueError."""
+    if at is None:
+        return None
+    if at.tzinfo is not UTC:
+        if at.utcoffset() is None:
+            raise ValueError("a time without a zone")
+        at = at.astimezone(UTC)
     # Written often, and `strftime` takes five times as long.
-    return None if at is None else at.isoformat(timespec="microseconds")[:26] + "Z"
+    return at.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def unstamp(text: str | None) -> datetime | None:

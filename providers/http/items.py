@@ -113,10 +113,12 @@ def moment(document: Any, pointer: str | None) -> datetime | None:
     try:
         if isinstance(value, int) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
-        parsed = datetime.fromisoformat(value) if isinstance(value, str) and value else None
+        if not isinstance(value, str) or not value:
+            return None
+        parsed = datetime.fromisoformat(value)
+        return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise Misshapen from None
-    return None if parsed is None else parsed.replace(tzinfo=parsed.tzinfo or UTC)
 
 
 def says(document: Any, pointer: str) -> bool:

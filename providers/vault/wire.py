@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -223,6 +223,8 @@ def _json(content: bytes) -> Mapping[str, Any] | None:
 
 
 def vault_time(text: str | None) -> datetime | None:
-    """RFC 3339; what Vault says of a second beyond microseconds is cut. None: never, which Vault
-    writes as nothing or as the year 1."""
-    return None if not text or text.startswith("0001-") else datetime.fromisoformat(text)
+    """RFC 3339, in whatever zone Vault's host has; what it says of a second beyond microseconds is cut.
+    None: never, which Vault writes as nothing or as the year 1."""
+    if not text or text.startswith("0001-"):
+        return None
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -19,6 +19,8 @@ from providers.vault.testing import binary
 
 STARTS_WITHIN_S = 30
 _PR_SET_PDEATHSIG = 1
+ZONE = "Asia/Tokyo"
+"""Vault tells times in its host's zone: here never in that of whoever reads them."""
 
 
 class Refused(Exception):
@@ -72,7 +74,7 @@ class VaultServer:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 -- found by us
                 [program, "server", f"-config={config}"],
-                env={"HOME": str(self.directory)},
+                env={"HOME": str(self.directory), "TZ": ZONE},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

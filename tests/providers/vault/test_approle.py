@@ -16,6 +16,7 @@ from providers.vault.approle_probe import VaultLogin
 from providers.vault.clients import VaultConnection
 from providers.vault.options import AppRoleOptions, LoginOptions
 from rotation.clock import SystemClock
+from rotation.entries import stamp, unstamp
 from rotation.errors import Denied, NeedsPerson, NotYet, RotationError
 from rotation.interfaces import Around
 from rotation.testing import Trouble
@@ -267,6 +268,9 @@ def test_creation_and_expiry_are_vaults_own(role, around, origin):
     assert told.expires - told.created == timedelta(hours=1)
     assert abs(new.handle.expires - told.expires) < timedelta(seconds=2)
     assert abs(listing.server_at - told.created) < timedelta(seconds=5)
+    # Whatever zone Vault's host has: the journal keeps moments.
+    assert unstamp(stamp(told.expires)) == told.expires
+    assert abs(unstamp(stamp(told.created)) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_the_roles_own_lifetime_is_told_of_a_chosen_one(role, around):
