@@ -98,7 +98,6 @@ class Issuer(Protocol):
         under: PermissionSet = PermissionSet.REVOKE,
     ) -> None:  # fmt: skip
         """Gone for good; gone already = success. `fields`: its bytes, where they can be read."""
-        ...
 
     def usage(self, handle_id: str) -> Usage:
         """Only where `traits.reports_usage`. Of an instance that is gone: nothing is told."""

@@ -119,6 +119,7 @@ def _target(installation: str, part: Part) -> Iterator[str]:
         yield _if_missing(role, "nologin")
     yield (
         "set local role rotation_owner;\n"
+        f"select rotation.check_unclaimed({_text(installation)}, {_names(options.roles)});\n"
         "insert into rotation.target\n"
         "  (name, installation, mode, roles, settings, connection_limit, others)\n"
         f"values ({_text(options.target)}, {_text(installation)}, {_text(options.mode)}, "

@@ -55,6 +55,22 @@ create table if not exists rotation.target (
 );
 alter table rotation.target add column if not exists others name[] not null default '{}';
 
+-- Two installations that work on one role end each other's logins.
+create or replace function rotation.check_unclaimed(_installation text, _roles name[]) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  other rotation.target;
+begin
+  select * into other from rotation.target t
+  where t.installation <> _installation and t.roles && _roles limit 1;
+  if found then
+    raise exception using errcode = 'ROT07', message = format(
+      'installation %s of rotation works on %s already', other.installation, other.name),
+      hint = format('If that one is gone, as rotation_owner: delete from rotation.target where '
+                    'installation = %L; then run this again.', other.installation);
+  end if;
+end $$;
+
 -- The fence. An attempt that is not the latest of its pair or login, or that was ended, changes
 -- nothing any more, however late it comes.
 create table if not exists rotation.attempt (
@@ -67,7 +83,7 @@ create table if not exists rotation.attempt (
 );
 
 -- ROT01 gone · ROT02 superseded · ROT03 not on the allow-list · ROT04 both in use · ROT05 switched
--- off · ROT06 no verifier
+-- off · ROT06 no verifier · ROT07 another installation's, told to whoever runs this
 
 create or replace function rotation.target_of(_target text) returns rotation.target
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -101,6 +101,25 @@ def test_it_may_run_any_number_of_times(any_version: Database):
     assert any_version.server.value(limit) == -1
 
 
+@pytest.mark.parametrize("theirs", [{"group": "taken"}, {"pair": ("taken", "taken_b")}])
+def test_roles_of_another_installation_are_not_taken_over(any_version: Database, theirs: dict):
+    """Each would end what the other made; where it is gone, a person says so."""
+    text = setup_sql(any_version.options, LoginOptions(connection="main", **theirs))
+    other = text.replace(INSTALLATION, "ba9876543210")
+    any_version.server.run(other)
+    any_version.server.run(other)
+    ours = setup_sql(
+        any_version.options, LoginOptions(connection="main", user="taken", in_place=True)
+    )
+    with pytest.raises(psycopg.DatabaseError) as caught:
+        any_version.server.run(ours)
+    assert "installation ba9876543210 of rotation works on taken" in str(caught.value)
+    hint = caught.value.diag.message_hint
+    any_version.server.run(hint.partition(": ")[2].partition(";")[0])
+    any_version.server.run(ours)
+    any_version.server.run("delete from rotation.target where name like 'taken%'")
+
+
 def test_what_failed_changed_nothing(any_version: Database):
     text = setup_sql(any_version.options, LoginOptions(connection="main", group="half_done"))
     with pytest.raises(psycopg.errors.DivisionByZero):
