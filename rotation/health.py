@@ -103,6 +103,8 @@ def seen(rotation: Rotation, instance: str | None) -> Life | None:
     the way back also what it was held for on the way forward."""
     if rotation.held == "held.replaced-in-place" and instance == rotation.old:
         return Life.GONE
+    if instance is not None and _all_gone(rotation):
+        return Life.GONE
     if instance in instances_in_question(rotation) and rotation.held in _FOUND:
         return _FOUND[rotation.held]
     forward = rotation.rows if rotation.mode is Mode.UNDO else ()
@@ -114,6 +116,11 @@ def seen(rotation: Rotation, instance: str | None) -> Life | None:
     )  # fmt: skip
 
 
+def _all_gone(rotation: Rotation) -> bool:
+    """The issuer no longer knows whose instances these are: its user, its role."""
+    return rotation.held is not None and present_state(rotation).facts.get("all_gone") is True
+
+
 def seen_at(rotation: Rotation) -> datetime | None:
     """When what is said of it was last seen: by a row that compares the world or logs in, or by
     what it is held for. None: not since it was opened."""
@@ -122,7 +129,7 @@ def seen_at(rotation: Rotation) -> datetime | None:
         for row in (*rotation.rows, *rotation.undo, *rotation.accept)
         if rotation.states[row.position].done and (row.looks or row.step in _LOOKING)
     ]
-    if rotation.held in {*_FOUND, "held.replaced-in-place", "held.live-refused"}:
+    if rotation.held in {*_FOUND, "held.replaced-in-place"} or _all_gone(rotation):
         looks.append(rotation.held_at)
     return max((at for at in looks if at is not None), default=None)
 
@@ -188,7 +195,8 @@ def consumers_at_risk(rotation: Rotation) -> bool:
     if rotation.outcome in (Outcome.SUCCEEDED, Outcome.ACCEPTED):
         return False
     if rotation.outcome == Outcome.ROLLED_BACK:
-        return rotation.plan == "replace"
+        gone = seen(rotation, rotation.old) is Life.GONE
+        return rotation.plan == "replace" or (gone and not rotation.state(Step.VERIFY_OLD).done)
     if takes_over(rotation):
         return found_dead(rotation) is not None
     now = standing(rotation)

@@ -44,13 +44,11 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Around:
-    """What a plugin may know of its surroundings.
-
-    verifiers: of the secret at hand. fields: issuer field -> the secret's own field name; the
-    single entry {x: ""} means that the whole secret is that one value. composed: further fields of
-    the secret -> the template that each is written from. public: the issuer fields that are no
-    secret (ids, user names). stream: the identity's name in paths, `<issuer>-<20 hex>`. waits: how
-    long a rotation of it waits by itself, at most."""
+    """What a plugin may know of its surroundings. verifiers: of the secret at hand. fields: issuer
+    field -> the secret's own field name; the single entry {x: ""} means that the whole secret is
+    that one value. composed: further fields of the secret -> the template that each is written
+    from. public: the issuer fields that are no secret (ids, user names). stream: the identity's
+    name in paths, `<issuer>-<20 hex>`. waits: how long a rotation of it waits by itself, at most."""
 
     installation: str
     clock: Clock

@@ -147,7 +147,8 @@ class AccessKeyIssuer:
         return NeedsPerson(
             "issuer.missing",
             f"account {self._connection.options.account} has no IAM user {self._user}",
-            "create it (`pulumi up`), or correct the name",
+            "create it (`pulumi up`), then `rotation rotate NAME --replace`; or correct the name",
+            all_gone=True,
         )
 
     def _own_login(self) -> NeedsPerson:

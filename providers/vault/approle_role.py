@@ -146,7 +146,9 @@ class Role:
         return NeedsPerson(
             "issuer.missing",
             f"Vault has no {self.of}",
-            "create it (`pulumi up`), or correct mount, role and namespace",
+            "create it (`pulumi up`), then `rotation rotate NAME --replace`; or correct mount, role "
+            "and namespace",
+            all_gone=True,
         )
 
 

@@ -1,7 +1,7 @@
 """`doctor`: what is wrong, what it means, and the one repair that cannot make it worse."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 import click
@@ -210,7 +210,9 @@ def _secret_check(session: Session, name: str, *, login: bool) -> Check:
     try:
         layout = _layout(session, name, login=login)
     except RotationError as error:
-        return _failed(name, error)
+        known = session.records.identity(session.entry(name).stream)
+        down = error.facts.get("all_gone") and known is not None and known.is_alive
+        return replace(_failed(name, error), exit_code=AT_RISK) if down else _failed(name, error)
     if layout is None:
         return Check(name, "its store and issuer answer; nobody knows its label layouts")
     healthy = layout.name in HEALTHY

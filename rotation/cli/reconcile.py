@@ -19,7 +19,7 @@ from rotation.effects.context import Context
 from rotation.entries import Draft, Kind
 from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
 from rotation.fold import Rotation, RowState, fold, listed
-from rotation.health import Readers, standing
+from rotation.health import Readers, given, standing
 from rotation.leftover import leftovers_of
 from rotation.plan import Step
 from rotation.types import Facts, Listing, StoreState
@@ -118,8 +118,10 @@ def look(session: Session, name: str) -> Found:
     try:
         differences = list(_differences(_context(session, name, fold(entries))))
     except RotationError as error:
-        unseen = Difference(error.code, error.message, error.hint)
-        return Found([unseen], code_of(error), looked=False)
+        down = error.facts.get("all_gone") is True and bool(given(fold(entries)))
+        unseen = Difference(error.code, error.message, error.hint, down=down)
+        code = unseen.exit_code if down else code_of(error)
+        return Found([unseen], code, looked=False)
     return Found(differences, worst(each.exit_code for each in differences))
 
 

@@ -136,6 +136,7 @@ def test_a_user_that_is_missing_needs_a_person(around: Around):
         with pytest.raises(NeedsPerson) as caught:
             call()
         assert caught.value.code == "issuer.missing"
+        assert caught.value.facts["all_gone"] is True
 
 
 def test_every_call_names_the_user(bench: Bench):

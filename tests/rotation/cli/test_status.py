@@ -7,7 +7,7 @@ import pytest
 
 from rotation.config import Entry
 from rotation.config.configuration import Exempt
-from rotation.errors import JournalError
+from rotation.errors import JournalError, NeedsPerson
 from rotation.testing.simulator import SimulatedIssuer
 from rotation.types import Handle, Listing
 from tests.rotation.cli.conftest import APP, DAY, Shell
@@ -171,6 +171,36 @@ def test_readers_that_are_down_are_12_whatever_the_rotation_is_called(shell: She
     done = shell.run("rotate", "app", "--replace", "--wait")
     assert done.exit_code == 0, done.output
     assert shell.run("status", "--check").exit_code == 0
+
+
+def test_readers_are_down_where_the_issuer_no_longer_knows_whose_its_keys_were(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its user or role was deleted, and everything of it with it."""
+    shell.adopted()
+
+    def missing(issuer: SimulatedIssuer) -> Listing:
+        raise NeedsPerson("issuer.missing", "there is no user app", "create it", all_gone=True)
+
+    monkeypatch.setattr(SimulatedIssuer, "listing", missing)
+    assert shell.run("doctor", "app").exit_code == 12
+    assert shell.run("reconcile").exit_code == 12
+    assert shell.run("rotate", "app").exit_code == 12
+    told = shell.run("status", "--check")
+    assert told.exit_code == 12
+    assert "readers get KEY1, which is gone" in told.stdout
+    assert "works, and readers" not in told.stdout
+
+
+def test_a_way_back_to_one_that_is_gone_is_not_fine(shell: Shell) -> None:
+    shell.world.instances["KEY1"].created = shell.world.now
+    shell.adopted()
+    del shell.world.instances["KEY1"]
+    shell.run("rotate", "app")
+    shell.run("rollback", "app", "--yes", "--wait")
+    told = shell.run("status", "--check")
+    assert told.exit_code == 12
+    assert "rotation rotate app --replace" in told.stdout
 
 
 def test_what_works_is_not_replaced_and_nothing_is_opened(shell: Shell) -> None:
