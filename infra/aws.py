@@ -8,11 +8,11 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws_existing import Account
-from infra.aws_keys import Keys
-from infra.aws_roles import Roles
-from infra.aws_stores import Stores, Surroundings, Users
-from infra.aws_watch import Trail, Watch
-from infra.documents import Documents, foreseen
+from infra.aws_keys import Keys, KeysArgs
+from infra.aws_roles import Roles, RolesArgs
+from infra.aws_stores import Stores, StoresArgs, Surroundings, Users, UsersArgs
+from infra.aws_watch import Trail, TrailArgs, Watch, WatchArgs
+from infra.documents import foreseen
 from infra.names import this_stack
 from infra.settings import Settings, refused
 from providers.aws.alarms import LOOKS, alarms
@@ -47,54 +47,60 @@ class Ready:
     existing: Mapping[str, str]
 
 
-def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
-    """Everything that can be refused is refused here, of every connection, before a resource of
-    any is declared: what is declared meanwhile, `pulumi up` would make."""
+def around(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Surroundings:
+    """What every part of one connection is made from. Raises RunError where there can be no stack,
+    and Usage where a name is too long."""
     if found := list(obstacles(scope, settings)):
         raise refused(*found)
     scope = told(scope, settings)
-    around = Surroundings(
+    made = Surroundings(
         scope=scope,
         settings=settings,
         states=states,
         roles=scope.options.roles,
         stack=this_stack(),
     )
-    _assert_names(around)
-    provider = _provider(place(scope), scope.options)
-    account = Account(around, provider)
+    _assert_names(made)
+    return made
+
+
+def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
+    """Everything that can be refused is refused here, of every connection, before a resource of
+    any is declared: what is declared meanwhile, `pulumi up` would make."""
+    surroundings = around(scope, settings, states)
+    provider = provider_of(surroundings)
+    account = Account(surroundings, provider)
     account.assert_meant()
     for remark in AwsStack().made(scope, settings, states).remarks:
         pulumi.log.info(f"connection {scope.connection}: {remark}")
-    return Ready(around=around, provider=provider, existing=account.to_take_in())
+    return Ready(around=surroundings, provider=provider, existing=account.to_take_in())
 
 
 def declare(ready: Ready) -> dict[str, Any]:
     """Returns what the runner has to know of it, and what other stacks may."""
     around, below = ready.around, pulumi.ResourceOptions(provider=ready.provider)
-    scope = around.scope
-    keys = _keys(around, below) if scope.options.kms_key is None else None
-    stores = Stores(around, keys, ready.existing, below)
-    Users(around, below)
-    key: pulumi.Input[str] = keys.arn if keys else scope.options.kms_key
-    Roles(around, Documents(scope, key, stores.arns), below)
+    scope, name = around.scope, place(around.scope)
+    own: str | None = scope.options.kms_key
+    keys: Mapping[str, pulumi.Output[str]] = {}
+    if own is None:
+        keys = Keys(name, KeysArgs(stack=around), below).arns
+    stores = Stores(name, StoresArgs(around=around, keys=keys, existing=ready.existing), below)
+    Users(name, UsersArgs(around=around), below)
+    key: pulumi.Input[str] = own or keys[scope.options.region]
+    Roles(name, RolesArgs(around=around, key=key, secrets=stores.arns), below)
     topics: Mapping[str, pulumi.Input[str]] = {}
     if around.settings.alarms:
-        topics = Watch(around, _alarm_keys(around, keys, below), below).topics
+        # The policy of a key that is there already lets no alarm through, and is not ours to change.
+        if own is not None and around.makes_topics:
+            keys = Keys(f"{name}-alarms", KeysArgs(stack=around, what=("alarms",)), below).arns
+        topics = Watch(name, WatchArgs(around=around, keys=keys), below).topics
     if around.settings.trail:
-        Trail(around, below)
+        Trail(name, TrailArgs(around=around), below)
     bindings = {
         "roles": dict(around.roles), "external_id": external_id(scope), "kms_key": key,
         "runner": scope.options.runner, "deployer": scope.options.deployer,
     }  # fmt: skip
     return {"bindings": bindings, "topics": topics, "secrets": stores.arns}
-
-
-def _alarm_keys(
-    around: Surroundings, keys: Keys | None, below: pulumi.ResourceOptions
-) -> Keys | None:
-    """The policy of a key that is there already lets no alarm through, and is not ours to change."""
-    return keys or (_keys(around, below, "alarms") if around.makes_topics else None)
 
 
 def _assert_names(around: Surroundings) -> None:
@@ -109,15 +115,16 @@ def _assert_names(around: Surroundings) -> None:
         bucket_name(scope)
 
 
-def _provider(name: str, options: ConnectionOptions) -> aws.Provider:
+def provider_of(around: Surroundings) -> aws.Provider:
     """Refuses by itself any other account than the declared one. An endpoint of this machine is
     for tries; it is no AWS and knows no account check of the provider's."""
+    options: ConnectionOptions = around.scope.options
     local = options.endpoint is not None
     endpoints = [
         aws.ProviderEndpointArgs(**dict.fromkeys(_SERVICES, options.endpoint))
     ] if local else None  # fmt: skip
     return aws.Provider(
-        f"aws-{name}",
+        f"aws-{place(around.scope)}",
         region=options.region,
         profile=options.profile,
         shared_credentials_files=[options.credentials_file] if options.credentials_file else None,
@@ -131,7 +138,3 @@ def _provider(name: str, options: ConnectionOptions) -> aws.Provider:
         skip_requesting_account_id=local or None,
         skip_credentials_validation=local or None,
     )
-
-
-def _keys(around: Surroundings, below: pulumi.ResourceOptions, *what: str) -> Keys:
-    return Keys(around.scope, around.key_copies, around.own_tags, below, *what)

@@ -1,7 +1,7 @@
 """The key that encrypts an installation's secrets, in every region where one of them is."""
 
 import json
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -10,19 +10,25 @@ from providers.aws.arns import partition
 from providers.aws.iam import regions_of
 from providers.aws.names import ALIAS_MAX
 from providers.aws.resource_policies import policy_of_key
-from rotation.interfaces import Scope
+from providers.aws.stack import Stack
 from rotation.policy.naming import fitting, place
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysArgs:
+    """what: they are for, where that is not the secrets."""
+
+    stack: Stack
+    what: tuple[str, ...] = ()
 
 
 class Keys(pulumi.ComponentResource):
     """One multi-region key, rotated by AWS. Its policy leaves use to IAM, through the store only.
-    what: it is for, where that is not the secrets."""
+    arns: by region; a copy's is known once it is there."""
 
-    def __init__(
-        self, scope: Scope, regions: Iterable[str], tags: dict[str, str],
-        opts: pulumi.ResourceOptions, *what: str,
-    ) -> None:  # fmt: skip
-        super().__init__("rotation:aws:Keys", "-".join((place(scope), *what)), None, opts)
+    def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("rotation:aws:Keys", name, None, opts)
+        scope, what, tags = args.stack.scope, args.what, args.stack.own_tags
         name = scope.called(place(scope), *what)
         kept = () if what else regions_of(scope)
         policy = json.dumps(policy_of_key(scope.options.account, partition(scope.options.region)))
@@ -39,7 +45,7 @@ class Keys(pulumi.ComponentResource):
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, protect=bool(kept)),
         )
-        self._copies = {
+        copies = {
             region: aws.kms.ReplicaKey(
                 f"{name}-{region}",
                 primary_key_arn=key.arn,
@@ -50,7 +56,7 @@ class Keys(pulumi.ComponentResource):
                 # One that encrypts no secret may go with the alarms that it is for.
                 opts=pulumi.ResourceOptions(parent=self, protect=region in kept),
             )
-            for region in regions
+            for region in args.stack.key_copies
         }
         aws.kms.Alias(
             name,
@@ -58,9 +64,8 @@ class Keys(pulumi.ComponentResource):
             target_key_id=key.key_id,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.arn: pulumi.Output[str] = key.arn
-        self.register_outputs({"arn": self.arn})
-
-    def in_region(self, region: str) -> pulumi.Output[str]:
-        """Only once it is there."""
-        return self._copies[region].arn if region in self._copies else self.arn
+        self.arns: dict[str, pulumi.Output[str]] = {
+            scope.options.region: key.arn,
+            **{region: copy.arn for region, copy in copies.items()},
+        }
+        self.register_outputs({"arns": self.arns})

@@ -1,6 +1,8 @@
 """The runner's roles, one per permission set, and who may take each of them."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -16,13 +18,21 @@ from rotation.interfaces import PolicyDocument
 from rotation.policy.naming import place
 
 
+@dataclass(frozen=True, kw_only=True)
+class RolesArgs:
+    """key: of the secrets. secrets: name -> ARN, as far as they are known."""
+
+    around: Surroundings
+    key: pulumi.Input[str]
+    secrets: Mapping[str, pulumi.Input[str]]
+
+
 class Roles(pulumi.ComponentResource):
     """Policies, boundary, roles, and what an emergency may attach."""
 
-    def __init__(
-        self, around: Surroundings, documents: Documents, opts: pulumi.ResourceOptions
-    ) -> None:
-        super().__init__("rotation:aws:Roles", place(around.scope), None, opts)
+    def __init__(self, name: str, args: RolesArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("rotation:aws:Roles", name, None, opts)
+        around, documents = args.around, Documents(args.around.scope, args.key, args.secrets)
         self._around, self._documents = around, documents
         self._below = pulumi.ResourceOptions(parent=self)
         boundary = next(each for each in documents.all if each.holder == "boundary")

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws_keys import Keys
 from infra.names import renamed
 from providers.aws.arns import path
 from providers.aws.names import policy_name
@@ -36,19 +36,26 @@ class Surroundings(Stack):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoresArgs:
+    """keys: by region, where the connection has none of its own. existing: name -> ARN of the
+    secrets that are taken in."""
+
+    around: Surroundings
+    keys: Mapping[str, pulumi.Input[str]]
+    existing: Mapping[str, str] = field(default_factory=dict)
+
+
 class Stores(pulumi.ComponentResource):
     """The secrets of one connection, by name."""
 
-    def __init__(
-        self, around: Surroundings, keys: Keys | None, existing: Mapping[str, str],
-        opts: pulumi.ResourceOptions,
-    ) -> None:  # fmt: skip
-        super().__init__("rotation:aws:Stores", place(around.scope), None, opts)
-        self._around, self._keys = around, keys
+    def __init__(self, name: str, args: StoresArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("rotation:aws:Stores", name, None, opts)
+        self._around, self._keys = args.around, args.keys
         self.arns: dict[str, pulumi.Output[str]] = {}
-        for part in around.scope.parts:
+        for part in args.around.scope.parts:
             if isinstance(part.options, SecretsManagerOptions):
-                self._secret(part, part.options, existing)
+                self._secret(part, part.options, args.existing)
         self.register_outputs({"arns": self.arns})
 
     def _secret(
@@ -59,10 +66,10 @@ class Stores(pulumi.ComponentResource):
             part.secret,
             name=options.name,
             description=f"{part.secret}: {part.application}, {part.environment}",
-            kms_key_id=keys.arn if keys else around.scope.options.kms_key,
+            kms_key_id=around.scope.options.kms_key or keys[around.scope.options.region],
             replicas=[
                 aws.secretsmanager.SecretReplicaArgs(
-                    region=region, kms_key_id=keys.in_region(region) if keys else None
+                    region=region, kms_key_id=keys.get(region)
                 )
                 for region in options.replicas
             ],
@@ -86,12 +93,17 @@ class Stores(pulumi.ComponentResource):
         self.arns[options.name] = secret.arn
 
 
+@dataclass(frozen=True, kw_only=True)
+class UsersArgs:
+    around: Surroundings
+
+
 class Users(pulumi.ComponentResource):
     """The IAM users whose access keys are rotated. They get no permission here."""
 
-    def __init__(self, around: Surroundings, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("rotation:aws:Users", place(around.scope), None, opts)
-        scope = around.scope
+    def __init__(self, name: str, args: UsersArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("rotation:aws:Users", name, None, opts)
+        around, scope = args.around, args.around.scope
         parts = [part for part in scope.parts if isinstance(part.options, AccessKeyOptions)]
         ceiling: pulumi.Input[str] = around.settings.user_boundary
         if parts and not ceiling:

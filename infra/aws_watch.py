@@ -1,11 +1,12 @@
 """Who watches the runner: a trail that nobody can shorten, and rules that tell people."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws_keys import Keys
 from infra.aws_stores import Surroundings
 from providers.aws.alarms import (
     EVERY_EVENT,
@@ -27,11 +28,17 @@ from rotation.policy.naming import fitting, place
 DAY_S = 86_400
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrailArgs:
+    around: Surroundings
+
+
 class Trail(pulumi.ComponentResource):
     """Every management event of the account, validated, in a bucket that keeps it."""
 
-    def __init__(self, around: Surroundings, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("rotation:aws:Trail", place(around.scope), None, opts)
+    def __init__(self, name: str, args: TrailArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("rotation:aws:Trail", name, None, opts)
+        around = args.around
         name = around.scope.called(place(around.scope))
         bucket, ready = self._bucket(around, name)
         aws.cloudtrail.Trail(
@@ -118,14 +125,21 @@ class Trail(pulumi.ComponentResource):
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class WatchArgs:
+    """keys: by region, of the topics that are made; their policies let alarms through."""
+
+    around: Surroundings
+    keys: Mapping[str, pulumi.Input[str]]
+
+
 class Watch(pulumi.ComponentResource):
     """A topic per region that has a rule, for a rule can only tell its own region."""
 
-    def __init__(
-        self, around: Surroundings, keys: Keys | None, opts: pulumi.ResourceOptions
-    ) -> None:
-        super().__init__("rotation:aws:Watch", place(around.scope), None, opts)
-        self._around, self._keys = around, keys
+    def __init__(self, name: str, args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("rotation:aws:Watch", name, None, opts)
+        around = args.around
+        self._around, self._keys = around, args.keys
         self.topics: dict[str, pulumi.Input[str]] = dict(topics_of(around.scope.options))
         self._fallbacks: dict[str, aws.sns.Topic] = {}
         for alarm in alarms(around.scope):
@@ -227,7 +241,7 @@ class Watch(pulumi.ComponentResource):
                 region,
                 f"{place(scope)}-{region}",
                 topic_name(scope),
-                key=None if self._keys is None else self._keys.in_region(region),
+                key=self._keys[region],
             ).arn
         return self.topics[region]
 

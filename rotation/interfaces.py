@@ -287,8 +287,7 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """All that one connection has to allow. parts: needs of none included. known: the exact name
-    of what exists already, by the name that the configuration gives it."""
+    """All that one connection has to allow. known: exact names, by those of the configuration."""
 
     installation: str
     connection: str

@@ -10,7 +10,7 @@ import re
 import types
 import typing
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -331,9 +331,13 @@ class Stack:
 
 
 def up(
-    configuration: Path, settings: Mapping[str, str], cloud: Cloud | None = None, token: str = "t"
+    configuration: Path,
+    settings: Mapping[str, str],
+    cloud: Cloud | None = None,
+    token: str = "t",
+    program: Callable[[], Any] | None = None,
 ) -> Stack:
-    """One run of the program; raises what the program raises."""
+    """One run of the program, ours or another one; raises what it raises."""
     cloud = cloud or Cloud()
     mocks.set_mocks(cloud, project="rotation", stack="prod", preview=False)
     given = {"configuration": str(configuration), **settings}
@@ -358,7 +362,7 @@ def up(
         from infra.program import declare  # noqa: PLC0415 -- after the mocks are set
 
         with patch("pulumi.export", outputs.__setitem__):
-            declare()
+            (program or declare)()
         return pulumi.Output.all(**outputs).apply(outputs.update)
 
     with (

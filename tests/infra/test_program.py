@@ -492,7 +492,7 @@ INFRA = Path(__file__).parents[2] / "infra"
 MAY_IMPORT = re.compile(
     r"infra(\.|$)|pulumi|rotation\.(config|errors|interfaces|policy|types)$"
     r"|rotation\.policy\.naming$"
-    r"|providers\.\w+\.(alarms|arns|hcl|iam|names|options|permissions|resource_policies|stack|trust)$"
+    r"|providers\.\w+\.(alarms|arns|hcl|iam|names|options|permissions|resource_policies|resources|stack|trust)$"
 )
 
 
