@@ -300,4 +300,6 @@ def _moment(key: str, text: str) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is not None:
         raise ValueError(f"{key}: a day, 2026-12-20, or a local time, 2026-12-20T18:00")
+    if not 1970 <= moment.year < 9000:
+        raise ValueError(f"{key}: a year from 1970 to 8999")
     return moment

@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 SECRET_BYTES_MAX = 64 * 1024
 LINKS_MAX = 40
@@ -60,17 +60,22 @@ def _is_open(place: Path, status: os.stat_result) -> bool:
     return not os.statvfs(place).f_flag & os.ST_RDONLY
 
 
+def ordinary(path: Path) -> BinaryIO:
+    """Opened for reading. A pipe must not hold us up, and a device may never end: OSError."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "it is no ordinary file")
+
+
 def read_secret(path: Path) -> bytes:
     """What a file says that we log in with: a short one, which nobody but root and this user can
     have put there. Links are followed, for a pod's files are some. Raises OSError, whose `strerror` says why not, without the path."""
     for flaw in flaws(path):
         why = "somebody else owns" if flaw.foreign else "others may change"
         raise PermissionError(errno.EPERM, f"{why} it, or a directory on the way to it")
-    # A pipe must not hold us up.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no ordinary file")
+    with ordinary(path) as file:
         content = file.read(SECRET_BYTES_MAX + 1)
     if len(content) > SECRET_BYTES_MAX:
         raise OSError(errno.EFBIG, "it is too long to be a credential")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import threading
 import urllib.parse
 import weakref
@@ -374,6 +375,15 @@ def require(holds: object, complaint: str) -> None:
     """For options. Complaints name the key and the rule, never the content."""
     if not holds:
         raise ValueError(complaint)
+
+
+_ORIGIN = r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+
+
+def is_origin(url: str) -> bool:
+    """`http(s)://HOST` or `http(s)://HOST:PORT` and nothing else, so that every library finds the same
+    host in it: they differ on a backslash, and on what stands before an @."""
+    return re.fullmatch(_ORIGIN, url) is not None
 
 
 def is_loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from rotation.types import PermissionSet, Traits, is_loopback, require
+from rotation.types import PermissionSet, Traits, is_loopback, is_origin, require
 
 REHEARSAL = "ROTATION_REHEARSAL"
 """The label of a placeholder that shows, before a mint, that its bytes can be staged."""
@@ -164,13 +164,14 @@ class ConnectionOptions:
         if self.endpoint is not None:
             url = urlsplit(self.endpoint)
             require(
-                url.scheme in {"http", "https"} and is_loopback(url.hostname or ""),
-                "endpoint: a URL of this machine; AWS's own are found by region",
+                is_origin(self.endpoint) and is_loopback(url.hostname or ""),
+                "endpoint: http://HOST:PORT of this machine; AWS's own are found by region",
             )
         if self.proxy is not None:
-            url = urlsplit(self.proxy)
-            require(url.scheme in {"http", "https"} and url.hostname, "proxy: an http(s) URL")
-            require(url.username is None and url.password is None, "proxy: no login in the URL")
+            require(
+                is_origin(self.proxy.removesuffix("/")),
+                "proxy: http(s)://HOST:PORT, without a login",
+            )
 
 
 Connections = Mapping[str, ConnectionOptions]

@@ -11,6 +11,7 @@ COMMAND_SECONDS_MAX = 15
 """Leaves room within a call's 20 seconds to end a command that does not want to end."""
 
 TEMPORARY_NAME = ".{}.rotation-tmp"
+_TEMPORARY = re.compile(re.escape(TEMPORARY_NAME).replace(r"\{\}", ".*"))
 DEFAULT_MODE = "0600"
 NAME_BYTES_MAX = 255 - len(TEMPORARY_NAME.format(""))
 
@@ -72,6 +73,9 @@ class FileOptions:
         require(
             len(path.name.encode()) <= NAME_BYTES_MAX,
             f"path: a file name of at most {NAME_BYTES_MAX} bytes",
+        )
+        require(
+            not _TEMPORARY.fullmatch(path.name), "path: a delivery removes what has such a name"
         )
         require(self.refresh_s > 0, "refresh: more than nothing; no reader is instantaneous")
         require(

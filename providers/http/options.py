@@ -24,7 +24,7 @@ from providers.http.declaration import (
     shipped,
     typed,
 )
-from rotation.types import PermissionSet, Traits, is_loopback, require
+from rotation.types import PermissionSet, Traits, is_loopback, is_origin, require
 
 _NAME = re.compile(r"(?!.*rot1-)[A-Za-z0-9][A-Za-z0-9 ._:@+()-]{0,62}")
 _FILE = re.compile(r"/[^\0]+|\$[A-Z][A-Z0-9_]*")
@@ -53,7 +53,7 @@ class ConnectionOptions:
         url = urlsplit(self.origin)
         secure = url.scheme == "https" or (url.scheme == "http" and self.is_loopback)
         require(secure and url.hostname, "origin: https://host; http on this machine only")
-        whole = url.username is None and f"{url.scheme}://{url.netloc.lower()}" == self.origin
+        whole = is_origin(self.origin) and self.origin == self.origin.lower()
         require(whole, "origin: lower case, without a login, without a path")
         for files in (self.credentials, *self.roles.values()):
             every(PARAMETER, files, "credentials: names of a-z 0-9 _")

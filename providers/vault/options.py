@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from rotation.types import PermissionSet, Traits, is_any_mark, is_loopback, require
+from rotation.types import PermissionSet, Traits, is_any_mark, is_loopback, is_origin, require
 
 _CLUSTER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SEGMENT = r"[\w.@-]+(?: [\w.@-]+)*"
@@ -86,10 +86,7 @@ class ConnectionOptions:
         require(self.was is None or is_name(self.was), "was: the name of a connection")
         url = urlsplit(self.address)
         require(
-            url.hostname
-            and url.scheme in {"http", "https"}
-            and url.username is None
-            and not (url.path.strip("/") or url.query or url.fragment),
+            is_origin(self.address.removesuffix("/")),
             "address: https://HOST:PORT, and nothing behind it",
         )
         require(

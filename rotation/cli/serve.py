@@ -53,12 +53,17 @@ class Served:
         self._exits.close()
 
     def reload(self) -> None:
-        """A file that cannot be read, or that is another installation's, changes nothing."""
+        """A file that cannot be read, whatever the reason, or that is another installation's, changes
+        nothing: what is open goes on."""
         before = self.configuration
         try:
             fresh = load(before.path)
         except RotationError as error:
             observe.tell("configuration.refused", error, kept=before.digest)
+            return
+        except Exception as error:  # noqa: BLE001 -- a fault of ours in reading ends no rotation
+            # Without a traceback, which would quote the file.
+            log.error("configuration.refused", code=type(error).__name__, kept=before.digest)  # noqa: TRY400
             return
         if _journal_of(fresh) != _journal_of(before):
             log.error("configuration.refused", code="config.other-journal", kept=before.digest)

@@ -7,8 +7,10 @@ from typing import Any
 
 from rotation.config import access
 from rotation.config.findings import Problem, named
+from rotation.ownership import ordinary
 
 SCHEMA_VERSION = 1
+BYTES_MAX = 4 << 20
 
 TOLD = frozenset({"roles", "external_id", "kms_key", "runner", "deployer"})
 
@@ -19,7 +21,8 @@ def bound(raw: dict[str, Any], path: Path) -> Iterator[Problem]:
     """Adds to the connections what the file says of them; what a connection says itself stays.
     An absent file binds nothing: then base credentials do what no role is named for."""
     try:
-        content = json.loads(path.read_bytes())
+        with ordinary(path) as file:
+            content = json.loads(file.read(BYTES_MAX))
     except FileNotFoundError:
         return
     except (OSError, ValueError, RecursionError):

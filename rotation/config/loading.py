@@ -26,9 +26,11 @@ from rotation.config.findings import (
 )
 from rotation.config.model import Document, Secret
 from rotation.config.reading import shape
-from rotation.config.rules import Surroundings, remarks, resolve
+from rotation.config.rules import Surroundings, files_of, remarks, resolve
+from rotation.config.taken import Taken
 from rotation.config.times import policy_classes
 from rotation.errors import Usage
+from rotation.ownership import ordinary
 
 BLOCK = 1 << 20
 """Bytes of an inventory that are looked at together."""
@@ -113,9 +115,7 @@ class _Loading:
         self._file = str(path)
         self._report = _Report()
         self._digest = hashlib.sha256()
-        self._entries: dict[str, Entry] = {}
-        self._turned: dict[str, Entry] = {}
-        self._places: dict[str, Entry] = {}
+        self._taken = Taken()
         self._renamed: dict[str, tuple[Entry, Where]] = {}
 
     def configuration(self) -> Configuration:
@@ -164,13 +164,13 @@ class _Loading:
             further_warnings=self._report.further,
             digest=self._digest.hexdigest(),
             surroundings=self._around,
-            entries=self._entries,
+            entries=self._taken.entries,
             renamed={former: entry.id for former, (entry, _) in self._renamed.items()},
         )
 
     def _text(self) -> str:
         try:
-            with self._path.open("rb") as file:
+            with ordinary(self._path) as file:
                 content = file.read(FILE_BYTES_MAX + 1)
             self._report.add(self._file, 1, access.problems(self._path))
         except OSError as error:
@@ -230,14 +230,16 @@ class _Loading:
         entry = entry_of(resolved, file=file, line=line, text=text)
         found = tuple(remarks(resolved))
         self._add(entry, found, where)
+        files = {} if entry.state == "retired" else files_of(resolved.secret)
+        self._tell(file, line, self._taken.files_twice(files, entry), where)
         former = resolved.secret.was
         if former is not None:
             self._rename(former, entry, where)
-        elif not leaking:
+        elif not leaking and not files:  # each has a place of its own
             self._alike.learn(text, raw, resolved, entry, found)
 
     def _add(self, entry: Entry, found: Iterable[Problem], where: Where = ()) -> None:
-        problems = (*found, *self._repeated(entry))
+        problems = (*found, *self._taken.twice(entry))
         if problems:
             self._tell(entry.file, entry.line, problems, where)
 
@@ -254,7 +256,7 @@ class _Loading:
 
     def _check_former_names(self) -> None:
         for former, (entry, where) in self._renamed.items():
-            if former in self._entries:
+            if former in self._taken.entries:
                 problem = Problem(
                     ("was",),
                     "config.was",
@@ -273,27 +275,15 @@ class _Loading:
         self._report.add(file, line, found)
         return bool(found)
 
-    def _repeated(self, entry: Entry) -> Iterable[Problem]:
-        """What another entry has already: every credential has one entry, and one owner."""
-        other = self._entries.setdefault(entry.id, entry)
-        if other is not entry:
-            yield Problem(("id",), "config.duplicate-id", f"there is a secret `{entry.id}` already")
-        others = [
-            self._turned.setdefault(turned, entry) for turned in entry.turns or (entry.identity,)
-        ]
-        for other in {other.id: other for other in others if other is not entry}.values():
-            yield _same(entry, other, ("issuer",), "config.duplicate-identity")
-        other = self._places.setdefault(entry.place, entry)
-        if other is not entry:
-            yield _same(entry, other, ("store",), "config.duplicate-store")
-
     def _inventory(self, name: Any, where: Where) -> None:
         if not isinstance(name, str):
             return
         path = self._path.parent / name
         try:
-            self._report.add(str(path), 1, access.problems(path))
-            with path.open("rb") as file:
+            if found := [*access.problems(path)]:
+                self._report.add(str(path), 1, found)
+                return
+            with ordinary(path) as file:
                 number = 0
                 while lines := _block(file):
                     self._lines(lines, str(path), number)
@@ -344,18 +334,6 @@ def _block(file: BinaryIO) -> list[bytes]:
         lines.append(line)
         size += len(line)
     return lines
-
-
-def _same(entry: Entry, other: Entry, where: Where, code: str) -> Problem:
-    if (entry.application, entry.environment) != (other.application, other.environment):
-        return Problem(
-            where,
-            "config.shared-credential",
-            f"the same credential as `{other.id}` of {other.application}, {other.environment}: "
-            "it cannot be revoked for one of them",
-            "give each application and environment a credential of its own",
-        )
-    return Problem(where, code, f"the same as that of `{other.id}`", "one of the two has to go")
 
 
 def _list(raw: Mapping[str, Any], key: str) -> list[Any]:

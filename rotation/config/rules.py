@@ -9,7 +9,16 @@ from typing import Any
 
 from rotation.calendar import Schedule
 from rotation.config import composition
-from rotation.config.findings import Invalid, Level, Problem, collected, invalid, named, nearest
+from rotation.config.findings import (
+    Invalid,
+    Level,
+    Problem,
+    Where,
+    collected,
+    invalid,
+    named,
+    nearest,
+)
 from rotation.config.model import PolicyClass, Secret
 from rotation.config.times import Timing, bearable, of_its_environment, spoken, timing_of
 from rotation.registry import Plugin
@@ -231,17 +240,24 @@ def _local(secret: Secret, around: Surroundings) -> Iterator[Problem]:
         options = consumer.plugin.options
         if "argv" in options and not around.has_commands:
             yield _no_commands("consumers", n)
-        path = options.get("path")
-        # What another distribution's consumer calls `path` is its own affair.
-        if consumer.plugin.type == "file" and not any(
-            str(path).startswith(f"{root}/") for root in around.file_roots
-        ):
+    for where, path in files_of(secret).items():
+        if not any(path.startswith(f"{root}/") for root in around.file_roots):
             yield Problem(
-                ("consumers", n, "path"),
+                where,
                 "config.outside-file-roots",
                 "the file is in none of the declared directories",
                 "declare its directory in `file_roots:`",
             )
+
+
+def files_of(secret: Secret) -> Mapping[Where, str]:
+    """Those that it is delivered into. What another distribution's consumer calls `path` is its own
+    affair."""
+    return {
+        ("consumers", n, "path"): str(consumer.plugin.options["path"])
+        for n, consumer in enumerate(secret.consumers)
+        if consumer.plugin.type == "file"
+    }
 
 
 def _no_commands(*where: str | int) -> Problem:

@@ -260,6 +260,14 @@ def test_a_window_that_means_nothing_is_refused(wrong: dict[str, str]) -> None:
         {"from_": "20.12.2026", "to": "2026-12-31", "reason": "x"},
         {"from_": "2026-12-20T10:00+01:00", "to": "2026-12-31", "reason": "x"},
         {"from_": "2026-12-20", "to": "2026-12-31", "reason": " "},
+        {"from_": "2026-12-20", "to": "9999-12-31", "reason": "for ever"},
+        {
+            "from_": "2026-12-20",
+            "to": "9999-12-31T23:00",
+            "reason": "x",
+            "zone": "America/New_York",
+        },
+        {"from_": "0001-01-01", "to": "2026-12-31", "reason": "x", "zone": "Asia/Tokyo"},
     ],
 )
 def test_a_freeze_that_means_nothing_is_refused(wrong: dict[str, str]) -> None:

@@ -45,6 +45,23 @@ def test_it_says_once_what_the_journal_does_not_know(shell: Shell) -> None:
     assert not logs
 
 
+def test_what_reading_breaks_on_ends_no_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = SimpleNamespace(path=Path("rotation.yaml"), digest="before")
+
+    def breaks(path: Path) -> None:
+        raise OverflowError("date value out of range")
+
+    monkeypatch.setattr("rotation.cli.serve.load", breaks)
+    served = Served.__new__(Served)
+    served.configuration = before  # type: ignore[assignment]
+    with capture_logs() as logs:
+        served.reload()
+    assert served.configuration is before
+    assert [(told["event"], told["code"]) for told in logs] == [
+        ("configuration.refused", "OverflowError")
+    ]
+
+
 def test_the_end_gives_back_the_connections_of_earlier_configurations_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -182,6 +182,67 @@ def test_what_happens_on_this_host_stays_in_declared_directories(
     )
 
 
+FILE = "{id: other, type: file, path: /run/app/one, refresh: 1m}"
+
+
+def with_files(*paths: str, state: str = "active") -> str:
+    """A secret for each, in one configuration."""
+    secrets = [
+        SECRET.replace("billing", f"app-{n}").replace("    owner", f"    state: {state}\n    owner")
+        + f"      - {FILE.replace('/run/app/one', path)}\n"
+        for n, path in enumerate(paths)
+    ]
+    return f"{HEAD}file_roots: [/run/app]\nsecrets:\n{''.join(secrets)}"
+
+
+def test_a_file_is_of_one_secret(found: Find, loaded: Load, tmp_path: Path) -> None:
+    [finding] = found(with_files("/run/app/one", "/run/app/one"))
+    assert (finding.code, finding.path) == (
+        "config.duplicate-file", "secrets[1].consumers[1].path",
+    )  # fmt: skip
+    assert "`app-0-iam`" in finding.message
+    assert found(with_files("/run/app/one", "/run/app/two")) == []
+    assert found(with_files("/run/app/one", "/run/app/one", state="retired")) == []
+
+
+def test_so_it_is_in_an_inventory(found: Find, tmp_path: Path) -> None:
+    lines = [
+        line(f"{SECRET.replace('billing', name)}      - {FILE}\n")
+        for name in ("one", "two", "three")
+    ]
+    (tmp_path / "many.jsonl").write_text("".join(lines))
+    told = found(f"{HEAD}file_roots: [/run/app]\ninventory: [many.jsonl]\n")
+    assert [each.code for each in told] == ["config.duplicate-file"] * 2
+
+
+def test_a_delivery_s_own_name_is_no_file_of_a_consumer(found: Find) -> None:
+    [finding] = found(with_files("/run/app/.one.rotation-tmp"))
+    assert (finding.code, finding.path) == ("config.value", "secrets[0].consumers[1].path")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("key", ["inventory: [{}]", "bindings: {}"])
+def test_what_never_ends_is_not_read(
+    found: Find, tmp_path: Path, key: str, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "endless")
+    [told] = found(f"{VALID}{key.format('endless')}\n")
+    assert told.code in ("config.unreadable", "config.mode")  # anybody may write to a device
+
+
+def test_a_configuration_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rotation.yaml")
+    with pytest.raises(Usage) as refused:
+        load(tmp_path / "rotation.yaml")
+    assert refused.value.code == "config.unreadable"
+
+
+def test_somebody_else_s_inventory_is_not_read(found: Find, tmp_path: Path) -> None:
+    (tmp_path / "many.jsonl").write_text("no JSON at all\n")
+    (tmp_path / "many.jsonl").chmod(0o666)
+    assert [each.code for each in found(f"{HEAD}inventory: [many.jsonl]\n")] == ["config.mode"]
+
+
 def test_a_plugin_from_elsewhere_takes_the_connection_that_it_names() -> None:
     class Options: ...
 

@@ -1,0 +1,54 @@
+"""What an entry has for itself alone: its name, its credential, its place in the store, its files."""
+
+from collections.abc import Iterator, Mapping
+
+from rotation.config.configuration import Entry
+from rotation.config.findings import Problem, Where
+
+
+class Taken:
+    """By the entries that were read so far."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self._turned: dict[str, Entry] = {}
+        self._places: dict[str, Entry] = {}
+        self._delivered: dict[str, Entry] = {}
+
+    def twice(self, entry: Entry) -> Iterator[Problem]:
+        """What another entry has already: every credential has one entry, and one owner."""
+        other = self.entries.setdefault(entry.id, entry)
+        if other is not entry:
+            yield Problem(("id",), "config.duplicate-id", f"there is a secret `{entry.id}` already")
+        others = [
+            self._turned.setdefault(turned, entry) for turned in entry.turns or (entry.identity,)
+        ]
+        for other in {other.id: other for other in others if other is not entry}.values():
+            yield _same(entry, other, ("issuer",), "config.duplicate-identity")
+        other = self._places.setdefault(entry.place, entry)
+        if other is not entry:
+            yield _same(entry, other, ("store",), "config.duplicate-store")
+
+    def files_twice(self, files: Mapping[Where, str], entry: Entry) -> Iterator[Problem]:
+        """Whoever reads a file gets what was delivered there last."""
+        for where, path in files.items():
+            other = self._delivered.setdefault(path, entry)
+            if other is not entry:
+                yield Problem(
+                    where,
+                    "config.duplicate-file",
+                    f"`{other.id}` is delivered into that file as well: its readers would get this one",
+                    "give each its own file",
+                )
+
+
+def _same(entry: Entry, other: Entry, where: Where, code: str) -> Problem:
+    if (entry.application, entry.environment) != (other.application, other.environment):
+        return Problem(
+            where,
+            "config.shared-credential",
+            f"the same credential as `{other.id}` of {other.application}, {other.environment}: "
+            "it cannot be revoked for one of them",
+            "give each application and environment a credential of its own",
+        )
+    return Problem(where, code, f"the same as that of `{other.id}`", "one of the two has to go")
