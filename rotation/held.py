@@ -285,4 +285,6 @@ _BY_KIND: tuple[tuple[type[Permanent], str], ...] = (
 def held_code(error: Permanent) -> str:
     if error.code in REASONS:
         return error.code
+    if error.code == "issuer.gone":
+        return "held.instance-missing"
     return next((code for kind, code in _BY_KIND if isinstance(error, kind)), "held.needs-person")

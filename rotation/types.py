@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, NamedTuple, NoReturn, TypeAlias
 
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 Facts: TypeAlias = dict[str, Json]
@@ -109,6 +109,14 @@ class KeyState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Renamed(NamedTuple):
+    """was: the id under which it was made, and which consumers have. back: what gives it that one
+    again, as a person types it at the issuer."""
+
+    was: str
+    back: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
     """The public name of one instance at its issuer. Never a secret: it is shown and journaled.
@@ -123,6 +131,7 @@ class Handle:
     expires: datetime | None = None
     mark: str | None = None
     login: str | None = None
+    renamed: Renamed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

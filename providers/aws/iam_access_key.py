@@ -128,6 +128,7 @@ class AccessKeyIssuer:
             "issuer.gone",
             f"access key {handle_id} of user {self._user} is gone; somebody else deleted it",
             "find out who, in CloudTrail: DeleteAccessKey of that key",
+            instances=handle_id,
         )
         missing = {"NoSuchEntity": gone}
         with first_change(), self._translated("iam:UpdateAccessKey", meanings=missing):

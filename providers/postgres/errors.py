@@ -24,6 +24,8 @@ from rotation.errors import (
 WRONG_LOGIN = frozenset({"28000", "28P01"})
 """Wrong password, no such role, not allowed to log in, or no rule that lets it in."""
 
+NO_SUCH_ROLE = "42704"
+"""Of any object that a statement names: here they are roles, and settings."""
 _READ_ONLY = "25006"
 _MISSING = frozenset({"3F000", "42883", "42P01"})
 _BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
@@ -97,6 +99,14 @@ def refused(code: str, call: str, of: str) -> RotationError:
             f"{call} of {of}: the database lacks our functions",
             "let an administrator run what `rotation policy postgres` prints",
         )
+    if code == NO_SUCH_ROLE:
+        return NeedsPerson(
+            "postgres.unknown-name",
+            f"{call} of {of}: the server does not know a role that it needs, or a setting of the "
+            "allow-list; nothing was changed",
+            "look for a role that was dropped or renamed (ALTER ROLE ... RENAME TO ...), and for the "
+            "entry's `settings`; then `rotation resume`",
+        )
     if code == _READ_ONLY:
         return NeedsPerson(
             "postgres.read-only",
@@ -126,11 +136,12 @@ def standby(of: str) -> NeedsPerson:
     )
 
 
-def _gone() -> Conflict:
+def gone(login: str | None = None) -> Conflict:
     return Conflict(
         "issuer.gone",
-        "that login is gone; somebody else removed it",
+        f"{login or 'that login'} is gone; somebody else dropped or renamed it",
         "find out who, in the server's log",
+        instances=login,
     )
 
 
@@ -174,8 +185,9 @@ def _bad_verifier() -> Permanent:
     )
 
 
+GONE = "ROT01"
 OURS: Meanings = {
-    "ROT01": _gone,
+    GONE: gone,
     "ROT02": _superseded,
     "ROT03": _not_allowed,
     "ROT04": _full,

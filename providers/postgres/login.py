@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 
 from providers.postgres import doctor
 from providers.postgres.errors import (
+    GONE,
+    NO_SUCH_ROLE,
     WRONG_LOGIN,
     Meanings,
     differs,
+    gone,
     left_behind,
     not_of_the_group,
     owns_objects,
@@ -35,6 +38,7 @@ from rotation.types import (
     KeyState,
     Listing,
     PermissionSet,
+    Renamed,
     SecretValue,
     Traits,
     Usage,
@@ -212,10 +216,11 @@ class LoginIssuer:
 
     def _check_left_behind(self, session: Session, role: str) -> None:
         """After what can be handed over."""
+        missing: Meanings = {NO_SUCH_ROLE: lambda: gone(role)}
         if self._options.group is not None:
-            with self._translated("hand_over", role):
+            with self._translated("hand_over", role, missing):
                 session.ask("select rotation.hand_over($1, $2)", self._target, role)
-        with self._translated("left_behind", role):
+        with self._translated("left_behind", role, missing):
             rows = session.ask("select rotation.left_behind($1, $2)", self._target, role)
         if rows:
             raise left_behind(role, [str(row[0]) for row in rows])
@@ -241,7 +246,15 @@ class LoginIssuer:
             if carried and str(comment).startswith(owner)
             else None,
             login=login_name(self._connection.options.system_identifier, str(role)),
+            renamed=self._renamed(str(role), carried),
         )
+
+    def _renamed(self, role: str, attempt: str) -> Renamed | None:
+        """Of a group's logins the name follows from the mark; other roles are listed by name."""
+        was = f"{self._options.group}_{attempt}"
+        if self._options.group is None or not attempt or role == was:
+            return None
+        return Renamed(was, f'ALTER ROLE "{role}" RENAME TO "{was}"')
 
     def _call(self, function: str, under: PermissionSet, login: Login, *force: str) -> str | None:
         with self._connection.session(under, login.role) as (session, _):
@@ -250,8 +263,11 @@ class LoginIssuer:
     def _called(self, session: Session, function: str, login: Login, *force: str) -> str | None:
         arguments = (self._target, login.role, login.attempt, *force)
         places = ", ".join(f"${n}" for n in range(1, len(arguments) + 1))
-        dropped: Meanings = {"2BP01": lambda: owns_objects(login.role)}
-        with self._translated(function, login.role, dropped):
+        meanings: Meanings = {
+            "2BP01": lambda: owns_objects(login.role),
+            **dict.fromkeys((GONE, NO_SUCH_ROLE), lambda: gone(str(login))),
+        }
+        with self._translated(function, login.role, meanings):
             return session.ask(f"select rotation.{function}({places})", *arguments)[0][0]
 
     @first_change()

@@ -19,7 +19,7 @@ from rotation.effects.context import Context
 from rotation.entries import Draft, Kind
 from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
 from rotation.fold import Rotation, RowState, fold, listed
-from rotation.health import Readers, given, standing
+from rotation.health import Life, Readers, given, standing
 from rotation.leftover import leftovers_of
 from rotation.plan import Step
 from rotation.types import Facts, Listing, StoreState
@@ -198,10 +198,13 @@ def _current(rotation: Rotation) -> object:
 
 
 def _instances(cx: Context, listing: Listing) -> None:
-    """While a rotation is open some are off by its own doing: then only strangers count."""
+    """While a rotation is open some are off by its own doing: only strangers count, and what it has
+    as alive."""
     if cx.rotation.outcome is None:
+        world.check_names(listing, world.expected_instances(cx))
         world.check_unknown(cx, listing, world.expected_instances(cx))
         _readers_instance(cx, listing)
+        _beside(cx, listing)
     else:
         world.check_instances(cx, listing)
 
@@ -220,6 +223,15 @@ def _readers_instance(cx: Context, listing: Listing) -> None:
             instances=handle,
         )
     world.check_active(listing, handle)
+
+
+def _beside(cx: Context, listing: Listing) -> None:
+    """What readers do not get and works all the same: the way back needs it, or the way on."""
+    now = standing(replace(cx.rotation, held=None))
+    lives = {now.old: now.old_life, now.new: now.new_life}
+    alive = {each for each, life in lives.items() if each and life is Life.WORKS}
+    if cx.traits.lists and not cx.traits.delegated and (gone := sorted(alive - listing.ids)):
+        raise world.missing(cx, gone)
 
 
 def _given(rotation: Rotation) -> str | None:

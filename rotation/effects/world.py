@@ -183,6 +183,7 @@ def check_instances(cx: Context, listing: Listing) -> None:
         return
     # One that is to be removed is off or gone in the middle of it.
     expected = expected_instances(cx) - cx.rotation.ours
+    check_names(listing, expected)
     check_unknown(cx, listing, expected)
     off = {cx.rotation.old} if cx.in_doubt or cx.rotation.done(Step.SUSPEND) else set()
     # One that somebody deleted meanwhile is where it was to be brought.
@@ -191,6 +192,20 @@ def check_instances(cx: Context, listing: Listing) -> None:
         raise missing(cx, unlisted)
     for handle_id in expected - off:
         check_active(listing, handle_id)
+
+
+def check_names(listing: Listing, expected: set[str]) -> None:
+    """Who renames a login takes it from all who have its old name, and it lives on: it is neither
+    gone nor a stranger."""
+    for handle in listing.handles:
+        if handle.renamed is not None and handle.renamed.was in expected - listing.ids:
+            was, back = handle.renamed
+            raise NeedsPerson(
+                "held.instance-missing",
+                f"somebody renamed {was}: it is {handle.id} now, and nobody logs in as {was}",
+                f"give it its name back: `{back}`; then `rotation resume`",
+                instances=was,
+            )
 
 
 def missing(cx: Context, instances: list[str]) -> NeedsPerson:
@@ -219,6 +234,7 @@ def check_lives(cx: Context, handle_id: str | None) -> None:
         return
     listing = cx.listing()
     if handle_id not in listing.ids:
+        check_names(listing, {handle_id})
         raise missing(cx, [handle_id])
     check_active(listing, handle_id)
 
@@ -229,13 +245,20 @@ def check_unknown(cx: Context, listing: Listing, expected: set[str]) -> None:
     known = expected | cx.rotation.foreign | cx.rotation.ours | never_staged(cx, listing)
     unknown = sorted(listing.ids - known)
     if unknown:
+        named = ", ".join(_called(listing, each) for each in unknown)
         raise NeedsPerson(
             "held.unknown-instance",
-            f"the issuer lists {', '.join(unknown)}, which is not provably ours; it was not touched",
+            f"the issuer lists {named}, which is not provably ours; it was not touched",
             f"`rotation resolve {cx.spec.secret} --foreign ID` leaves it alone, `--ours ID` removes "
             "it carefully",
             instances=",".join(unknown),
         )
+
+
+def _called(listing: Listing, handle_id: str) -> str:
+    handle = listing.find(handle_id)
+    renamed = handle.renamed if handle is not None else None
+    return f"{handle_id} (renamed, it was {renamed.was})" if renamed else handle_id
 
 
 def never_staged(cx: Context, listing: Listing) -> set[str]:

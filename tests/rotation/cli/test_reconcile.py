@@ -161,3 +161,14 @@ def test_while_the_file_is_there_nothing_is_opened_and_everybody_is_told(shell: 
     assert shell.run("run").exit_code == 0
     assert fold(shell.journal.entries(STREAM)).plan == "routine"
     assert shell.json("status")["stops"] == []
+
+
+@pytest.mark.parametrize("of", ["KEY1", "KEY2"])
+def test_what_is_missing_in_the_middle_of_a_rotation_is_told(shell: Shell, of: str) -> None:
+    """Also where readers get the other one."""
+    shell.adopted().run("rotate", "app", "--here")
+    del shell.world.instances[of]
+    told = shell.json("reconcile", "app", code=12 if of == "KEY2" else 11)
+    [difference] = told["secrets"][0]["differences"]
+    assert difference["code"] == "held.instance-missing"
+    assert of in difference["message"]

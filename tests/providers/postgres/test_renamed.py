@@ -1,0 +1,114 @@
+"""A role that a person renames is not there by the name that we know, whatever is asked next."""
+
+from collections.abc import Callable
+
+import pytest
+
+from providers.postgres.login import LoginIssuer
+from rotation.describe import what_works
+from rotation.errors import RotationError
+from rotation.fold import Outcome, fold
+from rotation.machine import Wait
+from rotation.types import Credential, KeyState
+
+from .conftest import ATTEMPTS, Bench, Database
+from .test_exits import ask, held, opened, run
+from .test_rotation import BOTH, STREAM, Scene, check, scene, strict
+
+__all__ = ["scene", "strict"]
+
+DEEDS: dict[str, Callable[[LoginIssuer, Credential], object]] = {
+    "issue": lambda issuer, _: issuer.issue(ATTEMPTS[2]),
+    "suspend": lambda issuer, old: issuer.suspend(old.handle.id),
+    "resume": lambda issuer, old: issuer.resume(old.handle.id),
+    "destroy": lambda issuer, old: issuer.destroy(old.handle.id),
+    "activate": lambda issuer, old: issuer.activate(old),
+}
+MODES: dict[str, Callable[[str], dict[str, object]]] = {
+    "unique": lambda name: {"group": name},
+    "pair": lambda name: {"pair": (f"{name}_a", f"{name}_b")},
+    "in-place": lambda name: {"user": name, "in_place": True},
+}
+
+
+@pytest.mark.parametrize("which", [0, -1])
+@pytest.mark.parametrize("mode", MODES)
+def test_no_call_is_refused_for_what_nobody_understands(
+    database: Database, fresh: str, mode: str, which: int
+):
+    bench = Bench(database, database.issuer(**MODES[mode](fresh)))
+    made = []
+    for attempt in ATTEMPTS[: 1 if mode == "in-place" else 2]:
+        made.append(bench.issuer.issue(attempt))
+        bench.issuer.activate(made[-1])
+    of = made[which]
+    role = of.handle.id.partition("#")[0]
+    database.server.run(f'alter role "{role}" rename to "{role[:40]}_renamed"')
+    told = {
+        deed: _refusal(lambda does=does: does(bench.issuer, of)) for deed, does in DEEDS.items()
+    }
+    assert "postgres.refused" not in told.values()
+
+
+def _refusal(act: Callable[[], object]) -> str | None:
+    try:
+        act()
+    except RotationError as error:
+        return error.code
+    return None
+
+
+def in_grace(scene: Scene) -> str:
+    """The old login of a rotation that waits before it switches it off."""
+    check(scene, [scene.does("adopt"), scene.does("routine")][1:])
+    opened(scene)
+    before = scene.store.read()
+    while scene.store.read() == before:
+        assert isinstance(scene.runner.advance(STREAM), Wait)
+    old = fold(scene.journal.entries(STREAM)).old
+    assert old is not None
+    return old
+
+
+@pytest.mark.parametrize("scene", BOTH[:1], indirect=True)
+def test_the_old_login_renamed_is_told_and_goes_on_by_its_own_name(scene: Scene):
+    old = in_grace(scene)
+    run(scene, f'alter role "{old}" rename to orders_renamed')
+    assert held(scene) == ("suspend", "held.instance-missing")
+    rotation = fold(scene.journal.entries(STREAM))
+    assert "works too" not in what_works(rotation)
+    told = scene.journal.entries(STREAM)[-2].facts
+    assert told["message"] == (
+        f"somebody renamed {old}: it is orders_renamed now, and nobody logs in as {old}"
+    )
+    back = f'ALTER ROLE "orders_renamed" RENAME TO "{old}"'
+    assert back in str(told["hint"])
+    run(scene, back)
+    ask(scene, "resume")
+    check(scene, [scene.to_the_end()])
+
+
+@pytest.mark.parametrize("scene", BOTH[:1], indirect=True)
+def test_the_new_name_may_stay_for_somebody_else(scene: Scene):
+    old = in_grace(scene)
+    run(scene, f'alter role "{old}" rename to orders_kept')
+    held(scene)
+    ask(scene, "accept-current")
+    assert scene.to_the_end().outcome == Outcome.ACCEPTED
+    assert scene.does("routine").outcome == Outcome.SUCCEEDED
+    live = scene.logins._bench.live()
+    assert live.pop("orders_kept") is KeyState.ACTIVE
+    assert len(live) == 1
+
+
+@pytest.mark.parametrize("scene", BOTH[:1], indirect=True)
+def test_the_new_login_renamed_is_told_too(scene: Scene):
+    in_grace(scene)
+    new = fold(scene.journal.entries(STREAM)).new
+    run(scene, f'alter role "{new}" rename to orders_of_ann')
+    assert held(scene) == ("verify-live", "held.instance-missing")
+    rotation = fold(scene.journal.entries(STREAM))
+    assert f"readers get {new}, which is gone" in what_works(rotation)
+    run(scene, f'alter role orders_of_ann rename to "{new}"')
+    ask(scene, "resume")
+    check(scene, [scene.to_the_end()])
