@@ -39,10 +39,7 @@ class Kind(StrEnum):
 
 
 INSTALLATION_KINDS = frozenset(
-    {
-        *(Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED),
-        *(Kind.RESTORED, Kind.SEALED, Kind.SEEN),
-    }
+    {Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED, Kind.RESTORED, Kind.SEALED, Kind.SEEN}
 )
 
 

@@ -159,6 +159,12 @@ class Fields:
     secret: Mapping[str, SecretValue] = field(default_factory=dict)
     composed: Mapping[str, SecretValue] = field(default_factory=dict, compare=False)
 
+    @property
+    def padded(self) -> list[str]:
+        """Those with white space at an end, which an editor or a shell may have added."""
+        values = {**self.public, **{name: value.reveal() for name, value in self.secret.items()}}
+        return sorted(name for name, value in values.items() if value != value.strip())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:

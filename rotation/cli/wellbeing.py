@@ -11,7 +11,7 @@ from rotation.describe import ways_out, what_works, why_held
 from rotation.errors import RotationError
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, left_alive
-from rotation.types import PermissionSet, Verdict, is_our_mark
+from rotation.types import Fields, PermissionSet, Verdict, is_our_mark
 
 Finding: TypeAlias = tuple[str, str, int, str | None, str]
 """Subject, finding, exit code, code, next."""
@@ -88,11 +88,13 @@ def refused_login(session: Session, name: str) -> Iterator[Finding]:
         return
     fields = bound.store.read(version, under=PermissionSet.PROVE)
     if bound.probe.login(fields) is Verdict.REFUSED:
-        yield _refused(name, bound.issuer.handle_of(fields, version))
+        yield _refused(name, bound.issuer.handle_of(fields, version), fields)
 
 
-def _refused(name: str, handle: str) -> Finding:
+def _refused(name: str, handle: str, fields: Fields) -> Finding:
     told = f"a login with the current value ({handle}) was refused: readers may be down now"
+    if fields.padded:
+        told += f"; {', '.join(fields.padded)} begins or ends with white space"
     next_ = f"`rotation rotate {name} --replace` looks again, and makes a new one if it is dead"
     return f"{name}, login", told, AT_RISK, "health.login-refused", next_
 
@@ -110,7 +112,7 @@ def _mapped(session: Session, name: str) -> Iterator[Finding]:
         yield f"{name}, login", error.message, code_of(error) or OK, error.code, error.hint
         return
     if bound.probe is not None and bound.probe.login(fields) is Verdict.REFUSED:
-        yield _refused(name, handle)
+        yield _refused(name, handle, fields)
     if bound.issuer.traits.lists and listing.find(handle) is None:
         told = f"the current value names {handle}, which the issuer does not list"
         next_ = f"compare `fields:` and the issuer's user; dead: `rotation rotate {name} --replace`"

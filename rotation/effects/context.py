@@ -112,13 +112,10 @@ class Context:
         return version
 
 
-CHANGES = frozenset(
-    {
-        *("issue", "activate", "suspend", "resume", "destroy", "end_sessions", "deliver"),
-        *("stage", "place", "promote", "promote_over_lost", "unlabel", "claim"),
-        *("mark_compromised", "rehearse"),
-    }
-)
+CHANGES = frozenset({
+    "issue", "activate", "suspend", "resume", "destroy", "end_sessions", "deliver", "rehearse",
+    "stage", "place", "promote", "promote_over_lost", "unlabel", "claim", "mark_compromised",
+})  # fmt: skip
 """What an adapter is asked for to change the world; all its other methods read."""
 
 

@@ -21,7 +21,12 @@ def verify_live(cx: Context) -> Facts:
     if cx.rotation.unverified:
         return {"version": version, "unverified": True}
     handle = cx.rotation.new or cx.rotation.fact(Step.INSPECT, "handle")
-    refused = Refused("held.live-refused", "the current version does not log in", instances=handle)
+    refused = Refused(
+        "held.live-refused",
+        "the current version does not log in",
+        f"write {', '.join(fields.padded)} without white space at the ends" * bool(fields.padded),
+        instances=handle,
+    )
     try:
         facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
     except Refused:

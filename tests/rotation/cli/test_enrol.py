@@ -93,6 +93,18 @@ def test_an_adoption_that_is_held_is_begun_anew_once_its_cause_is_mended(shell: 
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.parametrize("written", ["{}\n", " {}", "{}\r\n"])
+def test_white_space_that_an_editor_added_is_named(shell: Shell, written: str) -> None:
+    handle, secret = shell.world.versions["v0"]
+    shell.world.versions["v0"] = (handle, written.format(secret))
+    held = shell.run("adopt", "app", "--wait")
+    assert held.exit_code == 12
+    assert "next: write secret without white space at the ends" in held.stdout
+    seen = shell.run("doctor", "app", "--login")
+    assert "secret begins or ends with white space" in seen.stdout
+    assert secret not in held.output + seen.output
+
+
 # -------------------------------------------------- the file named another credential at first
 
 ELSEWHERE = stream_of("simulated", "simulated/ap")
