@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from code_tables import page_of, table
@@ -52,8 +53,15 @@ def _in_module(tree: ast.Module) -> Iterator[Raised]:
 
 
 def _sentences(tree: ast.Module) -> dict[str, str]:
-    """What a module says in several places and therefore gave a name."""
-    return {
+    """What a module says in several places and therefore gave a name, or another one did."""
+    shared = (
+        (alias.name, getattr(import_module(node.module), alias.name))
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+        if alias.name.isupper()
+    )
+    return {name: text for name, text in shared if isinstance(text, str)} | {
         target.id: _text(node.value)
         for node in tree.body
         if isinstance(node, ast.Assign)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rotation.calendar import Freeze, gates, last_slot, next_slot
-from rotation.entries import Draft, Identity
+from rotation.entries import Draft, Identity, corrupt
 from rotation.entries import Entry as JournalEntry
 from rotation.entries import Kind as EntryKind
 from rotation.errors import NeedsPerson, PolicyRefusal
@@ -80,12 +80,15 @@ def due(
         return Due(Kind.PAUSED, f"paused: {entry.reason}", entry.until)
     if identity is None:
         return Due(Kind.NEVER, "the journal does not know it: adopt it, or create it")
-    return (
-        _over(identity)
-        or _under_way(identity)
-        or _ageless(entry, identity, now)
-        or _again(_rolled_back(identity, now), _in_time(entry, identity, now, freezes))
-    )
+    try:
+        return (
+            _over(identity)
+            or _under_way(identity)
+            or _ageless(entry, identity, now)
+            or _again(_rolled_back(identity, now), _in_time(entry, identity, now, freezes))
+        )
+    except (AssertionError, OverflowError):
+        raise corrupt(f"the row of {entry.id}") from None
 
 
 def due_now(configuration: "Configuration", journal: "Journal", now: datetime) -> list["Entry"]:
@@ -205,7 +208,7 @@ def frozen_by(journal: Installation, beside: Path | None = None) -> str | None:
     if beside is not None and beside.exists():
         try:
             return beside.read_text(encoding="utf-8").strip() or "freeze --all"
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             return "freeze --all"
     return _reason(journal, "frozen")
 

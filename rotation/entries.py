@@ -14,6 +14,13 @@ SCHEMA = 3
 GENESIS = "0" * 64
 INSTALLATION = "installation"
 """The reserved stream for what concerns the whole installation."""
+RESTORE = "rotation journal restore, from the latest backup"
+
+NONSENSE = (
+    ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError,
+    RecursionError,
+)  # fmt: skip
+"""What comes of reading in a journal what no version of ours wrote into it."""
 
 
 class Kind(StrEnum):
@@ -140,6 +147,16 @@ class Identity:
     def is_alive(self) -> bool:
         """Something of it is open, or works."""
         return self.plan is not None or (self.handle is not None and not self.retired)
+
+
+def corrupt(what: str) -> JournalError:
+    return JournalError(
+        "journal.corrupt", f"{what} cannot be read: the journal is damaged", RESTORE
+    )
+
+
+def as_damage(error: Exception) -> JournalError:
+    return error if isinstance(error, JournalError) else corrupt("what the journal says")
 
 
 def canonical(value: object) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from rotation.compiled import rows_of
-from rotation.entries import Entry, Kind, RowKey, unstamp
+from rotation.entries import NONSENSE, Entry, Kind, RowKey, corrupt, unstamp
 from rotation.leftover import Leftover, leftovers_of
 from rotation.plan import OnFailure, RowInstance, Step
 from rotation.state import Mode, Outcome, Rotation, RowState, listed, text
@@ -22,12 +22,18 @@ _FOLDED_MAX = 1024
 def fold(entries: Sequence[Entry]) -> Rotation:
     """Of one rotation's entries, OPENED first; not to be changed. With a row that this version of
     the program does not know it is Held whatever happens, until it is abandoned. Kept for a while:
-    the hash of the last entry stands for all of them, and the next one needs only to be added."""
+    the hash of the last entry stands for all of them, and the next one needs only to be added.
+    Raises JournalError where they are none that a version of ours wrote."""
+    if not entries:
+        raise corrupt("a rotation that has a row and no entries")
     found = _folded.get(entries[-1].hash)
     if found is not None:
         return found
     before = _folded.get(entries[-2].hash) if len(entries) > 1 else None
-    rotation = _with(before, entries[-1]) if before and before.readable else _fold(entries)
+    try:
+        rotation = _with(before, entries[-1]) if before and before.readable else _fold(entries)
+    except NONSENSE:
+        raise corrupt(f"the rotation of {entries[-1].stream}") from None
     if len(_folded) >= _FOLDED_MAX:
         _folded.clear()
     _folded[entries[-1].hash] = rotation

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from functools import lru_cache
 from typing import Any
 
-from rotation.entries import canonical
+from rotation.entries import NONSENSE, canonical
 from rotation.errors import JournalError
 from rotation.keyed import record
 from rotation.types import ConsumerSpec, Facts, PluginSpec, Specification
@@ -25,7 +25,7 @@ def spec_from_json(content: Facts) -> Specification:
     """Raises JournalError where something is missing that has no default."""
     try:
         return _parsed(json.dumps(content, sort_keys=True))
-    except (AttributeError, KeyError, TypeError):
+    except NONSENSE:
         raise JournalError(
             "journal.specification",
             "this version of the program cannot read the specification of a rotation; nothing was done",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from rotation.entries import Entry
+from rotation.entries import Entry, corrupt
 from rotation.leftover import Leftover
 from rotation.plan import RowInstance, Step
 from rotation.types import Facts
@@ -92,7 +92,8 @@ class Rotation:
     @property
     def spec(self) -> Facts:
         spec = self.opened.facts["spec"]
-        assert isinstance(spec, dict)
+        if not isinstance(spec, dict):
+            raise corrupt(f"the specification of {self.stream}")
         return spec
 
     @property

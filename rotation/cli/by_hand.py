@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 from rotation.cli.glance import Glance
 from rotation.cli.say import note, plain
 from rotation.cli.session import Session
@@ -43,10 +45,10 @@ def told_by_hand(session: Session, words: Sequence[str], key_id: str | None) -> 
     Not where a person was refused or mistyped something."""
     try:
         yield
-    except (PolicyRefusal, UnknownName):
+    except (PolicyRefusal, UnknownName, click.Abort):
         raise
-    except RotationError as error:
-        if not error.code.startswith("cli."):
+    except Exception as error:
+        if not (isinstance(error, RotationError) and error.code.startswith("cli.")):
             note("NOT CONTAINED: nothing was switched off")
             for line in _found(session, words, key_id):
                 note(line)
@@ -73,13 +75,15 @@ def _known(
     try:
         row = None if past is None else row_of(past, name, key_id)
         rotation = None if past is None or row is None else fold(past.entries(row.stream))
+        if rotation is not None:
+            spec = spec or spec_from_json(rotation.spec)
     except JournalError:
         rotation = None
     if rotation is None:
         return spec, []
     live = listed(rotation.result or rotation.baseline, "live")
     found = {*live, rotation.old, rotation.new} - {None}
-    return spec or spec_from_json(rotation.spec), sorted(str(handle) for handle in found)
+    return spec, sorted(str(handle) for handle in found)
 
 
 def _salvaged(configuration: Path) -> Past | None:

@@ -20,7 +20,7 @@ from rotation.cli.scope import contained_lines, scope_lines
 from rotation.cli.session import Session, open_session
 from rotation.cli.target import Target, past_of, target_of
 from rotation.cli.without_journal import bound_for_containment, without_journal
-from rotation.entries import Draft, Kind
+from rotation.entries import NONSENSE, Draft, Kind, as_damage
 from rotation.errors import (
     JournalError,
     JournalMoved,
@@ -94,11 +94,7 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
         if destroy_foreign:
             facts["destroy_foreign"] = True
         with told_by_hand(session, words, key_id):
-            past, unwritable = past_of(session)
-            target = target_of(session, past, words, key_id)
-            if unwritable is None:
-                _tell_doubt(session, target.stream)
-            found, why = _declared(session, past, target, asked, facts, unwritable)
+            target, found, why = _declared_for(session, words, asked, facts)
             if found is None:
                 return _replace(session, target.name, reason, yes=yes, here=here)
             if why is not None:
@@ -114,6 +110,27 @@ class Asked:
     override_hold: bool
     all_instances: bool
     yes: bool
+
+
+def _declared_for(
+    session: Session, words: Sequence[str], asked: Asked, facts: Facts
+) -> tuple[Target, Survey | None, RotationError | None]:
+    """By what the journal says; where that cannot be read, as without a journal."""
+    past, unwritable = past_of(session)
+    if past is None:
+        target = target_of(session, None, words, asked.key_id)
+        return target, *_declared(session, None, target, asked, facts, unwritable)
+    try:
+        target = target_of(session, past, words, asked.key_id)
+        if unwritable is None:
+            _tell_doubt(session, target.stream)
+        return target, *_declared(session, past, target, asked, facts, unwritable)
+    except (JournalError, *NONSENSE) as error:
+        damage = as_damage(error)
+    if words and session.configuration.secret(words[0]) is None:
+        raise damage  # it alone knows what that is
+    target = target_of(session, None, words, asked.key_id)
+    return target, *_declared(session, None, target, asked, facts, damage)
 
 
 def _tell_doubt(session: Session, stream: str) -> None:
@@ -160,8 +177,8 @@ def _declared(
             )
         except JournalMoved:
             continue  # perhaps with the id of another instance: it is looked at again
-        except JournalError as error:
-            return found, error
+        except (JournalError, *NONSENSE) as error:
+            return found, as_damage(error)
         return found, None
 
 
@@ -171,9 +188,9 @@ def _carried_out(
     """Contained here and now; the rest follows, by a live runner or by this process."""
     try:
         rotation = _contain(session, target)
-    except JournalError as error:
+    except (JournalError, *NONSENSE) as error:
         with told_by_hand(session, (target.name,), None):
-            return without_journal(session, target, found, facts, error)
+            return without_journal(session, target, found, facts, as_damage(error))
     for line in contained_lines(rotation, found):
         note(line)
     if not _is_contained(rotation):

@@ -6,10 +6,11 @@ answered. What is read is the same; a test compares the two, column by column.
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from rotation.entries import INSTALLATION, SCHEMA, Entry, Identity
@@ -19,6 +20,8 @@ from rotation.journal.rows import ENTRY_NAMES, IDENTITY_NAMES, entry_from, ident
 
 _IDENTITY = ", ".join(f'"{name}"' for name in IDENTITY_NAMES)
 _ENTRY = ", ".join(ENTRY_NAMES)
+
+T = TypeVar("T")
 
 
 class Glance:
@@ -55,7 +58,7 @@ class Glance:
 
     def streams(self) -> Iterator[str]:
         wanted = "SELECT stream FROM entry WHERE seq = 1 AND stream <> ? ORDER BY stream"
-        return (row[0] for row in self._rows(wanted, INSTALLATION))
+        return self._rows(wanted, itemgetter(0), INSTALLATION)
 
     def installation_entries(self) -> tuple[Entry, ...]:
         return tuple(self.history(INSTALLATION))
@@ -75,17 +78,17 @@ class Glance:
                 "`rotation journal upgrade`, or the version of rotation that wrote it",
             )
 
-    def _rows(self, statement: str, *values: str) -> Iterator[Any]:
+    def _rows(self, statement: str, decode: Callable[[Any], T], *values: str) -> Iterator[T]:
         with _told(self._path):
-            yield from self._file.execute(statement, values)
+            yield from map(decode, self._file.execute(statement, values))
 
     def _identities(self, where: str, *values: str) -> Iterator[Identity]:
-        found = self._rows(f"SELECT {_IDENTITY} FROM identity WHERE {where}", *values)  # noqa: S608 -- our own words
-        return map(identity_from, found)
+        wanted = f"SELECT {_IDENTITY} FROM identity WHERE {where}"  # noqa: S608 -- our own words
+        return self._rows(wanted, identity_from, *values)
 
     def _entries(self, where: str, *values: str) -> Iterator[Entry]:
-        found = self._rows(f"SELECT {_ENTRY} FROM entry WHERE {where}", *values)  # noqa: S608 -- our own words
-        return map(entry_from, found)
+        wanted = f"SELECT {_ENTRY} FROM entry WHERE {where}"  # noqa: S608 -- our own words
+        return self._rows(wanted, entry_from, *values)
 
 
 def _mode(path: Path) -> str:

@@ -1,15 +1,15 @@
 """Which secret an emergency is about: the configuration's, or one that only the journal knows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rotation.cli.session import Session
-from rotation.entries import Entry, Identity, Kind
+from rotation.entries import INSTALLATION, Identity, Kind
 from rotation.errors import JournalError, UnknownName, Usage
 from rotation.fold import fold
 from rotation.incident import Past
 from rotation.specification import spec_from_json
-from rotation.types import Json, Specification
+from rotation.types import Facts, Json, Specification
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def past_of(session: Session) -> tuple[Past | None, JournalError | None]:
     """The journal as far as it can be read, and why it can only be read, or not even that."""
     try:
         journal: Past = session.journal
-        next(iter(journal.identities()), None)
+        journal.identity(INSTALLATION)
     except JournalError as error:
         failure = error
     else:
@@ -35,7 +35,7 @@ def past_of(session: Session) -> tuple[Past | None, JournalError | None]:
 
     try:
         glance = Glance(session.configuration.journal, session.configuration.installation)
-        next(iter(glance.identities()), None)
+        glance.identity(INSTALLATION)
     except JournalError:
         return None, failure
     return glance, failure
@@ -77,18 +77,47 @@ def _by_name(session: Session, past: Past | None, name: str) -> Target:
 
 
 def row_of(past: Past, name: str | None, key_id: str | None) -> Identity | None:
-    """The stream of that name, a former one too, or else the one whose entries know that id."""
-    rows = [row for row in past.identities() if row.rotation]
+    """The stream of that name, a former one too, or else the one whose entries know that id. What
+    cannot be read hides no other; JournalError where it may be the one."""
+    unread: list[JournalError] = []
+    rows = _rows(past, unread)
     if name is not None:
-        whose = [row for row in rows if row.secret == name]
-        former = (row for row in rows if name in _names(past.history(row.stream)))
-        return next(iter(whose), None) or next(former, None)
-    # The others have to be read to their beginning.
-    rows.sort(key=lambda row: key_id not in (row.handle, row.old))
-    knows = (
-        row for row in rows if any(key_id in _strings(e.facts) for e in past.history(row.stream))
-    )
-    return next(knows, None)
+        whose = next((row for row in rows if row.secret == name), None)
+        found = whose or _known(past, rows, lambda kind, facts: _names(kind, facts, name), unread)
+    else:
+        # The others have to be read to their beginning.
+        rows.sort(key=lambda row: key_id not in (row.handle, row.old))
+        found = _known(past, rows, lambda _, facts: key_id in _strings(facts), unread)
+    if found is None and unread:
+        raise unread[0]
+    return found
+
+
+def _rows(past: Past, unread: list[JournalError]) -> list[Identity]:
+    rows = []
+    for stream in past.streams():
+        try:
+            row = past.identity(stream)
+        except JournalError as error:
+            unread.append(error)
+        else:
+            rows += [row] if row is not None and row.rotation else []
+    return rows
+
+
+def _known(
+    past: Past,
+    rows: Sequence[Identity],
+    by: Callable[[Kind, Facts], bool],
+    unread: list[JournalError],
+) -> Identity | None:
+    for row in rows:
+        try:
+            if any(by(entry.kind, entry.facts) for entry in past.history(row.stream)):
+                return row
+        except JournalError as error:
+            unread.append(error)
+    return None
 
 
 def _of_row(session: Session, past: Past, row: Identity) -> Target:
@@ -100,17 +129,21 @@ def _of_row(session: Session, past: Past, row: Identity) -> Target:
     return Target(row.secret, row.stream, spec_from_json(fold(past.entries(row.stream)).spec))
 
 
-def _names(history: Iterable[Entry]) -> set[str]:
-    return {str(e.facts.get("secret")) for e in history if e.kind is Kind.OPENED}
+def _names(kind: Kind, facts: Facts, name: str) -> bool:
+    return kind is Kind.OPENED and facts.get("secret") == name
 
 
-def _strings(value: Json) -> set[str]:
-    match value:
-        case str():
-            return {value}
-        case dict():
-            return set().union(*map(_strings, value.values()), value.keys())
-        case list() | tuple():
-            return set().union(*map(_strings, value))
-        case _:
-            return set()
+def _strings(facts: Facts) -> set[str]:
+    """However deep they lie."""
+    found, left = set[str](), list[Json]([facts])
+    while left:
+        match left.pop():
+            case str() as text:
+                found.add(text)
+            case dict() as inner:
+                left += [*inner, *inner.values()]
+            case list() | tuple() as inner:
+                left += inner
+            case _:
+                pass
+    return found

@@ -9,12 +9,14 @@ from rotation.entries import (
     GENESIS,
     INSTALLATION,
     INSTALLATION_KINDS,
+    NONSENSE,
     SCHEMA,
     Draft,
     Entry,
     Identity,
     Kind,
     as_read,
+    corrupt,
     entry_hash,
 )
 from rotation.errors import JournalError
@@ -102,7 +104,10 @@ def derived(rotation: tuple[Entry, ...], before: Identity, summarise: Summarise)
     last = rotation[-1]
     if last.rotation == 0:
         return replace(before, seq=last.seq, hash=last.hash)
-    return summarise(rotation, before)
+    try:
+        return summarise(rotation, before)
+    except NONSENSE:
+        raise corrupt(f"the rotation of {last.stream}") from None
 
 
 def fold(history: Iterable[Entry], summarise: Summarise) -> Identity | None:

@@ -8,7 +8,7 @@ from typing import cast
 
 from sqlalchemy import insert, update
 
-from rotation.entries import SCHEMA
+from rotation.entries import RESTORE, SCHEMA, corrupt
 from rotation.errors import JournalError
 from rotation.journal import sqlite
 from rotation.journal.liveness import living, runners_of
@@ -40,7 +40,7 @@ def refuse_remains(path: Path) -> None:
         raise JournalError(
             "journal.missing",
             f"{path} is gone, but its write-ahead log is there",
-            sqlite.RESTORE,
+            RESTORE,
         )
 
 
@@ -116,7 +116,10 @@ def _read(connection: sqlite3.Connection, name: str) -> str:
 
 
 def _read_schema(connection: sqlite3.Connection) -> int:
-    return int(_read(connection, "schema"))
+    schema = _read(connection, "schema")
+    if not schema.isdecimal():
+        raise corrupt("its schema")
+    return int(schema)
 
 
 def _wrong_schema(schema: int) -> JournalError:

@@ -5,10 +5,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from types import NoneType
+from typing import Any, TypeAlias
 
-from rotation.entries import Entry, Identity, Kind, RowKey, compact, stamp, unstamp
+from rotation.entries import (
+    NONSENSE,
+    Entry,
+    Identity,
+    Kind,
+    RowKey,
+    compact,
+    corrupt,
+    stamp,
+)
 
 ENTRY_NAMES = (
     "stream", "seq", "rotation", "schema", "kind", "position", "step", "subject", "round",
@@ -16,6 +27,21 @@ ENTRY_NAMES = (
 )  # fmt: skip
 IDENTITY_NAMES = tuple(field.name for field in fields(Identity))
 _identity_values = attrgetter(*IDENTITY_NAMES)
+
+_STORED: dict[Any, frozenset[type]] = {
+    str: frozenset({str}),
+    int: frozenset({int}),
+    bool: frozenset({int}),
+    str | None: frozenset({str, NoneType}),
+    datetime | None: frozenset({str, NoneType}),
+}
+_IDENTITY_SHAPE = tuple(_STORED[field.type] for field in fields(Identity))
+_NUMBERS = {"seq", "rotation", "schema", "epoch", "position", "round"}
+_PERHAPS = {"position", "step", "subject", "round", "attempt", "who", "server_at"}
+_ENTRY_SHAPE = tuple(
+    frozenset({int if name in _NUMBERS else str, *([NoneType] if name in _PERHAPS else [])})
+    for name in ENTRY_NAMES
+)
 
 _TIMES = tuple(n for n, field in enumerate(fields(Identity)) if field.type == datetime | None)
 _FLAGS = tuple(n for n, field in enumerate(fields(Identity)) if field.type is bool)
@@ -49,11 +75,22 @@ def entry_values(entry: Entry) -> dict[str, Any]:
 
 
 def entry_from(values: Sequence[Any]) -> Entry:
-    """In the order of ENTRY_NAMES."""
+    """In the order of ENTRY_NAMES. Raises JournalError where that is no entry."""
+    try:
+        return _entry(values)
+    except NONSENSE:
+        raise corrupt(f"entry {_short(values[1])} of {_short(values[0])}") from None
+
+
+def _entry(values: Sequence[Any]) -> Entry:
+    _refuse_other(_ENTRY_SHAPE, values)
     (
         stream, seq, rotation, schema, kind, position, step, subject, round_, attempt,
         epoch, runner, who, at, server_at, facts, prev, hash_,
     ) = values  # fmt: skip
+    told = json.loads(facts)
+    if not isinstance(told, dict):
+        raise TypeError
     return Entry(
         stream=stream,
         seq=seq,
@@ -65,9 +102,9 @@ def entry_from(values: Sequence[Any]) -> Entry:
         epoch=epoch,
         runner=runner,
         who=who,
-        at=datetime.fromisoformat(at),
-        server_at=unstamp(server_at),
-        facts=json.loads(facts),
+        at=_time(at),
+        server_at=None if server_at is None else _time(server_at),
+        facts=told,
         prev=prev,
         hash=hash_,
     )
@@ -84,17 +121,51 @@ def identity_changes(before: Identity, row: Identity) -> dict[str, Any]:
 
 
 def identity_from(values: Sequence[Any]) -> Identity:
-    """In the order of IDENTITY_NAMES."""
+    """In the order of IDENTITY_NAMES. Raises JournalError where that is no row."""
+    try:
+        return _identity(values)
+    except NONSENSE:
+        raise corrupt(f"the row of {_short(values[0])}") from None
+
+
+def _identity(values: Sequence[Any]) -> Identity:
+    _refuse_other(_IDENTITY_SHAPE, values)
     plain = list(values)
     for place in _TIMES:
         if plain[place] is not None:
-            plain[place] = datetime.fromisoformat(plain[place])
+            plain[place] = _time(plain[place])
     for place in _FLAGS:
         plain[place] = plain[place] == 1
     row = object.__new__(Identity)
     for setter, value in zip(_SETTERS, plain, strict=True):
         setter(row, value)
     return row
+
+
+Shape: TypeAlias = tuple[frozenset[type], ...]
+
+
+def _refuse_other(shape: Shape, values: Sequence[Any]) -> None:
+    """SQLite keeps in any column whatever it is given."""
+    if not _fits(tuple(map(type, values)), shape):
+        raise TypeError
+
+
+@lru_cache(maxsize=1024)
+def _fits(types: tuple[type, ...], shape: Shape) -> bool:
+    """Kept: the rows of a fleet are of few kinds."""
+    return all(kind in kinds for kind, kinds in zip(types, shape, strict=True))
+
+
+def _time(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError
+    return at
+
+
+def _short(value: object) -> str:
+    return str(value)[:120]
 
 
 def _plain(value: object) -> object:

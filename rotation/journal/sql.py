@@ -13,7 +13,7 @@ from sqlalchemy import BindParameter, ClauseElement, bindparam, func, insert, se
 from sqlalchemy.dialects.sqlite import dialect
 
 from rotation.entries import INSTALLATION, Draft, Entry, Identity, stamp, unstamp
-from rotation.errors import JournalError, JournalMoved
+from rotation.errors import JournalMoved
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
 from rotation.journal.migration import create, open_file
@@ -232,13 +232,7 @@ class SqlJournal(StreamJournal):
 
     def _read(self, statement: _Prepared, decode: Callable[[Any], T], **parameters: Any) -> list[T]:
         with self._file.read() as connection:
-            try:
-                found = statement.on(connection, **parameters).fetchall()
-                return list(map(decode, found))
-            except ValueError:
-                raise JournalError(
-                    "journal.corrupt", "a line of the journal cannot be read", sqlite.RESTORE
-                ) from None
+            return list(map(decode, statement.on(connection, **parameters).fetchall()))
 
     def _pages(
         self,

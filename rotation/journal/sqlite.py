@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
 
+from rotation.entries import NONSENSE, RESTORE, corrupt
 from rotation.errors import JournalError
 from rotation.journal.place import refuse_open_way, refuse_replaceable
 from rotation.journal.writer import Writer
@@ -31,8 +32,6 @@ NETWORK_FILE_SYSTEMS = frozenset({
     "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.davfs2",
 })  # fmt: skip
 MOUNTS = Path("/proc/self/mounts")
-
-RESTORE = "rotation journal restore, from the latest backup"
 
 WRITABLE = "its directory must be there, on a disk that can be written to, and yours"
 _MEANINGS = {
@@ -145,7 +144,10 @@ class File:
     def read(self) -> Iterator[sqlite3.Connection]:
         """Each statement sees the latest commit."""
         with translated(), closing(self._reading.connect()) as lent:
-            yield cast("sqlite3.Connection", lent.driver_connection)
+            try:
+                yield cast("sqlite3.Connection", lent.driver_connection)
+            except NONSENSE:
+                raise corrupt("a line of the journal") from None
 
     def copy_to(self, empty: Path) -> None:
         """One file that can be carried away and read from anywhere."""

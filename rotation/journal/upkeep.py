@@ -12,12 +12,14 @@ from pathlib import Path
 from rotation.entries import (
     GENESIS,
     INSTALLATION,
+    NONSENSE,
     SCHEMA,
     Draft,
     Entry,
     Identity,
     Kind,
     canonical,
+    corrupt,
     entry_hash,
     stamp,
 )
@@ -58,22 +60,37 @@ def _damage(journal: SqlJournal) -> Iterator[Finding]:
 
 def check_entries(journal: Journal, summarise: Summarise = summarise) -> Iterator[Finding]:
     """Of any journal: every stream is one unbroken chain, and every row follows from it."""
-    streams = set()
-    for stream in (INSTALLATION, *journal.streams()):
-        streams.add(stream)
-        row = journal.identity(stream)
-        entries = tuple(journal.history(stream))
-        findings = _chain(entries)
-        yield from findings
-        if stream != INSTALLATION and not findings:
-            yield from _row(journal, row, entries, summarise)
-    for row in journal.identities():
-        if row.stream not in streams:
-            yield Finding("journal.entries-missing", row.stream, None, "a row without entries")
+    streams = (INSTALLATION, *journal.streams())
+    unread = []
+    for stream in streams:
+        try:
+            yield from _stream(journal, stream, summarise)
+        except JournalError as error:
+            unread.append(error.message)
+            yield Finding(error.code, str(stream), None, error.message)
+    try:
+        for row in journal.identities():
+            if row.stream not in streams:
+                yield Finding("journal.entries-missing", row.stream, None, "a row without entries")
+    except JournalError as error:
+        if error.message not in unread:
+            yield Finding(error.code, "", None, error.message)
+
+
+def _stream(journal: Journal, stream: str, summarise: Summarise) -> Iterator[Finding]:
+    row = journal.identity(stream)
+    entries = tuple(journal.history(stream))
+    findings = _chain(entries)
+    yield from findings
+    if stream != INSTALLATION and not findings:
+        yield from _row(journal, row, entries, summarise)
 
 
 def _chain(entries: Sequence[Entry]) -> list[Finding]:
-    return [*_links(entries), *_rotations(entries)]
+    try:
+        return [*_links(entries), *_rotations(entries)]
+    except NONSENSE:
+        raise corrupt(f"the entries of {entries[0].stream}") from None
 
 
 def _links(entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -120,7 +137,7 @@ def _row(
     known = (entry for entry in entries if entry.seq <= row.seq)
     try:
         folded = fold(known, summarise)
-    except (ValueError, LookupError):
+    except JournalError:
         yield _finding("journal.row", last, "this version does not understand the rotation")
     else:
         if folded is None or with_lease_of(row, folded) != row:
