@@ -7,7 +7,6 @@ import pulumi
 import pulumi_aws as aws
 
 from providers.aws.arns import partition
-from providers.aws.iam import regions_of
 from providers.aws.names import ALIAS_MAX
 from providers.aws.resource_policies import policy_of_key
 from providers.aws.stack import Stack
@@ -30,7 +29,7 @@ class Keys(pulumi.ComponentResource):
         super().__init__("rotation:aws:Keys", name, None, opts)
         scope, what, tags = args.stack.scope, args.what, args.stack.own_tags
         name = scope.called(place(scope), *what)
-        kept = () if what else regions_of(scope)
+        kept = () if what else args.stack.kept
         policy = json.dumps(policy_of_key(scope.options.account, partition(scope.options.region)))
         key = aws.kms.Key(
             name,

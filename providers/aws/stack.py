@@ -176,6 +176,12 @@ class Stack:
         return sorted({*regions, *topics} - {regions[0]})
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        """Regions of what is alive: a copy of the key elsewhere may go with the secret."""
+        alive = tuple(part for part in self.scope.parts if self.is_alive(part))
+        return regions_of(replace(self.scope, parts=alive))
+
+    @property
     def makes_topics(self) -> bool:
         return any(region not in topics_of(self.scope.options) for region in self.watched)
 

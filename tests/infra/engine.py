@@ -102,5 +102,11 @@ class Engine:
         return told
 
     @property
+    def written_at(self) -> float:
+        """When something was noted in the state."""
+        file = self.directory / ".pulumi" / "stacks" / PROJECT / f"{self.stack}.json"
+        return file.stat().st_mtime if file.exists() else 0.0
+
+    @property
     def state(self) -> str:
         return self.does("stack", "export", "--show-secrets", "--stack", self.stack)

@@ -113,6 +113,21 @@ def test_rotations_between_one_up_and_the_next(team: Team) -> None:
     assert not [text for text in values if text in engine.state]
 
 
+def test_a_new_name_replaces_nothing(team: Team) -> None:
+    team.engine.up()
+    made = team.account.things()
+    file = team.own.directory / "rotation.yaml"
+    renamed = "id: invoices-iam\n    was: billing-iam"
+    as_file(file.parent, file.name, file.read_text().replace("id: billing-iam", renamed))
+    told = team.engine.up()
+    assert (count(told, "created"), count(told, "deleted"), count(told, "replaced")) == (0, 0, 0)
+    now = team.account.things()
+    assert now.keys() == made.keys()
+    changed = {name.split(":")[5] for name, each in now.items() if each != made[name]}
+    assert changed == {"user/rotated/billing", "secret"}
+    team.engine.up("--expect-no-changes")
+
+
 def test_what_exists_is_taken_in_as_it_is(team: Team) -> None:
     secrets, iam = team.account.client("secretsmanager"), team.account.client("iam")
     secrets.create_secret(Name="prod/billing/iam", Tags=[{"Key": "team", "Value": "billing"}])

@@ -157,6 +157,17 @@ def test_only_what_is_retired_may_go(tmp_path: Path) -> None:
         assert (kept.protect, kept.retained) == (True, True)
 
 
+def test_a_copy_of_the_key_may_go_with_the_last_secret_of_its_region(tmp_path: Path) -> None:
+    """The next `up` takes it out of the stack, and would fail on what is protected."""
+    at_home = IAM.replace(", replicas: [eu-west-1]", "")
+    stack = up(written(tmp_path, secret(state="retired"), secret(at_home, "other")), AWS)
+    assert [each.protect for each in stack.of("Key")] == [True]
+    assert {each.inputs["region"]: each.protect for each in stack.of("ReplicaKey")} == {
+        "eu-west-1": False,
+        IAM_REGION: False,
+    }
+
+
 def test_what_exists_is_taken_in_without_a_change(tmp_path: Path) -> None:
     cloud = Cloud(secrets={"prod/billing-iam": False}, users={"/rotated/billing-iam": False})
     settings = {**AWS, "adopt": '["billing-iam"]'}

@@ -102,7 +102,7 @@ class WholeAccount:
             told = kms.describe_key(KeyId=key)["KeyMetadata"]
             policy = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
             tags = kms.list_resource_tags(KeyId=key)["Tags"]
-            yield each["KeyArn"], [told["KeyState"], told["Description"], policy, tags]
+            yield f"{each['KeyArn']} {told['Description']}", [told["KeyState"], policy, tags]
         for each in _all(kms, "list_aliases", "Aliases"):
             if not each["AliasName"].startswith("alias/aws/"):
                 yield each["AliasName"], each

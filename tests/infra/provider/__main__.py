@@ -79,7 +79,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.UNKNOWN, _told(error))
         return provider_pb2.ReadResponse(
             id=request.id,
-            properties=_struct({**state, **found}),
+            properties=_struct({**inputs, **state, **found}),
             inputs=_struct({**inputs, **{k: v for k, v in found.items() if k != "arn"}}),
         )
 
