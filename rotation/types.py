@@ -22,10 +22,8 @@ SECRET_LENGTH_MIN = 8
 
 class SecretValue:
     """A secret that cannot be printed, logged, pickled or copied by accident.
-
     `reveal` is the only way to the bytes. While an instance lives, `contains_live_value` finds it
-    in any text, so that the writers of journal, log and report can refuse that text.
-    """
+    in any text, so that the writers of journal, log and report can refuse that text."""
 
     __slots__ = ("__weakref__", "_spellings", "_value")
 
@@ -110,8 +108,7 @@ class KeyState(StrEnum):
 
 
 class Renamed(NamedTuple):
-    """was: the id under which it was made, and which consumers have. back: what gives it that one
-    again, as a person types it at the issuer."""
+    """was: the id that consumers have. back: what a person types at the issuer to give it back."""
 
     was: str
     back: str
@@ -120,10 +117,8 @@ class Renamed(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
     """The public name of one instance at its issuer. Never a secret: it is shown and journaled.
-
     mark: of the attempt that made it, where the issuer keeps our label and lists it. login: whom it
-    logs in as, where several entries can lead to one login: the same name whoever asks.
-    """
+    logs in as, where several entries can lead to one login: the same name whoever asks."""
 
     id: str
     created: datetime | None = None
@@ -163,7 +158,7 @@ class Fields:
     def padded(self) -> list[str]:
         """Those with white space at an end, which an editor or a shell may have added."""
         values = {**self.public, **{name: value.reveal() for name, value in self.secret.items()}}
-        return sorted(name for name, value in values.items() if value != value.strip())
+        return sorted(name for name in values if values[name] != values[name].strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +190,7 @@ class Traits:
     live_max: how many instances may exist at once; suspended ones count.
     report_lag: how late a usage report may be.
     survives: what an emergency may not end of what was obtained with a credential before. ends:
-    what containing one instance ends beside it.
-    """
+    what containing one instance ends beside it."""
 
     origin: Literal["assigned", "chosen"]
     can_suspend: bool
@@ -232,14 +226,12 @@ CURRENT, PENDING, PREVIOUS, COMPROMISED = "current", "pending", "previous", "com
 @dataclass(frozen=True, kw_only=True)
 class StoreState:
     """One fresh read of a secret's pointers; no value in it.
-
     versions: the labelled versions. claim: the installation that owns the secret, if any.
     refusal: (code, sentence) where the store must not be written, e.g. somebody else rotates it.
     lost: that is so because the current version has no value any more: readers get nothing.
     replicas: region -> "in-sync" | "in-progress" | "failed". missing: asks the service what these
     sets may not do and should; nothing, where it cannot tell. own_key: what encrypts it has an
-    owner, who may refuse what the store allows: only a write tells.
-    """
+    owner, who may refuse what the store allows: only a write tells."""
 
     versions: tuple[Version, ...]
     claim: str | None = None
@@ -322,11 +314,9 @@ class PluginSpec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSpec:
     """A consumer of the secret, as the machine needs to know it.
-
     pushed: `deliver` does something. confirms: its delivery acknowledges the version.
     refresh_s: the longest time until it reads the store again, in seconds.
-    role: "reader" uses the credential; "verifier" is the service that must accept it.
-    """
+    role: "reader" uses the credential; "verifier" is the service that must accept it."""
 
     id: str
     plugin: PluginSpec
@@ -341,10 +331,8 @@ class ConsumerSpec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specification:
     """The resolved specification of one identity: all that a rotation must hold on to.
-
     Stored whole in OPENED; a rotation finishes on the one it began with. No owner, schedule,
-    endpoint or connection credential in it: those are read live. All times in whole seconds.
-    """
+    endpoint or connection credential in it: those are read live. All times in whole seconds."""
 
     secret: str
     identity: str
@@ -392,13 +380,11 @@ def require(holds: object, complaint: str) -> None:
         raise ValueError(complaint)
 
 
-_ORIGIN = r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
-
-
 def is_origin(url: str) -> bool:
     """`http(s)://HOST` or `http(s)://HOST:PORT` and nothing else, so that every library finds the same
     host in it: they differ on a backslash, and on what stands before an @."""
-    return re.fullmatch(_ORIGIN, url) is not None
+    origin = r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+    return re.fullmatch(origin, url, re.ASCII) is not None
 
 
 def is_loopback(host: str) -> bool:
