@@ -7,7 +7,7 @@ from typing import Protocol
 
 from rotation.entries import Entry, Identity, Kind
 from rotation.errors import RotationError
-from rotation.fold import Outcome, Rotation, fold, listed, text
+from rotation.fold import Mode, Outcome, Rotation, fold, listed, text
 from rotation.interfaces import Bound, Issuer
 from rotation.leftover import Leftover, as_kept, leftovers_of
 from rotation.plan import Step
@@ -45,7 +45,7 @@ class Survey:
     """baseline: what COMPROMISED begins with. outage_s: how long readers will be without a working
     credential if nothing disturbs it. moved: an open rotation has evidence that everybody uses the
     current one. known: the journal could be read. seen: the last seq of the stream that it was read
-    from."""
+    from. under_way: the emergency that is open already."""
 
     baseline: Facts
     suspects: tuple[Suspect, ...]
@@ -54,6 +54,17 @@ class Survey:
     seen: int
     moved: bool = False
     known: bool = True
+    under_way: Rotation | None = None
+
+    @property
+    def declared(self) -> list[str]:
+        """What the open emergency switches off: whatever supersedes that one has to go on with it."""
+        scope = self.under_way.scope if self.under_way is not None else []
+        return [suspect.id for suspect in self.suspects if suspect.id in scope]
+
+    def came_later(self, handle: str) -> bool:
+        """Than the open emergency: its successor perhaps, so nobody meant it who did not name it."""
+        return self.under_way is not None and not was_there(self.under_way, handle)
 
     @property
     def ours(self) -> list[str]:
@@ -91,7 +102,34 @@ def survey(
         seen=entries[-1].seq if entries else 0,
         moved=rotation is not None and rotation.outcome is None and rotation.done(Step.CONFIRM),
         known=journal is not None,
+        under_way=emergency_under_way(rotation),
     )
+
+
+def emergency_under_way(rotation: Rotation | None) -> Rotation | None:
+    """The rotation, if it is an open emergency that nobody sent back."""
+    if rotation is None or rotation.outcome is not None or rotation.plan != "compromised":
+        return None
+    return rotation if rotation.mode is Mode.FORWARD else None
+
+
+def was_there(rotation: Rotation, handle: str) -> bool:
+    """Whether that instance was known or listed before the emergency made anything."""
+    evidence = rotation.state(Step.EVIDENCE)
+    return not evidence.done or handle in _at_opening(rotation)
+
+
+def is_about_all(rotation: Rotation, *, others: bool) -> bool:
+    """Whether that emergency switches off all that was ours when it was opened; others: and all
+    that was not."""
+    if others:
+        return rotation.done(Step.EVIDENCE) and _at_opening(rotation) <= {*rotation.scope}
+    return {*listed(rotation.baseline, "live")} - rotation.foreign <= {*rotation.scope}
+
+
+def _at_opening(rotation: Rotation) -> set[str]:
+    evidence = rotation.state(Step.EVIDENCE).facts
+    return {*listed(rotation.baseline, "live"), *listed(evidence, "listing"), *rotation.scope}
 
 
 def outage_s(spec: Specification) -> int:

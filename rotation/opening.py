@@ -36,5 +36,5 @@ def refuse_emergency(before: Rotation | None, spec: Specification) -> None:
         raise PolicyRefusal(
             "replace.emergency",
             f"{spec.secret} has an open emergency; nothing was done",
-            f"`rotation emergency {spec.secret}` makes another successor",
+            f"`rotation status {spec.secret}` shows how far it is",
         )

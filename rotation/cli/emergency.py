@@ -16,9 +16,10 @@ from rotation.cli.options import emergency_words, here_option, yes_option
 from rotation.cli.replacing import open_replacement
 from rotation.cli.requests import open_rotation_of, request
 from rotation.cli.say import done, note, plain
-from rotation.cli.scope import contained_lines, scope_lines
-from rotation.cli.session import Session, open_session
+from rotation.cli.scope import as_shown, contained_lines, scope_lines, scope_of
+from rotation.cli.session import POLL, Session, open_session
 from rotation.cli.target import Target, past_of, target_of
+from rotation.cli.under_way import joined
 from rotation.cli.without_journal import bound_for_containment, without_journal
 from rotation.entries import NONSENSE, Draft, Kind, as_damage
 from rotation.errors import (
@@ -26,7 +27,6 @@ from rotation.errors import (
     JournalMoved,
     PolicyRefusal,
     RotationError,
-    UnknownName,
     Usage,
 )
 from rotation.fold import Rotation, can_go_back, fold, listed, replaced_by
@@ -94,12 +94,13 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
         if destroy_foreign:
             facts["destroy_foreign"] = True
         with told_by_hand(session, words, key_id):
-            target, found, why = _declared_for(session, words, asked, facts)
-            if found is None:
+            target, declared = _declared_for(session, words, asked, facts)
+            if declared.nothing_lives:
                 return _replace(session, target.name, reason, yes=yes, here=here)
-            if why is not None:
-                return without_journal(session, target, found, facts, why)
-        return _carried_out(session, target, found, facts, here=here)
+            if declared.found is not None and declared.why is not None:
+                return without_journal(session, target, declared.found, facts, declared.why)
+        found = declared.found or _looked_at(session, target)
+        return _carried_out(session, target, found, declared.facts, here=here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +113,37 @@ class Asked:
     yes: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The open emergency: facts as it was opened with. found: what was confirmed; None where
+    somebody else's is gone on with. why: the switch-off is all that can be done. nothing_lives:
+    none was opened, for nothing is to be switched off."""
+
+    facts: Facts
+    found: Survey | None = None
+    why: RotationError | None = None
+    nothing_lives: bool = False
+
+
 def _declared_for(
     session: Session, words: Sequence[str], asked: Asked, facts: Facts
-) -> tuple[Target, Survey | None, RotationError | None]:
+) -> tuple[Target, Declared]:
     """By what the journal says; where that cannot be read, as without a journal."""
     past, unwritable = past_of(session)
     if past is None:
         target = target_of(session, None, words, asked.key_id)
-        return target, *_declared(session, None, target, asked, facts, unwritable)
+        return target, _declared(session, None, target, asked, facts, unwritable)
     try:
         target = target_of(session, past, words, asked.key_id)
         if unwritable is None:
             _tell_doubt(session, target.stream)
-        return target, *_declared(session, past, target, asked, facts, unwritable)
+        return target, _declared(session, past, target, asked, facts, unwritable)
     except (JournalError, *NONSENSE) as error:
         damage = as_damage(error)
     if words and session.configuration.secret(words[0]) is None:
         raise damage  # it alone knows what that is
     target = target_of(session, None, words, asked.key_id)
-    return target, *_declared(session, None, target, asked, facts, damage)
+    return target, _declared(session, None, target, asked, facts, damage)
 
 
 def _tell_doubt(session: Session, stream: str) -> None:
@@ -149,19 +162,24 @@ def _declared(
     asked: Asked,
     facts: Facts,
     why: RotationError | None,
-) -> tuple[Survey | None, RotationError | None]:
-    """Shown, confirmed and open; or why only the switch-off can be done. `facts` get the scope. No
-    survey where nothing lives, so that nothing is to be switched off."""
+) -> Declared:
+    """Shown, confirmed and open. `facts` get the scope."""
     spec, confirmed = target.spec, list[str]()
     traits = session.traits(spec)
     bound, broken = bound_for_containment(session, spec)
     why = why or broken
     while True:
-        _refuse_on_hold(past, target, override=asked.override_hold)
+        before = _latest(past, target)
+        _refuse_on_hold(before, target, override=asked.override_hold)
+        if why is None and (mine := _joined(session, target, before, asked)) is not None:
+            return Declared(mine.opened.facts)
         found = survey(past, bound, target.stream, spec, asked.key_id)
+        if found.seen != (before.last.seq if before is not None else 0):
+            continue  # somebody else may have declared it
         if asked.key_id is None and why is None and not found.suspects:
-            return None, None
-        scope = _scope(found, asked.key_id, all_instances=asked.all_instances)
+            return Declared(facts, nothing_lives=True)
+        scope = scope_of(found, asked.key_id, all_instances=asked.all_instances)
+        scope = as_shown(target.name, found, scope, confirmed if asked.yes else [])
         if scope != confirmed:
             now = session.clock.now()
             for line in scope_lines(target.name, spec, found, scope, now, traits=traits):
@@ -170,7 +188,7 @@ def _declared(
         confirmed = scope
         facts["scope"] = list(scope)
         if why is not None:
-            return found, why
+            return Declared(facts, found, why)
         try:
             session.runner.open_emergency(
                 target.stream, spec, found.baseline, who=session.who, facts=facts, seen=found.seen
@@ -178,8 +196,8 @@ def _declared(
         except JournalMoved:
             continue  # perhaps with the id of another instance: it is looked at again
         except (JournalError, *NONSENSE) as error:
-            return found, as_damage(error)
-        return found, None
+            return Declared(facts, found, as_damage(error))
+        return Declared(facts, found)
 
 
 def _carried_out(
@@ -247,37 +265,28 @@ def _is_contained(rotation: Rotation) -> bool:
     return rotation.done(replaced_by(rotation) or Step.CONTAIN)
 
 
-def _refuse_on_hold(past: Past | None, target: Target, *, override: bool) -> None:
+def _latest(past: Past | None, target: Target) -> Rotation | None:
     entries = past.entries(target.stream) if past is not None else ()
-    rotation = fold(entries) if entries else None
+    return fold(entries) if entries else None
+
+
+def _joined(
+    session: Session, target: Target, before: Rotation | None, asked: Asked
+) -> Rotation | None:
+    return joined(session, target.name, before, asked.key_id, others=asked.all_instances)
+
+
+def _looked_at(session: Session, target: Target) -> Survey:
+    return survey(session.journal, session.bind(target.spec), target.stream, target.spec)
+
+
+def _refuse_on_hold(rotation: Rotation | None, target: Target, *, override: bool) -> None:
     if rotation is not None and rotation.on_hold is not None and not override:
         raise PolicyRefusal(
             "emergency.on-hold",
             f"{target.name} is {rotation.paused}; nothing was done",
             "ask who paused it, or add --override-pause",
         )
-
-
-def _scope(found: Survey, key_id: str | None, *, all_instances: bool) -> list[str]:
-    if key_id is not None:
-        if key_id not in {suspect.id for suspect in found.suspects}:
-            known = ", ".join(suspect.id for suspect in found.suspects) or "none"
-            raise UnknownName(
-                "emergency.unknown-key",
-                f"the issuer does not list {key_id}; nothing was done",
-                f"it lists: {known}",
-            )
-        return [key_id]
-    # Without the journal nobody knows whose they are: all that were just read are meant.
-    scope = found.ours + (found.others if all_instances or not found.known else [])
-    if not scope:
-        raise PolicyRefusal(
-            "emergency.nothing-ours",
-            "no live instance is known to be ours; nothing was done",
-            "--key-id ID names one, --all-instances all that are listed; where readers are down: "
-            "`rotation rotate NAME --replace`",
-        )
-    return scope
 
 
 def _contain(session: Session, target: Target) -> Rotation:
@@ -299,6 +308,8 @@ def _contain(session: Session, target: Target) -> Rotation:
             while hands:
                 note(hands.pop(0))
             session.pause(action.until)
+        elif isinstance(action, Wait):
+            session.pause(session.clock.now() + POLL)  # another runner is at it
     return rotation
 
 
@@ -323,7 +334,8 @@ def _merge(session: Session, path: Path, *, here: bool) -> int:
             draft = Draft(kind=Kind.REQUESTED, who=told.who, facts={"verb": "merge", **facts})
             session.journal.request(told.stream, draft, session.runner.id, session.clock.now())
             continue
-        found = survey(session.journal, session.bind(spec), told.stream, spec)
+        found = _looked_at(session, target)
+        facts["scope"] = list(dict.fromkeys([*told.scope, *found.declared]))
         with suppress(JournalMoved):
             session.runner.open_emergency(
                 told.stream, spec, found.baseline, who=told.who, facts=facts, seen=found.seen
@@ -333,8 +345,7 @@ def _merge(session: Session, path: Path, *, here: bool) -> int:
         done("merged", said, secret=target.name, spill=str(path))
         return OK
     note(said)
-    found = survey(session.journal, session.bind(spec), told.stream, spec)
-    return _carried_out(session, target, found, facts, here=here)
+    return _carried_out(session, target, _looked_at(session, target), facts, here=here)
 
 
 def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:

@@ -1,15 +1,60 @@
-"""What an emergency says: every printed line has to be true at 3 a.m."""
+"""What an emergency is about, and what it says: every printed line has to be true at 3 a.m."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from rotation.cli.say import plain
+from rotation.cli.say import note, plain
 from rotation.describe import duration, relative, what_works
+from rotation.errors import PolicyRefusal, UnknownName
 from rotation.fold import Rotation, listed, replaced_by
 from rotation.health import present_state
 from rotation.incident import Survey, Suspect
 from rotation.plan import Step
-from rotation.types import Specification, Traits
+from rotation.types import KeyState, Specification, Traits
+
+
+def scope_of(found: Survey, key_id: str | None, *, all_instances: bool) -> list[str]:
+    if key_id is not None:
+        if key_id not in {suspect.id for suspect in found.suspects}:
+            known = ", ".join(suspect.id for suspect in found.suspects) or "none"
+            raise UnknownName(
+                "emergency.unknown-key",
+                f"the issuer does not list {key_id}; nothing was done",
+                f"it lists: {known}",
+            )
+        return list(dict.fromkeys([*found.declared, key_id]))
+    # Without the journal nobody knows whose they are: all that were just read are meant.
+    meant = found.ours + (found.others if all_instances or not found.known else [])
+    scope = [h for h in meant if not found.came_later(h)]
+    scope = list(dict.fromkeys([*found.declared, *scope]))
+    if not scope:
+        raise PolicyRefusal(
+            "emergency.nothing-ours",
+            "no live instance is known to be ours; nothing was done",
+            "--key-id ID names one, --all-instances all that are listed; where readers are down: "
+            "`rotation rotate NAME --replace`",
+        )
+    return scope
+
+
+def as_shown(name: str, found: Survey, scope: Sequence[str], confirmed: Sequence[str]) -> list[str]:
+    """confirmed: by --yes, which is about what was shown: what came meanwhile is left alone, and
+    named. Empty where nothing was shown yet, or a person is asked again."""
+    if not confirmed:
+        return list(scope)
+    left = [h for h in scope if h in confirmed or h in found.declared]
+    if not left:
+        raise PolicyRefusal(
+            "emergency.scope-changed",
+            f"{', '.join(confirmed)} ended meanwhile and {', '.join(scope)} came, which was not "
+            "shown; nothing was done",
+            f"`rotation status {name}` says who replaced it; run it again if that one leaked as well",
+        )
+    for handle in scope:
+        if handle not in left:
+            note(plain(f"{handle} came meanwhile and is left alone; if it leaked as well: "
+                       f"`rotation emergency {name} --key-id {handle}`"))  # fmt: skip
+    return left
 
 
 def scope_lines(
@@ -44,9 +89,15 @@ def scope_lines(
     return [plain(line) for line in lines]
 
 
+_MAY_WORK = (KeyState.ACTIVE, KeyState.UNKNOWN)
+
+
 def _cheaper(name: str, found: Survey, scope: Sequence[str]) -> list[str]:
-    """Where others than the current one are in scope, perhaps only they leaked."""
-    current = next((s.id for s in found.suspects if s.current), None)
+    """Where others than the current one are in scope, perhaps only they leaked. Of no use where
+    readers would be left with what is off, or is meant to be by an emergency that is open."""
+    current = next((s.id for s in found.suspects if s.current and s.state in _MAY_WORK), None)
+    if current is None or current in found.declared:
+        return []
     cost = "it costs nobody anything" if found.moved else "it costs only who still holds it"
     return [
         f"  if {s.id} alone leaked: `rotation emergency {name} --key-id {s.id}`: readers get "
