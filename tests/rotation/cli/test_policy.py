@@ -114,6 +114,10 @@ def test_a_stack_that_is_not_there(policy, tmp_path: Path) -> None:
     assert "policy.stack-unreadable" in policy("aws", "--stack", str(tmp_path / "no.yaml")).stderr
 
 
+def test_a_family_that_needs_no_more_than_policies(whole) -> None:
+    assert "policy.no-stack" in whole(STACK, "postgres").stderr
+
+
 def test_terraform_is_a_whole_stack(policy, whole) -> None:
     assert "policy.terraform" in policy("aws", "--terraform").stderr
     assert "policy.terraform" in whole(STACK, "aws", "--terraform", "--holder", "mint").stderr
