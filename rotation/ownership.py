@@ -60,9 +60,11 @@ def _is_open(place: Path, status: os.stat_result) -> bool:
     return not os.statvfs(place).f_flag & os.ST_RDONLY
 
 
-def ordinary(path: Path) -> BinaryIO:
-    """Opened for reading. A pipe must not hold us up, and a device may never end: OSError."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+def ordinary(path: Path, *, links: bool = True) -> BinaryIO:
+    """Opened for reading. A pipe must not hold us up, and a device may never end: OSError. links:
+    whether it may be one."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
+    file = os.fdopen(os.open(path, flags), "rb")
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()

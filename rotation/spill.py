@@ -17,11 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from rotation.entries import GENESIS, Entry, compact
+from rotation.entries import GENESIS, NONSENSE, Entry, compact
 from rotation.errors import Usage
+from rotation.ownership import ordinary
 from rotation.types import Facts, contains_live_value
 
 FORMAT = 1
+BYTES_MAX = 4 * 1024 * 1024
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def places(journal: Path | None) -> Iterator[Path]:
@@ -166,23 +169,31 @@ def unmerged(journal: Path, installation: str, records: Records) -> Iterator[tup
 
 
 def _text(path: Path) -> str:
+    """Anybody may put something of that name into a directory for all: whose it is, is asked of what
+    was opened, before a byte of it is read."""
     try:
-        found = path.stat()
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise _damaged() from None
+        with ordinary(path, links=False) as file:
+            found = os.fstat(file.fileno())
+            ours = found.st_uid in (0, os.getuid()) and not found.st_mode & OTHERS_WRITE
+            content = file.read(BYTES_MAX + 1) if ours else b""
     except OSError as error:
         raise Usage(
             "emergency.spill-missing",
             f"{path} cannot be read ({error.strerror}); nothing was merged",
             "the emergency named the file: give it that path",
         ) from None
-    if found.st_uid not in (0, os.getuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if not ours:
         raise Usage(
             "emergency.spill-unsafe",
             f"{path} is not yours alone, so anybody may have written it; nothing was merged",
             "see who wrote it; then copy it to a file of your own, mode 600",
         )
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise _damaged() from None
+    if len(content) > BYTES_MAX:
+        raise _damaged()
     return text
 
 
@@ -192,7 +203,7 @@ def _lines(text: str) -> Iterator[dict[str, Any]]:
         try:
             content = json.loads(line)
             chained = content.pop("prev") == before
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except NONSENSE:
             raise _damaged() from None
         if not chained:
             raise _damaged()

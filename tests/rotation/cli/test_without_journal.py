@@ -1,6 +1,7 @@
 """An emergency whose journal fails: contained first, written down after, merged later."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,45 @@ def test_a_spill_that_others_may_write_or_that_is_not_there_is_refused(failing: 
     assert "spill-unsafe" in failing.run("emergency", "merge", str(path)).stderr
     path.unlink()
     assert "spill-missing" in failing.run("emergency", "merge", str(path)).stderr
+
+
+def forged(path: Path) -> None:
+    path.write_text("forged")
+    path.chmod(0o666)
+
+
+def elsewhere(path: Path) -> None:
+    target = path.with_name("another name")
+    target.write_text("forged")
+    path.symlink_to(target)
+
+
+def endless(path: Path) -> None:
+    path.touch(0o600)
+    os.truncate(path, 50 * 1024**3)
+
+
+@pytest.mark.parametrize(
+    "put",
+    [os.mkfifo, forged, elsewhere, endless, Path.mkdir, lambda path: path.write_bytes(b"\xff")],
+)
+def test_what_anybody_may_put_where_a_spill_may_lie_holds_nothing_up(
+    failing: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, put: Any
+) -> None:
+    common = tmp_path / "common"
+    common.mkdir()
+    journal_of(failing).failing = WRITES
+    monkeypatch.setattr(spills, "places", lambda journal: iter([common]))
+    failing.run(*WORDS)
+    [own] = common.iterdir()
+    put(common / "rotation-emergency-000000000000.spill")
+    document = failing.json("status")
+    [left] = document["unmerged"]
+    assert str(own) in left["hint"]
+    assert "0000" not in failing.run("doctor", "app").stdout
+    named = failing.run("emergency", "merge", str(common / "rotation-emergency-000000000000.spill"))
+    assert named.exit_code == 2, named.output
+    assert "emergency.spill-" in named.stderr
 
 
 def test_a_spill_that_was_cut_off_is_merged_as_far_as_it_goes(failing: Shell) -> None:
