@@ -20,6 +20,7 @@ from rotation.entries import Entry as JournalEntry
 from rotation.entries import Kind as EntryKind
 from rotation.errors import NeedsPerson, PolicyRefusal
 from rotation.fold import Outcome
+from rotation.ownership import ordinary
 from rotation.types import Facts
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ PAUSE = timedelta(hours=24)
 
 BEHIND_MIN = 3
 """So many secrets of one connection that a journal is behind: the installation is read-only."""
+
+REASON_BYTES_MAX = 16 * 1024
 
 NAMED_MAX = 5
 """More are counted."""
@@ -207,9 +210,10 @@ def frozen_by(journal: Installation, beside: Path | None = None) -> str | None:
     journal; a file that is there but cannot be read closes them too."""
     if beside is not None and beside.exists():
         try:
-            return beside.read_text(encoding="utf-8").strip() or "freeze --all"
+            with ordinary(beside) as file:
+                return file.read(REASON_BYTES_MAX).decode().strip() or "freeze --all"
         except (OSError, UnicodeDecodeError):
-            return "freeze --all"
+            return f"freeze --all, and why cannot be read from {beside}"
     return _reason(journal, "frozen")
 
 

@@ -14,6 +14,12 @@ def refuse_replaceable(path: Path) -> None:
             "journal.link", f"{path} is a link", "name the journal's own file in the configuration"
         )
     refuse_open_way(path)
+    if not path.is_file():
+        raise JournalError(
+            "journal.no-file",
+            f"{path} is no ordinary file, as a journal is",
+            "name the journal's own file in the configuration",
+        )
 
 
 def refuse_open_way(path: Path) -> None:

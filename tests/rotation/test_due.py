@@ -1,6 +1,8 @@
 """Why a secret is due, or why not."""
 
+import os
 from collections import Counter
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -414,6 +416,16 @@ def test_a_freeze_works_without_the_journal(tmp_path: Path) -> None:
     assert frozen_by(journal, freeze_file(configuration)) == "the disk is failing"
     with pytest.raises(PolicyRefusal, match="the disk is failing"):
         due_now(configuration, journal, NOW)
+
+
+@pytest.mark.parametrize("put", [lambda path: path.write_bytes(b"\xff"), os.mkfifo, Path.mkdir])
+def test_a_freeze_whose_reason_cannot_be_read_holds_all_the_same(
+    tmp_path: Path, put: Callable[[Path], object]
+) -> None:
+    put(tmp_path / "journal.db.frozen")
+    reason = frozen_by(Records([]), tmp_path / "journal.db.frozen")
+    assert reason is not None
+    assert "cannot be read" in reason
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,18 @@ def cut(journal: Path) -> None:
     os.truncate(journal, journal.stat().st_size // 2)
 
 
+def pipe(journal: Path) -> None:
+    for left in journal.parent.glob("journal.db*"):
+        left.unlink()
+    os.mkfifo(journal, 0o600)
+
+
 OURS: dict[str, str | Callable[[Path], None]] = {
     "random pages of entries": pages("entry"),
     "random pages of rows": pages("identity"),
     "random pages of its origin": pages("meta"),
     "cut in the middle": cut,
+    "a pipe": pipe,
     "no table of entries": "DROP TABLE entry",
     "no table of rows": "DROP TABLE identity",
     "no schema": "UPDATE meta SET value = 'three' WHERE name = 'schema'",
