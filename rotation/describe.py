@@ -50,7 +50,11 @@ def what_works(rotation: Rotation) -> str:
         now = replace(now, old=found[0], old_life=found[1], readers=Readers.OLD)
     parts = {
         Readers.OLD: (_read_old(now), _unread_new(now, given=given)),
-        Readers.NEW: (_read_new(now), _unread_old(now)),
+        Readers.NEW: (
+            _read_new(now, served=_is_served(rotation)),
+            *_not_given(rotation),
+            _unread_old(now),
+        ),
         Readers.EITHER: (
             f"readers get {now.old or 'nothing'} or {now.new}: a move of the label is in doubt"
             + _either(now.old_life, now.old),
@@ -80,15 +84,33 @@ def _read_old(now: Standing) -> str:
     }[now.old_life]
 
 
-def _read_new(now: Standing) -> str:
+def _read_new(now: Standing, *, served: bool) -> str:
+    """served: at least one consumer reads the store, or was given it."""
     return {
         Life.UNPROVEN: f"readers get {now.new}",
-        Life.WORKS: f"{now.new} works, and readers get it",
+        Life.WORKS: f"{now.new} works, and {'readers get it' if served else 'the store has it'}",
         Life.REFUSED: f"readers get {now.new}, which does not log in",
         Life.OFF: f"readers get {now.new}, which is off: they are without a working credential",
         Life.GOING: f"readers get {now.new}, whose removal was begun: it may be gone",
         Life.GONE: f"readers get {now.new}, which is gone: they are without a working credential",
     }[now.new_life]
+
+
+def _is_served(rotation: Rotation) -> bool:
+    consumers = sum(row.step is Step.CONFIRM for row in rotation.rows)
+    return not consumers or len(_not_given(rotation)) < consumers
+
+
+def _not_given(rotation: Rotation) -> tuple[str, ...]:
+    """Consumers that do not read the store themselves."""
+    return tuple(
+        f"{row.subject.removeprefix('consumer:')} "
+        f"{'may not have it yet' if state.in_doubt else 'was not given it yet'}"
+        for row in rotation.rows
+        if row.step is Step.DELIVER
+        and rotation.mode is Mode.FORWARD
+        and not (state := rotation.states[row.position]).done
+    )
 
 
 def _unread_new(now: Standing, *, given: bool) -> str:
@@ -160,6 +182,28 @@ def old_dies(rotation: Rotation, now: datetime) -> datetime | None:
     if suspended is None:
         suspended = max(now, _given(rotation, now) + lull(spec))
     return max(now, suspended + timedelta(seconds=spec.soak_s))
+
+
+def awaited(rotation: Rotation, now: datetime) -> tuple[tuple[str, ...], timedelta] | None:
+    """Consumers whose delivery or confirmation is asked for again and again, and how long after it
+    the old one dies at the earliest: until then that time slides along with the clock."""
+    if old_dies(rotation, now) is None or rotation.plan != "routine":
+        return None
+    spec = spec_from_json(rotation.spec)
+    names = {
+        row.subject.removeprefix("consumer:"): None
+        for row in rotation.rows
+        if row.step in (Step.DELIVER, Step.CONFIRM)
+        and not (state := rotation.states[row.position]).done
+        and (state.tries or state.in_doubt or state.failed or (state.why and _confirms(spec, row)))
+    }
+    return (tuple(names), lull(spec) + timedelta(seconds=spec.soak_s)) if names else None
+
+
+def _confirms(spec: Specification, row: RowInstance) -> bool:
+    """Whoever does not is waited for by the clock."""
+    named = (each for each in spec.consumers if f"consumer:{each.id}" == row.subject)
+    return row.step is Step.CONFIRM and any(each.confirms for each in named)
 
 
 def lull(spec: Specification) -> timedelta:

@@ -70,6 +70,9 @@ class Ambiguous(RotationError):
 
 
 class Permanent(RotationError):
+    """`unchanged`: nothing else that was asked for changes anything, and this was refused."""
+
+    unchanged: bool = False
     NEXT = "`rotation status NAME` says what works now and shows the ways out"
 
 
@@ -86,9 +89,7 @@ class NeedsPerson(Permanent):
 
 
 class Denied(NeedsPerson):
-    """`unchanged`: nothing else that was asked for changes anything, and this was denied."""
-
-    unchanged: bool = False
+    pass
 
 
 class LoginRefused(Denied):
@@ -96,12 +97,12 @@ class LoginRefused(Denied):
 
 
 @contextmanager
-def first_change() -> Iterator[None]:
+def first_change(refused: type[Permanent] = Denied) -> Iterator[None]:
     """Around the first call by which a method of an adapter changes anything, and what it reads
-    before: denied, it left the world as it was."""
+    before: denied, it left the world as it was; refused in any way, where the adapter says so."""
     try:
         yield
-    except Denied as error:
+    except refused as error:
         error.unchanged = True
         raise
 

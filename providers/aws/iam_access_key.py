@@ -8,7 +8,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from providers.aws.errors import Meanings, server_time, translated
-from rotation.errors import Conflict, NeedsPerson, SlotFull, first_change
+from rotation.errors import Conflict, NeedsPerson, Permanent, SlotFull, first_change
 from rotation.types import (
     Credential,
     Fields,
@@ -99,7 +99,7 @@ class AccessKeyIssuer:
         under: PermissionSet = PermissionSet.REVOKE,
     ) -> None:
         iam = self._connection.iam(under, self._options)
-        with first_change(), self._translated("iam:DeleteAccessKey"):
+        with first_change(Permanent), self._translated("iam:DeleteAccessKey"):
             try:
                 iam.delete_access_key(UserName=self._user, AccessKeyId=handle_id)
             except iam.exceptions.NoSuchEntityException:
@@ -131,7 +131,7 @@ class AccessKeyIssuer:
             instances=handle_id,
         )
         missing = {"NoSuchEntity": gone}
-        with first_change(), self._translated("iam:UpdateAccessKey", meanings=missing):
+        with first_change(Permanent), self._translated("iam:UpdateAccessKey", meanings=missing):
             iam.update_access_key(UserName=self._user, AccessKeyId=handle_id, Status=status)
 
     def _translated(

@@ -30,6 +30,11 @@ _READ_ONLY = "25006"
 _MISSING = frozenset({"3F000", "42883", "42P01"})
 _BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 _ENDING = frozenset({"57P01", "57P02", "57P05"})
+_NOT_NOW = {
+    "53300": "the server has no free connection for us",
+    "55P03": "a lock was not had soon enough",
+    "57P03": "the server is starting or stopping",
+}
 _FULL_OR_STARTING = ("53", "57P03")
 
 Meanings = Mapping[str, Callable[[], RotationError]]
@@ -114,9 +119,10 @@ def refused(code: str, call: str, of: str) -> RotationError:
             "see default_transaction_read_only of the server, the database and our login",
         )
     if code.startswith(_FULL_OR_STARTING) or code in _BUSY:
+        why = _NOT_NOW.get(code, "not now")
         return Transient(
             "postgres.busy",
-            f"{call} of {of}: not now ({code}); nothing happened",
+            f"{call} of {of}: {why} ({code}); nothing happened",
             "nothing to do: it is tried again, later",
         )
     if code.startswith(("08", "58", "XX")) or code in _ENDING:

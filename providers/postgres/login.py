@@ -135,7 +135,7 @@ class LoginIssuer:
         else:
             self._quietly("suspend", login)
 
-    @first_change()
+    @first_change(Permanent)
     def resume(self, handle_id: str) -> None:
         self._check_can_suspend()
         self._call("resume", PermissionSet.REVOKE, self._login(handle_id))
@@ -270,7 +270,7 @@ class LoginIssuer:
         with self._translated(function, login.role, meanings):
             return session.ask(f"select rotation.{function}({places})", *arguments)[0][0]
 
-    @first_change()
+    @first_change(Permanent)
     def _quietly(self, function: str, login: Login) -> None:
         """Nobody is thrown out: sessions that live on would keep what the login is off for."""
         with self._connection.session(PermissionSet.REVOKE, login.role) as (session, _):

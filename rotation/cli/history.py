@@ -9,7 +9,7 @@ import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.options import maybe_name_argument, name_argument
-from rotation.cli.outcome import held_lines, local, works_now
+from rotation.cli.outcome import dies_lines, held_lines, local, works_now
 from rotation.cli.progress import SPARED, evidence_of, is_spared
 from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
@@ -225,9 +225,7 @@ def _told(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
         yield from held_lines(rotation, rotation.held, name, now)
         return
     yield plain(works_now(rotation, now))
-    dies = old_dies(rotation, now)
-    if dies is not None:
-        yield f"{rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})"
+    yield from dies_lines(rotation, now)
 
 
 def _incident_lines(rotation: Rotation, now: datetime) -> Iterator[str]:

@@ -12,8 +12,10 @@ from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session
 from rotation.describe import (
+    awaited,
     death,
     destroyed,
+    duration,
     old_dies,
     outcome_text,
     relative,
@@ -183,10 +185,20 @@ def _death(rotation: Rotation) -> str:
 
 
 def _dies(rotation: Rotation, now: datetime) -> list[str]:
-    dies = old_dies(rotation, now)
+    return [f"  {line}" for line in dies_lines(rotation, now)]
+
+
+def dies_lines(rotation: Rotation, now: datetime) -> list[str]:
+    """Nothing where the old one stays, or is gone."""
+    dies, awaits = old_dies(rotation, now), awaited(rotation, now)
     if dies is None:
         return []
-    return [f"  {rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})"]
+    if awaits is None:
+        return [f"{rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})"]
+    names, after = awaits
+    when = f"{duration(after)} after that" if after else "that"
+    moved = f"{' and '.join(names)} {'has' if len(names) == 1 else 'have'} moved"
+    return [plain(f"{rotation.old} lives until {moved}, and dies no earlier than {when}")]
 
 
 def ago(at: datetime, now: datetime) -> str:

@@ -16,12 +16,12 @@ from rotation.cli.board import Health, Rank
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
 from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
-from rotation.cli.outcome import held_lines, local, works_now
+from rotation.cli.outcome import dies_lines, held_lines, local, works_now
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.spilled import Unmerged, by_stream, unmerged_json, with_spills
 from rotation.cli.strangers import with_strangers
-from rotation.describe import old_dies, relative, ways_out, what_works
+from rotation.describe import old_dies, ways_out, what_works
 from rotation.due import Kind, due, stops
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
@@ -250,9 +250,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     waits = health.row.why if health.row is not None else None
     lines = [f"waits for: {plain(waits.removeprefix('waits for '))}"] if waits else []
     lines.append(plain(works_now(rotation, now)))
-    dies = old_dies(rotation, now)
-    if dies is not None:
-        lines.append(f"{rotation.old} dies no earlier than {local(dies)} ({relative(dies, now)})")
+    lines += dies_lines(rotation, now)
     action = next_action(rotation, now)
     lines += [
         f"once the cause is over: {plain(line)}"

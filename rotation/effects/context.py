@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from rotation.entries import stamp, unstamp
-from rotation.errors import Denied, NeedsPerson, NotYet, Refused, Transient
+from rotation.errors import NeedsPerson, NotYet, Permanent, Refused, Transient
 from rotation.fold import Rotation, RowState
 from rotation.interfaces import Bound, Clock, Consumer, Issuer, Probe, Store
 from rotation.plan import RowInstance, Step
@@ -133,7 +133,7 @@ class _Heard:
         before, self._cx.asked = self._cx.asked, True
         try:
             return call(*given, **named)
-        except Denied as error:
+        except Permanent as error:
             self._cx.asked = before or not error.unchanged
             raise
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.describe import duration, old_dies, open_exits, relative, what_works
+from rotation.describe import awaited, duration, old_dies, open_exits, relative, what_works
 from rotation.entries import Draft, Kind
-from rotation.errors import Ambiguous, NotYet
+from rotation.errors import Ambiguous, NotYet, Transient
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, standing
 from rotation.held import Exit
@@ -188,6 +188,31 @@ def test_the_death_of_the_old_one_is_foretold_within_its_waits(tale: Tale) -> No
     assert foretold is not None
     tale.until(Step.DESTROY)
     assert foretold <= tale.world.now <= foretold + timedelta(minutes=5)
+
+
+def test_who_was_not_given_the_new_one_is_named_and_kept_waiting_for(tale: Tale) -> None:
+    def hangs(_: int, call: str) -> None:
+        if call == "consumer.deliver":
+            raise Transient("sim.hangs", "it does not answer")
+
+    tale.world.before = hangs
+    tale.open("routine").until(Step.DELIVER)
+    tale.runner.advance(STREAM)
+    rotation = fold(tale.journal.entries(STREAM))
+    assert "KEY2 works, and readers get it; batch " in what_works(rotation)
+    assert " it yet; KEY1 works too" in what_works(rotation)
+    assert awaited(rotation, tale.world.now) == (("batch",), timedelta(seconds=4200))
+    tale.world.before = None
+    rotation = tale.until(Step.DRAIN)
+    assert "yet" not in what_works(rotation)
+    assert awaited(rotation, tale.world.now) is None
+
+
+def test_nobody_is_said_to_have_what_only_the_store_has(tale: Tale) -> None:
+    tale.spec = replace(tale.spec, consumers=tuple(c for c in tale.spec.consumers if c.pushed))
+    tale.open("routine").until(Step.DELIVER)
+    told = what_works(fold(tale.journal.entries(STREAM)))
+    assert told == "KEY2 works, and the store has it; batch may not have it yet; KEY1 works too"
 
 
 def test_a_destroyed_one_cannot_be_rolled_back_to(tale: Tale) -> None:

@@ -1,0 +1,36 @@
+"""What says that nothing was changed leaves no doubt about the old login."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from rotation.describe import what_works
+from rotation.fold import fold
+
+from .conftest import RUNNER
+from .test_exits import ask, held
+from .test_renamed import in_grace
+from .test_rotation import BOTH, STREAM, Scene, check, scene, strict
+
+__all__ = ["scene", "strict"]
+
+
+@contextmanager
+def read_only(scene: Scene) -> Iterator[None]:
+    server = scene.logins._database.server
+    server.run(f"alter role {RUNNER} set default_transaction_read_only = on")
+    try:
+        yield
+    finally:
+        server.run(f"alter role {RUNNER} reset default_transaction_read_only")
+
+
+@pytest.mark.parametrize("scene", BOTH, indirect=True)
+def test_the_old_login_is_not_said_to_be_off(scene: Scene):
+    old = in_grace(scene)
+    with read_only(scene):
+        assert held(scene) == ("suspend", "postgres.read-only")
+    assert f"{old} works too" in what_works(fold(scene.journal.entries(STREAM)))
+    ask(scene, "resume")
+    check(scene, [scene.to_the_end()])
