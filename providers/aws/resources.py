@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.aws import resource_policies as policies
 from providers.aws.arns import moved, partition, path, secret_arns
-from providers.aws.iam import PREMADE, IamRenderer, regions_of
+from providers.aws.iam import PREMADE, IamRenderer
 from providers.aws.names import (
     ALIAS_MAX,
     SESSION_S,
@@ -117,7 +117,7 @@ class _Whole:
     def _key(self, *what: str) -> Iterator[Resource]:
         stack, scope = self._stack, self._stack.scope
         name = scope.called(self._name, *what)
-        kept = () if what else regions_of(scope)
+        kept = () if what else stack.kept
         policy = Document(
             name="-".join(("key", *what)),
             kind="key policy",

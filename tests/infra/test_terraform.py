@@ -122,6 +122,12 @@ def test_terraform_is_told_what_pulumi_declares(
     assert_same(file, {**AWS, **settings}, "aws")
 
 
+def test_the_last_secret_of_a_region_may_leave(tmp_path: Path) -> None:
+    here = secret().replace(", replicas: [eu-west-1]", "")
+    file = written(tmp_path, here, secret(name="gone", state="retired"))
+    assert_same(file, AWS, "aws")
+
+
 @pytest.mark.parametrize("settings", [{}, {"auditFile": "", "runnerCidrs": "[]"}])
 def test_terraform_is_told_what_pulumi_declares_in_vault(
     tmp_path: Path, settings: dict[str, str]
