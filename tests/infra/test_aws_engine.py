@@ -128,6 +128,26 @@ def test_a_new_name_replaces_nothing(team: Team) -> None:
     team.engine.up("--expect-no-changes")
 
 
+def test_a_secret_leaves_by_retire_alone_and_so_does_the_last(team: Team) -> None:
+    engine, retired = team.engine, "state: retired"
+    engine.up()
+    team.writes(second="")
+    engine.does("config", "rm", "readers", "--stack", engine.stack)
+    assert re.search("billing-iam.*cannot be deleted", engine.preview(fails=True))
+    team.writes(first=retired, second="")
+    engine.up()
+    team.writes(second="")
+    engine.up()
+    team.writes(second=retired)
+    engine.up()
+    team.writes()
+    engine.up()
+    engine.up("--expect-no-changes")
+    left = [name for name in team.account.things() if team.own.installation in name]
+    assert left  # the key, the trail
+    assert not [name for name in left if ":events:" in name]
+
+
 def test_what_exists_is_taken_in_as_it_is(team: Team) -> None:
     secrets, iam = team.account.client("secretsmanager"), team.account.client("iam")
     secrets.create_secret(Name="prod/billing/iam", Tags=[{"Key": "team", "Value": "billing"}])

@@ -1,0 +1,80 @@
+"""Two environments, two regions, two installations: stacks beside each other in one account, under
+the real engine."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.infra.account import ACCOUNT
+from tests.infra.engine import Engine
+from tests.infra.settings import ACCOUNT as USUAL
+from tests.infra.settings import AWS, IAM, listed, secret, written
+from tests.infra.test_aws_engine import MISSING
+from tests.infra.whole import Things, WholeAccount, opened
+
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING), reason=MISSING),
+    pytest.mark.timeout(1800),
+]
+
+USUAL_INSTALLATION = "4b1d0c77e2a9"
+
+
+@dataclass
+class Beside:
+    """One stack, and whoever it is for: everything of it has a name with `name` or `installation`."""
+
+    name: str
+    installation: str
+    engine: Engine
+    file: Path
+
+    def owns(self, thing: str) -> bool:
+        return self.name in thing or self.installation in thing
+
+    def others(self, things: Things) -> Things:
+        return {name: told for name, told in things.items() if not self.owns(name)}
+
+
+def beside(
+    directory: Path, account: WholeAccount, name: str, installation: str,
+    environment: str = "production", region: str = "eu-central-1",
+) -> Beside:  # fmt: skip
+    for place in (directory / name, directory / name / "stack"):
+        place.mkdir(mode=0o700)
+    people = {each: f"{each}-{name}" for each in ("runner", "deployer", "billing", "on-call")}
+    account.people(*people.values())
+    shape = IAM.replace("eu-west-1", "eu-north-1")
+    file = written(
+        directory / name, secret(shape, f"iam-{name}", environment=environment), account=ACCOUNT
+    )
+    text = file.read_text().replace(USUAL_INSTALLATION, installation)
+    file.write_text(text.replace("eu-central-1", region))
+    engine = Engine(directory / name / "stack", account.surroundings, stack=name)
+    given = json.dumps({**AWS, "environment": environment}).replace(USUAL, ACCOUNT)
+    for each, own in people.items():
+        given = given.replace(f"role/{each}", f"role/{own}")
+    engine.begin(configuration=str(file), **listed(json.loads(given)))
+    return Beside(name, installation, engine, file)
+
+
+def test_four_stacks_in_one_account(tmp_path: Path) -> None:
+    with opened() as account:
+        four = [
+            beside(tmp_path, account, "alpha", USUAL_INSTALLATION),
+            beside(tmp_path, account, "bravo", "111111111111", environment="test"),
+            beside(tmp_path, account, "charlie", "222222222222", region="eu-west-1"),
+            beside(tmp_path, account, "delta", "333333333333"),
+        ]
+        made = account.things()
+        for each in four:
+            each.engine.up()
+            now = account.things()
+            assert each.others(now) == each.others(made)
+            assert len(now) - len(made) > 60
+            made = now
+        for each in four:
+            each.engine.up("--expect-no-changes")
+        assert account.things() == made
