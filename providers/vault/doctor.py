@@ -119,6 +119,8 @@ LAYOUTS = _table(
 
 
 CALM = frozenset({"healthy", "empty", "in-progress"})
+RUNNERS = tuple(each for each in PermissionSet if each is not PermissionSet.CLAIM)
+"""The claim is an operator's: `adopt` and `create` say it where a login may not."""
 TOLD_MAX = 3
 
 
@@ -127,11 +129,7 @@ def diagnose(look: Look) -> Layout:
     what the next rotation will need."""
     layout = _layout(look)
     state = look.state
-    missing = (
-        state.missing(tuple(PermissionSet))
-        if layout.name in CALM and isinstance(state, KvState)
-        else ()
-    )
+    missing = state.missing(RUNNERS) if layout.name in CALM and isinstance(state, KvState) else ()
     if not missing:
         return layout
     more = f" and {len(missing) - TOLD_MAX} more" if len(missing) > TOLD_MAX else ""

@@ -145,9 +145,10 @@ def held_lines(rotation: Rotation, code: str, name: str, now: datetime) -> list[
 
 
 def works_now(rotation: Rotation, now: datetime) -> str:
-    """What works, and when that was seen: a while ago, where a rotation waits."""
+    """What works, and when that was seen: a while ago, where a rotation waits; never later than
+    now, where the clock that saw it was ahead of this one."""
     at = seen_at(rotation)
-    seen = "not looked at since it was opened" if at is None else f"seen {ago(at, now)}"
+    seen = "not looked at since it was opened" if at is None else f"seen {ago(min(at, now), now)}"
     return f"works now: {what_works(rotation)} ({seen})"
 
 

@@ -135,8 +135,9 @@ def _tell(family: str, found: list[Found]) -> None:
         [content] = contents.values()
         verbatim(content if isinstance(content, str) else json.dumps(content, indent=2))
     elif all(isinstance(content, str) for content in contents.values()):
+        # In the file too, or nobody could tell where one ends: a comment in HCL, and in SQL.
+        sign = "--" if family == "postgres" else "#"
         for name, content in contents.items():
-            note(f"# {name}")
-            verbatim(content)
+            verbatim(f"{sign} {name}\n{content}")
     else:
         verbatim(json.dumps(contents, indent=2))

@@ -179,6 +179,17 @@ def test_what_our_tokens_may_not_do_is_named(scene: Scene):
     assert told.endswith("more")
 
 
+def test_a_runner_that_may_not_claim_is_as_it_should_be(scene: Scene):
+    tidy(scene)
+    vault, mount, staging = scene.bench.vault, scene.bench.mount, scene.bench.staging
+    every = ["create", "read", "update", "patch", "delete", "list"]
+    rules = {f"{mount}/*": every, f"{mount}/metadata/*": every[1:], f"{staging}/*": every}
+    vault.policy(mount, rules)
+    token = vault.token(mount, no_default_policy=False)
+    scene.bench.store._connection = scene.connect(given=token)
+    assert scene.found() == "healthy"
+
+
 def test_a_token_that_may_not_ask_about_itself_is_not_accused(scene: Scene):
     restricted(scene)
     vault, mount = scene.bench.vault, scene.bench.mount

@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from rotation.cli.outcome import works_now
 from rotation.config import Entry
 from rotation.config.configuration import Exempt
 from rotation.errors import JournalError, NeedsPerson
+from rotation.fold import fold
+from rotation.health import seen_at
 from rotation.testing.simulator import SimulatedIssuer
 from rotation.types import Handle, Listing
-from tests.rotation.cli.conftest import APP, DAY, Shell
+from tests.rotation.cli.conftest import APP, DAY, STREAM, Shell
 
 
 def one(shell: Shell, *words: str) -> dict[str, object]:
@@ -305,3 +308,12 @@ def test_whoever_may_look_and_not_write_is_told(
     done = shell.run(look)
     assert done.exit_code == 11
     assert "`rotation status` does not show it: the journal cannot be written" in done.stderr
+
+
+def test_nothing_was_seen_later_than_now(shell: Shell) -> None:
+    """The clock that saw it may have been ahead."""
+    shell.adopted().run("rotate", "app", "--here")
+    rotation = fold(shell.journal.entries(STREAM))
+    seen = seen_at(rotation)
+    assert seen is not None
+    assert ", now)" in works_now(rotation, seen - timedelta(seconds=2))
