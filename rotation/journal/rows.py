@@ -91,6 +91,8 @@ def _entry(values: Sequence[Any]) -> Entry:
     told = json.loads(facts)
     if not isinstance(told, dict):
         raise TypeError
+    if "\\u" in facts:
+        compact(told).encode()  # half a character is none
     return Entry(
         stream=stream,
         seq=seq,

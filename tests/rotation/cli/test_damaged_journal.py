@@ -80,6 +80,7 @@ OURS: dict[str, str | Callable[[Path], None]] = {
     "facts empty": FACTS.format("'{}'"),
     "facts deep": FACTS.format(f"'{DEEP}'"),
     "facts deep inside": FACTS.format(f"""'{{"a":{DEEP}}}'"""),
+    "facts half a character": FACTS.format("""'{"plan":"\\ud800"}'"""),
     "facts a blob": FACTS.format("x'7b7d'"),
     "facts of other kinds": FACTS.format("""'{"plan":[],"spec":5,"baseline":{"ours":{"a":7}}}'"""),
     "no text": FACTS.format("CAST(x'ff7b' AS TEXT)"),
