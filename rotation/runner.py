@@ -18,7 +18,7 @@ from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, p
 from rotation.opening import refuse_doubtful, refuse_emergency, refuse_on_hold
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Plan, RowInstance, Step
 from rotation.process import Stopped
-from rotation.specification import differences, spec_from_json
+from rotation.specification import spec_from_json, told
 from rotation.summary import left_by, outcome_baseline
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
 
@@ -257,7 +257,7 @@ class _Run:
         if not self.entries or not (rotation := fold(self.entries)).readable:
             return []
         present = self.runner.live.specification(str(rotation.opened.facts["secret"]))
-        return [] if present is None else differences(spec_from_json(rotation.spec), present)
+        return [] if present is None else told(spec_from_json(rotation.spec), present)
 
     def _append(self, drafts: Sequence[Draft]) -> None:
         """Facts, and in the same transaction what follows from them."""

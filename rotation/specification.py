@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from functools import lru_cache
 from typing import Any
@@ -62,6 +62,31 @@ def differences(stored: Specification, present: Specification) -> list[str]:
         if getattr(stored, name) != getattr(present, name)
     ]
     return changed + [f"consumer:{name}" for name in _added(stored.consumers, present.consumers)]
+
+
+TOLD_MAX = 60
+
+
+def told(stored: Specification, present: Specification) -> list[str]:
+    """The same, with the keys that changed, from what to what. Options hold no secrets."""
+    return [
+        f"{name}: {', '.join(keys)}" if (keys := list(_keys(name, stored, present))) else name
+        for name in differences(stored, present)
+    ]
+
+
+def _keys(name: str, stored: Specification, present: Specification) -> Iterator[str]:
+    before, after = getattr(stored, name, None), getattr(present, name, None)
+    if isinstance(before, PluginSpec) and isinstance(after, PluginSpec):
+        was, now = ({"type": each.type, **each.options} for each in (before, after))
+        for key in sorted(was.keys() | now.keys()):
+            if was.get(key) != now.get(key):
+                yield f"{key} {_short(was.get(key))} -> {_short(now.get(key))}"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= TOLD_MAX else f"{text[:TOLD_MAX]}..."
 
 
 def waiting(stored: Specification, present: Specification) -> list[str]:

@@ -137,6 +137,7 @@ def held_lines(rotation: Rotation, code: str, name: str, now: datetime) -> list[
     lines = [
         f"  why: {why_held(code)}",
         *_met_lines(rotation, code),
+        *(f"  changed: {each}" for each in listed(rotation.last.facts, "changed")),
         f"  {works_now(rotation, now)}",
         *(f"  way out: {line}" for line in ways_out(rotation, name)),
         f"  code: {code}",

@@ -1,6 +1,7 @@
 """`status`: what needs somebody first, and true in every line."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -317,3 +318,12 @@ def test_nothing_was_seen_later_than_now(shell: Shell) -> None:
     seen = seen_at(rotation)
     assert seen is not None
     assert ", now)" in works_now(rotation, seen - timedelta(seconds=2))
+
+
+def test_which_key_changed_under_an_open_rotation_is_told(shell: Shell) -> None:
+    shell.adopted().run("rotate", "app")
+    spec = shell.configuration.spec
+    store = replace(spec.store, options={**spec.store.options, "place": "elsewhere"})
+    shell.configuration.spec = replace(spec, store=store)
+    assert 'changed: store: place null -> "elsewhere"' in shell.run("run", "--here").output
+    assert 'changed: store: place null -> "elsewhere"' in shell.run("status", "app").stdout
