@@ -59,9 +59,9 @@ STATUS = record(
 ROTATIONS = record(
     secret=TEXT, plan=TEXT, rotation=COUNT, state={"enum": ["closed", "held", "waiting"]},
     outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(TOLD), waits_until=maybe(TIME),
-    waits_for=maybe(TEXT), old=maybe(TEXT), new=maybe(TEXT), destroyed=NAMES, death=maybe(TEXT),
-    old_dies_not_before=maybe(TIME), what_works=TEXT, seen_at=maybe(TIME), exits=NAMES,
-    goes_on=GOES_ON,    exit_code=COUNT,
+    waits_for=maybe(TEXT), old=maybe(TEXT), new=maybe(TEXT), destroyed=NAMES, left_alive=NAMES,
+    death=maybe(TEXT), old_dies_not_before=maybe(TIME), what_works=TEXT, seen_at=maybe(TIME),
+    exits=NAMES, goes_on=GOES_ON, exit_code=COUNT,
 )  # fmt: skip
 
 PAST = record(

@@ -24,6 +24,12 @@ _ENTRY = ", ".join(ENTRY_NAMES)
 T = TypeVar("T")
 
 
+_OF_LATEST = (
+    "stream = ?1 AND seq >= (SELECT rotation FROM entry WHERE stream = ?1"
+    " ORDER BY seq DESC LIMIT 1)"
+)
+
+
 class Glance:
     """The journal of that installation, as it is at each question. Never writes."""
 
@@ -46,12 +52,11 @@ class Glance:
 
     def entries(self, stream: str) -> tuple[Entry, ...]:
         """The latest rotation of the stream, from its OPENED on."""
-        latest = (
-            "stream = ?1 AND seq >= (SELECT rotation FROM entry WHERE stream = ?1"
-            " ORDER BY seq DESC LIMIT 1) ORDER BY seq"
-        )
-        found = tuple(self._entries(latest, stream))
+        found = tuple(self._entries(f"{_OF_LATEST} ORDER BY seq", stream))
         return found if found and found[0].rotation else ()
+
+    def closing(self, stream: str) -> Entry | None:
+        return next(self._entries(f"{_OF_LATEST} AND kind = 'closed'", stream), None)
 
     def history(self, stream: str) -> Iterator[Entry]:
         return self._entries("stream = ? ORDER BY seq", stream)

@@ -1,6 +1,6 @@
 """What a verb leaves a person with: where each rotation stands, what works, what to do next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from rotation.describe import (
 )
 from rotation.entries import stamp
 from rotation.fold import Outcome, Rotation, listed
-from rotation.health import present_state, seen_at
+from rotation.health import left_alive, present_state, seen_at
 from rotation.machine import Close, Held, Wait
 from rotation.plan import Step
 
@@ -66,6 +66,7 @@ def outcome_json(name: str, arrival: Arrival, runner: str | None, now: datetime)
         "old": rotation.old,
         "new": rotation.new,
         "destroyed": list(destroyed(rotation)),
+        "left_alive": list(left_alive(rotation)),
         "death": death(rotation),
         "old_dies_not_before": stamp(dies),
         "what_works": what_works(rotation),
@@ -93,7 +94,7 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
         case Close(outcome):
             works = f"{plain(what_works(rotation))}{_logged_in(rotation, now)}"
             line = f"{label}  {outcome_text(outcome)}{_death(rotation)}; {works}"
-            return [line, *_warnings(rotation)]
+            return [line, *_left(rotation, name), *_warnings(rotation)]
         case Held(code):
             return [
                 f"{label}  {click.style('held', fg='red')}",
@@ -119,6 +120,19 @@ def _logged_in(rotation: Rotation, now: datetime) -> str:
     if rotation.outcome != Outcome.ROLLED_BACK or not tried.done or tried.done_at is None:
         return ""
     return f"; it logged in {ago(tried.done_at, now)}"
+
+
+def still_alive(left: Sequence[str], name: str) -> str:
+    is_, it = ("is", "it") if len(left) == 1 else ("are", "them")
+    return (
+        f"{', '.join(left)} {is_} still alive; the next rotation removes {it} once nobody "
+        f"uses {it}: rotation rotate {name}"
+    )
+
+
+def _left(rotation: Rotation, name: str) -> list[str]:
+    left = left_alive(rotation)
+    return [f"  {plain(still_alive(left, name))}"] if left else []
 
 
 def _warnings(rotation: Rotation) -> list[str]:

@@ -16,7 +16,7 @@ from rotation.cli.board import Health, Rank
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
 from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
-from rotation.cli.outcome import dies_lines, held_lines, local, works_now
+from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
 from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.spilled import Unmerged, by_stream, unmerged_json, with_spills
@@ -26,6 +26,7 @@ from rotation.due import Kind, due, stops
 from rotation.entries import Identity, stamp
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
+from rotation.leftover import leftovers_of
 from rotation.machine import next_action
 from rotation.strangers import seen_of
 
@@ -127,9 +128,16 @@ def _orphan(session: Session, row: Identity, now: datetime) -> Health:
 
 
 def _rotation(session: Session, row: Identity | None) -> Rotation | None:
-    if row is None or not may_be_at_risk(row):
+    if row is None or not (may_be_at_risk(row) or _left_alive(session, row)):
         return None
     return fold(session.records.entries(row.stream))
+
+
+def _left_alive(session: Session, row: Identity) -> bool:
+    """By its close alone: to fold each rotation of a large fleet takes long."""
+    closing = session.records.closing(row.stream) if row.plan is None else None
+    baseline = closing.facts.get("baseline") if closing is not None else None
+    return isinstance(baseline, dict) and bool(leftovers_of(baseline))
 
 
 def _health(
@@ -235,9 +243,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     out = _orphaned(health)
     out += _paused(session, health)
     if health.rotation is not None and (left := left_alive(health.rotation)):
-        out.append(
-            f"left alive: {', '.join(left)}; the next rotation removes it once nobody uses it"
-        )
+        out.append(f"left alive: {still_alive(left, health.secret)}")
     out += _strangers(health)
     rotation = _open_rotation(session, health)
     if rotation is None and health.rank is Rank.DOWN:

@@ -62,6 +62,10 @@ class Journal(Protocol):
         """The latest rotation of the stream, from its OPENED on; empty if it never had one."""
         ...
 
+    def closing(self, stream: str) -> Entry | None:
+        """Of the latest rotation the entry that closed it: all that is read of it."""
+        ...
+
     def history(self, stream: str) -> Iterator[Entry]:
         """The whole stream, oldest first."""
         ...

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from rotation.entries import INSTALLATION, Entry, Identity
+from rotation.entries import INSTALLATION, Entry, Identity, Kind
 from rotation.journal.chain import Summarise
 from rotation.journal.streams import StreamJournal
 from rotation.summary import summarise
@@ -24,6 +24,9 @@ class MemoryJournal(StreamJournal):
         with self._lock:
             latest = _latest(self._entries.get(stream, []))
         return latest if latest and latest[0].rotation else ()
+
+    def closing(self, stream: str) -> Entry | None:
+        return next((e for e in self.entries(stream) if e.kind is Kind.CLOSED), None)
 
     def history(self, stream: str) -> Iterator[Entry]:
         with self._lock:

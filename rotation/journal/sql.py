@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import BindParameter, ClauseElement, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import dialect
 
-from rotation.entries import INSTALLATION, Draft, Entry, Identity, stamp, unstamp
+from rotation.entries import INSTALLATION, Draft, Entry, Identity, Kind, stamp, unstamp
 from rotation.errors import JournalMoved
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
@@ -61,6 +61,7 @@ _LAST_ROTATION = (
 )
 _ENTRIES = select(ENTRY).where(ENTRY.c.stream == _STREAM).order_by(ENTRY.c.seq)
 _OF_LATEST = _ENTRIES.where(ENTRY.c.seq >= _LAST_ROTATION)
+_CLOSING = _Prepared(_OF_LATEST.where(ENTRY.c.kind == str(Kind.CLOSED)))
 _WHOLE, _LATEST = _Prepared(_ENTRIES), _Prepared(_OF_LATEST)
 # Not one statement with `_LATEST`: of two lower bounds SQLite takes the wrong one, and reads all.
 _NEWER = _Prepared(_OF_LATEST.where(ENTRY.c.seq > _AFTER))
@@ -156,6 +157,9 @@ class SqlJournal(StreamJournal):
 
     def history(self, stream: str) -> Iterator[Entry]:
         return self._pages(_HISTORY, entry_from, 0, lambda entry: entry.seq, stream=stream)
+
+    def closing(self, stream: str) -> Entry | None:
+        return next(iter(self._read(_CLOSING, entry_from, stream=stream)), None)
 
     def streams(self) -> Iterator[str]:
         return self._pages(_STREAMS, itemgetter(0), "", lambda stream: stream)
