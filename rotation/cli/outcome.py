@@ -34,8 +34,10 @@ def tell(session: Session, arrivals: Mapping[str, Arrival]) -> None:
     """arrivals: by the secret's id."""
     now = session.clock.now()
     if settings().output == "json":
-        runner = session.live_runner()
-        told = [outcome_json(name, arrival, runner, now) for name, arrival in arrivals.items()]
+        told = [
+            outcome_json(name, arrival, session.at_work(arrival.rotation), now)
+            for name, arrival in arrivals.items()
+        ]
         as_json("rotations", {"rotations": told})
         return
     for name, arrival in arrivals.items():
@@ -47,7 +49,7 @@ def tell(session: Session, arrivals: Mapping[str, Arrival]) -> None:
 
 
 def _goes_on(session: Session, rotation: Rotation, now: datetime) -> list[str]:
-    return goes_on_lines(rotation, session.live_runner(), now, stopped=session.stop())
+    return goes_on_lines(rotation, session.at_work(rotation), now, stopped=session.stop())
 
 
 def outcome_json(name: str, arrival: Arrival, runner: str | None, now: datetime) -> dict[str, Any]:

@@ -322,6 +322,19 @@ class Session:
         directory = runners_of(self.configuration.journal)
         return last != self.runner.id and is_dead(directory, last) is False
 
+    def at_work(self, rotation: "Rotation") -> str | None:
+        """The live process of this host that goes on with it by itself: a `serve`, or a command
+        that was the last to write of it, if that is another one."""
+        from rotation.journal.liveness import is_dead, runners_of  # noqa: PLC0415
+
+        if (serve := self.live_runner()) is not None:
+            return serve
+        last = rotation.last.runner
+        if "runner" in self.__dict__ and last == self.runner.id:
+            return None
+        alive = is_dead(runners_of(self.configuration.journal), last) is False
+        return last if alive else None
+
     def stop_on_signals(self) -> None:
         """From now on a signal ends the work in order: the call in flight is awaited, nothing else
         is begun, the rest stays in the journal. A terminal that hangs up says the same."""

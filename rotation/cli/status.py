@@ -262,7 +262,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
         f"once the cause is over: {plain(line)}"
         for line in ways_on(rotation, action, health.secret)
     ]
-    lines += goes_on_lines(rotation, session.live_runner(), now, stopped=False)
+    lines += goes_on_lines(rotation, session.at_work(rotation), now, stopped=False)
     return [*lines, *out]
 
 
@@ -340,7 +340,7 @@ def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str,
             *ways_out(rotation, health.secret),
             *ways_on(rotation, next_action(rotation, now), health.secret),
         ],
-        "goes_on": goes_on_json(rotation, session.live_runner(), now),
+        "goes_on": goes_on_json(rotation, session.at_work(rotation), now),
     }
 
 

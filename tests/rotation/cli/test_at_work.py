@@ -1,0 +1,20 @@
+"""Who goes on is said truly while another command is alive and at it."""
+
+from rotation.fold import fold
+from rotation.journal.liveness import RunnerLock, runners_of
+from tests.rotation.cli.conftest import STREAM, Shell
+from tests.rotation.cli.test_requests import draining
+
+
+def test_a_living_command_that_works_on_it_is_named(shell: Shell) -> None:
+    other = fold(draining(shell).journal.entries(STREAM)).last.runner
+    directory = runners_of(shell.configuration.journal)
+    (directory / other).unlink()
+    with RunnerLock(directory, other):
+        for words in (("status",), ("run",)):
+            told = shell.run(*words).stdout
+            assert f"{other} is alive and goes on by itself" in told
+            assert "nobody goes on with it" not in told
+        goes_on = shell.json("status")["secrets"][0]["goes_on"]
+        assert (goes_on["who"], goes_on["command"]) == (other, None)
+    assert "nobody goes on with it; `rotation run` does" in shell.run("status").stdout
