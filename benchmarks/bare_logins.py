@@ -19,7 +19,10 @@ _WHOSE = (
     "select system_identifier, pg_catalog.pg_is_in_recovery(), "
     "extract(epoch from pg_catalog.clock_timestamp()) from pg_catalog.pg_control_system()"
 )
-_CAREFULLY = "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false)"
+_CAREFULLY = (
+    "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false), "
+    "pg_catalog.set_config('statement_timeout', '8000', false)"
+)
 _DIFFERENCES = "select login, difference from rotation.differences($1, $2)"
 _INSTANCES = "select login, mark, attempt, active, created, expires from rotation.instances($1) order by login"
 
@@ -157,7 +160,9 @@ class Bare:
         new = {"username": f"{self.group}_{attempt}", "password": secrets.token_urlsafe(32)}
         self.server.call(_INSTANCES, self.group)
         self.vault.read(self.vault.state())
-        self.server.call(_DIFFERENCES, self.group, new["username"])
+        with self.server.session() as session:
+            ask(session, "select rotation.gather($1)", self.group)
+            ask(session, _DIFFERENCES, self.group, new["username"])
         self.vault.stage(attempt, new)
         self._activate(attempt, self.vault.staged(attempt))
         stored = self.vault.staged(attempt)
@@ -186,6 +191,7 @@ class Bare:
         self.server.call(_INSTANCES, self.group)
         with self.server.session() as session:
             if deed == "suspend":
+                ask(session, "select rotation.hand_over($1, $2)", self.group, self.old)
                 ask(session, "select rotation.left_behind($1, $2)", self.group, self.old)
             off = f"select rotation.{deed}($1, $2, $3, $4)"
             ask(session, off, self.group, self.old, "", "false")

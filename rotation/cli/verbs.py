@@ -24,7 +24,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     "Trouble": {
         "emergency": Listed("emergency:emergency", "A key leaked: switch it off first, then replace it."),
         "doctor": Listed("doctor:doctor", "Find what is wrong, and offer the one safe repair."),
-        "reconcile": Listed("reconcile:reconcile", "Compare the world with the journal; changes neither."),
+        "reconcile": Listed("reconcile:reconcile", "Compare the world with the journal."),
         "resume": Listed("requests:resume", "Let Held rotations go on from the step that stopped them."),
         "rollback": Listed("requests:rollback", "Go back to the old credential."),
         "resolve": Listed("requests:resolve", "Say whose an instance is, or which version is right: what the machine cannot know."),
