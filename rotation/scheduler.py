@@ -228,6 +228,8 @@ class Scheduler:
             self.signals.reloads = 0
             self.reload()
             self._reloaded = True
+        if self._reloaded:
+            # Again and again: one that comes while another runs is left out.
             tick.modify(next_run_time=self.runner.clock.now())
 
     def _follow_clock(self, job: Job, interval: timedelta) -> None:

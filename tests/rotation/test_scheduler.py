@@ -17,7 +17,7 @@ from rotation.machine import Wait
 from rotation.plan import ROUTINE
 from rotation.process import Signals
 from rotation.runner import Runner
-from rotation.scheduler import Opening, Policy, Scheduler
+from rotation.scheduler import POLL, Opening, Policy, Scheduler
 from rotation.types import PluginSpec, Specification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -358,6 +358,27 @@ def test_a_hang_up_reloads_and_ticks(real_hands: Hands, signals: Signals) -> Non
     first = ticks[0]
     signal.raise_signal(signal.SIGHUP)
     wait_for(lambda: len(ticks) == 1 and ticks[0] != first)
+    process.stop()
+
+
+def test_a_hang_up_while_a_tick_is_at_work_is_not_lost(real_hands: Hands, signals: Signals) -> None:
+    ticks: list[datetime] = []
+    reloaded, go_on = threading.Event(), threading.Event()
+
+    def due(now: datetime) -> list[Opening]:
+        ticks.append(now)
+        assert len(ticks) > 1 or go_on.wait(20)
+        return []
+
+    working = scheduler(real_hands, signals, due=due)
+    working.reload = reloaded.set
+    process = Process(working)
+    wait_for(lambda: len(ticks) == 1)
+    signal.raise_signal(signal.SIGHUP)
+    assert reloaded.wait(20)
+    time.sleep(2 * POLL.total_seconds())  # what it asked for has been left out by now
+    go_on.set()
+    wait_for(lambda: len(ticks) == 2)
     process.stop()
 
 
