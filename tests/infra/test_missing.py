@@ -25,6 +25,14 @@ def test_what_is_missing_is_named(
 ) -> None:
     script = f"#!/bin/sh\necho '{json.dumps(plugins)}'\n"
     command = as_file(tmp_path, "pulumi", script, mode=0o700)
+    as_file(tmp_path, "pulumi-language-python", "#!/bin/sh\n", mode=0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(engine, "COMMAND", None if plugins is None else str(command))
-    assert said in engine.missing()
-    assert bool(engine.missing()) is bool(said)
+    assert said in engine.missing("vault")
+    assert bool(engine.missing("vault")) is bool(said)
+
+
+def test_so_is_the_language_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(engine, "COMMAND", str(tmp_path / "pulumi"))
+    assert "pulumi-language-python is not on PATH" in engine.missing()
