@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from rotation.entries import Entry
+from rotation.entries import NONSENSE, Entry
 from rotation.errors import JournalError
 from rotation.keyed import keyed, record
 from rotation.plan import (
@@ -116,10 +116,6 @@ def opened_facts(plan: Plan, spec: Specification, traits: Traits) -> Facts:
     }
 
 
-# A step or phase of another version; a key that is missing; no record at all.
-_NOT_UNDERSTOOD = (ValueError, KeyError, TypeError, AttributeError)
-
-
 def row_to_json(row: RowInstance) -> Json:
     """A row as OPENED keeps it."""
     kept = keyed(row)
@@ -127,7 +123,7 @@ def row_to_json(row: RowInstance) -> Json:
 
 
 def _row(content: Mapping[str, Any]) -> RowInstance:
-    """Raises one of _NOT_UNDERSTOOD."""
+    """Raises one of NONSENSE."""
     of = content.get("of")
     return record(
         RowInstance,
@@ -185,7 +181,7 @@ _BEFORE_3 = (
 def _row_or_none(kept: Any) -> RowInstance | None:
     try:
         return _row(dict(zip(_BEFORE_3, kept, strict=True)) if isinstance(kept, list) else kept)
-    except _NOT_UNDERSTOOD:
+    except NONSENSE:
         return None
 
 
