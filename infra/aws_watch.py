@@ -10,7 +10,9 @@ import pulumi_aws as aws
 from infra.aws_stores import Surroundings
 from providers.aws.alarms import (
     EVERY_EVENT,
+    FAILED,
     LOOKS,
+    SILENCE,
     SILENT,
     Alarm,
     alarms,
@@ -24,8 +26,6 @@ from providers.aws.arns import partition, topics_of
 from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
 from providers.aws.resource_policies import policy_of_bucket, policy_of_topic
 from rotation.policy.naming import fitting, place
-
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,15 +186,8 @@ class Watch(pulumi.ComponentResource):
             f"{name}-undelivered",
             name=undelivered_name(self._around.scope, alarm.name),
             alarm_description=f"{alarm.name} fired and the topic did not take it",
-            namespace="AWS/Events",
-            metric_name="FailedInvocations",
+            **FAILED,
             dimensions={"RuleName": rule.name},
-            statistic="Sum",
-            period=300,
-            evaluation_periods=1,
-            threshold=1,
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            treat_missing_data="notBreaching",  # EventBridge reports only what failed
             alarm_actions=[self._fallback(alarm.region).arn],
             region=alarm.region,
             tags=self._around.own_tags,
@@ -218,15 +211,8 @@ class Watch(pulumi.ComponentResource):
             f"{place(scope)}-{SILENT}",
             name=rule_name(scope, SILENT),
             alarm_description="the runner looked at no secret for a day: nothing is being rotated",
-            namespace="AWS/Events",
-            metric_name="MatchedEvents",
+            **SILENCE,
             dimensions={"RuleName": rule.name},
-            statistic="Sum",
-            period=DAY_S,
-            evaluation_periods=1,
-            threshold=1,
-            comparison_operator="LessThanThreshold",
-            treat_missing_data="breaching",
             alarm_actions=[self._topic(region)],
             ok_actions=[self._topic(region)],
             region=region,

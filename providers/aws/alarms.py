@@ -329,3 +329,29 @@ def _roles(scope: Scope, *sets: str) -> list[str]:
 def _stack(scope: Scope) -> list[str]:
     """Who runs `pulumi up`."""
     return [scope.options.deployer] if scope.options.deployer else []
+
+
+_OF_A_RULE: dict[str, Any] = {
+    "namespace": "AWS/Events",
+    "statistic": "Sum",
+    "evaluation_periods": 1,
+    "threshold": 1,
+}
+
+FAILED: dict[str, Any] = {
+    **_OF_A_RULE,
+    "metric_name": "FailedInvocations",
+    "period": 300,
+    "comparison_operator": "GreaterThanOrEqualToThreshold",
+    "treat_missing_data": "notBreaching",  # EventBridge reports only what failed
+}
+"""When an alarm was not told."""
+
+SILENCE: dict[str, Any] = {
+    **_OF_A_RULE,
+    "metric_name": "MatchedEvents",
+    "period": 86_400,
+    "comparison_operator": "LessThanThreshold",
+    "treat_missing_data": "breaching",
+}
+"""When the runner looked at nothing for a day."""

@@ -6,7 +6,9 @@ from typing import Any
 from providers.aws import resource_policies as policies
 from providers.aws.alarms import (
     EVERY_EVENT,
+    FAILED,
     LOOKS,
+    SILENCE,
     SILENT,
     Alarm,
     alarms,
@@ -21,29 +23,6 @@ from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
 from providers.aws.stack import Stack
 from rotation.policy.naming import fitting, place
 from rotation.policy.resources import Document, Ref, Resource
-
-DAY_S = 86_400
-
-FAILED: dict[str, Any] = {
-    "metric_name": "FailedInvocations",
-    "period": 300,
-    "comparison_operator": "GreaterThanOrEqualToThreshold",
-    "treat_missing_data": "notBreaching",  # EventBridge reports only what failed
-}
-
-SILENCE: dict[str, Any] = {
-    "metric_name": "MatchedEvents",
-    "period": DAY_S,
-    "comparison_operator": "LessThanThreshold",
-    "treat_missing_data": "breaching",
-}
-
-EVERY: dict[str, Any] = {
-    "namespace": "AWS/Events",
-    "statistic": "Sum",
-    "evaluation_periods": 1,
-    "threshold": 1,
-}
 
 
 class Watching:
@@ -145,7 +124,6 @@ class Watching:
             inputs={
                 "alarm_name": called,
                 "alarm_description": means,
-                **EVERY,
                 **inputs,
                 "dimensions": {"RuleName": rule.ref("name")},
                 "region": rule.inputs["region"],
