@@ -338,6 +338,13 @@ _OUTCOMES = {
 }
 
 
+def sent_back_by(rotation: Rotation) -> RowInstance | None:
+    """The row whose refusal took a rotation back; None where a person did, or nothing."""
+    if rotation.mode is not Mode.UNDO or rotation.asked is not None:
+        return None
+    return next((row for row in rotation.rows if rotation.states[row.position].failed), None)
+
+
 def outcome_text(outcome: str) -> str:
     return _OUTCOMES[Outcome(outcome)]
 

@@ -66,8 +66,8 @@ ROTATIONS = record(
 
 PAST = record(
     secret=TEXT, rotation=COUNT, plan=TEXT, trigger=maybe(TEXT), who=maybe(TEXT), opened_at=TIME,
-    last_at=TIME, outcome=maybe(TEXT), held=maybe(TEXT), old=maybe(TEXT), new=maybe(TEXT),
-    destroyed=NAMES, death=maybe(TEXT), reason=maybe(TEXT), scope=NAMES,
+    last_at=TIME, outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(TOLD), old=maybe(TEXT),
+    new=maybe(TEXT), destroyed=NAMES, death=maybe(TEXT), reason=maybe(TEXT), scope=NAMES,
     evidence=by_name(ANYTHING),
 )  # fmt: skip
 

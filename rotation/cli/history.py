@@ -9,7 +9,14 @@ import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.options import maybe_name_argument, name_argument
-from rotation.cli.outcome import dies_lines, held_lines, local, works_now
+from rotation.cli.outcome import (
+    dies_lines,
+    held_lines,
+    local,
+    met_on_the_way,
+    sent_back,
+    works_now,
+)
 from rotation.cli.progress import SPARED, evidence_of, is_spared
 from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
@@ -21,6 +28,7 @@ from rotation.describe import (
     outcome_text,
     relative,
     row_mark,
+    sent_back_by,
     ways_out,
     what_works,
 )
@@ -76,6 +84,7 @@ def _summary(rotation: Rotation) -> dict[str, Any]:
         "last_at": stamp(rotation.last.at),
         "outcome": rotation.outcome,
         "held": rotation.held,
+        "met": met_on_the_way(rotation),
         "old": rotation.old,
         "new": rotation.new,
         "destroyed": list(destroyed(rotation)),
@@ -118,9 +127,11 @@ def _outcome_cell(rotation: Rotation) -> Cell:
     good = rotation.outcome in ("succeeded", "accepted")
     grade = death(rotation)
     reason = rotation.opened.facts.get("reason")
+    refused = sent_back_by(rotation)
     return Cell(
         rotation.outcome
         + (f", old one {grade} dead" if grade else "")
+        + (plain(f"; {refused.name} was refused") if refused else "")
         + (plain(f"; {reason}") if reason else ""),
         {"fg": "green" if good else "yellow"},
     )
@@ -221,6 +232,7 @@ def _told(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
     yield ""
     if rotation.outcome is not None:
         yield f"outcome: {outcome_text(rotation.outcome)}"
+        yield from sent_back(rotation)
     elif rotation.held is not None:
         yield from held_lines(rotation, rotation.held, name, now)
         return

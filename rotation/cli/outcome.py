@@ -19,6 +19,7 @@ from rotation.describe import (
     old_dies,
     outcome_text,
     relative,
+    sent_back_by,
     ways_out,
     what_works,
     why_held,
@@ -62,7 +63,7 @@ def outcome_json(name: str, arrival: Arrival, runner: str | None, now: datetime)
         "state": state_word(arrival),
         "outcome": rotation.outcome,
         "held": action.code if isinstance(action, Held) else None,
-        "met": met(rotation, action.code) if isinstance(action, Held) else None,
+        "met": met(rotation, action.code) if isinstance(action, Held) else met_on_the_way(rotation),
         "waits_until": stamp(action.until) if isinstance(action, Wait) else None,
         "waits_for": action.why if isinstance(action, Wait) else None,
         "old": rotation.old,
@@ -96,7 +97,7 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
         case Close(outcome):
             works = f"{plain(what_works(rotation))}{_logged_in(rotation, now)}"
             line = f"{label}  {outcome_text(outcome)}{_death(rotation)}; {works}"
-            return [line, *_left(rotation, name), *_warnings(rotation)]
+            return [line, *sent_back(rotation), *_left(rotation, name), *_warnings(rotation)]
         case Held(code):
             return [
                 f"{label}  {click.style('held', fg='red')}",
@@ -114,6 +115,34 @@ def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
             return [line, f"  {plain(works)}", *_dies(rotation, now), *out]
         case _:
             return [f"{label}  goes on at the next run"]
+
+
+def met_on_the_way(rotation: Rotation) -> dict[str, str] | None:
+    """What took a rotation back: the sentence of the row that was refused."""
+    row = sent_back_by(rotation)
+    if row is None:
+        return None
+    state = rotation.states[row.position]
+    return {
+        "message": state.message or state.why or f"{row.name} was refused",
+        "code": str(state.facts.get("cause") or state.failed),
+        "hint": str(state.facts.get("hint") or ""),
+    }
+
+
+def sent_back(rotation: Rotation) -> list[str]:
+    """Why it went back: who asked for it, or the row that was refused and what that met."""
+    if rotation.asked is not None:
+        by = rotation.asked.who or "a person"
+        return [f"  why: {plain(str(rotation.asked.facts['verb']))} by {plain(by)}"]
+    row, found = sent_back_by(rotation), met_on_the_way(rotation)
+    if row is None or found is None:
+        return []
+    lines = [
+        f"  why: {row.name}: {found['message']} [{found['code']}]",
+        *([f"  next: {found['hint']}"] if found["hint"] else []),
+    ]
+    return [plain(line) for line in lines]
 
 
 def _logged_in(rotation: Rotation, now: datetime) -> str:

@@ -113,6 +113,10 @@ def test_a_refused_login_rolls_back_and_is_exit_4(shell: Shell) -> None:
     done = shell.run("rotate", "app", "--wait")
     assert done.exit_code == 4, done.output
     assert "the old credential is current, as before" in done.stdout
+    assert "why: verify: the new credential does not log in; nothing was promoted [verify.refused]" in done.stdout
+    assert "verify was refused" in shell.run("history", "app").stdout
+    [past, _] = shell.json("history", "app")["rotations"]
+    assert past["met"]["code"] == "verify.refused"
     assert set(shell.world.instances) == {"KEY1"}
     assert shell.world.labels[CURRENT] == "v0"
 
@@ -133,6 +137,7 @@ def test_one_that_readers_were_sent_back_to_logged_in(shell: Shell) -> None:
     shell.adopted().run("rotate", "app")
     done = shell.run("rollback", "app", "--yes", "--wait")
     assert "current, as before; KEY1 is the current credential; it logged in" in done.stdout
+    assert "  why: rollback by " in done.stdout
 
 
 def test_what_readers_get_does_not_log_in_is_exit_12(shell: Shell) -> None:
