@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -137,7 +138,7 @@ def _typed(connections: Connections, name: str, verb: str, *words: str) -> str:
     if (connection := connections.get(name)) is not None:
         flags.append(f"-address={connection.address}")
         flags += [f"-namespace={connection.namespace}"] if connection.namespace else []
-    return shlex.join(["vault", verb, *flags, *words])
+    return shlex.join(["vault", *verb.split(), *flags, *words])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,19 +240,22 @@ class AppRoleOptions:
         return f"vault-approle/{connection.cluster}/{namespace}/{self.mount}/{self.role.lower()}"
 
     def by_hand(self, handle_id: str, connections: Connections) -> str:
-        """The command by which a person destroys that secret id. One that we chose is known to us
-        by its mark, and to Vault by an accessor that only Vault can tell."""
+        """The command by which a person destroys that secret id, and the one that ends the tokens
+        that live on. One that we chose is known to us by its mark, and to Vault by an accessor that
+        only Vault can tell."""
         path = f"auth/{self.mount}/role/{self.role}/secret-id"
-        if not is_any_mark(handle_id):
-            accessor = f"secret_id_accessor={handle_id}"
-            return _typed(
-                connections, self.connection, "write", f"{path}-accessor/destroy", accessor
-            )
-        listed = _typed(connections, self.connection, "list", path)
-        found = _typed(
-            connections, self.connection, "write", f"{path}-accessor/destroy", "secret_id_accessor="
+        destroy = partial(
+            _typed, connections, self.connection, "write", f"{path}-accessor/destroy"
+        )  # fmt: skip
+        tokens = _typed(
+            connections, self.connection, "lease revoke", "-prefix", f"auth/{self.mount}/login"
         )
-        return f"{listed}  # then, for the accessor whose metadata say {handle_id}: {found}ACCESSOR"
+        ends = f"its tokens live on; those of every role of this mount end by: {tokens}"
+        if not is_any_mark(handle_id):
+            return f"{destroy(f'secret_id_accessor={handle_id}')}  # then: {ends}"
+        listed = _typed(connections, self.connection, "list", path)
+        found = f"{destroy('secret_id_accessor=')}ACCESSOR"
+        return f"{listed}  # then, for the accessor whose metadata say {handle_id}: {found}; {ends}"
 
 
 @dataclass(frozen=True, kw_only=True)

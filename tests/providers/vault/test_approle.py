@@ -476,8 +476,13 @@ def test_what_a_person_is_told_to_type_ends_the_secret_id(
     issuer = issuer_of(role, around, origin=origin)
     new = issuer.issue("1" * 32)
     issuer.activate(new)
-    told = shlex.split(issuer._options.by_hand(new.handle.id, {}), comments=True)
-    verb, path, *data = told[1:]
+    typed = issuer._options.by_hand(new.handle.id, {})
+    token = role.login(new.fields)
+    words = shlex.split(typed.rpartition("end by: ")[2])
+    assert words[:4] == ["vault", "lease", "revoke", "-prefix"]
+    role.vault.api("PUT", f"sys/leases/revoke-prefix/{words[4]}")
+    assert not role.lives(token)
+    verb, path, *data = shlex.split(typed, comments=True)[1:]
     if origin == "chosen":
         assert (verb, path) == ("list", f"auth/{role.mount}/role/{role.name}/secret-id")
         return

@@ -113,7 +113,10 @@ def test_a_refused_login_rolls_back_and_is_exit_4(shell: Shell) -> None:
     done = shell.run("rotate", "app", "--wait")
     assert done.exit_code == 4, done.output
     assert "the old credential is current, as before" in done.stdout
-    assert "why: verify: the new credential does not log in; nothing was promoted [verify.refused]" in done.stdout
+    assert (
+        "why: verify: the new credential does not log in; nothing was promoted [verify.refused]"
+        in done.stdout
+    )
     assert "verify was refused" in shell.run("history", "app").stdout
     [past, _] = shell.json("history", "app")["rotations"]
     assert past["met"]["code"] == "verify.refused"
