@@ -138,7 +138,7 @@ def diff() -> None:
     """Compare the configuration with what the journal knows.
 
     Which secrets it does not know yet, which left the configuration without being retired, which
-    open rotations would be Held because their secret changed under them, and which changes wait
+    have another name without `was`, which open rotations would be Held because their secret changed under them, and which changes wait
     for the next rotation.
     """
     with open_session(effectful=False) as session:
@@ -149,6 +149,9 @@ def diff() -> None:
             "new": [e.id for stream, e in configured.items() if stream not in rows],
             "gone": [r.secret for stream, r in rows.items()
                      if stream not in configured and not r.retired],
+            "renamed": {r.secret: configured[stream].id for stream, r in rows.items()
+                        if stream in configured
+                        and session.called(r.secret) != configured[stream].id},
             "changed": {r.secret: changed for r in open_now
                         if (changed := _changed(session, r, differences))},
             "later": {r.secret: later for r in open_now if (later := _changed(session, r, waiting))},
@@ -159,6 +162,8 @@ def diff() -> None:
         for word in ("new", "gone"):
             for name in told[word]:
                 result(f"{word:<8} {plain(name)}")
+        for former, name in told["renamed"].items():
+            result(plain(f"renamed  {former} -> {name}; add `was: {former}` there until it ran"))
         for name, changed in told["changed"].items():
             result(f"changed  {plain(name)}: {', '.join(changed)}; its open rotation is Held")
         for name, later in told["later"].items():

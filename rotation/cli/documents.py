@@ -106,7 +106,9 @@ SHAPES: dict[str, Schema] = {
         findings=listed(record(file=TEXT, line=COUNT, path=TEXT, code=TEXT, message=TEXT,
                                hint=TEXT, level={"enum": ["error", "warning", "info"]})),
     ),
-    "config-diff": record(new=NAMES, gone=NAMES, changed=by_name(NAMES), later=by_name(NAMES)),
+    "config-diff": record(
+        new=NAMES, gone=NAMES, renamed=by_name(TEXT), changed=by_name(NAMES), later=by_name(NAMES)
+    ),
     "connections": record(connections=listed(LOGIN)),
     "contained": record(
         secret=TEXT, contained=NAMES, not_contained=NAMES, by_hand=listed(maybe(TEXT)),

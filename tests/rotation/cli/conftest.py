@@ -53,7 +53,7 @@ class FakeConfiguration:
     by_itself: bool = False
 
     def secret(self, name: str) -> Entry | None:
-        return self.entry if name == "app" else None
+        return self.entry if name == self.entry.id else None
 
     def secrets(self) -> Iterator[Entry]:
         yield self.entry

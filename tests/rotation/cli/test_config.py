@@ -103,6 +103,14 @@ def test_diff_names_what_left_and_what_changed_under_an_open_rotation(shell: She
     assert shell.json("config", "diff")["gone"] == ["app"]
 
 
+def test_diff_names_a_secret_that_has_another_name(shell: Shell) -> None:
+    """A renaming without `was` is no news to the stream, and all the news to what is open."""
+    shell.adopted()
+    shell.configuration.entry = shell.configuration.entry._replace(id="other")
+    assert shell.json("config", "diff")["renamed"] == {"app": "other"}
+    assert "renamed  app -> other; add `was: app`" in shell.run("config", "diff").stdout
+
+
 def test_diff_names_what_holds_only_from_the_next_rotation(shell: Shell) -> None:
     shell.adopted().run("rotate", "app")
     shell.configuration.spec = replace(shell.configuration.spec, soak_s=1, quiet_s=1)
