@@ -1,26 +1,32 @@
 """Which other entries of the configuration log in as the same user of the same service."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rotation.fold import fold, listed
 from rotation.summary import left_by
-from rotation.types import Specification
+from rotation.types import Facts, Specification
 
 if TYPE_CHECKING:
     from rotation.config import Configuration, Entry
     from rotation.entries import Entry as JournalEntry
 
 
+class Records(Protocol):
+    """What is read of a journal."""
+
+    def entries(self, stream: str) -> tuple["JournalEntry", ...]: ...
+    def closing(self, stream: str) -> "JournalEntry | None": ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sharing:
     """By what the configuration says of each entry, and what the journal last found of it. Who is
-    retired, or no longer configured, rotates nothing. configuration: as it is now. entries: of
-    the latest rotation of a stream."""
+    retired, or no longer configured, rotates nothing. configuration: as it is now."""
 
     configuration: Callable[[], "Configuration"]
-    entries: Callable[[str], Sequence["JournalEntry"]]
+    records: Records
 
     def __call__(self, spec: Specification, logins: Collection[str]) -> list[str]:
         configuration = self.configuration()
@@ -38,7 +44,15 @@ class Sharing:
         ]
 
     def _names(self, entry: "Entry") -> set[str]:
-        entries = tuple(self.entries(entry.stream))
-        left = left_by(fold(entries)) if entries else {}
+        left = self._left(entry.stream)
         found = listed(left, "logins") if left.get("handle") else []
         return {*entry.turns, *found}
+
+    def _left(self, stream: str) -> Facts:
+        """A rotation that is over says it in one entry: each other one is asked before each mint."""
+        closed = self.records.closing(stream)
+        if closed is not None:
+            result = closed.facts.get("baseline")
+            return result if isinstance(result, dict) else {}
+        entries = self.records.entries(stream)
+        return left_by(fold(entries)) if entries else {}

@@ -198,7 +198,7 @@ def _runner(served: Served, session: Session, lock: RunnerLock, signals: process
             gates=partial(served.gates, journal),
             specification=served.specification,
             read_only=partial(read_only, journal),
-            others=Sharing(lambda: served.configuration, journal.entries),
+            others=Sharing(lambda: served.configuration, journal),
         ),
         follow=observe.observer(partial(_secret_of, journal), journal.entries),
         dead=partial(is_dead, directory),

@@ -170,7 +170,7 @@ class Session:
     def others(self) -> "Sharing":
         from rotation.sharing import Sharing  # noqa: PLC0415
 
-        return Sharing(lambda: self.configuration, self.records.entries)
+        return Sharing(lambda: self.configuration, self.records)
 
     @cached_property
     def registry(self) -> "Registry":
