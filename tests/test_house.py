@@ -198,6 +198,17 @@ def test_secrets_are_revealed_only_by_adapters_and_where_a_reason_is_given() -> 
     assert {name for name in revealing if not name.startswith("providers/")} <= REVEALS.keys()
 
 
+def test_an_operation_returns_what_it_found_and_prints_nothing() -> None:
+    prints = {"print", "stdout", "stderr", "echo"}
+    assert not [
+        f"{in_repository(path)}:{node.lineno}"
+        for path in (ROOT / "rotation" / "operations").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Name) and node.id in prints)
+        or (isinstance(node, ast.Attribute) and node.attr in prints)
+    ]
+
+
 @pytest.mark.parametrize("package", ["providers", "providers/aws"])
 def test_a_family_costs_nothing_until_one_of_it_is_used(package: str) -> None:
     opening = ROOT / package / "__init__.py"

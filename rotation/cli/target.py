@@ -31,7 +31,7 @@ def past_of(session: Session) -> tuple[Past | None, JournalError | None]:
         failure = error
     else:
         return journal, None
-    from rotation.cli.glance import Glance  # noqa: PLC0415 -- only where the journal fails
+    from rotation.journal.glance import Glance  # noqa: PLC0415 -- only where the journal fails
 
     try:
         glance = Glance(session.configuration.journal, session.configuration.installation)

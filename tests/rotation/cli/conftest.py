@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,11 @@ class SimulatedSession(Session):
         self.shell.world.advance(min(until, self.shell.world.now + timedelta(minutes=1)))
 
 
+def at_work(shell: Shell, **given: Any) -> SimulatedSession:
+    given = {"configuration_path": Path("-"), "effectful": True, **given}
+    return SimulatedSession(shell=shell, clock=SimulatedClock(shell.world), who="alice", **given)
+
+
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     return furnished(tmp_path, monkeypatch)
@@ -159,10 +164,7 @@ def at_a_terminal(
     """A person's command line in that world."""
     made = Shell(world, journal, FakeConfiguration(spec, directory / "journal.db"))
 
-    def simulated(**given: Any) -> SimulatedSession:
-        return SimulatedSession(shell=made, clock=SimulatedClock(world), who="alice", **given)
-
-    monkeypatch.setattr(session_module, "Session", simulated)
+    monkeypatch.setattr(session_module, "Session", partial(at_work, made))
     # It cannot be taken back, and the tests' own process needs its core dumps and its umask.
     monkeypatch.setattr(process, "harden", lambda: None)
     monkeypatch.setenv("ROTATION_CONFIG", str(directory / "rotation.yaml"))

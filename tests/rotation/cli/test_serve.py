@@ -1,62 +1,32 @@
-"""What `serve` opens by schedule; the process itself is tried in `test_processes` and end to end."""
+"""What `serve` makes of a hang-up; the process itself is tried in `test_processes` and end to end."""
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from rotation.cli.serve import Served
-from rotation.testing.simulator import SimulatedClock
-from tests.rotation.cli.conftest import Shell
+from rotation.cli.serve import reload
+from rotation.operations.installation import Installation
 
 
-@pytest.mark.parametrize("words", [("freeze", "--all"), ("freeze",)])
-def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
-    shell: Shell, words: tuple[str, ...]
-) -> None:
-    shell.adopted()
-    served = Served(shell.configuration, SimulatedClock(shell.world))  # type: ignore[arg-type]
-
-    def tick() -> int:
-        return len(list(served.due(shell.journal, "serve-here", shell.world.now)))
-
-    assert tick() == 1
-    assert shell.run(*words, "--reason", "incident 4711").exit_code == 0
-    with capture_logs() as logs:
-        assert [tick(), tick()] == [0, 0]
-    (told,) = logs
-    assert (told["event"], told["code"]) == ("serve.stopped", "installation.frozen")
-    assert "incident 4711" in told["message"]
-    assert shell.run(*words, "--lift").exit_code == 0
-    assert tick() == 1
-
-
-def test_it_says_once_what_the_journal_does_not_know(shell: Shell) -> None:
-    served = Served(shell.configuration, SimulatedClock(shell.world))  # type: ignore[arg-type]
-    with capture_logs() as logs:
-        for _ in range(2):
-            assert not list(served.due(shell.journal, "serve-here", shell.world.now))
-    [told] = logs
-    assert (told["event"], told["code"]) == ("serve.unknown-secrets", "run.unknown-secrets")
-    shell.adopted()
-    with capture_logs() as logs:
-        list(served.due(shell.journal, "serve-here", shell.world.now))
-    assert not logs
+def before(configuration: Any) -> Installation:
+    here = Installation(configuration_path=configuration.path, effectful=True)
+    here.configuration = configuration
+    return here
 
 
 def test_what_reading_breaks_on_ends_no_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = SimpleNamespace(path=Path("rotation.yaml"), digest="before")
+    here = before(SimpleNamespace(path=Path("rotation.yaml"), digest="before"))
 
     def breaks(path: Path) -> None:
         raise OverflowError("date value out of range")
 
-    monkeypatch.setattr("rotation.cli.serve.load", breaks)
-    served = Served.__new__(Served)
-    served.configuration = before  # type: ignore[assignment]
+    monkeypatch.setattr("rotation.config.load", breaks)
     with capture_logs() as logs:
-        served.reload()
-    assert served.configuration is before
+        reload(here)
+    assert here.configuration.digest == "before"
     assert [(told["event"], told["code"]) for told in logs] == [
         ("configuration.refused", "OverflowError")
     ]
@@ -68,8 +38,8 @@ def test_the_end_gives_back_the_connections_of_earlier_configurations_too(
     closed = []
 
     class Registry:
-        def __init__(self, configuration, clock) -> None:
-            self._of = configuration.digest
+        def __init__(self, logged_in, clock) -> None:
+            self._of = logged_in.configuration.digest
 
         def close(self) -> None:
             closed.append(self._of)
@@ -80,10 +50,25 @@ def test_the_end_gives_back_the_connections_of_earlier_configurations_too(
         )
         for digest in ("first", "second")
     )
-    monkeypatch.setattr("rotation.cli.serve.Registry", Registry)
-    monkeypatch.setattr("rotation.cli.serve.load", lambda path: second)
-    served = Served(first, clock=None)  # type: ignore[arg-type]
-    served.reload()
-    assert closed == [], "a row may be at work with them"
-    served.close()
+    monkeypatch.setattr("rotation.registry.Registry", Registry)
+    monkeypatch.setattr("rotation.config.load", lambda path: second)
+    with before(first) as here:
+        assert here.registry
+        reload(here)
+        assert here.configuration is second
+        assert closed == [], "a row may be at work with them"
     assert sorted(closed) == ["first", "second"]
+
+
+def test_another_installation_s_file_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = (
+        SimpleNamespace(
+            path=Path("rotation.yaml"), installation=name, journal="j", seal_key=None, digest=name
+        )
+        for name in ("ours", "other")
+    )
+    monkeypatch.setattr("rotation.config.load", lambda path: other)
+    with before(first) as here, capture_logs() as logs:
+        reload(here)
+        assert here.configuration is first
+    assert [told["code"] for told in logs] == ["config.other-journal"]

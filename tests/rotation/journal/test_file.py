@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from rotation.cli.glance import Glance
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError
 from rotation.journal import schema, sql, sqlite
+from rotation.journal.glance import Glance
 from rotation.journal.sql import open_journal
 from rotation.testing.journal import simple_row
 from rotation.testing.journal.drafts import APP, HOLD, NOW, done, opened

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rotation.cli.glance import Glance
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError
+from rotation.journal.glance import Glance
 from rotation.journal.sql import SqlJournal, open_journal
 from rotation.machine import Wait
 from rotation.plan import PLANS

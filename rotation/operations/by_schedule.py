@@ -1,0 +1,89 @@
+"""What an installation begins by itself: what is due, and what its issuer says is dead."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from rotation.by_itself import Gone, gone
+from rotation.due import due_now, refuse_unknown, stop_if_behind
+from rotation.entries import Identity
+from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
+from rotation.opening import refuse_doubtful
+from rotation.operations.installation import Installation
+from rotation.plan import ROUTINE
+from rotation.process import Stopped
+from rotation.scheduler import Opening, Policy
+
+if TYPE_CHECKING:
+    from rotation.config import Entry
+
+
+class Tell(Protocol):
+    """What kept something from being begun, under the name of an event."""
+
+    def __call__(self, event: str, error: RotationError, **facts: str) -> None: ...
+
+
+@dataclass(kw_only=True)
+class BySchedule:
+    """By the configuration as it is now. What stands in the way is told once, as long as it is the
+    same."""
+
+    installation: Installation
+    tell: Tell
+    _stopped: str | None = field(default=None, init=False)
+    _unknown: str | None = field(default=None, init=False)
+
+    def policy(self) -> Policy:
+        return Policy(
+            due=self.due,
+            gone=self.gone,
+            lane=self.lane,
+            width=lambda: self.installation.configuration.concurrency,
+        )
+
+    def lane(self, identity: Identity) -> str:
+        entry = self.installation.configuration.secret(identity.secret)
+        return "" if entry is None else entry.connection
+
+    def due(self, now: datetime) -> Iterator[Opening]:
+        here = self.installation
+        stop_if_behind(here.configuration, here.journal, here.runner.id, now)
+        self._tell_unknown(now)
+        for entry in self._due(now):
+            spec = here.configuration.specification(entry)
+            yield Opening(stream=entry.stream, plan=ROUTINE, spec=spec)
+
+    def gone(self, now: datetime) -> Iterator[Gone]:
+        here = self.installation
+
+        def failed(entry: "Entry", error: RotationError) -> None:
+            self.tell("rotation.not-looked-at", error, secret=entry.id)
+
+        with suppress(Stopped):
+            yield from gone(here.configuration, here.journal, here.runner.bind, now, failed)
+
+    def _tell_unknown(self, now: datetime) -> None:
+        try:
+            refuse_unknown(self.installation.configuration, self.installation.journal, (), now)
+        except NeedsPerson as unknown:
+            if unknown.message != self._unknown:
+                self.tell("serve.unknown-secrets", unknown)
+            self._unknown = unknown.message
+        else:
+            self._unknown = None
+
+    def _due(self, now: datetime) -> list["Entry"]:
+        """Nothing while everything is stopped."""
+        try:
+            refuse_doubtful(self.installation.journal)
+            found = due_now(self.installation.configuration, self.installation.journal, now)
+        except PolicyRefusal as stop:
+            if stop.message != self._stopped:
+                self.tell("serve.stopped", stop)
+            self._stopped = stop.message
+            return []
+        self._stopped = None
+        return found

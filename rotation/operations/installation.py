@@ -1,0 +1,382 @@
+"""One installation: its configuration, journal, plugins and runner, put together here and nowhere else.
+
+Each is opened when it is first used.
+"""
+
+import difflib
+import os
+import pwd
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+from rotation.clock import SystemClock
+from rotation.entries import Entry, Identity
+from rotation.errors import JournalError, RotationError, UnknownName
+from rotation.interfaces import Bound, Clock, Issuer
+from rotation.journal import Journal
+from rotation.types import Gates, Specification, Traits
+
+if TYPE_CHECKING:
+    from rotation.config import Configuration
+    from rotation.config import Entry as Configured
+    from rotation.fold import Rotation
+    from rotation.journal.seal import Seals
+    from rotation.process import Signals
+    from rotation.registry import Plugin, Registry
+    from rotation.runner import Runner
+    from rotation.sharing import Sharing
+
+SERVE = "serve-"
+"""The runner's id of a live `serve` begins so: it takes people's requests at once."""
+
+
+def who() -> str:
+    """The operating system's user of this process; never what the environment says."""
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid-{uid}"
+
+
+class Records(Protocol):
+    """The half of a journal that reads."""
+
+    @property
+    def installation(self) -> str: ...
+    def entries(self, stream: str) -> tuple[Entry, ...]: ...
+    def closing(self, stream: str) -> Entry | None: ...
+    def history(self, stream: str) -> Iterator[Entry]: ...
+    def streams(self) -> Iterator[str]: ...
+    def identity(self, stream: str) -> Identity | None: ...
+    def identities(self) -> Iterator[Identity]: ...
+    def installation_entries(self) -> tuple[Entry, ...]: ...
+
+
+@dataclass(kw_only=True)
+class Installation:
+    """What the operations work on, as long as one process works on it."""
+
+    configuration_path: Path
+    #: Whether the world or the journal may be changed; otherwise the journal is only read.
+    effectful: bool
+    #: Connection -> the one whose login is used in its place.
+    logins: Mapping[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=SystemClock)
+    #: Who asks.
+    who: str = field(default_factory=who)
+    #: How the runner's id begins.
+    runs_as: str = ""
+    #: How long another process may hold the journal; None: as long as any writer may.
+    patience_s: float | None = None
+    signals: "Signals | None" = None
+    _exits: ExitStack = field(default_factory=ExitStack)
+    _building: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def configuration(self) -> "Configuration":
+        from rotation.config import load  # noqa: PLC0415 -- only who reads it pays for it
+
+        return load(self.configuration_path)
+
+    def reload(self) -> bool:
+        """The configuration as its file is now; what is open goes on. Whether it is still this
+        installation's: another's changes nothing."""
+        from rotation.config import load  # noqa: PLC0415
+
+        before, fresh = self.configuration, load(self.configuration.path)
+        if _journal_of(fresh) != _journal_of(before):
+            return False
+        if "registry" in self.__dict__:
+            # Somebody may be at work with its connections until the end.
+            self._exits.callback(self.registry.close)
+            self.registry = self._plugins_of(fresh)
+        self.configuration = fresh
+        return True
+
+    @cached_property
+    def unbound(self) -> "Configuration":
+        """Without what a stack told: what the next one is made from."""
+        from rotation.config import load  # noqa: PLC0415
+
+        return load(self.configuration_path, bindings=False)
+
+    @cached_property
+    def journal(self) -> Journal:
+        from rotation.journal.sql import open_journal  # noqa: PLC0415 -- its import is slow
+
+        path, installation = self._journal_file(), self.configuration.installation
+        seals = self.seals if self.effectful else None  # whoever only looks needs no key
+        return open_journal(
+            path, installation,
+            read_only=not self.effectful, patience_s=self.patience_s, seals=seals,
+        )  # fmt: skip
+
+    @cached_property
+    def seals(self) -> "Seals | None":
+        """What the journal must prove, where the configuration names a key."""
+        key, journal = self.configuration.seal_key, self.configuration.journal
+        if key is None:
+            return None
+        from rotation.journal.seal import Seals, read_key  # noqa: PLC0415 -- only where one is
+
+        return Seals(self.configuration.installation, read_key(key, journal))
+
+    @cached_property
+    def records(self) -> Records:
+        """The journal for whoever only looks."""
+        if self.effectful:
+            return self.journal
+        from rotation.journal.glance import Glance  # noqa: PLC0415 -- beside the runner's own
+
+        return Glance(self._journal_file(), self.configuration.installation)
+
+    def _journal_file(self) -> Path:
+        path = self.configuration.journal
+        if not path.exists():
+            # Never made in passing: an empty journal beside marks in the world is a lost one.
+            raise JournalError(
+                "journal.missing",
+                f"there is no journal at {path}; nothing was done",
+                "`rotation init` makes a new one; `rotation journal restore` brings a lost one back",
+            )
+        return path
+
+    @cached_property
+    def runner(self) -> "Runner":
+        """Alive, for other runners of this host to see, until the process ends."""
+        from rotation.due import read_only  # noqa: PLC0415
+        from rotation.journal.liveness import (  # noqa: PLC0415
+            RunnerLock,
+            is_dead,
+            new_runner_id,
+            runners_of,
+        )
+        from rotation.journal.sqlite import translated  # noqa: PLC0415
+        from rotation.process import until_stopped  # noqa: PLC0415
+        from rotation.runner import Live, Runner  # noqa: PLC0415
+
+        journal, directory = self.journal, runners_of(self.configuration.journal)
+        with translated():  # its file lies on the journal's disk
+            self._lock = RunnerLock(directory, self.runs_as + new_runner_id())
+        return Runner(
+            journal=journal,
+            bind=lambda spec: until_stopped(self.bind(spec), self.stop),
+            clock=self.clock,
+            id=self._lock.runner_id,
+            live=Live(
+                gates=self.gates,
+                specification=self.live_specification,
+                read_only=lambda: read_only(journal),
+                others=self.others(),
+            ),
+            dead=lambda runner: is_dead(directory, runner),
+            stopping=self.stop,
+        )
+
+    def others(self) -> "Sharing":
+        from rotation.sharing import Sharing  # noqa: PLC0415
+
+        return Sharing(lambda: self.configuration, self.records)
+
+    @cached_property
+    def registry(self) -> "Registry":
+        return self._plugins_of(self.configuration)
+
+    def _plugins_of(self, configuration: "Configuration") -> "Registry":
+        from rotation.registry import LoggedInAs, Registry  # noqa: PLC0415
+
+        return Registry(LoggedInAs(configuration, self.logins), self.clock)
+
+    def bind(self, spec: Specification) -> Bound:
+        with self._building:  # rotations are advanced by many threads
+            registry = self.registry
+        return registry.bind(spec)
+
+    def issuer(self, spec: Specification) -> Issuer:
+        return self.registry.issuer(spec)
+
+    def traits(self, spec: Specification) -> Traits:
+        """Of the issuer; its adapter and its SDK are not loaded."""
+        return self.registry.traits(spec)
+
+    def by_hand(self, spec: Specification, handle: str) -> str | None:
+        """The service's own command that ends it; without the connection's part where the
+        configuration cannot be read."""
+        from rotation.registry import by_hand  # noqa: PLC0415
+
+        return by_hand(spec, handle, self._connections())
+
+    def deeds(self, spec: Specification, handle: str) -> str | None:
+        """The service's own command that shows what was done with it."""
+        from rotation.registry import deeds  # noqa: PLC0415
+
+        return deeds(spec, handle, self._connections())
+
+    def _connections(self) -> "Mapping[str, Plugin]":
+        try:
+            return self.configuration.connections
+        except RotationError:
+            return {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives back what was opened; a runner that ends in order leaves no lock behind."""
+        if "runner" in self.__dict__:
+            self._lock.close()
+        if "registry" in self.__dict__:
+            self.registry.close()
+        for opened in ("journal", "records"):
+            if hasattr(self.__dict__.get(opened), "close"):
+                self.__dict__[opened].close()
+        self._exits.close()
+
+    # ---------------------------------------------------------------------------- secrets
+
+    def entry(self, name: str) -> "Configured":
+        found = self._configured(name)
+        if found is None:
+            raise self.unknown(name)
+        return found
+
+    def _configured(self, name: str) -> "Configured | None":
+        found = self.configuration.secret(name)
+        if found is not None and name != found.id:
+            self.renamed(name, found.id)
+        return found
+
+    def renamed(self, former: str, name: str) -> None:
+        """Somebody used a name that stands for another one by now."""
+
+    def called(self, name: str) -> str:
+        """The id of a configured secret; the name itself where only the journal knows it."""
+        found = self.configuration.secret(name)
+        return name if found is None else found.id
+
+    def stream_of(self, name: str) -> str:
+        """Of a configured secret, or of one that only the journal still knows."""
+        found = self._configured(name)
+        if found is not None:
+            return found.stream
+        for identity in self.records.identities():
+            if identity.secret == name:
+                return identity.stream
+        raise self.unknown(name)
+
+    def orphans_of(self, name: str) -> list[Identity]:
+        """What only the journal still knows by that name, alive or open."""
+        if self.configuration.secret(name) is not None:
+            return []
+        return [row for row in self.records.identities() if row.secret == name and row.is_alive]
+
+    def streams_of(self, name: str) -> list[str]:
+        """Its own first, then what was begun while the file gave its name to another credential."""
+        own, called = self.stream_of(name), self.called(name)
+        found = {
+            row.stream for row in self.records.identities() if self.called(row.secret) == called
+        }
+        if found - {own}:
+            found -= {entry.stream for entry in self.configuration.secrets()}
+        return [own, *sorted(found - {own})]
+
+    def open_streams_of(self, name: str) -> list[str]:
+        open_ = {row.stream for row in self.records.identities() if row.plan is not None}
+        return [stream for stream in self.streams_of(name) if stream in open_]
+
+    def unknown(self, name: str) -> UnknownName:
+        known = [entry.id for entry in self.configuration.secrets()]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "`rotation status --all` lists them"
+        return UnknownName("cli.unknown-secret", f"there is no secret {name}", hint)
+
+    def specification(self, name: str) -> Specification:
+        return self.configuration.specification(self.entry(name))
+
+    def live_specification(self, name: str) -> Specification | None:
+        found = self.configuration.secret(name)
+        return None if found is None else self.configuration.specification(found)
+
+    def gates(self, name: str, now: datetime) -> Gates:
+        from rotation.calendar import gates  # noqa: PLC0415
+        from rotation.due import freeze_file, frozen_by  # noqa: PLC0415
+
+        reason = frozen_by(self.journal, freeze_file(self.configuration))
+        if reason is not None:
+            return Gates(open=False, frozen=reason)
+        found = self.configuration.secret(name)
+        if found is None:
+            return Gates()
+        return gates(found.schedule, self.configuration.freezes, now)
+
+    # ---------------------------------------------------------------------------- time, others
+
+    def live_runner(self) -> str | None:
+        """The `serve` that is alive on this host, if any."""
+        from rotation.journal.liveness import living, runners_of  # noqa: PLC0415
+
+        directory = runners_of(self.configuration.journal)
+        return next((name for name in living(directory) if name.startswith(SERVE)), None)
+
+    def stays_elsewhere(self, rotation: "Rotation") -> bool:
+        """Whether another live process of this host was the last to take it on, and waits with it
+        as this one would; a `serve` is watched."""
+        from rotation.journal.liveness import is_dead, runners_of  # noqa: PLC0415
+
+        last = rotation.last.runner
+        if last.startswith(SERVE):
+            return False
+        directory = runners_of(self.configuration.journal)
+        return last != self.runner.id and is_dead(directory, last) is False
+
+    def at_work(self, rotation: "Rotation") -> str | None:
+        """The live process of this host that goes on with it by itself: a `serve`, or a command
+        that was the last to write of it, if that is another one."""
+        from rotation.journal.liveness import is_dead, runners_of  # noqa: PLC0415
+
+        if (serve := self.live_runner()) is not None:
+            return serve
+        last = rotation.last.runner
+        if "runner" in self.__dict__ and last == self.runner.id:
+            return None
+        alive = is_dead(runners_of(self.configuration.journal), last) is False
+        return last if alive else None
+
+    def stop_on_signals(self, *, reloads: bool = False) -> "Signals":
+        """From now on a signal ends the work in order: the call in flight is awaited, nothing else
+        is begun, the rest stays in the journal. A terminal that hangs up says the same, unless
+        `reloads`."""
+        from rotation.process import Signals  # noqa: PLC0415
+
+        if self.signals is None:
+            self.signals = self._exits.enter_context(Signals(reloads=reloads))
+        return self.signals
+
+    def stop(self) -> bool:
+        """Whether the process was told to stop: no further effect is begun."""
+        return self.signals is not None and self.signals.stopping
+
+    def pause(self, until: datetime) -> None:
+        assert self.signals is not None, "whoever waits can be told to stop"
+        # Short slices and an end of its own: a clock that is set does not make it a long wait.
+        end = time.monotonic() + (until - self.clock.now()).total_seconds()
+        while not self.stop() and (left := self._left(until, end)) > 0:
+            self.signals.wait(min(left, 5.0))
+
+    def _left(self, until: datetime, end: float) -> float:
+        return min((until - self.clock.now()).total_seconds(), end - time.monotonic())
+
+
+def _journal_of(configuration: "Configuration") -> tuple[object, ...]:
+    return configuration.installation, configuration.journal, configuration.seal_key

@@ -1,0 +1,42 @@
+"""What an installation begins by itself."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from rotation import observe
+from rotation.operations.by_schedule import BySchedule
+from tests.rotation.cli.conftest import Shell, at_work
+
+
+@pytest.mark.parametrize("words", [("freeze", "--all"), ("freeze",)])
+def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
+    shell: Shell, words: tuple[str, ...]
+) -> None:
+    shell.adopted()
+    schedule = BySchedule(installation=at_work(shell), tell=observe.tell)
+
+    def tick() -> int:
+        return len(list(schedule.due(shell.world.now)))
+
+    assert tick() == 1
+    assert shell.run(*words, "--reason", "incident 4711").exit_code == 0
+    with capture_logs() as logs:
+        assert [tick(), tick()] == [0, 0]
+    (told,) = logs
+    assert (told["event"], told["code"]) == ("serve.stopped", "installation.frozen")
+    assert "incident 4711" in told["message"]
+    assert shell.run(*words, "--lift").exit_code == 0
+    assert tick() == 1
+
+
+def test_it_says_once_what_the_journal_does_not_know(shell: Shell) -> None:
+    schedule = BySchedule(installation=at_work(shell), tell=observe.tell)
+    with capture_logs() as logs:
+        for _ in range(2):
+            assert not list(schedule.due(shell.world.now))
+    [told] = logs
+    assert (told["event"], told["code"]) == ("serve.unknown-secrets", "run.unknown-secrets")
+    shell.adopted()
+    with capture_logs() as logs:
+        list(schedule.due(shell.world.now))
+    assert not logs
