@@ -26,7 +26,10 @@ from rotation.registry import installed
 from rotation.types import PermissionSet
 
 CORE = (
-    "plan.py",
+    "plan/__init__.py",
+    "plan/steps.py",
+    "plan/rules.py",
+    "plan/tables.py",
     "types.py",
     "interfaces.py",
     "errors.py",

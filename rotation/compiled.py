@@ -9,6 +9,7 @@ from rotation.errors import JournalError
 from rotation.keyed import keyed, record
 from rotation.plan import (
     ACCEPT,
+    PLANS,
     OnFailure,
     Per,
     Phase,
@@ -140,8 +141,8 @@ def _row(content: Mapping[str, Any]) -> RowInstance:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The rows of one rotation. unknown: some were left out, for this version does not know them, or it
-    cannot read the specification."""
+    """The rows of one rotation. unknown: some were left out, for this version does not know them; or it
+    does not know the plan, or cannot read the specification."""
 
     rows: tuple[RowInstance, ...]
     undo: tuple[RowInstance, ...]
@@ -159,7 +160,8 @@ def rows_of(opened: Entry) -> Compiled:
     if found is not None:
         return found
     rows, undo, accept = (_known_rows(opened.facts[name]) for name in ("rows", "undo", "accept"))
-    unknown = None in (*rows, *undo, *accept) or not _is_read(opened.facts["spec"])
+    known = str(opened.facts["plan"]) in PLANS and _is_read(opened.facts["spec"])
+    unknown = not known or None in (*rows, *undo, *accept)
     if len(_compiled) >= _COMPILED_MAX:
         _compiled.clear()
     compiled = Compiled(_without_none(rows), _without_none(undo), _without_none(accept), unknown)

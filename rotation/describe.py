@@ -173,10 +173,10 @@ def old_dies(rotation: Rotation, now: datetime) -> datetime | None:
     over = rotation.outcome is not None or not rotation.readable
     if ends or undoing or rotation.old is None or over:
         return None
-    if rotation.state(Step.DESTROY).done or (rotation.plan == "routine" and rotation.new is None):
+    if rotation.state(Step.DESTROY).done or (rotation.rules.overlaps and rotation.new is None):
         return None
     spec = spec_from_json(rotation.spec)
-    if rotation.plan == "compromised":
+    if rotation.rules.contains:
         return now
     suspended = rotation.state(Step.SUSPEND).done_at if rotation.done(Step.SUSPEND) else None
     if suspended is None:
@@ -187,7 +187,7 @@ def old_dies(rotation: Rotation, now: datetime) -> datetime | None:
 def awaited(rotation: Rotation, now: datetime) -> tuple[tuple[str, ...], timedelta] | None:
     """Consumers whose delivery or confirmation is asked for again and again, and how long after it
     the old one dies at the earliest: until then that time slides along with the clock."""
-    if old_dies(rotation, now) is None or rotation.plan != "routine":
+    if old_dies(rotation, now) is None or not rotation.rules.overlaps:
         return None
     spec = spec_from_json(rotation.spec)
     names = {
@@ -287,7 +287,7 @@ def ways_out(rotation: Rotation, secret: str) -> tuple[str, ...]:
 
 def can_roll_back(rotation: Rotation) -> bool:
     """Only what was never destroyed can come back."""
-    open_and_own = rotation.outcome is None and rotation.plan != "compromised"
+    open_and_own = rotation.outcome is None and not rotation.rules.contains
     return open_and_own and can_go_back(rotation)
 
 
@@ -303,17 +303,15 @@ def leads_back(rotation: Rotation) -> bool:
 def can_be_replaced(rotation: Rotation) -> bool:
     """Only what readers cannot log in with, or what may be so: it is looked at once more. An
     emergency makes a successor of its own."""
-    if rotation.plan == "compromised" or (
-        rotation.held == "held.live-refused" and leads_back(rotation)
-    ):
+    if rotation.rules.contains or (rotation.held == "held.live-refused" and leads_back(rotation)):
         return False
     return rotation.held == "held.probe-broken" or consumers_at_risk(rotation)
 
 
 def can_be_accepted(rotation: Rotation) -> bool:
     """Not what is dead by now, or contained; of an adoption it is the claim that is wanted."""
-    contained = rotation.plan == "compromised" and rotation.held == "held.pointer-moved"
-    return not is_past_return(rotation) and not contained and rotation.plan != "adopt"
+    contained = rotation.rules.contains and rotation.held == "held.pointer-moved"
+    return not is_past_return(rotation) and not contained and not rotation.rules.adopts
 
 
 def open_exits(rotation: Rotation) -> tuple[Exit, ...]:

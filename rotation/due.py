@@ -21,6 +21,7 @@ from rotation.entries import Kind as EntryKind
 from rotation.errors import NeedsPerson, PolicyRefusal
 from rotation.fold import Outcome
 from rotation.ownership import ordinary
+from rotation.plan import rules_of
 from rotation.types import Facts
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ BEHIND_MIN = 3
 """So many secrets of one connection that a journal is behind: the installation is read-only."""
 
 REASON_BYTES_MAX = 16 * 1024
-
 NAMED_MAX = 5
 """More are counted."""
 
@@ -322,8 +322,8 @@ def _again(rolled_back: Due | None, told: Due) -> Due:
 def _may_be_replaced(identity: Identity, now: datetime) -> bool:
     """Nothing is open, or a rotation that is held because its credential is not there any more;
     and none was closed within a day, or within a part of its life where that is shorter."""
-    held = (identity.plan, identity.held) == ("routine", "held.instance-missing")
-    if not (identity.plan is None or held) or identity.on_hold or identity.retired:
+    missing = identity.held == "held.instance-missing" and rules_of(identity.plan).overlaps
+    if not (identity.plan is None or missing) or identity.on_hold or identity.retired:
         return False
     last, end = identity.last_closed_at, identity.expires
     if identity.handle is None or last is None or _rolled_back(identity, now) is not None:

@@ -170,7 +170,7 @@ def _rolls_back(rotation: Rotation, position: int) -> bool:
 
 
 def _after_done(rotation: Rotation, key: RowKey) -> None:
-    if key.step == Step.ISSUE and rotation.plan != "replace":
+    if key.step == Step.ISSUE and not rotation.rules.replaces_dead:
         # Nothing was minted before they were gone; those in an emergency's scope come later.
         scope = rotation.scope
         rotation.leftovers = {i: it for i, it in rotation.leftovers.items() if i in scope}
@@ -241,7 +241,7 @@ def _try_now(rotation: Rotation) -> None:
 def _give_up(rotation: Rotation, instance: str) -> None:
     """A person's word stands for the evidence that nobody has it. Never for the current one, which
     a mistyped id may name; of what was found dead it makes room."""
-    if rotation.plan == "replace" and instance == rotation.old:
+    if rotation.rules.replaces_dead and instance == rotation.old:
         rotation.given_up |= {instance}
     elif instance not in (rotation.old, rotation.new):
         rotation.given_up |= {instance}
@@ -254,10 +254,10 @@ def can_go_back(rotation: Rotation) -> bool:
     """Until destroy was intended. An emergency is cancelled only while nothing is destroyed or
     promoted."""
     too_late = [Step.DESTROY]
-    if rotation.plan in ("compromised", "replace"):
+    if rotation.rules.promotion_is_final:
         too_late += [Step.PROMOTE]
     resumes = any(row.step is Step.RESUME_OLD for row in rotation.undo)
-    if rotation.plan == "compromised" and not resumes:
+    if not resumes:
         too_late += [Step.CONTAIN]  # the issuer cannot suspend: containing destroyed
     if is_past_return(rotation):
         return False
@@ -269,8 +269,7 @@ def replaced_by(rotation: Rotation) -> Step | None:
     """Without overlap: the row at whose intent the old credential is lost for good, and the way
     back with it. None where both live until the old one is destroyed."""
     steps = {row.step for row in rotation.rows}
-    plans = ("in-place", "delegated", "compromised", "replace")
-    if rotation.plan not in plans or steps & {Step.CONTAIN, Step.DESTROY}:
+    if not rotation.rules.risks_outage or steps & {Step.CONTAIN, Step.DESTROY}:
         return None
     return Step.ACTIVATE if Step.ACTIVATE in steps else Step.ISSUE
 

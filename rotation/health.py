@@ -18,7 +18,7 @@ from rotation.fold import (
     text,
 )
 from rotation.leftover import leftovers_of
-from rotation.plan import RowInstance, Step
+from rotation.plan import RowInstance, Step, rules_of
 from rotation.types import Facts
 
 
@@ -71,21 +71,21 @@ def _accepted(rotation: Rotation, handle: str | None) -> Standing:
 
 def _given(rotation: Rotation) -> str | None:
     """What readers had. A replacement may find another one than the journal has: somebody wrote."""
-    found = rotation.plan == "replace" and rotation.state(Step.FIND_DEAD).done
+    found = rotation.rules.replaces_dead and rotation.state(Step.FIND_DEAD).done
     return rotation.fact(Step.FIND_DEAD, "handle") if found else rotation.old
 
 
 def _old_life(rotation: Rotation) -> Life:
     if (found := seen(rotation, rotation.old)) is not None:
         return found
-    if rotation.plan == "replace":
+    if rotation.rules.replaces_dead:
         return _life_of_dead(rotation)
     destroy = rotation.state(Step.DESTROY)
     resumed = rotation.state(Step.RESUME_OLD).done
     off = rotation.state(Step.SUSPEND)
     if (step := replaced_by(rotation)) is not None:
         return _life_until_replaced(rotation.state(step))
-    if rotation.plan == "compromised":
+    if rotation.rules.contains:
         off = rotation.state(Step.CONTAIN)
         if rotation.old not in listed(rotation.opened.facts, "scope"):
             return Life.WORKS
@@ -196,16 +196,16 @@ def consumers_at_risk(rotation: Rotation) -> bool:
         return False
     if rotation.outcome == Outcome.ROLLED_BACK:
         gone = seen(rotation, rotation.old) is Life.GONE
-        return rotation.plan == "replace" or (gone and not rotation.state(Step.VERIFY_OLD).done)
+        return rotation.rules.replaces_dead or (gone and not rotation.state(Step.VERIFY_OLD).done)
     if takes_over(rotation):
         return found_dead(rotation) is not None
     now = standing(rotation)
     read = now.new_life if now.readers is Readers.NEW else now.old_life
     bad = {Life.REFUSED, Life.DOUBTFUL, Life.OFF, Life.GOING, Life.GONE}
     no = now.readers is Readers.NOBODY and now.old is not None
-    if rotation.plan == "retire":
+    if rotation.rules.retires:
         return False  # nobody is left who reads it, or a person said so
-    replacing = rotation.plan == "replace" and now.readers is Readers.OLD
+    replacing = rotation.rules.replaces_dead and now.readers is Readers.OLD
     return no or replacing or read in bad or rotation.held == "held.pointer-moved-late"
 
 
@@ -225,7 +225,7 @@ def given(rotation: Rotation) -> frozenset[str]:
 def takes_over(rotation: Rotation) -> bool:
     """What readers get is not ours to know yet: it is what somebody else wrote."""
     accepting = rotation.mode is Mode.ACCEPT and not rotation.state(Step.INSPECT).done
-    return rotation.plan == "adopt" or accepting
+    return rotation.rules.adopts or accepting
 
 
 def found_dead(rotation: Rotation) -> tuple[str, Life] | None:
@@ -238,11 +238,8 @@ def found_dead(rotation: Rotation) -> tuple[str, Life] | None:
 def may_be_at_risk(row: Identity) -> bool:
     """Whether it is worth to fold that rotation: in all others readers have what works."""
     if row.plan is not None:
-        return row.held is not None or row.plan in _WITHOUT_OVERLAP
+        return row.held is not None or rules_of(row.plan).risks_outage
     return row.last_outcome not in (None, Outcome.SUCCEEDED, Outcome.ACCEPTED)
-
-
-_WITHOUT_OVERLAP = frozenset({"compromised", "replace", "in-place", "delegated"})
 
 
 def left_alive(rotation: Rotation) -> tuple[str, ...]:

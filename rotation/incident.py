@@ -108,7 +108,7 @@ def survey(
 
 def emergency_under_way(rotation: Rotation | None) -> Rotation | None:
     """The rotation, if it is an open emergency that nobody sent back."""
-    if rotation is None or rotation.outcome is not None or rotation.plan != "compromised":
+    if rotation is None or rotation.outcome is not None or not rotation.rules.contains:
         return None
     return rotation if rotation.mode is Mode.FORWARD else None
 

@@ -65,7 +65,7 @@ def next_action(rotation: Rotation, now: datetime, gates: Gates = OPEN_GATES) ->
         undoing = rotation.mode is Mode.UNDO and state.failed == "held.refused"
         return held("held.rollback-failed" if undoing else str(state.failed))
     asked = rotation.mode is Mode.UNDO and rotation.asked is not None
-    if rotation.on_hold and not asked and rotation.plan != "compromised":
+    if rotation.on_hold and not asked and rotation.rules.heeds_hold:
         return Wait(None, rotation.paused)
     return _first_ready(rotation, now, gates)
 
@@ -77,7 +77,7 @@ def held(code: str) -> Held:
 
 def pending_resume(rotation: Rotation) -> RowInstance | None:
     """A complaint after our suspend: the old credential comes back before anything else."""
-    if rotation.mode is not Mode.FORWARD or rotation.plan == "compromised":
+    if rotation.mode is not Mode.FORWARD:
         return None
     if not rotation.complained or rotation.state(Step.RESUME_OLD).done:
         return None
@@ -128,7 +128,7 @@ def _gated(rotation: Rotation, row: RowInstance, now: datetime, gates: Gates) ->
 
 
 def _by_hand(rotation: Rotation) -> bool:
-    by_hand = rotation.spec.get("destroy_by_hand") is True and rotation.plan != "compromised"
+    by_hand = rotation.spec.get("destroy_by_hand") is True and not rotation.rules.contains
     return by_hand and not rotation.destroy_released
 
 

@@ -32,7 +32,7 @@ def refuse_on_hold(before: Rotation | None, spec: Specification) -> None:
 
 def refuse_emergency(before: Rotation | None, spec: Specification) -> None:
     """It has to contain first, and makes a successor of its own."""
-    if before is not None and before.outcome is None and before.plan == "compromised":
+    if before is not None and before.outcome is None and before.rules.contains:
         raise PolicyRefusal(
             "replace.emergency",
             f"{spec.secret} has an open emergency; nothing was done",

@@ -86,7 +86,7 @@ class Runner:
         before = fold(entries) if entries else None
         refuse_on_hold(before, spec)
         baseline = (before.result if before else None) or {}
-        if plan.name in ("routine", "retire") and not baseline.get("handle"):
+        if plan.rules.ends_current and not baseline.get("handle"):
             raise Usage(
                 "rotation.unknown-credential",
                 f"the journal does not know the current credential of {spec.secret}; nothing was done",
@@ -305,15 +305,15 @@ class _Run:
     def _perform(self, rotation: Rotation, do: Do) -> None:
         fresh = do.in_doubt and self._is_fresh(rotation.last, do.row)
         cx = self._context(rotation, do.row, in_doubt=do.in_doubt and not fresh)
-        step, plan = do.row.step, rotation.plan
+        step, rules = do.row.step, rotation.rules
         acting = False
         try:
             if do.row.looks and not fresh and not (cx.in_doubt and step is Step.ISSUE):
-                cx.looked = look_for(plan, step)(cx)
+                cx.looked = look_for(rules, step)(cx)
                 if not cx.in_doubt and not self._began(cx):
                     return  # a person's word landed meanwhile: it is decided anew
             acting = do.row.effect
-            facts = effect_for(plan, step)(cx)
+            facts = effect_for(rules, step)(cx)
         except RotationError as error:
             # An effect is several calls: once one was asked for, only `void` says that nothing is left.
             begun = acting and (cx.asked or isinstance(error, Ambiguous))

@@ -23,7 +23,7 @@ from rotation.errors import AlreadyOpen, JournalError, RotationError
 from rotation.journal import Identity
 from rotation.machine import Wait
 from rotation.observe import tell
-from rotation.plan import Plan
+from rotation.plan import Plan, rules_of
 from rotation.process import STOP_WITHIN, Signals, end_children
 from rotation.runner import Runner
 from rotation.types import Specification
@@ -127,7 +127,7 @@ class Scheduler:
     def _queue(self, identities: Iterable[Identity]) -> None:
         with self._lock:
             self._ready.clear()
-            for identity in sorted(identities, key=lambda row: row.plan != "compromised"):
+            for identity in sorted(identities, key=lambda row: not rules_of(row.plan).contains):
                 self._ready.setdefault(self.policy.lane(identity), deque()).append(identity.stream)
             for lane in self._ready:
                 self._fill(lane)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from rotation.entries import Entry, corrupt
 from rotation.leftover import Leftover
-from rotation.plan import RowInstance, Step
+from rotation.plan import PlanRules, RowInstance, Step, rules_of
 from rotation.types import Facts
 
 
@@ -88,6 +88,10 @@ class Rotation:
     result: Facts | None = None
     readable: bool = True
     complained: bool = False
+
+    @property
+    def rules(self) -> PlanRules:
+        return rules_of(self.plan)
 
     @property
     def spec(self) -> Facts:

@@ -63,11 +63,11 @@ def _current(rotation: Rotation, outcome: Outcome) -> Facts:
     if outcome is Outcome.ROLLED_BACK:
         version = rotation.fact(Step.DEMOTE, "version") or rotation.value_of_old
         return {} if version is None else {"version": version}
-    if outcome is Outcome.SUCCEEDED and rotation.plan == "retire":
+    if outcome is Outcome.SUCCEEDED and rotation.rules.retires:
         return {"handle": None, "retired": True}
     if outcome is Outcome.ACCEPTED:
         return inspected
-    if outcome is Outcome.SUCCEEDED and rotation.plan in ("adopt", "repair"):
+    if outcome is Outcome.SUCCEEDED and rotation.rules.keeps_credential:
         return inspected
     if rotation.mode is Mode.ACCEPT and rotation.state(Step.INSPECT).done:
         return inspected
@@ -194,7 +194,7 @@ _NOTHING_OPEN = dict.fromkeys(
 
 def _closed(rotation: Rotation, base: Identity, entries: Iterable[Entry]) -> dict[str, Any]:
     closed = next(entry for entry in entries if entry.kind is Kind.CLOSED)
-    rotated = rotation.outcome == Outcome.SUCCEEDED and rotation.plan not in ("adopt", "repair")
+    rotated = rotation.outcome == Outcome.SUCCEEDED and not rotation.rules.keeps_credential
     back = rotation.outcome == Outcome.ROLLED_BACK
     already = base.plan is None and base.last_closed_at == closed.at
     result = rotation.result or {}

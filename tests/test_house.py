@@ -15,6 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from rotation import plan
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -138,8 +140,39 @@ def test_the_core_is_read_in_one_sitting() -> None:
         and parts[1].removesuffix(".py") in CORE
     ]
     assert sum(map(lines, core)) <= CORE_LINES_MAX
-    pages = [ROOT / "rotation" / f"{name}.py" for name in TEN_MINUTES]
+    pages = [
+        path for path in core if path.parts[len(ROOT.parts) + 1].removesuffix(".py") in TEN_MINUTES
+    ]
     assert sum(map(lines, pages)) <= TEN_MINUTES_LINES_MAX
+
+
+def plan_names(node: ast.AST) -> set[str]:
+    """The plans that a comparison, or a collection of nothing else, names by constant or text."""
+    match node:
+        case ast.Compare():
+            parts = [node.left, *node.comparators]
+        case ast.MatchValue():
+            parts = [node.value]
+        case ast.Dict():
+            parts = [key for key in node.keys if key is not None]
+        case ast.Set() | ast.Tuple() | ast.List():
+            parts = list(node.elts)
+        case _:
+            return set()
+    constants = {name for name, value in vars(plan.tables).items() if isinstance(value, plan.Plan)}
+    named = {part.value for part in parts if isinstance(part, ast.Constant)} & set(plan.PLANS)
+    named |= {part.id for part in parts if isinstance(part, ast.Name)} & constants
+    return named if isinstance(node, ast.Compare) or len(named) == len(parts) else set()
+
+
+def test_no_plan_is_asked_for_its_name_because_its_rules_say_what_it_is_for() -> None:
+    assert not [
+        f"{in_repository(path)}:{getattr(node, 'lineno', '?')} {sorted(named)}"
+        for path in sorted((ROOT / "rotation").rglob("*.py"))
+        if path.parent.name != "plan"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (named := plan_names(node))
+    ]
 
 
 def test_tests_lie_where_their_subject_lies() -> None:

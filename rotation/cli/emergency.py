@@ -352,7 +352,7 @@ def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:
     """An emergency that is open is about all of it already."""
     return (
         rotation.outcome is None
-        and rotation.plan == "compromised"
+        and rotation.rules.contains
         and {*scope} <= {*listed(rotation.opened.facts, "scope")}
     )
 
@@ -360,7 +360,7 @@ def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:
 def _cancel(session: Session, name: str, *, yes: bool, here: bool) -> int:
     """A mistake: what was contained works again, what was made meanwhile goes."""
     rotation = open_rotation_of(session, name)
-    if rotation.plan != "compromised":
+    if not rotation.rules.contains:
         raise PolicyRefusal(
             "emergency.none",
             f"{name} has no open emergency; nothing was done",

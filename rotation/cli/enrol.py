@@ -87,7 +87,7 @@ def _begin_anew(session: Session, entry: "Entry") -> None:
     sent to another credential, by a wrong user or region."""
     for stream in session.open_streams_of(entry.id):
         rotation = fold(session.journal.entries(stream))
-        if rotation.plan == "adopt":
+        if rotation.rules.adopts:
             request(session, rotation, "abandon")
             session.runner.advance(stream)
 

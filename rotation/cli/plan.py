@@ -25,7 +25,7 @@ from rotation.describe import duration, forecast, gap, relative
 from rotation.due import Due, Kind, due
 from rotation.entries import Identity, stamp
 from rotation.errors import PolicyRefusal, Usage
-from rotation.plan import ROUTINE, Plan, RowInstance, Step, plan_for
+from rotation.plan import ROUTINE, Plan, RowInstance, Step, plan_for, rules_of
 from rotation.specification import spec_digest
 from rotation.types import Specification
 
@@ -165,7 +165,7 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
     suspends = any(row.step is Step.SUSPEND for row in rows)
     told = (
         _destroyed(spec, each.row, now, suspends)
-        if plan is ROUTINE
+        if plan.rules.overlaps
         else _replaced(spec, each.row, now)
     )
     for line in (*told, *_proved(spec)):
@@ -185,7 +185,7 @@ def _stands(each: Planned, now: datetime) -> Iterator[str]:
     if kind is Kind.UNKNOWN:
         yield f"first: rotation adopt {name} --created DATE, the day on which it was made"
     if each.row is not None and each.row.plan is not None:
-        adopting = each.row.plan == "adopt"
+        adopting = rules_of(each.row.plan).adopts
         opened, below = (
             ("an adoption", "the first rotation") if adopting else ("a rotation", "the one")
         )
@@ -256,7 +256,7 @@ def _one_json(
     now: datetime,
     calls: Calls,
 ) -> dict[str, Any]:
-    at, overlap = forecast(spec, now), plan is ROUTINE
+    at, overlap = forecast(spec, now), plan.rules.overlaps
     suspends = any(each.step is Step.SUSPEND for each in rows)
     sets = {each.step: each.sets for each in plan.rows}
     without_access = None if overlap else [stamp(each) for each in gap(spec, now)]

@@ -212,7 +212,8 @@ def _instances(cx: Context, listing: Listing) -> None:
 def _readers_instance(cx: Context, listing: Listing) -> None:
     """What readers get is alive, but for an emergency or a replacement, which is open for that."""
     handle = _given(cx.rotation)
-    meant = cx.rotation.plan in ("compromised", "replace", "retire") or not cx.traits.lists
+    rules = cx.rotation.rules
+    meant = rules.contains or rules.replaces_dead or rules.retires or not cx.traits.lists
     if handle is None or meant or cx.traits.delegated:
         return
     if handle not in listing.ids:

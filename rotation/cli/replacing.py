@@ -23,7 +23,7 @@ def open_replacement(session: Session, entry: "Entry", reason: str | None = None
     entries = session.journal.entries(entry.stream)
     before = fold(entries) if entries else None
     is_open = before is not None and before.outcome is None
-    if before is not None and is_open and before.plan == "replace" and before.held is None:
+    if before is not None and is_open and before.rules.replaces_dead and before.held is None:
         note(f"the replacement of {entry.id} is open; it goes on")
         return
     spec = session.configuration.specification(entry)

@@ -16,6 +16,7 @@ from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
 from rotation.errors import AlreadyOpen, NeedsPerson, PolicyRefusal, RotationError
 from rotation.opening import refuse_doubtful
+from rotation.plan import rules_of
 
 if TYPE_CHECKING:
     from rotation.config import Entry
@@ -206,5 +207,5 @@ def _open_by_hand(session: Session, entry: "Entry") -> None:
         return
     row = session.journal.identity(entry.stream)
     held = row is not None and row.held is not None
-    opened = "adoption" if row is not None and row.plan == "adopt" else "rotation"
+    opened = "adoption" if row is not None and rules_of(row.plan).adopts else "rotation"
     note(f"{entry.id} has an open {opened}; it {'is Held' if held else 'goes on'}")

@@ -19,7 +19,7 @@ from rotation.effects import (
     verify,
 )
 from rotation.effects.context import Context
-from rotation.plan import Step
+from rotation.plan import PlanRules, Step
 from rotation.types import Facts
 
 Effect: TypeAlias = Callable[[Context], Facts]
@@ -35,19 +35,20 @@ EFFECTS: Mapping[Step, Effect] = {
     **emergency.EFFECTS,
     **replace.EFFECTS,
 }
-_OWN = {"compromised": emergency, "replace": replace}
 
 assert EFFECTS.keys() == set(Step), "every step has its effect"
 
 
-def look_for(plan: str, step: Step) -> Effect:
-    own = _OWN.get(plan)
-    return own.OWN_LOOKS.get(step, LOOKS[step]) if own else LOOKS[step]
+def look_for(rules: PlanRules, step: Step) -> Effect:
+    if rules.contains:
+        return emergency.OWN_LOOKS.get(step, LOOKS[step])
+    return replace.OWN_LOOKS.get(step, LOOKS[step]) if rules.replaces_dead else LOOKS[step]
 
 
-def effect_for(plan: str, step: Step) -> Effect:
-    own = _OWN.get(plan)
-    return own.OWN_EFFECTS.get(step, EFFECTS[step]) if own else EFFECTS[step]
+def effect_for(rules: PlanRules, step: Step) -> Effect:
+    if rules.contains:
+        return emergency.OWN_EFFECTS.get(step, EFFECTS[step])
+    return replace.OWN_EFFECTS.get(step, EFFECTS[step]) if rules.replaces_dead else EFFECTS[step]
 
 
 __all__ = ["Context", "Effect", "effect_for", "look_for"]

@@ -8,7 +8,7 @@ from rotation.effects import leap, leftovers, neighbours, propagate, shared, wor
 from rotation.effects.context import Context, logins_agree, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
-from rotation.fold import listed, text
+from rotation.fold import listed, replaced_by, text
 from rotation.interfaces import DelegatedIssuer, RehearsesStaging
 from rotation.plan import Step
 from rotation.types import (
@@ -54,8 +54,8 @@ def look_issue(cx: Context) -> Facts:
     listing, state, forgotten = cx.listing(), cx.store_state(), list[str]()
     edited: tuple[str, ...] = ()
     logins: list[str] = []
-    if cx.rotation.plan != "compromised":
-        if cx.rotation.plan in ("routine", "in-place", "delegated"):
+    if cx.rotation.rules.checks_drift:
+        if cx.rotation.rules.ends_current:
             edited = neighbours.edited(cx, state)
             world.compare(cx, state, listing, edited)
             neighbours.check_stale(cx, edited[0] if edited else cx.rotation.old_version)
@@ -68,7 +68,7 @@ def look_issue(cx: Context) -> Facts:
         if _failed_before(cx):
             leap.check_rights(state, (PermissionSet.MINT,))
         logins = shared.look(cx, listing)
-        if cx.rotation.plan == "delegated":
+        if replaced_by(cx.rotation) is Step.ISSUE:
             leap.before_the_leap(cx, state)
     removing = leftovers.to_remove(cx, listing)
     return {
@@ -125,9 +125,9 @@ def _new_facts(handle: Handle) -> Facts:
 
 def _stage(cx: Context, new: Credential) -> str:
     onto = text(cx.looked.get("edited")) or cx.rotation.old_version
-    if cx.rotation.plan == "first":
+    if cx.rotation.rules.makes_first:
         onto = None
-    if cx.rotation.plan == "replace":
+    if cx.rotation.rules.replaces_dead:
         onto = cx.rotation.fact(Step.FIND_DEAD, "base")
     try:
         return cx.store.stage(cx.attempt, new, onto=onto)
@@ -289,7 +289,7 @@ def verify(cx: Context) -> Facts:
 
 def _check_probe(cx: Context) -> None:
     version = cx.rotation.old_version
-    if cx.rotation.plan != "routine" or version is None:
+    if not cx.rotation.rules.overlaps or version is None:
         return
     old = cx.store.read(version, under=PermissionSet.PROVE)
     if cx.probe.login(old) is Verdict.REFUSED:

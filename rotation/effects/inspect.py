@@ -44,7 +44,7 @@ def inspect(cx: Context) -> Facts:
     if cx.rotation.mode is Mode.ACCEPT:
         _logs_in(cx, fields, handle)
     logins = shared.found(cx, [handle], fields)
-    if cx.rotation.plan == "adopt":
+    if cx.rotation.rules.adopts:
         shared.check(cx, logins)
     # After `resolve --accept-current` others of ours may live on: they are no strangers.
     ours = {handle.id, cx.rotation.old, cx.rotation.new} | cx.rotation.ours
@@ -76,7 +76,7 @@ def _claimable(cx: Context, state: StoreState) -> None:
 
 def _not_forgotten(cx: Context, current: str) -> None:
     """An empty journal beside a version of ours is a lost journal, not a new one."""
-    adopting = cx.rotation.plan == "adopt" and cx.rotation.mode is Mode.FORWARD
+    adopting = cx.rotation.rules.adopts and cx.rotation.mode is Mode.FORWARD
     take_over = cx.rotation.opened.facts.get("take_over") is True
     knows = current in (cx.rotation.baseline.get("version"), *listed(cx.rotation.baseline, "known"))
     if adopting and not take_over and not knows and is_our_mark(current, cx.installation):

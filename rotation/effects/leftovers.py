@@ -85,7 +85,7 @@ def _is_another(cx: Context, handle_id: str, left: Leftover) -> None:
 def _nobody_needs(cx: Context, handle_id: str, left: Leftover, off_at: object) -> None:
     state = cx.store_state()
     world.check_clocks(cx)
-    if cx.rotation.plan != "compromised":
+    if cx.rotation.rules.checks_drift:
         world.check_current(cx, state, cx.rotation.old_version)
     if not left.served or _retired_by_word(cx):
         return
@@ -100,7 +100,7 @@ def _nobody_needs(cx: Context, handle_id: str, left: Leftover, off_at: object) -
 def _retired_by_word(cx: Context) -> bool:
     """`drain` had that every consumer is gone, or a person's word for the gap, as its evidence."""
     gap = cx.rotation.opened.facts.get("gap")
-    return cx.rotation.plan == "retire" and bool(gap or not cx.traits.reports_usage)
+    return cx.rotation.rules.retires and bool(gap or not cx.traits.reports_usage)
 
 
 def _still_needed(handle_id: str, why: str) -> NeedsPerson:

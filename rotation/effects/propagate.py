@@ -30,7 +30,7 @@ def promote(cx: Context) -> Facts:
 
 def _ready(cx: Context) -> None:
     """I2: what becomes current has logged in shortly before, as exactly that version."""
-    if cx.traits.overlap and cx.rotation.plan != "compromised":
+    if cx.traits.overlap and cx.rotation.rules.checks_drift:
         rehearse(cx)
     verified = cx.rotation.state(Step.VERIFY)
     assert cx.bound.probe is None or verified.facts.get("version") == cx.new_version(), "I2"

@@ -43,7 +43,7 @@ def look_before_off(cx: Context) -> Facts:
     _evidence(cx)
     if cx.rotation.done(Step.SUSPEND):
         _still_off(cx, state, listing)
-    if cx.rotation.plan == "retire":
+    if cx.rotation.rules.retires:
         world.check_claim(cx, state)
         world.check_instances(cx, listing)
     else:
@@ -59,13 +59,13 @@ def _waits_are_over(cx: Context) -> None:
         return
     if cx.rotation.done(Step.SUSPEND):
         wait_until(_soaked_at(cx), cx.now, "soak", "the old credential is off, but not long enough")
-    elif cx.rotation.plan == "routine":
+    elif not cx.rotation.rules.retires:
         check_grace(cx)
 
 
 def _evidence(cx: Context) -> None:
     """I3 stays on in production: no consumer without evidence, no revoke before verify-live."""
-    if cx.rotation.plan == "retire":
+    if cx.rotation.rules.retires:
         return
     assert cx.bound.probe is None or cx.rotation.done(Step.VERIFY_LIVE), "I3: verified live"
     for consumer in cx.spec.consumers:
@@ -76,7 +76,7 @@ def _evidence(cx: Context) -> None:
 
 def _still_off(cx: Context, state: StoreState, listing: Listing) -> None:
     """What needs the old one while it is off brings it back."""
-    if cx.rotation.plan != "retire":
+    if not cx.rotation.rules.retires:
         _not_pointed_at(cx, state)
     suspended, handle = done_at(cx, Step.SUSPEND), listing.find(old_handle(cx))
     if handle is None or suspended is None or handle.state is not KeyState.ACTIVE:
@@ -140,7 +140,7 @@ def suspend(cx: Context) -> Facts:
 
 
 def _still_not_pointed_at(cx: Context) -> None:
-    if cx.rotation.plan != "retire":
+    if not cx.rotation.rules.retires:
         _not_pointed_at(cx, cx.store_state())
 
 
@@ -223,7 +223,7 @@ def destroy(cx: Context) -> Facts:
 
 
 def _pointer_still_new(cx: Context) -> None:
-    if cx.rotation.plan == "retire":
+    if cx.rotation.rules.retires:
         return
     current = cx.store_state().current
     if current != cx.rotation.new_version:
@@ -261,11 +261,11 @@ def tidy(cx: Context) -> Facts:
     # One that arrived late, after its attempt was given up, is a version that nobody needs.
     leftovers.unlabel(cx, sorted(leftovers.staged_by(cx)))
     listing = cx.listing()
-    if cx.rotation.plan == "retire" and (left := leftovers.to_remove(cx, listing)):
+    if cx.rotation.rules.retires and (left := leftovers.to_remove(cx, listing)):
         return leftovers.remove(cx, left[0])
-    gone = {cx.rotation.old} if cx.rotation.plan in ("routine", "retire", "in-place") else set()
+    gone = {cx.rotation.old} if cx.rotation.rules.ends_current else set()
     # An emergency leaves alone what is not in its scope, but for what a mint before it may have left.
-    if cx.rotation.plan != "compromised" or listed(cx.rotation.baseline, "attempts"):
+    if cx.rotation.rules.checks_drift or listed(cx.rotation.baseline, "attempts"):
         expected = world.expected_instances(cx) | {*cx.rotation.scope}
         world.check_unknown(cx, listing, expected - {g for g in gone if g})
     return {"listing": sorted(listing.ids)}

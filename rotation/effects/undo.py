@@ -35,7 +35,7 @@ def resume_old(cx: Context) -> Facts:
     resumed = _suspended_by_us(cx)
     for handle_id in resumed:
         cx.issuer.resume(handle_id)
-    if cx.rotation.plan == "compromised" and cx.rotation.old_version is not None:
+    if cx.rotation.rules.contains and cx.rotation.old_version is not None:
         cx.store.unlabel(cx.rotation.old_version, COMPROMISED, under=PermissionSet.CONTAIN)
     return {"resumed": list(resumed)}
 
@@ -44,7 +44,7 @@ def _not_compromised(cx: Context, state: StoreState) -> None:
     """A mark on any other version is of an emergency that was over before this rotation began."""
     marked = state.labels.get(COMPROMISED)
     of_this = marked in (cx.rotation.old_version, cx.rotation.new_version)
-    if cx.rotation.plan != "compromised" and marked is not None and of_this:
+    if not cx.rotation.rules.contains and marked is not None and of_this:
         raise NeedsPerson(
             "held.compromised",
             "the store marks this secret as compromised; nothing is switched on again",
@@ -53,7 +53,7 @@ def _not_compromised(cx: Context, state: StoreState) -> None:
 
 
 def _suspended_by_us(cx: Context) -> list[str]:
-    if cx.rotation.plan == "compromised":
+    if cx.rotation.rules.contains:
         found = cx.rotation.state(Step.EVIDENCE).facts
         if "active" not in found:
             return _switched_on_by_hand(cx)

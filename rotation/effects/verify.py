@@ -38,7 +38,7 @@ def verify_live(cx: Context) -> Facts:
 def drain(cx: Context) -> Facts:
     """Grace is over; where the evidence is the issuer's report, the new instance is used and the
     old one has been quiet for `quiet` plus the report's lag. Our own probes do not count."""
-    if cx.rotation.plan == "retire":
+    if cx.rotation.rules.retires:
         return _drain_retired(cx)
     _consumers_declared(cx)
     check_grace(cx)

@@ -84,6 +84,10 @@ def unknown_phase(facts: dict[str, Any]) -> None:
     facts["rows"][0]["phase"] = "of-a-later-version"
 
 
+def unknown_plan(facts: dict[str, Any]) -> None:
+    facts["plan"] = "of-a-later-version"
+
+
 def not_a_row(facts: dict[str, Any]) -> None:
     facts["rows"][0] = "a text"
 
@@ -101,7 +105,8 @@ def no_fields(facts: dict[str, Any]) -> None:
 
 
 BROKEN: Sequence[Change] = (
-    no_position, no_step, unknown_step, unknown_phase, not_a_row, no_issuer, no_type, no_fields,
+    no_position, no_step, unknown_step, unknown_phase, unknown_plan, not_a_row, no_issuer, no_type,
+    no_fields,
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from rotation.effects import context, create, propagate, revoke, world
 from rotation.effects import replace as replacing
 from rotation.entries import RowKey
 from rotation.machine import Close
-from rotation.plan import PLANS, Step
+from rotation.plan import PLANS, Step, tables
 from rotation.state import Rotation
 from rotation.types import Facts
 from tests.crash import stories, test_doubt, test_emergency, test_others, test_replace
@@ -172,8 +172,8 @@ def moved_label(around: str) -> Tell:
 
 def alone_without(step: Step) -> Patch:
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        rows = tuple(row for row in plan.IN_PLACE.rows if row.step is not step)
-        monkeypatch.setattr(plan, "IN_PLACE", replace(plan.IN_PLACE, rows=rows))
+        rows = tuple(row for row in tables.IN_PLACE.rows if row.step is not step)
+        monkeypatch.setattr(tables, "IN_PLACE", replace(tables.IN_PLACE, rows=rows))
 
     return patch
 

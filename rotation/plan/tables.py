@@ -1,110 +1,17 @@
-"""A rotation as data: the rows of each plan, and what undoes them. Read this page first.
+"""The rows of each plan, and what undoes them."""
 
-Phases are the product's four words. A row makes one thing true. `rotation/compiled.py` turns a plan
-into the rows of one identity: it drops what the issuer cannot do and makes one row per consumer or
-region. The compiled rows are stored when a rotation opens, and it finishes on those.
-"""
+from dataclasses import replace
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-
+from rotation.plan.rules import PlanRules
+from rotation.plan.steps import OnFailure, Per, Phase, Plan, Row, Step, Undo
 from rotation.types import PermissionSet, Traits
 
 OBSERVE, MINT, VERIFY, PROMOTE, DELIVER, PROVE, REVOKE, CONTAIN, CLAIM = PermissionSet
 
-
-class Phase(StrEnum):
-    CREATE = "create"
-    PROPAGATE = "propagate"
-    VERIFY = "verify"
-    REVOKE = "revoke"
-    UNDO = "undo"
-
-
-class Step(StrEnum):
-    PLACE = "place"  # an empty secret holds a marked placeholder
-    ISSUE = "issue"  # a new instance exists and its bytes are staged as pending
-    ACTIVATE = "activate"  # the service accepts it (values chosen by us)
-    VERIFY = "verify"  # real logins with the staged version, and a wrong one that fails
-    PROMOTE = "promote"  # pending is current, compare-and-set
-    DELIVER = "deliver"  # a consumer that is pushed has it
-    CONFIRM = "confirm"  # there is evidence that a consumer moved
-    VERIFY_LIVE = "verify-live"  # the promoted version logs in, read as consumers read it
-    DRAIN = "drain"  # grace is over and the old instance is quiet
-    SUSPEND = "suspend"  # the old instance is off, reversibly
-    PROVE_OFF = "prove-off"  # logins with the suspended one fail
-    SOAK = "soak"  # it stays off and nobody complains
-    DESTROY = "destroy"  # the old instance is gone: the only irreversible step
-    PROVE_DEAD = "prove-dead"  # its death is proved or asserted
-    TIDY = "tidy"  # no label of ours is left over, the listing is as recorded
-    RESUME_OLD = "resume-old"
-    VERIFY_OLD = "verify-old"
-    DEMOTE = "demote"
-    DELIVER_OLD = "deliver-old"
-    CONFIRM_OLD = "confirm-old"
-    SUSPEND_NEW = "suspend-new"
-    DESTROY_NEW = "destroy-new"
-    PROVE_NEW_DEAD = "prove-new-dead"
-    DISCARD_NEW = "discard-new"
-    INSPECT = "inspect"  # what is there is what we were told
-    CLAIM = "claim"  # the world says that this installation owns it
-    RELABEL = "relabel"  # leftover labels are gone
-    FIND_DEAD = "find-dead"  # what readers get is of no use: gone, off, ended, refused or lost
-    EVIDENCE = "evidence"  # what a containment erases is on record
-    CONTAIN = "contain"  # every instance in scope is off
-    MAKE_ROOM = "make-room"  # the issuer has a free slot
-    SWEEP = "sweep"  # nothing came back, no copy of the old bytes is labelled
-
-
-class OnFailure(StrEnum):
-    """What a definite refusal of the row leads to. Whatever needs a person is Held in any row."""
-
-    ROLL_BACK = "roll-back"
-    WAIT = "wait"  # keep trying, both credentials stay alive, alert
-    HOLD = "hold"
-    KEEP_TRYING = "keep-trying"  # too late to go back: try for ever, alert
-
-
-class Per(StrEnum):
-    SECRET = "secret"
-    PUSHED_CONSUMER = "pushed-consumer"
-    CONSUMER = "consumer"
-    REGION = "region"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """effect: it changes the world, so a durable intent comes first. looks: it reads the world
-    before that intent, and the intent records what it saw. windowed: it starts only inside a
-    window and outside a freeze. successes: how often a login must agree. after: the steps that
-    it waits for; None: the row before it."""
-
-    phase: Phase
-    step: Step
-    on_failure: OnFailure
-    sets: tuple[PermissionSet, ...]
-    effect: bool = False
-    looks: bool = False
-    windowed: bool = False
-    per: Per = Per.SECRET
-    successes: int = 1
-    after: tuple[Step, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """A row of a rollback; it is left out where none of the steps in `of` was ever intended."""
-
-    row: Row
-    of: Step
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    name: str
-    rows: tuple[Row, ...]
-    rollback: tuple[Undo, ...] = ()
-    version: int = 1
+_CONTAINS = PlanRules(contains=True, risks_outage=True, promotion_is_final=True,
+                      checks_drift=False, heeds_hold=False)
+_REPLACES = PlanRules(replaces_dead=True, risks_outage=True, promotion_is_final=True)
+_LEAPS = PlanRules(ends_current=True, risks_outage=True)
 
 
 def _create(on_failure: OnFailure = OnFailure.ROLL_BACK) -> tuple[Row, ...]:
@@ -174,7 +81,7 @@ _ROLLBACK = (
     _undo(Step.DISCARD_NEW, Step.ISSUE, OBSERVE, PROMOTE),
 )
 
-ROUTINE = Plan("routine", (*_create(), _CONFIRM, _VERIFY_LIVE, *_REVOKE, _TIDY), _ROLLBACK)
+ROUTINE = Plan("routine", PlanRules(ends_current=True, overlaps=True), (*_create(), _CONFIRM, _VERIFY_LIVE, *_REVOKE, _TIDY), _ROLLBACK)
 
 _PLACE = Row(Phase.CREATE, Step.PLACE, OnFailure.HOLD, (OBSERVE, CLAIM, MINT), effect=True)
 _CLAIM = Row(Phase.VERIFY, Step.CLAIM, OnFailure.HOLD, (CLAIM,), effect=True)
@@ -182,12 +89,12 @@ _RELABEL = Row(
     Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (OBSERVE, PROMOTE), effect=True, windowed=True
 )
 
-FIRST = Plan("first", (_PLACE, *_create(), _CONFIRM, _VERIFY_LIVE, _TIDY), _ROLLBACK)
-ADOPT = Plan("adopt", (_INSPECT, _VERIFY_LIVE, _CLAIM))
+FIRST = Plan("first", PlanRules(makes_first=True), (_PLACE, *_create(), _CONFIRM, _VERIFY_LIVE, _TIDY), _ROLLBACK)
+ADOPT = Plan("adopt", PlanRules(keeps_credential=True, adopts=True), (_INSPECT, _VERIFY_LIVE, _CLAIM))
 # No later `issue` removes what earlier rotations left behind.
 _TIDY_ALL = replace(_TIDY, sets=(OBSERVE, PROMOTE, PROVE, REVOKE))
-RETIRE = Plan("retire", (*_REVOKE, _TIDY_ALL), _ROLLBACK[:1])
-REPAIR = Plan("repair", (_INSPECT, _RELABEL, _VERIFY_LIVE))
+RETIRE = Plan("retire", PlanRules(ends_current=True, retires=True), (*_REVOKE, _TIDY_ALL), _ROLLBACK[:1])
+REPAIR = Plan("repair", PlanRules(keeps_credential=True), (_INSPECT, _RELABEL, _VERIFY_LIVE))
 
 _MAKE_ROOM = Row(
     Phase.CREATE, Step.MAKE_ROOM, OnFailure.HOLD, (OBSERVE, REVOKE), effect=True, looks=True
@@ -227,13 +134,14 @@ _CANCEL = (
     *(undo for undo in _ROLLBACK if undo.of is Step.ISSUE),
 )
 
-COMPROMISED = Plan("compromised", _EMERGENCY, _CANCEL)
+COMPROMISED = Plan("compromised", _CONTAINS, _EMERGENCY, _CANCEL)
 
 # Readers are without a working credential already, so nothing is drained or soaked, and what is left
 # of the old one is removed only where it is off for good; else the next `issue` removes it, carefully.
 _FIND_DEAD = Row(Phase.VERIFY, Step.FIND_DEAD, OnFailure.HOLD, (OBSERVE, PROVE, CLAIM))
 REPLACE = Plan(
     "replace",
+    _REPLACES,
     (
         _FIND_DEAD,
         _MAKE_ROOM,
@@ -254,6 +162,7 @@ REPLACE = Plan(
 # What was contained is not what readers use: nothing has to be replaced.
 CONTAIN_ONLY = Plan(
     "compromised",
+    _CONTAINS,
     tuple(
         replace(row, after=None)
         for row in COMPROMISED.rows
@@ -289,6 +198,7 @@ _LEAP = replace(_ACTIVATE, on_failure=OnFailure.KEEP_TRYING, sets=(OBSERVE, VERI
 
 IN_PLACE = Plan(
     "in-place",
+    _LEAPS,
     (
         replace(_ISSUE, on_failure=OnFailure.ROLL_BACK),
         _LEAP,
@@ -299,11 +209,13 @@ IN_PLACE = Plan(
 
 DELEGATED = Plan(
     "delegated",
+    _LEAPS,
     (replace(_ISSUE, on_failure=OnFailure.KEEP_TRYING, windowed=True), *_FORWARD),
 )
 
 _REPLACE_IN_PLACE = Plan(
     "replace",
+    _REPLACES,
     (
         _FIND_DEAD,
         replace(_ISSUE, on_failure=OnFailure.KEEP_TRYING),
@@ -318,7 +230,7 @@ URGENT = frozenset({Step.EVIDENCE, Step.CONTAIN})
 
 # The leaked bytes are contained by new ones in their place: nothing else ends them.
 _SWITCHES = (Step.CONTAIN, Step.PROVE_OFF, Step.MAKE_ROOM, Step.DESTROY)
-_REPLACED = Plan("compromised", tuple(row for row in _EMERGENCY if row.step not in _SWITCHES))
+_REPLACED = Plan("compromised", _CONTAINS, tuple(row for row in _EMERGENCY if row.step not in _SWITCHES))
 
 _ALL = (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, REPLACE, COMPROMISED, IN_PLACE, DELEGATED)
 PLANS = {plan.name: plan for plan in _ALL}
@@ -335,24 +247,7 @@ def plan_for(plan: Plan, traits: Traits) -> Plan:
     return _REPLACED if plan.name == "compromised" else plan
 
 
-@dataclass(frozen=True, slots=True)
-class RowInstance:
-    """A row of one identity, as OPENED keeps it."""
-
-    position: int
-    phase: Phase
-    step: Step
-    on_failure: OnFailure
-    subject: str = "-"
-    # Positions of the rows that it waits for.
-    after: tuple[int, ...] = ()
-    effect: bool = False
-    looks: bool = False
-    windowed: bool = False
-    successes: int = 1
-    # In a rollback: the step that it undoes.
-    of: Step | None = None
-
-    @property
-    def name(self) -> str:
-        return self.step if self.subject == "-" else f"{self.step}[{self.subject}]"
+def rules_of(name: str | None) -> PlanRules:
+    """Of the plan of that name. Of none, or of one that this version does not know, those of a plan
+    without any: what is open under such a name is Held."""
+    return PLANS[name].rules if name in PLANS else PlanRules()

@@ -1,0 +1,29 @@
+"""A rotation as data: the rows of each plan, and what undoes them. Read this page first.
+
+Phases are the product's four words. A row makes one thing true. `rotation/compiled.py` turns a plan
+into the rows of one identity: it drops what the issuer cannot do and makes one row per consumer or
+region. The compiled rows are stored when a rotation opens, and it finishes on those.
+
+`steps.py` has the words, `rules.py` what a plan is for, `tables.py` the plans.
+"""
+
+from rotation.plan.rules import PlanRules
+from rotation.plan.steps import OnFailure, Per, Phase, Plan, Row, RowInstance, Step, Undo
+from rotation.plan.tables import (
+    ACCEPT,
+    COMPROMISED,
+    CONTAIN_ONLY,
+    PLANS,
+    REPLACE,
+    RETIRE,
+    ROUTINE,
+    URGENT,
+    plan_for,
+    rules_of,
+)
+
+__all__ = [
+    "ACCEPT", "COMPROMISED", "CONTAIN_ONLY", "PLANS", "REPLACE", "RETIRE", "ROUTINE", "URGENT",
+    "OnFailure", "Per", "Phase", "Plan", "PlanRules", "Row", "RowInstance", "Step", "Undo",
+    "plan_for", "rules_of",
+]  # fmt: skip
