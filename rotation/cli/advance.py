@@ -12,12 +12,13 @@ from typing import Any
 
 from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
 from rotation.cli.onward import keeps_failing
-from rotation.cli.session import POLL, Session
+from rotation.cli.session import Session
 from rotation.entries import Entry
 from rotation.errors import RotationError
 from rotation.fold import Outcome, Rotation, fold
 from rotation.health import consumers_at_risk
 from rotation.machine import Action, Close, Do, Held, Wait, next_action
+from rotation.operations.installation import POLL
 from rotation.process import STOP_WITHIN, end_children
 
 PATIENCE = timedelta(seconds=90)

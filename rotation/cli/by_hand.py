@@ -10,11 +10,11 @@ import click
 
 from rotation.cli.say import note, plain
 from rotation.cli.session import Session
-from rotation.cli.target import past_of, row_of
 from rotation.errors import JournalError, PolicyRefusal, RotationError, UnknownName
 from rotation.fold import fold, listed
-from rotation.incident import Past
 from rotation.journal.glance import Glance
+from rotation.operations.survey import Past
+from rotation.operations.target import past_of, row_of
 from rotation.specification import spec_from_json
 from rotation.types import Specification
 

@@ -9,7 +9,7 @@ import click
 from rotation.cli.app import settings, verb
 from rotation.cli.ask import confirm
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of, worst
-from rotation.cli.opening import carry_out, open_rotation
+from rotation.cli.opening import carry_out
 from rotation.cli.options import here_option, known_names, yes_option
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
@@ -19,6 +19,7 @@ from rotation.errors import NeedsPerson, PolicyRefusal, RotationError, Usage
 from rotation.fold import fold
 from rotation.held import Exit
 from rotation.interfaces import Bound, Consumer, Layout, Look, Rehearses
+from rotation.operations.opening import open_rotation
 from rotation.spill import unmerged
 from rotation.types import PENDING, PermissionSet, StoreState, Verdict
 

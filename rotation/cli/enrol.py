@@ -7,15 +7,16 @@ import click
 
 from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm_typed
-from rotation.cli.opening import carry_out, open_rotation
+from rotation.cli.opening import carry_out
 from rotation.cli.options import here_option, name_argument, wait_option, yes_option
-from rotation.cli.requests import request
 from rotation.cli.session import Session, open_session
 from rotation.composed import Composed
 from rotation.entries import stamp
 from rotation.errors import PolicyRefusal, RotationError, Usage
 from rotation.fold import fold
 from rotation.interfaces import Store
+from rotation.operations.opening import open_rotation
+from rotation.operations.requests import request
 from rotation.types import Facts, PermissionSet, is_our_mark
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ import click
 from rotation.cli.app import settings, verb
 from rotation.cli.connections import Login, ask
 from rotation.cli.failures import GENERIC, OK
-from rotation.cli.opening import carry_out, is_open, open_rotation
+from rotation.cli.opening import carry_out
 from rotation.cli.options import known_connections, known_names
 from rotation.cli.say import as_json, note, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.errors import LoginRefused, PolicyRefusal, RotationError, UnknownName, Usage
+from rotation.operations.opening import is_open, open_rotation
 from rotation.types import Facts
 
 

@@ -1,4 +1,4 @@
-"""Opening rotations, and taking what was opened as far as it goes."""
+"""Taking what was opened as far as it goes, and saying how far that was."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,27 +12,9 @@ from rotation.cli.progress import progress
 from rotation.cli.say import complain
 from rotation.cli.session import Session
 from rotation.errors import RotationError
-from rotation.fold import fold
-from rotation.types import Facts
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
-
-
-def open_rotation(
-    session: Session, entry: "Entry", plan: str, *, trigger: str, facts: Facts | None = None
-) -> None:
-    """Raises AlreadyOpen where one is open."""
-    from rotation.plan import PLANS  # noqa: PLC0415
-
-    spec = session.configuration.specification(entry)
-    runner = session.runner
-    runner.open(entry.stream, PLANS[plan], spec, trigger=trigger, who=session.who, facts=facts)
-
-
-def is_open(session: Session, stream: str) -> bool:
-    entries = session.journal.entries(stream)
-    return bool(entries) and fold(entries).outcome is None
+    pass
 
 
 def carry_out(

@@ -1,65 +1,22 @@
-"""Opening the replacement of a credential that is dead: looked at first, refused where it works."""
+"""Opening the replacement of a credential that is dead, and saying why it is taken for that."""
 
 from typing import TYPE_CHECKING
 
 from rotation.cli.say import note
 from rotation.cli.session import Session
 from rotation.describe import DEAD
-from rotation.errors import PolicyRefusal
-from rotation.fold import fold, text
-from rotation.summary import left_by
+from rotation.operations import replacing
 
 if TYPE_CHECKING:
     from rotation.config import Entry
 
 
 def open_replacement(session: Session, entry: "Entry", reason: str | None = None) -> None:
-    """Of what was just seen to be dead; a rotation that is open is superseded. A replacement that
-    is open goes on, unless it is Held."""
-    from rotation.dead import look  # noqa: PLC0415 -- only here
-    from rotation.effects.neighbours import lacking  # noqa: PLC0415 -- only here
-
-    refuse_inactive(entry)
-    entries = session.journal.entries(entry.stream)
-    before = fold(entries) if entries else None
-    is_open = before is not None and before.outcome is None
-    if before is not None and is_open and before.rules.replaces_dead and before.held is None:
+    """One that is open goes on."""
+    found = replacing.to_replace(session, entry)
+    if found is None:
         note(f"the replacement of {entry.id} is open; it goes on")
         return
-    spec = session.configuration.specification(entry)
-    bound, baseline = session.bind(spec), left_by(before)
-    known = text(baseline.get("version")), text(baseline.get("handle"))
-    found = look(bound, known, bound.store.state(), bound.issuer.listing(), session.clock.now())
-    if found.dead is None:
-        raise PolicyRefusal(
-            "replace.not-dead",
-            f"nothing shows that {found.handle or 'what readers get'} is dead: it was just looked "
-            "at; nothing was done",
-            f"`rotation rotate {entry.id}` replaces what works",
-        )
-    _refuse_missing_parts(lacking(bound.store, spec, found.base), entry)
+    assert found.dead is not None
     note(f"{entry.id}: {found.handle or 'the current credential'} {DEAD[found.dead]}")
-    session.runner.open_replacement(
-        entry.stream, spec, trigger="person", who=session.who, reason=reason
-    )
-
-
-def _refuse_missing_parts(missing: list[str], entry: "Entry") -> None:
-    """What is composed of a key that was lost could not be written: told before one is made."""
-    if missing:
-        raise PolicyRefusal(
-            "replace.missing-parts",
-            f"a template in `composed:` of {entry.id} needs {', '.join(missing)}, and the secret has "
-            "no text or number under these keys; nothing was opened",
-            f"write {', '.join(missing)} into the secret, as a JSON object with these keys; then "
-            f"`rotation rotate {entry.id} --replace`",
-        )
-
-
-def refuse_inactive(entry: "Entry") -> None:
-    if entry.state != "active":
-        raise PolicyRefusal(
-            "run.not-active",
-            f"{entry.id} is {entry.state}; nothing was done",
-            "change its `state` in the configuration",
-        )
+    replacing.open_replacement(session, entry, reason)

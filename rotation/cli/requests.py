@@ -24,32 +24,10 @@ from rotation.fold import Rotation, RowState, fold
 from rotation.health import instances_in_question, present_row
 from rotation.held import Exit
 from rotation.machine import Wait, next_action
+from rotation.operations.requests import latest_rotation, open_rotation_of, request
 from rotation.plan import Step
 from rotation.specification import spec_from_json
 from rotation.types import Facts
-
-
-def _latest_rotation(session: Session, name: str) -> Rotation:
-    entries = session.journal.entries(session.stream_of(name))
-    if not entries:
-        raise PolicyRefusal(
-            "request.unknown",
-            f"the journal does not know {name} yet; nothing was done",
-            f"`rotation adopt {name}` writes down what is there",
-        )
-    return fold(entries)
-
-
-def open_rotation_of(session: Session, name: str) -> Rotation:
-    streams = session.open_streams_of(name)
-    if streams:
-        return fold(session.journal.entries(streams[0]))
-    _latest_rotation(session, name)
-    raise PolicyRefusal(
-        "request.nothing-open",
-        f"{name} has no open rotation; nothing was done",
-        f"`rotation rotate {name}` replaces its credential",
-    )
 
 
 def _instead(rotation: Rotation, name: str, way: Exit) -> str:
@@ -90,12 +68,6 @@ def _refuse_unbuilt(session: Session, rotation: Rotation, *, here: bool) -> None
     """What this process could not go on with is refused before it is asked for."""
     if rotation.readable and (here or session.live_runner() is None):
         session.bind(spec_from_json(rotation.spec))
-
-
-def request(session: Session, rotation: Rotation, word: str, **facts: str | bool | None) -> None:
-    content: Facts = {"verb": word, **{key: value for key, value in facts.items() if value}}
-    draft = Draft(kind=Kind.REQUESTED, who=session.who, facts=content)
-    session.journal.request(rotation.stream, draft, session.runner.id, session.clock.now())
 
 
 _ASKED = {
@@ -316,7 +288,7 @@ def pause(name: str, *, reason: str) -> int:
     must come back does. A pause that lands while a step is on its way stops the one after it.
     """
     with open_session(effectful=True) as session:
-        rotation = _latest_rotation(session, name)
+        rotation = latest_rotation(session, name)
         request(session, rotation, "hold", reason=checked_reason(reason))
         text = f"{name} is paused; `rotation unpause {name}` lets it go on"
         done("pause", text, secret=name, paused=True, reason=reason)
@@ -330,7 +302,7 @@ def pause(name: str, *, reason: str) -> int:
 def unpause(name: str, *, wait: bool, here: bool) -> int:
     """Let a paused secret go on."""
     with open_session(effectful=True) as session:
-        rotation = _latest_rotation(session, name)
+        rotation = latest_rotation(session, name)
         if rotation.on_hold is None:
             raise PolicyRefusal(
                 "request.not-on-hold",

@@ -9,13 +9,15 @@ import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.failures import code_of, worst
-from rotation.cli.opening import carry_out, is_open, open_rotation
+from rotation.cli.opening import carry_out
 from rotation.cli.options import here_option, known_names, names_argument, wait_option
-from rotation.cli.replacing import open_replacement, refuse_inactive
+from rotation.cli.replacing import open_replacement
 from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
 from rotation.errors import AlreadyOpen, NeedsPerson, PolicyRefusal, RotationError
 from rotation.opening import refuse_doubtful
+from rotation.operations.opening import is_open, open_rotation
+from rotation.operations.replacing import refuse_inactive
 from rotation.plan import rules_of
 
 if TYPE_CHECKING:

@@ -1,60 +1,16 @@
-"""What an emergency is about, and what it says: every printed line has to be true at 3 a.m."""
+"""What an emergency says: every printed line has to be true at 3 a.m."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from rotation.cli.say import note, plain
+from rotation.cli.say import plain
 from rotation.describe import duration, relative, what_works
-from rotation.errors import PolicyRefusal, UnknownName
 from rotation.fold import Rotation, listed, replaced_by
 from rotation.health import present_state
-from rotation.incident import Survey, Suspect
+from rotation.operations.survey import Survey, Suspect
+from rotation.operations.under_way import UnderWay, is_open_since, shown_by
 from rotation.plan import Step
 from rotation.types import KeyState, Specification, Traits
-
-
-def scope_of(found: Survey, key_id: str | None, *, all_instances: bool) -> list[str]:
-    if key_id is not None:
-        if key_id not in {suspect.id for suspect in found.suspects}:
-            known = ", ".join(suspect.id for suspect in found.suspects) or "none"
-            raise UnknownName(
-                "emergency.unknown-key",
-                f"the issuer does not list {key_id}; nothing was done",
-                f"it lists: {known}",
-            )
-        return list(dict.fromkeys([*found.declared, key_id]))
-    # Without the journal nobody knows whose they are: all that were just read are meant.
-    meant = found.ours + (found.others if all_instances or not found.known else [])
-    scope = [h for h in meant if not found.came_later(h)]
-    scope = list(dict.fromkeys([*found.declared, *scope]))
-    if not scope:
-        raise PolicyRefusal(
-            "emergency.nothing-ours",
-            "no live instance is known to be ours; nothing was done",
-            "--key-id ID names one, --all-instances all that are listed; where readers are down: "
-            "`rotation rotate NAME --replace`",
-        )
-    return scope
-
-
-def as_shown(name: str, found: Survey, scope: Sequence[str], confirmed: Sequence[str]) -> list[str]:
-    """confirmed: by --yes, which is about what was shown: what came meanwhile is left alone, and
-    named. Empty where nothing was shown yet, or a person is asked again."""
-    if not confirmed:
-        return list(scope)
-    left = [h for h in scope if h in confirmed or h in found.declared]
-    if not left:
-        raise PolicyRefusal(
-            "emergency.scope-changed",
-            f"{', '.join(confirmed)} ended meanwhile and {', '.join(scope)} came, which was not "
-            "shown; nothing was done",
-            f"`rotation status {name}` says who replaced it; run it again if that one leaked as well",
-        )
-    for handle in scope:
-        if handle not in left:
-            note(plain(f"{handle} came meanwhile and is left alone; if it leaked as well: "
-                       f"`rotation emergency {name} --key-id {handle}`"))  # fmt: skip
-    return left
 
 
 def scope_lines(
@@ -120,6 +76,18 @@ def _outage(refresh_s: int, *, pushed: bool) -> str:
     if pushed:
         return "given the successor as soon as it is proven"
     return f"reads the store again within {duration(timedelta(seconds=refresh_s))}"
+
+
+def other_lines(name: str, other: UnderWay) -> list[str]:
+    """Of one that somebody declared already."""
+    rotation = other.rotation
+    if other.stuck:
+        return [plain(f"{rotation.last.runner} is alive and does not move: another one takes over")]
+    goes_on = "nobody alive works on it, so this process goes on with it"
+    return [
+        plain(f"{is_open_since(rotation, name)}; {goes_on}"),
+        plain(f"  {shown_by(rotation, name)}"),
+    ]
 
 
 def contained_lines(rotation: Rotation, found: Survey) -> list[str]:

@@ -7,7 +7,6 @@ walking up; everything else takes an explicit path.
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from rotation.registry import Registry
 
 NAME = "rotation.yaml"
-
-POLL = timedelta(milliseconds=300)
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 SERVE = "serve-"
 """The runner's id of a live `serve` begins so: it takes people's requests at once."""
+
+POLL = timedelta(milliseconds=300)
+"""How often the journal is asked for what another process writes."""
 
 
 def who() -> str:

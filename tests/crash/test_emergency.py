@@ -8,8 +8,8 @@ import pytest
 from rotation.errors import JournalMoved
 from rotation.fold import fold
 from rotation.health import instances_in_question
-from rotation.incident import survey
 from rotation.machine import Action, Close, Held
+from rotation.operations.survey import survey
 from rotation.plan import PLANS
 from rotation.runner import Runner
 from rotation.testing.crash import STREAM, Killed, Story

@@ -12,8 +12,8 @@ from rotation import compiled, fold
 from rotation.entries import Draft, Kind
 from rotation.errors import Denied, Transient
 from rotation.held import REASONS
-from rotation.incident import survey
 from rotation.machine import Close, Held, Wait, pending_resume
+from rotation.operations.survey import survey
 from rotation.plan import PLANS, Step
 from rotation.runner import Live, Runner
 from rotation.testing.crash import STREAM, Story

@@ -33,10 +33,10 @@ from providers.aws.testing import StrictControl
 from providers.aws.testing.server import StrictAws
 from providers.aws.wire import Wire
 from rotation.fold import fold
-from rotation.incident import survey
 from rotation.interfaces import Around, Bound
 from rotation.journal.sql import open_journal
 from rotation.machine import Action, Close
+from rotation.operations.survey import survey
 from rotation.runner import Runner
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.world import Killed

@@ -17,11 +17,11 @@ from providers.aws.clients import AwsConnection
 from providers.aws.testing.server import StrictAws
 from rotation.describe import what_works
 from rotation.fold import Outcome, Rotation, fold
-from rotation.incident import survey
 from rotation.interfaces import Bound
 from rotation.journal import Journal
 from rotation.journal.sql import open_journal
 from rotation.machine import Close, Held, Wait
+from rotation.operations.survey import survey
 from rotation.plan import PLANS, Step
 from rotation.runner import Runner
 from rotation.types import ConsumerSpec, Death, Facts, KeyState, PluginSpec, Specification

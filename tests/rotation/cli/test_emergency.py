@@ -9,7 +9,7 @@ from rotation.cli import ask
 from rotation.cli.onward import goes_on_lines
 from rotation.cli.session import Session
 from rotation.fold import fold
-from rotation.incident import survey
+from rotation.operations.survey import survey
 from rotation.testing.simulator import SimulatedIssuer, bound
 from tests.rotation.cli.conftest import STREAM, Shell
 

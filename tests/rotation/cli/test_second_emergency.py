@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from rotation.cli import emergency
 from rotation.fold import fold
-from rotation.incident import survey
 from rotation.journal.liveness import RunnerLock, runners_of
+from rotation.operations import emergency
+from rotation.operations.survey import survey
 from rotation.plan import ROUTINE, Step
 from rotation.runner import Runner
 from rotation.testing.simulator import SimulatedClock, bound

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rotation.cli.session import Session
 from rotation.entries import INSTALLATION, Identity, Kind
 from rotation.errors import JournalError, UnknownName, Usage
 from rotation.fold import fold
-from rotation.incident import Past
+from rotation.operations.installation import Installation
+from rotation.operations.survey import Past
 from rotation.specification import spec_from_json
 from rotation.types import Facts, Json, Specification
 
@@ -22,10 +22,10 @@ class Target:
     spec: Specification
 
 
-def past_of(session: Session) -> tuple[Past | None, JournalError | None]:
+def past_of(here: Installation) -> tuple[Past | None, JournalError | None]:
     """The journal as far as it can be read, and why it can only be read, or not even that."""
     try:
-        journal: Past = session.journal
+        journal: Past = here.journal
         journal.identity(INSTALLATION)
     except JournalError as error:
         failure = error
@@ -34,7 +34,7 @@ def past_of(session: Session) -> tuple[Past | None, JournalError | None]:
     from rotation.journal.glance import Glance  # noqa: PLC0415 -- only where the journal fails
 
     try:
-        glance = Glance(session.configuration.journal, session.configuration.installation)
+        glance = Glance(here.configuration.journal, here.configuration.installation)
         glance.identity(INSTALLATION)
     except JournalError:
         return None, failure
@@ -42,11 +42,11 @@ def past_of(session: Session) -> tuple[Past | None, JournalError | None]:
 
 
 def target_of(
-    session: Session, past: Past | None, words: Sequence[str], key_id: str | None
+    here: Installation, past: Past | None, words: Sequence[str], key_id: str | None
 ) -> Target:
     """By its name, a former one too; a key's id alone is looked up in all that the journal has."""
     if len(words) == 1:
-        return _by_name(session, past, words[0])
+        return _by_name(here, past, words[0])
     if words or key_id is None:
         raise Usage(
             "cli.usage", "name one secret, or give --key-id ID", "`rotation status` lists them"
@@ -58,7 +58,7 @@ def target_of(
             f"name the secret as well: `rotation emergency NAME --key-id {key_id}`",
         )
     if (row := row_of(past, None, key_id)) is not None:
-        return _of_row(session, past, row)
+        return _of_row(here, past, row)
     raise UnknownName(
         "emergency.unknown-key",
         f"the journal does not know {key_id}; nothing was done",
@@ -66,14 +66,14 @@ def target_of(
     )
 
 
-def _by_name(session: Session, past: Past | None, name: str) -> Target:
-    configured = session.configuration.secret(name)
+def _by_name(here: Installation, past: Past | None, name: str) -> Target:
+    configured = here.configuration.secret(name)
     if configured is not None or past is None:
-        entry = session.entry(name)
-        return Target(entry.id, entry.stream, session.configuration.specification(entry))
+        entry = here.entry(name)
+        return Target(entry.id, entry.stream, here.configuration.specification(entry))
     if (row := row_of(past, name, None)) is not None:
-        return _of_row(session, past, row)
-    raise session.unknown(name)
+        return _of_row(here, past, row)
+    raise here.unknown(name)
 
 
 def row_of(past: Past, name: str | None, key_id: str | None) -> Identity | None:
@@ -120,11 +120,11 @@ def _known(
     return None
 
 
-def _of_row(session: Session, past: Past, row: Identity) -> Target:
+def _of_row(here: Installation, past: Past, row: Identity) -> Target:
     """Where the name stands for another identity by now, the stream's own specification holds."""
-    configured = session.configuration.secret(row.secret)
+    configured = here.configuration.secret(row.secret)
     if configured is not None and configured.stream == row.stream:
-        spec = session.configuration.specification(configured)
+        spec = here.configuration.specification(configured)
         return Target(configured.id, row.stream, spec)
     return Target(row.secret, row.stream, spec_from_json(fold(past.entries(row.stream)).spec))
 

@@ -1,0 +1,206 @@
+"""What leaked is switched off, here and now, by this process: with the journal, or without it."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+from rotation import spill as spills
+from rotation.effects.emergency import switch_off
+from rotation.entries import stamp
+from rotation.errors import Ambiguous, JournalError, NotYet, RotationError, Transient
+from rotation.fold import Rotation, fold, listed, replaced_by, text
+from rotation.interfaces import Bound
+from rotation.machine import Do, Held, Wait, next_action
+from rotation.operations.installation import POLL, Installation
+from rotation.operations.survey import Survey
+from rotation.operations.target import Target
+from rotation.plan import Step
+from rotation.specification import spec_to_json
+from rotation.types import Facts, KeyState, Specification
+
+AGAIN = timedelta(seconds=5)
+
+
+class _NoStore:
+    """Where it cannot be built: whatever it is asked, that is why."""
+
+    def __init__(self, why: RotationError) -> None:
+        self._why = why
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise self._why
+
+
+def bound_for_containment(
+    here: Installation, spec: Specification
+) -> tuple[Bound, RotationError | None]:
+    """The adapters, or the issuer alone and why the others cannot be had."""
+    try:
+        return here.bind(spec), None
+    except RotationError as error:
+        store: Any = _NoStore(error)
+        issuer = here.issuer(spec)
+        return Bound(issuer=issuer, store=store, probe=None, consumers={}), error
+
+
+def contain(here: Installation, target: Target, waits: Callable[[Wait], None]) -> Rotation:
+    """Evidence and containment: whatever goes wrong is tried again at once. waits: is told of each
+    try that comes later."""
+    stream = target.stream
+    rotation = fold(here.journal.entries(stream))
+    contains = _containing(rotation)
+    positions = [row.step for row in rotation.rows]
+    after = positions[positions.index(contains) + 1]
+    here.stop_on_signals()
+    while not rotation.done(contains):
+        action = here.runner.advance(stream, until=after)
+        rotation = fold(here.journal.entries(stream))
+        if isinstance(action, Held) or here.stop():
+            break
+        if isinstance(action, Wait) and action.until is not None:
+            waits(action)
+            here.pause(action.until)
+        elif isinstance(action, Wait):
+            here.pause(here.clock.now() + POLL)  # another runner is at it
+    return rotation
+
+
+def is_contained(rotation: Rotation) -> bool:
+    return rotation.done(_containing(rotation))
+
+
+def _containing(rotation: Rotation) -> Step:
+    return replaced_by(rotation) or Step.CONTAIN
+
+
+def still_given(here: Installation, target: Target, found: Survey) -> bool:
+    """As the store says, or while it does not answer: readers get what was switched off."""
+    try:
+        state = here.bind(target.spec).store.state()
+    except RotationError:
+        return True
+    return state.current == found.baseline.get("version")
+
+
+def frozen_runner(here: Installation, stream: str) -> str | None:
+    """The live runner that was waited for, where it left undone what can be done now."""
+    rotation, now = fold(here.journal.entries(stream)), here.clock.now()
+    undone = not here.stop() and isinstance(next_action(rotation, now), Do)
+    return here.live_runner() if undone else None
+
+
+# ------------------------------------------------------------------------- without the journal
+
+
+class Watcher(Protocol):
+    """Is told of each as it happens."""
+
+    def is_off(self, handle: str) -> None: ...
+    def tries_again(self, why: RotationError) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchedOff:
+    """off: of the scope. failures: what is not, and why. spill: where it is recorded; None where no
+    file could be written either. down: readers get what is off, and nothing replaces it."""
+
+    off: Sequence[str]
+    failures: Mapping[str, RotationError]
+    spill: Path | None
+    down: bool
+
+
+def without_journal(
+    here: Installation, target: Target, found: Survey, facts: Facts, watcher: Watcher
+) -> SwitchedOff:
+    """Contain first, write after: what was switched off stands in a spill, which `merge` brings into
+    the journal. `facts` as COMPROMISED is opened with: the scope, the reason."""
+    bound, _ = bound_for_containment(here, target.spec)
+    if not bound.issuer.traits.overlap:
+        raise JournalError(
+            "emergency.needs-journal",
+            "this issuer has one credential, only its successor ends it, and none is made without "
+            "the journal; nothing was switched off",
+            "end it by hand; make the journal writable, then declare the emergency again",
+        )
+    here.stop_on_signals()
+    spill = spills.begin(
+        spills.places(here.configuration.journal),
+        uuid.uuid4().hex[:12],
+        _header(here, target, found, facts),
+    )
+    scope = listed(facts, "scope")
+    failures = _switched_off(here, bound, scope, spill, watcher)
+    if not failures:
+        _mark(bound, found, scope)
+    if spill is not None:
+        spill.close()
+    off = [handle for handle in scope if handle not in failures]
+    down = not found.known or found.baseline.get("handle") in off
+    path = spill.path if spill else None
+    return SwitchedOff(off=off, failures=failures, spill=path, down=down)
+
+
+def _header(here: Installation, target: Target, found: Survey, facts: Facts) -> Facts:
+    scope = listed(facts, "scope")
+    suspects = [suspect for suspect in found.suspects if suspect.id in scope]
+    return {
+        "installation": here.configuration.installation,
+        "stream": target.stream,
+        "secret": target.name,
+        "spec": spec_to_json(target.spec),
+        "who": here.who,
+        "at": stamp(here.clock.now()),
+        "reason": facts["reason"],
+        "scope": list(scope),
+        "destroy_foreign": facts.get("destroy_foreign") is True,
+        "active": [s.id for s in suspects if s.state is KeyState.ACTIVE],
+        "instances": [
+            [s.id, str(s.state), stamp(s.created), stamp(s.last_used), s.service] for s in suspects
+        ],
+    }
+
+
+def _switched_off(
+    here: Installation,
+    bound: Bound,
+    scope: Sequence[str],
+    spill: spills.Spill | None,
+    watcher: Watcher,
+) -> dict[str, RotationError]:
+    """What could not be. One that fails does not keep the others alive; what may pass is tried
+    again until a person stops it."""
+    left = list(scope)
+    while True:
+        failures: dict[str, RotationError] = {}
+        for handle in left:
+            try:
+                switch_off(bound.issuer, handle)
+            except RotationError as error:
+                failures[handle] = error
+            else:
+                watcher.is_off(handle)
+                _add(spill, {"contained": handle, "at": stamp(here.clock.now())})
+        left = [h for h, error in failures.items() if isinstance(error, Transient | Ambiguous)]
+        if not left or here.stop():
+            return {h: e for h, e in failures.items() if not isinstance(e, NotYet)}
+        watcher.tries_again(failures[left[0]])
+        here.pause(here.clock.now() + AGAIN)
+
+
+def _add(spill: spills.Spill | None, facts: Facts) -> None:
+    with suppress(OSError):
+        if spill is not None:
+            spill.add(facts)
+
+
+def _mark(bound: Bound, found: Survey, scope: Sequence[str]) -> None:
+    """Runners that never heard of it are told by the store. What is off is off without it."""
+    version = text(found.baseline.get("version"))
+    if version is not None and found.baseline.get("handle") in scope:
+        with suppress(RotationError):
+            bound.store.mark_compromised(version)

@@ -1,0 +1,290 @@
+"""An emergency is declared: what leaked, what of it is switched off, and who agreed to that."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from rotation.entries import NONSENSE, Draft, Kind, as_damage
+from rotation.errors import (
+    JournalError,
+    JournalMoved,
+    PolicyRefusal,
+    RotationError,
+    UnknownName,
+)
+from rotation.fold import Rotation, can_go_back, fold, listed
+from rotation.operations.containment import bound_for_containment
+from rotation.operations.installation import Installation
+from rotation.operations.requests import open_rotation_of
+from rotation.operations.survey import Past, Survey, survey
+from rotation.operations.target import Target, past_of, target_of
+from rotation.operations.under_way import UnderWay, under_way
+from rotation.specification import spec_from_json
+from rotation.spill import Told, is_known
+from rotation.types import Facts, stream_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked for beside the name."""
+
+    key_id: str | None
+    reason: str | None
+    override_hold: bool
+    all_instances: bool
+    destroy_foreign: bool
+    #: Agreed to what is shown first, and to nothing that comes after it.
+    yes: bool
+
+    def facts(self) -> Facts:
+        facts: Facts = {"reason": self.reason or "not given"}
+        if self.destroy_foreign:
+            facts["destroy_foreign"] = True
+        return facts
+
+
+class Person(Protocol):
+    """Who declares it, behind whatever door."""
+
+    def doubts(self, doubt: str) -> None:
+        """The journal may have been changed from outside."""
+
+    def agrees(self, target: Target, found: Survey, scope: Sequence[str]) -> None:
+        """Is shown what is to be switched off. Raises where they do not agree."""
+
+    def misses(self, target: Target, handle: str) -> None:
+        """That one came after all was agreed, and is left alone."""
+
+    def meets(self, target: Target, other: UnderWay) -> None:
+        """Somebody declared it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The open emergency: facts as it was opened with. found: what was confirmed; None where
+    somebody else's is gone on with. why: the switch-off is all that can be done. nothing_lives:
+    none was opened, for nothing is to be switched off."""
+
+    target: Target
+    facts: Facts
+    found: Survey | None = None
+    why: RotationError | None = None
+    nothing_lives: bool = False
+
+
+def declare(here: Installation, words: Sequence[str], asked: Asked, person: Person) -> Declared:
+    """By what the journal says; where that cannot be read, as without a journal."""
+    past, unwritable = past_of(here)
+    if past is None:
+        target = target_of(here, None, words, asked.key_id)
+        return _Declaring(here, None, target, asked, person).declared(unwritable)
+    try:
+        target = target_of(here, past, words, asked.key_id)
+        if unwritable is None:
+            _tell_doubt(here, target.stream, person)
+        return _Declaring(here, past, target, asked, person).declared(unwritable)
+    except (JournalError, *NONSENSE) as error:
+        damage = as_damage(error)
+    if words and here.configuration.secret(words[0]) is None:
+        raise damage  # it alone knows what that is
+    target = target_of(here, None, words, asked.key_id)
+    return _Declaring(here, None, target, asked, person).declared(damage)
+
+
+def _tell_doubt(here: Installation, stream: str, person: Person) -> None:
+    """It stops no containment, but whose an instance is may be what somebody wrote there."""
+    with suppress(JournalError):
+        doubt = here.journal.doubt(stream)
+        if doubt is not None:
+            person.doubts(doubt)
+
+
+@dataclass
+class _Declaring:
+    """past: None where the journal cannot be read."""
+
+    here: Installation
+    past: Past | None
+    target: Target
+    asked: Asked
+    person: Person
+
+    def declared(self, why: RotationError | None) -> Declared:
+        """Shown, confirmed and open. why: the switch-off is all that can be done."""
+        target, asked, agreed = self.target, self.asked, list[str]()
+        facts = asked.facts()
+        bound, broken = bound_for_containment(self.here, target.spec)
+        why = why or broken
+        while True:
+            before = self._latest()
+            _refuse_on_hold(before, target, override=asked.override_hold)
+            if why is None and (mine := self._joined(before)) is not None:
+                return Declared(target, mine.opened.facts)
+            found = survey(self.past, bound, target.stream, target.spec, asked.key_id)
+            if found.seen != (before.last.seq if before is not None else 0):
+                continue  # somebody else may have declared it
+            if asked.key_id is None and why is None and not found.suspects:
+                return Declared(target, facts, nothing_lives=True)
+            agreed = self._agreed(found, agreed)
+            facts["scope"] = list(agreed)
+            if why is not None:
+                return Declared(target, facts, found, why)
+            try:
+                self._open(found, facts)
+            except JournalMoved:
+                continue  # perhaps with the id of another instance: it is looked at again
+            except (JournalError, *NONSENSE) as error:
+                return Declared(target, facts, found, as_damage(error))
+            return Declared(target, facts, found)
+
+    def _latest(self) -> Rotation | None:
+        entries = self.past.entries(self.target.stream) if self.past is not None else ()
+        return fold(entries) if entries else None
+
+    def _joined(self, before: Rotation | None) -> Rotation | None:
+        target, asked = self.target, self.asked
+        other = under_way(self.here, target.name, before, asked.key_id, others=asked.all_instances)
+        if other is None:
+            return None
+        self.person.meets(target, other)
+        return None if other.stuck else other.rotation
+
+    def _agreed(self, found: Survey, agreed: Sequence[str]) -> list[str]:
+        """A person is asked again where it is no longer what they agreed to."""
+        scope = scope_of(found, self.asked.key_id, all_instances=self.asked.all_instances)
+        if self.asked.yes and agreed:
+            scope = self._as_shown(found, scope, agreed)
+        if scope != agreed:
+            self.person.agrees(self.target, found, scope)
+        return scope
+
+    def _as_shown(self, found: Survey, scope: list[str], agreed: Sequence[str]) -> list[str]:
+        """What was agreed to beforehand is about what was shown: what came meanwhile is left
+        alone, and named."""
+        left = [h for h in scope if h in agreed or h in found.declared]
+        if not left:
+            raise PolicyRefusal(
+                "emergency.scope-changed",
+                f"{', '.join(agreed)} ended meanwhile and {', '.join(scope)} came, which was not "
+                "shown; nothing was done",
+                f"`rotation status {self.target.name}` says who replaced it; run it again if that "
+                "one leaked as well",
+            )
+        for handle in scope:
+            if handle not in left:
+                self.person.misses(self.target, handle)
+        return left
+
+    def _open(self, found: Survey, facts: Facts) -> None:
+        self.here.runner.open_emergency(
+            self.target.stream, self.target.spec, found.baseline,
+            who=self.here.who, facts=facts, seen=found.seen,
+        )  # fmt: skip
+
+
+def scope_of(found: Survey, key_id: str | None, *, all_instances: bool) -> list[str]:
+    """What is switched off, of what was asked for."""
+    if key_id is not None:
+        if key_id not in {suspect.id for suspect in found.suspects}:
+            known = ", ".join(suspect.id for suspect in found.suspects) or "none"
+            raise UnknownName(
+                "emergency.unknown-key",
+                f"the issuer does not list {key_id}; nothing was done",
+                f"it lists: {known}",
+            )
+        return list(dict.fromkeys([*found.declared, key_id]))
+    # Without the journal nobody knows whose they are: all that were just read are meant.
+    meant = found.ours + (found.others if all_instances or not found.known else [])
+    scope = [h for h in meant if not found.came_later(h)]
+    scope = list(dict.fromkeys([*found.declared, *scope]))
+    if not scope:
+        raise PolicyRefusal(
+            "emergency.nothing-ours",
+            "no live instance is known to be ours; nothing was done",
+            "--key-id ID names one, --all-instances all that are listed; where readers are down: "
+            "`rotation rotate NAME --replace`",
+        )
+    return scope
+
+
+def _refuse_on_hold(rotation: Rotation | None, target: Target, *, override: bool) -> None:
+    if rotation is not None and rotation.on_hold is not None and not override:
+        raise PolicyRefusal(
+            "emergency.on-hold",
+            f"{target.name} is {rotation.paused}; nothing was done",
+            "ask who paused it, or add --override-pause",
+        )
+
+
+def looked_at(here: Installation, target: Target) -> Survey:
+    return survey(here.journal, here.bind(target.spec), target.stream, target.spec)
+
+
+# ---------------------------------------------------------------------------- brought in later
+
+
+def merge(here: Installation, told: Told) -> tuple[Target, Facts]:
+    """What was contained without the journal goes into it, once. Returns what it is about, and what
+    the journal was told of it."""
+    target = _target_of(here, told)
+    facts: Facts = {
+        "spill": told.id, "reason": told.reason, "scope": list(told.scope),
+        "active": list(told.active), "contained": list(told.contained), "contained_at": told.at,
+        "merged_by": here.who,
+    }  # fmt: skip
+    if told.destroy_foreign:
+        facts["destroy_foreign"] = True
+    while not is_known((e.facts for e in here.journal.history(told.stream)), told.id):
+        entries = here.journal.entries(told.stream)
+        rotation = fold(entries) if entries else None
+        if rotation is not None and _covers(rotation, told.scope):
+            draft = Draft(kind=Kind.REQUESTED, who=told.who, facts={"verb": "merge", **facts})
+            here.journal.request(told.stream, draft, here.runner.id, here.clock.now())
+            continue
+        found = looked_at(here, target)
+        facts["scope"] = list(dict.fromkeys([*told.scope, *found.declared]))
+        with suppress(JournalMoved):
+            here.runner.open_emergency(
+                told.stream, target.spec, found.baseline,
+                who=told.who, facts=facts, seen=found.seen,
+            )  # fmt: skip
+    return target, facts
+
+
+def _target_of(here: Installation, told: Told) -> Target:
+    """As the configuration has it now; as it was where its name stands for another identity."""
+    spec = here.live_specification(told.secret) or spec_from_json(told.spec)
+    if stream_of(spec.issuer.type, spec.identity) != told.stream:
+        spec = spec_from_json(told.spec)
+    return Target(here.called(told.secret), told.stream, spec)
+
+
+def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:
+    """An emergency that is open is about all of it already."""
+    return (
+        rotation.outcome is None
+        and rotation.rules.contains
+        and {*scope} <= {*listed(rotation.opened.facts, "scope")}
+    )
+
+
+# -------------------------------------------------------------------------------- taken back
+
+
+def to_cancel(here: Installation, name: str) -> Rotation:
+    """The open emergency, which can still be taken back. PolicyRefusal otherwise."""
+    rotation = open_rotation_of(here, name)
+    if not rotation.rules.contains:
+        raise PolicyRefusal(
+            "emergency.none",
+            f"{name} has no open emergency; nothing was done",
+            f"`rotation rollback {name}` goes back in an ordinary rotation",
+        )
+    if not can_go_back(rotation):
+        raise PolicyRefusal(
+            "emergency.too-late",
+            "the successor is current, or what leaked is destroyed; there is no way back",
+            f"let it finish: `rotation show {name}`",
+        )
+    return rotation

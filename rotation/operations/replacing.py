@@ -1,0 +1,65 @@
+"""Replacing a credential that is dead: looked at first, refused where it works."""
+
+from typing import TYPE_CHECKING
+
+from rotation.errors import PolicyRefusal
+from rotation.fold import fold, text
+from rotation.operations.installation import Installation
+from rotation.summary import left_by
+
+if TYPE_CHECKING:
+    from rotation.config import Entry
+    from rotation.dead import Found
+
+
+def to_replace(here: Installation, entry: "Entry") -> "Found | None":
+    """What was just seen to be dead; None where its replacement is open already, and goes on."""
+    from rotation.dead import look  # noqa: PLC0415 -- only here
+    from rotation.effects.neighbours import lacking  # noqa: PLC0415 -- only here
+
+    refuse_inactive(entry)
+    entries = here.journal.entries(entry.stream)
+    before = fold(entries) if entries else None
+    is_open = before is not None and before.outcome is None
+    if before is not None and is_open and before.rules.replaces_dead and before.held is None:
+        return None
+    spec = here.configuration.specification(entry)
+    bound, baseline = here.bind(spec), left_by(before)
+    known = text(baseline.get("version")), text(baseline.get("handle"))
+    found = look(bound, known, bound.store.state(), bound.issuer.listing(), here.clock.now())
+    if found.dead is None:
+        raise PolicyRefusal(
+            "replace.not-dead",
+            f"nothing shows that {found.handle or 'what readers get'} is dead: it was just looked "
+            "at; nothing was done",
+            f"`rotation rotate {entry.id}` replaces what works",
+        )
+    _refuse_missing_parts(lacking(bound.store, spec, found.base), entry)
+    return found
+
+
+def open_replacement(here: Installation, entry: "Entry", reason: str | None) -> None:
+    """A rotation that is open is superseded."""
+    spec = here.configuration.specification(entry)
+    here.runner.open_replacement(entry.stream, spec, trigger="person", who=here.who, reason=reason)
+
+
+def _refuse_missing_parts(missing: list[str], entry: "Entry") -> None:
+    """What is composed of a key that was lost could not be written: told before one is made."""
+    if missing:
+        raise PolicyRefusal(
+            "replace.missing-parts",
+            f"a template in `composed:` of {entry.id} needs {', '.join(missing)}, and the secret has "
+            "no text or number under these keys; nothing was opened",
+            f"write {', '.join(missing)} into the secret, as a JSON object with these keys; then "
+            f"`rotation rotate {entry.id} --replace`",
+        )
+
+
+def refuse_inactive(entry: "Entry") -> None:
+    if entry.state != "active":
+        raise PolicyRefusal(
+            "run.not-active",
+            f"{entry.id} is {entry.state}; nothing was done",
+            "change its `state` in the configuration",
+        )

@@ -1,0 +1,69 @@
+"""An emergency that somebody else declared already: joined where nobody alive is at it."""
+
+from dataclasses import dataclass
+
+from rotation.errors import PolicyRefusal
+from rotation.fold import Rotation
+from rotation.machine import Do, next_action
+from rotation.operations.installation import Installation
+from rotation.operations.survey import emergency_under_way, is_about_all
+from rotation.plan import Step
+from rotation.runner import LEASE
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """rotation: the open emergency that does what is asked for. stuck: a live process has it and
+    does not move, so another one is opened; otherwise this process goes on with it."""
+
+    rotation: Rotation
+    stuck: bool
+
+
+def under_way(
+    here: Installation, name: str, rotation: Rotation | None, key_id: str | None, *, others: bool
+) -> UnderWay | None:
+    """Refused where somebody alive goes on with it."""
+    found = emergency_under_way(rotation)
+    if found is None or not _covers(found, key_id, others=others):
+        return None
+    if not here.stays_elsewhere(found):
+        return UnderWay(found, stuck=False)
+    if _is_stuck(here, found):
+        return UnderWay(found, stuck=True)
+    raise PolicyRefusal(
+        "emergency.is-open",
+        f"{is_open_since(found, name)}; {found.last.runner} is alive and works on it; "
+        "nothing was done",
+        shown_by(found, name),
+    )
+
+
+def _covers(rotation: Rotation, key_id: str | None, *, others: bool) -> bool:
+    if key_id is not None:
+        return key_id in rotation.scope
+    return is_about_all(rotation, others=others)
+
+
+def _is_stuck(here: Installation, rotation: Rotation) -> bool:
+    """Before readers have a successor: a process that is frozen helps nobody, and only another
+    emergency takes what it holds."""
+    now = here.clock.now()
+    undone = isinstance(next_action(rotation, now), Do) and not rotation.done(Step.PROMOTE)
+    return undone and now - rotation.last.at >= LEASE
+
+
+def is_open_since(rotation: Rotation, name: str) -> str:
+    opened, successor = rotation.opened, rotation.new or "not made yet"
+    return (
+        f"an emergency of {name} is open since {opened.at:%Y-%m-%d %H:%M:%S}Z by "
+        f"{opened.who} ('{opened.facts.get('reason')}'); its successor is {successor}"
+    )
+
+
+def shown_by(rotation: Rotation, name: str) -> str:
+    shown = f"`rotation status {name}` shows how far it is"
+    if rotation.new is None:
+        return shown
+    again = f"`rotation emergency {name} --key-id {rotation.new}`"
+    return f"{shown}; if {rotation.new} leaked as well: {again}"
