@@ -21,13 +21,13 @@ from rotation.config.times import spoken
 from rotation.effects import EFFECTS
 from rotation.held import REASONS, Exit
 from rotation.interfaces import Layout
-from rotation.plan import PLANS, Per, Row, Step
+from rotation.plan import PLANS, Gate, Per, Row, Step
 from rotation.registry import installed
 from rotation.types import PermissionSet
 
 CORE = (
     "plan/__init__.py",
-    "plan/steps.py",
+    "plan/words.py",
     "plan/rules.py",
     "plan/tables.py",
     "types.py",
@@ -85,7 +85,7 @@ def plan(name: str) -> str:
         (
             (
                 row.phase,
-                f"`{row.step}`" + (" ◷" if row.windowed else ""),
+                f"`{row.step}`" + (" ◷" if Gate.WINDOW in row.gates else ""),
                 _PER[row.per],
                 _sets(row),
                 row.on_failure.replace("-", " "),

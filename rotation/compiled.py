@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from rotation.entries import NONSENSE, Entry
 from rotation.errors import JournalError
@@ -10,6 +10,8 @@ from rotation.keyed import keyed, record
 from rotation.plan import (
     ACCEPT,
     PLANS,
+    Gate,
+    Needs,
     OnFailure,
     Per,
     Phase,
@@ -21,6 +23,8 @@ from rotation.plan import (
 )
 from rotation.specification import spec_digest, spec_from_json, spec_to_json
 from rotation.types import Facts, Json, Specification, Traits
+
+PlanGates: TypeAlias = Mapping[str, tuple[Gate, ...]]
 
 
 def compile_rows(
@@ -69,25 +73,20 @@ def _instance(row: Row, position: int, subject: str, after: tuple[int, ...]) -> 
         after=after,
         effect=row.effect,
         looks=row.looks,
-        windowed=row.windowed,
+        gates=row.gates,
         successes=row.successes,
     )
 
 
-_NEEDS_SUSPEND = {Step.SUSPEND, Step.PROVE_OFF, Step.SOAK, Step.SUSPEND_NEW, Step.RESUME_OLD}
-_NEEDS_OVERLAP = {Step.SUSPEND_NEW, Step.DESTROY_NEW, Step.PROVE_NEW_DEAD}
-_NEEDS_PROBE = {Step.VERIFY, Step.VERIFY_LIVE, Step.PROVE_OFF, Step.VERIFY_OLD}
-
-
 def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
-    chosen, limited = traits.origin == "chosen", traits.live_max is not None
-    if (row.step is Step.ACTIVATE and not chosen) or (row.step is Step.MAKE_ROOM and not limited):
-        return ()
-    if row.step in _NEEDS_SUSPEND and not traits.can_suspend:
-        return ()
-    if row.step in _NEEDS_OVERLAP and not traits.overlap:
-        return ()
-    if row.step in _NEEDS_PROBE and spec.probe is None:
+    has = {
+        Needs.PROBE: spec.probe is not None,
+        Needs.CHOSEN: traits.origin == "chosen",
+        Needs.OVERLAP: traits.overlap,
+        Needs.SUSPEND: traits.can_suspend,
+        Needs.LIMIT: traits.live_max is not None,
+    }
+    if not all(has[need] for need in row.needs):
         return ()
     if row.per is Per.REGION:
         return ("-", *(f"region:{name}" for name in spec.regions))
@@ -118,14 +117,17 @@ def opened_facts(plan: Plan, spec: Specification, traits: Traits) -> Facts:
 
 
 def row_to_json(row: RowInstance) -> Json:
-    """A row as OPENED keeps it."""
+    """A row as OPENED keeps it. Of its gates the window is written down."""
     kept = keyed(row)
+    if Gate.WINDOW in kept.pop("gates", ()):
+        kept["windowed"] = True
     return {**kept, "after": list(row.after)} if row.after else kept
 
 
-def _row(content: Mapping[str, Any]) -> RowInstance:
+def _row(content: Mapping[str, Any], gates: PlanGates) -> RowInstance:
     """Raises one of NONSENSE."""
     of = content.get("of")
+    window = (Gate.WINDOW,) if content.get("windowed") else ()
     return record(
         RowInstance,
         {
@@ -133,6 +135,7 @@ def _row(content: Mapping[str, Any]) -> RowInstance:
             "phase": Phase(content["phase"]),
             "step": Step(content["step"]),
             "on_failure": OnFailure(content["on_failure"]),
+            "gates": (*window, *gates.get(content["step"], ())),
             "after": tuple(content.get("after", ())),
             "of": None if of is None else Step(of),
         },
@@ -159,8 +162,12 @@ def rows_of(opened: Entry) -> Compiled:
     found = _compiled.get(opened.hash)
     if found is not None:
         return found
-    rows, undo, accept = (_known_rows(opened.facts[name]) for name in ("rows", "undo", "accept"))
-    known = str(opened.facts["plan"]) in PLANS and _is_read(opened.facts["spec"])
+    plan = PLANS.get(str(opened.facts["plan"]))
+    gates = _gates(plan) if plan is not None else {}
+    rows, undo, accept = (
+        _known_rows(opened.facts[name], gates) for name in ("rows", "undo", "accept")
+    )
+    known = plan is not None and _is_read(opened.facts["spec"])
     unknown = not known or None in (*rows, *undo, *accept)
     if len(_compiled) >= _COMPILED_MAX:
         _compiled.clear()
@@ -168,9 +175,16 @@ def rows_of(opened: Entry) -> Compiled:
     return _compiled.setdefault(opened.hash, compiled)
 
 
-def _known_rows(rows: Json) -> list[RowInstance | None]:
+def _gates(plan: Plan) -> PlanGates:
+    """Those that are not written down: they are the plan's of that name, as its rules are."""
+    return {
+        row.step: tuple(gate for gate in row.gates if gate is not Gate.WINDOW) for row in plan.rows
+    }
+
+
+def _known_rows(rows: Json, gates: PlanGates) -> list[RowInstance | None]:
     """None for a row that this version of the program does not know."""
-    return [_row_or_none(row) for row in cast("list[Any]", rows)]
+    return [_row_or_none(row, gates) for row in cast("list[Any]", rows)]
 
 
 _BEFORE_3 = (
@@ -180,9 +194,10 @@ _BEFORE_3 = (
 """The order of a row's values in entries of an earlier schema, which have no names."""
 
 
-def _row_or_none(kept: Any) -> RowInstance | None:
+def _row_or_none(kept: Any, gates: PlanGates) -> RowInstance | None:
     try:
-        return _row(dict(zip(_BEFORE_3, kept, strict=True)) if isinstance(kept, list) else kept)
+        named = dict(zip(_BEFORE_3, kept, strict=True)) if isinstance(kept, list) else kept
+        return _row(named, gates)
     except NONSENSE:
         return None
 

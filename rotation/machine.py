@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from rotation.fold import Mode, Outcome, Rotation, failed_row, replaced_by
 from rotation.held import REASONS, Exit
-from rotation.plan import URGENT, OnFailure, RowInstance, Step
+from rotation.plan import URGENT, Gate, OnFailure, RowInstance, Step
 from rotation.types import OPEN_GATES, Gates
 
 CALL_DEADLINE = timedelta(seconds=20)
@@ -118,18 +118,17 @@ _OUTCOMES = {
 
 def _gated(rotation: Rotation, row: RowInstance, now: datetime, gates: Gates) -> Action:
     state = rotation.states[row.position]
-    if row.step is Step.DESTROY and _by_hand(rotation) and not state.intended:
+    if Gate.BY_HAND in row.gates and _by_hand(rotation) and not state.intended:
         return held("held.destroy-by-hand")
     started = state.intended and state.in_doubt
-    if row.windowed and not started and not _fits(rotation, row, now, gates):
+    if Gate.WINDOW in row.gates and not started and not _fits(rotation, row, now, gates):
         why = f"frozen: {gates.frozen}" if gates.frozen else "waits for its window"
         return Wait(gates.opens_at, why, row)
     return _attempt(rotation, row, now)
 
 
 def _by_hand(rotation: Rotation) -> bool:
-    by_hand = rotation.spec.get("destroy_by_hand") is True and not rotation.rules.contains
-    return by_hand and not rotation.destroy_released
+    return rotation.spec.get("destroy_by_hand") is True and not rotation.destroy_released
 
 
 def _fits(rotation: Rotation, row: RowInstance, now: datetime, gates: Gates) -> bool:

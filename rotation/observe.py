@@ -18,6 +18,7 @@ from structlog.typing import EventDict, Processor
 
 from rotation.entries import Entry, Kind
 from rotation.errors import RotationError
+from rotation.plan import STEPS
 from rotation.types import Facts, contains_live_value
 
 LEVELS = {
@@ -197,40 +198,7 @@ def _escaped(text: str) -> str:
 
 # ----------------------------------------------------------------------- what the journal says
 
-PAST = {
-    "place": "placed",
-    "issue": "issued",
-    "activate": "activated",
-    "verify": "verified",
-    "promote": "promoted",
-    "deliver": "delivered",
-    "confirm": "confirmed",
-    "verify-live": "live-verified",
-    "drain": "drained",
-    "suspend": "suspended",
-    "prove-off": "off-proved",
-    "soak": "soaked",
-    "destroy": "destroyed",
-    "prove-dead": "death-proved",
-    "tidy": "tidied",
-    "resume-old": "old-resumed",
-    "verify-old": "old-verified",
-    "demote": "demoted",
-    "deliver-old": "old-delivered",
-    "confirm-old": "old-confirmed",
-    "suspend-new": "new-suspended",
-    "destroy-new": "new-destroyed",
-    "prove-new-dead": "new-death-proved",
-    "discard-new": "new-discarded",
-    "inspect": "inspected",
-    "find-dead": "found-dead",
-    "claim": "claimed",
-    "relabel": "relabelled",
-    "evidence": "evidence-saved",
-    "contain": "contained",
-    "make-room": "room-made",
-    "sweep": "swept",
-}
+PAST: Mapping[str, str] = {step: row.past for step, row in STEPS.items()}
 
 _OF_KIND = {
     Kind.OPENED: (logging.INFO, "rotation.opened"),

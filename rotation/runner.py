@@ -16,7 +16,7 @@ from rotation.journal import Decide, Journal
 from rotation.journal.chain import link
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.opening import refuse_doubtful, refuse_emergency, refuse_on_hold
-from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Plan, RowInstance, Step
+from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowInstance, Step
 from rotation.process import Stopped
 from rotation.specification import spec_from_json, told
 from rotation.summary import left_by, outcome_baseline
@@ -248,7 +248,7 @@ class _Run:
             reason = self.doubt or self.runner.live.read_only()
             if reason is not None:
                 return Wait(None, f"read-only: {reason}", action.row)
-        if action.row.windowed:
+        if Gate.WINDOW in action.row.gates:
             gates = self.runner.live.gates(str(rotation.opened.facts["secret"]), now)
             return next_action(rotation, now, gates)
         return action

@@ -25,7 +25,7 @@ from rotation.describe import duration, forecast, gap, relative
 from rotation.due import Due, Kind, due
 from rotation.entries import Identity, stamp
 from rotation.errors import PolicyRefusal, Usage
-from rotation.plan import ROUTINE, Plan, RowInstance, Step, plan_for, rules_of
+from rotation.plan import ROUTINE, Gate, Plan, RowInstance, Step, plan_for, rules_of
 from rotation.specification import spec_digest
 from rotation.types import Specification
 
@@ -200,7 +200,10 @@ def _row_cells(plan: Plan, rows: tuple[RowInstance, ...]) -> list[list[Cell]]:
             Cell(row.step, {"bold": row.effect}),
             Cell("" if row.subject == "-" else row.subject.partition(":")[2]),
             Cell(", ".join(sets[row.step])),
-            Cell(row.on_failure.replace("-", " ") + (", inside a window" if row.windowed else "")),
+            Cell(
+                row.on_failure.replace("-", " ")
+                + (", inside a window" if Gate.WINDOW in row.gates else "")
+            ),
         ]
         for row in rows
     ]
@@ -263,7 +266,7 @@ def _one_json(
     return {
         "rows": [
             {"step": each.step, "phase": each.phase, "subject": each.subject,
-             "sets": list(sets[each.step]), "effect": each.effect, "windowed": each.windowed,
+             "sets": list(sets[each.step]), "effect": each.effect, "windowed": Gate.WINDOW in each.gates,
              "on_failure": each.on_failure, "calls": called_by(calls, sets[each.step])}
             for each in rows
         ],

@@ -4,11 +4,11 @@ Phases are the product's four words. A row makes one thing true. `rotation/compi
 into the rows of one identity: it drops what the issuer cannot do and makes one row per consumer or
 region. The compiled rows are stored when a rotation opens, and it finishes on those.
 
-`steps.py` has the words, `rules.py` what a plan is for, `tables.py` the plans.
+`words.py` has what a row can say, `rules.py` what a plan is for, `tables.py` the steps and the plans.
 """
 
+from rotation.plan.instance import RowInstance
 from rotation.plan.rules import PlanRules
-from rotation.plan.steps import OnFailure, Per, Phase, Plan, Row, RowInstance, Step, Undo
 from rotation.plan.tables import (
     ACCEPT,
     COMPROMISED,
@@ -17,13 +17,19 @@ from rotation.plan.tables import (
     REPLACE,
     RETIRE,
     ROUTINE,
+    STEPS,
     URGENT,
+    Plan,
+    Row,
+    Step,
+    Undo,
     plan_for,
     rules_of,
 )
+from rotation.plan.words import Gate, Needs, OnFailure, Per, Phase
 
 __all__ = [
-    "ACCEPT", "COMPROMISED", "CONTAIN_ONLY", "PLANS", "REPLACE", "RETIRE", "ROUTINE", "URGENT",
-    "OnFailure", "Per", "Phase", "Plan", "PlanRules", "Row", "RowInstance", "Step", "Undo",
-    "plan_for", "rules_of",
+    "ACCEPT", "COMPROMISED", "CONTAIN_ONLY", "PLANS", "REPLACE", "RETIRE", "ROUTINE", "STEPS",
+    "URGENT", "Gate", "Needs", "OnFailure", "Per", "Phase", "Plan", "PlanRules", "Row",
+    "RowInstance", "Step", "Undo", "plan_for", "rules_of",
 ]  # fmt: skip

@@ -1,236 +1,328 @@
-"""The rows of each plan, and what undoes them."""
+"""The steps, and the table of each plan: one row a line, done from the top to the bottom."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
 
 from rotation.plan.rules import PlanRules
-from rotation.plan.steps import OnFailure, Per, Phase, Plan, Row, Step, Undo
+from rotation.plan.words import Gate, Needs, OnFailure, Per, Phase
 from rotation.types import PermissionSet, Traits
 
 OBSERVE, MINT, VERIFY, PROMOTE, DELIVER, PROVE, REVOKE, CONTAIN, CLAIM = PermissionSet
-
-_CONTAINS = PlanRules(contains=True, risks_outage=True, promotion_is_final=True,
-                      checks_drift=False, heeds_hold=False)
-_REPLACES = PlanRules(replaces_dead=True, risks_outage=True, promotion_is_final=True)
-_LEAPS = PlanRules(ends_current=True, risks_outage=True)
+ROLL_BACK, WAIT, HOLD, KEEP_TRYING = OnFailure
+WINDOW, BY_HAND = Gate
 
 
-def _create(on_failure: OnFailure = OnFailure.ROLL_BACK) -> tuple[Row, ...]:
-    return (
-        Row(Phase.CREATE, Step.ISSUE, on_failure, (OBSERVE, MINT, PROMOTE, PROVE, REVOKE),
-            effect=True, looks=True),
-        Row(Phase.CREATE, Step.ACTIVATE, on_failure, (VERIFY, MINT), effect=True),
-        Row(Phase.CREATE, Step.VERIFY, on_failure, (VERIFY, PROVE), successes=3),
-        Row(Phase.PROPAGATE, Step.PROMOTE, on_failure, (VERIFY, PROMOTE),
-            effect=True, windowed=True),
-        Row(Phase.PROPAGATE, Step.DELIVER, OnFailure.WAIT, (DELIVER,),
-            effect=True, per=Per.PUSHED_CONSUMER),
-    )  # fmt: skip
+class Step(StrEnum):
+    PLACE = "place"  # an empty secret holds a marked placeholder
+    ISSUE = "issue"  # a new instance exists and its bytes are staged as pending
+    ACTIVATE = "activate"  # the service accepts it (values chosen by us)
+    VERIFY = "verify"  # real logins with the staged version, and a wrong one that fails
+    PROMOTE = "promote"  # pending is current, compare-and-set
+    DELIVER = "deliver"  # a consumer that is pushed has it
+    CONFIRM = "confirm"  # there is evidence that a consumer moved
+    VERIFY_LIVE = "verify-live"  # the promoted version logs in, read as consumers read it
+    DRAIN = "drain"  # grace is over and the old instance is quiet
+    SUSPEND = "suspend"  # the old instance is off, reversibly
+    PROVE_OFF = "prove-off"  # logins with the suspended one fail
+    SOAK = "soak"  # it stays off and nobody complains
+    DESTROY = "destroy"  # the old instance is gone: the only irreversible step
+    PROVE_DEAD = "prove-dead"  # its death is proved or asserted
+    TIDY = "tidy"  # no label of ours is left over, the listing is as recorded
+    RESUME_OLD = "resume-old"
+    VERIFY_OLD = "verify-old"
+    DEMOTE = "demote"
+    DELIVER_OLD = "deliver-old"
+    CONFIRM_OLD = "confirm-old"
+    SUSPEND_NEW = "suspend-new"
+    DESTROY_NEW = "destroy-new"
+    PROVE_NEW_DEAD = "prove-new-dead"
+    DISCARD_NEW = "discard-new"
+    INSPECT = "inspect"  # what is there is what we were told
+    CLAIM = "claim"  # the world says that this installation owns it
+    RELABEL = "relabel"  # leftover labels are gone
+    FIND_DEAD = "find-dead"  # what readers get is of no use: gone, off, ended, refused or lost
+    EVIDENCE = "evidence"  # what a containment erases is on record
+    CONTAIN = "contain"  # every instance in scope is off
+    MAKE_ROOM = "make-room"  # the issuer has a free slot
+    SWEEP = "sweep"  # nothing came back, no copy of the old bytes is labelled
 
 
-_CONFIRM = Row(Phase.PROPAGATE, Step.CONFIRM, OnFailure.WAIT, (OBSERVE,), per=Per.CONSUMER)
-_VERIFY_LIVE = Row(
-    Phase.VERIFY, Step.VERIFY_LIVE, OnFailure.HOLD, (OBSERVE, VERIFY), per=Per.REGION
-)
-_INSPECT = Row(Phase.VERIFY, Step.INSPECT, OnFailure.HOLD, (OBSERVE, PROVE))
-_DRAIN = Row(Phase.VERIFY, Step.DRAIN, OnFailure.HOLD, (OBSERVE,))
-_SUSPEND = Row(
-    Phase.REVOKE,
-    Step.SUSPEND,
-    OnFailure.HOLD,
-    (OBSERVE, REVOKE),
-    effect=True,
-    looks=True,
-    windowed=True,
-)
-_PROVE_OFF = Row(Phase.REVOKE, Step.PROVE_OFF, OnFailure.HOLD, (PROVE,), successes=2)
-_SOAK = Row(Phase.REVOKE, Step.SOAK, OnFailure.HOLD, (OBSERVE,))
-_DESTROY = Row(
-    Phase.REVOKE,
-    Step.DESTROY,
-    OnFailure.KEEP_TRYING,
-    (OBSERVE, PROVE, REVOKE),
-    effect=True,
-    looks=True,
-    windowed=True,
-)
-_PROVE_DEAD = Row(
-    Phase.REVOKE, Step.PROVE_DEAD, OnFailure.KEEP_TRYING, (PROVE, OBSERVE), successes=2
-)
-_TIDY = Row(Phase.REVOKE, Step.TIDY, OnFailure.KEEP_TRYING, (PROMOTE, OBSERVE), effect=True)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """past: how it is told once it is done. effect: it changes the world, so a durable intent
+    comes first. looks: it reads the world before that intent, and the intent records what it saw.
+    successes: how often a login must agree. after: the steps that it waits for; None: the row
+    before it."""
 
-_REVOKE = (_DRAIN, _SUSPEND, _PROVE_OFF, _SOAK, _DESTROY, _PROVE_DEAD)
+    step: Step
+    past: str
+    phase: Phase
+    sets: tuple[PermissionSet, ...]
+    effect: bool = False
+    looks: bool = False
+    successes: int = 1
+    per: Per = Per.SECRET
+    needs: tuple[Needs, ...] = ()
+    on_failure: OnFailure = HOLD
+    gates: tuple[Gate, ...] = ()
+    after: tuple[Step, ...] | None = None
 
 
-def _undo(
-    step: Step, of: Step, *sets: PermissionSet, effect: bool = True, per: Per = Per.SECRET
-) -> Undo:
-    return Undo(Row(Phase.UNDO, step, OnFailure.HOLD, sets, effect=effect, per=per), of)
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """A row of a rollback; it is left out where no row of the step `of` was ever intended."""
+
+    row: Row
+    of: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    name: str
+    rules: PlanRules
+    rows: tuple[Row, ...]
+    rollback: tuple[Undo, ...] = ()
+    version: int = 1
+
+
+# What a step is in any plan. What its refusal leads to, what it waits for, is the plan's to say.
+STEPS = {row.step: row for row in (
+    Row(Step.PLACE,          "placed",           Phase.CREATE,    (OBSERVE, CLAIM, MINT), effect=True),
+    Row(Step.MAKE_ROOM,      "room-made",        Phase.CREATE,    (OBSERVE, REVOKE), effect=True, looks=True, needs=(Needs.LIMIT,)),
+    Row(Step.ISSUE,          "issued",           Phase.CREATE,    (OBSERVE, MINT, PROMOTE, PROVE, REVOKE), effect=True, looks=True),
+    Row(Step.ACTIVATE,       "activated",        Phase.CREATE,    (VERIFY, MINT), effect=True, needs=(Needs.CHOSEN,)),
+    Row(Step.VERIFY,         "verified",         Phase.CREATE,    (VERIFY, PROVE), successes=3, needs=(Needs.PROBE,)),
+    Row(Step.PROMOTE,        "promoted",         Phase.PROPAGATE, (VERIFY, PROMOTE), effect=True),
+    Row(Step.DELIVER,        "delivered",        Phase.PROPAGATE, (DELIVER,), effect=True, per=Per.PUSHED_CONSUMER),
+    Row(Step.CONFIRM,        "confirmed",        Phase.PROPAGATE, (OBSERVE,), per=Per.CONSUMER),
+    Row(Step.FIND_DEAD,      "found-dead",       Phase.VERIFY,    (OBSERVE, PROVE, CLAIM)),
+    Row(Step.INSPECT,        "inspected",        Phase.VERIFY,    (OBSERVE, PROVE)),
+    Row(Step.RELABEL,        "relabelled",       Phase.VERIFY,    (OBSERVE, PROMOTE), effect=True),
+    Row(Step.VERIFY_LIVE,    "live-verified",    Phase.VERIFY,    (OBSERVE, VERIFY), per=Per.REGION, needs=(Needs.PROBE,)),
+    Row(Step.CLAIM,          "claimed",          Phase.VERIFY,    (CLAIM,), effect=True),
+    Row(Step.DRAIN,          "drained",          Phase.VERIFY,    (OBSERVE,)),
+    Row(Step.EVIDENCE,       "evidence-saved",   Phase.REVOKE,    (OBSERVE,)),
+    Row(Step.CONTAIN,        "contained",        Phase.REVOKE,    (OBSERVE, CONTAIN), effect=True),
+    Row(Step.SUSPEND,        "suspended",        Phase.REVOKE,    (OBSERVE, REVOKE), effect=True, looks=True, needs=(Needs.SUSPEND,)),
+    Row(Step.PROVE_OFF,      "off-proved",       Phase.REVOKE,    (PROVE,), successes=2, needs=(Needs.SUSPEND, Needs.PROBE)),
+    Row(Step.SOAK,           "soaked",           Phase.REVOKE,    (OBSERVE,), needs=(Needs.SUSPEND,)),
+    Row(Step.DESTROY,        "destroyed",        Phase.REVOKE,    (OBSERVE, PROVE, REVOKE), effect=True, looks=True),
+    Row(Step.PROVE_DEAD,     "death-proved",     Phase.REVOKE,    (PROVE, OBSERVE), successes=2),
+    Row(Step.SWEEP,          "swept",            Phase.REVOKE,    (OBSERVE, CONTAIN, PROMOTE, REVOKE), effect=True),
+    Row(Step.TIDY,           "tidied",           Phase.REVOKE,    (PROMOTE, OBSERVE), effect=True),
+    Row(Step.RESUME_OLD,     "old-resumed",      Phase.UNDO,      (OBSERVE, REVOKE), effect=True, needs=(Needs.SUSPEND,)),
+    Row(Step.VERIFY_OLD,     "old-verified",     Phase.UNDO,      (PROVE,), needs=(Needs.PROBE,)),
+    Row(Step.DEMOTE,         "demoted",          Phase.UNDO,      (OBSERVE, PROMOTE), effect=True),
+    Row(Step.DELIVER_OLD,    "old-delivered",    Phase.UNDO,      (DELIVER,), effect=True, per=Per.PUSHED_CONSUMER),
+    Row(Step.CONFIRM_OLD,    "old-confirmed",    Phase.UNDO,      (OBSERVE,), per=Per.CONSUMER),
+    Row(Step.SUSPEND_NEW,    "new-suspended",    Phase.UNDO,      (OBSERVE, REVOKE), effect=True, needs=(Needs.SUSPEND, Needs.OVERLAP)),
+    Row(Step.DESTROY_NEW,    "new-destroyed",    Phase.UNDO,      (OBSERVE, VERIFY, REVOKE), effect=True, needs=(Needs.OVERLAP,)),
+    Row(Step.PROVE_NEW_DEAD, "new-death-proved", Phase.UNDO,      (VERIFY,), needs=(Needs.OVERLAP,)),
+    Row(Step.DISCARD_NEW,    "new-discarded",    Phase.UNDO,      (OBSERVE, PROMOTE), effect=True),
+)}
+assert STEPS.keys() == set(Step), "every step is told what it is"
+
+
+def _row(step: Step, on_failure: OnFailure, *gates: Gate, **otherwise: Any) -> Row:
+    """otherwise: what the step is in this plan alone."""
+    return replace(STEPS[step], on_failure=on_failure, gates=gates, **otherwise)
+
+
+def _undo(step: Step, *, of: Step, **otherwise: Any) -> Undo:
+    return Undo(_row(step, HOLD, **otherwise), of)
 
 
 # Not the forward rows reversed: the label moves back before consumers are told, because readers
 # of the store would fetch the new value again, and they confirm the old one before the new dies.
+_REMOVE_NEW = (
+    _undo(Step.SUSPEND_NEW,    of=Step.ISSUE),
+    _undo(Step.DESTROY_NEW,    of=Step.ISSUE),
+    _undo(Step.PROVE_NEW_DEAD, of=Step.ISSUE),
+    _undo(Step.DISCARD_NEW,    of=Step.ISSUE),
+)
 _ROLLBACK = (
-    _undo(Step.RESUME_OLD, Step.SUSPEND, OBSERVE, REVOKE),
-    _undo(Step.VERIFY_OLD, Step.PROMOTE, PROVE, effect=False),
-    _undo(Step.DEMOTE, Step.PROMOTE, OBSERVE, PROMOTE),
-    _undo(Step.DELIVER_OLD, Step.DELIVER, DELIVER, per=Per.PUSHED_CONSUMER),
-    _undo(Step.CONFIRM_OLD, Step.PROMOTE, OBSERVE, effect=False, per=Per.CONSUMER),
-    _undo(Step.SUSPEND_NEW, Step.ISSUE, OBSERVE, REVOKE),
-    _undo(Step.DESTROY_NEW, Step.ISSUE, OBSERVE, VERIFY, REVOKE),
-    _undo(Step.PROVE_NEW_DEAD, Step.ISSUE, VERIFY, effect=False),
-    _undo(Step.DISCARD_NEW, Step.ISSUE, OBSERVE, PROMOTE),
+    _undo(Step.RESUME_OLD,     of=Step.SUSPEND),
+    _undo(Step.VERIFY_OLD,     of=Step.PROMOTE),
+    _undo(Step.DEMOTE,         of=Step.PROMOTE),
+    _undo(Step.DELIVER_OLD,    of=Step.DELIVER),
+    _undo(Step.CONFIRM_OLD,    of=Step.PROMOTE),
+    *_REMOVE_NEW,
 )
 
-ROUTINE = Plan("routine", PlanRules(ends_current=True, overlaps=True), (*_create(), _CONFIRM, _VERIFY_LIVE, *_REVOKE, _TIDY), _ROLLBACK)
+ROUTINE = Plan("routine", PlanRules(ends_current=True, overlaps=True), (
+    _row(Step.ISSUE,       ROLL_BACK),
+    _row(Step.ACTIVATE,    ROLL_BACK),
+    _row(Step.VERIFY,      ROLL_BACK),
+    _row(Step.PROMOTE,     ROLL_BACK,   WINDOW),
+    _row(Step.DELIVER,     WAIT),
+    _row(Step.CONFIRM,     WAIT),
+    _row(Step.VERIFY_LIVE, HOLD),
+    _row(Step.DRAIN,       HOLD),
+    _row(Step.SUSPEND,     HOLD,        WINDOW),
+    _row(Step.PROVE_OFF,   HOLD),
+    _row(Step.SOAK,        HOLD),
+    _row(Step.DESTROY,     KEEP_TRYING, WINDOW, BY_HAND),
+    _row(Step.PROVE_DEAD,  KEEP_TRYING),
+    _row(Step.TIDY,        KEEP_TRYING),
+), _ROLLBACK)
 
-_PLACE = Row(Phase.CREATE, Step.PLACE, OnFailure.HOLD, (OBSERVE, CLAIM, MINT), effect=True)
-_CLAIM = Row(Phase.VERIFY, Step.CLAIM, OnFailure.HOLD, (CLAIM,), effect=True)
-_RELABEL = Row(
-    Phase.VERIFY, Step.RELABEL, OnFailure.HOLD, (OBSERVE, PROMOTE), effect=True, windowed=True
-)
+FIRST = Plan("first", PlanRules(makes_first=True), (
+    _row(Step.PLACE,       HOLD),
+    _row(Step.ISSUE,       ROLL_BACK),
+    _row(Step.ACTIVATE,    ROLL_BACK),
+    _row(Step.VERIFY,      ROLL_BACK),
+    _row(Step.PROMOTE,     ROLL_BACK,   WINDOW),
+    _row(Step.DELIVER,     WAIT),
+    _row(Step.CONFIRM,     WAIT),
+    _row(Step.VERIFY_LIVE, HOLD),
+    _row(Step.TIDY,        KEEP_TRYING),
+), _ROLLBACK)
 
-FIRST = Plan("first", PlanRules(makes_first=True), (_PLACE, *_create(), _CONFIRM, _VERIFY_LIVE, _TIDY), _ROLLBACK)
-ADOPT = Plan("adopt", PlanRules(keeps_credential=True, adopts=True), (_INSPECT, _VERIFY_LIVE, _CLAIM))
-# No later `issue` removes what earlier rotations left behind.
-_TIDY_ALL = replace(_TIDY, sets=(OBSERVE, PROMOTE, PROVE, REVOKE))
-RETIRE = Plan("retire", PlanRules(ends_current=True, retires=True), (*_REVOKE, _TIDY_ALL), _ROLLBACK[:1])
-REPAIR = Plan("repair", PlanRules(keeps_credential=True), (_INSPECT, _RELABEL, _VERIFY_LIVE))
+ADOPT = Plan("adopt", PlanRules(keeps_credential=True, adopts=True), (
+    _row(Step.INSPECT,     HOLD),
+    _row(Step.VERIFY_LIVE, HOLD),
+    _row(Step.CLAIM,       HOLD),
+))
 
-_MAKE_ROOM = Row(
-    Phase.CREATE, Step.MAKE_ROOM, OnFailure.HOLD, (OBSERVE, REVOKE), effect=True, looks=True
-)
+REPAIR = Plan("repair", PlanRules(keeps_credential=True), (
+    _row(Step.INSPECT,     HOLD),
+    _row(Step.RELABEL,     HOLD,        WINDOW),
+    _row(Step.VERIFY_LIVE, HOLD),
+))
 
-# Contain first. Nothing waits for `confirm`; the proof that the old is off and the new one's way
-# to the readers run beside each other.
-_ISSUE, _ACTIVATE, _VERIFY, _PROMOTE, _DELIVER = _create(on_failure=OnFailure.HOLD)
-_EMERGENCY = (
-    Row(Phase.REVOKE, Step.EVIDENCE, OnFailure.HOLD, (OBSERVE,)),
-    Row(Phase.REVOKE, Step.CONTAIN, OnFailure.HOLD, (OBSERVE, CONTAIN), effect=True),
-    replace(_PROVE_OFF, on_failure=OnFailure.KEEP_TRYING),
-    replace(_MAKE_ROOM, after=(Step.CONTAIN,)),
-    _ISSUE,
-    _ACTIVATE,
-    _VERIFY,
-    replace(_PROMOTE, windowed=False),
-    _DELIVER,
-    replace(_CONFIRM, after=(Step.DELIVER,)),
-    replace(_VERIFY_LIVE, after=(Step.DELIVER,)),
-    replace(_DESTROY, windowed=False, after=(Step.VERIFY_LIVE, Step.PROVE_OFF)),
-    _PROVE_DEAD,
-    Row(
-        Phase.REVOKE,
-        Step.SWEEP,
-        OnFailure.KEEP_TRYING,
-        (OBSERVE, CONTAIN, PROMOTE, REVOKE),
-        effect=True,
-    ),
-    _TIDY,
-)
-
-
-# Only a person's `emergency cancel` starts it, and only while nothing was promoted or destroyed.
-_CANCEL = (
-    _undo(Step.RESUME_OLD, Step.CONTAIN, OBSERVE, REVOKE, CONTAIN),
-    *(undo for undo in _ROLLBACK if undo.of is Step.ISSUE),
-)
-
-COMPROMISED = Plan("compromised", _CONTAINS, _EMERGENCY, _CANCEL)
+# `tidy` removes what earlier rotations left behind: no later `issue` will.
+RETIRE = Plan("retire", PlanRules(ends_current=True, retires=True), (
+    _row(Step.DRAIN,       HOLD),
+    _row(Step.SUSPEND,     HOLD,        WINDOW),
+    _row(Step.PROVE_OFF,   HOLD),
+    _row(Step.SOAK,        HOLD),
+    _row(Step.DESTROY,     KEEP_TRYING, WINDOW, BY_HAND),
+    _row(Step.PROVE_DEAD,  KEEP_TRYING),
+    _row(Step.TIDY,        KEEP_TRYING, sets=(OBSERVE, PROMOTE, PROVE, REVOKE)),
+), (
+    _undo(Step.RESUME_OLD, of=Step.SUSPEND),
+))
 
 # Readers are without a working credential already, so nothing is drained or soaked, and what is left
 # of the old one is removed only where it is off for good; else the next `issue` removes it, carefully.
-_FIND_DEAD = Row(Phase.VERIFY, Step.FIND_DEAD, OnFailure.HOLD, (OBSERVE, PROVE, CLAIM))
-REPLACE = Plan(
-    "replace",
-    _REPLACES,
-    (
-        _FIND_DEAD,
-        _MAKE_ROOM,
-        _ISSUE,
-        _ACTIVATE,
-        _VERIFY,
-        replace(_PROMOTE, windowed=False),
-        _DELIVER,
-        _CONFIRM,
-        _VERIFY_LIVE,
-        replace(_DESTROY, windowed=False),
-        _PROVE_DEAD,
-        _TIDY,
-    ),
-    tuple(undo for undo in _ROLLBACK if undo.of is Step.ISSUE),
-)
+_REPLACES = PlanRules(replaces_dead=True, risks_outage=True, promotion_is_final=True)
+REPLACE = Plan("replace", _REPLACES, (
+    _row(Step.FIND_DEAD,   HOLD),
+    _row(Step.MAKE_ROOM,   HOLD),
+    _row(Step.ISSUE,       HOLD),
+    _row(Step.ACTIVATE,    HOLD),
+    _row(Step.VERIFY,      HOLD),
+    _row(Step.PROMOTE,     HOLD),
+    _row(Step.DELIVER,     WAIT),
+    _row(Step.CONFIRM,     WAIT),
+    _row(Step.VERIFY_LIVE, HOLD),
+    _row(Step.DESTROY,     KEEP_TRYING, BY_HAND),
+    _row(Step.PROVE_DEAD,  KEEP_TRYING),
+    _row(Step.TIDY,        KEEP_TRYING),
+), _REMOVE_NEW)
+
+# Contain first. Nothing waits for `confirm`; the proof that the old is off and the new one's way
+# to the readers run beside each other. Only a person's `emergency cancel` starts the way back, and
+# only while nothing was promoted or destroyed.
+_CONTAINS = PlanRules(contains=True, risks_outage=True, promotion_is_final=True,
+                      checks_drift=False, heeds_hold=False)
+_SWITCH_ON = _undo(Step.RESUME_OLD, of=Step.CONTAIN, sets=(OBSERVE, REVOKE, CONTAIN))
+COMPROMISED = Plan("compromised", _CONTAINS, (
+    _row(Step.EVIDENCE,    HOLD),
+    _row(Step.CONTAIN,     HOLD),
+    _row(Step.PROVE_OFF,   KEEP_TRYING),
+    _row(Step.MAKE_ROOM,   HOLD,        after=(Step.CONTAIN,)),
+    _row(Step.ISSUE,       HOLD),
+    _row(Step.ACTIVATE,    HOLD),
+    _row(Step.VERIFY,      HOLD),
+    _row(Step.PROMOTE,     HOLD),
+    _row(Step.DELIVER,     WAIT),
+    _row(Step.CONFIRM,     WAIT,        after=(Step.DELIVER,)),
+    _row(Step.VERIFY_LIVE, HOLD,        after=(Step.DELIVER,)),
+    _row(Step.DESTROY,     KEEP_TRYING, after=(Step.VERIFY_LIVE, Step.PROVE_OFF)),
+    _row(Step.PROVE_DEAD,  KEEP_TRYING),
+    _row(Step.SWEEP,       KEEP_TRYING),
+    _row(Step.TIDY,        KEEP_TRYING),
+), (_SWITCH_ON, *_REMOVE_NEW))
 
 # What was contained is not what readers use: nothing has to be replaced.
-CONTAIN_ONLY = Plan(
-    "compromised",
-    _CONTAINS,
-    tuple(
-        replace(row, after=None)
-        for row in COMPROMISED.rows
-        if row.step
-        in (Step.EVIDENCE, Step.CONTAIN, Step.DESTROY, Step.PROVE_DEAD, Step.SWEEP, Step.TIDY)
-    ),
-    _CANCEL[:1],
-)
-
-# `resolve --accept-current`: what is current is the new baseline; consumers are given it, and only
-# then what we minted meanwhile goes.
-ACCEPT = (
-    replace(_INSPECT, phase=Phase.UNDO),
-    *(undo.row for undo in _ROLLBACK if undo.row.step in (Step.DELIVER_OLD, Step.CONFIRM_OLD)),
-    *(undo.row for undo in _ROLLBACK if undo.of is Step.ISSUE),
-)
+CONTAIN_ONLY = Plan("compromised", _CONTAINS, (
+    _row(Step.EVIDENCE,    HOLD),
+    _row(Step.CONTAIN,     HOLD),
+    _row(Step.DESTROY,     KEEP_TRYING),
+    _row(Step.PROVE_DEAD,  KEEP_TRYING),
+    _row(Step.SWEEP,       KEEP_TRYING),
+    _row(Step.TIDY,        KEEP_TRYING),
+), (_SWITCH_ON,))
 
 # No overlap: one credential, and the new one kills the old one. Once that was intended there is
 # only forward, and what readers get follows at once; so there is nothing to drain, suspend, soak
 # or destroy, and the way back ends where the old one dies.
-_FORWARD = (
-    replace(_VERIFY, on_failure=OnFailure.KEEP_TRYING),
-    replace(_PROMOTE, on_failure=OnFailure.KEEP_TRYING, windowed=False),
-    _DELIVER,
-    _CONFIRM,
-    replace(_VERIFY_LIVE, on_failure=OnFailure.KEEP_TRYING),
-    _PROVE_DEAD,
-    _TIDY,
-)
+_LEAPS = PlanRules(ends_current=True, risks_outage=True)
+_DISCARD = (_undo(Step.DISCARD_NEW, of=Step.ISSUE),)
+IN_PLACE = Plan("in-place", _LEAPS, (
+    _row(Step.ISSUE,       ROLL_BACK),
+    _row(Step.ACTIVATE,    KEEP_TRYING, WINDOW, looks=True, sets=(OBSERVE, VERIFY, MINT, PROVE)),
+    _row(Step.VERIFY,      KEEP_TRYING),
+    _row(Step.PROMOTE,     KEEP_TRYING),
+    _row(Step.DELIVER,     WAIT),
+    _row(Step.CONFIRM,     WAIT),
+    _row(Step.VERIFY_LIVE, KEEP_TRYING),
+    _row(Step.PROVE_DEAD,  KEEP_TRYING),
+    _row(Step.TIDY,        KEEP_TRYING),
+), _DISCARD)
 
-_LEAP = replace(_ACTIVATE, on_failure=OnFailure.KEEP_TRYING, sets=(OBSERVE, VERIFY, MINT, PROVE),
-                looks=True, windowed=True)  # fmt: skip
+DELEGATED = Plan("delegated", _LEAPS, (
+    _row(Step.ISSUE,       KEEP_TRYING, WINDOW),
+    _row(Step.VERIFY,      KEEP_TRYING),
+    _row(Step.PROMOTE,     KEEP_TRYING),
+    _row(Step.DELIVER,     WAIT),
+    _row(Step.CONFIRM,     WAIT),
+    _row(Step.VERIFY_LIVE, KEEP_TRYING),
+    _row(Step.PROVE_DEAD,  KEEP_TRYING),
+    _row(Step.TIDY,        KEEP_TRYING),
+))
 
-IN_PLACE = Plan(
-    "in-place",
-    _LEAPS,
-    (
-        replace(_ISSUE, on_failure=OnFailure.ROLL_BACK),
-        _LEAP,
-        *_FORWARD,
-    ),
-    tuple(undo for undo in _ROLLBACK if undo.row.step is Step.DISCARD_NEW),
-)
+_REPLACE_IN_PLACE = Plan("replace", _REPLACES, (
+    _row(Step.FIND_DEAD,   HOLD),
+    _row(Step.ISSUE,       KEEP_TRYING),
+    _row(Step.ACTIVATE,    KEEP_TRYING),
+    _row(Step.VERIFY,      KEEP_TRYING),
+    _row(Step.PROMOTE,     KEEP_TRYING),
+    _row(Step.DELIVER,     WAIT),
+    _row(Step.CONFIRM,     WAIT),
+    _row(Step.VERIFY_LIVE, KEEP_TRYING),
+    _row(Step.PROVE_DEAD,  KEEP_TRYING),
+    _row(Step.TIDY,        KEEP_TRYING),
+), _DISCARD)
 
-DELEGATED = Plan(
-    "delegated",
-    _LEAPS,
-    (replace(_ISSUE, on_failure=OnFailure.KEEP_TRYING, windowed=True), *_FORWARD),
-)
+# The leaked bytes are contained by new ones in their place: nothing else ends them.
+_COMPROMISED_IN_PLACE = Plan("compromised", _CONTAINS, (
+    _row(Step.EVIDENCE,    HOLD),
+    _row(Step.ISSUE,       HOLD),
+    _row(Step.ACTIVATE,    HOLD),
+    _row(Step.VERIFY,      HOLD),
+    _row(Step.PROMOTE,     HOLD),
+    _row(Step.DELIVER,     WAIT),
+    _row(Step.CONFIRM,     WAIT,        after=(Step.DELIVER,)),
+    _row(Step.VERIFY_LIVE, HOLD,        after=(Step.DELIVER,)),
+    _row(Step.PROVE_DEAD,  KEEP_TRYING),
+    _row(Step.SWEEP,       KEEP_TRYING),
+    _row(Step.TIDY,        KEEP_TRYING),
+))
 
-_REPLACE_IN_PLACE = Plan(
-    "replace",
-    _REPLACES,
-    (
-        _FIND_DEAD,
-        replace(_ISSUE, on_failure=OnFailure.KEEP_TRYING),
-        replace(_ACTIVATE, on_failure=OnFailure.KEEP_TRYING),
-        *_FORWARD,
-    ),
-    IN_PLACE.rollback,
+# `resolve --accept-current`: what is current is the new baseline; consumers are given it, and only
+# then what we minted meanwhile goes.
+ACCEPT = (
+    _row(Step.INSPECT,        HOLD, phase=Phase.UNDO),
+    _row(Step.DELIVER_OLD,    HOLD),
+    _row(Step.CONFIRM_OLD,    HOLD),
+    *(undo.row for undo in _REMOVE_NEW),
 )
 
 URGENT = frozenset({Step.EVIDENCE, Step.CONTAIN})
 """What leaked works until these are done: they are tried again soon, and for ever."""
-
-# The leaked bytes are contained by new ones in their place: nothing else ends them.
-_SWITCHES = (Step.CONTAIN, Step.PROVE_OFF, Step.MAKE_ROOM, Step.DESTROY)
-_REPLACED = Plan("compromised", _CONTAINS, tuple(row for row in _EMERGENCY if row.step not in _SWITCHES))
 
 _ALL = (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, REPLACE, COMPROMISED, IN_PLACE, DELEGATED)
 PLANS = {plan.name: plan for plan in _ALL}
@@ -244,7 +336,7 @@ def plan_for(plan: Plan, traits: Traits) -> Plan:
         return IN_PLACE if traits.origin == "chosen" else DELEGATED
     if plan.name == "replace":
         return _REPLACE_IN_PLACE
-    return _REPLACED if plan.name == "compromised" else plan
+    return _COMPROMISED_IN_PLACE if plan.name == "compromised" else plan
 
 
 def rules_of(name: str | None) -> PlanRules:

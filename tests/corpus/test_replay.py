@@ -68,6 +68,25 @@ def test_a_key_that_an_earlier_version_did_not_have_has_its_default(name: str) -
     assert list(decisions(history(name, default_missing))) == decisions_kept(name)
 
 
+def by_hand(facts: dict[str, Any]) -> None:
+    facts["spec"]["destroy_by_hand"] = True
+
+
+@pytest.mark.parametrize("name", ["3-routine-assigned", "3-retire", "3-replace-gone"])
+def test_a_gate_that_is_not_written_down_is_the_plans(name: str) -> None:
+    kept_ones = decisions_kept(name)
+    (asked,) = (n for n, each in enumerate(kept_ones) if each.endswith("do destroy"))
+    seq = kept_ones[asked].partition(":")[0]
+    made = list(decisions(history(name, by_hand)))
+    assert made[asked] == f"{seq}: held, held.destroy-by-hand"
+    assert made[:asked] + made[asked + 1 :] == kept_ones[:asked] + kept_ones[asked + 1 :]
+
+
+@pytest.mark.parametrize("name", ["3-compromised", "3-contain-only"])
+def test_an_emergency_waits_for_no_hand(name: str) -> None:
+    assert list(decisions(history(name, by_hand))) == decisions_kept(name)
+
+
 def no_position(facts: dict[str, Any]) -> None:
     del facts["rows"][0]["position"]
 

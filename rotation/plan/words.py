@@ -1,0 +1,44 @@
+"""What a row of a plan can say, beside its step."""
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    CREATE = "create"
+    PROPAGATE = "propagate"
+    VERIFY = "verify"
+    REVOKE = "revoke"
+    UNDO = "undo"
+
+
+class OnFailure(StrEnum):
+    """What a definite refusal of the row leads to. Whatever needs a person is Held in any row."""
+
+    ROLL_BACK = "roll-back"
+    WAIT = "wait"  # keep trying, both credentials stay alive, alert
+    HOLD = "hold"
+    KEEP_TRYING = "keep-trying"  # too late to go back: try for ever, alert
+
+
+class Gate(StrEnum):
+    """What the row waits for before it starts."""
+
+    WINDOW = "window"  # the inside of a window, outside of any freeze
+    BY_HAND = "by-hand"  # a person's word, where the specification says `destroy_by_hand`
+
+
+class Per(StrEnum):
+    SECRET = "secret"
+    PUSHED_CONSUMER = "pushed-consumer"
+    CONSUMER = "consumer"
+    REGION = "region"
+
+
+class Needs(StrEnum):
+    """What an identity has to have: without it the row is left out."""
+
+    PROBE = "probe"
+    CHOSEN = "chosen"  # values that we choose, and the service is told
+    OVERLAP = "overlap"  # two credentials may live side by side
+    SUSPEND = "suspend"  # an instance can be switched off and on again
+    LIMIT = "limit"  # the issuer holds so many instances and no more
