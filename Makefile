@@ -35,8 +35,12 @@ demo-vault: vault  ## the same on a real Vault of this machine
 	@$(BIN)/rotation demo --vault
 
 .PHONY: test
-test: vault  ## every test that takes seconds, after the real Vault is there
-	@$(BIN)/python -m pytest -n auto
+test: vault  ## everything in process, and a story on each real service
+	@$(BIN)/python -m pytest -n auto -m 'not slow and (not real or story)'
+
+.PHONY: test-real
+test-real: vault  ## everything on real servers and with processes that are killed; takes minutes
+	@$(BIN)/python -m pytest -n 4 -m 'real and not slow'
 
 .PHONY: vault
 vault: $(READY)  ## find the real Vault of the tests, or build it, once (needs Go; 5 to 10 minutes)

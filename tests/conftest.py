@@ -46,6 +46,16 @@ def refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(refuse_the_network)
 
 
+# Whoever asks for one of these waits for a server, or for the product as a process of its own.
+REAL = {"installation", "postgres", "services", "the_server", "vault"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not REAL.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("real")
+
+
 @pytest.fixture(autouse=True)
 def no_ambient_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the credentials, endpoints and proxies of whoever runs the tests."""

@@ -4,9 +4,12 @@ import signal
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.e2e.installation import Installation, wait_for
 
 
+@pytest.mark.story
 def test_what_is_due_is_rotated_by_itself(installation: Installation) -> None:
     old = installation.current()
     served = installation.serve()

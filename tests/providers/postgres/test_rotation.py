@@ -180,6 +180,7 @@ def check(scene: Scene, rotations: list[Rotation]) -> None:
     assert list(scene.logins._bench.live().values()) == [KeyState.ACTIVE]
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("scene", BOTH, indirect=True)
 def test_no_login_fails_while_it_is_rotated(scene: Scene):
     with Application(scene.logins, scene.store) as application:

@@ -197,7 +197,10 @@ def installed(
 
 @pytest.mark.parametrize(
     "rotations",
-    [pytest.param(3, id="3"), pytest.param(100, id="100", marks=[pytest.mark.slow])],
+    [
+        pytest.param(3, id="3", marks=[pytest.mark.story]),
+        pytest.param(100, id="100", marks=[pytest.mark.slow]),
+    ],
 )
 @pytest.mark.parametrize("origin", ["assigned", "chosen"])
 @pytest.mark.timeout(600)

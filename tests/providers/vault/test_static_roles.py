@@ -308,6 +308,7 @@ def database(role, kv, connection) -> Database:
     return Database(role, secret, f"{mount}/data/app")
 
 
+@pytest.mark.story
 def test_readers_get_what_vault_made_and_the_old_password_is_proved_dead(database):
     old = database.read()
     action = database.secret.rotate()

@@ -23,6 +23,7 @@ def told(installation: Installation, *words: str, code: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.story
 def test_a_key_is_rotated_and_every_look_agrees(installation: Installation) -> None:
     before = installation.keys()
     assert told(installation, "plan", "app")["destroys"] == before[0]
