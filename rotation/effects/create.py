@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import cast
 
 from rotation.effects import leap, leftovers, neighbours, propagate, shared, world
-from rotation.effects.context import Context, logins_agree, wait_until
+from rotation.effects.context import Context, kept, logins_agree, wait_until
 from rotation.entries import stamp, unstamp
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
 from rotation.fold import listed, replaced_by, text
@@ -101,6 +101,7 @@ def issue(cx: Context) -> Facts:
     if cx.looked.get("removing"):
         raise Ambiguous("issue.leftover", "what was left behind goes first")
     new = _mint(cx)
+    _check_new(cx, new.handle.id)
     facts = _new_facts(new.handle)
     if cx.traits.origin == "assigned":
         cx.note(facts)
@@ -117,6 +118,28 @@ def _mint(cx: Context) -> Credential:
     except (Permanent, Transient) as definite:
         definite.facts |= {"void": True, "unsent": True}
         raise
+
+
+def _check_new(cx: Context, handle_id: str) -> None:
+    """What was there before is nothing new, whatever the answer says: to go on would end in
+    destroying what readers have, as the old one or as the new one."""
+    if handle_id not in {*listed(cx.looked, "inventory"), cx.rotation.old}:
+        return
+    said = f"the service answered the mint with {handle_id}, which was there before"
+    fields = kept(cx, cx.rotation.old_version) if cx.bound.probe is not None else None
+    if fields is not None and cx.probe.login(fields) is Verdict.ACCEPTED:
+        raise NeedsPerson(
+            "held.needs-person",
+            f"{said}; nothing was staged, and what readers have logs in",
+            "find out why it makes no second one; `rotation resume` removes what that mint may "
+            "have left, and asks once more",
+        )
+    raise NeedsPerson(
+        "held.replaced-in-place",
+        f"{said}: most likely what readers hold of it has stopped working; nothing was staged",
+        "make a credential at the service by hand, write it into the secret, then "
+        "`rotation resolve --accept-current`",
+    )
 
 
 def _new_facts(handle: Handle) -> Facts:

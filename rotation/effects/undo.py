@@ -186,6 +186,7 @@ def destroy_new(cx: Context) -> Facts:
     if _kept(cx):
         return {}
     _not_current(cx)
+    assert cx.rotation.new != cx.rotation.old, "only what was made is taken back"
     fields = None
     if not cx.traits.lists and cx.rotation.new_version is not None:
         fields = cx.store.read(cx.rotation.new_version, under=PermissionSet.VERIFY)
