@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rotation.errors import Ambiguous, RotationError
+from rotation.types import contains_live_value
 
 
 @cache
@@ -36,9 +37,11 @@ def _coded(method: Callable[..., Any], adapter: str) -> Callable[..., Any]:
     def coded(*args: Any, **kwargs: Any) -> Any:
         try:
             return method(*args, **kwargs)
-        except RotationError:
+        except RotationError as error:
+            if contains_live_value(f"{vars(error)}"):
+                raise _secret_in(adapter, method.__name__) from None
             raise
-        except Exception as stray:  # noqa: BLE001 -- whatever it is, its text stays here
+        except (Exception, SystemExit) as stray:  # noqa: BLE001 -- its text stays here
             raise Ambiguous(
                 "adapter.failed",
                 f"{adapter} broke off in {method.__name__} ({_where(stray)}): it may have happened",
@@ -48,7 +51,17 @@ def _coded(method: Callable[..., Any], adapter: str) -> Callable[..., Any]:
     return coded
 
 
-def _where(stray: Exception) -> str:
+def _secret_in(adapter: str, method: str) -> Ambiguous:
+    """Looked for while it lives: once it is forgotten nobody would know it in a text."""
+    return Ambiguous(
+        "adapter.secret",
+        f"{adapter} put a secret into its own error in {method}; that is told to nobody, and what "
+        "was asked for may have happened",
+        "report this to whoever wrote that plugin",
+    )
+
+
+def _where(stray: BaseException) -> str:
     """Its kind and its place, never its text."""
     last = traceback.extract_tb(stray.__traceback__)[-1]
     return f"{type(stray).__name__}, {Path(last.filename).name}:{last.lineno}"

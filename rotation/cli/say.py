@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from rotation.errors import RotationError
+from rotation.types import contains_live_value
 
 if TYPE_CHECKING:
     from rotation.cli.app import Settings
@@ -35,14 +36,22 @@ def escaped(json_text: str) -> str:
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
+LEFT_OUT = "(left out: there was a secret in it)"
+
+
+def harmless(text: str) -> str:
+    """The text itself, unless it holds a secret: an adapter's error or a service's answer may."""
+    return LEFT_OUT if contains_live_value(text) else text
+
+
 def result(text: str = "") -> None:
     """A line of the result; on a terminal it is broken between words, not by the terminal."""
-    click.echo(fitted(text, sys.stdout))
+    click.echo(fitted(harmless(text), sys.stdout))
 
 
 def verbatim(text: str) -> None:
     """What a program reads, or a shell."""
-    click.echo(text)
+    click.echo(harmless(text))
 
 
 def columns(stream: IO[str]) -> int | None:
@@ -75,11 +84,26 @@ def note(text: str, *, color: bool | None = None) -> None:
     """Progress and remarks: never part of the result. Where nobody reads them any more (`| head`, a
     terminal that is gone) the work goes on all the same."""
     with suppress(OSError):
-        click.echo(fitted(text, sys.stderr), err=True, color=color)
+        click.echo(fitted(harmless(text), sys.stderr), err=True, color=color)
 
 
 def written(document: Mapping[str, Any], *, indent: int | None = None) -> str:
-    return escaped(json.dumps(document, indent=indent, ensure_ascii=False))
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    if contains_live_value(text):
+        text = json.dumps(_without_secrets(document), indent=indent, ensure_ascii=False)
+    return escaped(text)
+
+
+def _without_secrets(value: Any) -> Any:
+    match value:
+        case str():
+            return harmless(value)
+        case Mapping():
+            return {harmless(name): _without_secrets(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_without_secrets(inner) for inner in value]
+        case _:
+            return value
 
 
 def as_json(kind: str, content: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from rotation.errors import Ambiguous, Denied
 from rotation.guarded import guarded
+from rotation.types import SecretValue
 
 CANARY = "canary-password-in-a-text"
 
@@ -30,6 +31,13 @@ class Adapter:
     def interrupted(self) -> None:
         raise KeyboardInterrupt
 
+    def leaves(self) -> None:
+        raise SystemExit(0)
+
+    def told(self) -> None:
+        minted = SecretValue(CANARY)
+        raise Denied("vendor.denied", "no", f"not with {minted.reveal()}")
+
     def destroy(self, handle: str, *, under: str = "revoke") -> tuple[str, str]:
         return handle, under
 
@@ -49,6 +57,19 @@ def test_a_stray_exception_becomes_doubt_and_names_its_place() -> None:
     assert error.code == "adapter.failed"
     assert "Adapter broke off in listing (TypeError, test_guarded.py:" in error.message
     assert CANARY not in "".join(traceback.format_exception(error))
+
+
+def test_an_error_with_a_secret_in_it_is_not_passed_on() -> None:
+    with pytest.raises(Ambiguous) as caught:
+        guarded(Adapter)().told()
+    assert caught.value.code == "adapter.secret"
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_an_adapter_does_not_end_the_program() -> None:
+    with pytest.raises(Ambiguous) as caught:
+        guarded(Adapter)().leaves()
+    assert caught.value.code == "adapter.failed"
 
 
 @pytest.mark.parametrize(

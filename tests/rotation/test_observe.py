@@ -32,12 +32,12 @@ ENCODINGS = {
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook)
+    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook, sys.unraisablehook)
     before = root.handlers[:], root.level, logging.raiseExceptions
     yield
     root.handlers[:], root.level = before[0], before[1]
     logging.raiseExceptions = before[2]
-    sys.excepthook, threading.excepthook = hooks
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     logging.captureWarnings(False)
     structlog.reset_defaults()
 
@@ -253,6 +253,17 @@ def test_what_nobody_caught_passes_the_gate(secret: SecretValue) -> None:
     thread = threading.Thread(target=fail)
     thread.start()
     thread.join()
+    assert_no_canary(stream)
+    assert lines(stream)[0]["event"] == "log.secret-refused"
+
+
+def test_what_nobody_can_catch_passes_the_gate(secret: SecretValue) -> None:
+    class Dying:
+        def __del__(self) -> None:
+            raise RuntimeError(CANARY)
+
+    stream = logged()
+    Dying()
     assert_no_canary(stream)
     assert lines(stream)[0]["event"] == "log.secret-refused"
 

@@ -8,6 +8,7 @@ import pytest
 
 from rotation.cli import say
 from rotation.cli.say import Cell, table
+from rotation.types import SecretValue
 
 HEAD = ("secret", "class", "where it stands")
 ROWS = [[Cell("billing-iam-in-production"), Cell("production"), Cell("by its age " * 4)]]
@@ -52,3 +53,15 @@ def test_columns_go_by_rank_until_the_rest_fits() -> None:
 def test_elsewhere_nothing_is_broken_or_left_out() -> None:
     assert "class" in table(HEAD, ROWS, spare=("class",))[0]
     assert say.fitted("word " * 100, sys.stdout) == "word " * 100
+
+
+def test_a_line_with_a_secret_in_it_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = SecretValue("canary-of-a-vendor")
+    told = f"the vendor says: invalid key {secret.reveal()}"
+    say.result(told)
+    say.note(told)
+    say.as_json("error", {"error": {"code": "vendor.odd", "message": told, "hint": None}})
+    captured = capsys.readouterr()
+    assert secret.reveal() not in captured.out + captured.err
+    assert captured.out.count(say.LEFT_OUT) == 2
+    assert "vendor.odd" in captured.out
