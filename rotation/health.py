@@ -261,6 +261,21 @@ def present_state(rotation: Rotation) -> RowState:
     return RowState() if row is None else rotation.states[row.position]
 
 
+def met(rotation: Rotation, code: str) -> dict[str, str] | None:
+    """The sentence that it is Held for, with that one's own code and what helps against it."""
+    if code == "held.out-of-tries":
+        state = max(rotation.states.values(), key=lambda state: state.tries)
+        told, cause = state.why, state.facts.get("code")
+    else:
+        state = present_state(rotation)
+        told, cause = state.message, state.facts.get("cause")
+    if told is None:
+        return None
+    return {
+        "message": told, "code": str(cause or code), "hint": str(state.facts.get("hint") or "")
+    }  # fmt: skip
+
+
 def instances_in_question(rotation: Rotation) -> tuple[str, ...]:
     """Those that a Held rotation is Held for, where its failed row names them."""
     row = failed_row(rotation)

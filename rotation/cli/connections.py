@@ -1,6 +1,5 @@
 """`status --connections`: the tool's own credentials are inventory as well."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,24 +7,13 @@ from rotation.cli.app import settings
 from rotation.cli.failures import OK, code_of, worst
 from rotation.cli.outcome import local
 from rotation.cli.say import Cell, as_json, plain, result, table
-from rotation.cli.session import Session, open_session
+from rotation.cli.session import open_session
 from rotation.describe import duration, relative
 from rotation.entries import stamp
-from rotation.errors import RotationError
 from rotation.interfaces import OwnCredential
+from rotation.operations.logins import Login, ask
 
 HEAD = ("connection", "type", "logs in with", "id", "age", "ends", "owner")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """One connection: what it logs in with, or why that could not be found out."""
-
-    name: str
-    type: str
-    owner: str | None
-    own: OwnCredential | None = None
-    error: RotationError | None = None
 
 
 def tell_connections() -> int:
@@ -42,17 +30,6 @@ def tell_connections() -> int:
                 if login.error is not None:
                     result(f"{login.name}: {plain(login.error.message)}; next: {login.error.hint}")
         return worst(code_of(login.error) if login.error else OK for login in logins)
-
-
-def ask(session: Session, name: str) -> Login:
-    """Logs in there; changes nothing."""
-    declared = session.configuration.connections[name]
-    login = Login(name=name, type=declared.type, owner=getattr(declared.options, "owner", None))
-    try:
-        own = session.registry.connection(name).own_credential()
-    except RotationError as error:
-        return Login(name=name, type=login.type, owner=login.owner, error=error)
-    return Login(name=name, type=login.type, owner=login.owner, own=own)
 
 
 def _cells(login: Login, now: datetime) -> tuple[Cell, ...]:

@@ -5,21 +5,17 @@ login. The new one is proven by a whole rotation; a person then swaps the two en
 the old login, and is told whether it is dead.
 """
 
-from dataclasses import asdict
-from typing import Any
-
 import click
 
 from rotation.cli.app import settings, verb
-from rotation.cli.connections import Login, ask
 from rotation.cli.failures import GENERIC, OK
 from rotation.cli.opening import carry_out
 from rotation.cli.options import known_connections, known_names
 from rotation.cli.say import as_json, note, plain, result
-from rotation.cli.session import Session, open_session
-from rotation.errors import LoginRefused, PolicyRefusal, RotationError, UnknownName, Usage
-from rotation.operations.opening import is_open, open_rotation
-from rotation.types import Facts
+from rotation.cli.session import open_session
+from rotation.errors import Usage
+from rotation.operations.handover import is_proved_dead, login_of, open_proof, refuse_unfit
+from rotation.operations.logins import Login, ask
 
 
 @verb(
@@ -60,16 +56,10 @@ def handover(connection: str, *, successor: str | None, canary: str | None, dead
 
 def _prove(old: str, new: str, canary: str) -> int:
     with open_session(effectful=True, logins={old: new}) as session:
-        _check_pair(session, old, new)
-        entry = session.entry(canary)
-        _check_canary(session, canary, old)
+        refuse_unfit(session, old, new, canary)
         before, after = _login(old), ask(session, new)
-        if after.error is not None:
-            raise after.error
-        _check_other(before, after)
-        facts: Facts = {"connection": old, "login": after.own.id if after.own else None}
-        open_rotation(session, entry, "routine", trigger="handover", facts=facts)
-        code = carry_out(session, {entry.stream: entry.id}, wait=True, here=True)
+        stream = open_proof(session, canary, before, after)
+        code = carry_out(session, {stream: canary}, wait=True, here=True)
     if code != OK:
         note(f"the new login is not proven; {old} is as it was")
         return code
@@ -81,67 +71,6 @@ def _login(name: str) -> Login:
     """With its own login, not with its successor's."""
     with open_session(effectful=False) as session:
         return ask(session, name)
-
-
-def _check_pair(session: Session, old: str, new: str) -> None:
-    declared = session.configuration.connections
-    for name in (old, new):
-        if name not in declared:
-            raise _no_connection(session, name)
-    first, second = declared[old], declared[new]
-    differing = first.type != second.type or _target(first.options) != _target(second.options)
-    if differing or old == new:
-        raise Usage(
-            "handover.other-place",
-            f"{old} and {new} do not lead to the same place; nothing was done",
-            "a successor differs in what it logs in with, and in nothing else",
-        )
-
-
-def _no_connection(session: Session, name: str) -> UnknownName:
-    return UnknownName(
-        "handover.no-connection",
-        f"there is no connection {name}; nothing was done",
-        f"the configuration has {', '.join(session.configuration.connections) or 'none'}",
-    )
-
-
-def _target(options: Any) -> dict[str, Any]:
-    login = type(options).LOGIN
-    return {name: value for name, value in asdict(options).items() if name not in login}
-
-
-def _check_canary(session: Session, canary: str, connection: str) -> None:
-    spec = session.specification(canary)
-    plugins = (spec.issuer, spec.store, spec.probe)
-    if not any(part and part.options.get("connection") == connection for part in plugins):
-        raise Usage(
-            "handover.other-canary",
-            f"{canary} does not use the connection {connection}; nothing was done",
-            "name a secret that does",
-        )
-    if is_open(session, session.entry(canary).stream):
-        raise PolicyRefusal(
-            "handover.canary-open",
-            f"{canary} has an open rotation, which began with the old login; nothing was done",
-            f"let it end, or name another canary: rotation status {canary}",
-        )
-    if session.live_runner() is not None:
-        raise PolicyRefusal(
-            "handover.serve-alive",
-            "a live `serve` would take part in the rotation with the old login; nothing was done",
-            "stop it until the two connections are swapped",
-        )
-
-
-def _check_other(before: Login, after: Login) -> None:
-    old, new = before.own, after.own
-    if old is not None and new is not None and old.id is not None and old.id == new.id:
-        raise Usage(
-            "handover.same-login",
-            f"{before.name} and {after.name} log in with the same {old.kind} {old.id}",
-            "give the successor a login of its own",
-        )
 
 
 def _tell_proven(old: str, new: str, before: Login, after: Login) -> None:
@@ -164,22 +93,12 @@ def _tell_proven(old: str, new: str, before: Login, after: Login) -> None:
 
 def _show_dead(name: str) -> int:
     with open_session(effectful=False) as session:
-        if name not in session.configuration.connections:
-            raise _no_connection(session, name)
-        login = ask(session, name)
-    if isinstance(login.error, LoginRefused):
+        login = login_of(session, name)
+    if is_proved_dead(login):
         _tell_death(name, "proved")
         return OK
-    if login.error is not None:
-        raise login.error
-    if login.own is not None and login.own.accepted is None:
-        _tell_death(name, "unknown: nothing can be asked there")
-        return GENERIC
-    raise RotationError(
-        "handover.still-alive",
-        f"the login of {name} is still accepted",
-        "destroy it where it was made; some services need minutes to notice",
-    )
+    _tell_death(name, "unknown: nothing can be asked there")
+    return GENERIC
 
 
 def _tell_death(name: str, grade: str) -> None:

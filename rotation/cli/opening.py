@@ -1,20 +1,17 @@
 """Taking what was opened as far as it goes, and saying how far that was."""
 
+import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from rotation.cli.advance import Arrival, advance_all
 from rotation.cli.app import settings
 from rotation.cli.failures import CANCELLED, FAILED, LOCKED, OK, code_of, worst
-from rotation.cli.onward import keeps_failing
-from rotation.cli.outcome import tell
+from rotation.cli.outcome import exit_code_of, tell
 from rotation.cli.progress import progress
 from rotation.cli.say import complain
 from rotation.cli.session import Session
 from rotation.errors import RotationError
-
-if TYPE_CHECKING:
-    pass
+from rotation.operations.advance import Arrival, advance_all
+from rotation.operations.onward import keeps_failing
 
 
 def carry_out(
@@ -26,18 +23,25 @@ def carry_out(
     for a step keeps failing."""
     streams = {stream: session.called(name) for stream, name in streams.items()}
     with progress(session, streams) as show:
-        ends = advance_all(session, list(streams), show, wait=wait, here=here, width=width)
+        ends = advance_all(
+            session, list(streams), show, wait=wait, here=here, width=width, give_up=_give_up
+        )
     arrived = {streams[s]: end for s, end in ends.items() if isinstance(end, Arrival)}
     failures = [] if failures is None else failures
     failures += [end for end in ends.values() if isinstance(end, RotationError)]
     for failure in failures:
         complain(failure, settings())
     tell(session, arrived)
-    code = worst([*(a.exit_code for a in arrived.values()), *map(code_of, failures)])
+    code = worst([*map(exit_code_of, arrived.values()), *map(code_of, failures)])
     if code == OK and session.stop():
         return CANCELLED
     failing = any(keeps_failing(a.rotation, a.action) for a in arrived.values())
     return LOCKED if code == OK and wait and failing else code
+
+
+def _give_up() -> None:
+    """The journal has where it stands."""
+    os._exit(CANCELLED)
 
 
 def went_back(code: int) -> int:

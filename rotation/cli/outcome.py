@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from rotation.cli.advance import Arrival
 from rotation.cli.app import settings
+from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
 from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session
@@ -26,8 +26,9 @@ from rotation.describe import (
 )
 from rotation.entries import stamp
 from rotation.fold import Outcome, Rotation, listed
-from rotation.health import left_alive, present_state, seen_at
-from rotation.machine import Close, Held, Wait
+from rotation.health import consumers_at_risk, left_alive, met, seen_at
+from rotation.machine import Close, Do, Held, Wait
+from rotation.operations.advance import Arrival
 from rotation.plan import Step
 
 
@@ -76,8 +77,26 @@ def outcome_json(name: str, arrival: Arrival, runner: str | None, now: datetime)
         "seen_at": stamp(seen_at(rotation)),
         "exits": [*ways_out(rotation, name), *ways_on(rotation, action, name)],
         "goes_on": goes_on_json(rotation, runner, now),
-        "exit_code": arrival.exit_code,
+        "exit_code": exit_code_of(arrival),
     }
+
+
+def exit_code_of(arrival: Arrival) -> int:
+    if consumers_at_risk(arrival.rotation):
+        return AT_RISK
+    match arrival.action:
+        case Close(Outcome.SUCCEEDED | Outcome.ACCEPTED):
+            return OK
+        case Close(Outcome.ROLLED_BACK):
+            return FAILED
+        case Close():
+            return CANCELLED
+        case Held():
+            return HELD
+        case Wait(None, _, None) if not arrival.rotation.on_hold:
+            return LOCKED
+        case Wait() | Do():
+            return OK
 
 
 def state_word(arrival: Arrival) -> str:
@@ -196,21 +215,6 @@ def works_now(rotation: Rotation, now: datetime) -> str:
     at = seen_at(rotation)
     seen = "not looked at since it was opened" if at is None else f"seen {ago(min(at, now), now)}"
     return f"works now: {what_works(rotation)} ({seen})"
-
-
-def met(rotation: Rotation, code: str) -> dict[str, str] | None:
-    """The sentence that it is Held for, with that one's own code and what helps against it."""
-    if code == "held.out-of-tries":
-        state = max(rotation.states.values(), key=lambda state: state.tries)
-        told, cause = state.why, state.facts.get("code")
-    else:
-        state = present_state(rotation)
-        told, cause = state.message, state.facts.get("cause")
-    if told is None:
-        return None
-    return {
-        "message": told, "code": str(cause or code), "hint": str(state.facts.get("hint") or "")
-    }  # fmt: skip
 
 
 def _met_lines(rotation: Rotation, code: str) -> list[str]:

@@ -4,10 +4,10 @@ import gc
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,24 +16,19 @@ from rotation.cli.calls import Calls, called_by, calls_of, tell_calls
 from rotation.cli.failures import DUE, OK
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.outcome import local
-from rotation.cli.reconcile import look
 from rotation.cli.say import SCHEMA_VERSION, Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status import stops_json, tell_stops
 from rotation.compiled import compile_rows
 from rotation.describe import duration, forecast, gap, relative
-from rotation.due import Due, Kind, due
+from rotation.due import Due, Kind
 from rotation.entries import Identity, stamp
-from rotation.errors import PolicyRefusal, Usage
+from rotation.operations.planning import Planned, as_saved, planned
+from rotation.operations.reconcile import look
 from rotation.plan import ROUTINE, Gate, Plan, RowInstance, Step, plan_for, rules_of
-from rotation.specification import spec_digest
 from rotation.types import Specification
 
-if TYPE_CHECKING:
-    from rotation.config import Entry
-
 SHOWN = 20
-MAKE_ONE = "`rotation plan --out FILE` makes one"
 
 
 @verb(
@@ -60,36 +55,17 @@ def plan(
     gc.disable()  # as in `status`
     with open_session(effectful=False) as session:
         now = session.clock.now()
-        planned = list(_planned(session, name, now))
-        work = [each for each in planned if each.due.kind is Kind.DUE]
+        found = list(planned(session, name, now))
+        work = [each for each in found if each.due.kind is Kind.DUE]
         if out is not None:
             _save(session, work, out)
         if settings().output != "json":
             tell_stops(session)
         if name is not None:
-            _tell_one(session, planned[0], now, refresh=refresh)
+            _tell_one(session, found[0], now, refresh=refresh)
         else:
-            _tell_all(session, planned, work, now, everything=everything)
+            _tell_all(session, found, work, now, everything=everything)
         return DUE if detailed_exitcode and work else OK
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    entry: "Entry"
-    row: Identity | None
-    due: Due
-
-
-def _planned(session: Session, name: str | None, now: datetime) -> Iterator[Planned]:
-    if name is not None:
-        entry = session.entry(name)
-        row = session.records.identity(entry.stream)
-        yield Planned(entry, row, due(entry, row, now, session.configuration.freezes))
-        return
-    rows = {row.stream: row for row in session.records.identities()}
-    for entry in session.configuration.secrets():
-        row = rows.get(entry.stream)
-        yield Planned(entry, row, due(entry, row, now, session.configuration.freezes))
 
 
 # ------------------------------------------------------------------------------ what is due
@@ -280,61 +256,8 @@ def _one_json(
     }  # fmt: skip
 
 
-# ------------------------------------------------------------------------------ saved plans
-
-
 def _save(session: Session, work: list[Planned], out: Path) -> None:
-    """What is due, and where the journal stood: `run --plan` refuses if either moved."""
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "saved-plan",
-        "installation": session.configuration.installation,
-        "secrets": [
-            {
-                "secret": each.entry.id,
-                "stream": each.entry.stream,
-                "seq": each.row.seq if each.row else 0,
-                "hash": each.row.hash if each.row else "",
-                "spec_sha256": spec_digest(session.configuration.specification(each.entry)),
-            }
-            for each in work
-        ],
-    }
+    content = {"schema_version": SCHEMA_VERSION, **as_saved(session, work)}
     text = json.dumps(content, indent=2, sort_keys=True)
     with os.fdopen(os.open(out, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
         file.write(text + "\n")
-
-
-def load_plan(session: Session, saved: Path) -> list["Entry"]:
-    """The entries of a saved plan. Refused where the journal or a specification moved since."""
-    content = _read(saved)
-    if content.get("installation") != session.configuration.installation:
-        raise Usage(
-            "plan.unreadable",
-            f"{saved} is no plan of this installation; nothing was done",
-            MAKE_ONE,
-        )
-    entries = []
-    for each in content["secrets"]:
-        entry = session.entry(each["secret"])
-        row = session.records.identity(entry.stream)
-        stands = (row.seq, row.hash) if row is not None else (0, "")
-        spec = session.configuration.specification(entry)
-        if stands != (each["seq"], each["hash"]) or spec_digest(spec) != each["spec_sha256"]:
-            raise PolicyRefusal(
-                "plan.moved",
-                f"{entry.id} is no longer as the plan saw it; nothing was done",
-                f"make the plan again: `rotation plan --out {saved}`",
-            )
-        entries.append(entry)
-    return entries
-
-
-def _read(saved: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(saved.read_text())
-    except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict) or content.get("kind") != "saved-plan":
-        raise Usage("plan.unreadable", f"{saved} is no plan; nothing was done", MAKE_ONE)
-    return content

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rotation.cli.advance import Show
 from rotation.cli.app import settings
 from rotation.cli.say import note, plain
 from rotation.cli.session import Session
@@ -20,6 +19,7 @@ from rotation.describe import outcome_text, relative, row_mark, why_held
 from rotation.entries import Entry, Kind, unstamp
 from rotation.fold import Rotation, fold, text
 from rotation.health import present_row
+from rotation.operations.advance import Show
 from rotation.plan import Step
 from rotation.types import Evidence, Facts
 

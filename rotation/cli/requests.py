@@ -1,11 +1,12 @@
 """Verbs that are entries: a person decides, the journal has it, a runner acts on it."""
 
+from pathlib import Path
+
 import click
 
 from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm
 from rotation.cli.failures import OK
-from rotation.cli.onward import is_retrying
 from rotation.cli.opening import carry_out, went_back
 from rotation.cli.options import (
     here_option,
@@ -14,61 +15,26 @@ from rotation.cli.options import (
     wait_option,
     yes_option,
 )
-from rotation.cli.outcome import met
 from rotation.cli.say import done
-from rotation.cli.session import Session, open_session
-from rotation.describe import can_roll_back, exits_of, leads_back, ways_out, why_held
-from rotation.entries import Draft, Kind
-from rotation.errors import JournalError, PolicyRefusal, UnknownName, Usage
-from rotation.fold import Rotation, RowState, fold
-from rotation.health import instances_in_question, present_row
+from rotation.cli.session import open_session
+from rotation.errors import Usage
+from rotation.health import present_row
 from rotation.held import Exit
-from rotation.machine import Wait, next_action
-from rotation.operations.requests import latest_rotation, open_rotation_of, request
+from rotation.operations.requests import (
+    chosen,
+    freeze_beside,
+    latest_rotation,
+    open_rotation_of,
+    pause_of,
+    paused_rotation,
+    refuse_no_way_back,
+    refuse_unbuilt,
+    refuse_unknown_instance,
+    refuse_unless_exit,
+    request,
+)
+from rotation.operations.requests import freeze as record_freeze
 from rotation.plan import Step
-from rotation.specification import spec_from_json
-from rotation.types import Facts
-
-
-def _instead(rotation: Rotation, name: str, way: Exit) -> str:
-    """What leads on where it is not Held."""
-    if rotation.on_hold:
-        return f"`rotation unpause {name}` lets it go on"
-    if _pause(rotation) is not None:
-        return f"`rotation resume {name} --now` tries again at once"
-    if way is Exit.ABANDON and leads_back(rotation):
-        return f"`rotation rollback {name}` ends it: the old credential stays, or comes back"
-    return f"`rotation status {name}` shows what it waits for"
-
-
-def _pause(rotation: Rotation) -> RowState | None:
-    """Of the row whose pause after a failed try is being waited out."""
-    action = next_action(rotation, rotation.last.at)
-    if not isinstance(action, Wait) or action.row is None or not is_retrying(rotation, action):
-        return None
-    return rotation.states[action.row.position]
-
-
-def _refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
-    if rotation.held is None:
-        raise PolicyRefusal(
-            "request.not-held",
-            f"the rotation of {name} is not Held; nothing was done",
-            _instead(rotation, name, way),
-        )
-    if way not in exits_of(rotation.held):
-        raise PolicyRefusal(
-            "request.no-such-exit",
-            f"`{way}` is no way out: {why_held(rotation.held)}",
-            " or ".join(f"`{line}`" for line in ways_out(rotation, name)),
-        )
-
-
-def _refuse_unbuilt(session: Session, rotation: Rotation, *, here: bool) -> None:
-    """What this process could not go on with is refused before it is asked for."""
-    if rotation.readable and (here or session.live_runner() is None):
-        session.bind(spec_from_json(rotation.spec))
-
 
 _ASKED = {
     Exit.DESTROY: "Destroy {old}, the old credential of {name}, for good?",
@@ -112,58 +78,29 @@ def resume(
 
     With --now also those that are not Held but pause after a failed try. Grace, soak and windows are never skipped.
     """
-    with open_session(effectful=True) as session:
-        chosen = _chosen(session, names, all_of, at_once=at_once)
-        way = Exit(f"resume --{more}") if more else Exit.RESUME
-        for name, rotation in chosen.items():
-            if way is not Exit.RESUME or not at_once or _pause(rotation) is None:
-                _refuse_unless_exit(rotation, name, way)
-            _refuse_unbuilt(session, rotation, here=here)
-        for name, rotation in chosen.items():
-            if more:
-                asked = _ASKED[way].format(name=name, old=rotation.old)
-                confirm(asked, yes=yes)
-        for rotation in chosen.values():
-            word = "now" if rotation.held is None else "resume"
-            request(session, rotation, word, now=at_once, **({more: True} if more else {}))
-        streams = {rotation.stream: name for name, rotation in chosen.items()}
-        width = session.configuration.concurrency
-        return carry_out(session, streams, wait=wait, here=here, width=width)
-
-
-def _chosen(
-    session: Session, names: tuple[str, ...], all_of: str | None, *, at_once: bool
-) -> dict[str, Rotation]:
-    """By name, or whatever is open and fits."""
     if bool(names) == bool(all_of) and (names or not at_once):
         raise Usage(
             "cli.usage",
             "either NAMES or --all-of CODE is needed; --now alone is every one",
             "`rotation resume --help` has examples",
         )
-    if names:
-        return {name: open_rotation_of(session, name) for name in dict.fromkeys(names)}
-    found = {}
-    for row in session.journal.identities():
-        rotation = fold(session.journal.entries(row.stream)) if row.plan else None
-        if rotation is not None and _fits(rotation, all_of, at_once=at_once):
-            found[session.called(row.secret)] = rotation
-    if not found:
-        raise PolicyRefusal(
-            "request.nothing-fits",
-            f"no open rotation {f'stands for {all_of}' if all_of else 'pauses after a failed try'}; "
-            "nothing was done",
-            "`rotation status` shows what each of them waits for",
-        )
-    return found
-
-
-def _fits(rotation: Rotation, code: str | None, *, at_once: bool) -> bool:
-    if rotation.held is not None:
-        told = met(rotation, rotation.held)
-        return code is not None and code in (rotation.held, told and told["code"])
-    pause = _pause(rotation) if at_once else None
-    return pause is not None and code in (None, pause.facts.get("code"))
+    with open_session(effectful=True) as session:
+        found = chosen(session, names, all_of, at_once=at_once)
+        way = Exit(f"resume --{more}") if more else Exit.RESUME
+        for name, rotation in found.items():
+            if way is not Exit.RESUME or not at_once or pause_of(rotation) is None:
+                refuse_unless_exit(rotation, name, way)
+            refuse_unbuilt(session, rotation, by_itself=here)
+        for name, rotation in found.items():
+            if more:
+                asked = _ASKED[way].format(name=name, old=rotation.old)
+                confirm(asked, yes=yes)
+        for rotation in found.values():
+            word = "now" if rotation.held is None else "resume"
+            request(session, rotation, word, now=at_once, **({more: True} if more else {}))
+        streams = {rotation.stream: name for name, rotation in found.items()}
+        width = session.configuration.concurrency
+        return carry_out(session, streams, wait=wait, here=here, width=width)
 
 
 @verb("rollback", "rollback billing-iam", "rollback billing-iam --yes --wait")
@@ -178,16 +115,8 @@ def rollback(name: str, *, yes: bool, wait: bool, here: bool) -> int:
     """
     with open_session(effectful=True) as session:
         rotation = open_rotation_of(session, name)
-        if rotation.held is not None:
-            _refuse_unless_exit(rotation, name, Exit.ROLLBACK)
-        if not can_roll_back(rotation):
-            raise PolicyRefusal(
-                "request.too-late",
-                f"{rotation.old or 'the old credential'} is destroyed or was never there; "
-                "there is nothing to go back to",
-                f"let it finish, then `rotation rotate {name}`",
-            )
-        _refuse_unbuilt(session, rotation, here=here)
+        refuse_no_way_back(rotation, name)
+        refuse_unbuilt(session, rotation, by_itself=here)
         confirm(f"Send the consumers of {name} back to {rotation.old}?", yes=yes)
         request(session, rotation, "rollback")
         return went_back(carry_out(session, {rotation.stream: name}, wait=wait, here=here))
@@ -221,42 +150,24 @@ def resolve(
     with open_session(effectful=True) as session:
         rotation = open_rotation_of(session, name)
         if accept_current:
-            _refuse_unless_exit(rotation, name, Exit.ACCEPT_CURRENT)
+            refuse_unless_exit(rotation, name, Exit.ACCEPT_CURRENT)
             question = f"Take what the store of {name} holds now as right, and remove what we made?"
             word, instance = "accept-current", None
         elif ours:
-            _refuse_unless_exit(rotation, name, Exit.OURS)
+            refuse_unless_exit(rotation, name, Exit.OURS)
             question = f"Switch {ours} off, watch, then destroy it for good?"
             if (row := present_row(rotation)) is not None and row.step is Step.MAKE_ROOM:
                 question = f"Destroy {ours} for good, at once, so that a new one can be made?"
             word, instance = "ours", ours
         else:
-            _refuse_unless_exit(rotation, name, Exit.FOREIGN)
+            refuse_unless_exit(rotation, name, Exit.FOREIGN)
             question = f"Leave {foreign} alone from now on?"
             word, instance = "foreign", foreign
-        _refuse_unbuilt(session, rotation, here=here)
-        _refuse_unknown_instance(session, rotation, instance)
+        refuse_unbuilt(session, rotation, by_itself=here)
+        refuse_unknown_instance(session, rotation, instance)
         confirm(question, yes=yes)
         request(session, rotation, word, instance=instance)
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
-
-
-def _refuse_unknown_instance(session: Session, rotation: Rotation, instance: str | None) -> None:
-    """Where the Held row says which instances it is about, only those can be meant; else one that
-    the issuer lists, or that an earlier rotation left."""
-    if instance is None:
-        return
-    about = instances_in_question(rotation)
-    if not about:
-        issuer = session.issuer(spec_from_json(rotation.spec))
-        listed = issuer.listing().ids if issuer.traits.lists else frozenset()
-        about = tuple(sorted(listed | rotation.ours))
-    if instance not in about:
-        raise UnknownName(
-            "request.unknown-instance",
-            f"{instance} is not what this rotation is Held for",
-            f"it is about {', '.join(about) or 'none that can be named'}",
-        )
 
 
 @verb("abandon", "abandon billing-iam", "abandon billing-iam --yes")
@@ -270,7 +181,7 @@ def abandon(name: str, *, yes: bool) -> int:
     """
     with open_session(effectful=True) as session:
         rotation = open_rotation_of(session, name)
-        _refuse_unless_exit(rotation, name, Exit.ABANDON)
+        refuse_unless_exit(rotation, name, Exit.ABANDON)
         left = f"; {rotation.new} stays behind" if rotation.new else ""
         confirm(f"Close the rotation of {name} as it is{left}?", yes=yes)
         request(session, rotation, "abandon")
@@ -302,13 +213,7 @@ def pause(name: str, *, reason: str) -> int:
 def unpause(name: str, *, wait: bool, here: bool) -> int:
     """Let a paused secret go on."""
     with open_session(effectful=True) as session:
-        rotation = latest_rotation(session, name)
-        if rotation.on_hold is None:
-            raise PolicyRefusal(
-                "request.not-on-hold",
-                f"{name} is not paused; nothing was done",
-                f"`rotation status {name}` shows where it stands",
-            )
+        rotation = paused_rotation(session, name)
         request(session, rotation, "release")
         if rotation.outcome is not None:
             text = f"{name} is no longer paused"
@@ -317,22 +222,7 @@ def unpause(name: str, *, wait: bool, here: bool) -> int:
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
 
 
-def _freeze_beside(session: Session, reason: str | None) -> int:
-    """Every runner of this journal reads that file before it promotes, switches off or destroys."""
-    from rotation.due import freeze_file  # noqa: PLC0415 -- only this verb pays for it
-
-    path = freeze_file(session.configuration)
-    try:
-        if reason is None:
-            path.unlink(missing_ok=True)
-        else:
-            path.write_text(f"{reason}\n", encoding="utf-8")
-    except OSError as error:
-        raise JournalError(
-            "installation.freeze-file",
-            f"{path} cannot be changed ({error.strerror}); nothing is otherwise than before",
-            "its directory must be there and yours to write; or stop the runners",
-        ) from None
+def _tell_frozen_beside(path: Path, reason: str | None) -> int:
     text = f"everything is frozen: {reason} ({path})" if reason else f"no longer frozen by {path}"
     done("freeze", text, frozen=reason is not None, reason=reason, file=str(path))
     return OK
@@ -356,11 +246,10 @@ def freeze(*, reason: str | None, lift: bool, without_journal: bool) -> int:
             "`rotation freeze --help` has examples",
         )
     with open_session(effectful=True) as session:
+        reason = checked_reason(reason) or None
         if without_journal:
-            return _freeze_beside(session, checked_reason(reason))
-        facts: Facts = {"frozen": not lift, "reason": checked_reason(reason)}
-        draft = Draft(kind=Kind.FROZEN, who=session.who, facts=facts)
-        session.journal.record(draft, session.runner.id, session.clock.now())
+            return _tell_frozen_beside(freeze_beside(session, reason), reason)
+        record_freeze(session, reason)
         text = "the freeze is lifted" if lift else f"everything is frozen: {reason}"
         done("freeze", text, frozen=not lift, reason=reason, file=None)
         return OK

@@ -110,8 +110,8 @@ def _due(session: Session) -> tuple[Sequence["Entry"], list[int]]:
 
 
 def _saved(session: Session, saved: Path) -> Sequence["Entry"]:
-    from rotation.cli.plan import load_plan  # noqa: PLC0415
     from rotation.due import refuse_stopped, stops  # noqa: PLC0415
+    from rotation.operations.planning import load_plan  # noqa: PLC0415
 
     refuse_doubtful(session.journal)
     refuse_stopped(stops(session.configuration, session.journal))

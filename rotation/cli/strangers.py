@@ -6,21 +6,20 @@ from dataclasses import replace
 from rotation.cli.board import Health, Rank
 from rotation.cli.say import note
 from rotation.cli.session import Session, open_session
-from rotation.entries import Draft, Kind
 from rotation.errors import RotationError
 from rotation.fold import fold
-from rotation.strangers import Seen, as_facts, seen_of, unaccounted
+from rotation.strangers import Seen, unaccounted
 
 
 def remember(session: Session, stream: str, instances: Collection[str]) -> None:
     """Only what is news. Whoever may look and not write is told that nobody else will see it."""
-    seen = seen_of(session.records.installation_entries()).get(stream)
-    if set(instances) == set(seen.instances if seen else ()):
+    from rotation.operations import reconcile  # noqa: PLC0415 -- loads the effects; `status` does without
+
+    if not reconcile.is_news(session, stream, instances):
         return
     try:
         with open_session(effectful=True) as writing:
-            draft = Draft(kind=Kind.SEEN, who=writing.who, facts=as_facts(stream, instances))
-            writing.journal.record(draft, writing.runner.id, writing.clock.now())
+            reconcile.remember(writing, stream, instances)
     except RotationError as error:
         note(f"not written down, so `rotation status` does not show it: {error.message}")
 

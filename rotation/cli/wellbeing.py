@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of
-from rotation.cli.reconcile import look, remember_strangers
+from rotation.cli.reconcile import code_of_difference, remember_strangers
 from rotation.cli.session import Session
 from rotation.describe import ways_out, what_works, why_held
 from rotation.errors import RotationError
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, left_alive
+from rotation.operations.reconcile import look
 from rotation.types import Fields, PermissionSet, Verdict, is_our_mark
 
 Finding: TypeAlias = tuple[str, str, int, str | None, str]
@@ -25,7 +26,7 @@ def findings(session: Session, name: str, *, login: bool) -> Iterator[Finding]:
         found = look(session, name)
         remember_strangers(session, name, found)
         for each in found.differences:
-            yield name, each.message, each.exit_code, each.code, each.next
+            yield name, each.message, code_of_difference(each), each.code, each.next
     else:
         yield from _unclaimed(session, name)
     if login:

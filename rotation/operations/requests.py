@@ -1,9 +1,18 @@
 """What a person decides is an entry: the journal has it, and a runner acts on it."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from rotation.describe import can_roll_back, exits_of, leads_back, ways_out, why_held
 from rotation.entries import Draft, Kind
-from rotation.errors import PolicyRefusal
-from rotation.fold import Rotation, fold
+from rotation.errors import JournalError, PolicyRefusal, UnknownName
+from rotation.fold import Rotation, RowState, fold
+from rotation.health import instances_in_question, met
+from rotation.held import Exit
+from rotation.machine import Wait, next_action
 from rotation.operations.installation import Installation
+from rotation.operations.onward import is_retrying
+from rotation.specification import spec_from_json
 from rotation.types import Facts
 
 
@@ -34,3 +43,147 @@ def request(here: Installation, rotation: Rotation, word: str, **facts: str | bo
     content: Facts = {"verb": word, **{key: value for key, value in facts.items() if value}}
     draft = Draft(kind=Kind.REQUESTED, who=here.who, facts=content)
     here.journal.request(rotation.stream, draft, here.runner.id, here.clock.now())
+
+
+# ------------------------------------------------------------------------------- what leads on
+
+
+def chosen(
+    here: Installation, names: Sequence[str], all_of: str | None, *, at_once: bool
+) -> dict[str, Rotation]:
+    """By name, or whatever is open and fits."""
+    if names:
+        return {name: open_rotation_of(here, name) for name in dict.fromkeys(names)}
+    found = {}
+    for row in here.journal.identities():
+        rotation = fold(here.journal.entries(row.stream)) if row.plan else None
+        if rotation is not None and _fits(rotation, all_of, at_once=at_once):
+            found[here.called(row.secret)] = rotation
+    if not found:
+        raise PolicyRefusal(
+            "request.nothing-fits",
+            f"no open rotation {f'stands for {all_of}' if all_of else 'pauses after a failed try'}; "
+            "nothing was done",
+            "`rotation status` shows what each of them waits for",
+        )
+    return found
+
+
+def _fits(rotation: Rotation, code: str | None, *, at_once: bool) -> bool:
+    if rotation.held is not None:
+        told = met(rotation, rotation.held)
+        return code is not None and code in (rotation.held, told and told["code"])
+    pause = pause_of(rotation) if at_once else None
+    return pause is not None and code in (None, pause.facts.get("code"))
+
+
+def _instead(rotation: Rotation, name: str, way: Exit) -> str:
+    """What leads on where it is not Held."""
+    if rotation.on_hold:
+        return f"`rotation unpause {name}` lets it go on"
+    if pause_of(rotation) is not None:
+        return f"`rotation resume {name} --now` tries again at once"
+    if way is Exit.ABANDON and leads_back(rotation):
+        return f"`rotation rollback {name}` ends it: the old credential stays, or comes back"
+    return f"`rotation status {name}` shows what it waits for"
+
+
+def pause_of(rotation: Rotation) -> RowState | None:
+    """Of the row whose pause after a failed try is being waited out."""
+    action = next_action(rotation, rotation.last.at)
+    if not isinstance(action, Wait) or action.row is None or not is_retrying(rotation, action):
+        return None
+    return rotation.states[action.row.position]
+
+
+def refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
+    if rotation.held is None:
+        raise PolicyRefusal(
+            "request.not-held",
+            f"the rotation of {name} is not Held; nothing was done",
+            _instead(rotation, name, way),
+        )
+    if way not in exits_of(rotation.held):
+        raise PolicyRefusal(
+            "request.no-such-exit",
+            f"`{way}` is no way out: {why_held(rotation.held)}",
+            " or ".join(f"`{line}`" for line in ways_out(rotation, name)),
+        )
+
+
+def refuse_unbuilt(here: Installation, rotation: Rotation, *, by_itself: bool) -> None:
+    """What this process could not go on with is refused before it is asked for. by_itself: it is
+    to go on in any case, also beside a live runner."""
+    if rotation.readable and (by_itself or here.live_runner() is None):
+        here.bind(spec_from_json(rotation.spec))
+
+
+def refuse_no_way_back(rotation: Rotation, name: str) -> None:
+    if rotation.held is not None:
+        refuse_unless_exit(rotation, name, Exit.ROLLBACK)
+    if not can_roll_back(rotation):
+        raise PolicyRefusal(
+            "request.too-late",
+            f"{rotation.old or 'the old credential'} is destroyed or was never there; "
+            "there is nothing to go back to",
+            f"let it finish, then `rotation rotate {name}`",
+        )
+
+
+def refuse_unknown_instance(here: Installation, rotation: Rotation, instance: str | None) -> None:
+    """Where the Held row says which instances it is about, only those can be meant; else one that
+    the issuer lists, or that an earlier rotation left."""
+    if instance is None:
+        return
+    about = instances_in_question(rotation)
+    if not about:
+        issuer = here.issuer(spec_from_json(rotation.spec))
+        listed = issuer.listing().ids if issuer.traits.lists else frozenset()
+        about = tuple(sorted(listed | rotation.ours))
+    if instance not in about:
+        raise UnknownName(
+            "request.unknown-instance",
+            f"{instance} is not what this rotation is Held for",
+            f"it is about {', '.join(about) or 'none that can be named'}",
+        )
+
+
+def paused_rotation(here: Installation, name: str) -> Rotation:
+    rotation = latest_rotation(here, name)
+    if rotation.on_hold is None:
+        raise PolicyRefusal(
+            "request.not-on-hold",
+            f"{name} is not paused; nothing was done",
+            f"`rotation status {name}` shows where it stands",
+        )
+    return rotation
+
+
+# ---------------------------------------------------------------------------- everything stands
+
+
+def freeze(here: Installation, reason: str | None) -> None:
+    """Closes every window of the installation; without a reason they are open again."""
+    facts: Facts = {"frozen": reason is not None, "reason": reason}
+    draft = Draft(kind=Kind.FROZEN, who=here.who, facts=facts)
+    here.journal.record(draft, here.runner.id, here.clock.now())
+
+
+def freeze_beside(here: Installation, reason: str | None) -> Path:
+    """The same by a file, without the journal: every runner of it reads that file before it
+    promotes, switches off or destroys. Returns the file."""
+    from rotation.due import freeze_file  # noqa: PLC0415 -- only here
+
+    path = freeze_file(here.configuration)
+    try:
+        if reason is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(f"{reason}\n", encoding="utf-8")
+    except OSError as error:
+        raise JournalError(
+            "installation.freeze-file",
+            f"{path} cannot be changed ({error.strerror}); nothing is otherwise than before",
+            "its directory must be there and yours to write; or stop the runners",
+        ) from None
+    return path

@@ -2,9 +2,9 @@
 
 import pytest
 
-from rotation.cli import handover
-from rotation.cli.connections import Login
 from rotation.errors import Denied, LoginRefused, Transient
+from rotation.operations import handover
+from rotation.operations.logins import Login
 from tests.rotation.cli.conftest import Shell
 
 

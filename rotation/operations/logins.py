@@ -1,0 +1,29 @@
+"""What each connection logs in with: the tool's own credentials are inventory as well."""
+
+from dataclasses import dataclass
+
+from rotation.errors import RotationError
+from rotation.interfaces import OwnCredential
+from rotation.operations.installation import Installation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """One connection: what it logs in with, or why that could not be found out."""
+
+    name: str
+    type: str
+    owner: str | None
+    own: OwnCredential | None = None
+    error: RotationError | None = None
+
+
+def ask(here: Installation, name: str) -> Login:
+    """Logs in there; changes nothing."""
+    declared = here.configuration.connections[name]
+    login = Login(name=name, type=declared.type, owner=getattr(declared.options, "owner", None))
+    try:
+        own = here.registry.connection(name).own_credential()
+    except RotationError as error:
+        return Login(name=name, type=login.type, owner=login.owner, error=error)
+    return Login(name=name, type=login.type, owner=login.owner, own=own)

@@ -1,0 +1,210 @@
+"""Does the world equal the journal? Both are read, and nothing is changed there."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from rotation.due import BEHIND_MIN, read_only
+from rotation.effects import shared, world
+from rotation.effects.context import Context
+from rotation.entries import Draft, Kind
+from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
+from rotation.fold import Rotation, RowState, fold, listed
+from rotation.health import Life, Readers, given, standing
+from rotation.leftover import leftovers_of
+from rotation.operations.installation import Installation
+from rotation.plan import Step
+from rotation.strangers import as_facts, seen_of
+from rotation.types import Facts, Listing, StoreState
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """down: readers get it, and the issuer says that it is gone or off. strangers: live instances
+    that are not known."""
+
+    code: str
+    message: str
+    next: str
+    down: bool = False
+    strangers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """error: why the store or the issuer did not answer. looked: they did."""
+
+    differences: Sequence[Difference]
+    error: RotationError | None = None
+    looked: bool = True
+
+    @property
+    def strangers(self) -> frozenset[str]:
+        return frozenset(each for difference in self.differences for each in difference.strangers)
+
+
+def look(here: Installation, name: str) -> Found:
+    """What would stop a rotation of that secret at its first step."""
+    entries = here.records.entries(here.entry(name).stream)
+    if not entries:
+        unknown = Difference(
+            "reconcile.unknown", "the journal does not know this secret", f"rotation adopt {name}"
+        )
+        return Found([unknown], looked=False)
+    try:
+        return Found(list(_differences(_context(here, name, fold(entries)))))
+    except RotationError as error:
+        down = error.facts.get("all_gone") is True and bool(given(fold(entries)))
+        unseen = Difference(error.code, error.message, error.hint, down=down)
+        return Found([unseen], error, looked=False)
+
+
+def _context(here: Installation, name: str, rotation: Rotation) -> Context:
+    """A look from where the rotation stands; of a closed one, from what it left."""
+    spec = here.specification(name)
+    if rotation.result is not None:
+        rotation = _at_rest(rotation, rotation.result)
+    return Context(
+        rotation=rotation, row=rotation.rows[0], spec=spec, bound=here.bind(spec),
+        clock=here.clock, installation=here.records.installation, attempt="",
+        in_doubt=False, note=_nothing_to_note, fence=_unfenced,
+        others=partial(here.others(), spec),
+    )  # fmt: skip
+
+
+def _at_rest(rotation: Rotation, result: Facts) -> Rotation:
+    states = {position: RowState() for position in rotation.states}
+    left, attempts = leftovers_of(result), frozenset(listed(result, "attempts"))
+    return replace(rotation, baseline=result, states=states, leftovers=left, attempts=attempts)
+
+
+def _nothing_to_note(facts: Facts) -> None:
+    raise AssertionError(f"a look notes nothing: {sorted(facts)}")
+
+
+def _unfenced() -> None:
+    """A look holds no lease that could be lost."""
+
+
+def _differences(cx: Context) -> Iterator[Difference]:
+    state, listing = cx.store_state(), cx.listing()
+    for check in _checks(cx, state, listing):
+        try:
+            check()
+        except NotYet:
+            continue  # on its way
+        except NeedsPerson as difference:
+            named = str(difference.facts.get("instances", "")).split(",")
+            dead = difference.code in ("held.instance-missing", "held.found-suspended")
+            yield Difference(
+                difference.code,
+                difference.message,
+                difference.hint,
+                down=dead and _given(cx.rotation) in named,
+                strangers=tuple(named) if difference.code == "held.unknown-instance" else (),
+            )
+
+
+def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[[], None], ...]:
+    return (
+        lambda: world.check_clocks(cx),
+        lambda: world.check_writable(cx, state),
+        lambda: world.check_copies(cx, state),
+        lambda: world.check_current(cx, state, _current(cx.rotation)),
+        lambda: world.check_pending(cx, state),
+        lambda: world.check_pointers(cx, state),
+        lambda: _instances(cx, listing),
+        lambda: shared.check(cx, shared.known(cx, listing)),
+    )
+
+
+def _current(rotation: Rotation) -> object:
+    """What readers should get now: of an open rotation it depends on the promotion."""
+    if rotation.outcome is None and rotation.state(Step.PROMOTE).done:
+        return rotation.fact(Step.DEMOTE, "version") or rotation.new_version
+    return rotation.baseline.get("version")
+
+
+def _instances(cx: Context, listing: Listing) -> None:
+    """While a rotation is open some are off by its own doing: only strangers count, and what it has
+    as alive."""
+    if cx.rotation.outcome is None:
+        world.check_names(listing, world.expected_instances(cx))
+        world.check_unknown(cx, listing, world.expected_instances(cx))
+        _readers_instance(cx, listing)
+        _beside(cx, listing)
+    else:
+        world.check_instances(cx, listing)
+
+
+def _readers_instance(cx: Context, listing: Listing) -> None:
+    """What readers get is alive, but for an emergency or a replacement, which is open for that."""
+    handle = _given(cx.rotation)
+    rules = cx.rotation.rules
+    meant = rules.contains or rules.replaces_dead or rules.retires or not cx.traits.lists
+    if handle is None or meant or cx.traits.delegated:
+        return
+    if handle not in listing.ids:
+        raise NeedsPerson(
+            "held.instance-missing",
+            f"the issuer no longer lists {handle}, which readers get",
+            f"`rotation rotate {cx.spec.secret} --replace` makes a new one at once",
+            instances=handle,
+        )
+    world.check_active(listing, handle)
+
+
+def _beside(cx: Context, listing: Listing) -> None:
+    """What readers do not get and works all the same: the way back needs it, or the way on."""
+    now = standing(replace(cx.rotation, held=None))
+    lives = {now.old: now.old_life, now.new: now.new_life}
+    alive = {each for each, life in lives.items() if each and life is Life.WORKS}
+    if cx.traits.lists and not cx.traits.delegated and (gone := sorted(alive - listing.ids)):
+        raise world.missing(cx, gone)
+
+
+def _given(rotation: Rotation) -> str | None:
+    """The instance that readers get; None where a move of the label is in doubt."""
+    now = standing(rotation)
+    return {Readers.OLD: now.old, Readers.NEW: now.new}.get(now.readers)
+
+
+# -------------------------------------------------------------------------- what is written down
+
+
+def may_go_on(here: Installation, found: Mapping[str, Found], *, accept: bool) -> bool:
+    """Whether a read-only installation may have effects again, now that a person looked. Refused
+    where the journal is the wrong one."""
+    reason = read_only(here.records)
+    if reason is None:
+        return False
+    behind = [
+        name
+        for name, one in found.items()
+        if "held.journal-behind" in {each.code for each in one.differences}
+    ]
+    if len(behind) >= BEHIND_MIN and not accept:
+        raise PolicyRefusal(
+            "installation.read-only",
+            f"read-only: {reason}; {len(behind)} of {len(found)} still do",
+            "restore the newest journal; if it is gone for good: `rotation reconcile --accept`",
+        )
+    return True
+
+
+def go_on(here: Installation) -> None:
+    facts: Facts = {"read_only": False, "reason": "reconciled"}
+    draft = Draft(kind=Kind.FROZEN, who=here.who, facts=facts)
+    here.journal.record(draft, here.runner.id, here.clock.now())
+
+
+def is_news(here: Installation, stream: str, strangers: Collection[str]) -> bool:
+    """Live instances that a look found beside what is known, and no look before it."""
+    seen = seen_of(here.records.installation_entries()).get(stream)
+    return set(strangers) != set(seen.instances if seen else ())
+
+
+def remember(here: Installation, stream: str, strangers: Collection[str]) -> None:
+    """So that `status` shows them."""
+    draft = Draft(kind=Kind.SEEN, who=here.who, facts=as_facts(stream, strangers))
+    here.journal.record(draft, here.runner.id, here.clock.now())
