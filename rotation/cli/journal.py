@@ -9,10 +9,11 @@ from rotation.cli.app import settings, verb_group
 from rotation.cli.ask import confirm
 from rotation.cli.failures import LOCKED, OK
 from rotation.cli.options import yes_option
-from rotation.cli.proof import reach, seal_anew
+from rotation.cli.proof import seal_anew
 from rotation.cli.say import as_json, done, escaped, note, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.errors import JournalError, Usage
+from rotation.operations.proof import reach
 
 journal = verb_group(
     "journal",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from providers.aws.permissions import BREAK_GLASS, GRANTS, Grant
-from rotation.cli.preflight import steps_under
+from rotation.operations.preflight import steps_under
 from rotation.types import PermissionSet
 from tests.infra import evaluation, scale, vault_calls, vault_escalations, vault_story
 from tests.infra.account import set_of

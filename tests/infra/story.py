@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from providers.aws.testing import Credential
 from providers.aws.testing.server import StrictAws
 from rotation.cli.app import program
-from rotation.cli.preflight import steps_under
 from rotation.fold import Rotation
 from rotation.machine import Do
+from rotation.operations.preflight import steps_under
 from rotation.runner import _Run
 from rotation.types import PermissionSet
 from tests.infra.account import ACCOUNT, Guard, MadeCloud, as_file

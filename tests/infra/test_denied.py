@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rotation.cli.preflight import steps_under
+from rotation.operations.preflight import steps_under
 from rotation.types import PermissionSet
 from tests.infra import evaluation
 from tests.infra.story import Installation, installed, unnamed_steps

@@ -10,7 +10,7 @@ import pytest
 
 from providers.aws.permissions import BREAK_GLASS, GRANTS
 from providers.aws.testing.policies import trust_policy
-from rotation.cli.preflight import steps_under
+from rotation.operations.preflight import steps_under
 from rotation.types import PermissionSet
 from tests.infra import evaluation
 from tests.infra.account import ACCOUNT, denied, set_of, without

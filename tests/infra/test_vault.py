@@ -11,7 +11,7 @@ import pytest
 from providers.vault.permissions import LOGINS
 from providers.vault.preflight import check
 from providers.vault.testing.server import Refused
-from rotation.cli.preflight import steps_under
+from rotation.operations.preflight import steps_under
 from rotation.types import PermissionSet
 from tests.infra.vault_calls import (
     ANYBODY,

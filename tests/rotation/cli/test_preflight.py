@@ -4,8 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from rotation.cli.preflight import permissions
 from rotation.config import load
+from rotation.operations.preflight import permissions
 
 NO_ROLES = """
 installation: "0123456789ab"

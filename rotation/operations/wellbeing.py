@@ -1,42 +1,41 @@
 """What `doctor` tells of one secret beside its labels: readers, an open rotation, the world against
 the journal, the login that its fields make."""
 
-from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
 
-from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, code_of
-from rotation.cli.reconcile import code_of_difference, remember_strangers
-from rotation.cli.session import Session
 from rotation.describe import ways_out, what_works, why_held
 from rotation.errors import RotationError
 from rotation.fold import Rotation, fold
 from rotation.health import consumers_at_risk, left_alive
-from rotation.operations.reconcile import look
+from rotation.operations.findings import Finding, Grade, failed
+from rotation.operations.installation import Installation
+from rotation.operations.reconcile import Found, look
 from rotation.types import Fields, PermissionSet, Verdict, is_our_mark
 
-Finding: TypeAlias = tuple[str, str, int, str | None, str]
-"""Subject, finding, exit code, code, next."""
+Looked = Callable[[str, Found], None]
+"""Is told of each secret that was compared with the journal."""
 
 
-def findings(session: Session, name: str, *, login: bool) -> Iterator[Finding]:
+def findings(here: Installation, name: str, looked: Looked, *, login: bool) -> Iterator[Finding]:
     """Nothing where all is as the journal has it."""
-    entries = session.records.entries(session.entry(name).stream)
+    entries = here.records.entries(here.entry(name).stream)
     if entries:
         yield from _journal(fold(entries), name)
-        found = look(session, name)
-        remember_strangers(session, name, found)
+        found = look(here, name)
+        looked(name, found)
         for each in found.differences:
-            yield name, each.message, code_of_difference(each), each.code, each.next
+            grade = Grade.DOWN if each.down else Grade.HELD
+            yield Finding(name, each.message, grade, each.code, each.next)
     else:
-        yield from _unclaimed(session, name)
+        yield from _unclaimed(here, name)
     if login:
-        yield from _mapped(session, name)
-    yield from _cautions(session, name)
+        yield from _mapped(here, name)
+    yield from _cautions(here, name)
 
 
-def _cautions(session: Session, name: str) -> Iterator[Finding]:
+def _cautions(here: Installation, name: str) -> Iterator[Finding]:
     """Nothing is wrong yet."""
-    issuer = session.bind(session.specification(name)).issuer
+    issuer = here.bind(here.specification(name)).issuer
     # By name: the adapter may stand behind another object, which has no such type of its own.
     if hasattr(issuer, "cautions"):
         try:
@@ -44,46 +43,46 @@ def _cautions(session: Session, name: str) -> Iterator[Finding]:
         except RotationError:
             return  # what does not answer is told with the secret itself
         for code, sentence, next_ in cautions:
-            yield f"{name}, in an emergency", sentence, OK, code, next_
+            yield Finding(f"{name}, in an emergency", sentence, Grade.FINE, code, next_)
 
 
-def of_journal(session: Session, stream: str, name: str) -> Iterator[Finding]:
+def of_journal(here: Installation, stream: str, name: str) -> Iterator[Finding]:
     """What the journal alone tells."""
-    yield from _journal(fold(session.records.entries(stream)), name)
+    yield from _journal(fold(here.records.entries(stream)), name)
 
 
 def _journal(rotation: Rotation, name: str) -> Iterator[Finding]:
     if consumers_at_risk(rotation):
         ways = ways_out(rotation, name) or (f"rotation rotate {name} --replace",)
-        yield name, what_works(rotation), AT_RISK, "health.readers-down", ways[0]
+        yield Finding(name, what_works(rotation), Grade.DOWN, "health.readers-down", ways[0])
     elif rotation.held is not None and rotation.outcome is None:
         ways = ways_out(rotation, name)
-        yield name, f"held: {why_held(rotation.held)}", HELD, rotation.held, ways[0]
+        yield Finding(name, f"held: {why_held(rotation.held)}", Grade.HELD, rotation.held, ways[0])
     if left := left_alive(rotation):
         told = f"an earlier rotation left {', '.join(left)} alive"
-        yield name, told, GENERIC, "health.left-alive", f"rotation rotate {name}"
+        yield Finding(name, told, Grade.WRONG, "health.left-alive", f"rotation rotate {name}")
 
 
-def _unclaimed(session: Session, name: str) -> Iterator[Finding]:
+def _unclaimed(here: Installation, name: str) -> Iterator[Finding]:
     """Of a secret that the journal does not know: whether it could be adopted, or was."""
-    state = session.bind(session.specification(name)).store.state()
+    state = here.bind(here.specification(name)).store.state()
     claim, current = state.claim, state.current
-    if current is not None and is_our_mark(current, session.configuration.installation):
+    if current is not None and is_our_mark(current, here.configuration.installation):
         told = f"the current version {current} is ours, but this journal does not know the secret"
         next_ = (
             "restore the newest journal; if it is gone for good: "
             f"`rotation adopt {name} --take-over`"
         )
-        yield name, told, HELD, "held.journal-behind", next_
-    elif claim not in (None, session.configuration.installation):
+        yield Finding(name, told, Grade.HELD, "held.journal-behind", next_)
+    elif claim not in (None, here.configuration.installation):
         told = f"installation {claim} claims this secret"
         next_ = f"if that one is gone: `rotation adopt {name} --take-over`"
-        yield name, told, HELD, "held.claim-foreign", next_
+        yield Finding(name, told, Grade.HELD, "held.claim-foreign", next_)
 
 
-def refused_login(session: Session, name: str) -> Iterator[Finding]:
+def refused_login(here: Installation, name: str) -> Iterator[Finding]:
     """Where the issuer does not answer, what readers get may still be asked."""
-    bound = session.bind(session.specification(name))
+    bound = here.bind(here.specification(name))
     version = bound.store.state().current
     if version is None or bound.probe is None:
         return
@@ -97,12 +96,12 @@ def _refused(name: str, handle: str, fields: Fields) -> Finding:
     if fields.padded:
         told += f"; {', '.join(fields.padded)} begins or ends with white space"
     next_ = f"`rotation rotate {name} --replace` looks again, and makes a new one if it is dead"
-    return f"{name}, login", told, AT_RISK, "health.login-refused", next_
+    return Finding(f"{name}, login", told, Grade.DOWN, "health.login-refused", next_)
 
 
-def _mapped(session: Session, name: str) -> Iterator[Finding]:
+def _mapped(here: Installation, name: str) -> Iterator[Finding]:
     """The current value, read by the secret's `fields:`, names an instance that the issuer lists."""
-    bound = session.bind(session.specification(name))
+    bound = here.bind(here.specification(name))
     version = bound.store.state().current
     if version is None:
         return
@@ -110,11 +109,11 @@ def _mapped(session: Session, name: str) -> Iterator[Finding]:
         fields = bound.store.read(version, under=PermissionSet.PROVE)
         handle, listing = bound.issuer.handle_of(fields, version), bound.issuer.listing()
     except RotationError as error:
-        yield f"{name}, login", error.message, code_of(error) or OK, error.code, error.hint
+        yield failed(f"{name}, login", error)
         return
     if bound.probe is not None and bound.probe.login(fields) is Verdict.REFUSED:
         yield _refused(name, handle, fields)
     if bound.issuer.traits.lists and listing.find(handle) is None:
         told = f"the current value names {handle}, which the issuer does not list"
         next_ = f"compare `fields:` and the issuer's user; dead: `rotation rotate {name} --replace`"
-        yield f"{name}, login", told, HELD, "held.instance-missing", next_
+        yield Finding(f"{name}, login", told, Grade.HELD, "held.instance-missing", next_)

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from rotation.cli.failures import DENIED, OK, code_of
-from rotation.cli.session import Session
 from rotation.errors import RotationError
 from rotation.interfaces import Preflight, Scope
+from rotation.operations.findings import Finding, Grade, failed
+from rotation.operations.installation import Installation
 from rotation.plan import PLANS
 from rotation.policy import compile  # noqa: A004 -- the field's own word
 from rotation.registry import installed
@@ -14,42 +14,41 @@ from rotation.types import PermissionSet
 
 EMERGENCY = (PermissionSet.CONTAIN,)
 
-Finding = tuple[str, str, int, str | None, str]
-"""Subject, finding, exit code, code, what to do next."""
-
 
 def permissions(
-    session: Session, names: Collection[str], sets: Collection[PermissionSet] = tuple(PermissionSet)
+    here: Installation,
+    names: Collection[str],
+    sets: Collection[PermissionSet] = tuple(PermissionSet),
 ) -> Iterator[Finding]:
     """One finding for each connection that has roles, and one for each thing that is missing."""
-    configuration = session.configuration
+    configuration = here.configuration
     # Only a family with a preflight is known to have roles at all.
     can_ask = installed().names("preflights")
     for scope in compile(configuration):
         family = configuration.connections[scope.connection].type
         needs = tuple(need for need in scope.needs if need.part.secret in names)
         if family in can_ask and needs and scope.options.roles:
-            yield from _of(session, replace(scope, needs=needs), family, sets)
+            yield from _of(here, replace(scope, needs=needs), family, sets)
 
 
 def _of(
-    session: Session, scope: Scope, family: str, sets: Collection[PermissionSet]
+    here: Installation, scope: Scope, family: str, sets: Collection[PermissionSet]
 ) -> Iterator[Finding]:
     check: Preflight = installed().load("preflights", family)
     subject = f"permissions of {scope.connection}"
     try:
-        missing = list(check(scope, session.registry.connection(scope.connection), sets))
+        missing = list(check(scope, here.registry.connection(scope.connection), sets))
     except RotationError as error:
-        yield subject, error.message, code_of(error), error.code, error.hint
+        yield failed(subject, error)
         return
     if not missing:
         asked = ", ".join(_told(set(scope.options.roles) & set(sets)))
-        yield subject, f"every role can do what its steps need: {asked}", OK, None, ""
+        yield Finding(subject, f"every role can do what its steps need: {asked}")
     for each in missing:
-        yield (
+        yield Finding(
             f"{each.secret}, {each.under}",
             f"may not {each.call} on {each.on}; needed by {', '.join(steps_under(each.under))}",
-            DENIED,
+            Grade.DENIED,
             "doctor.permission",
             "run `pulumi up`, or compare with `rotation policy`",
         )

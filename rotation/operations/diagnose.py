@@ -1,0 +1,311 @@
+"""What is wrong with an installation or a secret, what it means, and the one safe repair."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TypeGuard
+
+from rotation.describe import leads_back, open_exits
+from rotation.effects.neighbours import stale_in
+from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
+from rotation.fold import fold
+from rotation.held import Exit
+from rotation.interfaces import Bound, Consumer, Layout, Look, Rehearses
+from rotation.operations.findings import Finding, Grade, failed
+from rotation.operations.installation import Installation
+from rotation.operations.wellbeing import Looked, findings, of_journal, refused_login
+from rotation.spill import unmerged
+from rotation.types import PENDING, PermissionSet, StoreState, Verdict
+
+HEALTHY = frozenset({"healthy", "in-progress"})
+
+NO_EMERGENCY_ROLE = Finding(
+    "emergency role",
+    "no connection of these secrets has roles that can be asked about, so nothing was tried; an "
+    "emergency is contained with the connection's own login",
+    Grade.WRONG,
+    "doctor.no-emergency-role",
+    "`rotation policy` prints what that login needs; `roles: {contain: …}` names a role of its own",
+)
+
+
+def all_checks(
+    here: Installation, names: Sequence[str], looked: Looked, *, login: bool
+) -> Iterator[Finding]:
+    configuration = here.configuration
+    yield Finding(
+        "configuration", f"{here.configuration_path}, {len(configuration.warnings)} warnings"
+    )
+    journal = list(_journal_checks(here))
+    yield from journal
+    for each in (name for name in names if here.orphans_of(name)):
+        yield from _orphan_checks(here, each)
+    names = [name for name in names if here.configuration.secret(name) is not None]
+    for each in names:
+        told = [check for check in journal if check.subject == f"{each}, emergency"]
+        yield from _of_secret(here, each, told, looked, login=login)
+    yield from permission_checks(here, names, emergency=False)
+
+
+def _of_secret(
+    here: Installation, name: str, told: Sequence[Finding], looked: Looked, *, login: bool
+) -> Iterator[Finding]:
+    """Its labels are called healthy only where nothing else of it says otherwise. told: before."""
+    check = _secret_check(here, name, login=login)
+    beside = list(_beside(here, name, check, looked, login=login))
+    otherwise = any(not each.is_fine for each in (*told, *beside))
+    if not (otherwise and check.code == "layout.healthy"):
+        yield check
+    yield from beside
+
+
+def _beside(
+    here: Installation, name: str, check: Finding, looked: Looked, *, login: bool
+) -> Iterator[Finding]:
+    if check.code is None or check.code.startswith("layout."):
+        yield from _wellbeing_checks(here, name, looked, login=login)
+    elif login:
+        yield from _login_checks(here, name)
+    yield from _delivery_checks(here, name)
+    if login:
+        yield from _neighbour_checks(here, name)
+
+
+def names_of(here: Installation, names: Sequence[str]) -> list[str]:
+    """Each once; none stands for all."""
+    if names:
+        return list(dict.fromkeys(_name(here, name) for name in names))
+    return [entry.id for entry in here.configuration.secrets()]
+
+
+def _name(here: Installation, name: str) -> str:
+    return name if here.orphans_of(name) else here.entry(name).id
+
+
+def _orphan_checks(here: Installation, name: str) -> Iterator[Finding]:
+    """Of what only the journal still knows: nobody says where it lies by now."""
+    for row in here.orphans_of(name):
+        yield from of_journal(here, row.stream, name)
+    told = "not in the configuration: nothing rotates it, and only the journal was asked"
+    yield Finding(name, told, Grade.WRONG, "health.orphaned", "put it back into the configuration")
+
+
+def permission_checks(
+    here: Installation, names: Sequence[str], *, emergency: bool
+) -> Iterator[Finding]:
+    from rotation.operations.preflight import EMERGENCY, permissions  # noqa: PLC0415 -- only here
+
+    sets = EMERGENCY if emergency else tuple(PermissionSet)
+    yield from permissions(here, names, sets)
+
+
+def alarm_checks(here: Installation, *, drill: bool) -> Iterator[Finding]:
+    from rotation.operations.alarms import watched  # noqa: PLC0415 -- only here
+
+    yield from watched(here, drill=drill)
+
+
+def _journal_checks(here: Installation) -> Iterator[Finding]:
+    try:
+        installation = here.records.installation
+    except RotationError as error:
+        yield failed("journal", error)
+        return
+    yield Finding("journal", f"{here.configuration.journal}, installation {installation}")
+    yield from _proof(here)
+    yield from _unmerged(here)
+    alive = here.live_runner()
+    yield Finding("runner", f"{alive} is alive" if alive else "no `rotation serve` is alive here")
+
+
+def _proof(here: Installation) -> Iterator[Finding]:
+    """How far back it is proved that nobody changed it; nothing to tell without a key."""
+    if here.configuration.seal_key is None:
+        return
+    from rotation.operations.proof import reach, refuse_unproved  # noqa: PLC0415 -- only where there is one
+
+    try:
+        refuse_unproved(here)
+    except RotationError as error:
+        yield failed("journal's seal", error)
+    else:
+        yield Finding("journal's seal", reach(here))
+
+
+def _unmerged(here: Installation) -> Iterator[Finding]:
+    """What an emergency did without the journal, and nobody brought in since."""
+    configuration = here.configuration
+    for path, told in unmerged(configuration.journal, configuration.installation, here.records):
+        merge = f"`rotation emergency merge {path}`"
+        subject = f"{here.called(told.secret)}, emergency"
+        yield Finding(subject, told.unknown, Grade.HELD, "emergency.unmerged", merge)
+
+
+def _secret_check(here: Installation, name: str, *, login: bool) -> Finding:
+    try:
+        layout = _layout(here, name, login=login)
+    except RotationError as error:
+        known = here.records.identity(here.entry(name).stream)
+        down = error.facts.get("all_gone") and known is not None and known.is_alive
+        return replace(failed(name, error), grade=Grade.DOWN) if down else failed(name, error)
+    if layout is None:
+        return Finding(name, "its store and issuer answer; nobody knows its label layouts")
+    healthy = layout.name in HEALTHY
+    # What the logins showed is what the repair stands on.
+    words = f"rotation doctor {name}{' --login' if login else ''} --repair"
+    repair = f"{_words(layout, name)}: {words}" if layout.by_plan else _words(layout, name)
+    if layout.by_rollback and _offers_rollback(here, name):
+        repair = f"`rotation rollback {name}`"
+    return Finding(
+        name,
+        f"{layout.name}: {layout.meaning}",
+        Grade.FINE if healthy else Grade.DOWN if layout.down else Grade.WRONG,
+        f"layout.{layout.name}",
+        "" if healthy else repair,
+    )
+
+
+def _offers_rollback(here: Installation, name: str) -> bool:
+    entries = here.records.entries(here.entry(name).stream)
+    rotation = fold(entries) if entries else None
+    if rotation is None or rotation.outcome is not None:
+        return False
+    return leads_back(rotation) if rotation.held is None else Exit.ROLLBACK in open_exits(rotation)
+
+
+def _wellbeing_checks(
+    here: Installation, name: str, looked: Looked, *, login: bool
+) -> Iterator[Finding]:
+    try:
+        found = list(findings(here, name, looked, login=login))
+    except RotationError:
+        return  # told with the secret itself
+    # The same is not said twice, as a reason to be held and as a difference.
+    yield from {(check.code, check.text): check for check in found}.values()
+
+
+def _login_checks(here: Installation, name: str) -> Iterator[Finding]:
+    try:
+        found = list(refused_login(here, name))
+    except RotationError:
+        return  # told with the secret itself
+    yield from found
+
+
+def _delivery_checks(here: Installation, name: str) -> Iterator[Finding]:
+    """Each consumer that can tell beforehand whether a delivery would reach it."""
+    try:
+        consumers = here.bind(here.specification(name)).consumers
+    except RotationError:
+        return  # told with the secret itself
+    for consumer, bound in consumers.items():
+        subject = f"{name}, consumer {consumer}"
+        if _rehearses(bound):
+            try:
+                bound.rehearse()
+            except RotationError as error:
+                yield failed(subject, error)
+            else:
+                yield Finding(subject, "a delivery would reach it")
+
+
+def _rehearses(consumer: Consumer) -> TypeGuard[Rehearses]:
+    # By name: the adapter may stand behind another object, which has no such type of its own.
+    return hasattr(consumer, "rehearse")
+
+
+def _neighbour_checks(here: Installation, name: str) -> Iterator[Finding]:
+    """Other keys of the secret: what a rotation would stop for before it makes anything."""
+    entries = here.records.entries(here.entry(name).stream)
+    spec = here.specification(name)
+    handle = fold(entries).old if entries else None
+    try:
+        store = here.bind(spec).store
+        found = stale_in(store, spec, store.state().current or "", handle or "")
+    except NeedsPerson as error:
+        yield failed(f"{name}, other keys", error)
+        return
+    except RotationError:
+        return  # told with the secret itself
+    if found:
+        yield Finding(
+            f"{name}, other keys",
+            f"{', '.join(found)} holds the same credential, and no rotation begins",
+            Grade.WRONG,
+            "held.stale-copy",
+            "declare that under `composed:` or `accept_stale:`",
+        )
+
+
+def _words(layout: Layout, name: str) -> str:
+    return layout.repair.replace("NAME", name)
+
+
+def _layout(here: Installation, name: str, *, login: bool) -> Layout | None:
+    """None where this kind of store has no doctor. The reads themselves assert each connection's
+    account and that the issuer answers."""
+    from rotation.registry import installed  # noqa: PLC0415
+
+    spec = here.specification(name)
+    bound = here.bind(spec)
+    look = _look(here, name, bound, login=login)
+    bound.issuer.listing()
+    if spec.store.type not in installed().names("doctors"):
+        return None
+    layout: Layout = installed().load("doctors", spec.store.type)(look)
+    return layout
+
+
+def _look(here: Installation, name: str, bound: Bound, *, login: bool) -> Look:
+    entries = here.records.entries(here.entry(name).stream)
+    rotation = fold(entries) if entries else None
+    is_open = rotation is not None and rotation.outcome is None
+    state = bound.store.state()
+    staged = rotation.new_version if rotation is not None and is_open else None
+    looked_into = [v.id for v in state.versions if login or PENDING in v.labels]
+    return Look(
+        state=state,
+        installation=here.configuration.installation,
+        open_version=staged,
+        logs_in=_logins(bound, state) if login else {},
+        valueless=frozenset(
+            version
+            for version in looked_into
+            if version not in (state.current, staged) and _has_no_value(bound, version)
+        ),
+    )
+
+
+def _has_no_value(bound: Bound, version: str) -> bool:
+    """Only a read tells. One that is not allowed tells nothing."""
+    try:
+        bound.store.read(version, under=PermissionSet.PROVE)
+    except RotationError as error:
+        return error.code == "store.version-missing"
+    return False
+
+
+def _logins(bound: Bound, state: StoreState) -> dict[str, bool]:
+    """One login with each labelled version. A probe that cannot say leaves it untried, but for
+    what readers get: that nobody could read it or try it is what there is to tell."""
+    if bound.probe is None:
+        return {}
+    tried = {}
+    for version in sorted(state.pointers):
+        try:
+            fields = bound.store.read(version, under=PermissionSet.PROVE)
+            tried[version] = bound.probe.login(fields) is Verdict.ACCEPTED
+        except RotationError:
+            if version == state.current:
+                raise
+    return tried
+
+
+def to_repair(here: Installation, name: str, *, login: bool) -> str:
+    """What the one safe repair does, in words. PolicyRefusal where there is none."""
+    layout = _layout(here, name, login=login)
+    if layout is None or not layout.by_plan:
+        told = "its label layout is unknown" if layout is None else _words(layout, name)
+        raise PolicyRefusal(
+            "doctor.no-repair", f"there is no repair of {name} that is safe to do for you", told
+        )
+    return _words(layout, here.entry(name).id)
