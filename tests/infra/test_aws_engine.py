@@ -148,6 +148,18 @@ def test_a_secret_leaves_by_retire_alone_and_so_does_the_last(team: Team) -> Non
     assert not [name for name in left if ":events:" in name]
 
 
+def test_a_key_of_ones_own_passes_the_pack(team: Team) -> None:
+    own = team.account.client("kms").create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+    file = team.own.directory / "rotation.yaml"
+    given = file.read_text().replace("    settle:", f"    kms_key: {own}\n    settle:")
+    as_file(file.parent, file.name, given)
+    team.engine.up(*LIMITS)
+    team.engine.up("--expect-no-changes", *LIMITS)
+    for name in NAMES.values():
+        told = team.account.client("secretsmanager").describe_secret(SecretId=name)
+        assert told["KmsKeyId"] == own
+
+
 def test_what_exists_is_taken_in_as_it_is(team: Team) -> None:
     secrets, iam = team.account.client("secretsmanager"), team.account.client("iam")
     secrets.create_secret(Name="prod/billing/iam", Tags=[{"Key": "team", "Value": "billing"}])
