@@ -1,7 +1,7 @@
 """Users with one access key each, their secrets, and all that rotates them, on a strict AWS."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from pathlib import Path
 from providers.aws.options import ConnectionOptions
 from providers.aws.testing import ADMIN, StrictControl
 from rotation.clock import SystemClock
-from rotation.registry import Plugin, Registry
+from rotation.registry import Declared, Plugin, Registry
 from rotation.types import ConsumerSpec, PermissionSet, PluginSpec, Specification
 
 INSTALLATION = "0123456789ab"
@@ -41,7 +41,7 @@ class Clock:
 class Configured:
     """What the registry needs of a configuration."""
 
-    connections: Mapping[str, Plugin]
+    connections: Declared
     installation: str = INSTALLATION
     file_roots: tuple[Path, ...] = ()
     commands: Path | None = None

@@ -298,8 +298,7 @@ class Scope:
 
     def called(self, *what: str) -> str:
         """The name of what is made for it. Others share the place, with installations of their own."""
-        prefix = getattr(self.options, "name_prefix", "rotation")
-        return "-".join((prefix, self.installation, *what))
+        return "-".join((self.options.name_prefix, self.installation, *what))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from rotation.errors import Usage
 from rotation.guarded import guarded
 from rotation.interfaces import Around, Bound, Clock, Connection, Issuer, Verifier
+from rotation.options import ConnectionOptions, Connections, IssuerOptions, values
 from rotation.types import PluginSpec, Specification, Traits, stream_of
 
+Options_co = TypeVar("Options_co", covariant=True)
 GROUP = "rotation."
 BOUND_MAX = 4096
 """Adapters that are kept: a store remembers which label a version has."""
@@ -123,38 +125,45 @@ def installed() -> Plugins:
 
 
 @dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(Generic[Options_co]):
     """A plugin as a configuration names it: its type and its own options."""
 
     type: str
-    options: Any
+    options: Options_co
 
     def specification(self) -> PluginSpec:
         """As plain JSON, without what is left at its default: an option that a later version
         adds changes nothing for a rotation that is open."""
         kind: Any = type(self.options)
+        usual = _defaults(kind)
         return PluginSpec(
             type=self.type,
             options={
                 name: list(value) if isinstance(value, tuple) else value
-                for name, default in _defaults(kind)
-                if (value := getattr(self.options, name)) != default
+                for name, value in values(self.options)
+                if value != usual[name]
             },
         )
 
 
 @cache
-def _defaults(options: Any) -> tuple[tuple[str, Any], ...]:
+def _defaults(options: Any) -> Mapping[str, Any]:
     """Asked for each plugin of each secret."""
-    return tuple(
-        (
-            field.name,
-            field.default
-            if field.default_factory is dataclasses.MISSING
-            else field.default_factory(),
-        )
+    return {
+        field.name: field.default
+        if field.default_factory is dataclasses.MISSING
+        else field.default_factory()
         for field in dataclasses.fields(options)
-    )
+    }
+
+
+def parts_of(spec: Specification) -> Iterator[tuple[str, PluginSpec]]:
+    """Each plugin that a rotation of it uses, with its kind."""
+    yield "issuers", spec.issuer
+    yield "stores", spec.store
+    if spec.probe is not None:
+        yield "probes", spec.probe
+    yield from (("consumers", each.plugin) for each in spec.consumers if not each.gone)
 
 
 class Configured(Protocol):
@@ -164,7 +173,7 @@ class Configured(Protocol):
     def installation(self) -> str: ...
 
     @property
-    def connections(self) -> Mapping[str, Plugin]: ...
+    def connections(self) -> Mapping[str, Plugin[ConnectionOptions]]: ...
 
     @property
     def file_roots(self) -> tuple[Path, ...]: ...
@@ -181,7 +190,7 @@ class LoggedInAs:
     logins: Mapping[str, str]
 
     @property
-    def connections(self) -> Mapping[str, Plugin]:
+    def connections(self) -> Mapping[str, Plugin[ConnectionOptions]]:
         declared = self.configuration.connections
         return {name: declared[self.logins.get(name, name)] for name in declared}
 
@@ -198,27 +207,30 @@ class LoggedInAs:
         return self.configuration.commands
 
 
-def by_hand(spec: Specification, handle_id: str, connections: Mapping[str, Plugin]) -> str | None:
+Declared = Mapping[str, Plugin[ConnectionOptions]]
+
+
+def by_hand(spec: Specification, handle_id: str, connections: Declared) -> str | None:
     """How a person ends that instance without us."""
-    return _command(spec, "by_hand", handle_id, connections)
+    return _command(spec, connections, lambda issuer, known: issuer.by_hand(handle_id, known))
 
 
-def deeds(spec: Specification, handle_id: str, connections: Mapping[str, Plugin]) -> str | None:
+def deeds(spec: Specification, handle_id: str, connections: Declared) -> str | None:
     """How a person sees what was done with it."""
-    return _command(spec, "deeds", handle_id, connections)
+    return _command(spec, connections, lambda issuer, known: issuer.deeds(handle_id, known))
 
 
 def _command(
-    spec: Specification, asked: str, handle_id: str, connections: Mapping[str, Plugin]
+    spec: Specification,
+    connections: Declared,
+    ask: Callable[[IssuerOptions, Connections], str | None],
 ) -> str | None:
     """The service's own. Needs neither adapter nor login; None where the plugin does not tell."""
     try:
-        options = installed().read_back("issuers", spec.issuer)
-        known = {name: connection.options for name, connection in connections.items()}
-        told: str = getattr(options, asked)(handle_id, known)
+        issuer = installed().read_back("issuers", spec.issuer)
+        return ask(issuer, {name: connection.options for name, connection in connections.items()})
     except (Usage, AttributeError, TypeError, ValueError):
         return None
-    return told
 
 
 class Registry:
@@ -260,8 +272,8 @@ class Registry:
 
     def traits(self, spec: Specification) -> Traits:
         """Of the issuer, which may follow from its options; its SDK is not loaded."""
-        traits: Traits = self._options("issuers", spec.issuer).TRAITS
-        return traits
+        issuer: IssuerOptions = self._options("issuers", spec.issuer)
+        return issuer.TRAITS
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -281,7 +293,7 @@ class Registry:
         )
 
     def _around(self, spec: Specification) -> Around:
-        issuer = self._plugins.options("issuers", spec.issuer.type)
+        issuer: type[IssuerOptions] = self._plugins.options("issuers", spec.issuer.type)
         around = Around(
             installation=self._configuration.installation,
             clock=self._clock,
@@ -290,7 +302,7 @@ class Registry:
             command_directory=self._configuration.commands,
             fields=spec.fields,
             composed=spec.composed,
-            public=getattr(issuer, "PUBLIC", frozenset()),
+            public=issuer.PUBLIC,
             keep_foreign=spec.keep_foreign,
             stream=stream_of(spec.issuer.type, spec.identity),
             waits=spec.waits,
@@ -318,7 +330,7 @@ class Registry:
                 "finish the open rotation with the version that began it",
             ) from None
 
-    def _open(self, connection: Plugin) -> Any:
+    def _open(self, connection: Plugin[ConnectionOptions]) -> Any:
         adapter = guarded(self._plugins.load("connections", connection.type))
         return adapter(
             connection.options,
@@ -330,7 +342,9 @@ class Registry:
 class _Connections(Mapping[str, Any]):
     """The open connections by name."""
 
-    def __init__(self, declared: Mapping[str, Plugin], connect: Callable[[Plugin], Any]) -> None:
+    def __init__(
+        self, declared: Declared, connect: Callable[[Plugin[ConnectionOptions]], Any]
+    ) -> None:
         self._declared = declared
         self._connect = connect
         self._opened: dict[str, Any] = {}

@@ -255,8 +255,26 @@ def test_options_are_known_without_loading_the_adapter() -> None:
         for path in (ROOT / "providers").glob(pattern)
         for name in imported(path)
         if name.split(".")[0] not in sys.stdlib_module_names
-        and not name.startswith("rotation.types.")
+        and not name.startswith(("rotation.types.", "rotation.options"))
         and not name.startswith(f"providers.{path.parent.name}.declaration.")
+    ]
+
+
+def test_no_option_of_a_plugin_is_looked_for_by_its_name() -> None:
+    """What the core reads is in the Protocols, and mypy knows it; `contract` only looks at classes."""
+    looks = [
+        (in_repository(path), node)
+        for path in (ROOT / "rotation").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).rpartition(".")[2] in {"getattr", "hasattr", "vars"}
+    ]
+    about = ("rotation/config/", "rotation/policy/naming", "rotation/policy/compiler")
+    assert not [
+        f"{name}:{node.lineno}"
+        for name, node in looks
+        if (name.startswith(about) or "options" in ast.unparse(node))
+        and name not in {"rotation/options.py", "rotation/config/contract.py"}
     ]
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from rotation import options
 from rotation.types import PermissionSet, Traits, is_loopback, is_origin, require
 
 REHEARSAL = "ROTATION_REHEARSAL"
@@ -28,7 +29,7 @@ _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConnectionOptions:
+class ConnectionOptions(options.ConnectionOptions):
     """One account in one region, and the way to it. Nothing is taken from the environment but
     the base credentials, where no profile is named."""
 
@@ -183,9 +184,10 @@ def _connection(connections: Connections, name: str) -> ConnectionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccessKeyOptions:
+class AccessKeyOptions(options.IssuerOptions):
     """Access keys of one IAM user."""
 
+    CONNECTIONS: ClassVar = ("aws",)
     FIELDS: ClassVar = ("access_key_id", "secret_access_key")
     PUBLIC: ClassVar = frozenset({"access_key_id"})
     ADVISED: ClassVar = (timedelta(days=90), "CIS AWS 1.14")
@@ -233,9 +235,10 @@ class AccessKeyOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecretsManagerOptions:
+class SecretsManagerOptions(options.StoreOptions):
     """One secret in Secrets Manager."""
 
+    CONNECTIONS: ClassVar = ("aws",)
     VERSIONS_A_DAY: ClassVar = 100
     """It keeps so many, and removes none that is younger than a day: one in ten minutes at most."""
     VERSIONS_A_ROTATION: ClassVar = 2
@@ -266,7 +269,9 @@ class SecretsManagerOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StsOptions:
+class StsOptions(options.ProbeOptions):
     """A login at AWS, which says whose the credentials are."""
+
+    CONNECTIONS: ClassVar = ("aws",)
 
     connection: str = field(metadata={"doc": "name of an AWS connection"})

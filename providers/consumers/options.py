@@ -1,10 +1,12 @@
 """What a configuration may say about a consumer. Known, and checked, without loading one."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 
+from rotation import options
 from rotation.types import require
 
 COMMAND_SECONDS_MAX = 15
@@ -25,7 +27,7 @@ def _doc(text: str, default: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoreReaderOptions:
+class StoreReaderOptions(options.ConsumerOptions):
     """It reads the store by itself, again and again."""
 
     PUSHED: ClassVar = False
@@ -40,7 +42,7 @@ class StoreReaderOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileOptions:
+class FileOptions(options.ConsumerOptions):
     """A file that is replaced, whole and at once, whenever the secret changes."""
 
     PUSHED: ClassVar = True
@@ -86,9 +88,12 @@ class FileOptions:
             self.owner is None or _OWNER.fullmatch(self.owner), "owner: user, user:group or :group"
         )
 
+    def files(self) -> Mapping[str, str]:
+        return {"path": self.path}
+
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeOptions:
+class ProbeOptions(options.ProbeOptions):
     """A command that only looks whether a credential is accepted."""
 
     argv: tuple[str, ...] = field(
@@ -107,9 +112,12 @@ class ProbeOptions:
             f"timeout: more than nothing, at most {COMMAND_SECONDS_MAX} s",
         )
 
+    def commands(self) -> Mapping[str, Sequence[str]]:
+        return {"argv": self.argv}
+
 
 @dataclass(frozen=True, kw_only=True)
-class CommandOptions(ProbeOptions):
+class CommandOptions(ProbeOptions, options.ConsumerOptions):
     """A command that hands the secret to its user, or to the service that must accept it."""
 
     PUSHED: ClassVar = True

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from rotation import options
 from rotation.types import Traits, require
 
 STRENGTH_BITS_MIN = 128
@@ -37,7 +38,7 @@ def _doc(text: str, default: Any = None) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratedOptions:
+class GeneratedOptions(options.IssuerOptions):
     """A password, a token or a key pair, from the system's random numbers."""
 
     PUBLIC: ClassVar = frozenset({"public_key"})
@@ -145,9 +146,8 @@ class GeneratedOptions:
         """The issuer's fields for this kind."""
         return _FIELDS[self.kind]
 
-    def identity(self, connections: Mapping[str, Any], home: str, name: str) -> str:
+    def identity(self, connections: Mapping[str, Any]) -> None:
         """It has no service of its own: it is who it is by the secret that holds it."""
-        return f"generated/{home}/{name}"
 
     def by_hand(self, handle_id: str, connections: Mapping[str, Any]) -> str:
         """Whoever verifies it decides."""

@@ -24,6 +24,7 @@ from providers.http.declaration import (
     shipped,
     typed,
 )
+from rotation import options
 from rotation.types import PermissionSet, Traits, is_loopback, is_origin, require
 
 _NAME = re.compile(r"(?!.*rot1-)[A-Za-z0-9][A-Za-z0-9 ._:@+()-]{0,62}")
@@ -35,7 +36,7 @@ def _is_network(text: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConnectionOptions:
+class ConnectionOptions(options.ConnectionOptions):
     """One HTTP API at one origin. Calls go there and nowhere else."""
 
     LOGIN: ClassVar[frozenset[str]] = frozenset({"credentials", "roles", "owner"})
@@ -68,18 +69,19 @@ class ConnectionOptions:
         return is_loopback(urlsplit(self.origin).hostname or "")
 
 
-def _chosen(options: Any, own: str) -> None:
+def _chosen(given: Any, own: str) -> None:
     """Either a shipped service or one's own, which is kept as JSON."""
-    service, mine = options.service, getattr(options, own)
+    service, mine = given.service, getattr(given, own)
     require((service is None) != (mine is None), f"{own}: either this or a `service`")
     require(service in (None, *services()), f"service: one of {', '.join(services())}")
-    object.__setattr__(options, own, plain(mine))
+    object.__setattr__(given, own, plain(mine))
 
 
 @dataclass(frozen=True, kw_only=True)
-class HttpApiOptions:
+class HttpApiOptions(options.IssuerOptions):
     """Credentials that an HTTP API issues: a shipped service, or a declaration of your own."""
 
+    CONNECTIONS: ClassVar = ("http",)
     PUBLIC: ClassVar = frozenset({"id", "login"})
 
     connection: str = doc("name of an HTTP connection")
@@ -148,8 +150,10 @@ class HttpApiOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeOptions:
+class ProbeOptions(options.ProbeOptions):
     """A request that must succeed with the credential and fail without it."""
+
+    CONNECTIONS: ClassVar = ("http",)
 
     connection: str = doc("name of an HTTP connection; it may be another one than the issuer's")
     service: str | None = doc("a shipped declaration, which has a request for this", None)

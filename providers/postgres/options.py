@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
+from rotation import options
 from rotation.types import Traits, is_loopback, require
 
 SUFFIX_LENGTH = 32
@@ -44,7 +45,7 @@ def _check_file(key: str, path: str | None) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConnectionOptions:
+class ConnectionOptions(options.ConnectionOptions):
     """One server, and our logins there. Nothing is taken from the environment. TLS with a
     verified name, except on this machine."""
 
@@ -123,10 +124,11 @@ _IN_PLACE = replace(_TRAITS, can_suspend=False, overlap=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoginOptions:
+class LoginOptions(options.IssuerOptions):
     """Logins of one application: a new role for each rotation under the group that owns
     everything; or two roles in turn; or, opted into, one role whose password is replaced."""
 
+    CONNECTIONS: ClassVar = ("postgres",)
     PUBLIC: ClassVar = frozenset({"username"})
     TRAITS: ClassVar = _TRAITS
 
@@ -222,8 +224,10 @@ class LoginOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeOptions:
+class ProbeOptions(options.ProbeOptions):
     """A login that runs the consumer's own query."""
+
+    CONNECTIONS: ClassVar = ("postgres",)
 
     connection: str = field(metadata={"doc": "name of a PostgreSQL connection"})
     query: str = field(metadata={"doc": "what the consumer needs to be allowed; runs read only"})

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
+from rotation import options
 from rotation.types import PermissionSet, Traits, is_any_mark, is_loopback, is_origin, require
 
 _CLUSTER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -34,7 +35,7 @@ def is_name(text: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConnectionOptions:
+class ConnectionOptions(options.ConnectionOptions):
     """One cluster, and the way to log in to it. Nothing is taken from the environment."""
 
     LOGIN: ClassVar[frozenset[str]] = frozenset(
@@ -142,8 +143,10 @@ def _typed(connections: Connections, name: str, verb: str, *words: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KvOptions:
+class KvOptions(options.StoreOptions):
     """One secret in a mount of KV version 2."""
+
+    CONNECTIONS: ClassVar = ("vault",)
 
     connection: str = field(metadata={"doc": "name of a Vault connection"})
     mount: str = field(metadata={"doc": "where KV version 2 is mounted, e.g. secret"})
@@ -175,9 +178,10 @@ USES_MIN = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class AppRoleOptions:
+class AppRoleOptions(options.IssuerOptions):
     """Secret ids of one AppRole."""
 
+    CONNECTIONS: ClassVar = ("vault",)
     FIELDS: ClassVar = ("role_id", "secret_id")
     PUBLIC: ClassVar = frozenset({"role_id"})
     TRAITS: ClassVar = Traits(
@@ -259,8 +263,10 @@ class AppRoleOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoginOptions:
+class LoginOptions(options.ProbeOptions):
     """A login at an AppRole mount, whose token is revoked at once."""
+
+    CONNECTIONS: ClassVar = ("vault",)
 
     connection: str = field(metadata={"doc": "name of a Vault connection"})
     mount: str = field(default="approle", metadata={"doc": "where AppRole is mounted"})
@@ -270,9 +276,10 @@ class LoginOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatabaseStaticOptions:
+class DatabaseStaticOptions(options.IssuerOptions):
     """The one user of a static role of Vault's database engine: Vault replaces its password."""
 
+    CONNECTIONS: ClassVar = ("vault",)
     FIELDS: ClassVar = ("username", "password")
     PUBLIC: ClassVar = frozenset({"username"})
     TRAITS: ClassVar = Traits(

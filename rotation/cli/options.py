@@ -1,6 +1,5 @@
 """Options that several verbs share, and the completion of names."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +8,7 @@ from rotation.cli.app import Settings
 
 if TYPE_CHECKING:
     from rotation.config import Configuration
-    from rotation.registry import Plugin
+    from rotation.registry import Declared
 
 
 def known_names(context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
@@ -19,7 +18,7 @@ def known_names(context: click.Context, _argument: click.Parameter, begun: str) 
     return [entry.id for entry in entries if entry.id.startswith(begun)]
 
 
-def _connections(context: click.Context) -> "Mapping[str, Plugin]":
+def _connections(context: click.Context) -> "Declared":
     found = _configured(context)
     return {} if found is None else found.connections
 

@@ -17,8 +17,11 @@ from rotation.config.findings import Invalid, Problem, Where
 from rotation.config.leaks import looks_secret
 from rotation.config.model import check_names
 from rotation.config.reading import read_text, shape
-from rotation.config.rules import NOBODY_YET, Resolved, Surroundings, fields_made, located
+from rotation.config.rules import NOBODY_YET, Resolved, Surroundings, located
 from rotation.config.times import AGE_LIMITS
+from rotation.options import IssuerOptions
+from rotation.options import values as chosen
+from rotation.registry import Plugin
 
 LEARNT_MAX = 4096
 """Secrets that are remembered. With more kinds of them little would be gained."""
@@ -74,8 +77,8 @@ class _Like:
         issuer = self.issuer.named(values)
         if _nature(issuer) != self.nature:
             raise ValueError("by this name it is an issuer of another kind")
-        place, identity, turns = located(self.store.named(values), issuer, around)
-        like = self.entry
+        like, store = self.entry, self.store.named(values)
+        place, identity, turns = located(store, Plugin(like.issuer, issuer), around)
         return Entry(
             own_id, identity, like.issuer, place, like.connection, like.class_name, owner,
             application, environment, like.state, like.until, like.reason, like.schedule,
@@ -131,7 +134,7 @@ class Alike:
         self, text: bytes, raw: Any, resolved: Resolved, entry: Entry, remarks: Sequence[Problem]
     ) -> None:
         """Of a secret without a mistake."""
-        if self._learnt >= LEARNT_MAX or b"\\" in text:
+        if self._learnt >= LEARNT_MAX or b"\\" in text or _starts_commands(resolved):
             return
         parts = _VALUE.split(text.decode())
         texts = dict(_texts(raw))
@@ -145,6 +148,12 @@ class Alike:
             self._learnt += 1
             # Most fleets have one kind above all, and one look is quicker than taking it apart.
             self._usual = self._usual or (_pattern(parts, like.places), like)
+
+
+def _starts_commands(resolved: Resolved) -> bool:
+    """By what may be one of the names."""
+    secret = resolved.secret
+    return bool(secret.store.options.commands() or secret.issuer.options.commands())
 
 
 def _pattern(parts: Sequence[str], names: Container[int]) -> re.Pattern[str]:
@@ -178,9 +187,9 @@ def _like(
     )
 
 
-def _nature(issuer: Any) -> tuple[Any, ...]:
+def _nature(issuer: IssuerOptions) -> tuple[Any, ...]:
     """All that the rules for a whole secret ask of its issuer's options, but the identity."""
-    return issuer.TRAITS, fields_made(issuer), getattr(issuer, "unverified", None)
+    return issuer.TRAITS, issuer.fields(), issuer.unverified, issuer.life_s
 
 
 def _options(part: str, options: Any, places: Mapping[Where, int]) -> _Options:
@@ -190,9 +199,6 @@ def _options(part: str, options: Any, places: Mapping[Where, int]) -> _Options:
         for key, member in shape(kind).members.items()
         if member.read is read_text and key != "connection" and (part, key) in places
     }
-    same = {
-        each.name: getattr(options, each.name)
-        for each in fields(kind)
-        if each.init and each.name not in named
-    }
+    made = {each.name for each in fields(kind) if each.init}
+    same = {name: value for name, value in chosen(options) if name in made - named.keys()}
     return _Options(kind, same, named)

@@ -13,6 +13,7 @@ from rotation.config.model import Secret
 from rotation.config.reading import shape
 from rotation.config.rules import Resolved, Surroundings, resolve
 from rotation.config.times import AGE_LIMITS
+from rotation.options import ConnectionOptions
 from rotation.registry import Plugin
 from rotation.types import Specification, stream_of
 
@@ -77,11 +78,7 @@ class Entry(NamedTuple):
 
 def connection_of(secret: Secret) -> str:
     """The issuer's, else the store's: what a rotation loads."""
-    for options in (secret.issuer.options, secret.store.options):
-        name = getattr(options, "connection", None)
-        if name is not None:
-            return str(name)
-    return ""
+    return secret.issuer.options.connection or secret.store.options.connection or ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +102,7 @@ class Configuration:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def connections(self) -> Mapping[str, Plugin]:
+    def connections(self) -> Mapping[str, Plugin[ConnectionOptions]]:
         return self.surroundings.connections
 
     def secret(self, name: str) -> Entry | None:
@@ -163,7 +160,7 @@ def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> Entry:
 
 def specification(resolved: Resolved, around: Surroundings) -> Specification:
     secret, policy, timing = resolved.secret, resolved.policy, resolved.timing
-    issuers = around.connections.get(getattr(secret.issuer.options, "connection", ""))
+    issuers = around.connections.get(secret.issuer.options.connection or "")
     return Specification(
         secret=secret.id,
         identity=resolved.identity,
@@ -177,11 +174,11 @@ def specification(resolved: Resolved, around: Surroundings) -> Specification:
         keep_foreign=secret.foreign_fields == "keep" and secret.value is None,
         exclusive=secret.exclusive,
         destroy_by_hand=resolved.by_hand,
-        settle_s=0 if issuers is None else getattr(issuers.options, "settle_s", 0),
+        settle_s=0 if issuers is None else issuers.options.settle_s,
         grace_s=timing.grace,
         quiet_s=policy.quiet_s,
         soak_s=timing.soak,
-        regions=getattr(secret.store.options, "replicas", ()),
+        regions=secret.store.options.replicas,
     )
 
 

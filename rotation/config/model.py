@@ -11,6 +11,7 @@ from rotation.calendar import Freeze, Schedule
 from rotation.config.findings import invalid
 from rotation.config.plugins import Listed, a, read_consumers
 from rotation.config.reading import As, expected, reader, remembering, shape
+from rotation.options import ConnectionOptions, IssuerOptions, ProbeOptions, StoreOptions
 from rotation.registry import Plugin
 from rotation.types import ConsumerSpec
 
@@ -94,8 +95,10 @@ class Secret:
     exception: LongerLife | None = field(
         default=None, metadata={"doc": "why its class may be longer than its environment allows"}
     )
-    store: Annotated[Plugin, a("stores")] = field(metadata={"doc": "where consumers read it"})
-    issuer: Annotated[Plugin, a("issuers")] = field(metadata={"doc": "who makes it"})
+    store: Annotated[Plugin[StoreOptions], a("stores")] = field(
+        metadata={"doc": "where consumers read it"}
+    )
+    issuer: Annotated[Plugin[IssuerOptions], a("issuers")] = field(metadata={"doc": "who makes it"})
     fields: Annotated[FieldNames | None, As(remembering(reader(FieldNames)), like=FieldNames)] = (
         field(
             default=None,
@@ -117,7 +120,7 @@ class Secret:
     foreign_fields: Literal["keep", "none"] = _doc(
         "keep: other keys of the JSON keep their bytes", "keep"
     )
-    probe: Annotated[Plugin | None, a("probes", repeats=True)] = field(
+    probe: Annotated[Plugin[ProbeOptions] | None, a("probes", repeats=True)] = field(
         default=None, metadata={"doc": "how a login is tried"}
     )
     consumers: Annotated[tuple[ConsumerSpec, ...], As(remembering(read_consumers), like=Listed)] = (
@@ -187,7 +190,7 @@ class Document:
     bindings: str | None = _doc("file with what `pulumi up` made; it may be absent")
     commands: str | None = _doc("the one directory that commands are started from")
     file_roots: tuple[str, ...] = _doc("the only directories that files are written to", ())
-    connections: Mapping[str, Annotated[Plugin, a("connections")]] = field(
+    connections: Mapping[str, Annotated[Plugin[ConnectionOptions], a("connections")]] = field(
         default_factory=dict, metadata={"doc": "accounts, clusters and servers, by name"}
     )
     classes: Mapping[str, PolicyClass] = field(

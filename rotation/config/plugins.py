@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Annotated, Any
 
+from rotation.config.contract import broken
 from rotation.config.findings import Invalid, Problem, collected, invalid
 from rotation.config.reading import As, Shape, expected, reader, remembering, shape
 from rotation.errors import Usage
+from rotation.options import ConsumerOptions
 from rotation.registry import Plugin, installed
 from rotation.types import ConsumerSpec
 
@@ -23,7 +25,7 @@ class Head:
     gone: bool = field(default=False, metadata={"doc": "it no longer uses the secret"})
 
 
-def read_plugin(kind: str, raw: Any) -> Plugin:
+def read_plugin(kind: str, raw: Any) -> Plugin[Any]:
     if type(raw) is not dict:
         raise expected("a mapping with a `type`", raw)
     options = raw.copy()
@@ -53,18 +55,24 @@ def read_consumer(raw: Any) -> ConsumerSpec:
     return _specification(head, plugin)
 
 
-def _specification(head: Head, plugin: Plugin) -> ConsumerSpec:
+def _specification(head: Head, plugin: Plugin[ConsumerOptions]) -> ConsumerSpec:
     options = plugin.options
     return ConsumerSpec(
         id=head.id,
         plugin=plugin.specification(),
         pushed=options.PUSHED,
         confirms=options.CONFIRMS,
-        refresh_s=getattr(options, "refresh_s", 0),
+        refresh_s=options.refresh_s,
         accept_elapsed=head.accept_elapsed,
-        role=getattr(options, "role", "reader"),
+        role=options.role,
         gone=head.gone,
     )
+
+
+def options_of(consumer: ConsumerSpec) -> ConsumerOptions:
+    """As they were read."""
+    options: ConsumerOptions = installed().read_back("consumers", consumer.plugin)
+    return options
 
 
 Listed = tuple[Annotated[ConsumerSpec, As(read_consumer, like="consumers")], ...]
@@ -87,6 +95,15 @@ def read_consumers(raw: Any) -> tuple[ConsumerSpec, ...]:
 def options_shape(kind: str, name: str) -> Shape[Any]:
     """How the options of that plugin are read."""
     try:
-        return shape(installed().options(kind, name))
+        options = installed().options(kind, name)
     except Usage as error:
         raise invalid(error.code, error.message, error.hint, where=("type",)) from None
+    if breaches := _breaches(kind, name):
+        raise Invalid(breaches)
+    return shape(options)
+
+
+@cache
+def _breaches(kind: str, name: str) -> tuple[Problem, ...]:
+    beside = shape(Head).members if kind == "consumers" else ()
+    return tuple(broken(kind, name, installed().options(kind, name), beside))

@@ -1,10 +1,10 @@
 """What a secret's parts mean together: its identity and place, its times, and what they forbid."""
 
-import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache, cached_property
+from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
 from rotation.calendar import Schedule
@@ -20,7 +20,9 @@ from rotation.config.findings import (
     nearest,
 )
 from rotation.config.model import PolicyClass, Secret
+from rotation.config.plugins import options_of
 from rotation.config.times import Timing, bearable, of_its_environment, spoken, timing_of
+from rotation.options import ConnectionOptions, IssuerOptions, PluginOptions, StoreOptions
 from rotation.registry import Plugin
 
 NOBODY_YET = "nobody-yet"
@@ -31,7 +33,7 @@ NOBODY_YET = "nobody-yet"
 class Surroundings:
     """What secrets are read against."""
 
-    connections: Mapping[str, Plugin]
+    connections: Mapping[str, Plugin[ConnectionOptions]]
     classes: Mapping[str, PolicyClass]
     file_roots: tuple[str, ...] = ()
     has_commands: bool = False
@@ -95,8 +97,7 @@ def resolve(secret: Secret, around: Surroundings) -> Resolved:
 def remarks(resolved: Resolved) -> Iterator[Problem]:
     """What is allowed, but a person should know."""
     secret, max_age = resolved.secret, resolved.timing.max_age
-    # How old its credentials should become at most, and who says so.
-    age, source = getattr(secret.issuer.options, "ADVISED", (timedelta.max, ""))
+    age, source = secret.issuer.options.ADVISED or (timedelta.max, "")
     if max_age > age.total_seconds():
         yield Problem(
             ("class",),
@@ -113,7 +114,7 @@ def remarks(resolved: Resolved) -> Iterator[Problem]:
             "or state `destroy: unattended`",
             Level.INFO,
         )
-    if getattr(secret.issuer.options, "unverified", False):
+    if secret.issuer.options.unverified:
         yield Problem(
             ("issuer", "unverified"),
             "config.unverified",
@@ -150,33 +151,32 @@ def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
         )
 
 
-def takes(options: Any, connection: Any) -> bool:
-    """A connection of its own family, or of the type that a plugin from elsewhere says it uses."""
-    named = getattr(options, "CONNECTION", None)
-    own = type(connection.options).__module__ == type(options).__module__
-    return own or connection.type == named
+def _plugins(secret: Secret) -> Iterator[tuple[Where, Plugin[PluginOptions]]]:
+    """Each of its plugins, and where it stands."""
+    yield ("store",), secret.store
+    yield ("issuer",), secret.issuer
+    if secret.probe is not None:
+        yield ("probe",), secret.probe
+    for n, consumer in enumerate(secret.consumers):
+        yield ("consumers", n), Plugin(consumer.plugin.type, options_of(consumer))
 
 
 def _connected(secret: Secret, around: Surroundings) -> None:
-    """Each part names a connection that is there and of its own family."""
+    """Each part names a connection that is there and of a type that it can use."""
     problems, complete = [], True
-    for part, plugin in (
-        ("store", secret.store),
-        ("issuer", secret.issuer),
-        ("probe", secret.probe),
-    ):
-        name = getattr(plugin and plugin.options, "connection", None)
-        if plugin is None or name is None or (plugin.type, name) in around.fitting:
+    for part, plugin in _plugins(secret):
+        name = plugin.options.connection
+        if name is None or (plugin.type, name) in around.fitting:
             continue
         connection = around.connections.get(name)
-        where = (part, "connection")
+        where = (*part, "connection")
         if connection is None:
             complete = False
             if name not in around.unreadable:
                 hint = nearest(name, around.connections)
                 message = "no connection of that name"
                 problems.append(Problem(where, "config.unknown-connection", message, hint))
-        elif not takes(plugin.options, connection):
+        elif connection.type not in plugin.options.CONNECTIONS:
             message = f"{plugin.type} cannot use a connection of type {connection.type}"
             problems.append(Problem(where, "config.wrong-connection", message))
         else:
@@ -203,15 +203,14 @@ def _consumers(secret: Secret) -> Iterator[Problem]:
                 "nothing can show that this consumer moved",
                 "let it confirm, or state `accept_elapsed: true` beside it",
             )
-    unverified = getattr(options, "unverified", None)
-    if unverified is False and not verified:
+    if options.unverified is False and not verified:
         yield Problem(
             ("issuer",),
             "config.no-verifier",
             "no service is declared that accepts a new value and drops the old one",
             "declare a consumer with `role: verifier`, or say `unverified: true`",
         )
-    if secret.probe is None and not unverified:
+    if secret.probe is None and not options.unverified:
         yield Problem(
             (), "config.no-probe", "no `probe` is declared, so nothing would be proved", ""
         )
@@ -219,7 +218,7 @@ def _consumers(secret: Secret) -> Iterator[Problem]:
 
 def _overlap(secret: Secret) -> Iterator[Problem]:
     options = secret.issuer.options
-    if not options.TRAITS.overlap and getattr(options, "in_place", False) is not True:
+    if not options.TRAITS.overlap and options.in_place is not True:
         yield Problem(
             ("issuer", "in_place"),
             "config.in-place",
@@ -230,18 +229,21 @@ def _overlap(secret: Secret) -> Iterator[Problem]:
 
 def _local(secret: Secret, around: Surroundings) -> Iterator[Problem]:
     """What is written or started on this host stays in the declared directories."""
-    if (
-        secret.probe is not None
-        and not around.has_commands
-        and hasattr(secret.probe.options, "argv")
-    ):
-        yield _no_commands("probe")
-    for n, consumer in enumerate(secret.consumers):
-        options = consumer.plugin.options
-        if "argv" in options and not around.has_commands:
-            yield _no_commands("consumers", n)
+    for part, plugin in _plugins(secret):
+        commands = plugin.options.commands()
+        if commands and not around.has_commands:
+            yield Problem(
+                part,
+                "config.no-commands",
+                "a command, but no directory of commands is declared",
+                "declare `commands:`",
+            )
+        for key, words in commands.items():
+            if not words or "/" in words[0]:
+                rule = "the bare name of a command, without a path"
+                yield Problem((*part, key), "config.value", rule)
     for where, path in files_of(secret).items():
-        if not any(path.startswith(f"{root}/") for root in around.file_roots):
+        if not _is_inside(path, around.file_roots):
             yield Problem(
                 where,
                 "config.outside-file-roots",
@@ -250,57 +252,46 @@ def _local(secret: Secret, around: Surroundings) -> Iterator[Problem]:
             )
 
 
-def files_of(secret: Secret) -> Mapping[Where, str]:
-    """Those that it is delivered into. What another distribution's consumer calls `path` is its own
-    affair."""
-    return {
-        ("consumers", n, "path"): str(consumer.plugin.options["path"])
-        for n, consumer in enumerate(secret.consumers)
-        if consumer.plugin.type == "file"
-    }
-
-
-def _no_commands(*where: str | int) -> Problem:
-    return Problem(
-        where,
-        "config.no-commands",
-        "a command, but no directory of commands is declared",
-        "declare `commands:`",
+def _is_inside(path: str, roots: tuple[str, ...]) -> bool:
+    return ".." not in PurePosixPath(path).parts and any(
+        path.startswith(f"{root}/") for root in roots
     )
+
+
+def files_of(secret: Secret) -> Mapping[Where, str]:
+    """Those that it is delivered into."""
+    return {
+        (*part, key): path
+        for part, plugin in _plugins(secret)
+        for key, path in plugin.options.files().items()
+    }
 
 
 def _identified(secret: Secret, around: Surroundings) -> tuple[str, str, tuple[str, ...]]:
     _connected(secret, around)
-    return located(secret.store.options, secret.issuer.options, around)
+    return located(secret.store.options, secret.issuer, around)
 
 
-def located(store: Any, issuer: Any, around: Surroundings) -> tuple[str, str, tuple[str, ...]]:
+def located(
+    store: StoreOptions, issuer: Plugin[IssuerOptions], around: Surroundings
+) -> tuple[str, str, tuple[str, ...]]:
     """The place of the secret, the identity that its credentials belong to, and what its rotations
     replace where the identity alone does not tell: two entries that have one of those in common
     end each other's."""
     part = "store"
     try:
-        home = store.home(around.options)
+        place = f"{store.home(around.options)}/{store.location}"
         part = "issuer"
-        if _lives_in_its_store(issuer.__class__):
-            identity = issuer.identity(around.options, home, store.location)
-        else:
-            identity = issuer.identity(around.options)
-        turns = issuer.turns(around.options) if hasattr(issuer, "turns") else ()
+        identity = issuer.options.identity(around.options)
+        turns = issuer.options.turns(around.options)
     except ValueError as error:
         raise invalid("config.value", str(error), where=(part,)) from None
-    return f"{home}/{store.location}", identity, tuple(turns)
-
-
-@cache
-def _lives_in_its_store(issuer: Any) -> bool:
-    """Its identity is made of the store's: it has no service of its own."""
-    return "home" in inspect.signature(issuer.identity).parameters
+    return place, f"{issuer.type}/{place}" if identity is None else identity, turns
 
 
 def _fields(secret: Secret) -> Mapping[str, str]:
     options = secret.issuer.options
-    made = fields_made(options)
+    made = options.fields()
     if secret.value == "whole":
         if len(made) != 1:
             raise invalid(
@@ -329,12 +320,6 @@ def _fields(secret: Secret) -> Mapping[str, str]:
     if problems:
         raise Invalid(problems)
     return secret.fields
-
-
-def fields_made(issuer: Any) -> tuple[str, ...]:
-    """The fields of what an issuer with these options makes."""
-    made: tuple[str, ...] = getattr(issuer, "FIELDS", ()) or issuer.fields()
-    return made
 
 
 def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule, Timing]:

@@ -129,7 +129,7 @@ def bearable(secret: Secret, schedule: Schedule, timing: Timing) -> None:
 
 def _check_life(secret: Secret, timing: Timing) -> None:
     """Where the issuer's options say how long its credentials live."""
-    life = getattr(secret.issuer.options, "life_s", None)
+    life = secret.issuer.options.life_s
     if life is None:
         return
     if timing.margin < timing.grace:
@@ -153,10 +153,10 @@ def _check_life(secret: Secret, timing: Timing) -> None:
 
 def _check_quota(secret: Secret, schedule: Schedule, timing: Timing) -> None:
     """Each rotation makes versions, and the store may bear only so many in a day."""
-    most = getattr(secret.store.options, "VERSIONS_A_DAY", None)
+    most = secret.store.options.VERSIONS_A_DAY
     if most is None:
         return
-    each = getattr(secret.store.options, "VERSIONS_A_ROTATION", 1)
+    each = secret.store.options.VERSIONS_A_ROTATION
     for name, count in _a_day(schedule, timing):
         if count * each >= most:
             asked = {
@@ -164,13 +164,16 @@ def _check_quota(secret: Secret, schedule: Schedule, timing: Timing) -> None:
                 "every": f"every {spoken(schedule.every_s or 0)}",
                 "cron": f"cron {schedule.cron}",
             }
-            own = getattr(secret.schedule, "cron" if name == "cron" else f"{name}_s", None)
+            own = secret.schedule and {
+                "every": secret.schedule.every_s,
+                "cron": secret.schedule.cron,
+            }
             raise invalid(
                 "config.quota",
                 f"{asked[name]}: {count} rotations a day, of up to {each} versions each; "
                 f"{secret.store.type} takes {most} a day at most, and an emergency needs room as well",
                 f"no more often than every {spoken(_shortest(most // each))}",
-                where=("schedule", name) if own else ("class",),
+                where=("schedule", name) if own and own.get(name) else ("class",),
             )
 
 

@@ -1,13 +1,14 @@
 """The tool's own login is changed by a person: the new one is proven by a whole rotation, the old
 one is shown to be dead."""
 
-from dataclasses import asdict
 from typing import Any
 
 from rotation.errors import LoginRefused, PolicyRefusal, RotationError, UnknownName, Usage
 from rotation.operations.installation import Installation
 from rotation.operations.logins import Login, ask
 from rotation.operations.opening import is_open, open_rotation
+from rotation.options import ConnectionOptions, values
+from rotation.registry import installed, parts_of
 from rotation.types import Facts
 
 
@@ -52,15 +53,14 @@ def _no_connection(here: Installation, name: str) -> UnknownName:
     )
 
 
-def _target(options: Any) -> dict[str, Any]:
-    login = type(options).LOGIN
-    return {name: value for name, value in asdict(options).items() if name not in login}
+def _target(options: ConnectionOptions) -> dict[str, Any]:
+    return {name: value for name, value in values(options) if name not in options.LOGIN}
 
 
 def _check_canary(here: Installation, canary: str, connection: str) -> None:
     spec = here.specification(canary)
-    plugins = (spec.issuer, spec.store, spec.probe)
-    if not any(part and part.options.get("connection") == connection for part in plugins):
+    used = [installed().read_back(*part).connection for part in parts_of(spec)]
+    if connection not in used:
         raise Usage(
             "handover.other-canary",
             f"{canary} does not use the connection {connection}; nothing was done",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rotation.fold import Rotation
     from rotation.journal.seal import Seals
     from rotation.process import Signals
-    from rotation.registry import Plugin, Registry
+    from rotation.registry import Declared, Registry
     from rotation.runner import Runner
     from rotation.sharing import Sharing
 
@@ -223,7 +223,7 @@ class Installation:
 
         return deeds(spec, handle, self._connections())
 
-    def _connections(self) -> "Mapping[str, Plugin]":
+    def _connections(self) -> "Declared":
         try:
             return self.configuration.connections
         except RotationError:

@@ -21,7 +21,7 @@ class Login:
 def ask(here: Installation, name: str) -> Login:
     """Logs in there; changes nothing."""
     declared = here.configuration.connections[name]
-    login = Login(name=name, type=declared.type, owner=getattr(declared.options, "owner", None))
+    login = Login(name=name, type=declared.type, owner=declared.options.owner)
     try:
         own = here.registry.connection(name).own_credential()
     except RotationError as error:

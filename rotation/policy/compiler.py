@@ -9,7 +9,7 @@ from rotation.config import Configuration, Entry
 from rotation.errors import Usage
 from rotation.interfaces import Call, Need, Part, PolicyDocument, Renderer, Scope
 from rotation.policy.naming import assert_apart
-from rotation.registry import Plugins, installed
+from rotation.registry import Plugins, installed, parts_of
 from rotation.types import PermissionSet, PluginSpec, Specification
 
 Grants = Mapping[str, Mapping[PermissionSet, Sequence[Any]]]
@@ -120,7 +120,7 @@ def _scope(
         (secret, part)
         for secret in secrets
         for part in secret.parts
-        if getattr(part.options, "connection", None) == name
+        if part.options.connection == name
     ]
     return Scope(
         installation=configuration.installation,
@@ -132,7 +132,7 @@ def _scope(
 
 
 def _needs(secret: _Secret, part: Part, grants: Grants) -> Iterator[Need]:
-    for under, granted in grants.get(part.type, {}).items():
+    for under, granted in (grants.get(part.type) or part.options.grants()).items():
         if under in secret.sets:
             for grant in granted:
                 if grant.when in secret.has or grant.when not in DECIDED_HERE:
@@ -143,12 +143,9 @@ def _secret(
     configuration: Configuration, entry: Entry, plugins: Plugins, was: str | None
 ) -> _Secret:
     spec = configuration.specification(entry)
-    named = (("issuers", spec.issuer), ("stores", spec.store), ("probes", spec.probe))
     return _Secret(
         parts=tuple(
-            replace(_part(entry, kind, plugin, plugins), was=was)
-            for kind, plugin in named
-            if plugin is not None
+            replace(_part(entry, kind, plugin, plugins), was=was) for kind, plugin in parts_of(spec)
         ),
         has=frozenset(_has(spec)),
         sets=RETIRING if entry.state == "retired" else frozenset(PermissionSet),

@@ -8,7 +8,7 @@ from rotation.interfaces import Scope
 
 def place(scope: Scope) -> str:
     """What the things of a connection are called after: its first name."""
-    was: str | None = getattr(scope.options, "was", None)
+    was: str | None = scope.options.was
     return was or scope.connection
 
 

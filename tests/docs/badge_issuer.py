@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from rotation.errors import Ambiguous, Conflict, Denied, Permanent, SlotFull, Transient
 from rotation.interfaces import Around
+from rotation.options import IssuerOptions
 from rotation.types import (
     Credential,
     Fields,
@@ -22,9 +23,10 @@ from tests.docs.badge_service import BadgeService, ServiceError
 
 
 @dataclass(frozen=True, kw_only=True)
-class BadgeOptions:
+class BadgeOptions(IssuerOptions):
     """Badges of one door."""
 
+    CONNECTIONS: ClassVar = ("badges",)
     FIELDS: ClassVar = ("badge_id", "code")
     PUBLIC: ClassVar = frozenset({"badge_id"})
     TRAITS: ClassVar = Traits(

@@ -9,14 +9,12 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from rotation.calendar import Schedule, Window
 from rotation.config import ConfigInvalid, Level, load, schema
-from rotation.config.rules import takes
 from rotation.errors import Usage
 from rotation.specification import differences, spec_from_json, spec_to_json
 from rotation.types import ConsumerSpec, PluginSpec
@@ -241,17 +239,6 @@ def test_somebody_else_s_inventory_is_not_read(found: Find, tmp_path: Path) -> N
     (tmp_path / "many.jsonl").write_text("no JSON at all\n")
     (tmp_path / "many.jsonl").chmod(0o666)
     assert [each.code for each in found(f"{HEAD}inventory: [many.jsonl]\n")] == ["config.mode"]
-
-
-def test_a_plugin_from_elsewhere_takes_the_connection_that_it_names() -> None:
-    class Options: ...
-
-    class OfAws(Options):
-        CONNECTION = "aws"
-
-    aws = SimpleNamespace(type="aws", options=Path())
-    assert not takes(Options(), aws)
-    assert takes(OfAws(), aws)
 
 
 OF_A_TEST = VALID.replace("environment: production", "environment: test")

@@ -1,0 +1,1 @@
+"""Plugins of another distribution: nothing in the tree knows them."""
