@@ -326,6 +326,8 @@ def _regions(scope: Scope, secrets: Iterable[str]) -> list[str]:
 
 def _each(scope: Scope, resource: str, parts: Iterable[Part], *, replicas: bool) -> tuple[str, ...]:
     options: ConnectionOptions = scope.options
+    if resource.startswith("arn:"):
+        return (resource,)
     if resource == "user":
         return tuple(sorted({arns.user_arn(options, part.options) for part in parts}))
     return tuple(
@@ -344,6 +346,8 @@ def _below(
 ) -> tuple[str, ...]:
     options: ConnectionOptions = scope.options
     plugins = [part.options for part in parts]
+    if resource.startswith("arn:"):
+        return (resource,)
     if resource == "user":
         return (arns.users_below(options, plugins),)
     return arns.secrets_below(options, plugins, replicas=replicas)

@@ -10,9 +10,10 @@ from typing import Literal
 
 from rotation.types import PermissionSet
 
-Resource = Literal["user", "secret", "key", "role"]
-"""What the action is limited to: the IAM user, the secret (its replicas included), the customer
-managed KMS key of the secret, the connection's roles."""
+Resource = str
+"""`user`, `secret`, `key`, `role`: what the action is limited to, the IAM user, the secret (its replicas
+included), the customer managed KMS key of the secret, the connection's roles; else the ARN of what a
+plugin from elsewhere works on."""
 
 When = Literal["always", "foreign-fields", "customer-key", "pushed-consumer"]
 """Where nothing of the kind is configured, the grant is not needed and must not be given."""

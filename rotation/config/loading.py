@@ -26,7 +26,7 @@ from rotation.config.findings import (
 )
 from rotation.config.model import Document, Secret
 from rotation.config.reading import shape
-from rotation.config.rules import Surroundings, files_of, remarks, resolve
+from rotation.config.rules import Surroundings, remarks, resolve
 from rotation.config.taken import Taken
 from rotation.config.times import policy_classes
 from rotation.errors import Usage
@@ -230,7 +230,7 @@ class _Loading:
         entry = entry_of(resolved, file=file, line=line, text=text)
         found = tuple(remarks(resolved))
         self._add(entry, found, where)
-        files = {} if entry.state == "retired" else files_of(resolved.secret)
+        files = {} if entry.state == "retired" else resolved.files
         self._tell(file, line, self._taken.files_twice(files, entry), where)
         former = resolved.secret.was
         if former is not None:

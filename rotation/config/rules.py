@@ -1,6 +1,6 @@
 """What a secret's parts mean together: its identity and place, its times, and what they forbid."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -39,8 +39,8 @@ class Surroundings:
     has_commands: bool = False
     unreadable: frozenset[str] = frozenset()
     """Names of connections and classes that have findings of their own."""
-    fitting: set[tuple[str, str]] = field(default_factory=set, repr=False)
-    """Types of plugins with names of connections that were found to go together."""
+    fitting: set[tuple[type, str]] = field(default_factory=set, repr=False)
+    """Kinds of options with names of connections that were found to go together."""
     timings: "dict[tuple[str, int, bool], Timing]" = field(default_factory=dict, repr=False)
     """By class, longest refresh and whether the issuer can suspend: there are only a few."""
 
@@ -53,12 +53,14 @@ class Surroundings:
 @dataclass(slots=True)
 class Resolved:
     """A secret, read against its surroundings. place: of the store's secret; turns: what its
-    rotations replace at the issuer; fields: issuer's field -> key in the secret."""
+    rotations replace at the issuer; fields: issuer's field -> key in the secret; files: where its
+    plugins name one that they write."""
 
     secret: Secret
     identity: str
     turns: tuple[str, ...]
     place: str
+    files: Mapping[Where, str]
     fields: Mapping[str, str]
     policy: PolicyClass
     timing: Timing
@@ -68,8 +70,19 @@ class Resolved:
 
 def resolve(secret: Secret, around: Surroundings) -> Resolved:
     """Raises Invalid with all errors at once."""
-    problems = [*_consumers(secret), *_local(secret, around), *_overlap(secret)]
-    place, identity, turns = collected(problems, _identified, secret, around) or ("", "", ())
+    plugins = tuple(_plugins(secret))
+    files = {
+        (*part, key): path
+        for part, plugin in plugins
+        for key, path in plugin.options.files().items()
+    }
+    problems = [*_consumers(secret), *_started(plugins, around), *_written(files, around)]
+    problems += _overlap(secret)
+    place, identity, turns = collected(problems, _identified, secret, plugins, around) or (
+        "",
+        "",
+        (),
+    )
     fields = collected(problems, _fields, secret)
     problems += composition.problems(secret, fields or {})
     timed = collected(problems, _timed, secret, around)
@@ -86,6 +99,7 @@ def resolve(secret: Secret, around: Surroundings) -> Resolved:
         identity=identity,
         turns=turns,
         place=place,
+        files=files,
         fields=fields,
         policy=policy,
         timing=timing,
@@ -151,7 +165,10 @@ def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
         )
 
 
-def _plugins(secret: Secret) -> Iterator[tuple[Where, Plugin[PluginOptions]]]:
+Parts = Iterable[tuple[Where, Plugin[PluginOptions]]]
+
+
+def _plugins(secret: Secret) -> Parts:
     """Each of its plugins, and where it stands."""
     yield ("store",), secret.store
     yield ("issuer",), secret.issuer
@@ -161,12 +178,12 @@ def _plugins(secret: Secret) -> Iterator[tuple[Where, Plugin[PluginOptions]]]:
         yield ("consumers", n), Plugin(consumer.plugin.type, options_of(consumer))
 
 
-def _connected(secret: Secret, around: Surroundings) -> None:
+def _connected(plugins: Parts, around: Surroundings) -> None:
     """Each part names a connection that is there and of a type that it can use."""
     problems, complete = [], True
-    for part, plugin in _plugins(secret):
-        name = plugin.options.connection
-        if name is None or (plugin.type, name) in around.fitting:
+    for part, plugin in plugins:
+        name, kind = plugin.options.connection, type(plugin.options)
+        if name is None or (kind, name) in around.fitting:
             continue
         connection = around.connections.get(name)
         where = (*part, "connection")
@@ -180,7 +197,7 @@ def _connected(secret: Secret, around: Surroundings) -> None:
             message = f"{plugin.type} cannot use a connection of type {connection.type}"
             problems.append(Problem(where, "config.wrong-connection", message))
         else:
-            around.fitting.add((plugin.type, name))
+            around.fitting.add((kind, name))
     if problems or not complete:
         raise Invalid(problems)
 
@@ -227,9 +244,9 @@ def _overlap(secret: Secret) -> Iterator[Problem]:
         )
 
 
-def _local(secret: Secret, around: Surroundings) -> Iterator[Problem]:
-    """What is written or started on this host stays in the declared directories."""
-    for part, plugin in _plugins(secret):
+def _started(plugins: Parts, around: Surroundings) -> Iterator[Problem]:
+    """What is started on this host comes from the declared directory."""
+    for part, plugin in plugins:
         commands = plugin.options.commands()
         if commands and not around.has_commands:
             yield Problem(
@@ -242,7 +259,11 @@ def _local(secret: Secret, around: Surroundings) -> Iterator[Problem]:
             if not words or "/" in words[0]:
                 rule = "the bare name of a command, without a path"
                 yield Problem((*part, key), "config.value", rule)
-    for where, path in files_of(secret).items():
+
+
+def _written(files: Mapping[Where, str], around: Surroundings) -> Iterator[Problem]:
+    """What is written on this host stays in the declared directories."""
+    for where, path in files.items():
         if not _is_inside(path, around.file_roots):
             yield Problem(
                 where,
@@ -258,17 +279,10 @@ def _is_inside(path: str, roots: tuple[str, ...]) -> bool:
     )
 
 
-def files_of(secret: Secret) -> Mapping[Where, str]:
-    """Those that it is delivered into."""
-    return {
-        (*part, key): path
-        for part, plugin in _plugins(secret)
-        for key, path in plugin.options.files().items()
-    }
-
-
-def _identified(secret: Secret, around: Surroundings) -> tuple[str, str, tuple[str, ...]]:
-    _connected(secret, around)
+def _identified(
+    secret: Secret, plugins: Parts, around: Surroundings
+) -> tuple[str, str, tuple[str, ...]]:
+    _connected(plugins, around)
     return located(secret.store.options, secret.issuer, around)
 
 

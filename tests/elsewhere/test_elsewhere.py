@@ -56,6 +56,14 @@ def configuration(text: str, tmp_path: Path) -> Configuration:
     return load(written(text, tmp_path))
 
 
+def errors(path: Path) -> list[tuple[str, str]]:
+    try:
+        load(path)
+    except ConfigInvalid as refused:
+        return [(each.path.removeprefix("secrets[0]."), each.code) for each in refused.findings]
+    return []
+
+
 def test_an_issuer_uses_a_built_in_connection_and_a_consumer_brings_its_own(
     configuration: Configuration,
 ) -> None:
@@ -81,11 +89,7 @@ def test_an_issuer_uses_a_built_in_connection_and_a_consumer_brings_its_own(
 def test_it_is_under_the_rules_that_ours_are_under(
     text: str, tmp_path: Path, old: str, new: str, path: str, code: str
 ) -> None:
-    with pytest.raises(ConfigInvalid) as refused:
-        load(written(text.replace(old, new), tmp_path))
-    assert [(each.path, each.code) for each in refused.value.findings] == [
-        (f"secrets[0].{path}", code)
-    ]
+    assert errors(written(text.replace(old, new), tmp_path)) == [(path, code)]
 
 
 def test_the_keys_that_it_rotates_are_nobody_else_s(text: str, tmp_path: Path) -> None:
@@ -126,6 +130,50 @@ def test_its_policies_are_printed(text: str, tmp_path: Path) -> None:
     assert mint["Resource"] == "arn:aws:iam::123456789012:user/mail"
     of_cluster = CliRunner().invoke(program, ["-c", path, "policy", "acme-cluster"])
     assert '"path": "billing/mail"' in of_cluster.stdout
+
+
+SCRIPT = "      - {id: script, type: acme-script, script: give, target: /run/app/mail}\n"
+DECLARED = "commands: commands\nfile_roots: [/run/app]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", []),
+        ("commands: commands\n", "", [("consumers[1]", "config.no-commands")]),
+        ("script: give", "script: /bin/sh", [("consumers[1].script", "config.value")]),
+        ("[/run/app]", "[/run/other]", [("consumers[1].target", "config.outside-file-roots")]),
+        (
+            "target: /run/app/mail", "target: /run/app/../../etc/passwd",
+            [("consumers[1].target", "config.outside-file-roots")],
+        ),
+    ],
+)  # fmt: skip
+def test_what_it_declares_to_be_local_stays_where_ours_stays(
+    text: str, tmp_path: Path, old: str, new: str, found: list[tuple[str, str]]
+) -> None:
+    whole = (
+        (DECLARED + text.lstrip() + SCRIPT).replace(old, new, 1)
+        if old
+        else DECLARED + text + SCRIPT
+    )
+    assert found == errors(written(whole, tmp_path))
+
+
+def test_a_consumer_of_a_built_in_family_is_granted_what_it_works_on(
+    text: str, tmp_path: Path
+) -> None:
+    queue = "arn:aws:sqs:eu-west-1:123456789012:told"
+    more = f"      - {{id: told, type: acme-queue, connection: main, queue: '{queue}', accept_elapsed: true}}\n"
+    path = str(written(text + more, tmp_path))
+    told = json.loads(CliRunner().invoke(program, ["-c", path, "policy", "aws"]).stdout)
+    for document in ("main/deliver", "main/boundary"):
+        [stated] = [
+            each
+            for each in told[document]["Statement"]
+            if "sqs:SendMessage" in each.get("Action", ())
+        ]
+        assert stated["Resource"] == queue
 
 
 def test_options_that_break_the_contract_are_named_where_the_plugin_is(

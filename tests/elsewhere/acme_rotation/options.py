@@ -40,6 +40,40 @@ class SmtpOptions(IssuerOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueueOptions(ConsumerOptions):
+    """A program that is told by a message that the secret changed."""
+
+    CONNECTIONS: ClassVar = ("aws",)
+    PUSHED: ClassVar = True
+    CONFIRMS: ClassVar = False
+
+    connection: str = field(metadata={"doc": "name of an AWS connection"})
+    queue: str = field(metadata={"doc": "ARN of the queue"})
+
+    def grants(self) -> Mapping[PermissionSet, Sequence[Any]]:
+        from acme_rotation.permissions import Grant  # noqa: PLC0415 -- only for policies
+
+        return {PermissionSet.DELIVER: (Grant(action="sqs:SendMessage", resource=self.queue),)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptOptions(ConsumerOptions):
+    """A script of this host, and the file that it is given."""
+
+    PUSHED: ClassVar = True
+    CONFIRMS: ClassVar = True
+
+    script: str = field(metadata={"doc": "name of a file in `commands`"})
+    target: str = field(metadata={"doc": "the file"})
+
+    def files(self) -> Mapping[str, str]:
+        return {"target": self.target}
+
+    def commands(self) -> Mapping[str, Sequence[str]]:
+        return {"script": (self.script,)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterConnection(ConnectionOptions):
     """A cluster. This one keeps its objects in a directory."""
 
