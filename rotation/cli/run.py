@@ -1,6 +1,6 @@
 """`run`: everything that is due, safe at any frequency. `rotate`: the named ones, by hand."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +14,8 @@ from rotation.cli.options import here_option, known_names, names_argument, wait_
 from rotation.cli.replacing import open_replacement
 from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
-from rotation.errors import AlreadyOpen, NeedsPerson, PolicyRefusal, RotationError
-from rotation.opening import refuse_doubtful
-from rotation.operations.opening import is_open, open_rotation
-from rotation.operations.replacing import refuse_inactive
+from rotation.errors import PolicyRefusal, RotationError
+from rotation.operations import run as operations
 from rotation.plan import rules_of
 
 if TYPE_CHECKING:
@@ -55,9 +53,16 @@ def run(
         _stop_if_behind(session)
         unknown = _unknown(session, names)
         replacing = _replace_gone(session, names) if saved is None else []
-        due, refused = _due(session) if saved is None else (_saved(session, saved), [])
+        due, refused = (
+            _due(session) if saved is None else (operations.saved_plan(session, saved), [])
+        )
         wanted = [entry for entry in due if not names or entry.id in names]
-        failed = [*unknown, *replacing, *refused, *_open_all(session, islice(wanted, most))]
+        failed = [
+            *unknown,
+            *replacing,
+            *refused,
+            *map(_complained, operations.open_all(session, islice(wanted, most))),
+        ]
         streams = {
             row.stream: row.secret
             for row in session.journal.identities()
@@ -72,87 +77,41 @@ def run(
 
 
 def _unknown(session: Session, names: Collection[str]) -> list[int]:
-    from rotation.due import refuse_unknown  # noqa: PLC0415
+    found = operations.unknown(session, names)
+    return [] if found is None else [_complained(found)]
 
-    try:
-        refuse_unknown(session.configuration, session.journal, names, session.clock.now())
-    except NeedsPerson as unknown:
-        complain(unknown, settings())
-        return [code_of(unknown)]
-    return []
+
+def _complained(error: RotationError) -> int:
+    complain(error, settings())
+    return code_of(error)
 
 
 def _stop_if_behind(session: Session) -> None:
-    for stop in _stops_if_behind(session):
+    for stop in operations.stops_if_behind(session):
         note(f"{stop}; {stop.hint}")
 
 
-def _stops_if_behind(session: Session) -> Iterable[PolicyRefusal]:
-    """The next effect, here or in a live `serve`, waits for a person."""
-    from rotation.due import read_only_stop, stop_if_behind  # noqa: PLC0415
-
-    journal = session.journal
-    stop_if_behind(session.configuration, journal, session.runner.id, session.clock.now())
-    return read_only_stop(journal)
-
-
 def _due(session: Session) -> tuple[Sequence["Entry"], list[int]]:
-    """Where everything is stopped: none, and that it was refused. What is open goes on up to where
-    it is stopped; a containment goes on whatever is."""
-    from rotation.due import due_now  # noqa: PLC0415
-
+    """Where everything is stopped: none, and that it was refused."""
     try:
-        refuse_doubtful(session.journal)
-        return due_now(session.configuration, session.journal, session.clock.now()), []
+        return operations.due_now(session), []
     except PolicyRefusal as stopped:
-        complain(stopped, settings())
-        return [], [code_of(stopped)]
-
-
-def _saved(session: Session, saved: Path) -> Sequence["Entry"]:
-    from rotation.due import refuse_stopped, stops  # noqa: PLC0415
-    from rotation.operations.planning import load_plan  # noqa: PLC0415
-
-    refuse_doubtful(session.journal)
-    refuse_stopped(stops(session.configuration, session.journal))
-    return load_plan(session, saved)
-
-
-def _open_all(session: Session, entries: Iterable["Entry"]) -> list[int]:
-    """One that cannot be opened is told, and the others go on."""
-    codes = []
-    for entry in entries:
-        try:
-            open_rotation(session, entry, "routine", trigger="run")
-        except AlreadyOpen:
-            continue
-        except RotationError as error:
-            complain(error, settings())
-            codes.append(code_of(error))
-    return codes
+        return [], [_complained(stopped)]
 
 
 def _replace_gone(session: Session, names: set[str]) -> list[int]:
-    """Of classes that are replaced by themselves; one that cannot be looked at is told."""
-    from rotation.by_itself import gone  # noqa: PLC0415 -- only here
-
     codes: list[int] = []
 
     def failed(entry: "Entry", error: RotationError) -> None:
         note(f"{entry.id} could not be looked at")
-        complain(error, settings())
-        codes.append(code_of(error))
+        codes.append(_complained(error))
 
-    configuration, now = session.configuration, session.clock.now()
-    for each in gone(configuration, session.journal, session.bind, now, failed, names):
+    for each in operations.gone(session, names, failed):
         note(f"{each.spec.secret}: {each.reason}")
         try:
-            session.runner.open_replacement(
-                each.stream, each.spec, trigger="run", reason=each.reason, seen=each.seen
-            )
+            operations.replace_gone(session, each)
         except RotationError as error:
-            complain(error, settings())
-            codes.append(code_of(error))
+            codes.append(_complained(error))
     return codes
 
 
@@ -183,7 +142,7 @@ def rotate(names: tuple[str, ...], *, replacing: bool, wait: bool, here: bool) -
     """
     with open_session(effectful=True) as session:
         entries = [session.entry(name) for name in dict.fromkeys(names)]
-        _refuse_read_only(session)
+        operations.refuse_read_only(session)
         for entry in entries:
             if replacing:
                 open_replacement(session, entry)
@@ -194,20 +153,8 @@ def rotate(names: tuple[str, ...], *, replacing: bool, wait: bool, here: bool) -
         return carry_out(session, streams, wait=wait, here=here, width=width)
 
 
-def _refuse_read_only(session: Session) -> None:
-    """Before anything is opened or advanced. A frozen window is waited for, as any other."""
-    from rotation.due import refuse_stopped  # noqa: PLC0415
-
-    refuse_doubtful(session.journal)
-    refuse_stopped(_stops_if_behind(session))
-
-
 def _open_by_hand(session: Session, entry: "Entry") -> None:
-    refuse_inactive(entry)
-    if not is_open(session, entry.stream):
-        open_rotation(session, entry, "routine", trigger="person")
-        return
-    row = session.journal.identity(entry.stream)
-    held = row is not None and row.held is not None
-    opened = "adoption" if row is not None and rules_of(row.plan).adopts else "rotation"
-    note(f"{entry.id} has an open {opened}; it {'is Held' if held else 'goes on'}")
+    row = operations.open_by_hand(session, entry)
+    if row is not None:
+        opened = "adoption" if rules_of(row.plan).adopts else "rotation"
+        note(f"{entry.id} has an open {opened}; it {'is Held' if row.held else 'goes on'}")

@@ -1,0 +1,99 @@
+"""A secret comes under rotation, and leaves it."""
+
+from typing import TYPE_CHECKING
+
+from rotation.composed import Composed
+from rotation.errors import PolicyRefusal, RotationError
+from rotation.fold import fold
+from rotation.interfaces import Store
+from rotation.operations.installation import Installation
+from rotation.operations.opening import open_rotation
+from rotation.operations.requests import request
+from rotation.types import Facts, PermissionSet, is_our_mark
+
+if TYPE_CHECKING:
+    from rotation.config import Entry
+
+
+def create(here: Installation, entry: "Entry") -> None:
+    """The first credential of an empty secret is begun."""
+    _refuse_not_empty(here, entry)
+    _refuse_missing_parts(here, entry)
+    open_rotation(here, entry, "first", trigger="person")
+
+
+def adopt(here: Installation, entry: "Entry", facts: Facts) -> None:
+    """An existing credential comes under rotation, as the file says now."""
+    _begin_anew(here, entry)
+    open_rotation(here, entry, "adopt", trigger="person", facts=facts)
+
+
+def retire(here: Installation, entry: "Entry", gap: str | None) -> None:
+    """gap: why consumers that are still declared need nothing."""
+    if not gap:
+        _refuse_staying(here, entry)
+    facts: Facts = {"gap": gap} if gap else {}
+    open_rotation(here, entry, "retire", trigger="person", facts=facts)
+
+
+def _refuse_not_empty(here: Installation, entry: "Entry") -> None:
+    """A typing mistake opens nothing. A placeholder of ours is what an earlier attempt left."""
+    store = here.bind(here.configuration.specification(entry)).store
+    current = store.state().current
+    if current is None or is_our_mark(current, here.configuration.installation):
+        return
+    if _has_no_credential(store, current):
+        raise PolicyRefusal(
+            "create.other-keys",
+            f"the secret of {entry.id} has a value without the keys of a credential; nothing was "
+            "opened",
+            f"`rotation rotate {entry.id} --replace` makes one beside what is there; if one is there "
+            "under other keys, name them under `fields:`",
+        )
+    raise PolicyRefusal(
+        "create.not-empty",
+        f"the secret of {entry.id} has a value already; nothing was opened",
+        f"`rotation adopt {entry.id}` brings it under rotation",
+    )
+
+
+def _has_no_credential(store: Store, version: str) -> bool:
+    try:
+        store.read(version, under=PermissionSet.PROVE)
+    except RotationError as error:
+        return error.code == "store.missing-field"
+    return False
+
+
+def _refuse_missing_parts(here: Installation, entry: "Entry") -> None:
+    """An empty secret has no keys of others, and what is composed of one could not be written."""
+    spec = here.configuration.specification(entry)
+    if others := sorted(Composed(spec.fields, spec.composed).others):
+        raise PolicyRefusal(
+            "create.missing-parts",
+            f"a template in `composed:` of {entry.id} has parts that an empty secret does not hold: "
+            f"{', '.join(others)}; nothing was opened",
+            "write those parts into the template as text; or write these keys into the secret, then "
+            f"`rotation rotate {entry.id} --replace`",
+        )
+
+
+def _begin_anew(here: Installation, entry: "Entry") -> None:
+    """An adoption changes nothing, so one that is open is in nobody's way: nor is one that the file
+    sent to another credential, by a wrong user or region."""
+    for stream in here.open_streams_of(entry.id):
+        rotation = fold(here.journal.entries(stream))
+        if rotation.rules.adopts:
+            request(here, rotation, "abandon")
+            here.runner.advance(stream)
+
+
+def _refuse_staying(here: Installation, entry: "Entry") -> None:
+    consumers = here.configuration.specification(entry).consumers
+    staying = sorted(c.id for c in consumers if c.role == "reader" and not c.gone)
+    if staying:
+        raise PolicyRefusal(
+            "retire.consumers-declared",
+            f"consumers of {entry.id} are still declared: {', '.join(staying)}; nothing was opened",
+            "state `gone: true` beside them, or say with --gap why they need nothing",
+        )

@@ -1,0 +1,100 @@
+"""What is begun when somebody types `run` or names a secret: what is due, what is dead, what a saved
+plan holds."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rotation.entries import Identity
+from rotation.errors import AlreadyOpen, NeedsPerson, PolicyRefusal, RotationError
+from rotation.opening import refuse_doubtful
+from rotation.operations.installation import Installation
+from rotation.operations.opening import is_open, open_rotation
+from rotation.operations.replacing import refuse_inactive
+
+if TYPE_CHECKING:
+    from rotation.by_itself import Gone
+    from rotation.config import Entry
+
+
+def unknown(here: Installation, names: Collection[str]) -> NeedsPerson | None:
+    """That secrets which should rotate are none that the journal knows."""
+    from rotation.due import refuse_unknown  # noqa: PLC0415
+
+    try:
+        refuse_unknown(here.configuration, here.journal, names, here.clock.now())
+    except NeedsPerson as error:
+        return error
+    return None
+
+
+def stops_if_behind(here: Installation) -> Iterable[PolicyRefusal]:
+    """The next effect, here or in a live `serve`, waits for a person."""
+    from rotation.due import read_only_stop, stop_if_behind  # noqa: PLC0415
+
+    journal = here.journal
+    stop_if_behind(here.configuration, journal, here.runner.id, here.clock.now())
+    return read_only_stop(journal)
+
+
+def due_now(here: Installation) -> Sequence["Entry"]:
+    """PolicyRefusal where everything is stopped. What is open goes on up to where it is stopped; a
+    containment goes on whatever is."""
+    from rotation import due  # noqa: PLC0415
+
+    refuse_doubtful(here.journal)
+    return due.due_now(here.configuration, here.journal, here.clock.now())
+
+
+def saved_plan(here: Installation, saved: Path) -> Sequence["Entry"]:
+    from rotation.due import refuse_stopped, stops  # noqa: PLC0415
+    from rotation.operations.planning import load_plan  # noqa: PLC0415
+
+    refuse_doubtful(here.journal)
+    refuse_stopped(stops(here.configuration, here.journal))
+    return load_plan(here, saved)
+
+
+def open_all(here: Installation, entries: Iterable["Entry"]) -> Iterator[RotationError]:
+    """Each that cannot be opened is told, and the others go on."""
+    for entry in entries:
+        try:
+            open_rotation(here, entry, "routine", trigger="run")
+        except AlreadyOpen:
+            continue
+        except RotationError as error:
+            yield error
+
+
+def gone(
+    here: Installation, names: Collection[str], failed: Callable[["Entry", RotationError], None]
+) -> "Iterator[Gone]":
+    """Of classes that are replaced by themselves. failed: is told of each that could not be looked
+    at."""
+    from rotation import by_itself  # noqa: PLC0415 -- only here
+
+    configuration, now = here.configuration, here.clock.now()
+    return by_itself.gone(configuration, here.journal, here.bind, now, failed, names)
+
+
+def replace_gone(here: Installation, each: "Gone") -> None:
+    here.runner.open_replacement(
+        each.stream, each.spec, trigger="run", reason=each.reason, seen=each.seen
+    )
+
+
+def refuse_read_only(here: Installation) -> None:
+    """Before anything is opened or advanced. A frozen window is waited for, as any other."""
+    from rotation.due import refuse_stopped  # noqa: PLC0415
+
+    refuse_doubtful(here.journal)
+    refuse_stopped(stops_if_behind(here))
+
+
+def open_by_hand(here: Installation, entry: "Entry") -> Identity | None:
+    """Due or not. Returns what is open already, and goes on."""
+    refuse_inactive(entry)
+    if is_open(here, entry.stream):
+        return here.journal.identity(entry.stream)
+    open_rotation(here, entry, "routine", trigger="person")
+    return None
