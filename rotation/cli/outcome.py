@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,11 +28,13 @@ from rotation.entries import stamp
 from rotation.fold import Outcome, Rotation, listed
 from rotation.health import consumers_at_risk, left_alive, met, seen_at
 from rotation.machine import Close, Do, Held, Wait
-from rotation.operations.advance import Arrival
 from rotation.plan import Step
 
+if TYPE_CHECKING:
+    from rotation.operations.advance import Arrival
 
-def tell(session: Session, arrivals: Mapping[str, Arrival]) -> None:
+
+def tell(session: Session, arrivals: Mapping[str, "Arrival"]) -> None:
     """arrivals: by the secret's id."""
     now = session.clock.now()
     if settings().output == "json":
@@ -54,7 +56,9 @@ def _goes_on(session: Session, rotation: Rotation, now: datetime) -> list[str]:
     return goes_on_lines(rotation, session.at_work(rotation), now, stopped=session.stop())
 
 
-def outcome_json(name: str, arrival: Arrival, runner: str | None, now: datetime) -> dict[str, Any]:
+def outcome_json(
+    name: str, arrival: "Arrival", runner: str | None, now: datetime
+) -> dict[str, Any]:
     rotation, action = arrival.rotation, arrival.action
     dies = old_dies(rotation, now)
     return {
@@ -81,7 +85,7 @@ def outcome_json(name: str, arrival: Arrival, runner: str | None, now: datetime)
     }
 
 
-def exit_code_of(arrival: Arrival) -> int:
+def exit_code_of(arrival: "Arrival") -> int:
     if consumers_at_risk(arrival.rotation):
         return AT_RISK
     match arrival.action:
@@ -99,7 +103,7 @@ def exit_code_of(arrival: Arrival) -> int:
             return OK
 
 
-def state_word(arrival: Arrival) -> str:
+def state_word(arrival: "Arrival") -> str:
     match arrival.action:
         case Close():
             return "closed"
@@ -109,7 +113,7 @@ def state_word(arrival: Arrival) -> str:
             return "waiting"
 
 
-def _lines(name: str, arrival: Arrival, now: datetime) -> list[str]:
+def _lines(name: str, arrival: "Arrival", now: datetime) -> list[str]:
     rotation, action = arrival.rotation, arrival.action
     label = click.style(plain(name), bold=True)
     match action:
