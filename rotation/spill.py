@@ -49,11 +49,20 @@ class Spill:
     def add(self, facts: Facts) -> None:
         line = compact({**facts, "prev": self._hash})
         assert not contains_live_value(line), "ids and names alone are spilled"
-        raw = f"{line}\n".encode()
+        begun = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        try:
+            self._write(f"{line}\n".encode())
+        except OSError:
+            # Half a line would make a nonsense of every later one.
+            os.ftruncate(self._descriptor, begun)
+            os.lseek(self._descriptor, begun, os.SEEK_SET)
+            raise
+        self._hash = _hash(line)
+
+    def _write(self, raw: bytes) -> None:
         while raw:
             raw = raw[os.write(self._descriptor, raw) :]
         os.fsync(self._descriptor)
-        self._hash = _hash(line)
 
     def close(self) -> None:
         os.close(self._descriptor)

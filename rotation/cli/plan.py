@@ -1,8 +1,6 @@
 """`plan`: what would happen, and when. Changes nothing."""
 
 import gc
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -23,7 +21,7 @@ from rotation.compiled import compile_rows
 from rotation.describe import duration, forecast, gap, relative
 from rotation.due import Due, Kind
 from rotation.entries import Identity, stamp
-from rotation.operations.planning import Planned, as_saved, planned
+from rotation.operations.planning import Planned, as_saved, planned, write_plan
 from rotation.operations.reconcile import look
 from rotation.plan import ROUTINE, Gate, Plan, RowInstance, Step, plan_for, rules_of
 from rotation.types import Specification
@@ -58,7 +56,7 @@ def plan(
         found = list(planned(session, name, now))
         work = [each for each in found if each.due.kind is Kind.DUE]
         if out is not None:
-            _save(session, work, out)
+            write_plan({"schema_version": SCHEMA_VERSION, **as_saved(session, work)}, out)
         if settings().output != "json":
             tell_stops(session)
         if name is not None:
@@ -254,10 +252,3 @@ def _one_json(
         "without_access": without_access,
         "permissions_probed": False,
     }  # fmt: skip
-
-
-def _save(session: Session, work: list[Planned], out: Path) -> None:
-    content = {"schema_version": SCHEMA_VERSION, **as_saved(session, work)}
-    text = json.dumps(content, indent=2, sort_keys=True)
-    with os.fdopen(os.open(out, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-        file.write(text + "\n")

@@ -1,7 +1,8 @@
 """What is due and when, and a plan that is saved today and carried out another day."""
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from rotation.due import Due, due
 from rotation.entries import Identity
 from rotation.errors import PolicyRefusal, Usage
 from rotation.operations.installation import Installation
+from rotation.ownership import ordinary
 from rotation.specification import spec_digest
 
 if TYPE_CHECKING:
@@ -81,11 +83,45 @@ def load_plan(here: Installation, saved: Path) -> list["Entry"]:
     return entries
 
 
+def write_plan(document: Mapping[str, Any], out: Path) -> None:
+    """Over an earlier one, and over nothing else: a mistyped name may be the journal's."""
+    if os.path.lexists(out) and not _is_plan(_content(out)):
+        raise Usage(
+            "plan.in-the-way",
+            f"{out} is there and is no saved plan; it was left as it is",
+            "save the plan under another name",
+        )
+    unborn = out.with_name(f".{out.name}.unborn")
+    unborn.unlink(missing_ok=True)
+    unborn.touch(0o600, exist_ok=False)
+    unborn.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+    unborn.replace(out)  # a link is replaced, not what it leads to
+
+
 def _read(saved: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(saved.read_text())
-    except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict) or content.get("kind") != "saved-plan":
+    content = _content(saved)
+    if not _is_plan(content):
         raise Usage("plan.unreadable", f"{saved} is no plan; nothing was done", MAKE_ONE)
-    return content
+    return dict(content)
+
+
+def _content(saved: Path) -> Any:
+    """None where it is no JSON, or no ordinary file."""
+    try:
+        with ordinary(saved) as file:
+            return json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+_OF_A_SECRET = {"secret": str, "stream": str, "seq": int, "hash": str, "spec_sha256": str}
+
+
+def _is_plan(content: Any) -> bool:
+    named = isinstance(content, dict) and content.get("kind") == "saved-plan"
+    secrets = content.get("secrets") if named else None
+    return isinstance(secrets, list) and all(
+        isinstance(each, dict)
+        and all(type(each.get(name)) is kind for name, kind in _OF_A_SECRET.items())
+        for each in secrets
+    )

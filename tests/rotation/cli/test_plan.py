@@ -1,6 +1,7 @@
 """`plan`: what would happen, without asking anybody; a saved plan holds or is refused."""
 
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -109,7 +110,38 @@ def test_a_saved_plan_is_refused_once_the_specification_changed(shell: Shell, sa
     assert shell.run("run", "--plan", str(saved)).exit_code == 5
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "saved-plan"}', "not json"])
+def test_what_is_no_plan_is_not_written_over(shell: Shell, tmp_path: Path) -> None:
+    other = tmp_path / "journal.db"
+    other.write_text("not ours")
+    (tmp_path / "link").symlink_to(other)
+    for path in (other, tmp_path / "link"):
+        done = shell.run("plan", "--out", str(path))
+        assert (done.exit_code, "plan.in-the-way" in done.stderr) == (2, True)
+    assert other.read_text() == "not ours"
+
+
+def test_a_plan_is_saved_again_over_itself_and_for_nobody_else(shell: Shell, saved: Path) -> None:
+    saved.chmod(0o666)
+    assert shell.run("plan", "--out", str(saved)).exit_code == 0
+    assert saved.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pipe_is_no_plan(shell: Shell, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert shell.run("run", "--plan", str(tmp_path / "pipe")).exit_code == 2
+
+
+FORGED = '{"kind": "saved-plan", "installation": "0123456789ab", "secrets": '
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", "{}", '{"kind": "saved-plan"}', "not json", "[" * 100_000, FORGED + "5}",
+        FORGED + '["app"]}', FORGED + '[{"secret": "app"}]}',
+        FORGED + '[{"secret": 5, "stream": "", "seq": 1, "hash": "", "spec_sha256": ""}]}',
+    ],
+)  # fmt: skip
 def test_what_is_no_plan_is_refused(shell: Shell, tmp_path: Path, text: str) -> None:
     (tmp_path / "x").write_text(text)
     assert shell.run("run", "--plan", str(tmp_path / "x")).exit_code == 2
