@@ -3,14 +3,18 @@ program."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
+from functools import cache
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
 from infra.settings import ROOT
+from tests.infra.provider.__main__ import HELD
 
 COMMAND = shutil.which("pulumi")
 
@@ -22,9 +26,7 @@ def missing(*plugins: str) -> str:
     elif shutil.which("pulumi-language-python") is None:
         lacks = "pulumi-language-python is not on PATH"
     else:
-        words = [COMMAND, "plugin", "ls", "--json"]
-        listed = subprocess.run(words, capture_output=True, text=True, check=False).stdout
-        there = {each["name"] for each in json.loads(listed or "[]") if each["kind"] == "resource"}
+        there = _plugins(COMMAND) if plugins else set()
         lacks = " and ".join(
             f"no {name} plugin"
             for name in plugins
@@ -33,13 +35,23 @@ def missing(*plugins: str) -> str:
     return lacks and f"NOT tested here: {lacks}; nothing of infra/ ran under its engine"
 
 
+@cache
+def _plugins(command: str) -> set[str]:
+    words = [command, "plugin", "ls", "--json"]
+    listed = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    return {each["name"] for each in json.loads(listed or "[]") if each["kind"] == "resource"}
+
+
 PROJECT, STACK = "taken-from-the-template", "engine"
-PATIENCE_S = 400
+PATIENCE_S = 1200
 
 PLUGIN = f"""#!/bin/sh
-PYTHONPATH={ROOT} exec {sys.executable} -m tests.infra.provider "$@"
+PYTHONPATH={ROOT} exec {sys.executable} -m tests.infra.provider {{name}} "$@"
 """
-"""In place of the AWS provider's."""
+"""In place of the real provider's."""
+
+QUIET_S = 4
+"""Nothing is noted for so long: what goes on waits for an answer."""
 
 
 class Engine:
@@ -53,18 +65,22 @@ class Engine:
             "PULUMI_BACKEND_URL": directory.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": token_urlsafe(12),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            HELD: str(directory / "held"),
         }
         project = (
             (ROOT / "Pulumi.yaml").read_text().replace("name: rotation", f"name: {PROJECT}", 1)
         )
-        stand_in = "plugins:\n  providers: [{name: aws, path: plugins}]\n"
-        (directory / "Pulumi.yaml").write_text(project + stand_in)
+        names = ("aws", "vault") if missing("vault") else ("aws",)
+        told = ", ".join(f"{{name: {name}, path: plugins}}" for name in names)
+        stand_ins = f"plugins:\n  providers: [{told}]\n"
+        (directory / "Pulumi.yaml").write_text(project + stand_ins)
         (directory / "infra").symlink_to(ROOT / "infra")
         (directory / ".venv-infra").symlink_to(sys.prefix)
         (directory / "plugins").mkdir()
-        plugin = directory / "plugins" / "pulumi-resource-aws"
-        plugin.write_text(PLUGIN)
-        plugin.chmod(0o700)
+        for name in names:
+            plugin = directory / "plugins" / f"pulumi-resource-{name}"
+            plugin.write_text(PLUGIN.format(name=name))
+            plugin.chmod(0o700)
 
     def begin(self, **config: Any) -> None:
         lines = [f"  {PROJECT}:{key}: {json.dumps(value)}\n" for key, value in config.items()]
@@ -101,11 +117,47 @@ class Engine:
         )
         return told
 
+    def killed(self, during: str) -> None:
+        """An `up` that dies while resources of these kinds are made, and not told of yet."""
+        held = self.directory / "held"
+        held.write_text(during)
+        try:
+            with self.started("up", "--yes", "--skip-preview", "--stack", self.stack) as run:
+                while not (self._begins(during) and time.time() - self._written_at > QUIET_S):
+                    assert run.poll() is None, run.communicate()
+                    time.sleep(0.2)
+                run.kill()
+        finally:
+            held.unlink()
+
+    def goes_on(self) -> str:
+        """After such an `up`, as the documents tell it. Returns what was told."""
+        self.does("cancel", "--yes", self.stack)
+        exported = self.does("stack", "export", "--stack", self.stack)
+        done = subprocess.run(
+            [sys.executable, "-m", "infra.interrupted"], input=exported,
+            cwd=self.directory, env=self._surroundings, text=True, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        (self.directory / "settled.json").write_text(done.stdout)
+        self.does("stack", "import", "--file", "settled.json", "--stack", self.stack)
+        return done.stderr
+
+    def _begins(self, kind: str) -> bool:
+        if not self._file.exists():
+            return False
+        latest = json.loads(self._file.read_text())["checkpoint"]["latest"] or {}
+        begun = latest.get("pending_operations") or []
+        return any(re.search(kind, each["resource"]["urn"]) for each in begun)
+
     @property
-    def written_at(self) -> float:
+    def _written_at(self) -> float:
         """When something was noted in the state."""
-        file = self.directory / ".pulumi" / "stacks" / PROJECT / f"{self.stack}.json"
-        return file.stat().st_mtime if file.exists() else 0.0
+        return self._file.stat().st_mtime if self._file.exists() else 0.0
+
+    @property
+    def _file(self) -> Path:
+        return self.directory / ".pulumi" / "stacks" / PROJECT / f"{self.stack}.json"
 
     @property
     def state(self) -> str:

@@ -1,5 +1,5 @@
-"""`pulumi preview` and `pulumi up` as a person types them: the real engine, the real provider, a
-real Vault, and rotations between one `up` and the next."""
+"""`pulumi preview` and `pulumi up` as a person types them: the real engine, a real Vault, and rotations
+between one `up` and the next. Where the provider's plugin is missing, a stand-in makes its calls."""
 
 import json
 import re
@@ -16,10 +16,10 @@ from tests.infra.account import as_file
 from tests.infra.engine import STACK, Engine, missing
 from tests.real.vault_server import running
 
-MISSING = missing("vault")
+MISSING = missing()
 pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=MISSING),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
 ]
 
 LIMITS = ("--policy-pack", "infra/pack")
@@ -204,3 +204,22 @@ def test_a_mount_that_is_there_is_never_half_an_apply(team: Team) -> None:
     told = team.engine.up(fails=True)
     assert "mount teams/web exists already" in told
     assert "made by rotation" not in json.dumps(team.server.api("GET", "sys/mounts"))
+
+
+MOMENTS = {
+    "vault:index/mount:|vault:index/a|vault:identity/entity:": "vault:identity/entity:Entity",
+    "vault:identity/entityAlias:": "vault:identity/entityAlias:EntityAlias",
+}
+"""What is being made when a run dies -> one of those that have to be taken in."""
+
+
+@pytest.mark.parametrize("during", MOMENTS)
+def test_a_run_that_was_killed_goes_on(team: Team, during: str) -> None:
+    engine = team.engine
+    team.server.mount_kv("theirs")
+    theirs = team.server.api("GET", "sys/mounts")["data"]["theirs/"]
+    engine.killed(during)
+    assert f"taken in: {MOMENTS[during]}" in engine.goes_on()
+    engine.up()
+    engine.up("--expect-no-changes")
+    assert team.server.api("GET", "sys/mounts")["data"]["theirs/"] == theirs

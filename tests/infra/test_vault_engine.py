@@ -1,11 +1,11 @@
-"""What a preview asks of Vault and what `up` needs there, with the real engine and provider."""
+"""What a preview asks of Vault and what `up` needs there, with the real engine."""
 
 import re
 
 import pytest
 
 from infra.settings import ROOT
-from tests.infra.engine import STACK
+from tests.infra.engine import STACK, missing
 from tests.infra.test_engine import MISSING, Team, login, team, token
 
 __all__ = ["team"]
@@ -40,6 +40,7 @@ def test_an_app_role_that_is_there_is_not_written_over(team: Team) -> None:
     team.engine.up("--expect-no-changes")
 
 
+@pytest.mark.skipif(bool(missing("vault")), reason=missing("vault"))
 def test_the_rights_that_the_documents_name_are_enough(team: Team) -> None:
     """For the first `up`, one that looks at everything again, and the end of a secret."""
     [policy] = re.findall("```hcl\n(.*?)```", (ROOT / "docs/infra.md").read_text(), re.DOTALL)

@@ -1,13 +1,11 @@
 """The stack's Vault half, made in a real Vault."""
 
-import json
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from pulumi.runtime import mocks
 
 from providers.vault.testing.server import Refused, VaultServer
+from tests.infra.provider.vault import KINDS
 from tests.infra.stack import Cloud, RefusedByProvider
 
 LOOKS = {
@@ -76,65 +74,5 @@ class SeenVault(Cloud):
 class MadeVault(SeenVault):
     """Mocks whose resources really exist afterwards. A type that nobody taught it is an error."""
 
-    def __init__(self, server: VaultServer) -> None:
-        super().__init__(server)
-        self._api = server.api
-        self._wait = server._wait
-        self._makers = {
-            "vault:index/mount:Mount": self._mount,
-            "vault:kv/secretBackendV2:SecretBackendV2": self._settings,
-            "vault:index/policy:Policy": self._policy,
-            "vault:index/authBackend:AuthBackend": self._method,
-            "vault:appRole/authBackendRole:AuthBackendRole": self._app_role,
-            "vault:tokenauth/authBackendRole:AuthBackendRole": self._token_role,
-            "vault:identity/entity:Entity": self._entity_made,
-            "vault:identity/entityAlias:EntityAlias": self._alias,
-            "vault:generic/endpoint:Endpoint": self._endpoint,
-            "vault:index/audit:Audit": self._audit,
-        }
-
     def _make(self, args: mocks.MockResourceArgs) -> None:
-        self._makers[args.typ](args.inputs)
-
-    def _mount(self, given: Mapping[str, Any]) -> None:
-        path = f"sys/mounts/{given['path']}"
-        self._api("POST", path, _snake(given, "path"))
-        # A new mount needs a moment until it takes anything.
-        self._wait(lambda: self._api("GET", f"{given['path']}/config") is not None)
-
-    def _settings(self, given: Mapping[str, Any]) -> None:
-        self._api("POST", f"{given['mount']}/config", _snake(given, "mount"))
-
-    def _policy(self, given: Mapping[str, Any]) -> None:
-        self._api("PUT", f"sys/policies/acl/{given['name']}", {"policy": given["policy"]})
-
-    def _method(self, given: Mapping[str, Any]) -> None:
-        self._api("POST", f"sys/auth/{given['path']}", _snake(given, "path"))
-
-    def _app_role(self, given: Mapping[str, Any]) -> None:
-        path = f"auth/{given['backend']}/role/{given['roleName']}"
-        self._api("POST", path, _snake(given, "backend", "roleName"))
-
-    def _token_role(self, given: Mapping[str, Any]) -> None:
-        self._api("POST", f"auth/token/roles/{given['roleName']}", _snake(given, "roleName"))
-
-    def _entity_made(self, given: Mapping[str, Any]) -> None:
-        self._api("POST", "identity/entity", _snake(given))
-
-    def _alias(self, given: Mapping[str, Any]) -> None:
-        self._api("POST", "identity/entity-alias", _snake(given))
-
-    def _endpoint(self, given: Mapping[str, Any]) -> None:
-        self._api("POST", given["path"], json.loads(given["dataJson"]))
-
-    def _audit(self, given: Mapping[str, Any]) -> None:
-        self._api("PUT", f"sys/audit/{given['path']}", _snake(given, "path"))
-
-
-def _snake(given: Mapping[str, Any], *without: str) -> dict[str, Any]:
-    """As Vault calls it; whole numbers as such."""
-    return {
-        re.sub("[A-Z]", lambda m: "_" + m[0].lower(), key): int(v) if isinstance(v, float) else v
-        for key, v in given.items()
-        if key not in without and v is not None
-    }
+        KINDS[args.typ].make(self._server.api, args.inputs)

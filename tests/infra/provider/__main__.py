@@ -1,5 +1,6 @@
-"""Stands in for the AWS provider's plugin: the engine's own protocol, the same calls, made at the
-services that the surroundings name. Started by the engine; prints its port."""
+"""Stands in for the plugins of the AWS provider and of Vault's: the engine's own protocol, the same
+calls, made at the services that the surroundings name, or at the Vault that the provider is told.
+Started by the engine with the name of one of them; prints its port."""
 
 import os
 import re
@@ -7,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,19 +19,36 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from providers.aws.testing.bus import PatternRefused
-from tests.infra.provider import iam, stores, watch
+from providers.vault.testing.server import Refused
+from tests.infra.provider import iam, stores, vault, watch
 from tests.infra.provider.kind import Clients, Kind
 from tests.infra.provider.looks import LOOKS
 
-KINDS: Mapping[str, Kind] = {**iam.KINDS, **stores.KINDS, **watch.KINDS}
+KINDS: Mapping[str, Kind] = {**iam.KINDS, **stores.KINDS, **watch.KINDS, **vault.KINDS}
+
+ASKED = {**LOOKS, **vault.LOOKS}
+
+REACHED: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "aws": lambda given: Clients(given["region"]),
+    "vault": lambda given: vault.reached(given["address"]),
+}
 
 ABSENT = re.compile(r"NoSuchEntity|NotFound|\b404\b")
+
+HELD = "ROTATION_TEST_HELD"
+"""Names a file that says of which kinds nothing is told, as long as it is there."""
+
+TOLD = {"accessor", "arn", "keyId"}
+"""What a service says of a resource, and nobody can give it."""
 
 DIFF = provider_pb2.DiffResponse
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """One of a run; each connection of the configuration has one of its own."""
+
+    def __init__(self, reached: Callable[[Mapping[str, Any]], Any]) -> None:
+        self._reached = reached
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802 -- the protocol's name
         return plugin_pb2.PluginInfo(version="7.0.0")
@@ -41,11 +60,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return DIFF(changes=DIFF.DIFF_NONE)
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
-        self.aws = Clients(_plain(request.args)["region"])
+        self.at = self._reached(_plain(request.args))
         return provider_pb2.ConfigureResponse()
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
-        told = _asked(context, lambda: LOOKS[request.tok](self.aws, _plain(request.args)))
+        told = _asked(context, lambda: ASKED[request.tok](self.at, _plain(request.args)))
         return provider_pb2.InvokeResponse(**{"return": _struct({"id": "i", **told})})
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -66,37 +85,45 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         given = _plain(request.properties)
-        name, more = _asked(context, lambda: _kind(request).make(self.aws, given))
+        name, more = _asked(context, lambda: _kind(request).make(self.at, given))
+        _wait_while_held(request.urn)
         return provider_pb2.CreateResponse(id=name, properties=_struct({**given, **more}))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         state, inputs = _plain(request.properties), _plain(request.inputs)
         try:
-            found = _kind(request).look(self.aws, request.id, state)
-        except ClientError as error:
+            found = _kind(request).look(self.at, request.id, {**inputs, **state})
+        except (ClientError, Refused) as error:
             if ABSENT.search(str(error)):
                 return provider_pb2.ReadResponse()
             context.abort(grpc.StatusCode.UNKNOWN, _told(error))
         return provider_pb2.ReadResponse(
             id=request.id,
             properties=_struct({**inputs, **state, **found}),
-            inputs=_struct({**inputs, **{k: v for k, v in found.items() if k != "arn"}}),
+            inputs=_struct({**inputs, **{k: v for k, v in found.items() if k not in TOLD}}),
         )
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         state, new = _plain(request.olds), _plain(request.news)
         old = _plain(request.old_inputs)
-        _asked(context, lambda: _change(request)(self.aws, request.id, old, new))
+        _asked(context, lambda: _change(request)(self.at, request.id, old, new))
         kept = {name: value for name, value in state.items() if name not in old}
         return provider_pb2.UpdateResponse(properties=_struct({**kept, **new}))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         state = _plain(request.properties)
-        _asked(context, lambda: _kind(request).remove(self.aws, request.id, state))
+        _asked(context, lambda: _kind(request).remove(self.at, request.id, state))
         return Empty()
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
         return Empty()
+
+
+def _wait_while_held(urn: str) -> None:
+    """What was made is not told to the engine, which a test kills meanwhile."""
+    held = Path(os.environ.get(HELD, os.devnull))
+    while held.is_file() and re.search(held.read_text(), urn):
+        time.sleep(0.1)
 
 
 def _kind(request: Any) -> Kind:
@@ -113,7 +140,7 @@ def _asked(context: Any, call: Callable[[], Any]) -> Any:
     """What the service refuses, the engine is told as the real provider tells it."""
     try:
         return call()
-    except (ClientError, PatternRefused, iam.NameTaken) as error:
+    except (ClientError, PatternRefused, Refused, iam.NameTaken) as error:
         context.abort(grpc.StatusCode.UNKNOWN, _told(error))
 
 
@@ -134,8 +161,8 @@ def _struct(values: Mapping[str, Any]) -> Struct:
 
 
 def main() -> None:
-    server = grpc.server(ThreadPoolExecutor(max_workers=4))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server)
+    server = grpc.server(ThreadPoolExecutor(max_workers=16))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(REACHED[sys.argv[1]]), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")

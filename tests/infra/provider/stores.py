@@ -86,7 +86,8 @@ def _make_copy(aws: Clients, given: Given) -> Made:
 
 
 def _look_at_key(aws: Clients, name: str, state: Given) -> dict[str, Any]:
-    return {"arn": aws("kms", state).describe_key(KeyId=name)["KeyMetadata"]["Arn"]}
+    told = aws("kms", state).describe_key(KeyId=name)["KeyMetadata"]
+    return {"arn": told["Arn"], "keyId": told["KeyId"]}
 
 
 def _change_key(aws: Clients, name: str, old: Given, new: Given) -> None:
