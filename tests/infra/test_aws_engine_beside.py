@@ -40,7 +40,7 @@ class Beside:
 
 def beside(
     directory: Path, account: WholeAccount, name: str, installation: str,
-    environment: str = "production", region: str = "eu-central-1",
+    environment: str = "production", region: str = "eu-central-1", **settings: str,
 ) -> Beside:  # fmt: skip
     for place in (directory / name, directory / name / "stack"):
         place.mkdir(mode=0o700)
@@ -53,7 +53,7 @@ def beside(
     text = file.read_text().replace(USUAL_INSTALLATION, installation)
     file.write_text(text.replace("eu-central-1", region))
     engine = Engine(directory / name / "stack", account.surroundings, stack=name)
-    given = json.dumps({**AWS, "environment": environment}).replace(USUAL, ACCOUNT)
+    given = json.dumps({**AWS, "environment": environment, **settings}).replace(USUAL, ACCOUNT)
     for each, own in people.items():
         given = given.replace(f"role/{each}", f"role/{own}")
     engine.begin(configuration=str(file), **listed(json.loads(given)))
@@ -78,3 +78,39 @@ def test_four_stacks_in_one_account(tmp_path: Path) -> None:
         for each in four:
             each.engine.up("--expect-no-changes")
         assert account.things() == made
+
+
+def test_one_stack_ends_beside_another(tmp_path: Path) -> None:
+    with opened() as account:
+        stays = beside(tmp_path, account, "alpha", USUAL_INSTALLATION, alarms="false")
+        goes = beside(tmp_path, account, "bravo", "111111111111", alarms="false")
+        for each in (stays, goes):
+            each.engine.up()
+        made = account.things()
+        ends(goes)
+        left = account.things()
+        assert goes.others(left) == goes.others(made)
+        stays.engine.up("--expect-no-changes")
+        kept = {
+            name
+            for name, told in left.items()
+            if goes.installation in name and "PendingDeletion" not in told
+        }
+        assert kept == {f"rotation-{goes.installation}-main-trail-{ACCOUNT}"}
+
+
+def ends(stack: Beside) -> None:
+    """As docs/infra.md tells it."""
+    engine = stack.engine
+    text = stack.file.read_text()
+    stack.file.write_text(text.replace("state: active", "state: retired"))
+    engine.up()
+    assert "protected" in engine.does("destroy", "--yes", "--stack", engine.stack, fails=True)
+    for urn in protected(engine):
+        engine.does("state", "unprotect", urn, "--yes", "--stack", engine.stack)
+    engine.does("destroy", "--yes", "--stack", engine.stack)
+
+
+def protected(engine: Engine) -> list[str]:
+    state = json.loads(engine.state)
+    return [each["urn"] for each in state["deployment"].get("resources", []) if each.get("protect")]
