@@ -180,6 +180,17 @@ def test_a_secret_leaves_by_retire_alone(team: Team, goes: str) -> None:
     assert "teams/web/" in team.server.api("GET", "sys/mounts")["data"]
 
 
+def test_so_does_the_last(team: Team) -> None:
+    engine = team.engine
+    engine.up()
+    team.writes(*(each("state: retired") for each in BOTH))
+    engine.up()
+    team.writes("  []\n")
+    engine.up()
+    engine.up("--expect-no-changes")
+    assert "teams/web/" in team.server.api("GET", "sys/mounts")["data"]
+
+
 def test_a_new_name_replaces_nothing(team: Team) -> None:
     engine = team.engine
     engine.up()

@@ -35,9 +35,19 @@ def test_an_app_role_that_is_there_is_not_written_over(team: Team) -> None:
     told = team.engine.preview(fails=True)
     assert "AppRole shop at auth/apps exists already: shop-login in rotation:adopt" in told
     team.engine.does("config", "set", "--path", "adopt[1]", "shop-login", "--stack", STACK)
+    assert "log in with the role once" in team.engine.preview(fails=True)
+    logged_in(team)
     team.engine.up()
     assert team.server.api("GET", role)["data"]["token_policies"] == ["theirs"]
     team.engine.up("--expect-no-changes")
+
+
+def logged_in(team: Team) -> None:
+    """Then Vault knows an entity of the role."""
+    role, api = "auth/apps/role/shop", team.server.api
+    role_id = api("GET", f"{role}/role-id")["data"]["role_id"]
+    secret_id = api("POST", f"{role}/secret-id", {})["data"]["secret_id"]
+    api("POST", "auth/apps/login", {"role_id": role_id, "secret_id": secret_id})
 
 
 @pytest.mark.skipif(bool(missing("vault")), reason=missing("vault"))
