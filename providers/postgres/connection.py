@@ -9,10 +9,10 @@ from pathlib import Path
 
 from psycopg import pq
 
-from providers.postgres.errors import standby, translated
+from providers.postgres.errors import standby, translated, wrong_server
 from providers.postgres.options import ConnectionOptions
 from providers.postgres.session import REQUIRED, STATEMENT_S, UNTIL, Session
-from rotation.errors import NeedsPerson, Usage
+from rotation.errors import Usage
 from rotation.interfaces import Clock, OwnCredential
 from rotation.ownership import read_secret
 from rotation.types import PermissionSet, SecretValue
@@ -69,12 +69,7 @@ class PostgresConnection:
         ):
             [[system, in_recovery, epoch]] = session.ask(_WHOSE)
             if system != self.options.system_identifier:
-                raise NeedsPerson(
-                    "postgres.wrong-server",
-                    f"the connection says system {self.options.system_identifier}, the server "
-                    f"is {system}",
-                    "correct the connection's host or system_identifier; nothing was changed",
-                )
+                raise wrong_server(self.options.system_identifier, system)
             if in_recovery != "f":
                 raise standby(of)
             session.ask(_CAREFULLY)

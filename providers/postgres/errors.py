@@ -134,6 +134,14 @@ def refused(code: str, call: str, of: str) -> RotationError:
     )
 
 
+def wrong_server(declared: str, system: object) -> NeedsPerson:
+    return NeedsPerson(
+        "postgres.wrong-server",
+        f"the connection says system {declared}, the server is {system}",
+        "correct the connection's host or system_identifier; nothing was changed",
+    )
+
+
 def standby(of: str) -> NeedsPerson:
     return NeedsPerson(
         "postgres.standby",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from providers.postgres.errors import WRONG_LOGIN, translated
+from providers.postgres.errors import WRONG_LOGIN, translated, wrong_server
 from providers.postgres.options import login_name
 from providers.postgres.session import Refusal, Session
 from rotation.errors import Permanent, Refused
@@ -33,6 +33,7 @@ class LoginProbe:
         if session is None:
             return Verdict.REFUSED
         with session:
+            self._is_declared(session, user)
             self._query(session, user)
         return Verdict.ACCEPTED
 
@@ -56,14 +57,26 @@ class LoginProbe:
             session = self._opened(user, password)
         if session is None:
             return None
-        with session, translated("ask who it is", of=user):
+        with session:
+            return login_name(*self._who(session, user))
+
+    def _is_declared(self, session: Session, user: str) -> None:
+        """A login at another server proves nothing of ours."""
+        declared = self._connection.options.system_identifier
+        system, _ = self._who(session, user)
+        if system != declared:
+            raise wrong_server(declared, system)
+
+    def _who(self, session: Session, user: str) -> tuple[str, str]:
+        """The server and the login, as it says them; as declared, where it may not be asked."""
+        with translated("ask who it is", of=user):
             try:
                 [[system, name]] = session.ask(_WHO)
             except Refusal as refusal:
                 if refusal.sqlstate != "42501":
                     raise
-                system, name = self._connection.options.system_identifier, user
-        return login_name(str(system), str(name))
+                return self._connection.options.system_identifier, user
+        return str(system), str(name)
 
     def _opened(self, user: str, password: SecretValue) -> Session | None:
         database = self._options.database or self._connection.options.database

@@ -1,5 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
+from providers.postgres.options import ProbeOptions
+from providers.postgres.probe import LoginProbe
 from rotation.errors import NeedsPerson, Permanent, Refused, Transient
 from rotation.types import Fields, SecretValue, Verdict
 
@@ -19,6 +23,15 @@ def test_the_consumer_s_own_query_runs(database: Database, login: Fields):
     group = login.public["username"].rpartition("_")[0]
     database.server.run(f"create table of_{group} (n int); grant select on of_{group} to {group}")
     assert database.probe(f"table of_{group}").login(login) is Verdict.ACCEPTED
+
+
+def test_a_login_at_another_server_is_no_verdict(database: Database, login: Fields):
+    options = ProbeOptions(connection="main", query="select 1")
+    elsewhere = database.with_options(system_identifier="7" * 19)
+    probe = LoginProbe(options, replace(database.around(), connections={"main": elsewhere}))
+    with pytest.raises(NeedsPerson) as caught:
+        probe.login(login)
+    assert caught.value.code == "postgres.wrong-server"
 
 
 @pytest.mark.parametrize(
