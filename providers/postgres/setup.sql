@@ -110,15 +110,22 @@ declare
   t rotation.target := rotation.target_of(_target);
 begin
   return query
+    -- Few of a server's roles: what is asked of each of them costs.
+    with candidate as materialized (
+      select a.member as id from pg_auth_members a join pg_roles g on g.oid = a.roleid
+      where t.mode = 'unique' and g.rolname = t.roles[1]
+      union
+      select o.oid from pg_roles o where t.mode <> 'unique' and o.rolname = any (t.roles)
+    )
     select r.rolname, m.mark, substring(m.mark from 'attempt=([0-9a-f]{32})'), r.rolcanlogin,
            substring(m.mark from 'created=([0-9.]+)'),
            extract(epoch from case when r.rolvaliduntil < 'epoch' then 'epoch'
              when r.rolvaliduntil < '9999-01-01' then r.rolvaliduntil end)::text
-    from pg_roles r
+    from candidate c
+    join pg_roles r on r.oid = c.id
     cross join lateral (select rotation.mark_of(r.rolname) as mark) m
     where (r.rolcanlogin or m.mark like '%rotation:%')
-      and case when t.mode = 'unique' then rotation.is_login_of(t, r.oid, m.mark)
-               else r.rolname = any (t.roles) end;
+      and (t.mode <> 'unique' or rotation.is_login_of(t, r.oid, m.mark));
 end $$;
 
 -- To be a member of the group is not enough: whoever made it is one, and administers it; and so may
