@@ -484,10 +484,10 @@ def forget_steps(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """This version of the program has no such step."""
     read = compiled._row
 
-    def older(content: dict[str, Any]) -> Any:
+    def older(content: dict[str, Any], *gates: Any) -> Any:
         if content["step"] in names:
             raise ValueError(content["step"])
-        return read(content)
+        return read(content, *gates)
 
     monkeypatch.setattr(compiled, "_row", older)
     monkeypatch.setattr(compiled, "_compiled", {})
