@@ -47,7 +47,7 @@ sys.addaudithook(refuse_the_network)
 
 
 # Whoever asks for one of these waits for a server, or for the product as a process of its own.
-REAL = {"installation", "postgres", "services", "the_server", "vault"}
+REAL = {"installation", "lasting", "postgres", "services", "the_passwords", "the_server", "vault"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

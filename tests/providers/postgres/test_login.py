@@ -167,6 +167,7 @@ def test_two_at_the_same_time_leave_one_working(in_place: Bench):
     assert in_place.accepts(winner.fields)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("name", ["unique", "pair", "in_place"])
 def test_what_was_destroyed_is_never_made_again(name: str, request: pytest.FixtureRequest):
     bench: Bench = request.getfixturevalue(name)
