@@ -147,10 +147,7 @@ def _elsewhere(settings: Settings, configuration: Configuration) -> Iterator[str
 def _one_vault_twice(configuration: Configuration) -> Iterator[str]:
     """What is made in Vault has the installation's name, whichever connection it is for."""
     first: dict[tuple[str, str | None], str] = {}
-    for name, connection in configuration.connections.items():
-        if connection.type != "vault":
-            continue
-        options = connection.options
+    for name, options in _vaults(configuration).items():
         places = [(place, options.namespace) for place in (options.cluster, options.address)]
         others = {first.setdefault(place, name) for place in places} - {name}
         for other in sorted(others):
@@ -164,6 +161,12 @@ def _aws(configuration: Configuration) -> list[Any]:
     """The options of its AWS connections."""
     connections = configuration.connections.values()
     return [each.options for each in connections if each.type == "aws"]
+
+
+def _vaults(configuration: Configuration) -> dict[str, Any]:
+    """The options of its Vault connections, by name."""
+    connections = configuration.connections.items()
+    return {name: each.options for name, each in connections if each.type == "vault"}
 
 
 def _missing(settings: Settings, configuration: Configuration) -> Iterator[str]:
@@ -184,9 +187,5 @@ def _mounts(configuration: Configuration) -> set[str]:
         for spec in specs
         if spec.issuer.type == "vault-approle"
     }
-    logins = {
-        connection.options.mount
-        for connection in configuration.connections.values()
-        if connection.type == "vault"
-    }
+    logins = {options.mount for options in _vaults(configuration).values()}
     return kept | {f"auth/{path}" for path in approles | logins}
