@@ -40,7 +40,7 @@ test: vault  ## everything in process, and a story on each real service
 
 .PHONY: test-real
 test-real: vault  ## everything on real servers and with processes that are killed; takes minutes
-	@$(BIN)/python -m pytest -n 4 -m 'real and not slow'
+	@$(BIN)/python -m pytest -n auto -m 'real and not slow'
 
 .PHONY: vault
 vault: $(READY)  ## find the real Vault of the tests, or build it, once (needs Go; 5 to 10 minutes)

@@ -19,6 +19,7 @@ _WHOSE = (
     "select system_identifier, pg_catalog.pg_is_in_recovery(), "
     "extract(epoch from pg_catalog.clock_timestamp()) from pg_catalog.pg_control_system()"
 )
+_WHO = "select system_identifier, session_user from pg_catalog.pg_control_system()"
 _CAREFULLY = (
     "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false), "
     "pg_catalog.set_config('statement_timeout', '8000', false)"
@@ -47,12 +48,12 @@ class Server:
             ask(connection, statement, *arguments)
 
     def lets_in(self, user: str, password: str) -> bool:
-        """A login, and the application's query. The product asks a server that refuses once more, for
+        """A login, whose server that is, and the application's query. The product asks a server that refuses once more, for
         libpq tells the reason only to whoever had its trace on."""
         for _ in range(2):
             connection = self._connect(user, password)
             if connection.status == pq.ConnStatus.OK:
-                for statement in ("begin read only", "set local statement_timeout = 5000"):
+                for statement in (_WHO, "begin read only", "set local statement_timeout = 5000"):
                     ask(connection, statement)
                 ask(connection, "select 1")
                 ask(connection, "rollback")
