@@ -509,7 +509,9 @@ MAY_IMPORT = re.compile(
 
 def test_the_program_imports_the_compiler_and_the_renderers_and_no_adapter() -> None:
     standard = sys.stdlib_module_names
-    for path in INFRA.rglob("*.py"):
+    # What is typed after an `up` that was killed is another program, and asks AWS and Vault itself.
+    asking = {*INFRA.glob("*_begun.py")}
+    for path in {*INFRA.rglob("*.py")} - asking:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom):
                 name = str(node.module)
