@@ -175,14 +175,15 @@ def _switched_off(
     """What could not be. One that fails does not keep the others alive; what may pass is tried
     again until a person stops it."""
     left = list(scope)
+    failures: dict[str, RotationError] = {}
     while True:
-        failures: dict[str, RotationError] = {}
         for handle in left:
             try:
                 switch_off(bound.issuer, handle)
             except RotationError as error:
                 failures[handle] = error
             else:
+                failures.pop(handle, None)
                 watcher.is_off(handle)
                 _add(spill, {"contained": handle, "at": stamp(here.clock.now())})
         left = [h for h, error in failures.items() if isinstance(error, Transient | Ambiguous)]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from rotation import spill as spills
-from rotation.errors import JournalError, Usage
+from rotation.errors import Denied, JournalError, Transient, Usage
 from rotation.fold import fold
 from rotation.journal.memory import MemoryJournal
+from rotation.testing.simulator import SimulatedIssuer
 from rotation.testing.world import INSTALLATION
 from rotation.types import CURRENT
 from tests.rotation.cli.conftest import STREAM, Shell, SimulatedSession
@@ -183,6 +184,29 @@ def test_where_the_issuer_refuses_as_well_the_command_is_told(failing: Shell) ->
     assert "NOT CONTAINED: KEY1" in done.stderr
     assert "by hand: simulated switch-off KEY1" in done.stderr
     assert failing.world.instances["KEY1"].active
+
+
+def test_one_that_is_refused_is_not_forgotten_while_another_is_tried_again(
+    failing: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = failing.world.mint(by_person=True)
+    journal_of(failing).failing = WRITES
+    suspend, tries = SimulatedIssuer.suspend, list[str]()
+
+    def uneven(issuer: SimulatedIssuer, handle: str, **how: Any) -> None:
+        tries.append(handle)
+        if handle == "KEY1":
+            raise Denied("sim.denied", "the issuer refuses", "grant it")
+        if tries.count(handle) == 1:
+            raise Transient("sim.throttled", "too many calls")
+        suspend(issuer, handle, **how)
+
+    monkeypatch.setattr(SimulatedIssuer, "suspend", uneven)
+    done = failing.run(*WORDS, "--all-instances")
+    assert not failing.world.instances[stranger.id].active
+    assert failing.world.instances["KEY1"].active
+    assert "NOT CONTAINED: KEY1" in done.stderr
+    assert done.exit_code == 3, done.output
 
 
 def test_where_nothing_can_be_written_it_is_contained_all_the_same(
