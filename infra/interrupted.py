@@ -1,7 +1,9 @@
 """The way on after a `pulumi up` that was killed. What it was making just then is in Pulumi's state as
 begun, made or not: the next `up` would make it once more, and be refused because the name is taken.
 
-    pulumi stack export | python -m infra.interrupted | pulumi stack import
+    pulumi stack export > killed.json
+    python -m infra.interrupted < killed.json > settled.json
+    pulumi stack import --file settled.json
 
 Writes the state with those that are there and are the stack's own, and without those that are not
 there. Changes nothing itself.

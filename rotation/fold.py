@@ -9,9 +9,10 @@ from rotation.entries import NONSENSE, Entry, Kind, RowKey, corrupt, unstamp
 from rotation.leftover import Leftover, leftovers_of
 from rotation.plan import OnFailure, RowInstance, Step
 from rotation.state import Mode, Outcome, Rotation, RowState, listed, text
+from rotation.types import Facts
 
 __all__ = [
-    "Mode", "Outcome", "Rotation", "RowState", "can_go_back", "failed_row", "fold",
+    "Mode", "Outcome", "Rotation", "RowState", "baseline_of", "can_go_back", "failed_row", "fold",
     "is_past_return", "listed", "replaced_by", "text",
 ]  # fmt: skip
 
@@ -55,8 +56,7 @@ def _with(before: Rotation, entry: Entry) -> Rotation:
 def _fold(entries: Sequence[Entry]) -> Rotation:
     opened, compiled = entries[0], rows_of(entries[0])
     assert opened.kind is Kind.OPENED, "a rotation begins with OPENED"
-    given = opened.facts.get("baseline")
-    baseline = given if isinstance(given, dict) else {}
+    baseline = baseline_of(opened)
     rows = compiled.rows + compiled.undo + compiled.accept
     rotation = Rotation(
         stream=opened.stream,
@@ -92,8 +92,7 @@ def _add(rotation: Rotation, entry: Entry) -> None:
         rotation.held, rotation.held_at = str(entry.facts["code"]), entry.at
     elif entry.kind is Kind.CLOSED:
         rotation.outcome = str(entry.facts["outcome"])
-        result = entry.facts.get("baseline")
-        rotation.result = result if isinstance(result, dict) else {}
+        rotation.result = baseline_of(entry)
     if entry.kind in (Kind.FAILED, Kind.REQUESTED):
         rotation.complained = any(state.complaint for state in rotation.states.values())
 
@@ -134,6 +133,12 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
                 rotation.mode = Mode.UNDO
         case _:
             pass
+
+
+def baseline_of(entry: Entry) -> Facts:
+    """What an OPENED begins with, and what a CLOSED leaves; nothing where it says nothing."""
+    found = entry.facts.get("baseline")
+    return found if isinstance(found, dict) else {}
 
 
 def _at(entry: Entry) -> datetime:

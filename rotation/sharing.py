@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from rotation.fold import fold, listed
+from rotation.fold import baseline_of, fold, listed
 from rotation.summary import left_by
 from rotation.types import Facts, Specification
 
@@ -52,7 +52,6 @@ class Sharing:
         """A rotation that is over says it in one entry: each other one is asked before each mint."""
         closed = self.records.closing(stream)
         if closed is not None:
-            result = closed.facts.get("baseline")
-            return result if isinstance(result, dict) else {}
+            return baseline_of(closed)
         entries = self.records.entries(stream)
         return left_by(fold(entries)) if entries else {}

@@ -24,7 +24,7 @@ from rotation.cli.strangers import with_strangers
 from rotation.describe import old_dies, ways_out, what_works
 from rotation.due import Kind, due, stops
 from rotation.entries import Identity, stamp
-from rotation.fold import Rotation, fold
+from rotation.fold import Rotation, baseline_of, fold
 from rotation.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
 from rotation.leftover import leftovers_of
 from rotation.machine import next_action
@@ -136,8 +136,7 @@ def _rotation(session: Session, row: Identity | None) -> Rotation | None:
 def _left_alive(session: Session, row: Identity) -> bool:
     """By its close alone: to fold each rotation of a large fleet takes long."""
     closing = session.records.closing(row.stream) if row.plan is None else None
-    baseline = closing.facts.get("baseline") if closing is not None else None
-    return isinstance(baseline, dict) and bool(leftovers_of(baseline))
+    return closing is not None and bool(leftovers_of(baseline_of(closing)))
 
 
 def _health(

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from rotation.entries import Entry, Identity, Kind
 from rotation.errors import RotationError
-from rotation.fold import Mode, Outcome, Rotation, fold, listed, text
+from rotation.fold import Mode, Outcome, Rotation, baseline_of, fold, listed, text
 from rotation.interfaces import Bound, Issuer
 from rotation.leftover import Leftover, as_kept, leftovers_of
 from rotation.plan import Step
@@ -147,8 +147,7 @@ def made(history: Iterable[Entry]) -> set[str]:
         if entry.kind in (Kind.NOTED, Kind.DONE) and isinstance(entry.facts.get("new"), str):
             ours.add(str(entry.facts["new"]))
         if entry.kind in (Kind.OPENED, Kind.CLOSED):
-            baseline = entry.facts.get("baseline")
-            ours |= set(listed(baseline, "live")) if isinstance(baseline, dict) else set()
+            ours |= {*listed(baseline_of(entry), "live")}
         if entry.kind is Kind.REQUESTED and entry.facts.get("verb") == "foreign":
             ours.discard(str(entry.facts.get("instance")))
     return ours
