@@ -161,11 +161,12 @@ def sent_back(rotation: Rotation) -> list[str]:
     row, found = sent_back_by(rotation), met_on_the_way(rotation)
     if row is None or found is None:
         return []
-    lines = [
-        f"  why: {row.name}: {found['message']} [{found['code']}]",
-        *([f"  next: {found['hint']}"] if found["hint"] else []),
-    ]
-    return [plain(line) for line in lines]
+    why = f"  why: {row.name}: {found['message']} [{found['code']}]"
+    return [plain(line) for line in (why, *_next(found))]
+
+
+def _next(found: Mapping[str, str]) -> list[str]:
+    return [f"  next: {found['hint']}"] if found["hint"] else []
 
 
 def _logged_in(rotation: Rotation, now: datetime) -> str:
@@ -226,10 +227,7 @@ def _met_lines(rotation: Rotation, code: str) -> list[str]:
     if found is None:
         return []
     cause = "" if found["code"] == code else f" [{found['code']}]"
-    return [
-        f"  met: {found['message']}{cause}",
-        *([f"  next: {found['hint']}"] if found["hint"] else []),
-    ]
+    return [f"  met: {found['message']}{cause}", *_next(found)]
 
 
 def _death(rotation: Rotation) -> str:
