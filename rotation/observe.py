@@ -29,7 +29,7 @@ LEVELS = {
 }
 
 # At lower levels they log requests, answers and statements whole, secrets included.
-CAPPED = ("apscheduler", "boto3", "botocore", "hvac", "s3transfer", "sqlalchemy", "urllib3")
+CAPPED = ("apscheduler", "boto3", "botocore", "hvac", "s3transfer", "urllib3")
 
 SECRET_REFUSED = "log.secret-refused"
 UNREADABLE = "log.unreadable"

@@ -18,7 +18,7 @@ from rotation.interfaces import CONTRACT
 from rotation.plan import PLANS
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
-LIBRARIES = ("apscheduler", "boto3", "click", "cronsim", "sqlalchemy", "structlog")
+LIBRARIES = ("apscheduler", "boto3", "click", "cronsim", "structlog")
 
 
 @verb("version", "version", "version -o json")

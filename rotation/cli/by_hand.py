@@ -12,7 +12,6 @@ from rotation.cli.say import note, plain
 from rotation.cli.session import Session
 from rotation.errors import JournalError, PolicyRefusal, RotationError, UnknownName
 from rotation.fold import fold, listed
-from rotation.journal.glance import Glance
 from rotation.operations.survey import Past
 from rotation.operations.target import past_of, row_of
 from rotation.specification import spec_from_json
@@ -95,7 +94,9 @@ def _salvaged(configuration: Path) -> Past | None:
     journal, installation = _JOURNAL.search(text), _INSTALLATION.search(text)
     if journal is None or installation is None:
         return None
+    from rotation.journal.sql import journal_for_looks  # noqa: PLC0415
+
     try:
-        return Glance(configuration.parent / journal[1].strip(), installation[1])
+        return journal_for_looks(configuration.parent / journal[1].strip(), installation[1])
     except JournalError:
         return None

@@ -4,15 +4,12 @@ import os
 import secrets
 import sqlite3
 from pathlib import Path
-from typing import cast
-
-from sqlalchemy import insert, update
 
 from rotation.entries import RESTORE, SCHEMA, corrupt
 from rotation.errors import JournalError
 from rotation.journal import sqlite
 from rotation.journal.liveness import living, runners_of
-from rotation.journal.schema import META, METADATA, MIGRATIONS
+from rotation.journal.sqlite import statements
 
 
 def create(path: Path, installation: str) -> None:
@@ -46,10 +43,11 @@ def refuse_remains(path: Path) -> None:
 
 def _fill(path: Path, installation: str) -> None:
     file = sqlite.File(path)
-    with file.alter() as connection:
-        METADATA.create_all(connection)
+    with file.write() as connection:
+        for statement in statements.schema():
+            connection.execute(statement)
         origin = [("installation", installation), ("schema", str(SCHEMA))]
-        connection.execute(insert(META), [{"name": name, "value": v} for name, v in origin])
+        connection.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", origin)
     file.close()
 
 
@@ -73,6 +71,16 @@ def open_file(
     sqlite.refuse_unsafe(path)
     sqlite.refuse_network(path)
     file = sqlite.File(path, read_only=read_only, patience_s=patience_s)
+    return _at_this_schema(file, installation, read_only=read_only)
+
+
+def look_at(path: Path, installation: str) -> sqlite.File:
+    """The same for whoever only looks, also where nobody could write."""
+    sqlite.refuse_unreadable(path)
+    return _at_this_schema(sqlite.File(path, read_only=True), installation, read_only=True)
+
+
+def _at_this_schema(file: sqlite.File, installation: str, *, read_only: bool) -> sqlite.File:
     try:
         schema = _checked_schema(file, installation)
         if schema < SCHEMA:
@@ -155,12 +163,13 @@ def refuse_living(journal: Path) -> None:
 
 def _bring_forward(file: sqlite.File, schema: int) -> None:
     copy(file, file.path.with_name(f"{file.path.name}.schema-{schema}-{secrets.token_hex(4)}"))
-    with file.alter() as connection:
-        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    upgrades = statements.upgrades()
+    with file.write() as connection:
         # Read again under the write lock: another process may have been here first.
-        for older in range(_read_schema(driver), SCHEMA):
-            MIGRATIONS[older](connection)
-        connection.execute(update(META).where(META.c.name == "schema").values(value=str(SCHEMA)))
+        for older in range(_read_schema(connection), SCHEMA):
+            for statement in upgrades[older]:
+                connection.execute(statement)
+        connection.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (str(SCHEMA),))
 
 
 def copy(file: sqlite.File, target: Path) -> None:

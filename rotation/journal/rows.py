@@ -1,5 +1,5 @@
 """Entries and derived rows as a database keeps them: texts, whole numbers, nothing else. The same
-bytes in every one. Standard library only, for whoever must not wait for a toolkit."""
+bytes in every one."""
 
 import json
 from collections.abc import Sequence
@@ -26,6 +26,9 @@ ENTRY_NAMES = (
     "attempt", "epoch", "runner", "who", "at", "server_at", "facts", "prev", "hash",
 )  # fmt: skip
 IDENTITY_NAMES = tuple(field.name for field in fields(Identity))
+DERIVED_NAMES = tuple(
+    name for name in IDENTITY_NAMES if name not in ("epoch", "lease_runner", "lease_until")
+)
 _identity_values = attrgetter(*IDENTITY_NAMES)
 
 _STORED: dict[Any, frozenset[type]] = {

@@ -21,34 +21,14 @@ from typing import Any, NamedTuple
 
 from rotation.entries import INSTALLATION, NONSENSE, Entry, compact, entry_hash
 from rotation.errors import JournalError
-from rotation.journal.rows import ENTRY_NAMES, IDENTITY_NAMES, entry_from
+from rotation.journal.rows import DERIVED_NAMES, entry_from
+from rotation.journal.sqlite.statements import QUERIES
 from rotation.ownership import read_secret
 from rotation.types import SecretValue
 
 WHOLE = ""
 """In the place of a stream's name: the seal over all of them."""
 KEY_BYTES_MIN = 32
-
-_DERIVED = tuple(n for n in IDENTITY_NAMES if n not in ("epoch", "lease_runner", "lease_until"))
-_ROWS = f"SELECT {', '.join(_DERIVED)} FROM identity"  # noqa: S608 -- our own words
-_ROW = f"{_ROWS} WHERE stream = ? AND seq > 0"
-_HEADS = (
-    f"SELECT s.mac, s.accepted, h.hash, n.seq, {', '.join(f'i.{n}' for n in _DERIVED)}"  # noqa: S608 -- our own words
-    " FROM identity i LEFT JOIN seal s ON s.stream = i.stream"
-    " LEFT JOIN entry h ON h.stream = i.stream AND h.seq = i.seq"
-    " LEFT JOIN entry n ON n.stream = i.stream AND n.seq = i.seq + 1 WHERE i.seq > 0"
-)
-_GONE = (
-    "SELECT stream FROM seal WHERE stream NOT IN (?, ?)"
-    " AND stream NOT IN (SELECT stream FROM identity WHERE seq > 0)"
-)
-_END = "SELECT seq, hash FROM entry WHERE stream = ? ORDER BY seq DESC LIMIT 1"
-_SEAL = "SELECT mac, accepted FROM seal WHERE stream = ?"
-_PUT = "INSERT OR REPLACE INTO seal (stream, mac, accepted) VALUES (?, ?, ?)"
-_ENTRIES = (
-    f"SELECT {', '.join(ENTRY_NAMES)} FROM entry WHERE stream = ?1 AND seq >= "  # noqa: S608 -- our own words
-    "(SELECT rotation FROM entry WHERE stream = ?1 ORDER BY seq DESC LIMIT 1) ORDER BY seq"
-)
 
 
 class Fault(NamedTuple):
@@ -136,7 +116,7 @@ class Seals:
             return None if mac is None else Fault(stream, "it is gone, and its seal is there")
         if not self._proves(mac, self._text(head)):
             return Fault(stream, "its seal does not prove its head")
-        entries = [entry_from(each) for each in connection.execute(_ENTRIES, (stream,))]
+        entries = [entry_from(each) for each in _ask(connection, "latest", stream)]
         return _broken(stream, entries, head)
 
     def seal_all(self, connection: sqlite3.Connection, faults: Iterable[Fault]) -> None:
@@ -148,12 +128,12 @@ class Seals:
             if head is not None and stream in accepted:
                 head = _Head(stream, head.values["seq"], head.values)
             heads += [head] if head is not None else []
-        connection.execute("DELETE FROM seal")
+        connection.execute(QUERIES["remove_seals"])
         for head in heads:
             text = self._text(head)
-            connection.execute(_PUT, (head.stream, self._mac(text), head.accepted))
+            _put(connection, head.stream, self._mac(text), head.accepted)
             total ^= self._leaf(text)
-        connection.execute(_PUT, (WHOLE, self._whole(total), 0))
+        _put(connection, WHOLE, self._whole(total), 0)
 
     def leaf_before(self, connection: sqlite3.Connection, stream: str) -> int | None:
         """What the seal over all holds of that stream, 0 for a new one; None: its seal does not
@@ -173,9 +153,9 @@ class Seals:
             head = _head(connection, stream)
             assert head is not None, "something was written to it"
             text = self._text(head)
-            connection.execute(_PUT, (stream, self._mac(text), head.accepted))
+            _put(connection, stream, self._mac(text), head.accepted)
             total ^= leaf ^ self._leaf(text)
-        connection.execute(_PUT, (WHOLE, self._whole(total), 0))
+        _put(connection, WHOLE, self._whole(total), 0)
 
     def _faults(self, connection: sqlite3.Connection) -> Iterator[Fault]:
         mac, _ = _stored(connection, WHOLE)
@@ -188,7 +168,7 @@ class Seals:
             if fault is not None:
                 found = True
                 yield fault
-        for (stream,) in connection.execute(_GONE, (WHOLE, INSTALLATION)):
+        for (stream,) in connection.execute(QUERIES["seals_without_row"]):
             found = True
             yield Fault(stream, "it is gone, and its seal is there")
         if not found and total != self._total(mac):
@@ -199,18 +179,15 @@ class Seals:
         if installation is None:
             yield Fault(INSTALLATION, "it is gone"), 0
         else:
-            history = connection.execute(
-                f"SELECT {', '.join(ENTRY_NAMES)} FROM entry WHERE stream = ? ORDER BY seq",  # noqa: S608 -- our own words
-                (INSTALLATION,),
-            )
+            history = _ask(connection, "whole", INSTALLATION)
             fault = _broken(INSTALLATION, map(entry_from, history), installation)
             mac, _ = _stored(connection, INSTALLATION)
             text = self._text(installation)
             if not self._proves(mac, text):
                 fault = Fault(INSTALLATION, "its seal does not prove its head")
             yield fault, self._leaf(text)
-        for mac, accepted, end, beyond, *values in connection.execute(_HEADS):
-            head = _Head(values[0], accepted or 0, dict(zip(_DERIVED, values, strict=True)))
+        for mac, accepted, end, beyond, *values in connection.execute(QUERIES["heads"]):
+            head = _Head(values[0], accepted or 0, dict(zip(DERIVED_NAMES, values, strict=True)))
             whole = end == head.values["hash"] and beyond is None
             text, fault = self._text(head), None
             if not (whole and self._proves(mac, text)):
@@ -303,19 +280,26 @@ def _broken(stream: str, entries: Iterable[Entry], head: _Head) -> Fault | None:
 
 
 def _streams(connection: sqlite3.Connection) -> list[str]:
-    found = connection.execute("SELECT stream FROM identity WHERE seq > 0 ORDER BY stream")
-    return [stream for (stream,) in found]
+    return [stream for (stream,) in connection.execute(QUERIES["sealed_streams"])]
 
 
 def _head(connection: sqlite3.Connection, stream: str) -> _Head | None:
     _, accepted = _stored(connection, stream)
     if stream == INSTALLATION:
-        end = connection.execute(_END, (stream,)).fetchone()
+        end = _ask(connection, "end", stream).fetchone()
         return end and _Head(stream, accepted, {"seq": end[0], "hash": end[1]})
-    row = connection.execute(_ROW, (stream,)).fetchone()
-    return row and _Head(stream, accepted, dict(zip(_DERIVED, row, strict=True)))
+    row = _ask(connection, "derived_row", stream).fetchone()
+    return row and _Head(stream, accepted, dict(zip(DERIVED_NAMES, row, strict=True)))
 
 
 def _stored(connection: sqlite3.Connection, stream: str) -> tuple[str | None, int]:
-    found = connection.execute(_SEAL, (stream,)).fetchone()
-    return found or (None, 0)
+    return _ask(connection, "seal_of", stream).fetchone() or (None, 0)
+
+
+def _put(connection: sqlite3.Connection, stream: str, mac: str, accepted: int) -> None:
+    seal = {"stream": stream, "mac": mac, "accepted": accepted}
+    connection.execute(QUERIES["put_seal"], seal)
+
+
+def _ask(connection: sqlite3.Connection, query: str, stream: str) -> sqlite3.Cursor:
+    return connection.execute(QUERIES[query], {"stream": stream})

@@ -1,7 +1,7 @@
-"""The journal in a SQL database: on one host a SQLite file. Imported only to open one."""
+"""The journal in a SQL database: on one host a SQLite file."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -9,14 +9,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import BindParameter, ClauseElement, bindparam, func, insert, select, update
-from sqlalchemy.dialects.sqlite import dialect
-
-from rotation.entries import INSTALLATION, Draft, Entry, Identity, Kind, stamp, unstamp
+from rotation.entries import INSTALLATION, Draft, Entry, Identity, stamp, unstamp
 from rotation.errors import JournalMoved
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
-from rotation.journal.migration import create, open_file
+from rotation.journal.migration import create, look_at, open_file
 from rotation.journal.rows import (
     entry_from,
     entry_values,
@@ -24,8 +21,8 @@ from rotation.journal.rows import (
     identity_from,
     identity_values,
 )
-from rotation.journal.schema import ENTRY, IDENTITY
 from rotation.journal.seal import Fault, Moving, Seals, is_sealed
+from rotation.journal.sqlite.statements import QUERIES
 from rotation.journal.streams import StreamJournal
 from rotation.summary import summarise
 
@@ -35,72 +32,11 @@ PAGE = 1000
 T = TypeVar("T")
 
 
-class _Prepared:
-    """A statement, compiled once and given to the driver as text: through the toolkit each one
-    takes several times as long as the database needs for it, and a rotation has a hundred."""
-
-    _dialect = dialect(paramstyle="named")
-
-    def __init__(self, statement: ClauseElement) -> None:
-        compiled = statement.compile(dialect=self._dialect)
-        self.text = str(compiled)
-        self.fixed = compiled.params
-
-    def on(self, connection: sqlite3.Connection, **values: Any) -> sqlite3.Cursor:
-        return connection.execute(self.text, self.fixed | values)
-
-
-_STREAM: BindParameter[str] = bindparam("stream")
-_AFTER: BindParameter[Any] = bindparam("after")
-_LAST_ROTATION = (
-    select(ENTRY.c.rotation)
-    .where(ENTRY.c.stream == _STREAM)
-    .order_by(ENTRY.c.seq.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_ENTRIES = select(ENTRY).where(ENTRY.c.stream == _STREAM).order_by(ENTRY.c.seq)
-_OF_LATEST = _ENTRIES.where(ENTRY.c.seq >= _LAST_ROTATION)
-_CLOSING = _Prepared(_OF_LATEST.where(ENTRY.c.kind == str(Kind.CLOSED)))
-_WHOLE, _LATEST = _Prepared(_ENTRIES), _Prepared(_OF_LATEST)
-# Not one statement with `_LATEST`: of two lower bounds SQLite takes the wrong one, and reads all.
-_NEWER = _Prepared(_OF_LATEST.where(ENTRY.c.seq > _AFTER))
-_HISTORY = _Prepared(_ENTRIES.where(ENTRY.c.seq > _AFTER).limit(PAGE))
-_STREAMS = _Prepared(
-    select(ENTRY.c.stream)
-    .where(ENTRY.c.stream > _AFTER, ENTRY.c.stream != INSTALLATION)
-    .distinct()
-    .order_by(ENTRY.c.stream)
-    .limit(PAGE)
-)
-_ROW = _Prepared(select(IDENTITY).where(IDENTITY.c.stream == _STREAM))
-_ROWS = _Prepared(
-    select(IDENTITY)
-    .where(IDENTITY.c.stream > _AFTER, IDENTITY.c.seq > 0)
-    .order_by(IDENTITY.c.stream)
-    .limit(PAGE)
-)
-_HELD_FOR = _Prepared(
-    select(IDENTITY).where(IDENTITY.c.held == bindparam("code")).order_by(IDENTITY.c.stream)
-)
-_RUNNABLE = _Prepared(
-    select(IDENTITY).where(IDENTITY.c.wake_at <= bindparam("now")).order_by(IDENTITY.c.wake_at)
-)
-_NEXT_WAKE = _Prepared(select(func.min(IDENTITY.c.wake_at)).where(IDENTITY.c.wake_at.is_not(None)))
-_SIZE = _Prepared(select(func.count()).select_from(ENTRY))
-_INSERT_ENTRY, _INSERT_ROW = _Prepared(insert(ENTRY)), _Prepared(insert(IDENTITY))
-_RAISE_EPOCHS = _Prepared(
-    update(IDENTITY).values(epoch=IDENTITY.c.epoch + 1, lease_runner=None, lease_until=None)
-)
-
-
 @lru_cache(maxsize=256)
-def _update_row(*names: str) -> _Prepared:
+def _update_row(*names: str) -> str:
     """A rotation changes the same few sets of columns again and again."""
-    changed: dict[str, BindParameter[Any]] = {name: bindparam(name) for name in names}
-    return _Prepared(
-        update(IDENTITY).where(IDENTITY.c.stream == bindparam("of_stream")).values(changed)
-    )
+    changes = ", ".join(f"{name} = :{name}" for name in names)
+    return f"UPDATE identity SET {changes} WHERE stream = :of_stream"  # noqa: S608 -- our own names
 
 
 def open_journal(
@@ -125,6 +61,14 @@ def open_journal(
     if not read_only:
         journal.doubt()
     return journal
+
+
+def journal_for_looks(path: Path, installation: str) -> "SqlJournal":
+    """The journal for whoever only looks: also one that others may read, on a disk that takes no
+    write. Nothing proves it here."""
+    path = path.absolute()
+    with sqlite.translated():
+        return SqlJournal(installation, look_at(path, installation))
 
 
 class SqlJournal(StreamJournal):
@@ -152,33 +96,33 @@ class SqlJournal(StreamJournal):
         self._file.close()
 
     def entries(self, stream: str) -> tuple[Entry, ...]:
-        latest = self._read(_LATEST, entry_from, stream=stream)
+        latest = self._read("latest", entry_from, stream=stream)
         return tuple(latest) if latest and latest[0].rotation else ()
 
     def history(self, stream: str) -> Iterator[Entry]:
-        return self._pages(_HISTORY, entry_from, 0, lambda entry: entry.seq, stream=stream)
+        return self._pages("history", entry_from, 0, lambda entry: entry.seq, stream=stream)
 
     def closing(self, stream: str) -> Entry | None:
-        return next(iter(self._read(_CLOSING, entry_from, stream=stream)), None)
+        return next(iter(self._read("closing", entry_from, stream=stream)), None)
 
     def streams(self) -> Iterator[str]:
-        return self._pages(_STREAMS, itemgetter(0), "", lambda stream: stream)
+        return self._pages("streams", itemgetter(0), "", lambda stream: stream)
 
     def identity(self, stream: str) -> Identity | None:
-        rows = self._read(_ROW, identity_from, stream=stream)
+        rows = self._read("row", identity_from, stream=stream)
         return rows[0] if rows and rows[0].seq else None
 
     def identities(self) -> Iterator[Identity]:
-        return self._pages(_ROWS, identity_from, "", lambda row: row.stream)
+        return self._pages("rows", identity_from, "", lambda row: row.stream)
 
     def held_for(self, code: str) -> Sequence[Identity]:
-        return self._read(_HELD_FOR, identity_from, code=code)
+        return self._read("held_for", identity_from, code=code)
 
     def runnable(self, now: datetime) -> Sequence[Identity]:
-        return self._read(_RUNNABLE, identity_from, now=stamp(now))
+        return self._read("runnable", identity_from, now=stamp(now))
 
     def next_wake(self) -> datetime | None:
-        return self._read(_NEXT_WAKE, lambda row: unstamp(row[0]))[0]
+        return self._read("next_wake", lambda row: unstamp(row[0]))[0]
 
     def installation_entries(self) -> tuple[Entry, ...]:
         return tuple(self.history(INSTALLATION))
@@ -202,7 +146,7 @@ class SqlJournal(StreamJournal):
 
     def size(self) -> int:
         """How many entries; reads them all."""
-        return self._read(_SIZE, lambda row: int(row[0]))[0]
+        return self._read("size", lambda row: int(row[0]))[0]
 
     def seal(self, draft: Draft, runner: str, now: datetime, accepting: Sequence[Fault]) -> None:
         """From now on, and SEALED says so. accepting: the faults that a person saw; where they are
@@ -224,7 +168,7 @@ class SqlJournal(StreamJournal):
     def raise_epochs(self) -> None:
         """No lease given until now is worth anything any more."""
         with self._file.write() as connection:
-            _RAISE_EPOCHS.on(connection)
+            connection.execute(QUERIES["raise_epochs"])
 
     @contextmanager
     def _transaction(self) -> Iterator["_SqlTransaction"]:
@@ -234,20 +178,20 @@ class SqlJournal(StreamJournal):
             if moving is not None:
                 moving.end()
 
-    def _read(self, statement: _Prepared, decode: Callable[[Any], T], **parameters: Any) -> list[T]:
+    def _read(self, query: str, decode: Callable[[Any], T], **parameters: Any) -> list[T]:
         with self._file.read() as connection:
-            return list(map(decode, statement.on(connection, **parameters).fetchall()))
+            return list(map(decode, connection.execute(QUERIES[query], parameters).fetchall()))
 
     def _pages(
         self,
-        statement: _Prepared,
+        query: str,
         decode: Callable[[Any], T],
         after: int | str,
         place: Callable[[T], int | str],
         **parameters: Any,
     ) -> Iterator[T]:
         while True:
-            page = self._read(statement, decode, after=after, **parameters)
+            page = self._read(query, decode, after=after, page=PAGE, **parameters)
             yield from page
             if len(page) < PAGE:
                 return
@@ -266,27 +210,27 @@ class _SqlTransaction:
         self._moving = moving
 
     def row(self, stream: str) -> Identity | None:
-        found = _ROW.on(self._connection, stream=stream).fetchone()
+        found = self._run("row", {"stream": stream}).fetchone()
         return None if found is None else identity_from(found)
 
     def latest(self, stream: str, after: int = 0) -> tuple[Entry, ...]:
-        if after:
-            found = _NEWER.on(self._connection, stream=stream, after=after)
-        else:
-            found = _LATEST.on(self._connection, stream=stream)
-        return tuple(map(entry_from, found))
+        of = {"stream": stream, "after": after}
+        return tuple(map(entry_from, self._run("newer" if after else "latest", of)))
 
     def history(self, stream: str) -> Iterator[Entry]:
-        return map(entry_from, _WHOLE.on(self._connection, stream=stream))
+        return map(entry_from, self._run("whole", {"stream": stream}))
 
     def insert(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if self._moving is not None:
                 self._moving.before(entry.stream)
-            _INSERT_ENTRY.on(self._connection, **entry_values(entry))
+            self._run("insert_entry", entry_values(entry))
 
     def save(self, before: Identity | None, row: Identity) -> None:
         if before is None:
-            _INSERT_ROW.on(self._connection, **identity_values(row))
+            self._run("insert_row", identity_values(row))
         elif changes := identity_changes(before, row):
-            _update_row(*changes).on(self._connection, of_stream=row.stream, **changes)
+            self._connection.execute(_update_row(*changes), {**changes, "of_stream": row.stream})
+
+    def _run(self, query: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        return self._connection.execute(QUERIES[query], values)

@@ -8,16 +8,16 @@ import os
 import pwd
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from rotation.clock import SystemClock
-from rotation.entries import Entry, Identity
+from rotation.entries import Identity
 from rotation.errors import JournalError, RotationError, UnknownName
 from rotation.interfaces import Bound, Clock, Issuer
 from rotation.journal import Journal
@@ -47,20 +47,6 @@ def who() -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid-{uid}"
-
-
-class Records(Protocol):
-    """The half of a journal that reads."""
-
-    @property
-    def installation(self) -> str: ...
-    def entries(self, stream: str) -> tuple[Entry, ...]: ...
-    def closing(self, stream: str) -> Entry | None: ...
-    def history(self, stream: str) -> Iterator[Entry]: ...
-    def streams(self) -> Iterator[str]: ...
-    def identity(self, stream: str) -> Identity | None: ...
-    def identities(self) -> Iterator[Identity]: ...
-    def installation_entries(self) -> tuple[Entry, ...]: ...
 
 
 @dataclass(kw_only=True)
@@ -113,7 +99,7 @@ class Installation:
 
     @cached_property
     def journal(self) -> Journal:
-        from rotation.journal.sql import open_journal  # noqa: PLC0415 -- its import is slow
+        from rotation.journal.sql import open_journal  # noqa: PLC0415
 
         path, installation = self._journal_file(), self.configuration.installation
         seals = self.seals if self.effectful else None  # whoever only looks needs no key
@@ -133,13 +119,13 @@ class Installation:
         return Seals(self.configuration.installation, read_key(key, journal))
 
     @cached_property
-    def records(self) -> Records:
+    def records(self) -> Journal:
         """The journal for whoever only looks."""
         if self.effectful:
             return self.journal
-        from rotation.journal.glance import Glance  # noqa: PLC0415 -- beside the runner's own
+        from rotation.journal.sql import journal_for_looks  # noqa: PLC0415
 
-        return Glance(self._journal_file(), self.configuration.installation)
+        return journal_for_looks(self._journal_file(), self.configuration.installation)
 
     def _journal_file(self) -> Path:
         path = self.configuration.journal

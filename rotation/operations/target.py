@@ -31,14 +31,14 @@ def past_of(here: Installation) -> tuple[Past | None, JournalError | None]:
         failure = error
     else:
         return journal, None
-    from rotation.journal.glance import Glance  # noqa: PLC0415 -- only where the journal fails
+    from rotation.journal.sql import journal_for_looks  # noqa: PLC0415
 
     try:
-        glance = Glance(here.configuration.journal, here.configuration.installation)
-        glance.identity(INSTALLATION)
+        past = journal_for_looks(here.configuration.journal, here.configuration.installation)
+        past.identity(INSTALLATION)
     except JournalError:
         return None, failure
-    return glance, failure
+    return past, failure
 
 
 def target_of(

@@ -9,8 +9,9 @@ from itertools import islice
 import pytest
 
 from rotation.errors import JournalError
-from rotation.journal import migration, upkeep
+from rotation.journal import upkeep
 from rotation.journal.sql import open_journal
+from rotation.journal.sqlite import statements
 from rotation.testing.journal import simple_row
 from rotation.testing.journal.drafts import APP, NOW, began, done, opened, unbroken
 from rotation.types import SecretValue
@@ -126,10 +127,11 @@ def test_a_disk_that_takes_no_more_stops_before_the_effect(path):
 
 
 def test_a_creation_that_was_killed_leaves_no_half_journal(path, monkeypatch):
-    def killed(*_):
+    def killed():
+        yield "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(migration, "insert", killed)
+    monkeypatch.setattr(statements, "schema", killed)
     with pytest.raises(KeyboardInterrupt):
         open_journal(path, ORIGIN)
     assert not path.exists()

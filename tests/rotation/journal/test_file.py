@@ -4,15 +4,17 @@ import errno
 import os
 import sqlite3
 import stat
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError
-from rotation.journal import schema, sql, sqlite
-from rotation.journal.glance import Glance
-from rotation.journal.sql import open_journal
+from rotation.journal import sql, sqlite
+from rotation.journal.rows import DERIVED_NAMES, ENTRY_NAMES, IDENTITY_NAMES
+from rotation.journal.sql import journal_for_looks, open_journal
+from rotation.journal.sqlite import statements
 from rotation.testing.journal import simple_row
 from rotation.testing.journal.drafts import APP, HOLD, NOW, done, opened
 
@@ -77,7 +79,7 @@ def test_a_journal_that_others_could_replace_is_refused(path, tmp_path, above):
     assert refused(path) == "journal.mode"
     assert refused(path, read_only=True) == "journal.mode"
     with pytest.raises(JournalError) as caught:
-        Glance(path, ORIGIN)
+        journal_for_looks(path, ORIGIN)
     assert caught.value.code == "journal.mode"
 
 
@@ -89,7 +91,7 @@ def test_a_journal_of_somebody_else_is_refused(path, what):
     assert refused(path) == "journal.owner"
     assert refused(path, read_only=True) == "journal.owner"
     with pytest.raises(JournalError) as caught:
-        Glance(path, ORIGIN)
+        journal_for_looks(path, ORIGIN)
     assert caught.value.code == "journal.owner"
 
 
@@ -100,7 +102,7 @@ def test_a_link_to_a_journal_is_refused(path, tmp_path):
     link.symlink_to(path)
     assert refused(link) == "journal.link"
     with pytest.raises(JournalError) as caught:
-        Glance(link, ORIGIN)
+        journal_for_looks(link, ORIGIN)
     assert caught.value.code == "journal.link"
 
 
@@ -274,9 +276,9 @@ def test_a_full_disk_stops_before_the_effect_and_leaves_the_journal_whole(path):
 
 def test_what_a_fleet_asks_for_is_never_searched_line_by_line(path):
     with opening(path) as journal, journal._file.read() as connection:
-        for statement in (sql._RUNNABLE, sql._NEXT_WAKE, sql._LATEST, sql._HISTORY, sql._ROW):
-            parameters = dict.fromkeys(("stream", "after", "now"), "") | statement.fixed
-            plan = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", parameters)
+        for query in ("runnable", "next_wake", "latest", "history", "row"):
+            parameters = dict.fromkeys(("stream", "after", "now", "page"), 1)
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {sql.QUERIES[query]}", parameters)
             assert not [step for *_, step in plan if step.startswith("SCAN ")]
 
 
@@ -291,7 +293,7 @@ def test_the_latest_rotation_is_found_without_a_look_at_those_before(path):
             steps = []
             with journal._file.write() as connection:
                 connection.set_progress_handler(lambda: steps.append(1), 1)
-                sql._LATEST.on(connection, stream=APP).fetchall()
+                connection.execute(sql.QUERIES["latest"], {"stream": APP}).fetchall()
                 connection.set_progress_handler(None, 1)
             return len(steps)
 
@@ -318,6 +320,31 @@ def test_what_is_more_than_a_page_is_read_to_its_end(path):
         ]
 
 
+def test_every_statement_is_one_of_these_tables(path):
+    with opening(path) as journal, journal._file.write() as connection:
+        known = {*ENTRY_NAMES, *IDENTITY_NAMES, "after", "page", "code", "now", "mac", "accepted"}
+        for query in sql.QUERIES.values():
+            connection.execute(f"EXPLAIN {query}", dict.fromkeys(known, 1))
+
+
+@pytest.mark.parametrize(("table", "names"), [("entry", ENTRY_NAMES), ("identity", IDENTITY_NAMES)])
+def test_a_table_has_the_columns_that_are_read(path, table, names):
+    assert set(DERIVED_NAMES) < set(IDENTITY_NAMES)
+    with opening(path) as journal, journal._file.read() as connection:
+        columns = connection.execute(f"PRAGMA table_info({table})")
+        assert tuple(name for _, name, *_ in columns) == names
+
+
+def test_readers_wait_for_each_other_and_are_told_when_it_is_too_long(path):
+    with opening(path, patience_s=0.05) as journal, ExitStack() as held:
+        for _ in range(sqlite.READERS):
+            held.enter_context(journal._file.read())
+        with pytest.raises(JournalError, match=r"journal\.busy"):
+            journal.identity(APP)
+        held.close()
+        assert journal.identity(APP) is None
+
+
 def test_a_place_that_cannot_be_made_is_the_journals_error(path):
     path.parent.write_text("a file where the directory should be")
     with pytest.raises(JournalError):
@@ -342,6 +369,11 @@ def test_what_the_system_refuses_is_the_journals_error(number, code):
 # --------------------------------------------------------------------------------- the schema
 
 
+def forward(monkeypatch, *from_0):
+    upgrades = {**statements.upgrades(), 0: list(from_0)}
+    monkeypatch.setattr(statements, "upgrades", lambda: upgrades)
+
+
 @pytest.fixture
 def older(path, monkeypatch):
     """A journal of schema 0, whose rows did not know `unverified` yet."""
@@ -353,13 +385,7 @@ def older(path, monkeypatch):
     connection.execute("UPDATE meta SET value = '0' WHERE name = 'schema'")
     connection.commit()
     connection.close()
-    monkeypatch.setitem(
-        schema.MIGRATIONS,
-        0,
-        lambda connection: connection.exec_driver_sql(
-            "ALTER TABLE identity ADD COLUMN unverified BOOLEAN NOT NULL DEFAULT 0"
-        ),
-    )
+    forward(monkeypatch, "ALTER TABLE identity ADD COLUMN unverified BOOLEAN NOT NULL DEFAULT 0")
     return path
 
 
@@ -382,12 +408,8 @@ def test_an_older_journal_is_brought_forward_after_a_copy(older):
 
 
 def test_a_migration_that_fails_leaves_the_older_journal(older, monkeypatch):
-    def fail(connection):
-        connection.exec_driver_sql("DROP TABLE entry")
-        raise RuntimeError
-
-    monkeypatch.setitem(schema.MIGRATIONS, 0, fail)
-    with pytest.raises(RuntimeError):
+    forward(monkeypatch, "DROP TABLE entry", "DROP TABLE nothing")
+    with pytest.raises(JournalError):
         opening(older)
     connection = sqlite3.connect(older)
     assert connection.execute("SELECT count(*) FROM entry").fetchone() == (1,)

@@ -4,22 +4,17 @@ import errno
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
 from urllib.parse import quote
-
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import NullPool, QueuePool
 
 from rotation.entries import NONSENSE, RESTORE, corrupt
 from rotation.errors import JournalError
 from rotation.journal.place import refuse_open_way, refuse_replaceable
-from rotation.journal.writer import Writer
+from rotation.journal.writer import Busy, Connect, Writer
 
 BUSY_SECONDS = 15
 """How long a writer waits for another one; less than the deadline of a provider's call."""
@@ -72,21 +67,15 @@ def translated() -> Iterator[None]:
     """Inside it the errors of database and system become the journal's, without SQLite's text."""
     try:
         yield
-    except PoolTimeout:
-        raise JournalError(*_MEANINGS[sqlite3.SQLITE_BUSY]) from None
-    except DBAPIError as error:
-        raise _meaning(error.orig) from None
     except sqlite3.Error as error:
         raise _meaning(error) from None
     except OSError as error:
         code = _ERRNOS.get(error.errno or 0, sqlite3.SQLITE_IOERR)
         what, message, hint = _MEANINGS[code]
         raise JournalError(what, f"{message} ({error.strerror})", hint) from None
-    except SQLAlchemyError as error:
-        raise JournalError("journal.error", f"the journal failed: {type(error).__name__}") from None
 
 
-def _meaning(error: BaseException | None) -> JournalError:
+def _meaning(error: sqlite3.Error) -> JournalError:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return JournalError("journal.error", f"the journal failed: {type(error).__name__}")
@@ -95,6 +84,39 @@ def _meaning(error: BaseException | None) -> JournalError:
         code & 0xFF, ("journal.error", "the journal refused a statement", JournalError.NEXT)
     )
     return JournalError(what, f"{message} ({name})", hint)
+
+
+class _Readers:
+    """Connections that read, each lent to one thread at a time and kept for the next one."""
+
+    def __init__(self, connect: Connect, patience_s: float) -> None:
+        self._connect = connect
+        self._patience_s = patience_s
+        self._free = threading.BoundedSemaphore(READERS)
+        self._idle: list[sqlite3.Connection] = []
+
+    @contextmanager
+    def lent(self) -> Iterator[sqlite3.Connection]:
+        if not self._free.acquire(timeout=self._patience_s):
+            raise Busy
+        try:
+            connection = self._taken()
+            try:
+                yield connection
+            finally:
+                self._idle.append(connection)
+        finally:
+            self._free.release()
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    def _taken(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
 
 
 class File:
@@ -109,22 +131,8 @@ class File:
         self._opened = self.path.stat()
         connect = partial(_connect, self.path, read_only=read_only, patience_s=patience_s)
         self._writer = Writer(connect, self._refuse_replaced, patience_s)
-        self._altering = create_engine(
-            "sqlite+pysqlite://",
-            creator=connect,
-            poolclass=NullPool,
-            hide_parameters=True,
-        )
-        reader: Any = partial(
-            _connect, self.path, read_only=True, patience_s=patience_s
-        )  # typed for any driver
-        self._reading = QueuePool(
-            reader,
-            pool_size=READERS,
-            max_overflow=0,
-            timeout=patience_s,
-            reset_on_return=None,
-        )
+        reader = partial(_connect, self.path, read_only=True, patience_s=patience_s)
+        self._readers = _Readers(reader, patience_s)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -133,19 +141,11 @@ class File:
             yield connection
 
     @contextmanager
-    def alter(self) -> Iterator[Connection]:
-        """The same for what is rare, with the toolkit's means."""
-        with translated(), self._altering.begin() as connection:
-            self._refuse_replaced()
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-
-    @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Each statement sees the latest commit."""
-        with translated(), closing(self._reading.connect()) as lent:
+        with translated(), self._readers.lent() as connection:
             try:
-                yield cast("sqlite3.Connection", lent.driver_connection)
+                yield connection
             except NONSENSE:
                 raise corrupt("a line of the journal") from None
 
@@ -171,8 +171,7 @@ class File:
         return tuple(str(line) for (line,) in found if line != "ok")
 
     def close(self) -> None:
-        self._reading.dispose()
-        self._altering.dispose()
+        self._readers.close()
         self._writer.close()
 
     def _refuse_replaced(self) -> None:
@@ -190,9 +189,9 @@ class File:
 
 
 def _connect(path: Path, *, read_only: bool, patience_s: float | None = None) -> sqlite3.Connection:
-    mode = "ro" if read_only else "rw"
+    way = _read_only(path) if read_only else "mode=rw"
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode={mode}",
+        f"file:{quote(str(path))}?{way}",
         uri=True,
         timeout=BUSY_SECONDS if patience_s is None else patience_s,
         isolation_level=None,
@@ -203,6 +202,13 @@ def _connect(path: Path, *, read_only: bool, patience_s: float | None = None) ->
         _set(connection, "journal_mode", "wal", "wal")
         _set(connection, "synchronous", "FULL", 2)
     return connection
+
+
+def _read_only(path: Path) -> str:
+    """A journal that was closed in order, on a disk that takes no write: nobody can change it."""
+    at_rest = not path.with_name(f"{path.name}-wal").exists()
+    unchanging = at_rest and not os.access(path.parent, os.W_OK)
+    return "immutable=1" if unchanging else "mode=ro"
 
 
 def _set(connection: sqlite3.Connection, pragma: str, value: str, expected: object) -> None:
@@ -226,13 +232,18 @@ def prepare_directory(directory: Path) -> None:
 
 def refuse_unsafe(path: Path) -> None:
     """A journal that is not there, that others can read or replace, or that is none."""
+    refuse_unreadable(path)
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise JournalError("journal.mode", f"others may read or write {path}", f"chmod 600 {path}")
+
+
+def refuse_unreadable(path: Path) -> None:
+    """The same, but for who else can read it: that harms nobody who only looks."""
     if not path.exists():
         raise JournalError(
             "journal.missing", f"there is no journal at {path}", "`rotation init` makes one"
         )
     refuse_replaceable(path)
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise JournalError("journal.mode", f"others may read or write {path}", f"chmod 600 {path}")
     if path.stat().st_size == 0:
         raise JournalError("journal.corrupt", f"{path} is empty, which no journal is", RESTORE)
 

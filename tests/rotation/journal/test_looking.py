@@ -1,4 +1,4 @@
-"""What the standard library reads of a journal is what the journal itself reads."""
+"""Whoever only looks reads what the journal itself reads, also where nobody could write."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -7,8 +7,7 @@ import pytest
 
 from rotation.entries import Draft, Kind
 from rotation.errors import JournalError
-from rotation.journal.glance import Glance
-from rotation.journal.sql import SqlJournal, open_journal
+from rotation.journal.sql import SqlJournal, journal_for_looks, open_journal
 from rotation.machine import Wait
 from rotation.plan import PLANS
 from rotation.runner import Runner
@@ -41,7 +40,7 @@ def journal(tmp_path: Path) -> SqlJournal:
 
 
 def test_every_column_of_every_row_is_the_same(journal: SqlJournal, tmp_path: Path) -> None:
-    glance = Glance(tmp_path / "journal.db", INSTALLATION)
+    glance = journal_for_looks(tmp_path / "journal.db", INSTALLATION)
     streams = list(journal.streams())
     assert streams == ["simulated-app", "simulated-other"]
     assert list(glance.streams()) == streams
@@ -54,7 +53,7 @@ def test_every_column_of_every_row_is_the_same(journal: SqlJournal, tmp_path: Pa
 
 
 def test_it_sees_what_a_live_writer_committed_since(journal: SqlJournal, tmp_path: Path) -> None:
-    glance = Glance(tmp_path / "journal.db", INSTALLATION)
+    glance = journal_for_looks(tmp_path / "journal.db", INSTALLATION)
     before = glance.entries(STREAM)
     draft = Draft(kind=Kind.REQUESTED, who="bob", facts={"verb": "hold", "reason": "x"})
     journal.request(STREAM, draft, "two", before[-1].at + timedelta(seconds=1))
@@ -65,12 +64,17 @@ def test_it_sees_what_a_live_writer_committed_since(journal: SqlJournal, tmp_pat
 
 
 def test_another_installations_journal_is_refused(journal: SqlJournal, tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match=INSTALLATION):
-        Glance(tmp_path / "journal.db", "ffffffffffff")
+    with pytest.raises(JournalError, match=r"journal\.installation"):
+        journal_for_looks(tmp_path / "journal.db", "ffffffffffff")
 
 
 def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_text("no database, and long enough to be read as one")
-    with pytest.raises(JournalError) as refused:
-        Glance(tmp_path / "journal.db", INSTALLATION)
-    assert refused.value.code == "journal.unreadable"
+    with pytest.raises(JournalError, match=r"journal\.corrupt"):
+        journal_for_looks(tmp_path / "journal.db", INSTALLATION)
+
+
+def test_what_others_may_read_can_be_looked_at(journal: SqlJournal, tmp_path: Path) -> None:
+    (tmp_path / "journal.db").chmod(0o644)
+    glance = journal_for_looks(tmp_path / "journal.db", INSTALLATION)
+    assert glance.entries(STREAM) == journal.entries(STREAM)
