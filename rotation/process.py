@@ -12,10 +12,9 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self, cast
+from typing import Self
 
 from rotation.errors import Usage
-from rotation.interfaces import Bound, Consumer, Issuer, Probe, Store
 
 AMBIENT = ("SSLKEYLOGFILE", "NETRC")
 """Variables that write down what is encrypted, or log in as somebody else."""
@@ -113,47 +112,6 @@ class Signals:
             # Told for good: this byte is left for whoever else waits.
             self.stopping = True
             self.wake()
-
-
-class Stopped(Exception):
-    """The process was told to stop before this call began. Whatever row it belongs to stays as the
-    journal has it and is resumed by the next runner."""
-
-
-def until_stopped(bound: Bound, stopping: Callable[[], bool]) -> Bound:
-    """The same adapters, but no call begins once the process is told to stop: it raises Stopped.
-
-    One call always goes: the one that stages. A mint may just have been noted, and its bytes are
-    nowhere else.
-    """
-    return Bound(
-        issuer=cast("Issuer", _Stoppable(bound.issuer, stopping)),
-        store=cast("Store", _Stoppable(bound.store, stopping, always="stage")),
-        probe=bound.probe and cast("Probe", _Stoppable(bound.probe, stopping)),
-        consumers={
-            name: cast("Consumer", _Stoppable(consumer, stopping))
-            for name, consumer in bound.consumers.items()
-        },
-    )
-
-
-class _Stoppable:
-    def __init__(self, adapter: object, stopping: Callable[[], bool], always: str = "") -> None:
-        self._adapter = adapter
-        self._stopping = stopping
-        self._always = always
-
-    def __getattr__(self, name: str) -> Any:
-        member = getattr(self._adapter, name)
-        if not callable(member) or name == self._always:
-            return member
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if self._stopping():
-                raise Stopped
-            return member(*args, **kwargs)
-
-        return call
 
 
 def end_children() -> int:

@@ -11,13 +11,13 @@ from rotation.effects.setback import setback
 from rotation.entries import Draft, Entry, Kind, Lease, RowKey, stamp
 from rotation.errors import Ambiguous, JournalMoved, PolicyRefusal, RotationError, StaleEpoch, Usage
 from rotation.fold import Mode, Outcome, Rotation, fold, listed
+from rotation.guard import Guard, Stopped
 from rotation.interfaces import Bound, Clock
 from rotation.journal import Decide, Journal
 from rotation.journal.chain import link
 from rotation.machine import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.opening import refuse_doubtful, refuse_emergency, refuse_on_hold
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowInstance, Step
-from rotation.process import Stopped
 from rotation.specification import spec_from_json, told
 from rotation.summary import left_by, outcome_baseline
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
@@ -99,6 +99,7 @@ class Runner:
     def _opened(
         self, plan: Plan, spec: Specification, baseline: Facts, facts: Facts, who: str | None
     ) -> Draft:
+        # Every adapter is built: what cannot be is refused before anything is opened.
         content = opened_facts(plan, spec, self.bind(spec).issuer.traits)
         return Draft(kind=Kind.OPENED, who=who, facts={**content, "baseline": baseline, **facts})
 
@@ -304,7 +305,8 @@ class _Run:
 
     def _perform(self, rotation: Rotation, do: Do) -> None:
         fresh = do.in_doubt and self._is_fresh(rotation.last, do.row)
-        cx = self._context(rotation, do.row, in_doubt=do.in_doubt and not fresh)
+        guard = Guard(stopping=self.runner.stopping, fence=self._fence)
+        cx = self._context(rotation, do, guard, in_doubt=do.in_doubt and not fresh)
         step, rules = do.row.step, rotation.rules
         acting = False
         try:
@@ -316,7 +318,7 @@ class _Run:
             facts = effect_for(rules, step)(cx)
         except RotationError as error:
             # An effect is several calls: once one was asked for, only `void` says that nothing is left.
-            begun = acting and (cx.asked or isinstance(error, Ambiguous))
+            begun = acting and (guard.asked or isinstance(error, Ambiguous))
             doubtful = (begun or cx.in_doubt) and not error.facts.get("void")
             self._append([self._draft(cx, *setback(cx, error, doubtful=doubtful))])
         else:
@@ -338,14 +340,15 @@ class _Run:
                     return
         self._append([draft])
 
-    def _context(self, rotation: Rotation, row: RowInstance, *, in_doubt: bool) -> Context:
+    def _context(self, rotation: Rotation, do: Do, guard: Guard, *, in_doubt: bool) -> Context:
         spec = spec_from_json(rotation.spec)
-        state = rotation.states[row.position]
+        state = rotation.states[do.row.position]
         attempt = state.attempt if state.in_doubt and state.attempt else self.runner.new_attempt()
         cx = Context(
-            rotation=rotation, row=row, spec=spec, bound=self.runner.bind(spec), attempt=attempt,
-            clock=self.runner.clock, installation=self.runner.journal.installation,
-            in_doubt=in_doubt, note=lambda facts: self._note(cx, facts), fence=self._fence,
+            rotation=rotation, row=do.row, spec=spec, attempt=attempt, in_doubt=in_doubt,
+            bound=guard.around(self.runner.bind(spec)), clock=self.runner.clock,
+            installation=self.runner.journal.installation,
+            note=lambda facts: self._note(cx, facts),
             others=lambda logins: self.runner.live.others(spec, logins),
         )  # fmt: skip
         return cx
@@ -378,7 +381,7 @@ class _Run:
         try:
             self._write([self._draft(cx, Kind.NOTED, facts)])
         except StaleEpoch:
-            cx.bound.issuer.destroy(str(facts["new"]))
+            self.runner.bind(cx.spec).issuer.destroy(str(facts["new"]))
             raise
 
     def _draft(self, cx: Context, kind: Kind, facts: Facts) -> Draft:

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, cast
 
 from rotation.entries import stamp, unstamp
-from rotation.errors import NeedsPerson, NotYet, Permanent, Refused, Transient
+from rotation.errors import NeedsPerson, NotYet, Refused, Transient
 from rotation.fold import Rotation, RowState
 from rotation.interfaces import Bound, Clock, Consumer, Issuer, Probe, Store
 from rotation.plan import RowInstance, Step
@@ -29,9 +27,8 @@ PROPAGATION_MAX = timedelta(minutes=5)
 @dataclass(slots=True, kw_only=True)
 class Context:
     """attempt: the id of this mint or write, durable in the intent. note: writes NOTED, durably,
-    before it returns. fence: raises StaleEpoch where this runner was frozen and another took over;
-    every call to the world passes it. others: the secrets of the configuration that have one of
-    these logins. server_at: the latest time that a provider told us."""
+    before it returns. others: the secrets of the configuration that have one of these logins.
+    server_at: the latest time that a provider told us."""
 
     rotation: Rotation
     row: RowInstance
@@ -42,10 +39,8 @@ class Context:
     attempt: str
     in_doubt: bool
     note: Callable[[Facts], None]
-    fence: Callable[[], None]
     others: Callable[[Collection[str]], Sequence[str]]
     server_at: datetime | None = None
-    asked: bool = False
     looked: Facts = field(default_factory=dict)
 
     @property
@@ -58,24 +53,20 @@ class Context:
 
     @property
     def issuer(self) -> Issuer:
-        self.fence()
-        return cast("Issuer", _Heard(self, self.bound.issuer))
+        return self.bound.issuer
 
     @property
     def store(self) -> Store:
-        self.fence()
-        return cast("Store", _Heard(self, self.bound.store))
+        return self.bound.store
 
     @property
     def probe(self) -> Probe:
         assert self.bound.probe is not None, "rows that log in are compiled out without a probe"
-        self.fence()
         return self.bound.probe
 
     @property
     def consumer(self) -> Consumer:
-        self.fence()
-        return cast("Consumer", _Heard(self, self.bound.consumers[self.consumer_id]))
+        return self.bound.consumers[self.consumer_id]
 
     @property
     def consumer_id(self) -> str:
@@ -110,32 +101,6 @@ class Context:
         version = self.rotation.new_version
         assert version is not None, "no row that needs the new version runs before `issue` is done"
         return version
-
-
-READS = frozenset({
-    "listing", "usage", "handle_of", "read_back", "state", "read", "stale", "lacking",
-})  # fmt: skip
-"""What changes nothing. Every other method may, one that is added later as well: what is taken for a
-read by mistake is told as if it had not happened, and a mint would be sent twice."""
-
-
-class _Heard:
-    """An adapter that tells the row what it was asked for: a no to all of it leaves no doubt."""
-
-    def __init__(self, cx: "Context", adapter: object) -> None:
-        self._cx, self._adapter = cx, adapter
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._adapter, name)
-        return found if name in READS or not callable(found) else partial(self._asked, found)
-
-    def _asked(self, call: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        before, self._cx.asked = self._cx.asked, True
-        try:
-            return call(*given, **named)
-        except Permanent as error:
-            self._cx.asked = before or not error.unchanged
-            raise
 
 
 def wait_until(until: datetime, now: datetime, code: str, message: str) -> None:

@@ -20,7 +20,6 @@ def found(cx: Context, handles: Collection[Handle], fields: Fields | None) -> li
     names = {handle.login for handle in handles if handle.login is not None}
     probe = cx.bound.probe
     if names and fields is not None and cx.traits.delegated and _names(probe):
-        cx.fence()
         names |= {name for name in [probe.login_name(fields)] if name is not None}
     return sorted(names)
 

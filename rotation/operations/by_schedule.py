@@ -10,11 +10,13 @@ from rotation.by_itself import Gone, gone
 from rotation.due import due_now, refuse_unknown, stop_if_behind
 from rotation.entries import Identity
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
+from rotation.guard import Guard, Stopped
+from rotation.interfaces import Bound
 from rotation.opening import refuse_doubtful
 from rotation.operations.installation import Installation
 from rotation.plan import ROUTINE
-from rotation.process import Stopped
 from rotation.scheduler import Opening, Policy
+from rotation.types import Specification
 
 if TYPE_CHECKING:
     from rotation.config import Entry
@@ -63,7 +65,10 @@ class BySchedule:
             self.tell("rotation.not-looked-at", error, secret=entry.id)
 
         with suppress(Stopped):
-            yield from gone(here.configuration, here.journal, here.runner.bind, now, failed)
+            yield from gone(here.configuration, here.journal, self._bind, now, failed)
+
+    def _bind(self, spec: Specification) -> Bound:
+        return Guard(stopping=self.installation.stop).around(self.installation.bind(spec))
 
     def _tell_unknown(self, now: datetime) -> None:
         try:

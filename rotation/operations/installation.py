@@ -149,7 +149,6 @@ class Installation:
             runners_of,
         )
         from rotation.journal.sqlite import translated  # noqa: PLC0415
-        from rotation.process import until_stopped  # noqa: PLC0415
         from rotation.runner import Live, Runner  # noqa: PLC0415
 
         journal, directory = self.journal, runners_of(self.configuration.journal)
@@ -157,7 +156,7 @@ class Installation:
             self._lock = RunnerLock(directory, self.runs_as + new_runner_id())
         return Runner(
             journal=journal,
-            bind=lambda spec: until_stopped(self.bind(spec), self.stop),
+            bind=self.bind,
             clock=self.clock,
             id=self._lock.runner_id,
             live=Live(

@@ -67,7 +67,7 @@ def _context(here: Installation, name: str, rotation: Rotation) -> Context:
     return Context(
         rotation=rotation, row=rotation.rows[0], spec=spec, bound=here.bind(spec),
         clock=here.clock, installation=here.records.installation, attempt="",
-        in_doubt=False, note=_nothing_to_note, fence=_unfenced,
+        in_doubt=False, note=_nothing_to_note,
         others=partial(here.others(), spec),
     )  # fmt: skip
 
@@ -80,10 +80,6 @@ def _at_rest(rotation: Rotation, result: Facts) -> Rotation:
 
 def _nothing_to_note(facts: Facts) -> None:
     raise AssertionError(f"a look notes nothing: {sorted(facts)}")
-
-
-def _unfenced() -> None:
-    """A look holds no lease that could be lost."""
 
 
 def _differences(cx: Context) -> Iterator[Difference]:

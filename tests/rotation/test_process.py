@@ -5,17 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from rotation.effects.neighbours import stale_in
-from rotation.interfaces import Bound
-from rotation.process import Signals, Stopped, until_stopped
-from rotation.types import PermissionSet
+from rotation.process import Signals
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,68 +146,3 @@ else: print("the grandchild lives")
 """
     )
     assert done.stdout == f"1 {-signal.SIGTERM}\n", done.stderr
-
-
-# --------------------------------------------------------------------------- calls and the stop
-
-
-class Adapter:
-    traits = "what it can do"
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def __getattr__(self, name: str) -> Callable[..., str]:
-        def call(*args: object, **kwargs: object) -> str:
-            self.calls.append(name)
-            return name
-
-        return call
-
-
-def test_no_call_begins_once_told_to_stop_but_the_one_that_stages() -> None:
-    issuer, store, probe, consumer = Adapter(), Adapter(), Adapter(), Adapter()
-    stopping = [False]
-    bound = until_stopped(
-        Bound(
-            issuer=cast("Any", issuer),
-            store=cast("Any", store),
-            probe=cast("Any", probe),
-            consumers={"reader": cast("Any", consumer)},
-        ),
-        lambda: stopping[0],
-    )
-    assert cast("Any", bound.issuer).issue("attempt") == "issue"
-    stopping[0] = True
-    assert cast("Any", bound.issuer).traits == "what it can do"
-    for adapter, name in (
-        (bound.issuer, "destroy"),
-        (bound.store, "promote"),
-        (bound.store, "state"),
-        (bound.probe, "login"),
-        (bound.consumers["reader"], "deliver"),
-    ):
-        with pytest.raises(Stopped):
-            getattr(adapter, name)("handle")
-    assert cast("Any", bound.store).stage("attempt", None, onto=None) == "stage"
-    assert issuer.calls == ["issue"]
-    assert store.calls == ["stage"]
-    assert probe.calls == consumer.calls == []
-
-
-def test_a_secret_that_nothing_logs_in_with_has_no_probe() -> None:
-    adapter = cast("Any", Adapter())
-    bound = Bound(issuer=adapter, store=adapter, probe=None, consumers={})
-    assert until_stopped(bound, lambda: False).probe is None
-
-
-class Keeps(Adapter):
-    def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> list[str]:
-        return ["url"]
-
-
-def test_what_an_adapter_can_do_beside_its_kind_is_seen_behind_the_stop() -> None:
-    store = cast("Any", Keeps())
-    bound = Bound(issuer=store, store=store, probe=None, consumers={})
-    spec = cast("Any", SimpleNamespace(keep_foreign=True, accept_stale=()))
-    assert stale_in(until_stopped(bound, lambda: False).store, spec, "v1", "k1") == ["url"]

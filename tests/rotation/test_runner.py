@@ -3,15 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 
 from rotation.entries import Draft, Entry, Kind
+from rotation.errors import Usage
 from rotation.machine import Close, Do
-from rotation.plan import Step
+from rotation.plan import ROUTINE, Step
 from rotation.runner import FENCE
 from rotation.testing.crash import STREAM, Story
 from rotation.testing.world import Killed
+from rotation.types import Specification
 from tests.crash import stories
 from tests.crash.stories import seeded
 
@@ -135,3 +138,16 @@ def test_a_crash_repeats_no_login_that_is_refused() -> None:
     assert story.world.calls[-1] == "store.state"
     assert "issuer.destroy" not in story.world.calls
     assert done(story)[-1] == Step.PROVE_OFF
+
+
+def test_what_this_process_cannot_build_is_refused_before_anything_is_opened() -> None:
+    story = seeded()
+    stories.without_faults(story, stories.adopt)
+    before = story.entries()
+
+    def missing(spec: Specification) -> NoReturn:
+        raise Usage("plugin.library-missing", "not installed")
+
+    with pytest.raises(Usage):
+        replace(story.runner(), bind=missing).open(STREAM, ROUTINE, story.spec, trigger="test")
+    assert story.entries() == before
