@@ -19,8 +19,9 @@ DIST_LOCK := requirements/dist.txt
 DIST_READY := .venv-dist/.ready
 DIST_BIN := .venv-dist/bin
 
-# Settings of the caller's shell that would put other modules into the environment, or ours elsewhere.
-unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_ROOT PIP_TARGET PIP_USER
+# Settings of the caller's shell that would put other modules into the environment, or ours elsewhere,
+# or have every process of a test compile the product again.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PIP_PREFIX PIP_ROOT PIP_TARGET PIP_USER
 
 .PHONY: help
 help:  ## list the targets
@@ -36,11 +37,11 @@ demo-vault: vault  ## the same on a real Vault of this machine
 
 .PHONY: test
 test: vault  ## everything in process, and a story on each real service
-	@$(BIN)/python -m pytest -n auto -m 'not slow and (not real or story)'
+	@$(BIN)/python -m pytest -n auto -m 'not slow and not every and (not real or story)'
 
 .PHONY: test-real
-test-real: vault  ## everything on real servers and with processes that are killed; takes minutes
-	@$(BIN)/python -m pytest -n auto -m 'real and not slow'
+test-real: vault  ## on real servers, in processes that are killed, at every boundary; takes minutes
+	@$(BIN)/python -m pytest -n auto -m '(real or every) and not slow'
 
 .PHONY: vault
 vault: $(READY)  ## find the real Vault of the tests, or build it, once (needs Go; 5 to 10 minutes)

@@ -14,6 +14,7 @@ from hypothesis import settings
 from rotation.cli import say
 from rotation.cli.documents import schema_of
 from tests.shapes import mismatches
+from tests.support.turns import TURN
 
 # A loaded machine is no bug, and a failure must come back when the test runs again.
 settings.register_profile("house", deadline=None, derandomize=True)
@@ -54,6 +55,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not REAL.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("real")
+
+
+def pytest_report_header() -> str:
+    return f"boundaries: ROTATION_TEST_TURN={TURN} takes the same ones again"
 
 
 @pytest.fixture(autouse=True)

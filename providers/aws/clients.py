@@ -8,13 +8,16 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from copy import copy
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
+from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.session import Session
 
@@ -44,6 +47,14 @@ for _name in ("boto3", "botocore", "urllib3"):
 
 # AWS's own service models only: a model in the user's directory could redirect calls.
 _MODELS = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+
+
+@cache
+def _handlers() -> HierarchicalEmitter:
+    """The SDK's own. To register them takes longer than the rest of a session."""
+    handlers = HierarchicalEmitter()
+    Session(event_hooks=handlers)
+    return handlers
 
 
 class CheckedCredentials:
@@ -170,10 +181,8 @@ class AwsConnection:
 
     def _make_client(self, service: str, region: str, under: str) -> Any:
         with translated(f"{service}:*", of=f"account {self.options.account}", repeatable=True):
-            session = Session(session_vars=_session_variables(self.options))
-            session.register_component("data_loader", _MODELS)
+            session = self._session()
             session.register_component("credential_provider", self._credentials_for(under))
-            self._wire.carries(session)
             return session.create_client(
                 service,
                 region_name=region,
@@ -181,6 +190,16 @@ class AwsConnection:
                 verify=self.options.ca_bundle or True,
                 config=_config(self.options, under),
             )
+
+    def _session(self) -> Session:
+        session = Session(
+            session_vars=_session_variables(self.options),
+            event_hooks=copy(_handlers()),
+            include_builtin_handlers=False,
+        )
+        session.register_component("data_loader", _MODELS)
+        self._wire.carries(session)
+        return session
 
     def _credentials_for(self, under: str) -> CheckedCredentials:
         """One per role; the sets without a role share the base credentials."""
@@ -217,9 +236,7 @@ class AwsConnection:
     def _load_base(self) -> Credentials:
         _refuse_unread_profile(self.options)
         _refuse_open_files(self.options)
-        session = Session(session_vars=_session_variables(self.options))
-        session.register_component("data_loader", _MODELS)
-        self._wire.carries(session)
+        session = self._session()
         session.set_default_client_config(_config(self.options, _BROKER))
         if self.options.profile or self.options.credentials_file:
             session.set_config_variable("profile", self.options.profile or "default")

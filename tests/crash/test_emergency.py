@@ -17,7 +17,7 @@ from rotation.testing.simulator import bound
 from rotation.types import Facts
 from tests.crash import stories
 from tests.crash.stories import Teller, seeded
-from tests.crash.test_every_boundary import EVERY
+from tests.support.turns import EVERY, taken
 
 
 def declare(story: Story, scope: Sequence[str] = ()) -> None:
@@ -132,7 +132,7 @@ def test_killed_at_every_boundary(name: str, stride: int) -> None:
     assert isinstance(tell(clean), Close)
     assert look(clean) == []
     bad = []
-    for number in range(0, len(clean.boundaries.names), stride):
+    for number in taken(len(clean.boundaries.names), stride, name):
         story = seeded(**world)
         story.boundaries.kill_at = frozenset({number})
         action = tell(story)

@@ -8,6 +8,7 @@ from rotation.machine import Close
 from rotation.testing.crash import Story
 from tests.crash import stories
 from tests.crash.stories import Teller, seeded
+from tests.support.turns import EVERY, taken
 
 NEVER_OFF = {"chosen": True, "can_suspend": False}
 """Values that we choose, at an issuer that can only drop them for good."""
@@ -46,9 +47,6 @@ STORIES: dict[str, tuple[Teller, dict[str, bool]]] = {
 }
 
 
-EVERY = pytest.param(1, marks=pytest.mark.slow, id="every")
-
-
 @pytest.mark.parametrize("stride", [pytest.param(5, id="every fifth"), EVERY])
 @pytest.mark.parametrize("name", STORIES)
 def test_killed_at_every_boundary(name: str, stride: int) -> None:
@@ -58,7 +56,7 @@ def test_killed_at_every_boundary(name: str, stride: int) -> None:
     assert [*clean.violations(), *gap(clean)] == []
     boundaries = list(clean.boundaries.names)
     bad = []
-    for number in range(len(name) % stride, len(boundaries), stride):
+    for number in taken(len(boundaries), stride, name):
         story = seeded(**world)
         story.boundaries.kill_at = frozenset({number})
         action = tell(story)

@@ -24,6 +24,7 @@ from rotation.types import (
 )
 from tests.crash import stories, test_emergency
 from tests.crash.test_review import ask, code, dies_once, failing, opened
+from tests.support.turns import taken
 
 
 def routine_again(story: Story) -> None:
@@ -79,7 +80,7 @@ def test_killed_while_it_goes(until: str, stride: int) -> None:
     clean = stories.seeded(exclusive=True)
     assert isinstance(tell(clean), Close)
     bad = []
-    for number in range(0, len(clean.boundaries.names), stride):
+    for number in taken(len(clean.boundaries.names), stride, until):
         story = stories.seeded(exclusive=True)
         story.boundaries.kill_at = frozenset({number})
         if not isinstance(tell(story), Close) or story.violations():

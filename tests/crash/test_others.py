@@ -14,7 +14,7 @@ from rotation.testing.crash import STREAM, Story
 from rotation.testing.world import World
 from tests.crash import stories
 from tests.crash.stories import seeded
-from tests.crash.test_every_boundary import EVERY
+from tests.support.turns import EVERY, taken
 
 
 def clean_boundaries() -> list[str]:
@@ -61,7 +61,7 @@ def test_somebody_moves_a_label_between_any_two_calls(
     (the read behind it finds it, and says that readers may be without one), and after the last
     read of the rotation (the next comparison of world and journal finds it)."""
     boundaries = clean_boundaries()
-    assert moved_at(act, range(stride - 1, len(boundaries), stride), boundaries) == []
+    assert moved_at(act, taken(len(boundaries), stride, act.__name__), boundaries) == []
 
 
 def moved_at(
@@ -128,7 +128,7 @@ def test_a_frozen_runner_wakes_after_its_successor_is_done(plan: str, stride: in
     forward = {"before store.promote", "before consumer.deliver", "before issuer.suspend"}
     unfenced = forward if plan == "rollback" else set()
     bad = []
-    for number in range(0, len(clean_boundaries()), stride):
+    for number in taken(len(clean_boundaries()), stride, plan):
         story = seeded(exclusive=True)
         action = frozen_at(story, number, rollback=plan == "rollback")
         name = (story.boundaries.names + ["the end"] * number)[number]

@@ -17,8 +17,9 @@ from rotation.testing.world import Killed, World
 from rotation.types import CURRENT
 from tests.crash import stories
 from tests.crash.stories import seeded
-from tests.crash.test_every_boundary import EVERY, IN_PLACE, NEVER_OFF
+from tests.crash.test_every_boundary import IN_PLACE, NEVER_OFF
 from tests.crash.test_review import ask, dies_once
+from tests.support.turns import EVERY, taken
 
 Accident = Callable[[World], None]
 
@@ -96,7 +97,7 @@ def test_killed_at_every_boundary(name: str, stride: int) -> None:
     assert isinstance(replaced(clean, accident), Close), clean.entries()[-3:]
     assert findings(clean) == []
     bad = []
-    for number in range(0, len(clean.boundaries.names), stride):
+    for number in taken(len(clean.boundaries.names), stride, name):
         story = seeded(**world)
         story.boundaries.kill_at = frozenset({number})
         action = replaced(story, accident)

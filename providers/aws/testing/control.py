@@ -41,6 +41,7 @@ class StrictControl:
     def __init__(self, endpoint: str, *, region: str = Settings.region) -> None:
         self.endpoint = endpoint
         self.region = region
+        self._clients: dict[tuple[str, Credential, str, float], Any] = {}
         self.clock = cast("ServerClock", _Facet(self, "clock"))
         self.conditions = cast("Conditions", _Facet(self, "conditions"))
         self.faults = cast("Faults", _Facet(self, "faults"))
@@ -56,10 +57,18 @@ class StrictControl:
         region: str | None = None,
         read_timeout: float = 5.0,
     ) -> Any:
-        """A boto3 client of this endpoint that tries once. Make clients in one thread."""
+        """A boto3 client of this endpoint that tries once, for all who ask for the same."""
+        wanted = service, credential, region or self.region, read_timeout
+        if wanted not in self._clients:
+            self._clients[wanted] = self._make_client(*wanted)
+        return self._clients[wanted]
+
+    def _make_client(
+        self, service: str, credential: Credential, region: str, read_timeout: float
+    ) -> Any:
         return _session().client(
             service,
-            region_name=region or self.region,
+            region_name=region,
             endpoint_url=self.endpoint,
             aws_access_key_id=credential.access_key_id,
             aws_secret_access_key=credential.secret_access_key,

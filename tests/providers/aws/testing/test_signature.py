@@ -1,5 +1,6 @@
 """Who signs is checked, and each service refuses in its own words."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -88,22 +89,29 @@ def change_the_target(request, **_):
     request.headers["X-Amz-Target"] = "secretsmanager.DeleteSecret"
 
 
+def leave_it_unsigned(request, **_):
+    del request.headers["Authorization"]
+
+
+@contextmanager
+def sent_after(change, client):
+    client.meta.events.register("before-send", change)
+    yield
+    client.meta.events.unregister("before-send", change)
+
+
 @pytest.mark.parametrize("change", [change_the_body, change_the_target])
 @pytest.mark.usefixtures("sm")
 def test_a_request_that_was_changed_after_signing_is_refused(aws, refused, change):
     client = aws.client("secretsmanager")
-    client.meta.events.register("before-send", change)
-    with refused("InvalidSignatureException"):
+    with sent_after(change, client), refused("InvalidSignatureException"):
         client.describe_secret(SecretId="app/db")
 
 
 def test_no_signature_is_refused(aws, service, refused):
     client = aws.client(service)
-    client.meta.events.register(
-        "before-send", lambda request, **_: request.headers.__delitem__("Authorization")
-    )
     code = "MissingAuthenticationToken" + ("Exception" if service == "secretsmanager" else "")
-    with refused(code):
+    with sent_after(leave_it_unsigned, client), refused(code):
         CALLS[service](client)
 
 
