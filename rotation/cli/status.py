@@ -5,7 +5,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -23,7 +23,7 @@ from rotation.cli.spilled import Unmerged, by_stream, unmerged_json, with_spills
 from rotation.cli.strangers import with_strangers
 from rotation.describe import old_dies, ways_out, what_works
 from rotation.due import Kind, due, stops
-from rotation.entries import Identity, stamp
+from rotation.entries import Entry, Identity, stamp
 from rotation.fold import Rotation, baseline_of, fold
 from rotation.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
 from rotation.leftover import leftovers_of
@@ -31,7 +31,12 @@ from rotation.machine import next_action
 from rotation.strangers import seen_of
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
+    from rotation.config import Entry as Configured
+
+Found: TypeAlias = "tuple[str, Configured | None, Identity | None]"
+"""A stream, with its secret and its row where there are any."""
+
+Closing: TypeAlias = Entry | None
 
 SHOWN = 20
 """Lines without --all; whatever needs attention is shown up to three times as many."""
@@ -89,30 +94,49 @@ def _healths(
 def _by_stream(
     session: Session, names: Sequence[str], now: datetime
 ) -> Iterator[tuple[str, Health]]:
-    freezes = session.configuration.freezes
+    records, freezes = session.records, session.configuration.freezes
     if names:
-        orphans = [row for name in dict.fromkeys(names) for row in session.orphans_of(name)]
-        yield from ((row.stream, _orphan(session, row, now)) for row in orphans)
-        told = {row.secret for row in orphans}
-        for entry in dict.fromkeys(session.entry(name) for name in names if name not in told):
-            row = session.records.identity(entry.stream)
-            yield entry.stream, _health(session, entry, row, freezes, now)
-            for stream in session.open_streams_of(entry.id):
-                row = session.records.identity(stream)
-                if row is not None and stream != entry.stream:
-                    yield stream, _orphan(session, row, now)
-        return
+        found: Iterable[Found] = list(_named(session, names))
+        closings: Iterable[Closing] = (records.closing(stream) for stream, *_ in found)
+    else:
+        found, closings = _all(session), records.closings()
+    left = _left_alive(closings)
+    for stream, entry, row in found:
+        folds = row is not None and (may_be_at_risk(row) or stream in left)
+        rotation = fold(records.entries(stream)) if folds else None
+        if entry is not None:
+            yield stream, _health(entry, row, rotation, freezes, now)
+        elif row is not None:
+            yield stream, _orphan(row, rotation, now)
+
+
+def _named(session: Session, names: Sequence[str]) -> Iterator[Found]:
+    records = session.records
+    orphans = [row for name in dict.fromkeys(names) for row in session.orphans_of(name)]
+    yield from ((row.stream, None, row) for row in orphans)
+    told = {row.secret for row in orphans}
+    for entry in dict.fromkeys(session.entry(name) for name in names if name not in told):
+        yield entry.stream, entry, records.identity(entry.stream)
+        for stream in session.open_streams_of(entry.id):
+            if stream != entry.stream:
+                yield stream, None, records.identity(stream)
+
+
+def _all(session: Session) -> Iterator[Found]:
     rows = {row.stream: row for row in session.records.identities()}
     for entry in session.configuration.secrets():
-        row = rows.pop(entry.stream, None)
-        yield entry.stream, _health(session, entry, row, freezes, now)
-    alive = (row for row in rows.values() if row.is_alive)
-    yield from ((row.stream, _orphan(session, row, now)) for row in alive)
+        yield entry.stream, entry, rows.pop(entry.stream, None)
+    yield from ((stream, None, row) for stream, row in rows.items() if row.is_alive)
 
 
-def _orphan(session: Session, row: Identity, now: datetime) -> Health:
+def _left_alive(closings: Iterable[Closing]) -> frozenset[str]:
+    """By the closes alone: to fold each rotation of a large fleet takes long."""
+    closed = (each for each in closings if each is not None)
+    return frozenset(each.stream for each in closed if leftovers_of(baseline_of(each)))
+
+
+def _orphan(row: Identity, rotation: Rotation | None, now: datetime) -> Health:
     """Only the journal still names it: nothing rotates it, and what is open goes on."""
-    rotation = _rotation(session, row)
     held = Rank.HELD if row.held is not None else Rank.ORPHANED
     return Health(
         secret=row.secret,
@@ -127,23 +151,10 @@ def _orphan(session: Session, row: Identity, now: datetime) -> Health:
     )
 
 
-def _rotation(session: Session, row: Identity | None) -> Rotation | None:
-    if row is None or not (may_be_at_risk(row) or _left_alive(session, row)):
-        return None
-    return fold(session.records.entries(row.stream))
-
-
-def _left_alive(session: Session, row: Identity) -> bool:
-    """By its close alone: to fold each rotation of a large fleet takes long."""
-    closing = session.records.closing(row.stream) if row.plan is None else None
-    return closing is not None and bool(leftovers_of(baseline_of(closing)))
-
-
 def _health(
-    session: Session, entry: "Entry", row: Identity | None, freezes: Sequence[Freeze],
-    now: datetime,
+    entry: "Configured", row: Identity | None, rotation: Rotation | None,
+    freezes: Sequence[Freeze], now: datetime,
 ) -> Health:  # fmt: skip
-    rotation = _rotation(session, row)
     told = due(entry, row, now, freezes)
     age = now - row.created if row is not None and row.created is not None else None
     max_age = timedelta(seconds=entry.max_age_s - entry.over_s(now))

@@ -66,6 +66,10 @@ class Journal(Protocol):
         """Of the latest rotation the entry that closed it: all that is read of it."""
         ...
 
+    def closings(self) -> Iterator[Entry]:
+        """The same of all streams whose latest rotation is closed."""
+        ...
+
     def history(self, stream: str) -> Iterator[Entry]:
         """The whole stream, oldest first."""
         ...

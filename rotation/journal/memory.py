@@ -28,6 +28,9 @@ class MemoryJournal(StreamJournal):
     def closing(self, stream: str) -> Entry | None:
         return next((e for e in self.entries(stream) if e.kind is Kind.CLOSED), None)
 
+    def closings(self) -> Iterator[Entry]:
+        return filter(None, map(self.closing, self.streams()))
+
     def history(self, stream: str) -> Iterator[Entry]:
         with self._lock:
             return iter(tuple(self._entries.get(stream, ())))

@@ -24,6 +24,13 @@ WHERE stream = :stream
   AND kind = 'closed'
 ORDER BY seq
 
+-- name: closings
+SELECT {entry} FROM (
+    SELECT stream AS ended, rotation AS began FROM identity
+    WHERE stream > :after AND rotation > 0 AND plan IS NULL
+) CROSS JOIN entry ON stream = ended AND seq > began AND kind = 'closed'
+ORDER BY ended LIMIT :page
+
 -- name: history
 SELECT {entry} FROM entry WHERE stream = :stream AND seq > :after ORDER BY seq LIMIT :page
 

@@ -90,6 +90,20 @@ class EntriesConformance:
         assert [entry.rotation for entry in whole] == [1, 1, 1, second.seq]
         assert unbroken(whole)
 
+    def test_what_closed_the_latest_rotation_of_each_stream_is_read_together(
+        self, journal: Journal
+    ) -> None:
+        journal.append(opened(journal, "again"), [CLOSED], NOW)
+        open_next(journal, opening(), stream="again")
+        journal.append(opened(journal, "twice"), [CLOSED], NOW)
+        lease = opened(journal, "twice")
+        [*_, closed] = journal.append(lease, [done(), CLOSED], NOW)
+        requested = journal.request("twice", HOLD, "alice", NOW)
+        journal.request("never", HOLD, "alice", NOW)
+        opened(journal)
+        assert requested.rotation == closed.rotation
+        assert list(journal.closings()) == [closed] == [journal.closing("twice")]
+
     def test_a_request_needs_no_lease_and_belongs_to_the_last_rotation(
         self, journal: Journal
     ) -> None:
