@@ -146,7 +146,7 @@ def calls_made(
     control: StrictControl, who: str, rotate: Callable[[], None], table: Sequence[calls.Call]
 ) -> Figure:
     """By one rotation, against a table."""
-    since = len(control.truth.calls())
+    since = control.truth.called()
     rotate()
     made = [f"{call['service']}:{call['operation']}" for call in control.truth.calls(since=since)]
     wanted = calls.names(table)

@@ -110,7 +110,7 @@ def _rotated(directory: Path, sessions: str | None, count: int) -> Taken:
         for name in names:
             product.adopt(name)
         made.clock.skip_to(made.clock.now() + HOUR)
-        since = len(control.truth.calls())
+        since = control.truth.called()
         product.rotate(names[0])
         mine = [c for c in control.truth.calls(since=since) if c["user_agent"].startswith("rot")]
         control.faults.latency(LATENCY_MS)

@@ -114,7 +114,7 @@ class Scene:
         assert isinstance(runner.advance(STREAM), Close)
         self.fleet.clock.skip_to(self.fleet.clock.now() + timedelta(days=90))
         runner.open(STREAM, PLANS["routine"], self.spec, trigger="test")
-        self.made, self.since = 0, len(self.control.truth.calls())
+        self.made, self.since = 0, self.control.truth.called()
         action = runner.advance(STREAM)
         for _ in range(PATIENCE):
             if not isinstance(action, Wait) or action.until is None:

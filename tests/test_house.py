@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,14 @@ def in_repository(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Of a module; a dozen rules look at each of them."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -100,7 +107,7 @@ def lines(path: Path) -> int:
 
 def calls(path: Path) -> Iterator[tuple[str, int]]:
     """Yield each `a.b` that the module mentions, by the last two names, and its line."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
             owner = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
             yield f"{owner}.{node.attr}", node.lineno
@@ -108,7 +115,7 @@ def calls(path: Path) -> Iterator[tuple[str, int]]:
 
 def imported(path: Path) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -170,7 +177,7 @@ def test_no_plan_is_asked_for_its_name_because_its_rules_say_what_it_is_for() ->
         f"{in_repository(path)}:{getattr(node, 'lineno', '?')} {sorted(named)}"
         for path in sorted((ROOT / "rotation").rglob("*.py"))
         if path.parent.name != "plan"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if (named := plan_names(node))
     ]
 
@@ -236,7 +243,7 @@ def test_an_operation_returns_what_it_found_and_prints_nothing() -> None:
     assert not [
         f"{in_repository(path)}:{node.lineno}"
         for path in (ROOT / "rotation" / "operations").glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if (isinstance(node, ast.Name) and node.id in prints)
         or (isinstance(node, ast.Attribute) and node.attr in prints)
     ]
@@ -265,7 +272,7 @@ def test_no_option_of_a_plugin_is_looked_for_by_its_name() -> None:
     looks = [
         (in_repository(path), node)
         for path in (ROOT / "rotation").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).rpartition(".")[2] in {"getattr", "hasattr", "vars"}
     ]

@@ -174,7 +174,7 @@ secrets:
         self.aws.clock.advance(days_old * DAY)
         self.write()
         self.prepares("adopt", "app")
-        self.began = len(self.aws.truth.calls())
+        self.began = self.aws.truth.called()
 
     # ------------------------------------------------------------------------------- the truth
 

@@ -48,7 +48,7 @@ def test_from_the_readme_to_a_rotated_key(aws: StrictControl, tmp_path: Path) ->
     }
     aws.human.put_secret(secret, json.dumps(content))
     aws.clock.advance(30 * DAY)
-    before = len(aws.truth.calls())
+    before = aws.truth.called()
     place = tmp_path / "work"
     place.mkdir(mode=0o700)
     environment = {

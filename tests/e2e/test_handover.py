@@ -38,7 +38,7 @@ def test_a_new_login_is_proven_by_a_whole_rotation_and_the_old_one_dies(
     installation: Installation,
 ) -> None:
     key = with_successor(installation)
-    began = len(installation.aws.truth.calls())
+    began = installation.aws.truth.called()
     out = installation.succeeds(
         "handover", "aws", "--to", "aws-next", "--canary", "app", "-o", "json"
     )

@@ -297,7 +297,7 @@ GRANTED = [
 def test_doctor_names_exactly_what_is_missing(lived: Installation, under: str, action: str) -> None:
     """Any one action that the configuration needs, taken from its role."""
     lived.be("runner")
-    since = len(lived.aws.control.truth.calls())
+    since = lived.aws.control.truth.called()
     lived.guard.without = (under, action)
     try:
         found = told(lived, expected=(3,))

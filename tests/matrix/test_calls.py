@@ -86,7 +86,7 @@ def test_an_access_key_in_secrets_manager(
 ) -> None:
     name, pair = fresh_name(), services.pair("aws-iam-access-key", "aws-secrets-manager")
     truth = services.control.truth
-    since = len(truth.calls())
+    since = truth.called()
     rotated(pair, tmp_path, name)
     seen = {
         f"{call['service']}:{call['operation']}"

@@ -33,7 +33,7 @@ class Refusing:
 
     def told(self, *, resumed: bool) -> tuple[Action, int]:
         """How it goes on, and how many keys were minted meanwhile."""
-        since = len(self.strict.truth.calls())
+        since = self.strict.truth.called()
         with self.pair.tapped():
             stories.open_plan(self.one, "routine")
             if resumed:

@@ -46,6 +46,9 @@ class CallLog:
         }
         self._entries.append(Entry(index=len(self._entries), parameters=clean, **rest))
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def matching(self, pattern: str, since: int) -> list[dict[str, Any]]:
         """The calls from this index on whose `service:Operation` matches."""
         return [

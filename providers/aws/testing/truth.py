@@ -76,6 +76,10 @@ class Truth:
         """The resource policy of a secret."""
         return self._state.secret(secret, region).policy
 
+    def called(self) -> int:
+        """How many calls there were: the index of the next one."""
+        return len(self._state.log)
+
     def calls(self, pattern: str = "*", since: int = 0) -> list[dict[str, Any]]:
         """The call log from this index on, for `service:Operation` by wildcard."""
         return self._state.log.matching(pattern, since)

@@ -54,7 +54,7 @@ def connect(options: ConnectionOptions, clock: ClockByHand) -> Iterator:
 
 @pytest.fixture
 def since(control: StrictControl) -> int:
-    return len(control.truth.calls())
+    return control.truth.called()
 
 
 @pytest.fixture

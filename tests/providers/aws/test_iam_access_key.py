@@ -141,7 +141,7 @@ def test_a_user_that_is_missing_needs_a_person(around: Around):
 
 def test_every_call_names_the_user(bench: Bench):
     """Without a name IAM acts on the caller's own keys."""
-    since = len(bench.control.truth.calls())
+    since = bench.control.truth.called()
     new = bench.issuer.issue("1" * 32)
     bench.issuer.listing()
     bench.issuer.suspend(new.handle.id)

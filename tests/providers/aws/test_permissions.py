@@ -20,7 +20,7 @@ CONTAIN, PROMOTE = PermissionSet.CONTAIN, PermissionSet.PROMOTE
 def since(control: StrictControl, fresh_name: str) -> int:
     control.client("iam").create_user(UserName=fresh_name)
     control.client("secretsmanager").create_secret(Name=fresh_name)
-    return len(control.truth.calls())
+    return control.truth.called()
 
 
 def use_everything(around: Around, name: str) -> None:

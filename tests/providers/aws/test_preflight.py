@@ -57,7 +57,7 @@ def fleet(control: StrictControl, with_roles: AwsConnection, fresh_name: str) ->
 
 
 def asked(control: StrictControl, given: Scope, connection: AwsConnection) -> int:
-    since = len(control.truth.calls())
+    since = control.truth.called()
     assert list(check(given, connection, EVERY)) == []
     return len(control.truth.calls("iam:SimulatePrincipalPolicy", since))
 

@@ -136,7 +136,7 @@ def assumed(control: StrictControl, since: int) -> list[tuple[str, str]]:
 def test_a_session_is_taken_once_for_each_set_and_secret_and_for_looks_once_for_all(
     under_roles: Any, control: StrictControl, pairs: list[str]
 ) -> None:
-    since = len(control.truth.calls())
+    since = control.truth.called()
     with under_roles() as connection:
         for _ in range(2):
             for store in stores(connection, pairs):
@@ -150,7 +150,7 @@ def test_a_session_is_taken_once_for_each_set_and_secret_and_for_looks_once_for_
 def test_shared_sessions_are_a_choice(
     under_roles: Any, control: StrictControl, pairs: list[str]
 ) -> None:
-    since = len(control.truth.calls())
+    since = control.truth.called()
     with under_roles(sessions="shared") as connection:
         for issuer in issuers(connection, pairs):
             issuer.issue("attempt")
