@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rotation.errors import Usage
 from rotation.guarded import guarded
-from rotation.interfaces import Around, Bound, Clock, Connection, Issuer, Verifier
 from rotation.options import ConnectionOptions, Connections, IssuerOptions, values
 from rotation.types import PluginSpec, Specification, Traits, stream_of
+
+if TYPE_CHECKING:
+    from rotation.interfaces import Around, Bound, Clock, Connection, Issuer, Verifier
 
 Options_co = TypeVar("Options_co", covariant=True)
 GROUP = "rotation."
@@ -238,7 +240,7 @@ class Registry:
     and shared by all threads."""
 
     def __init__(
-        self, configuration: Configured, clock: Clock, plugins: Plugins | None = None
+        self, configuration: Configured, clock: "Clock", plugins: Plugins | None = None
     ) -> None:
         self._configuration = configuration
         self._clock = clock
@@ -247,7 +249,7 @@ class Registry:
         self._bound: OrderedDict[Specification, Bound] = OrderedDict()
         self._lock = threading.Lock()
 
-    def bind(self, spec: Specification) -> Bound:
+    def bind(self, spec: Specification) -> "Bound":
         """The adapters of that specification; the same ones for the same specification."""
         with self._lock:
             if spec in self._bound:
@@ -260,12 +262,12 @@ class Registry:
                 self._bound.popitem(last=False)
         return bound
 
-    def issuer(self, spec: Specification) -> Issuer:
+    def issuer(self, spec: Specification) -> "Issuer":
         """Alone: where the store, the probe or a consumer cannot be built, it still switches off."""
         built: Issuer = self._plugin("issuers", spec.issuer, self._around(spec))
         return built
 
-    def connection(self, name: str) -> Connection:
+    def connection(self, name: str) -> "Connection":
         """The open connection of that name. Usage where the configuration has none."""
         found: Connection = self._connections[name]
         return found
@@ -279,7 +281,9 @@ class Registry:
         """Gives the connections back."""
         self._connections.close()
 
-    def _build(self, spec: Specification) -> Bound:
+    def _build(self, spec: Specification) -> "Bound":
+        from rotation.interfaces import Bound  # noqa: PLC0415 -- whoever only looks binds nothing
+
         around = self._around(spec)
         return Bound(
             issuer=self._plugin("issuers", spec.issuer, around),
@@ -292,7 +296,9 @@ class Registry:
             },
         )
 
-    def _around(self, spec: Specification) -> Around:
+    def _around(self, spec: Specification) -> "Around":
+        from rotation.interfaces import Around  # noqa: PLC0415
+
         issuer: type[IssuerOptions] = self._plugins.options("issuers", spec.issuer.type)
         around = Around(
             installation=self._configuration.installation,
@@ -309,14 +315,14 @@ class Registry:
         )
         return dataclasses.replace(around, verifiers=tuple(self._verifiers(spec, around)))
 
-    def _verifiers(self, spec: Specification, around: Around) -> Iterator[Verifier]:
+    def _verifiers(self, spec: Specification, around: "Around") -> Iterator["Verifier"]:
         for consumer in spec.consumers:
             if consumer.role == "verifier":
                 options = self._options("consumers", consumer.plugin)
                 verifier = guarded(self._plugins.load("verifiers", consumer.plugin.type))
                 yield verifier(options, around)
 
-    def _plugin(self, kind: str, spec: PluginSpec, around: Around) -> Any:
+    def _plugin(self, kind: str, spec: PluginSpec, around: "Around") -> Any:
         options = self._options(kind, spec)
         return guarded(self._plugins.load(kind, spec.type))(options, around)
 

@@ -13,7 +13,6 @@ import click
 
 from rotation.cli.app import Settings
 from rotation.cli.say import complain
-from rotation.cli.trace import trace_of
 from rotation.errors import (
     Ambiguous,
     Denied,
@@ -65,6 +64,8 @@ def code_of(error: RotationError) -> int:
 def exit_code_of(error: BaseException, settings: Settings) -> int:
     """Says what happened and returns the exit code."""
     if settings.debug and not isinstance(error, SystemExit):
+        from rotation.cli.trace import trace_of  # noqa: PLC0415
+
         sys.stderr.write(trace_of(error))
     match error:
         case SystemExit():

@@ -90,7 +90,7 @@ def init(journal: Path | None, **given: Any) -> None:
     Asks on a terminal; elsewhere it takes what the options say and leaves the rest as comments.
     A file that is there already is left as it is; only the journal that it names is made.
     """
-    target = (settings().config or Path(NAME)).absolute()
+    target = Path(settings().config or NAME).absolute()
     if target.exists():
         _only_journal(target)
         return

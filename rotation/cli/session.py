@@ -45,7 +45,7 @@ class Session(Installation):
 
 def configuration_path(chosen: Settings, *, effectful: bool) -> Path:
     """-c, then ROTATION_CONFIG, then, for verbs that only look, the nearest file upwards."""
-    explicit = chosen.config or _from_environment()
+    explicit = Path(chosen.config) if chosen.config else _from_environment()
     if explicit is not None:
         return explicit
     found = next(_upwards(), None)

@@ -1,10 +1,9 @@
 """Every verb: where it lives and its one line of help, so that `--help` imports none of them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """target: `module:attribute` under rotation.cli."""
 
     target: str

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Self
 from rotation.clock import SystemClock
 from rotation.entries import Identity
 from rotation.errors import JournalError, RotationError, UnknownName
-from rotation.interfaces import Bound, Clock, Issuer
 from rotation.journal import Journal
 from rotation.types import Gates, Specification, Traits
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from rotation.config import Configuration
     from rotation.config import Entry as Configured
     from rotation.fold import Rotation
+    from rotation.interfaces import Bound, Clock, Issuer
     from rotation.journal.seal import Seals
     from rotation.process import Signals
     from rotation.registry import Declared, Registry
@@ -58,7 +58,7 @@ class Installation:
     effectful: bool
     #: Connection -> the one whose login is used in its place.
     logins: Mapping[str, str] = field(default_factory=dict)
-    clock: Clock = field(default_factory=SystemClock)
+    clock: "Clock" = field(default_factory=SystemClock)
     #: Who asks.
     who: str = field(default_factory=who)
     #: How the runner's id begins.
@@ -183,12 +183,12 @@ class Installation:
 
         return Registry(LoggedInAs(configuration, self.logins), self.clock)
 
-    def bind(self, spec: Specification) -> Bound:
+    def bind(self, spec: Specification) -> "Bound":
         with self._building:  # rotations are advanced by many threads
             registry = self.registry
         return registry.bind(spec)
 
-    def issuer(self, spec: Specification) -> Issuer:
+    def issuer(self, spec: Specification) -> "Issuer":
         return self.registry.issuer(spec)
 
     def traits(self, spec: Specification) -> Traits:
