@@ -11,6 +11,7 @@ from infra.aws_existing import Account
 from infra.aws_keys import Keys, KeysArgs
 from infra.aws_roles import Roles, RolesArgs
 from infra.aws_stores import Stores, StoresArgs, Surroundings, Users, UsersArgs
+from infra.aws_trail import assert_heard
 from infra.aws_watch import Trail, TrailArgs, Watch, WatchArgs
 from infra.documents import foreseen
 from infra.names import this_stack
@@ -71,6 +72,7 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
     provider = provider_of(surroundings)
     account = Account(surroundings, provider)
     account.assert_meant()
+    assert_heard(surroundings)
     for remark in AwsStack().made(scope, settings, states).remarks:
         pulumi.log.info(f"connection {scope.connection}: {remark}")
     return Ready(around=surroundings, provider=provider, existing=account.to_take_in())
@@ -111,7 +113,7 @@ def _assert_names(around: Surroundings) -> None:
     for alarm in alarms(scope):
         event_rule_name(scope, alarm.name)
     event_rule_name(scope, LOOKS)
-    if around.settings.trail and not around.settings.trail_bucket:
+    if around.makes_trail and not around.settings.trail_bucket:
         bucket_name(scope)
 
 

@@ -38,7 +38,7 @@ def found(provider: Given, kind: str, given: Given) -> Found | None:
 def _clients(provider: Given) -> Clients:
     """With the credentials that the stack's own provider has: its inputs, as the state has them."""
     [file] = json.loads(provider.get("sharedCredentialsFiles", "[]")) or [None]
-    session = _session(provider.get("profile"), file)
+    session = session_of(provider.get("profile"), file)
 
     def client(service: str, given: Given) -> Any:
         return session.create_client(service, region_name=given.get("region", provider["region"]))
@@ -47,7 +47,7 @@ def _clients(provider: Given) -> Clients:
 
 
 @cache
-def _session(profile: str | None, file: str | None) -> Session:
+def session_of(profile: str | None, file: str | None) -> Session:
     """Half a second each, for the models of the services that it reads."""
     session = Session(profile=profile)
     if file is not None:

@@ -34,14 +34,19 @@ class TrailArgs:
 
 
 class Trail(pulumi.ComponentResource):
-    """Every management event of the account, validated, in a bucket that keeps it."""
+    """Every management event of the account, validated, in a bucket that keeps it; nothing where a
+    trail is there that the connection names. arn: of the one or the other."""
 
     def __init__(self, name: str, args: TrailArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:aws:Trail", name, None, opts)
-        around = args.around
+        there: str | None = args.around.scope.options.alarm_trail
+        self.arn: pulumi.Input[str] = there or self._make(args.around).arn
+        self.register_outputs({"arn": self.arn})
+
+    def _make(self, around: Surroundings) -> aws.cloudtrail.Trail:
         name = around.scope.called(place(around.scope))
         bucket, ready = self._bucket(around, name)
-        aws.cloudtrail.Trail(
+        return aws.cloudtrail.Trail(
             name,
             name=name,
             s3_bucket_name=bucket,
@@ -51,7 +56,6 @@ class Trail(pulumi.ComponentResource):
             tags=around.own_tags,
             opts=pulumi.ResourceOptions(parent=self, protect=True, depends_on=ready),
         )
-        self.register_outputs({})
 
     def _bucket(
         self, around: Surroundings, name: str

@@ -126,9 +126,8 @@ def _disagreements(settings: Settings, configuration: Configuration) -> Iterator
         yield f"rotation:adopt names {name}, which is {told}"
     yield from _elsewhere(settings, configuration)
     yield from _one_vault_twice(configuration)
-    accounts = {each.account for each in _aws(configuration)}
     applications = {entry.application for entry in configuration.secrets()}
-    for key, wrong in settings.mistakes(accounts, applications):
+    for key, wrong in settings.mistakes(_aws(configuration), applications):
         yield f"rotation:{camel(key)}{wrong}"
 
 

@@ -80,6 +80,12 @@ def topic_name(scope: Scope) -> str:
     return scope.called(place(scope))
 
 
+def trail_name(scope: Scope) -> str:
+    """Of the stack's, or of the one that is there already."""
+    there: str | None = scope.options.alarm_trail
+    return there.rpartition("/")[2] if there else topic_name(scope)
+
+
 def fallback_name(scope: Scope) -> str:
     """Of the topic that takes what the other one did not: no key and no rule stands before it."""
     return f"{topic_name(scope)}-undelivered"
@@ -201,9 +207,9 @@ def _denied(scope: Scope, region: str) -> Alarm:
 
 def _watch(scope: Scope, region: str) -> Alarm:
     """Rules, topics and alarms, by the names that all of them begin with; the trail too."""
-    trail = topic_name(scope)
+    trail = trail_name(scope)
     ours: list[Any] = [{"prefix": rule_name(scope, "")}]
-    made = f"arn:{partition(region)}:sns:{region}:{scope.options.account}:{trail}"
+    made = f"arn:{partition(region)}:sns:{region}:{scope.options.account}:{topic_name(scope)}"
     there = [arn] if (arn := topics_of(scope.options).get(region)) else []
     return Alarm(
         name="watch-changed",

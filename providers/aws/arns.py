@@ -29,7 +29,11 @@ def path(scope: Scope) -> str:
 
 def topics_of(options: ConnectionOptions) -> dict[str, str]:
     """Those that exist already, by region."""
-    return {arn.split(":")[3]: arn for arn in options.alarm_topics}
+    return {region_of(arn): arn for arn in options.alarm_topics}
+
+
+def region_of(arn: str) -> str:
+    return arn.split(":")[3]
 
 
 def user_arn(options: ConnectionOptions, user: AccessKeyOptions) -> str:

@@ -24,6 +24,7 @@ _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,19}")
 _TOPIC = re.compile(
     r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):[\w-]{1,256}", re.ASCII
 )
+_TRAIL = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[\w.-]{3,128}", re.ASCII)
 _USER = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 
@@ -100,6 +101,12 @@ class ConnectionOptions(options.ConnectionOptions):
         default=(),
         metadata={"doc": "ARNs of topics that exist, one for each region, in place of the stack's"},
     )
+    alarm_trail: str | None = field(
+        default=None,
+        metadata={
+            "doc": "ARN of a CloudTrail that exists, an organisation's too, in place of the stack's"
+        },
+    )
     endpoint: str | None = field(
         default=None, metadata={"doc": "another endpoint; on this machine only (demo, tests)"}
     )
@@ -160,6 +167,10 @@ class ConnectionOptions(options.ConnectionOptions):
         )
         regions = {topic["region"] for topic in topics if topic}
         require(len(regions) == len(topics), "alarm_topics: one for each region")
+        require(
+            self.alarm_trail is None or _TRAIL.fullmatch(self.alarm_trail),
+            "alarm_trail: the ARN of a trail; of an organisation's, as its own account has it",
+        )
 
     def _check_urls(self) -> None:
         if self.endpoint is not None:

@@ -18,7 +18,15 @@ from providers.aws.names import (
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from providers.aws.prices import monthly
 from providers.aws.resources_watch import Watching, trail
-from providers.aws.stack import Stack, StackOptions, key_to_come, obstacles, told, untagged
+from providers.aws.stack import (
+    Stack,
+    StackOptions,
+    key_to_come,
+    obstacles,
+    relied_on,
+    told,
+    untagged,
+)
 from providers.aws.trust import trust
 from rotation.interfaces import Part, PolicyDocument, Scope
 from rotation.policy.naming import fitting, place
@@ -37,9 +45,9 @@ class AwsStack:
     options = StackOptions
 
     def mistakes(self, settings: StackOptions, scopes: Sequence[Scope]) -> Iterator[str]:
-        accounts = {scope.options.account for scope in scopes}
+        connections = [scope.options for scope in scopes]
         applications = {part.application for scope in scopes for part in scope.parts}
-        for key, wrong in (*settings.missing(), *settings.mistakes(accounts, applications)):
+        for key, wrong in (*settings.missing(), *settings.mistakes(connections, applications)):
             yield f"`{key}`{wrong}"
         for scope in scopes:
             yield from obstacles(scope, settings)
@@ -56,7 +64,7 @@ class AwsStack:
         return Made(
             scope=scope,
             resources=resources,
-            remarks=(monthly(resources), *untagged(stack, _remarks(resources))),
+            remarks=(monthly(resources), *relied_on(stack), *untagged(stack, _remarks(resources))),
             provider={**provider, **({"profile": options.profile} if options.profile else {})},
             to_come=whole.to_come,
             bindings={
@@ -90,7 +98,7 @@ class _Whole:
         yield from self._roles()
         if stack.settings.alarms:
             yield from self._watch()
-        if stack.settings.trail:
+        if stack.makes_trail:
             yield from trail(stack)
 
     def _watch(self) -> Iterator[Resource]:

@@ -87,10 +87,10 @@ class StackOptions:
         return {key: value for key, _, value in (each.partition("=") for each in self.tags)}
 
     def mistakes(
-        self, accounts: Collection[str], applications: Collection[str]
+        self, connections: Collection[ConnectionOptions], applications: Collection[str]
     ) -> Iterator[tuple[str, str]]:
-        """The option and the rest of the sentence. accounts: those of the connections."""
-        yield from self._no_principals(accounts)
+        """The option and the rest of the sentence."""
+        yield from self._no_principals({each.account for each in connections})
         for key, arn in (
             ("user_boundary", self.user_boundary),
             ("role_boundary", self.role_boundary),
@@ -104,7 +104,8 @@ class StackOptions:
                 yield "readers", f" names {application}, which has no secret"
         if not all(_TARGET.fullmatch(each) for each in self.alarm_targets):
             yield "alarm_targets", ": each is the ARN of a target, or ARN=ROLE with that of a role"
-        if self.trail_bucket and not (self.trail and _BUCKET.fullmatch(self.trail_bucket)):
+        makes_one = self.trail and any(each.alarm_trail is None for each in connections)
+        if self.trail_bucket and not (makes_one and _BUCKET.fullmatch(self.trail_bucket)):
             yield "trail_bucket", " is the name of the bucket for the trail that the stack makes"
         if any(not _is_tag(name, value) for name, value in self.own_tags.items()):
             yield "tags", ": each is KEY=VALUE; keys with `rotation:` or `aws:` are taken"
@@ -185,6 +186,15 @@ class Stack:
     def makes_topics(self) -> bool:
         return any(region not in topics_of(self.scope.options) for region in self.watched)
 
+    @property
+    def makes_trail(self) -> bool:
+        return self.settings.trail and self.scope.options.alarm_trail is None
+
+    @property
+    def logged(self) -> list[str]:
+        """Regions whose events a trail has to tell."""
+        return sorted({*regions_of(self.scope), *self.watched})
+
     def targets(self, region: str) -> Iterator[tuple[str, str]]:
         """What else the rules there tell: its ARN, and that of a role or nothing."""
         for each in self.settings.alarm_targets:
@@ -233,6 +243,15 @@ def untagged(stack: Stack, remarks: Iterable[str]) -> Iterator[str]:
             f"{len(adopted)} adopted ({shown}): documents name resources by tag here, and what is "
             f"taken in is tagged by nobody; until its secrets and users have {APPLICATION} and "
             f"{ENVIRONMENT}, each call on them is denied"
+        )
+
+
+def relied_on(stack: Stack) -> Iterator[str]:
+    """What is somebody else's, and nothing here can keep as it is."""
+    if trail := stack.scope.options.alarm_trail:
+        yield (
+            f"no trail and no bucket are made: {trail} has to log the read and write management "
+            f"events of {', '.join(stack.logged)}, and how long they are kept is its owner's"
         )
 
 

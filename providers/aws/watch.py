@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,9 @@ from providers.aws.alarms import (
     topic_name,
     undelivered_name,
 )
-from providers.aws.arns import partition, topics_of
+from providers.aws.arns import partition, region_of, topics_of
 from providers.aws.errors import code_of, translated
+from providers.aws.trails import Answer, Trail
 from rotation.errors import Denied, RotationError
 from rotation.interfaces import AlarmFound, Scope
 from rotation.types import PermissionSet
@@ -36,12 +38,14 @@ EVENTS, ALARMS = "events.amazonaws.com", "cloudwatch.amazonaws.com"
 def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator[AlarmFound]:
     roles: Mapping[str, str] = connection.options.roles
     places: dict[str, _Place] = {}
+    trail = _trail(scope, connection)
     for alarm in alarms(scope):
-        here = places.setdefault(alarm.region, _Place(scope, connection, alarm.region))
+        here = places.setdefault(alarm.region, _Place(scope, connection, alarm.region, trail))
         yield AlarmFound(
             name=alarm.name,
             region=alarm.region,
             wrong=(
+                *here.unlogged,
                 *here.wrong_rule(alarm.name, alarm.state, alarm.pattern, tells=True),
                 *here.topic.wrong(),
                 *here.wrong_metric(
@@ -59,6 +63,7 @@ def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator
             name=SILENT,
             region=home.region,
             wrong=(
+                *home.unlogged,
                 *home.wrong_rule(LOOKS, EVERY_EVENT, alive(roles), tells=False),
                 *home.topic.wrong(),
                 *home.wrong_metric(rule_name(scope, SILENT), "breaching", home.topic),
@@ -68,11 +73,26 @@ def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator
         )
 
 
+def _trail(scope: Scope, connection: "AwsConnection") -> Trail | None:
+    """One that the stack did not make."""
+    arn = scope.options.alarm_trail
+    if arn is None:
+        return None
+    services = _Services(connection, region_of(arn))
+
+    def ask(operation: str, **about: Any) -> Answer:
+        return services.told("cloudtrail", operation, of=arn, **about)
+
+    return Trail(arn, ask)
+
+
 class _Place:
     """What watches the runner in one region."""
 
-    def __init__(self, scope: Scope, connection: "AwsConnection", region: str) -> None:
-        self._scope, self.region = scope, region
+    def __init__(
+        self, scope: Scope, connection: "AwsConnection", region: str, trail: Trail | None
+    ) -> None:
+        self._scope, self.region, self._trail = scope, region, trail
         self._services = _Services(connection, region)
         own = topics_of(scope.options).get(region)
         self.topic = (
@@ -86,6 +106,10 @@ class _Place:
         account = self._scope.options.account
         arn = f"arn:{partition(self.region)}:sns:{self.region}:{account}:{name}"
         return _Topic(self._services, arn, publishers)
+
+    @cached_property
+    def unlogged(self) -> tuple[str, ...]:
+        return tuple(self._trail.wrong([self.region])) if self._trail else ()
 
     def wrong_rule(
         self, name: str, state: str, pattern: Mapping[str, Any], *, tells: bool
@@ -186,8 +210,7 @@ class _Services:
     def asked(self, service: str, operation: str, **about: str) -> Sequence[Any] | None:
         """None where there is nothing of that name."""
         client = self._connection.own(service, self._region)
-        call = f"{service}:{client.meta.method_to_api_mapping[operation]}"
-        with translated(call, of=next(iter(about.values())), repeatable=True):
+        with _translated(client, service, operation, next(iter(about.values()))):
             try:
                 if client.can_paginate(operation):
                     return list(client.get_paginator(operation).paginate(**about))
@@ -196,6 +219,18 @@ class _Services:
                 if code_of(refusal) in ABSENT:
                     return None
                 raise
+
+    def told(self, service: str, operation: str, *, of: str, **about: Any) -> Answer:
+        """Of what is there."""
+        client = self._connection.own(service, self._region)
+        with _translated(client, service, operation, of):
+            answer: Answer = getattr(client, operation)(**about)
+            return answer
+
+
+def _translated(client: Any, service: str, operation: str, of: str) -> AbstractContextManager[None]:
+    call = f"{service}:{client.meta.method_to_api_mapping[operation]}"
+    return translated(call, of=of, repeatable=True)
 
 
 def _lets(statement: Mapping[str, Any], service: str, action: str, topic: str) -> bool:

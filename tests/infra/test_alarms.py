@@ -224,6 +224,42 @@ def test_a_topic_and_names_of_the_organisations(watched: Watched) -> None:
     assert all(said[0].startswith("would reach") for said in watched.findings(0).values())
 
 
+COMPANYS = f"arn:aws:cloudtrail:{HOME}:{HERE}:trail/company"
+
+
+@pytest.fixture
+def trails(moto: str) -> Iterator[Any]:
+    """Of an account with a trail that is there before any stack, as its owner sees them."""
+    made = Watched(moto, Path(), Stack([], [], {}))
+    made.client("s3", IAM).create_bucket(Bucket="theirs")
+    trails = made.client("cloudtrail", HOME)
+    trails.create_trail(Name="company", S3BucketName="theirs", IsMultiRegionTrail=True)
+    trails.start_logging(Name="company")
+    trails.put_event_selectors(TrailName="company", EventSelectors=[{"ReadWriteType": "All"}])
+    yield trails
+    for service in ("cloudtrail", "s3"):
+        get_backend(service).reset()
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("options", [f", alarm_trail: '{COMPANYS}'"])
+def test_a_trail_of_the_organisations(trails: Any, watched: Watched) -> None:
+    watched.apply()
+    assert all(said[0].startswith("would reach") for said in watched.findings(0).values())
+    trails.stop_logging(Name="company")
+    wrong = watched.wrong()
+    assert len(wrong) == 18
+    assert {each for said in wrong.values() for each in said} == {
+        f"trail {COMPANYS} is stopped and logs nothing"
+    }
+    trails.start_logging(Name="company")
+    trails.update_trail(Name="company", IsMultiRegionTrail=False)
+    for subject, said in watched.wrong().items():
+        region = subject.rpartition(" in ")[2]
+        assert said == [f"trail {COMPANYS} logs {HOME} alone, and not {region}"]
+        assert region != HOME
+
+
 RULE, TOPIC = f"{PREFIX}-pending-read", PREFIX
 SUBJECT = f"pending-read of main in {COPY}"
 

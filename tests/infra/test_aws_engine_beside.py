@@ -80,6 +80,29 @@ def test_four_stacks_in_one_account(tmp_path: Path) -> None:
         assert account.things() == made
 
 
+def test_a_stack_beside_a_trail_that_was_there(tmp_path: Path) -> None:
+    with opened() as account:
+        trails = account.client("cloudtrail", "eu-west-1")
+        theirs = trails.create_trail(Name="theirs", S3BucketName="theirs", IsMultiRegionTrail=True)
+        stack = beside(tmp_path, account, "alpha", USUAL_INSTALLATION)
+        names = f'account: "{ACCOUNT}"'
+        named = f"{names}, alarm_trail: '{theirs['TrailARN']}'"
+        stack.file.write_text(stack.file.read_text().replace(names, named))
+        before = account.things()
+        assert "is stopped and logs nothing" in stack.engine.up(fails=True)
+        assert account.things() == before
+
+        trails.start_logging(Name="theirs")
+        before = account.things()
+        stack.engine.up()
+        made = account.things()
+        assert stack.others(made) == stack.others(before)
+        assert not [name for name in made.keys() - before.keys() if "trail" in name]
+        stack.engine.up("--expect-no-changes")
+        trails.stop_logging(Name="theirs")
+        assert "is stopped and logs nothing" in stack.engine.preview(fails=True)
+
+
 def test_one_stack_ends_beside_another(tmp_path: Path) -> None:
     with opened() as account:
         stays = beside(tmp_path, account, "alpha", USUAL_INSTALLATION, alarms="false")

@@ -39,12 +39,12 @@ class WholeAccount:
             "AWS_EC2_METADATA_DISABLED": "true",
             **{
                 f"AWS_ENDPOINT_URL_{service}": self.strict.endpoint
-                for service in ("IAM", "STS", "SECRETS_MANAGER")
+                for service in ("CLOUDTRAIL", "IAM", "STS", "SECRETS_MANAGER")
             },
         }
 
     def client(self, service: str, region: str = HOME) -> Any:
-        strict = service in ("iam", "sts", "secretsmanager")
+        strict = service in ("cloudtrail", "iam", "sts", "secretsmanager")
         if (service, region) not in self.clients:
             self.clients[service, region] = boto3.client(  # type: ignore[call-overload]
                 service,

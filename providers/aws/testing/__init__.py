@@ -1,4 +1,5 @@
-"""Strict AWS: IAM, STS and Secrets Manager as an oracle, for tests and demonstrations.
+"""Strict AWS: IAM, STS, Secrets Manager and CloudTrail's trails as an oracle, for tests and
+demonstrations.
 
 moto lets dead keys log in, reuses a token for other bytes and lets AWSCURRENT be removed, so a
 green test on it proves little exactly where a rotator must be safe. Here moto is storage and the
@@ -103,6 +104,12 @@ Rules
     One value of an array is enough                 D   one_value_of_an_array_is_enough
     Alternatives add to what is beside them         D   alternatives_add_to_the_fields_beside_them
     Large patterns and empty arrays are refused     D   patterns_that_eventbridge_refuses
+Trails
+    A new trail does not log                        D   a_new_trail_logs_only_once_it_is_started
+    Unless told, all management events              D   a_trail_logs_all_management_events_unless_told
+    By name at home, by ARN from elsewhere          D   elsewhere_a_trail_is_known_by_its_arn
+    Changed at home alone                           D   a_trail_is_changed_at_home
+    The organisation's: seen, not changed           D   the_organisations_trail_is_seen_and_not_changed
 Topics
     EventBridge meets no condition                  D   eventbridge_meets_no_condition
     CloudWatch tells its account                    D   cloudwatch_tells_its_account

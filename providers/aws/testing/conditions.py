@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from providers.aws.testing.identity import ENDPOINTS
+from providers.aws.testing.trails import StoredTrail
 
 if TYPE_CHECKING:
     from providers.aws.testing.replication import Status
@@ -25,10 +26,11 @@ class Conditions:
         sts: float | None = None,
         secretsmanager: float | None = None,
     ) -> None:
-        """How long a change of a key takes to reach each endpoint; `seconds` is for all three."""
+        """How long a change of a key takes to reach each endpoint; `seconds` is for all."""
         given = {"iam": iam, "sts": sts, "secretsmanager": secretsmanager}
         for endpoint in ENDPOINTS:
-            delay = seconds if given[endpoint] is None else given[endpoint]
+            own = given.get(endpoint)
+            delay = seconds if own is None else own
             if delay is not None:
                 self._state.keyring.delays[endpoint] = delay
 
@@ -75,6 +77,14 @@ class Conditions:
             for version_id, version in stored.versions.items()
             if version["version_stages"]
         }
+
+    def organisation_trail(
+        self, arn: str, *, logging: bool = True, multi_region: bool = True
+    ) -> None:
+        """Of an organisation that this account is a member of: it may look at it by its ARN."""
+        self._state.trails[arn] = StoredTrail(
+            arn=arn, of_organisation=True, logging=logging, multi_region=multi_region
+        )
 
     def managed(
         self,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from providers.aws.testing.signature import Claim
     from providers.aws.testing.wire import Request
 
-ENDPOINTS = ("iam", "sts", "secretsmanager")
+ENDPOINTS = ("iam", "sts", "secretsmanager", "cloudtrail")
 
 KeyState = Literal["Active", "Inactive", "deleted"]
 

@@ -61,6 +61,7 @@ OPERATIONS = {
         }
     ),
     "sts": frozenset[str](),
+    "cloudtrail": frozenset[str](),
 }
 
 

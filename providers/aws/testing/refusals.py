@@ -1,7 +1,7 @@
 """What the services answer when they refuse: a code, a sentence, an HTTP status.
 
 One condition has different codes at different services: IAM and STS speak the *query* protocol,
-Secrets Manager the *json* protocol, and each protocol has its own words for the same thing.
+Secrets Manager and CloudTrail the *json* protocol, and each protocol has its own words for the same thing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Refusal(Exception):
 
 
 def _json(service: str) -> bool:
-    return service == "secretsmanager"
+    return service in ("secretsmanager", "cloudtrail")
 
 
 def unknown_credential(service: str) -> Refusal:

@@ -28,7 +28,9 @@ _STS_KEYS = {
 
 def resource_of(state: State, call: Call) -> tuple[str, dict[str, Any]]:
     """The ARN that a policy would have to name, and the context of the request."""
-    finder = {"iam": _iam, "sts": _sts, "secretsmanager": _secret}[call.service]
+    finder = {"iam": _iam, "sts": _sts, "secretsmanager": _secret, "cloudtrail": _trail}[
+        call.service
+    ]
     resource, context = finder(state, call)
     return resource, _global_keys(state, call) | context
 
@@ -116,6 +118,10 @@ def _user_name(state: State, call: Call) -> str | None:
 
 def _sts(_: State, call: Call) -> tuple[str, dict[str, Any]]:
     return call.parameters.get("RoleArn", "*"), _present(call.parameters, _STS_KEYS)
+
+
+def _trail(_: State, call: Call) -> tuple[str, dict[str, Any]]:
+    return str(call.parameters.get("TrailName", call.parameters.get("Name", "*"))), {}
 
 
 def _present(parameters: Parameters, keys: dict[str, str]) -> dict[str, Any]:

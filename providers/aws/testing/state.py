@@ -16,6 +16,7 @@ from providers.aws.testing.listings import Listings
 from providers.aws.testing.refusals import invalid, not_modelled
 from providers.aws.testing.replication import Replication
 from providers.aws.testing.secret_store import SecretShelf, StoredSecret
+from providers.aws.testing.trails import StoredTrail
 from providers.aws.testing.wire import Parameters, Result
 
 
@@ -85,6 +86,7 @@ class State:
     log: CallLog = field(default_factory=CallLog)
     mints: list[Mint] = field(default_factory=list)
     boundaries: dict[str, str] = field(default_factory=dict)
+    trails: dict[str, StoredTrail] = field(default_factory=dict)
     listings: Listings = field(default_factory=Listings)
     page_size: int = 100
 

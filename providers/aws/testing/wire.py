@@ -1,4 +1,4 @@
-"""HTTP bodies in and out: the query protocol of IAM and STS, the json protocol of Secrets Manager."""
+"""HTTP bodies in and out: the query protocol of IAM and STS, the json protocol of the others."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Response:
 
 def read_call(service: str, request: Request) -> tuple[str, Parameters]:
     """The operation that a request names, and its parameters."""
-    if service == "secretsmanager":
-        operation = request.headers.get("x-amz-target", "").removeprefix("secretsmanager.")
+    if service not in _NAMESPACES:
+        operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
         try:
             parameters = json.loads(request.body or b"{}")
         except ValueError:
@@ -81,7 +81,7 @@ def _listed(node: Any) -> Any:
 
 def answer(service: str, operation: str, result: Result) -> Response:
     """A result as the service writes it."""
-    if service == "secretsmanager":
+    if service not in _NAMESPACES:
         return _json(200, result)
     body = (
         f'<{operation}Response xmlns="{_NAMESPACES[service]}"><{operation}Result>{_xml(result)}'

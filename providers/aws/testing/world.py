@@ -15,6 +15,7 @@ from moto.iam.models import IAMBackend
 from providers.aws.testing import refusals, wire
 from providers.aws.testing.authorisation import Gate
 from providers.aws.testing.clock import ServerClock
+from providers.aws.testing.cloudtrail import CloudTrail
 from providers.aws.testing.faults import Fault, Faults
 from providers.aws.testing.human import Human
 from providers.aws.testing.iam import Iam
@@ -60,6 +61,7 @@ class World:
         self._operations: dict[str, Operations] = {
             "iam": iam.operations,
             "sts": Sts(self.state).operations,
+            "cloudtrail": CloudTrail(self.state).operations,
             "secretsmanager": {**values.operations, **SecretLifecycle(rules, values).operations},
         }
         iam.install(ADMIN_NAME, ADMIN.access_key_id, ADMIN.secret_access_key)

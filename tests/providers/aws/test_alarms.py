@@ -216,6 +216,14 @@ def test_base_credentials_of_a_user_ring_too() -> None:
     assert rung(denied("iam:ListUsers", by_user("runner"), IAM), given) == {"runner-denied"}
 
 
+def test_a_trail_that_was_there_already_rings_in_place_of_the_stacks() -> None:
+    there = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/company"
+    given = watched(alarm_trail=there)
+    for name, alarm in (("company", "watch-changed"), (there, "watch-changed"), (TRAIL, "")):
+        stopped = call("cloudtrail:StopLogging", by_role(ADMIN), name=name)
+        assert rung(stopped, given) == {alarm} - {""}, name
+
+
 def test_without_a_role_there_is_nobody_to_watch() -> None:
     assert not list(alarms(scope(parts("app"))))
 

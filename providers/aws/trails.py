@@ -1,0 +1,94 @@
+"""Whether a trail that exists already lets the alarms hear: asked of CloudTrail itself.
+
+EventBridge is told of a call only where a trail logs it, so what a trail leaves out, no rule hears.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from providers.aws.arns import region_of
+
+Answer = Mapping[str, Any]
+Ask = Callable[..., Answer]
+"""An operation of CloudTrail, where the trail is at home, and its parameters."""
+
+LOOKS = ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
+"""What whoever looks has to be allowed."""
+
+HEARD = ("cloudtrail", "events", "iam", "kms", "monitoring", "secretsmanager", "sns", "sts")
+"""Services that the alarms listen to."""
+
+
+class Trail:
+    """One that no stack of ours made. An organisation's is of another account, and is told of in
+    this one by its ARN alone."""
+
+    def __init__(self, arn: str, ask: Ask) -> None:
+        self._arn, self._ask = arn, ask
+
+    def wrong(self, regions: Collection[str]) -> Iterator[str]:
+        """Why rules in these regions would not hear of every management event."""
+        if self._told is None:
+            yield f"there is no trail {self._arn}"
+            return
+        home = region_of(self._arn)
+        beyond = sorted({*regions} - {home})
+        if beyond and not self._told["IsMultiRegionTrail"]:
+            yield f"trail {self._arn} logs {home} alone, and not {', '.join(beyond)}"
+        yield from self._left_out
+
+    @cached_property
+    def _told(self) -> Answer | None:
+        found = self._ask("describe_trails", trailNameList=[self._arn])["trailList"]
+        return next((each for each in found if each["TrailARN"] == self._arn), None)
+
+    @cached_property
+    def _left_out(self) -> tuple[str, ...]:
+        """Wherever one listens."""
+        return tuple(self._says(self._told or {}))
+
+    def _says(self, told: Answer) -> Iterator[str]:
+        if not self._ask("get_trail_status", Name=self._arn)["IsLogging"]:
+            yield f"trail {self._arn} is stopped and logs nothing"
+        if not told["IncludeGlobalServiceEvents"]:
+            yield f"trail {self._arn} leaves out global services, and IAM is one"
+        selectors = self._ask("get_event_selectors", TrailName=self._arn)
+        for what, read_only in (("read", "true"), ("write", "false")):
+            unheard = [name for name in HEARD if not _selected(selectors, name, read_only)]
+            if unheard:
+                of = "" if len(unheard) == len(HEARD) else f" of {', '.join(unheard)}"
+                yield f"trail {self._arn} leaves out {what} management events{of}"
+
+
+def _selected(selectors: Answer, service: str, read_only: str) -> bool:
+    """A trail has selectors of one kind or of the other."""
+    event = {
+        "eventCategory": "Management",
+        "eventSource": f"{service}.amazonaws.com",
+        "readOnly": read_only,
+    }
+    return any(_basic(each, event) for each in selectors.get("EventSelectors", ())) or any(
+        all(_meets(event, field) for field in each["FieldSelectors"])
+        for each in selectors.get("AdvancedEventSelectors", ())
+    )
+
+
+def _basic(selector: Answer, event: Mapping[str, str]) -> bool:
+    kind = "ReadOnly" if event["readOnly"] == "true" else "WriteOnly"
+    return (
+        selector.get("IncludeManagementEvents", True)
+        and selector.get("ReadWriteType", "All") in ("All", kind)
+        and event["eventSource"] not in selector.get("ExcludeManagementEventSources", ())
+    )
+
+
+def _meets(event: Mapping[str, str], field: Answer) -> bool:
+    """A field of other names or operators narrows to less than all events of the service."""
+    value = event.get(field["Field"])
+    return (
+        value is not None
+        and field.keys() <= {"Field", "Equals", "NotEquals"}
+        and value in field.get("Equals", (value,))
+        and value not in field.get("NotEquals", ())
+    )
