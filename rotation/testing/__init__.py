@@ -4,7 +4,7 @@ A suite is a class of tests. A provider's own test inherits from it and override
 `bench`: the adapter together with the *service's* opinion of what the adapter did. The suites
 never believe the adapter.
 
-    class TestMyIssuer(IssuerConformance):
+    class TestMyIssuer(IssuerConformance, traits=MyOptions.TRAITS):
         @pytest.fixture
         def bench(self) -> Iterator[IssuerBench]:
             ...

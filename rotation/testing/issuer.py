@@ -1,16 +1,16 @@
 """IssuerConformance: what every issuer promises, asked of its service."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import pytest
 
 from rotation.errors import Ambiguous, Conflict, Denied, RotationError, SlotFull, Transient
 from rotation.interfaces import DelegatedIssuer, Issuer
 from rotation.testing import Trouble
-from rotation.types import Credential, Fields, KeyState, contains_live_value
+from rotation.types import Credential, Fields, KeyState, Traits, contains_live_value
 
 ATTEMPTS = tuple(f"{number:032x}" for number in range(1, 5))
 
@@ -18,6 +18,46 @@ READS = ("listing", "usage")
 CHANGES = ("suspend", "resume", "destroy")
 DEEDS = (*READS, "issue", "activate", *CHANGES)
 """The methods that call the service: `issue` where it makes the values, else `activate`."""
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def claims(traits: Traits) -> frozenset[str]:
+    """What the issuer says that it does: the deeds that reach its service, and how it lives."""
+    claimed = {
+        "listing": traits.lists,
+        "usage": traits.reports_usage,
+        "issue": traits.origin == "assigned",
+        "activate": traits.origin == "chosen",
+        "suspend": traits.can_suspend,
+        "resume": traits.can_suspend,
+        "destroy": not traits.delegated,
+        "overlap": traits.overlap and traits.live_max != 1,
+        "in place": not traits.overlap,
+        "delegated": traits.delegated,
+        "limit": traits.live_max is not None,
+    }
+    return frozenset(claim for claim, made in claimed.items() if made)
+
+
+def where(*claimed: str) -> Callable[[Test], Test]:
+    """Told of issuers that claim one of these."""
+
+    def told(test: Test) -> Test:
+        vars(test)["where"] = frozenset(claimed)
+        return test
+
+    return told
+
+
+def for_each(*deeds: str) -> Callable[[Test], Test]:
+    """Told of each of these that the issuer claims."""
+
+    def told(test: Test) -> Test:
+        vars(test)["deeds"] = deeds
+        return where(*deeds)(test)
+
+    return told
 
 
 class IssuerBench(Protocol):
@@ -52,16 +92,35 @@ class IssuerBench(Protocol):
         ...
 
     def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
-        """The next call that the method `deed` makes meets this. Skip what cannot be made."""
+        """The next call that the method `deed` makes meets this."""
         ...
 
 
-class IssuerConformance:
-    """Inherit and override `bench`. What the traits deny is skipped: a claim made in code."""
+class IssuerLife:
+    """What becomes of credentials, on a service that answers."""
+
+    claims: frozenset[str] = frozenset()
+
+    def __init_subclass__(cls, *, traits: Traits | None = None) -> None:
+        """What the traits deny is not defined: a claim made in code."""
+        if traits is None:
+            return
+        cls.claims = claims(traits)
+        for name in dir(cls):
+            if cls.claims.isdisjoint(getattr(getattr(cls, name), "where", cls.claims)):
+                setattr(cls, name, None)
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "deed" in metafunc.fixturenames:
+            deeds = vars(metafunc.function)["deeds"]
+            metafunc.parametrize("deed", [deed for deed in deeds if deed in self.claims])
 
     @pytest.fixture
     def bench(self) -> IssuerBench:
         raise NotImplementedError("override the fixture `bench`")
+
+    def test_the_issuer_claims_what_the_suite_was_told(self, bench: IssuerBench) -> None:
+        assert claims(bench.issuer.traits) == self.claims
 
     def test_a_new_credential_logs_in(self, bench: IssuerBench) -> None:
         new = _made(bench)
@@ -76,33 +135,119 @@ class IssuerConformance:
         assert told
         assert not any(value.is_in(told) for value in secrets)
 
+    @where("listing")
     def test_the_listing_is_what_is_alive(self, bench: IssuerBench) -> None:
-        _needs(bench, "listing")
         assert bench.issuer.traits.delegated or bench.issuer.listing().ids == frozenset()
         new = _made(bench)
         listing = bench.issuer.listing()
         assert {handle.id: handle.state for handle in listing.handles} == bench.live()
         assert listing.find(new.handle.id) is not None
 
+    @where("overlap")
     def test_the_old_one_survives_the_new_one(self, bench: IssuerBench) -> None:
-        _needs_overlap(bench)
         old = _made(bench, ATTEMPTS[0])
         new = _made(bench, ATTEMPTS[1])
         assert old.handle.id != new.handle.id
         assert bench.accepts(old.fields)
         assert bench.accepts(new.fields)
 
+    @where("in place")
     def test_without_overlap_the_new_one_kills_the_old_one(self, bench: IssuerBench) -> None:
-        if bench.issuer.traits.overlap:
-            pytest.skip("both live side by side")
         old = _made(bench, ATTEMPTS[0])
         new = _made(bench, ATTEMPTS[1])
         assert old.handle.id != new.handle.id
         assert not bench.accepts(old.fields)
         assert bench.accepts(new.fields)
 
+    @where("suspend")
+    def test_suspending_is_an_off_switch_that_can_be_undone(self, bench: IssuerBench) -> None:
+        new = _made(bench)
+        for _ in range(2):
+            bench.issuer.suspend(new.handle.id)
+        bench.settle()
+        assert not bench.accepts(new.fields)
+        assert bench.live() == {new.handle.id: KeyState.SUSPENDED}
+        for _ in range(2):
+            bench.issuer.resume(new.handle.id)
+        bench.settle()
+        assert bench.accepts(new.fields)
+
+    @where("suspend")
+    def test_what_is_gone_cannot_be_suspended_or_resumed(self, bench: IssuerBench) -> None:
+        new = _made(bench)
+        bench.issuer.destroy(new.handle.id, new.fields)
+        with pytest.raises(Conflict):
+            bench.issuer.suspend(new.handle.id)
+        with pytest.raises(Conflict):
+            bench.issuer.resume(new.handle.id)
+
+    @where("overlap")
+    def test_destroying_twice_is_success_and_touches_no_other(self, bench: IssuerBench) -> None:
+        old, new = _made(bench, ATTEMPTS[0]), _made(bench, ATTEMPTS[1])
+        for _ in range(2):
+            bench.issuer.destroy(old.handle.id, old.fields)
+        bench.settle()
+        assert not bench.accepts(old.fields)
+        assert bench.accepts(new.fields)
+        assert old.handle.id not in bench.live()
+
+    @where("limit")
+    def test_a_full_issuer_refuses_and_deletes_nothing(self, bench: IssuerBench) -> None:
+        most = bench.issuer.traits.live_max
+        assert most is not None
+        made = [_made(bench, f"{number:032x}") for number in range(most)]
+        if bench.issuer.traits.can_suspend:
+            bench.issuer.suspend(made[0].handle.id)
+        before = dict(bench.live())
+        with pytest.raises(SlotFull):
+            bench.issuer.issue(ATTEMPTS[-1])
+        assert bench.live() == before
+
+    @where("activate")
+    def test_chosen_values_are_known_by_their_attempt(self, bench: IssuerBench) -> None:
+        first, again = bench.issuer.issue(ATTEMPTS[0]), bench.issuer.issue(ATTEMPTS[0])
+        assert first.handle.id == again.handle.id
+        assert not bench.accepts(first.fields), "nothing happens in the world before `activate`"
+
+    @where("usage")
+    def test_usage_tells_used_from_unused(self, bench: IssuerBench) -> None:
+        new = _made(bench)
+        assert bench.issuer.usage(new.handle.id).last_used is None
+        bench.use(new.fields)
+        used = bench.issuer.usage(new.handle.id).last_used
+        assert used is not None
+        assert used.tzinfo is not None
+
+    @where("usage")
+    def test_of_an_instance_that_is_gone_no_use_is_told(self, bench: IssuerBench) -> None:
+        """A runner that died behind its destroy looks once more before it goes on."""
+        new = _made(bench)
+        bench.use(new.fields)
+        bench.issuer.destroy(new.handle.id, new.fields)
+        assert bench.issuer.usage(new.handle.id).last_used is None
+
+    def test_nothing_secret_is_told(
+        self, bench: IssuerBench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        new = _made(bench)
+        assert not contains_live_value(f"{new!r} {new}")
+        for deed in DEEDS:
+            if deed in self.claims:
+                with bench.trouble(deed, Trouble.DENIED), pytest.raises(RotationError) as caught:
+                    _do(bench, deed, new)
+                assert not contains_live_value(f"{caught.value} {caught.value.__dict__}")
+        if "destroy" in self.claims:
+            bench.issuer.destroy(new.handle.id, new.fields)
+        assert not contains_live_value(caplog.text)
+
+
+class IssuerConformance(IssuerLife):
+    """Inherit with `traits=` and override `bench`: what befalls calls as well."""
+
+    @where("delegated")
     def test_what_a_service_keeps_is_read_back_and_not_made_again(self, bench: IssuerBench) -> None:
-        issuer = _delegated(bench)
+        issuer = cast("DelegatedIssuer", bench.issuer)
         before = issuer.listing().ids
         with bench.trouble("issue", Trouble.LOST), pytest.raises(Ambiguous):
             issuer.issue(ATTEMPTS[0])
@@ -115,75 +260,25 @@ class IssuerConformance:
         assert bench.accepts(found.fields)
         assert bench.mints() == mints
 
-    def test_suspending_is_an_off_switch_that_can_be_undone(self, bench: IssuerBench) -> None:
-        _needs(bench, "suspend")
-        new = _made(bench)
-        for _ in range(2):
-            bench.issuer.suspend(new.handle.id)
-        bench.settle()
-        assert not bench.accepts(new.fields)
-        assert bench.live() == {new.handle.id: KeyState.SUSPENDED}
-        for _ in range(2):
-            bench.issuer.resume(new.handle.id)
-        bench.settle()
-        assert bench.accepts(new.fields)
-
-    def test_what_is_gone_cannot_be_suspended_or_resumed(self, bench: IssuerBench) -> None:
-        _needs(bench, "suspend")
-        new = _made(bench)
-        bench.issuer.destroy(new.handle.id, new.fields)
-        with pytest.raises(Conflict):
-            bench.issuer.suspend(new.handle.id)
-        with pytest.raises(Conflict):
-            bench.issuer.resume(new.handle.id)
-
-    def test_destroying_twice_is_success_and_touches_no_other(self, bench: IssuerBench) -> None:
-        _needs_overlap(bench)
-        old, new = _made(bench, ATTEMPTS[0]), _made(bench, ATTEMPTS[1])
-        for _ in range(2):
-            bench.issuer.destroy(old.handle.id, old.fields)
-        bench.settle()
-        assert not bench.accepts(old.fields)
-        assert bench.accepts(new.fields)
-        assert old.handle.id not in bench.live()
-
-    def test_a_full_issuer_refuses_and_deletes_nothing(self, bench: IssuerBench) -> None:
-        most = bench.issuer.traits.live_max
-        if most is None:
-            pytest.skip("the issuer claims no limit")
-        made = [_made(bench, f"{number:032x}") for number in range(most)]
-        if bench.issuer.traits.can_suspend:
-            bench.issuer.suspend(made[0].handle.id)
-        before = dict(bench.live())
-        with pytest.raises(SlotFull):
-            bench.issuer.issue(ATTEMPTS[-1])
-        assert bench.live() == before
-
+    @where("issue")
     def test_a_lost_mint_is_in_doubt_and_was_sent_once(self, bench: IssuerBench) -> None:
-        _needs(bench, "issue")
         with bench.trouble("issue", Trouble.LOST), pytest.raises(Ambiguous):
             bench.issuer.issue(ATTEMPTS[0])
         assert bench.mints() == 1
 
+    @where("issue")
     def test_a_broken_mint_is_in_doubt(self, bench: IssuerBench) -> None:
-        _needs(bench, "issue")
         with bench.trouble("issue", Trouble.BROKEN), pytest.raises(Ambiguous):
             bench.issuer.issue(ATTEMPTS[0])
 
+    @where("listing")
     def test_nothing_is_minted_that_the_listing_does_not_show(self, bench: IssuerBench) -> None:
-        _needs(bench, "listing")
         _lose_a_mint(bench)
         _made(bench, ATTEMPTS[1])
         assert len(bench.live()) == (1 if bench.issuer.traits.delegated else bench.mints())
         assert bench.issuer.listing().ids == bench.live().keys()
 
-    def test_chosen_values_are_known_by_their_attempt(self, bench: IssuerBench) -> None:
-        _needs(bench, "activate")
-        first, again = bench.issuer.issue(ATTEMPTS[0]), bench.issuer.issue(ATTEMPTS[0])
-        assert first.handle.id == again.handle.id
-        assert not bench.accepts(first.fields), "nothing happens in the world before `activate`"
-
-    @pytest.mark.parametrize("deed", DEEDS)
+    @for_each(*DEEDS)
     def test_a_denial_names_what_is_missing(self, bench: IssuerBench, deed: str) -> None:
         new = _ready(bench, deed)
         before = dict(bench.live())
@@ -192,7 +287,7 @@ class IssuerConformance:
         assert caught.value.hint
         assert bench.live() == before
 
-    @pytest.mark.parametrize("deed", DEEDS)
+    @for_each(*DEEDS)
     @pytest.mark.parametrize("kind", [Trouble.THROTTLED, Trouble.UNREACHABLE])
     def test_what_did_not_happen_is_tried_again(
         self, bench: IssuerBench, deed: str, kind: Trouble
@@ -203,7 +298,7 @@ class IssuerConformance:
             _do(bench, deed, new)
         assert bench.live() == before
 
-    @pytest.mark.parametrize("deed", READS)
+    @for_each(*READS)
     @pytest.mark.parametrize("kind", [Trouble.LOST, Trouble.BROKEN])
     def test_an_unanswered_read_is_read_again(
         self, bench: IssuerBench, deed: str, kind: Trouble
@@ -213,7 +308,7 @@ class IssuerConformance:
             _do(bench, deed, new)
         _do(bench, deed, new)
 
-    @pytest.mark.parametrize("deed", CHANGES)
+    @for_each(*CHANGES)
     @pytest.mark.parametrize("kind", [Trouble.LOST, Trouble.BROKEN])
     def test_an_unanswered_change_is_made_again(
         self, bench: IssuerBench, deed: str, kind: Trouble
@@ -224,36 +319,6 @@ class IssuerConformance:
         _do(bench, deed, new)
         bench.settle()
         assert bench.accepts(new.fields) == (deed == "resume")
-
-    def test_usage_tells_used_from_unused(self, bench: IssuerBench) -> None:
-        new = _ready(bench, "usage")
-        assert bench.issuer.usage(new.handle.id).last_used is None
-        bench.use(new.fields)
-        used = bench.issuer.usage(new.handle.id).last_used
-        assert used is not None
-        assert used.tzinfo is not None
-
-    def test_of_an_instance_that_is_gone_no_use_is_told(self, bench: IssuerBench) -> None:
-        """A runner that died behind its destroy looks once more before it goes on."""
-        new = _ready(bench, "usage")
-        bench.use(new.fields)
-        bench.issuer.destroy(new.handle.id, new.fields)
-        assert bench.issuer.usage(new.handle.id).last_used is None
-
-    def test_nothing_secret_is_told(
-        self, bench: IssuerBench, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        caplog.set_level(logging.DEBUG)
-        new = _made(bench)
-        assert not contains_live_value(f"{new!r} {new}")
-        for deed in DEEDS:
-            if _missing(bench, deed) is None:
-                with bench.trouble(deed, Trouble.DENIED), pytest.raises(RotationError) as caught:
-                    _do(bench, deed, new)
-                assert not contains_live_value(f"{caught.value} {caught.value.__dict__}")
-        if _missing(bench, "destroy") is None:
-            bench.issuer.destroy(new.handle.id, new.fields)
-        assert not contains_live_value(caplog.text)
 
 
 def _made(bench: IssuerBench, attempt: str = ATTEMPTS[0]) -> Credential:
@@ -276,8 +341,6 @@ def _lose_a_mint(bench: IssuerBench) -> None:
 
 def _ready(bench: IssuerBench, deed: str) -> Credential:
     """A credential on which the deed makes a difference."""
-    if reason := _missing(bench, deed):
-        pytest.skip(reason)
     new = _made(bench)
     if deed == "resume":
         bench.issuer.suspend(new.handle.id)
@@ -297,34 +360,3 @@ def _do(bench: IssuerBench, deed: str, new: Credential) -> None:
             issuer.destroy(new.handle.id, new.fields)
         case _:
             getattr(issuer, deed)(new.handle.id)
-
-
-def _missing(bench: IssuerBench, deed: str) -> str | None:
-    """Why the issuer does not do this at its service, by its own traits."""
-    traits = bench.issuer.traits
-    absent = {
-        "listing": not traits.lists,
-        "usage": not traits.reports_usage,
-        "destroy": traits.delegated,
-        "suspend": not traits.can_suspend,
-        "resume": not traits.can_suspend,
-        "issue": traits.origin == "chosen",
-        "activate": traits.origin == "assigned",
-    }
-    return f"no {deed} at the service" if absent.get(deed) else None
-
-
-def _needs(bench: IssuerBench, deed: str) -> None:
-    if reason := _missing(bench, deed):
-        pytest.skip(reason)
-
-
-def _delegated(bench: IssuerBench) -> DelegatedIssuer:
-    if not bench.issuer.traits.delegated:
-        pytest.skip("the service does not keep the credential itself")
-    return cast("DelegatedIssuer", bench.issuer)
-
-
-def _needs_overlap(bench: IssuerBench) -> None:
-    if bench.issuer.traits.live_max == 1 or not bench.issuer.traits.overlap:
-        pytest.skip("there is never more than one")

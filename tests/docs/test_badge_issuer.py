@@ -71,7 +71,7 @@ class Bench:
         self.service.fault = None
 
 
-class TestConformance(IssuerConformance):
+class TestConformance(IssuerConformance, traits=BadgeOptions.TRAITS):
     @pytest.fixture
     def bench(self) -> IssuerBench:
         return Bench()

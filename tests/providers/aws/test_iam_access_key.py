@@ -71,7 +71,7 @@ def bench(control, befall, around, fresh_name) -> Bench:
     return Bench(AccessKeyIssuer(options, around), options, control, fresh_name, befall)
 
 
-class TestConformance(IssuerConformance):
+class TestConformance(IssuerConformance, traits=AccessKeyOptions.TRAITS):
     @pytest.fixture
     def bench(self, bench: Bench) -> Bench:
         return bench

@@ -8,16 +8,19 @@ from rotation.testing.issuer import IssuerConformance
 from tests.providers.http.conftest import Bench, around, connected, declared
 
 
-class TestConformanceOfH2(IssuerConformance):
+class TestConformanceOfH2(IssuerConformance, traits=declared().TRAITS):
     @pytest.fixture
     def bench(self, bench: Bench) -> Bench:
         return bench
 
 
-class TestConformanceOfH1(IssuerConformance):
+H1 = declared(
+    declaration={**DECLARATION, "create": {**DECLARATION["create"], **IDEMPOTENT}},
+)
+
+
+class TestConformanceOfH1(IssuerConformance, traits=H1.TRAITS):
     @pytest.fixture
     def bench(self, acme: Acme, tmp_path: Path) -> Bench:
-        create = {**DECLARATION["create"], **IDEMPOTENT}
-        options = declared(declaration={**DECLARATION, "create": create})
         connection = connected(acme, tmp_path)
-        return Bench(HttpApiIssuer(options, around(connection)), acme, connection, resends=True)
+        return Bench(HttpApiIssuer(H1, around(connection)), acme, connection, resends=True)

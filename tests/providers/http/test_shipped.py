@@ -16,7 +16,7 @@ from providers.http.testing.accounts import Atlas, Confluent
 from providers.http.testing.service import Service
 from providers.http.testing.vendors import Cloudflare, Datadog, GitLab, Grafana
 from rotation.errors import NeedsPerson
-from rotation.testing.issuer import IssuerConformance
+from rotation.testing.issuer import IssuerLife
 from rotation.types import Verdict
 from tests.providers.http.conftest import ATTEMPT, MONTH, Bench, around, connected
 
@@ -78,17 +78,33 @@ def service(name: str) -> Iterator[Service]:
 @pytest.fixture
 def bench(name: str, service: Service, tmp_path: Path) -> Bench:
     connection = connected(service, tmp_path)
-    options = HttpApiOptions(
-        connection="vendor", name="billing", service=name, **VENDORS[name].options
-    )
+    options = declared(name)
     options.identity({"vendor": connection.options})
     return Bench(HttpApiIssuer(options, around(connection)), service, connection)
 
 
-class TestConformance(IssuerConformance):
-    @pytest.fixture
-    def bench(self, bench: Bench) -> Bench:
-        return bench
+def declared(name: str) -> HttpApiOptions:
+    return HttpApiOptions(
+        connection="vendor", name="billing", service=name, **VENDORS[name].options
+    )
+
+
+def suite(of: str) -> type[IssuerLife]:
+    """What befalls calls is the engine's business, and told of it in test_issuer.py."""
+
+    class TestShipped(IssuerLife, traits=declared(of).TRAITS):
+        @pytest.fixture
+        def name(self) -> str:
+            return of
+
+        @pytest.fixture
+        def bench(self, bench: Bench) -> Bench:
+            return bench
+
+    return TestShipped
+
+
+globals().update({f"Test_{of.replace('-', '_')}": suite(of) for of in VENDORS})
 
 
 def test_every_shipped_declaration_is_tried() -> None:

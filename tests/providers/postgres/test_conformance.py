@@ -3,36 +3,42 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 from unittest.mock import patch
 
 import psycopg
 import pytest
 
 from providers.postgres.login import LoginIssuer
+from providers.postgres.options import LoginOptions
 from providers.postgres.probe import LoginProbe
 from providers.postgres.session import Lost, Session, Unreachable
 from rotation.testing import Trouble
 from rotation.testing.issuer import IssuerConformance
 from rotation.testing.probe import ProbeConformance
-from rotation.types import Fields
+from rotation.types import Fields, Traits
 from tests.real.postgres_server import PostgresServer, wait_for
 
 from .conftest import ATTEMPTS, Bench, Database
 
 
-class TestUnique(IssuerConformance):
+def claimed(**mode: Any) -> Traits:
+    return LoginOptions(connection="-", **mode).TRAITS
+
+
+class TestUnique(IssuerConformance, traits=claimed(group="app")):
     @pytest.fixture
     def bench(self, database: Database, fresh: str) -> Bench:
         return Bench(database, database.issuer(group=fresh))
 
 
-class TestPair(IssuerConformance):
+class TestPair(IssuerConformance, traits=claimed(pair=("a", "b"))):
     @pytest.fixture
     def bench(self, database: Database, fresh: str) -> Bench:
         return Bench(database, database.issuer(pair=(f"{fresh}_a", f"{fresh}_b")))
 
 
-class TestInPlace(IssuerConformance):
+class TestInPlace(IssuerConformance, traits=claimed(user="a", in_place=True)):
     @pytest.fixture
     def bench(self, database: Database, fresh: str) -> Bench:
         return Bench(database, database.issuer(user=fresh, in_place=True))

@@ -22,7 +22,7 @@ from rotation.interfaces import Around
 from rotation.testing import Trouble
 from rotation.testing.issuer import IssuerConformance
 from rotation.testing.probe import ProbeConformance
-from rotation.types import Fields, KeyState, PermissionSet, SecretValue, Verdict, mark
+from rotation.types import Fields, KeyState, PermissionSet, SecretValue, Traits, Verdict, mark
 from tests.providers.vault.conftest import INSTALLATION
 from tests.real.vault_server import Refused, VaultServer
 
@@ -192,19 +192,23 @@ class Bench:
         return befall(self.connection, self.role.path + call, kind)
 
 
-class TestAssigned(IssuerConformance):
+def claimed(**more) -> Traits:
+    return AppRoleOptions(connection="-", role="app", **more).TRAITS
+
+
+class TestAssigned(IssuerConformance, traits=claimed()):
     @pytest.fixture
     def bench(self, role, issuer, connection) -> Bench:
         return Bench(role, issuer, connection)
 
 
-class TestAssignedWithUses(IssuerConformance):
+class TestAssignedWithUses(IssuerConformance, traits=claimed(uses=PLENTY)):
     @pytest.fixture
     def bench(self, role, around, connection) -> Bench:
         return Bench(role, issuer_of(role, around, uses=PLENTY), connection)
 
 
-class TestChosen(IssuerConformance):
+class TestChosen(IssuerConformance, traits=claimed(origin="chosen", uses=PLENTY)):
     @pytest.fixture
     def bench(self, role, around, connection) -> Bench:
         return Bench(role, issuer_of(role, around, origin="chosen", uses=PLENTY), connection)

@@ -141,7 +141,7 @@ class Bench:
         return befall(self.connection, f"{self.role.mount}/{path}", kind)
 
 
-class TestConformance(IssuerConformance):
+class TestConformance(IssuerConformance, traits=DatabaseStaticOptions.TRAITS):
     @pytest.fixture
     def bench(self, role, issuer, connection) -> Bench:
         return Bench(role, issuer, connection)
