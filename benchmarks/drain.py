@@ -9,12 +9,12 @@ from pathlib import Path
 
 from benchmarks.fleet import INSTALLATION, fleet, specification, stream
 from providers.aws.testing import StrictControl
-from rotation.entries import Entry, Kind
+from rotation.execution.runner import Runner
+from rotation.journal.entries import Entry, Kind
 from rotation.journal.sql import open_journal
 from rotation.plan import ROUTINE
-from rotation.process import Signals
-from rotation.runner import Runner
-from rotation.scheduler import Opening, Policy, Scheduler
+from rotation.runtime.process import Signals
+from rotation.schedule.scheduler import Opening, Scheduler, Waking
 
 
 def main(endpoint: str, directory: Path, names: Sequence[str]) -> None:
@@ -40,7 +40,7 @@ def main(endpoint: str, directory: Path, names: Sequence[str]) -> None:
             follow=follow,
             stopping=lambda: signals.stopping,
         )
-        policy = Policy(due=lambda now: due, width=lambda: len(names))
+        policy = Waking(due=lambda now: due, width=lambda: len(names))
         Scheduler(runner=runner, policy=policy, signals=signals).run()
     sys.exit(1 if left else 0)
 

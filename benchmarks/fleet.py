@@ -9,8 +9,8 @@ from pathlib import Path
 
 from providers.aws.options import ConnectionOptions
 from providers.aws.testing import ADMIN, StrictControl
-from rotation.clock import SystemClock
-from rotation.registry import Declared, Plugin, Registry
+from rotation.plugins.registry import Declared, Plugin, Registry
+from rotation.runtime.clock import SystemClock
 from rotation.types import ConsumerSpec, PermissionSet, PluginSpec, Specification
 
 INSTALLATION = "0123456789ab"

@@ -14,14 +14,14 @@ import yaml
 from benchmarks.fleet import ACCOUNT, INSTALLATION, Times, specification
 from benchmarks.processes import rotation, spend
 from benchmarks.report import Figure
-from rotation.clock import SystemClock
 from rotation.config import stream_of
-from rotation.entries import stamp
+from rotation.execution.runner import Runner
+from rotation.journal.entries import stamp
 from rotation.journal.sql import SqlJournal, open_journal
 from rotation.plan import PLANS
-from rotation.runner import Runner
-from rotation.testing.simulator import SimulatedClock, bound
-from rotation.testing.world import World
+from rotation.runtime.clock import SystemClock
+from tests.support.simulator import SimulatedClock, bound
+from tests.support.world import World
 
 SECONDS, MEGABYTES, GROWTH = 5.0, 400.0, 1.2
 VERBS = ("plan", "status")

@@ -15,10 +15,10 @@ from benchmarks.rotations import compared, turn
 from providers.vault.options import STAGING
 from providers.vault.testing import binary
 from providers.vault.testing.server import Refused
+from rotation.execution.runner import Runner
 from rotation.journal.sql import SqlJournal, open_journal
-from rotation.machine import Close
+from rotation.machine.decide import Close
 from rotation.plan import PLANS
-from rotation.runner import Runner
 from rotation.types import Specification
 from tests.matrix.conftest import Services
 from tests.matrix.sides import INSTALLATION

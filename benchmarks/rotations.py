@@ -17,10 +17,10 @@ from benchmarks.fleet import INSTALLATION, Fleet, fleet, seed, specification, st
 from benchmarks.processes import spend
 from benchmarks.report import Figure
 from providers.aws.testing import StrictControl, spawn_strict_aws
+from rotation.execution.runner import Runner
 from rotation.journal.sql import SqlJournal, open_journal
-from rotation.machine import Close
+from rotation.machine.decide import Close
 from rotation.plan import PLANS
-from rotation.runner import Runner
 
 LATENCY_MS = 30.0
 LIMITS = {1: 1.05, 32: 1.15}

@@ -17,12 +17,12 @@ from rotation.cli import failures
 from rotation.config.model import Document, Limits, PolicyClass, Secret
 from rotation.config.plugins import Head
 from rotation.config.reading import is_duration, key_of
-from rotation.config.times import spoken
-from rotation.effects import EFFECTS
-from rotation.held import REASONS, Exit
-from rotation.interfaces import Layout
+from rotation.config.times import format_duration
+from rotation.execution.effects import EFFECTS
+from rotation.interfaces import Diagnosis
+from rotation.machine.held import REASONS, Exit
 from rotation.plan import PLANS, Gate, Per, Row, Step
-from rotation.registry import installed
+from rotation.plugins.registry import installed
 from rotation.types import PermissionSet
 
 CORE = (
@@ -191,7 +191,7 @@ def layouts(store: str) -> str:
     )
 
 
-def _repair(layout: Layout) -> str:
+def _repair(layout: Diagnosis) -> str:
     first = "`rotation rollback NAME` where the open rotation offers it; else "
     return first * layout.by_rollback + layout.repair
 
@@ -249,7 +249,7 @@ def _default(field: "dataclasses.Field[Any]", hint: Any) -> str:
         return ""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{spoken(value)}`" if is_duration(field.name, hint) else f"`{value}`"
+    return f"`{format_duration(value)}`" if is_duration(field.name, hint) else f"`{value}`"
 
 
 def plugins(kind: str) -> str:

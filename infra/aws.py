@@ -22,7 +22,7 @@ from providers.aws.options import ConnectionOptions
 from providers.aws.resources import AwsStack
 from providers.aws.stack import obstacles, told
 from rotation.interfaces import Scope
-from rotation.policy.naming import place
+from rotation.permissions.naming import place
 
 _SERVICES = (
     "cloudtrail",
@@ -43,12 +43,12 @@ class Ready:
     """A connection that was looked at: nothing stands in the way of declaring it. existing: name ->
     ARN of the secrets that are taken in."""
 
-    around: Surroundings
+    context: Surroundings
     provider: aws.Provider
     existing: Mapping[str, str]
 
 
-def around(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Surroundings:
+def context(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Surroundings:
     """What every part of one connection is made from. Raises RunError where there can be no stack,
     and Usage where a name is too long."""
     if found := list(obstacles(scope, settings)):
@@ -68,65 +68,65 @@ def around(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Surro
 def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
     """Everything that can be refused is refused here, of every connection, before a resource of
     any is declared: what is declared meanwhile, `pulumi up` would make."""
-    surroundings = around(scope, settings, states)
+    surroundings = context(scope, settings, states)
     provider = provider_of(surroundings)
     account = Account(surroundings, provider)
     account.assert_meant()
     assert_heard(surroundings)
     for remark in AwsStack().made(scope, settings, states).remarks:
         pulumi.log.info(f"connection {scope.connection}: {remark}")
-    return Ready(around=surroundings, provider=provider, existing=account.to_take_in())
+    return Ready(context=surroundings, provider=provider, existing=account.to_take_in())
 
 
 def declare(ready: Ready) -> dict[str, Any]:
     """Returns what the runner has to know of it, and what other stacks may."""
-    around, below = ready.around, pulumi.ResourceOptions(provider=ready.provider)
-    scope, name = around.scope, place(around.scope)
+    context, below = ready.context, pulumi.ResourceOptions(provider=ready.provider)
+    scope, name = context.scope, place(context.scope)
     own: str | None = scope.options.kms_key
     keys: Mapping[str, pulumi.Output[str]] = {}
     if own is None:
-        keys = Keys(name, KeysArgs(stack=around), below).arns
-    stores = Stores(name, StoresArgs(around=around, keys=keys, existing=ready.existing), below)
-    Users(name, UsersArgs(around=around), below)
+        keys = Keys(name, KeysArgs(stack=context), below).arns
+    stores = Stores(name, StoresArgs(context=context, keys=keys, existing=ready.existing), below)
+    Users(name, UsersArgs(context=context), below)
     key: pulumi.Input[str] = own or keys[scope.options.region]
-    Roles(name, RolesArgs(around=around, key=key, secrets=stores.arns), below)
+    Roles(name, RolesArgs(context=context, key=key, secrets=stores.arns), below)
     topics: Mapping[str, pulumi.Input[str]] = {}
-    if around.settings.alarms:
+    if context.settings.alarms:
         # The policy of a key that is there already lets no alarm through, and is not ours to change.
-        if own is not None and around.makes_topics:
-            keys = Keys(f"{name}-alarms", KeysArgs(stack=around, what=("alarms",)), below).arns
-        topics = Watch(name, WatchArgs(around=around, keys=keys), below).topics
-    if around.settings.trail:
-        Trail(name, TrailArgs(around=around), below)
+        if own is not None and context.makes_topics:
+            keys = Keys(f"{name}-alarms", KeysArgs(stack=context, what=("alarms",)), below).arns
+        topics = Watch(name, WatchArgs(context=context, keys=keys), below).topics
+    if context.settings.trail:
+        Trail(name, TrailArgs(context=context), below)
     bindings = {
-        "roles": dict(around.roles), "external_id": external_id(scope), "kms_key": key,
+        "roles": dict(context.roles), "external_id": external_id(scope), "kms_key": key,
         "runner": scope.options.runner, "deployer": scope.options.deployer,
     }  # fmt: skip
     return {"bindings": bindings, "topics": topics, "secrets": stores.arns}
 
 
-def _assert_names(around: Surroundings) -> None:
+def _assert_names(context: Surroundings) -> None:
     """Each name that is made of others is asked for once, for it may be too long."""
-    scope = around.scope
+    scope = context.scope
     for document in foreseen(scope):
         policy_name(scope, document.name)
     for alarm in alarms(scope):
         event_rule_name(scope, alarm.name)
     event_rule_name(scope, LOOKS)
-    if around.makes_trail and not around.settings.trail_bucket:
+    if context.makes_trail and not context.settings.trail_bucket:
         bucket_name(scope)
 
 
-def provider_of(around: Surroundings) -> aws.Provider:
+def provider_of(context: Surroundings) -> aws.Provider:
     """Refuses by itself any other account than the declared one. An endpoint of this machine is
     for tries; it is no AWS and knows no account check of the provider's."""
-    options: ConnectionOptions = around.scope.options
+    options: ConnectionOptions = context.scope.options
     local = options.endpoint is not None
     endpoints = [
         aws.ProviderEndpointArgs(**dict.fromkeys(_SERVICES, options.endpoint))
     ] if local else None  # fmt: skip
     return aws.Provider(
-        f"aws-{place(around.scope)}",
+        f"aws-{place(context.scope)}",
         region=options.region,
         profile=options.profile,
         shared_credentials_files=[options.credentials_file] if options.credentials_file else None,

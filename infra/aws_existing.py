@@ -16,7 +16,7 @@ from providers.aws.iam import OWNER, regions_of
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from providers.aws.stack import STACK_TAG
 from rotation.interfaces import Part
-from rotation.policy.naming import place
+from rotation.permissions.naming import place
 
 _CODE = re.compile(r"api error (\w+)")
 
@@ -24,10 +24,10 @@ _CODE = re.compile(r"api error (\w+)")
 class Account:
     """One connection's account, before anything is declared in it."""
 
-    def __init__(self, around: Surroundings, provider: aws.Provider) -> None:
-        self._around = around
+    def __init__(self, context: Surroundings, provider: aws.Provider) -> None:
+        self._context = context
         self._opts = pulumi.InvokeOptions(provider=provider)
-        parts = around.scope.parts
+        parts = context.scope.parts
         self._stored = {
             part.options.name: part
             for part in parts
@@ -40,7 +40,7 @@ class Account:
         }
 
     def assert_meant(self) -> None:
-        account = self._around.scope.options.account
+        account = self._context.scope.options.account
         told = self._ask(
             "whose credentials these are",
             f"log in for account {account}, or name the profile in the connection",
@@ -48,7 +48,7 @@ class Account:
         )
         if told.account_id != account:
             raise refused(
-                f"connection {self._around.scope.connection} is account {account}, but these "
+                f"connection {self._context.scope.connection} is account {account}, but these "
                 "credentials are of another one"
             )
 
@@ -75,7 +75,7 @@ class Account:
         ours: Collection[str],
     ) -> Iterator[str]:
         for name, part in sorted(wanted.items()):
-            adopted = self._around.adopts(part)
+            adopted = self._context.adopts(part)
             if adopted and name not in there:
                 yield f"rotation:adopt names {part.secret}, but there is no such {what} {name}"
             elif not adopted and name in there and name not in ours:
@@ -84,7 +84,7 @@ class Account:
     def _elsewhere(self) -> Iterator[str]:
         """Policies name a user by its path: with another one they would be of no use."""
         for name, part in self._rotated.items():
-            if name in self._users and self._around.adopts(part):
+            if name in self._users and self._context.adopts(part):
                 path = self._users[name].partition(":user")[2][: -len(name)]
                 if path != part.options.path:
                     yield (
@@ -94,7 +94,7 @@ class Account:
 
     def _taken_roles(self) -> Iterator[str]:
         """IAM takes a name once, whatever its path."""
-        wanted = {arn.rpartition("/")[2] for arn in self._around.roles.values()}
+        wanted = {arn.rpartition("/")[2] for arn in self._context.roles.values()}
         told = self._ask(
             "which roles there are",
             "these credentials need iam:ListRoles",
@@ -107,25 +107,25 @@ class Account:
                 partial(aws.iam.get_role, name=name, opts=self._opts),
             ).tags
             stack = (tags or {}).get(STACK_TAG, "of nobody")
-            if stack != self._around.stack:
-                yield f"role {name} exists already: {copied(self._around.scope, stack)}"
+            if stack != self._context.stack:
+                yield f"role {name} exists already: {copied(self._context.scope, stack)}"
 
     def _made_by_another_stack(self) -> Iterator[str]:
         """A rule, an alarm or a topic of that name would be written over."""
-        for region in sorted({*regions_of(self._around.scope), *self._around.watched}):
+        for region in sorted({*regions_of(self._context.scope), *self._context.watched}):
             told = self._ask(
                 f"what of this installation is in {region}",
                 "these credentials need tag:GetResources",
                 partial(self._owned, region),
             )
             for each in told.resource_tag_mapping_lists:
-                stack = each.tags.get(STACK_TAG, self._around.stack)
-                if stack != self._around.stack and self._prefix in each.resource_arn:
-                    yield f"{each.resource_arn} exists: {copied(self._around.scope, stack)}"
+                stack = each.tags.get(STACK_TAG, self._context.stack)
+                if stack != self._context.stack and self._prefix in each.resource_arn:
+                    yield f"{each.resource_arn} exists: {copied(self._context.scope, stack)}"
 
     def _owned(self, region: str) -> Any:
         owner = aws.resourcegroupstaggingapi.GetResourcesTagFilterArgs(
-            key=OWNER, values=[self._around.scope.installation]
+            key=OWNER, values=[self._context.scope.installation]
         )
         return aws.resourcegroupstaggingapi.get_resources(
             tag_filters=[owner], region=region, opts=self._opts
@@ -134,7 +134,7 @@ class Account:
     @property
     def _prefix(self) -> str:
         """Of every name that is made for this connection."""
-        return self._around.scope.called(place(self._around.scope))
+        return self._context.scope.called(place(self._context.scope))
 
     @cached_property
     def _secrets(self) -> dict[str, str]:
@@ -142,7 +142,7 @@ class Account:
 
     @cached_property
     def _our_secrets(self) -> dict[str, str]:
-        asked = {"tag-key": STACK_TAG, "tag-value": self._around.stack}
+        asked = {"tag-key": STACK_TAG, "tag-value": self._context.stack}
         filters = [
             aws.secretsmanager.GetSecretsFilterArgs(name=name, values=[value])
             for name, value in asked.items()
@@ -177,8 +177,8 @@ class Account:
     def _is_ours(self, name: str, part: Part, made: Collection[str]) -> bool:
         """A list of users tells no tags. One at its own path whose secret is ours was declared with
         it; any other is asked for."""
-        if self._around.adopts(part) or self._users.get(name) != user_arn(
-            self._around.scope.options, part.options
+        if self._context.adopts(part) or self._users.get(name) != user_arn(
+            self._context.scope.options, part.options
         ):
             return False
         return part.secret in made or self._has_our_tag(part.options.user)
@@ -189,7 +189,7 @@ class Account:
             "these credentials need iam:GetUser",
             lambda: aws.iam.get_user(user_name=user, opts=self._opts),
         )
-        return bool((told.tags or {}).get(STACK_TAG) == self._around.stack)
+        return bool((told.tags or {}).get(STACK_TAG) == self._context.stack)
 
     def _ask(self, what: str, hint: str, question: Callable[[], Any]) -> Any:
         """A person's sentence in place of a stack trace, with AWS's code and not its text."""
@@ -198,7 +198,7 @@ class Account:
         except Exception as error:  # noqa: BLE001 -- the SDK raises nothing narrower
             code = _CODE.search(str(error))
             told = f"it said {code[1]}" if code else "it gave no answer"
-            connection = self._around.scope.connection
+            connection = self._context.scope.connection
             raise refused(
                 f"connection {connection}: AWS did not say {what}: {told}; {hint}"
             ) from None

@@ -10,7 +10,7 @@ from providers.aws.arns import partition
 from providers.aws.names import ALIAS_MAX
 from providers.aws.resource_policies import policy_of_key
 from providers.aws.stack import Stack
-from rotation.policy.naming import fitting, place
+from rotation.permissions.naming import place, require_length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class Keys(pulumi.ComponentResource):
         }
         aws.kms.Alias(
             name,
-            name=fitting(f"alias/{name}", ALIAS_MAX, "the key"),
+            name=require_length(f"alias/{name}", ALIAS_MAX, "the key"),
             target_key_id=key.key_id,
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -14,7 +14,7 @@ from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from providers.aws.resource_policies import ceiling, policy_of_secret
 from providers.aws.stack import Stack
 from rotation.interfaces import Part
-from rotation.policy.naming import place
+from rotation.permissions.naming import place
 
 
 class Surroundings(Stack):
@@ -41,7 +41,7 @@ class StoresArgs:
     """keys: by region, where the connection has none of its own. existing: name -> ARN of the
     secrets that are taken in."""
 
-    around: Surroundings
+    context: Surroundings
     keys: Mapping[str, pulumi.Input[str]]
     existing: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,9 +51,9 @@ class Stores(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StoresArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:aws:Stores", name, None, opts)
-        self._around, self._keys = args.around, args.keys
+        self._context, self._keys = args.context, args.keys
         self.arns: dict[str, pulumi.Output[str]] = {}
-        for part in args.around.scope.parts:
+        for part in args.context.scope.parts:
             if isinstance(part.options, SecretsManagerOptions):
                 self._secret(part, part.options, args.existing)
         self.register_outputs({"arns": self.arns})
@@ -61,12 +61,12 @@ class Stores(pulumi.ComponentResource):
     def _secret(
         self, part: Part, options: SecretsManagerOptions, existing: Mapping[str, str]
     ) -> None:
-        keys, around = self._keys, self._around
+        keys, context = self._keys, self._context
         secret = aws.secretsmanager.Secret(
             part.secret,
             name=options.name,
             description=f"{part.secret}: {part.application}, {part.environment}",
-            kms_key_id=around.scope.options.kms_key or keys[around.scope.options.region],
+            kms_key_id=context.scope.options.kms_key or keys[context.scope.options.region],
             replicas=[
                 aws.secretsmanager.SecretReplicaArgs(
                     region=region, kms_key_id=keys.get(region)
@@ -74,19 +74,19 @@ class Stores(pulumi.ComponentResource):
                 for region in options.replicas
             ],
             recovery_window_in_days=30,
-            tags=around.tags(part),
-            opts=around.keeping(
-                self, part, existing.get(options.name) if around.adopts(part) else None,
+            tags=context.tags(part),
+            opts=context.keeping(
+                self, part, existing.get(options.name) if context.adopts(part) else None,
                 "description", "kmsKeyId", "recoveryWindowInDays", "replicas", "tags",
             ),
         )  # fmt: skip
-        if not around.adopts(part):  # a denial could cut off whoever reads it now
+        if not context.adopts(part):  # a denial could cut off whoever reads it now
             aws.secretsmanager.SecretPolicy(
                 part.secret,
                 secret_arn=secret.arn,
                 block_public_policy=True,
                 policy=secret.arn.apply(
-                    lambda arn: json.dumps(policy_of_secret(around, part, arn))
+                    lambda arn: json.dumps(policy_of_secret(context, part, arn))
                 ),
                 opts=pulumi.ResourceOptions(parent=secret, aliases=renamed(part)),
             )
@@ -95,7 +95,7 @@ class Stores(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class UsersArgs:
-    around: Surroundings
+    context: Surroundings
 
 
 class Users(pulumi.ComponentResource):
@@ -103,11 +103,11 @@ class Users(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: UsersArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:aws:Users", name, None, opts)
-        around, scope = args.around, args.around.scope
+        context, scope = args.context, args.context.scope
         parts = [part for part in scope.parts if isinstance(part.options, AccessKeyOptions)]
-        ceiling: pulumi.Input[str] = around.settings.user_boundary
+        ceiling: pulumi.Input[str] = context.settings.user_boundary
         if parts and not ceiling:
-            ceiling = self._ceiling(around)
+            ceiling = self._ceiling(context)
         for part in parts:
             aws.iam.User(
                 part.secret,
@@ -115,23 +115,23 @@ class Users(pulumi.ComponentResource):
                 path=part.options.path,
                 permissions_boundary=ceiling,
                 force_destroy=False,
-                tags=around.tags(part),
-                opts=around.keeping(
-                    self, part, part.options.user if around.adopts(part) else None,
+                tags=context.tags(part),
+                opts=context.keeping(
+                    self, part, part.options.user if context.adopts(part) else None,
                     "path", "permissionsBoundary", "tags",
                 ),
             )  # fmt: skip
         self.register_outputs({})
 
-    def _ceiling(self, around: Surroundings) -> pulumi.Output[str]:
-        scope = around.scope
+    def _ceiling(self, context: Surroundings) -> pulumi.Output[str]:
+        scope = context.scope
         made = aws.iam.Policy(
             f"{place(scope)}-user-ceiling",
             name=policy_name(scope, "user-ceiling"),
             path=path(scope),
             description="boundary of rotated users, unless the stack is told one of your own",
             policy=json.dumps(ceiling()),
-            tags=around.own_tags,
+            tags=context.own_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         return made.arn

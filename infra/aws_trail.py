@@ -16,9 +16,9 @@ from providers.aws.wire import proxies
 MENDED = "let its owner change that, or leave `alarm_trail` out for one of the stack's own"
 
 
-def assert_heard(around: Surroundings) -> None:
+def assert_heard(context: Surroundings) -> None:
     """With the credentials of the provider, which has no such look."""
-    options: ConnectionOptions = around.scope.options
+    options: ConnectionOptions = context.scope.options
     if options.alarm_trail is None:
         return
     client = _client(options, region_of(options.alarm_trail))
@@ -27,15 +27,15 @@ def assert_heard(around: Surroundings) -> None:
         return getattr(client, operation)(**about)
 
     try:
-        problems = list(Trail(options.alarm_trail, ask).wrong(around.logged))
+        problems = list(Trail(options.alarm_trail, ask).wrong(context.logged))
     except (BotoCoreError, ClientError) as error:
         raise refused(
-            f"connection {around.scope.connection}: AWS did not say what trail "
+            f"connection {context.scope.connection}: AWS did not say what trail "
             f"{options.alarm_trail} logs: {_said(error)}; these credentials need {' and '.join(LOOKS)}"
         ) from None
     if problems:
         raise refused(
-            *(f"connection {around.scope.connection}: {each}; {MENDED}" for each in problems)
+            *(f"connection {context.scope.connection}: {each}; {MENDED}" for each in problems)
         )
 
 

@@ -25,12 +25,12 @@ from providers.aws.alarms import (
 from providers.aws.arns import partition, topics_of
 from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
 from providers.aws.resource_policies import policy_of_bucket, policy_of_topic
-from rotation.policy.naming import fitting, place
+from rotation.permissions.naming import place, require_length
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrailArgs:
-    around: Surroundings
+    context: Surroundings
 
 
 class Trail(pulumi.ComponentResource):
@@ -39,13 +39,13 @@ class Trail(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TrailArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:aws:Trail", name, None, opts)
-        there: str | None = args.around.scope.options.alarm_trail
-        self.arn: pulumi.Input[str] = there or self._make(args.around).arn
+        there: str | None = args.context.scope.options.alarm_trail
+        self.arn: pulumi.Input[str] = there or self._make(args.context).arn
         self.register_outputs({"arn": self.arn})
 
-    def _make(self, around: Surroundings) -> aws.cloudtrail.Trail:
-        name = around.scope.called(place(around.scope))
-        bucket, ready = self._bucket(around, name)
+    def _make(self, context: Surroundings) -> aws.cloudtrail.Trail:
+        name = context.scope.called(place(context.scope))
+        bucket, ready = self._bucket(context, name)
         return aws.cloudtrail.Trail(
             name,
             name=name,
@@ -53,18 +53,18 @@ class Trail(pulumi.ComponentResource):
             is_multi_region_trail=True,
             include_global_service_events=True,
             enable_log_file_validation=True,
-            tags=around.own_tags,
+            tags=context.own_tags,
             opts=pulumi.ResourceOptions(parent=self, protect=True, depends_on=ready),
         )
 
     def _bucket(
-        self, around: Surroundings, name: str
+        self, context: Surroundings, name: str
     ) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
         """Its name, and what has to be there before something is written."""
-        if around.settings.trail_bucket:
-            return around.settings.trail_bucket, []
-        options = around.scope.options
-        called = bucket_name(around.scope)
+        if context.settings.trail_bucket:
+            return context.settings.trail_bucket, []
+        options = context.scope.options
+        called = bucket_name(context.scope)
         part = partition(options.region)
         trail_arn = f"arn:{part}:cloudtrail:{options.region}:{options.account}:trail/{name}"
         bucket = aws.s3.Bucket(
@@ -72,10 +72,10 @@ class Trail(pulumi.ComponentResource):
             bucket=called,
             object_lock_enabled=True,
             force_destroy=False,
-            tags=around.own_tags,
+            tags=context.own_tags,
             opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )
-        locks = self._locked(name, bucket, around.settings.trail_retention_days)
+        locks = self._locked(name, bucket, context.settings.trail_retention_days)
         policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
@@ -133,7 +133,7 @@ class Trail(pulumi.ComponentResource):
 class WatchArgs:
     """keys: by region, of the topics that are made; their policies let alarms through."""
 
-    around: Surroundings
+    context: Surroundings
     keys: Mapping[str, pulumi.Input[str]]
 
 
@@ -142,18 +142,18 @@ class Watch(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:aws:Watch", name, None, opts)
-        around = args.around
-        self._around, self._keys = around, args.keys
-        self.topics: dict[str, pulumi.Input[str]] = dict(topics_of(around.scope.options))
+        context = args.context
+        self._context, self._keys = context, args.keys
+        self.topics: dict[str, pulumi.Input[str]] = dict(topics_of(context.scope.options))
         self._fallbacks: dict[str, aws.sns.Topic] = {}
-        for alarm in alarms(around.scope):
+        for alarm in alarms(context.scope):
             self._rule(alarm)
-        if "observe" in around.roles:
+        if "observe" in context.roles:
             self._heartbeat()
         self.register_outputs({"topics": self.topics})
 
     def _rule(self, alarm: Alarm) -> None:
-        scope = self._around.scope
+        scope = self._context.scope
         name = f"{place(scope)}-{alarm.name}-{alarm.region}"
         topic = self._topic(alarm.region)
         rule = aws.cloudwatch.EventRule(
@@ -163,7 +163,7 @@ class Watch(pulumi.ComponentResource):
             event_pattern=json.dumps(alarm.pattern),
             state=alarm.state,
             region=alarm.region,
-            tags=self._around.own_tags,
+            tags=self._context.own_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.cloudwatch.EventTarget(
@@ -173,7 +173,7 @@ class Watch(pulumi.ComponentResource):
             region=alarm.region,
             opts=pulumi.ResourceOptions(parent=rule),
         )
-        for number, (arn, role) in enumerate(self._around.targets(alarm.region), 1):
+        for number, (arn, role) in enumerate(self._context.targets(alarm.region), 1):
             aws.cloudwatch.EventTarget(
                 f"{name}-{number}",
                 rule=rule.name,
@@ -188,27 +188,27 @@ class Watch(pulumi.ComponentResource):
         """An alarm that cannot be told is told by another way."""
         aws.cloudwatch.MetricAlarm(
             f"{name}-undelivered",
-            name=undelivered_name(self._around.scope, alarm.name),
+            name=undelivered_name(self._context.scope, alarm.name),
             alarm_description=f"{alarm.name} fired and the topic did not take it",
             **FAILED,
             dimensions={"RuleName": rule.name},
             alarm_actions=[self._fallback(alarm.region).arn],
             region=alarm.region,
-            tags=self._around.own_tags,
+            tags=self._context.own_tags,
             opts=pulumi.ResourceOptions(parent=rule),
         )
 
     def _heartbeat(self) -> None:
-        scope = self._around.scope
+        scope = self._context.scope
         region = scope.options.region
         rule = aws.cloudwatch.EventRule(
             f"{place(scope)}-{LOOKS}",
             name=event_rule_name(scope, LOOKS),
             description="every look of the runner; the alarm is on its silence",
-            event_pattern=json.dumps(alive(self._around.roles)),
+            event_pattern=json.dumps(alive(self._context.roles)),
             state=EVERY_EVENT,
             region=region,
-            tags=self._around.own_tags,
+            tags=self._context.own_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.cloudwatch.MetricAlarm(
@@ -220,13 +220,13 @@ class Watch(pulumi.ComponentResource):
             alarm_actions=[self._topic(region)],
             ok_actions=[self._topic(region)],
             region=region,
-            tags=self._around.own_tags,
+            tags=self._context.own_tags,
             opts=pulumi.ResourceOptions(parent=rule),
         )
 
     def _topic(self, region: str) -> pulumi.Input[str]:
         if region not in self.topics:
-            scope = self._around.scope
+            scope = self._context.scope
             self.topics[region] = self._make_topic(
                 region,
                 f"{place(scope)}-{region}",
@@ -238,7 +238,7 @@ class Watch(pulumi.ComponentResource):
     def _fallback(self, region: str) -> aws.sns.Topic:
         """In clear: a key that is gone must not silence it, and it only says which rule failed."""
         if region not in self._fallbacks:
-            scope = self._around.scope
+            scope = self._context.scope
             self._fallbacks[region] = self._make_topic(
                 region,
                 f"{place(scope)}-{region}-undelivered",
@@ -250,13 +250,13 @@ class Watch(pulumi.ComponentResource):
     def _make_topic(
         self, region: str, resource: str, name: str, *, key: pulumi.Input[str] | None
     ) -> aws.sns.Topic:  # fmt: skip
-        account = self._around.scope.options.account
+        account = self._context.scope.options.account
         topic = aws.sns.Topic(
             resource,
-            name=fitting(name, TOPIC_MAX, "the topic"),
+            name=require_length(name, TOPIC_MAX, "the topic"),
             kms_master_key_id=key,
             region=region,
-            tags=self._around.own_tags,
+            tags=self._context.own_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         below = pulumi.ResourceOptions(parent=topic)
@@ -269,7 +269,7 @@ class Watch(pulumi.ComponentResource):
             region=region,
             opts=below,
         )
-        for email in self._around.settings.alarm_emails:
+        for email in self._context.settings.alarm_emails:
             aws.sns.TopicSubscription(
                 f"{resource}-{email}",
                 topic=topic.arn, protocol="email", endpoint=email, region=region, opts=below,

@@ -8,7 +8,7 @@ import pulumi
 from infra.settings import refused
 from providers.aws.iam import IamRenderer
 from providers.aws.stack import key_to_come
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.interfaces import PolicyDocument, Scope
 
 
@@ -39,5 +39,5 @@ def _rendered(scope: Scope, key: str, known: Mapping[str, str]) -> Sequence[Poli
     options = replace(scope.options, kms_key=scope.options.kms_key or key)
     try:
         return IamRenderer().documents(replace(scope, options=options, known=known))
-    except Usage as error:
+    except UsageError as error:
         raise refused(f"connection {scope.connection}: {error.message}; {error.hint}") from None

@@ -9,9 +9,9 @@ import pulumi
 from infra import settings as stack
 from infra.settings import Settings
 from rotation.config import Configuration
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.interfaces import Scope
-from rotation.policy import compile  # noqa: A004 -- the field's own word
+from rotation.permissions import compile  # noqa: A004 -- the field's own word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ def look(settings: Settings) -> Looked:
     stack.check(settings, configuration)
     try:
         scopes = compile(configuration)
-    except Usage as error:
+    except UsageError as error:
         raise stack.refused(f"{error.message}; {error.hint}") from None
     return Looked(configuration=configuration, settings=settings, scopes=scopes)
 
@@ -58,7 +58,7 @@ class Installation:
         looked = look(self.settings)
         try:
             ready = list(_ready(looked))
-        except Usage as error:
+        except UsageError as error:
             raise stack.refused(f"{error.message}; {error.hint}") from None
         declared = {name: family.declare(each) for name, family, each in ready}
         self.bindings = {

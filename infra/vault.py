@@ -17,7 +17,7 @@ from providers.vault.hcl import entity_of
 from providers.vault.options import ConnectionOptions
 from providers.vault.stack import LOGIN_MAX_S, LOGIN_S, SESSION_S, approle_mounts, policy_name
 from rotation.interfaces import Part
-from rotation.policy.naming import place
+from rotation.permissions.naming import place
 
 __all__ = ["declare", "ready"]
 

@@ -14,9 +14,9 @@ from infra.vault_existing import (
 )
 from providers.vault.options import ConnectionOptions
 from providers.vault.stack import Living, documents, role_names
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.interfaces import PolicyDocument, Scope
-from rotation.policy.naming import place
+from rotation.permissions.naming import place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,5 +64,5 @@ def ready(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Ready:
 def _written(scope: Scope) -> list[PolicyDocument]:
     try:
         return documents(scope)
-    except Usage as error:
+    except UsageError as error:
         raise refused(f"connection {scope.connection}: {error.message}; {error.hint}") from None

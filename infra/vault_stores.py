@@ -9,7 +9,7 @@ from infra.vault_ready import Ready
 from providers.vault.options import KvOptions
 from providers.vault.stack import VERSIONS
 from rotation.interfaces import Part
-from rotation.policy.naming import place
+from rotation.permissions.naming import place
 
 
 class Mounts(pulumi.ComponentResource):

@@ -51,9 +51,9 @@ class Window:
         weekdays(self.days)
         zone(self.zone)
 
-    def spans(self, around: datetime) -> Iterator[Span]:
-        """Those that may cover `around`, and the ones of the days after it, in order."""
-        today = around.astimezone(self._zone).date()
+    def spans(self, context: datetime) -> Iterator[Span]:
+        """Those that may cover `context`, and the ones of the days after it, in order."""
+        today = context.astimezone(self._zone).date()
         for offset in range(-1, HORIZON):
             day = today + offset * DAY
             if day.weekday() in self._weekdays:

@@ -115,7 +115,7 @@ class Conflict(NeedsPerson):
     pass
 
 
-class Usage(RotationError):
+class UsageError(RotationError):
     """The command line or the configuration is wrong; nothing was done (exit 2)."""
 
 

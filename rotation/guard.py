@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, cast
 
 from rotation.errors import Permanent
-from rotation.interfaces import Bound, Consumer, Issuer, Probe, Store
+from rotation.interfaces import Adapters, Consumer, Issuer, Probe, Store
 
 READS = frozenset({
     "listing", "usage", "handle_of", "read_back", "state", "read", "stale", "lacking", "login",
@@ -38,9 +38,9 @@ class Guard:
     fence: Callable[[], None] = unfenced
     asked: bool = False
 
-    def around(self, bound: Bound) -> Bound:
+    def context(self, bound: Adapters) -> Adapters:
         """The same adapters. What is no method of theirs is read as it is."""
-        return Bound(
+        return Adapters(
             issuer=cast("Issuer", _Guarded(self, bound.issuer)),
             store=cast("Store", _Guarded(self, bound.store)),
             probe=bound.probe and cast("Probe", _Guarded(self, bound.probe)),

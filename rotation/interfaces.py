@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from rotation.types import (
     Credential,
     Fields,
+    LastUsed,
     Listing,
     PermissionSet,
     SecretValue,
     StoreState,
     Traits,
-    Usage,
     Verdict,
 )
 
@@ -43,7 +43,7 @@ class Verifier(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Around:
+class PluginContext:
     """What a plugin may know of its surroundings. verifiers: of the secret at hand. fields: issuer
     field -> the secret's own field name; the single entry {x: ""} means that the whole secret is
     that one value. composed: further fields of the secret -> the template that each is written
@@ -97,7 +97,7 @@ class Issuer(Protocol):
     ) -> None:  # fmt: skip
         """Gone for good; gone already = success. `fields`: its bytes, where they can be read."""
 
-    def usage(self, handle_id: str) -> Usage:
+    def usage(self, handle_id: str) -> LastUsed:
         """Only where `traits.reports_usage`. Of an instance that is gone: nothing is told."""
         ...
 
@@ -251,7 +251,7 @@ class Connection(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bound:
+class Adapters:
     """The adapters of one specification, ready to be called. probe: None where nothing can log
     in (`unverified: true`). consumers: by their id."""
 
@@ -345,7 +345,7 @@ class AlarmFound:
     drilled: bool = False
 
 
-class Watch(Protocol):
+class AlarmCheck(Protocol):
     """Entry points `rotation.watches`, by the type of the connection."""
 
     def __call__(self, scope: Scope, connection: Any, *, drill: bool) -> Iterator[AlarmFound]:
@@ -366,7 +366,7 @@ class Renderer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class LabelSnapshot:
     """What a doctor of a kind of store is shown of a secret; entry points `rotation.doctors`.
     open_version: what an open rotation of ours staged. logs_in: version -> whether its login works,
     of those that were tried. valueless: labelled versions that were read and have no value."""
@@ -384,7 +384,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Diagnosis:
     """What a doctor finds. by_plan: REPAIR can do it; by_rollback: or the way back of what is open;
     else a person, by `repair` (NAME: the secret). down: readers get what does not log in."""
 

@@ -170,7 +170,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class LastUsed:
     """The issuer's report of an instance's latest use; `service` names where, if it says."""
 
     last_used: datetime | None

@@ -27,18 +27,18 @@ from benchmarks.fleet import (
 from providers.aws.testing import Credential as Key
 from providers.aws.testing.server import StrictAws
 from rotation.errors import Transient
-from rotation.fold import Outcome, Rotation, fold
+from rotation.execution.runner import Live, Runner
 from rotation.journal.memory import MemoryJournal
-from rotation.machine import Action, Close, Wait
+from rotation.machine.decide import Action, Close, Wait
+from rotation.machine.replay import Outcome, Rotation, replay
 from rotation.plan import PLANS, Step
-from rotation.runner import Live, Runner
 from rotation.types import (
     OPEN_GATES,
     Credential,
     Fields,
     Gates,
+    LastUsed,
     SecretValue,
-    Usage,
     Verdict,
 )
 
@@ -160,7 +160,7 @@ class Scene:
         if name == "read":
             return self.minted
         if name == "usage" and given[0] != self.old["id"]:
-            return Usage(last_used=self.fleet.clock.now())
+            return LastUsed(last_used=self.fleet.clock.now())
         return before
 
     def answered(self, verdict: Verdict) -> Verdict:
@@ -187,7 +187,7 @@ class Scene:
 
     @property
     def rotation(self) -> Rotation:
-        return fold(self.journal.entries(STREAM))
+        return replay(self.journal.entries(STREAM))
 
     def current(self) -> dict[str, str]:
         value: dict[str, str] = json.loads(self.control.truth.value(APP) or "")

@@ -14,7 +14,7 @@ from click import Command, Context, Group, Option
 from rotation.cli.app import program
 from rotation.cli.verbs import VERBS
 from rotation.config import load
-from rotation.held import REASONS
+from rotation.machine.held import REASONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

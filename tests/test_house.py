@@ -276,7 +276,7 @@ def test_no_option_of_a_plugin_is_looked_for_by_its_name() -> None:
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).rpartition(".")[2] in {"getattr", "hasattr", "vars"}
     ]
-    about = ("rotation/config/", "rotation/policy/naming", "rotation/policy/compiler")
+    about = ("rotation/config/", "rotation/permissions/naming", "rotation/permissions/compiler")
     assert not [
         f"{name}:{node.lineno}"
         for name, node in looks

@@ -20,14 +20,14 @@ looked = look(
         emergency_roles=(f"arn:aws:iam::{ACCOUNT}:role/on-call",),
     )
 )
-around = aws.around(looked.scope("main"), looked.settings, looked.states)
+context = aws.context(looked.scope("main"), looked.settings, looked.states)
 Roles(
     "main",
     RolesArgs(
-        around=around,
+        context=context,
         key=f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-{'1' * 32}",
         secrets={},  # where ARNs are unknown, policies name each secret with six characters open
     ),
-    pulumi.ResourceOptions(provider=aws.provider_of(around)),
+    pulumi.ResourceOptions(provider=aws.provider_of(context)),
 )
-pulumi.export("roles", around.roles)
+pulumi.export("roles", context.roles)

@@ -15,7 +15,7 @@ from providers.aws.iam import regions_of
 from providers.aws.options import REHEARSAL
 from providers.aws.patterns import ANY, NONE, by_one_of, by_others, calls, secrets, users
 from rotation.interfaces import Scope
-from rotation.policy.naming import place
+from rotation.permissions.naming import place
 from rotation.types import PermissionSet
 
 LOOKS, SILENT = "runner-looks", "runner-silent"

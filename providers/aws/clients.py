@@ -28,9 +28,9 @@ from providers.aws.sessions import Narrowed, One, Sessions
 from providers.aws.sts import CallerIdentity
 from providers.aws.wire import CONNECT_TIMEOUT_S, POOL, READ_TIMEOUT_S, Wire, proxies
 from rotation import __version__
-from rotation.errors import Denied, LoginRefused, NeedsPerson, Usage
+from rotation.errors import Denied, LoginRefused, NeedsPerson, UsageError
 from rotation.interfaces import Clock, OwnCredential
-from rotation.ownership import flaws
+from rotation.runtime.ownership import flaws
 from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
@@ -331,7 +331,7 @@ def _refuse_ambient() -> None:
     """Variables that would send our calls elsewhere, or write down what is encrypted."""
     for name in os.environ:
         if name.startswith("AWS_ENDPOINT_URL") or name in {"NETRC", "SSLKEYLOGFILE"}:
-            raise Usage(
+            raise UsageError(
                 "aws.ambient",
                 f"{name} is set, and a runner of production credentials does not run with it",
                 f"unset {name}; endpoints belong into the connection",

@@ -6,7 +6,7 @@ version that we did not stage: whoever may write versions could plant one.
 
 from collections.abc import Mapping
 
-from rotation.interfaces import Layout, Look
+from rotation.interfaces import Diagnosis, LabelSnapshot
 from rotation.types import (
     COMPROMISED,
     CURRENT,
@@ -16,85 +16,85 @@ from rotation.types import (
 )
 
 
-def _table(*layouts: Layout) -> Mapping[str, Layout]:
+def _table(*layouts: Diagnosis) -> Mapping[str, Diagnosis]:
     return {layout.name: layout for layout in layouts}
 
 
 LAYOUTS = _table(
-    Layout(
+    Diagnosis(
         name="healthy",
         meaning="one version is current and nothing is left over",
         repair="nothing to do",
     ),
-    Layout(
+    Diagnosis(
         name="empty",
         meaning="the secret has no version yet",
         repair="`rotation create NAME` makes the first credential",
     ),
-    Layout(
+    Diagnosis(
         name="managed-elsewhere",
         meaning="somebody else is in charge of the value: a service, native rotation, a deletion",
         repair="end that first; we write nothing until then",
     ),
-    Layout(
+    Diagnosis(
         name="compromised-current",
         meaning="the version that consumers read is marked as compromised",
         repair="`rotation emergency NAME` replaces it",
     ),
-    Layout(
+    Diagnosis(
         name="copy-behind",
         meaning="a copy of the secret in another region is not in sync: its readers may get "
         "another value than those here, and nothing is revoked until it is",
         repair="`aws secretsmanager describe-secret` says which and why: repair or remove that copy",
     ),
-    Layout(
+    Diagnosis(
         name="leftover-pending",
         meaning="the rotation is over, only its label AWSPENDING is left on the current version",
         repair="take AWSPENDING off",
         by_plan=True,
     ),
-    Layout(
+    Diagnosis(
         name="pending-without-value",
         meaning="AWSPENDING sits on a version without a value: a rotation failed as it began",
         repair="take AWSPENDING off; there is nothing to lose",
         by_plan=True,
     ),
-    Layout(
+    Diagnosis(
         name="in-progress",
         meaning="a rotation of ours is open and its version is staged",
         repair="nothing to do; `rotation resume NAME` if it is held",
     ),
-    Layout(
+    Diagnosis(
         name="abandoned-pending",
         meaning="we staged a version, its rotation is no longer open, and the current one works",
         repair="take AWSPENDING off; then look for the instance with `rotation reconcile NAME`",
         by_plan=True,
     ),
-    Layout(
+    Diagnosis(
         name="undecided-pending",
         meaning="we staged a version and its rotation is no longer open",
         repair="log in with the current version first: `rotation doctor NAME --login`",
     ),
-    Layout(
+    Diagnosis(
         name="foreign-pending",
         meaning="somebody else staged a version: another tool, or a planted value",
         repair="find out who; once it is known to be dead, take AWSPENDING off by hand",
     ),
-    Layout(
+    Diagnosis(
         name="half-promoted",
         down=True,
         meaning="the current version does not log in, the one that our open rotation staged does: "
         "consumers are down now",
         repair="`rotation resume NAME` promotes it",
     ),
-    Layout(
+    Diagnosis(
         name="unknown-half-promoted",
         down=True,
         meaning="the current version does not log in, and one that no open rotation of ours "
         "staged does: consumers are down now",
         repair="ask whoever staged it; if nobody knows it, `rotation emergency NAME`",
     ),
-    Layout(
+    Diagnosis(
         name="bad-promotion",
         down=True,
         meaning="the current version does not log in and the previous one does: consumers are "
@@ -102,13 +102,13 @@ LAYOUTS = _table(
         repair="move AWSCURRENT back by hand",
         by_rollback=True,
     ),
-    Layout(
+    Diagnosis(
         name="dead-current",
         down=True,
         meaning="the current version does not log in, and the others were not tried",
         repair="try the pending and the previous version: `rotation doctor NAME --login`",
     ),
-    Layout(
+    Diagnosis(
         name="lost",
         down=True,
         meaning="no version that has a label logs in: consumers are down now",
@@ -117,7 +117,7 @@ LAYOUTS = _table(
 )
 
 
-def diagnose(look: Look) -> Layout:
+def diagnose(look: LabelSnapshot) -> Diagnosis:
     """The layout of this secret. What takes consumers down comes before what is untidy."""
     state = look.state
     if state.refusal is not None:
@@ -135,7 +135,7 @@ def diagnose(look: Look) -> Layout:
     return LAYOUTS[_beside_current(look)]
 
 
-def _without_current(look: Look) -> str:
+def _without_current(look: LabelSnapshot) -> str:
     others = {
         label: look.state.labels[label]
         for label in (PENDING, PREVIOUS)
@@ -151,7 +151,7 @@ def _without_current(look: Look) -> str:
     return "lost" if tried else "dead-current"
 
 
-def _beside_current(look: Look) -> str:
+def _beside_current(look: LabelSnapshot) -> str:
     pending = look.state.pending
     if pending is None:
         return "healthy"

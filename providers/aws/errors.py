@@ -37,7 +37,7 @@ from rotation.errors import (
     RotationError,
     Transient,
 )
-from rotation.headers import header_time, retry_after
+from rotation.runtime.headers import header_time, retry_after
 
 THROTTLED = frozenset(
     {

@@ -29,10 +29,10 @@ from providers.aws.statements import (
     merged,
     text,
 )
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.interfaces import Call, Need, Part, PolicyDocument, Scope
-from rotation.policy.naming import place
-from rotation.policy.resources import Stacked
+from rotation.permissions.naming import place
+from rotation.permissions.resources import Stacked
 from rotation.types import PermissionSet
 
 
@@ -147,7 +147,7 @@ def _boundary(scope: Scope) -> PolicyDocument:
         written = text([*ceiling, *denials])
         if len(written) <= DOCUMENT_MAX:
             return PolicyDocument(name="boundary", holder="boundary", text=written, remark=remark)
-    raise Usage(
+    raise UsageError(
         "policy.too-large",
         f"the boundary needs {len(written)} characters; IAM takes {DOCUMENT_MAX}",
         "split the installation, e.g. one per environment",

@@ -14,17 +14,17 @@ from rotation.types import (
     Fields,
     Handle,
     KeyState,
+    LastUsed,
     Listing,
     PermissionSet,
     SecretValue,
     Traits,
-    Usage,
 )
 
 if TYPE_CHECKING:
     from providers.aws.clients import AwsConnection
     from providers.aws.options import AccessKeyOptions
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 _STATES = {"Active": KeyState.ACTIVE, "Inactive": KeyState.SUSPENDED}
 
@@ -32,8 +32,8 @@ _STATES = {"Active": KeyState.ACTIVE, "Inactive": KeyState.SUSPENDED}
 class AccessKeyIssuer:
     """Every call names the user: without a name IAM acts on the caller's own keys."""
 
-    def __init__(self, options: AccessKeyOptions, around: Around) -> None:
-        self._connection: AwsConnection = around.connections[options.connection]
+    def __init__(self, options: AccessKeyOptions, context: PluginContext) -> None:
+        self._connection: AwsConnection = context.connections[options.connection]
         self._user = options.user
         self._options = options
         self._is_own_login = False
@@ -105,15 +105,15 @@ class AccessKeyIssuer:
             except iam.exceptions.NoSuchEntityException:
                 return
 
-    def usage(self, handle_id: str) -> Usage:
+    def usage(self, handle_id: str) -> LastUsed:
         iam = self._connection.iam(PermissionSet.OBSERVE, self._options)
         with self._translated("iam:GetAccessKeyLastUsed"):
             try:
                 used = iam.get_access_key_last_used(AccessKeyId=handle_id)["AccessKeyLastUsed"]
             except iam.exceptions.NoSuchEntityException:
-                return Usage(last_used=None)
+                return LastUsed(last_used=None)
         at, service = used.get("LastUsedDate"), used.get("ServiceName", "N/A")
-        return Usage(
+        return LastUsed(
             last_used=at and at.astimezone(UTC), service=None if service == "N/A" else service
         )
 

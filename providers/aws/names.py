@@ -3,7 +3,7 @@
 from providers.aws.alarms import rule_name
 from providers.aws.arns import account_arn, path
 from rotation.interfaces import Scope
-from rotation.policy.naming import fitting, place
+from rotation.permissions.naming import place, require_length
 from rotation.types import PermissionSet
 
 SESSION_S = 3600
@@ -14,20 +14,20 @@ ROLE_MAX, POLICY_MAX, RULE_MAX, BUCKET_MAX, ALIAS_MAX, TOPIC_MAX = 64, 128, 64, 
 
 def role_name(scope: Scope, under: str) -> str:
     name = scope.called(place(scope), under)
-    return fitting(name, ROLE_MAX, f"the role of {under} of connection {scope.connection}")
+    return require_length(name, ROLE_MAX, f"the role of {under} of connection {scope.connection}")
 
 
 def policy_name(scope: Scope, name: str) -> str:
-    return fitting(scope.called(place(scope), name), POLICY_MAX, "a policy")
+    return require_length(scope.called(place(scope), name), POLICY_MAX, "a policy")
 
 
 def event_rule_name(scope: Scope, name: str) -> str:
-    return fitting(rule_name(scope, name), RULE_MAX, "a rule")
+    return require_length(rule_name(scope, name), RULE_MAX, "a rule")
 
 
 def bucket_name(scope: Scope) -> str:
     name = scope.called(place(scope), "trail", scope.options.account)
-    return fitting(name.lower(), BUCKET_MAX, "the trail's bucket")
+    return require_length(name.lower(), BUCKET_MAX, "the trail's bucket")
 
 
 def role_arns(scope: Scope) -> dict[str, str]:

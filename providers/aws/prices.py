@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from rotation.policy.resources import Resource
+from rotation.permissions.resources import Resource
 
 LISTED = "us-east-1, 2025"
 

@@ -29,8 +29,8 @@ from providers.aws.stack import (
 )
 from providers.aws.trust import trust
 from rotation.interfaces import Part, PolicyDocument, Scope
-from rotation.policy.naming import fitting, place
-from rotation.policy.resources import Document, Made, Ref, Resource
+from rotation.permissions.naming import place, require_length
+from rotation.permissions.resources import Document, Made, Ref, Resource
 
 MAKER = "terraform"
 """Whose a stack is that is printed: a second one of the installation sees it."""
@@ -164,7 +164,7 @@ class _Whole:
             type="aws_kms_alias",
             name=name,
             inputs={
-                "name": fitting(f"alias/{name}", ALIAS_MAX, "the key"),
+                "name": require_length(f"alias/{name}", ALIAS_MAX, "the key"),
                 "target_key_id": key.ref("key_id"),
             },
         )

@@ -21,8 +21,8 @@ from providers.aws.alarms import (
 from providers.aws.arns import moved, partition, topics_of
 from providers.aws.names import TOPIC_MAX, bucket_name, event_rule_name
 from providers.aws.stack import Stack
-from rotation.policy.naming import fitting, place
-from rotation.policy.resources import Document, Ref, Resource
+from rotation.permissions.naming import place, require_length
+from rotation.permissions.resources import Document, Ref, Resource
 
 
 class Watching:
@@ -138,7 +138,7 @@ class Watching:
             return
         options = self._stack.scope.options
         inputs: dict[str, Any] = {
-            "name": fitting(called, TOPIC_MAX, "the topic"),
+            "name": require_length(called, TOPIC_MAX, "the topic"),
             "region": region,
             "tags": self._stack.own_tags,
         }

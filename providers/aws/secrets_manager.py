@@ -26,7 +26,7 @@ from rotation.types import (
 if TYPE_CHECKING:
     from providers.aws.clients import AwsConnection
     from providers.aws.options import SecretsManagerOptions
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 OWNER_TAG = "rotation:owner"
 
@@ -54,13 +54,13 @@ _REPLICA = {"InSync": "in-sync", "InProgress": "in-progress", "Failed": "failed"
 class SecretsManagerStore:
     """Staging and promotion are two calls: the second one is a compare-and-set."""
 
-    def __init__(self, options: SecretsManagerOptions, around: Around) -> None:
-        self._connection: AwsConnection = around.connections[options.connection]
+    def __init__(self, options: SecretsManagerOptions, context: PluginContext) -> None:
+        self._connection: AwsConnection = context.connections[options.connection]
         self._name = options.name
         self._options = options
-        self._installation = around.installation
-        self._text = SecretText(around.fields, around.public, around.composed)
-        self._keep_foreign = around.keep_foreign
+        self._installation = context.installation
+        self._text = SecretText(context.fields, context.public, context.composed)
+        self._keep_foreign = context.keep_foreign
         self._meanings: Meanings = {
             "ResourceNotFoundException": self._missing,
             "InvalidRequestException": self._closed,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public, but not in typeshed
 from typing import Any, NoReturn
 
-from rotation.composed import Composed
 from rotation.errors import NeedsPerson, Transient
-from rotation.stale import stale_keys
-from rotation.stored import is_masked, masked, sound, told_apart
 from rotation.types import Fields
+from rotation.values.composed import Composed
+from rotation.values.stale import stale_keys
+from rotation.values.stored import checked_value, is_masked, masked, split_public_and_secret
 
 BYTES_MAX = 65_536
 
@@ -84,7 +84,7 @@ class SecretText:
 
     def write(self, new: Fields, onto: str | None) -> str:
         """The text with this credential in it; everything else is as it is in `onto`."""
-        values = {own: sound(name, new) for name, own in self._fields.items()}
+        values = {own: checked_value(name, new) for name, own in self._fields.items()}
         if self.is_whole:
             return _fitting(values[""])
         if onto is None or onto == PLACEHOLDER:
@@ -106,7 +106,7 @@ class SecretText:
         by_key = {self._fields[name]: value for name, value in own.items()}
         self._composed.check(by_key, data)
         ours = by_key.keys() | self._composed.keys
-        return stale_keys(data, ours, told_apart(own, self._public), handle_id)
+        return stale_keys(data, ours, split_public_and_secret(own, self._public), handle_id)
 
     def lacking(self, text: str) -> frozenset[str]:
         """The parts of composed members that are neither ours nor in the text."""
@@ -117,8 +117,8 @@ class SecretText:
         if text == PLACEHOLDER:
             raise Transient("store.placeholder", "the secret holds no credential yet", "wait")
         if self.is_whole:
-            return told_apart(dict.fromkeys(self._fields, text), self._public)
-        fields = told_apart(self._own(text), self._public)
+            return split_public_and_secret(dict.fromkeys(self._fields, text), self._public)
+        fields = split_public_and_secret(self._own(text), self._public)
         if not self._composed.keys:
             return fields
         return replace(fields, composed=self._composed.found(_values(_object(text))))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from rotation.errors import Usage
+from rotation.errors import UsageError
 
 DOCUMENT_MAX = 6_144
 """Characters of a managed policy, white space not counted."""
@@ -70,7 +70,7 @@ def documents(statements: Iterable[Statement]) -> list[str]:
 def assert_taken(documents: Sequence[str], holder: str) -> None:
     """Raises Usage where IAM would not take as many."""
     if len(documents) > DOCUMENTS_MAX:
-        raise Usage(
+        raise UsageError(
             "policy.too-large",
             f"the policies of {holder} need {len(documents)} documents; IAM takes {DOCUMENTS_MAX}",
             "split the installation, e.g. one per environment",

@@ -24,7 +24,7 @@ from rotation.types import Fields, Verdict
 if TYPE_CHECKING:
     from providers.aws.clients import AwsConnection
     from providers.aws.options import StsOptions
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 _CALL = "sts:GetCallerIdentity"
 _BODY = b"Action=GetCallerIdentity&Version=2011-06-15"
@@ -86,8 +86,8 @@ def _read(status: int, text: str, headers: Mapping[str, str]) -> Answer:
 class StsProbe:
     """Proves that AWS accepts an access key. It says nothing about what the key may do."""
 
-    def __init__(self, options: StsOptions, around: Around) -> None:
-        self._connection: AwsConnection = around.connections[options.connection]
+    def __init__(self, options: StsOptions, context: PluginContext) -> None:
+        self._connection: AwsConnection = context.connections[options.connection]
 
     def login(self, fields: Fields) -> Verdict:
         return self._verdict(*_pair(fields))

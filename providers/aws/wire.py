@@ -18,7 +18,7 @@ from botocore.session import Session
 from urllib3.exceptions import HTTPError
 
 from providers.aws.options import ConnectionOptions
-from rotation.deadline import CALL_S, Deadline, Watched, read_answer
+from rotation.runtime.deadline import CALL_S, Deadline, Watched, read_answer
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 10
 """The SDK never repeats a call: the machine does, and it knows whether it may."""

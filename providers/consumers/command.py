@@ -22,7 +22,7 @@ from providers.consumers.directories import cannot, is_ours, is_writable_by_othe
 from providers.consumers.options import CommandOptions, ProbeOptions
 from providers.consumers.untouched import untouched
 from rotation.errors import Ambiguous, Refused, Transient
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
 from rotation.types import Fields, SecretValue, Verdict
 
 TRY_AGAIN = os.EX_TEMPFAIL
@@ -30,9 +30,9 @@ CHECK_REFUSED = os.EX_NOPERM
 
 
 class CommandConsumer:
-    def __init__(self, options: CommandOptions, around: Around) -> None:
-        self._command = _Command(options, around)
-        self._names = around.fields
+    def __init__(self, options: CommandOptions, context: PluginContext) -> None:
+        self._command = _Command(options, context)
+        self._names = context.fields
 
     def rehearse(self) -> None:
         self._command.checked()
@@ -46,8 +46,8 @@ class CommandConsumer:
 class CommandVerifier:
     """A service that accepts several values at once, behind one command."""
 
-    def __init__(self, options: CommandOptions, around: Around) -> None:
-        self._command = _Command(options, around)
+    def __init__(self, options: CommandOptions, context: PluginContext) -> None:
+        self._command = _Command(options, context)
 
     def accept(self, handle_id: str, value: SecretValue) -> None:
         self._command.change("accept", _as_value(value), ROTATION_HANDLE=handle_id)
@@ -59,9 +59,9 @@ class CommandVerifier:
 class CommandProbe:
     """A command that looks and changes nothing."""
 
-    def __init__(self, options: ProbeOptions, around: Around) -> None:
-        self._command = _Command(options, around)
-        self._names = around.fields
+    def __init__(self, options: ProbeOptions, context: PluginContext) -> None:
+        self._command = _Command(options, context)
+        self._names = context.fields
 
     def login(self, fields: Fields) -> Verdict:
         try:
@@ -90,10 +90,10 @@ class CommandProbe:
 class _Command:
     """One declared command."""
 
-    def __init__(self, options: ProbeOptions, around: Around) -> None:
+    def __init__(self, options: ProbeOptions, context: PluginContext) -> None:
         self._name, *self._arguments = options.argv
         self._seconds = options.timeout_s
-        self._directory = around.command_directory
+        self._directory = context.command_directory
 
     def change(self, action: str, given: bytes, **identifier: str) -> None:
         """Run it for its effect."""

@@ -23,7 +23,7 @@ from providers.consumers.options import DEFAULT_MODE, TEMPORARY_NAME, FileOption
 from providers.consumers.readers import Readers
 from providers.consumers.untouched import untouched
 from rotation.errors import Ambiguous, Refused, Transient
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
 from rotation.types import Fields
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -35,12 +35,12 @@ _one_delivery = threading.Lock()
 
 
 class FileConsumer:
-    def __init__(self, options: FileOptions, around: Around) -> None:
+    def __init__(self, options: FileOptions, context: PluginContext) -> None:
         self._options = options
         self._path = Path(options.path)
         self._temporary = TEMPORARY_NAME.format(self._path.name)
-        self._roots = around.file_roots
-        self._names = around.fields
+        self._roots = context.file_roots
+        self._names = context.fields
 
     def deliver(self, version: str, fields: Fields) -> None:
         """The file holds these fields, durably, and has the readers that it had or as declared."""

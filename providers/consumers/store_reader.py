@@ -1,14 +1,14 @@
 """The consumer that fetches the secret by itself."""
 
 from providers.consumers.options import StoreReaderOptions
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
 from rotation.types import Fields
 
 
 class StoreReader:
     """Nothing is delivered: its declared refresh time says when it has the new version."""
 
-    def __init__(self, options: StoreReaderOptions, around: Around) -> None:
+    def __init__(self, options: StoreReaderOptions, context: PluginContext) -> None:
         pass
 
     def deliver(self, version: str, fields: Fields) -> None:

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from providers.generated.making import make
 from providers.generated.options import GeneratedOptions
-from rotation.errors import Permanent, RotationError, Usage
-from rotation.interfaces import Around
+from rotation.errors import Permanent, RotationError, UsageError
+from rotation.interfaces import PluginContext
 from rotation.types import (
     Credential,
     Fields,
@@ -21,27 +21,27 @@ from rotation.types import (
     Traits,
     is_any_mark,
 )
-from rotation.types import Usage as UsageReport
+from rotation.types import LastUsed as UsageReport
 
 
 class GeneratedIssuer:
     """Without a verifier nobody can say that a value died: that needs `unverified: true`."""
 
-    def __init__(self, options: GeneratedOptions, around: Around) -> None:
-        if not around.verifiers and not options.unverified:
-            raise Usage(
+    def __init__(self, options: GeneratedOptions, context: PluginContext) -> None:
+        if not context.verifiers and not options.unverified:
+            raise UsageError(
                 "config.no-verifier",
                 "no service is declared that accepts the new value and drops the old one",
                 "declare a consumer with `role: verifier`, or say `unverified: true`",
             )
         if options.kind == "key-pair" and find_spec("cryptography") is None:
-            raise Usage(
+            raise UsageError(
                 "config.extra-missing",
                 "key pairs need the package cryptography, which is not installed",
                 "install rotation[keys]",
             )
         self._options = options
-        self._around = around
+        self._context = context
 
     @property
     def traits(self) -> Traits:
@@ -52,11 +52,11 @@ class GeneratedIssuer:
 
     def issue(self, attempt: str) -> Credential:
         """Other bytes at each call: whichever the store keeps under this attempt are the ones."""
-        handle = Handle(id=f"gen-{attempt}", created=self._around.clock.now())
+        handle = Handle(id=f"gen-{attempt}", created=self._context.clock.now())
         return Credential(handle=handle, fields=make(self._options))
 
     def activate(self, new: Credential) -> None:
-        for verifier in self._around.verifiers:
+        for verifier in self._context.verifiers:
             verifier.accept(new.handle.id, self._verified(new.fields))
 
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
@@ -75,7 +75,7 @@ class GeneratedIssuer:
         """Every verifier is asked, also after one has failed: each drop makes it less alive."""
         value = None if fields is None else self._verified(fields)
         failed: RotationError | None = None
-        for verifier in self._around.verifiers:
+        for verifier in self._context.verifiers:
             try:
                 verifier.drop(handle_id, value)
             except RotationError as error:

@@ -26,11 +26,11 @@ from providers.http.address import resolve
 from providers.http.errors import Call
 from providers.http.options import ConnectionOptions
 from rotation import __version__
-from rotation.deadline import CALL_S, Deadline, TooLong, read_answer
-from rotation.errors import Denied, Permanent, Usage
-from rotation.headers import header_time
+from rotation.errors import Denied, Permanent, UsageError
 from rotation.interfaces import Clock, OwnCredential
-from rotation.ownership import read_word
+from rotation.runtime.deadline import CALL_S, Deadline, TooLong, read_answer
+from rotation.runtime.headers import header_time
+from rotation.runtime.ownership import read_word
 from rotation.types import PermissionSet, SecretValue
 
 METHOD_S = CALL_S
@@ -208,7 +208,7 @@ class HttpConnection:
 def _tls(options: ConnectionOptions) -> ssl.SSLContext:
     """Of the named authorities, or of this system's; never of what the environment names."""
     if "SSLKEYLOGFILE" in os.environ:
-        raise Usage(
+        raise UsageError(
             "http.ambient",
             "SSLKEYLOGFILE is set, and a runner of production credentials does not run with it",
             "unset SSLKEYLOGFILE",
@@ -225,7 +225,7 @@ def _tls(options: ConnectionOptions) -> ssl.SSLContext:
                 file if file.is_file() else None, directory if directory.is_dir() else None
             )
     except (OSError, TypeError):
-        raise Usage(
+        raise UsageError(
             "http.no-authorities",
             "the certificate authorities to trust cannot be read",
             "name a readable file in the connection's `ca_file:`",

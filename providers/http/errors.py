@@ -15,7 +15,7 @@ from rotation.errors import (
     RotationError,
     Transient,
 )
-from rotation.headers import retry_after as asked_after
+from rotation.runtime.headers import retry_after as asked_after
 
 
 class Gone(Conflict):

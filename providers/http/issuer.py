@@ -21,13 +21,13 @@ from rotation.errors import (
     Transient,
     first_change,
 )
-from rotation.types import Credential, Fields, Listing, PermissionSet, Traits, Usage, mark
+from rotation.types import Credential, Fields, LastUsed, Listing, PermissionSet, Traits, mark
 
 if TYPE_CHECKING:
     from providers.http.declaration import Request
     from providers.http.items import Listed
     from providers.http.options import HttpApiOptions
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 EXPIRY_TOLERANCE = timedelta(days=1)
 """Some services know only days."""
@@ -36,11 +36,11 @@ REPLACED = "held.replaced-in-place"
 
 
 class HttpApiIssuer:
-    def __init__(self, options: HttpApiOptions, around: Around) -> None:
+    def __init__(self, options: HttpApiOptions, context: PluginContext) -> None:
         self._options = options
-        self._api = Api(options, around.connections[options.connection])
-        self._installation = around.installation
-        self._clock = around.clock
+        self._api = Api(options, context.connections[options.connection])
+        self._installation = context.installation
+        self._clock = context.clock
 
     @property
     def traits(self) -> Traits:
@@ -87,10 +87,10 @@ class HttpApiIssuer:
     ) -> None:
         self._api.delete(handle_id, under, Budget())
 
-    def usage(self, handle_id: str) -> Usage:
+    def usage(self, handle_id: str) -> LastUsed:
         found, _ = self._api.list(Budget())
         used = (each.used for each in found if each.handle.id == handle_id)
-        return Usage(last_used=next(used, None))
+        return LastUsed(last_used=next(used, None))
 
     def handle_of(self, fields: Fields, version: str) -> str:
         """The id that stands in the secret, or that the service tells whoever logs in with it."""

@@ -15,7 +15,7 @@ from rotation.types import Fields, SecretValue, Verdict
 if TYPE_CHECKING:
     from providers.http.client import HttpConnection
     from providers.http.options import ProbeOptions
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 _CALL = Call("log in")
 _ALPHABETS = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
@@ -24,8 +24,8 @@ _ALPHABETS = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 class HttpProbe:
     """It tells that the service accepts the credential; of what it may do, only the request."""
 
-    def __init__(self, options: ProbeOptions, around: Around) -> None:
-        self._connection: HttpConnection = around.connections[options.connection]
+    def __init__(self, options: ProbeOptions, context: PluginContext) -> None:
+        self._connection: HttpConnection = context.connections[options.connection]
         self._attempt = options.declared
         self._parameters = options.parameters
 

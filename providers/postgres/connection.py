@@ -12,9 +12,9 @@ from psycopg import pq
 from providers.postgres.errors import standby, translated, wrong_server
 from providers.postgres.options import ConnectionOptions
 from providers.postgres.session import REQUIRED, STATEMENT_S, UNTIL, Session
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.interfaces import Clock, OwnCredential
-from rotation.ownership import read_secret
+from rotation.runtime.ownership import read_secret
 from rotation.types import PermissionSet, SecretValue
 
 LIBPQ_MIN = 180_000
@@ -39,7 +39,7 @@ class PostgresConnection:
     def __init__(self, options: ConnectionOptions, *, installation: str, clock: Clock) -> None:
         _refuse_ambient()
         if pq.version() < LIBPQ_MIN:
-            raise Usage(
+            raise UsageError(
                 "postgres.libpq",
                 f"psycopg uses libpq {pq.version()}; needed is {LIBPQ_MIN} or newer",
                 "install psycopg[binary] 3.3 or newer",
@@ -119,7 +119,7 @@ def _password(file: str) -> SecretValue:
     try:
         password = read_secret(Path(file)).decode().rstrip("\n")
     except OSError as error:
-        raise Usage(
+        raise UsageError(
             "postgres.password-file",
             f"{file} is not used: {error.strerror}",
             "it must be root's or the runner's, and only theirs to change; or correct the "
@@ -128,7 +128,7 @@ def _password(file: str) -> SecretValue:
     except UnicodeDecodeError:
         password = ""
     if not password or "\0" in password:  # libpq would look for another one at home
-        raise Usage(
+        raise UsageError(
             "postgres.password-file",
             f"{file} is empty, or no text",
             "write our own password into it",
@@ -139,7 +139,7 @@ def _password(file: str) -> SecretValue:
 def _refuse_ambient() -> None:
     """The one variable that no explicit parameter outweighs."""
     if "PGSERVICE" in os.environ:
-        raise Usage(
+        raise UsageError(
             "postgres.ambient",
             "PGSERVICE is set, and a runner of production credentials does not run with it",
             "unset PGSERVICE; hosts and names belong into the connection",

@@ -36,12 +36,12 @@ from rotation.types import (
     Fields,
     Handle,
     KeyState,
+    LastUsed,
     Listing,
     PermissionSet,
     Renamed,
     SecretValue,
     Traits,
-    Usage,
     mark,
 )
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from providers.postgres.connection import PostgresConnection
     from providers.postgres.options import LoginOptions
     from providers.postgres.session import Row, Session
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 PASSWORD_BYTES = 32
 SHORTEST_LIFE = timedelta(days=1)
@@ -76,10 +76,10 @@ class Login:
 
 
 class LoginIssuer:
-    def __init__(self, options: LoginOptions, around: Around) -> None:
-        self._connection: PostgresConnection = around.connections[options.connection]
+    def __init__(self, options: LoginOptions, context: PluginContext) -> None:
+        self._connection: PostgresConnection = context.connections[options.connection]
         self._options = options
-        self._around = around
+        self._context = context
         self.identity = options.identity({options.connection: self._connection.options})
         self._examined = False
 
@@ -107,7 +107,7 @@ class LoginIssuer:
         password = SecretValue(secrets.token_urlsafe(PASSWORD_BYTES))
         public = {} if self._options.user else {"username": login.role}
         return Credential(
-            handle=Handle(id=str(login), created=self._around.clock.now(), expires=expires),
+            handle=Handle(id=str(login), created=self._context.clock.now(), expires=expires),
             fields=Fields(public=public, secret={"password": password}),
         )
 
@@ -153,7 +153,7 @@ class LoginIssuer:
         else:
             self._quietly("destroy", login)
 
-    def usage(self, handle_id: str) -> Usage:
+    def usage(self, handle_id: str) -> LastUsed:
         raise Permanent("issuer.no-usage", "PostgreSQL does not tell who logged in when")
 
     def handle_of(self, fields: Fields, version: str) -> str:
@@ -229,20 +229,20 @@ class LoginIssuer:
         """VALID UNTIL is a person's and is never moved: no password is made that ends with its
         role before it could be replaced."""
         expires = next((_time(row[0]) for row in session.ask(UNTIL, role)), None)
-        if expires is not None and expires <= at + self._around.waits + SHORTEST_LIFE:
+        if expires is not None and expires <= at + self._context.waits + SHORTEST_LIFE:
             raise role_ends(role, expires, at)
         return expires
 
     def _handle(self, row: Row) -> Handle:
         role, comment, attempt, active, created, expires = row
         carried = attempt or ""
-        owner = f"rotation:owner={self._around.installation} "
+        owner = f"rotation:owner={self._context.installation} "
         return Handle(
             id=str(Login(str(role), "" if self._options.mode == "unique" else carried)),
             created=_time(created),
             state=KeyState.ACTIVE if active == "t" else KeyState.SUSPENDED,
             expires=_time(expires),
-            mark=mark(self._around.installation, carried)
+            mark=mark(self._context.installation, carried)
             if carried and str(comment).startswith(owner)
             else None,
             login=login_name(self._connection.options.system_identifier, str(role)),
@@ -282,7 +282,7 @@ class LoginIssuer:
                 "postgres.sessions",
                 f"{sessions} open {'session' if sessions == 1 else 'sessions'} of {login.role}: a "
                 "consumer has not moved, and nothing was changed",
-                until=self._around.clock.now() + LOOK_AGAIN,
+                until=self._context.clock.now() + LOOK_AGAIN,
                 observed={"void": True},
             )
 

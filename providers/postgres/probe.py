@@ -13,7 +13,7 @@ from rotation.types import Fields, SecretValue, Verdict
 if TYPE_CHECKING:
     from providers.postgres.connection import PostgresConnection
     from providers.postgres.options import ProbeOptions
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 TIMEOUT_MS = 5000
 _WHO = "select system_identifier, session_user from pg_catalog.pg_control_system()"
@@ -22,8 +22,8 @@ _WHO = "select system_identifier, session_user from pg_catalog.pg_control_system
 class LoginProbe:
     """What the server says to name and password is a verdict; all else is an error."""
 
-    def __init__(self, options: ProbeOptions, around: Around) -> None:
-        self._connection: PostgresConnection = around.connections[options.connection]
+    def __init__(self, options: ProbeOptions, context: PluginContext) -> None:
+        self._connection: PostgresConnection = context.connections[options.connection]
         self._options = options
 
     def login(self, fields: Fields) -> Verdict:

@@ -19,7 +19,7 @@ from typing import Self
 import psycopg
 from psycopg import pq
 
-from rotation.deadline import ANSWER_BYTES_MAX, CALL_S
+from rotation.runtime.deadline import ANSWER_BYTES_MAX, CALL_S
 
 CONNECT_S, STATEMENT_S = 4.0, 8.0
 """Of a try to connect, of which there are two, and of a statement. All of them together have

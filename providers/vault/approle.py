@@ -17,11 +17,11 @@ from rotation.types import (
     Credential,
     Fields,
     Handle,
+    LastUsed,
     Listing,
     PermissionSet,
     SecretValue,
     Traits,
-    Usage,
     is_any_mark,
     mark,
 )
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from providers.vault.approle_role import RoleSettings
     from providers.vault.clients import VaultConnection
     from providers.vault.options import AppRoleOptions
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 OBSERVE, MINT, PROVE = PermissionSet.OBSERVE, PermissionSet.MINT, PermissionSet.PROVE
 BYTES = 32
@@ -39,14 +39,14 @@ BYTES = 32
 class AppRoleIssuer:
     """A handle is the accessor; of chosen secret ids it is our mark, for that is known before."""
 
-    def __init__(self, options: AppRoleOptions, around: Around) -> None:
-        self._connection: VaultConnection = around.connections[options.connection]
+    def __init__(self, options: AppRoleOptions, context: PluginContext) -> None:
+        self._connection: VaultConnection = context.connections[options.connection]
         self._options = options
-        self._around = around
+        self._context = context
         self._role = Role(self._connection, options.mount, options.role)
         self._tokens = Tokens(self._connection, options.mount, options.role)
         self._containment = Containment(
-            self._connection, options.mount, self._role, self._tokens, around.clock
+            self._connection, options.mount, self._role, self._tokens, context.clock
         )
         self.identity = options.identity({options.connection: self._connection.options})
 
@@ -59,21 +59,21 @@ class AppRoleIssuer:
         """An accessor that nothing can log in with any more is left out."""
         accessors, server_at = self._role.accessors(OBSERVE)
         found = [self._role.look_up(accessor, OBSERVE) for accessor in accessors]
-        now = server_at or self._around.clock.now()
+        now = server_at or self._context.clock.now()
         alive = [secret_id for secret_id in found if secret_id and not _is_over(secret_id, now)]
         return Listing(handles=tuple(map(_handle, alive)), server_at=server_at)
 
     def issue(self, attempt: str) -> Credential:
-        label = mark(self._around.installation, attempt)
+        label = mark(self._context.installation, attempt)
         settings = self._role.settings(OBSERVE)
         self._check(settings)
         role_id = self._role.role_id(OBSERVE)
         if self._options.origin == "chosen":
-            now, secret = self._around.clock.now(), secrets.token_urlsafe(BYTES)
+            now, secret = self._context.clock.now(), secrets.token_urlsafe(BYTES)
             ttl = self._options.ttl_s or settings.secret_id_ttl
             return _credential(label, role_id, secret, now, ttl)
         answer = self._role.mint(self._wishes({MARK: label}), MINT)
-        data, now = answer.data, answer.server_at or self._around.clock.now()
+        data, now = answer.data, answer.server_at or self._context.clock.now()
         return _credential(
             data["secret_id_accessor"], role_id, data["secret_id"], now, data["secret_id_ttl"]
         )
@@ -106,18 +106,18 @@ class AppRoleIssuer:
                 accessor = self._sent(handle_id, under)
             self._check_gone(handle_id, accessor, under)
             return
-        self._containment.around(lambda: self._destroy(handle_id, under))
+        self._containment.context(lambda: self._destroy(handle_id, under))
 
-    def usage(self, handle_id: str) -> Usage:
+    def usage(self, handle_id: str) -> LastUsed:
         """Where Vault counts its uses: the latest login, exactly. Where it does not: the latest
         login whose token is still alive."""
         secret_id = self._find(handle_id, OBSERVE)
         if secret_id is None:
-            return Usage(last_used=None)
+            return LastUsed(last_used=None)
         if secret_id.uses:
             used = secret_id.updated if secret_id.updated > secret_id.created else None
-            return Usage(last_used=used)
-        return Usage(last_used=self._tokens.latest_login(secret_id.metadata.get(MARK)))
+            return LastUsed(last_used=used)
+        return LastUsed(last_used=self._tokens.latest_login(secret_id.metadata.get(MARK)))
 
     def handle_of(self, fields: Fields, version: str) -> str:
         secret_id = self._role.look_up_value(fields.secret["secret_id"], PROVE)

@@ -34,7 +34,7 @@ class Containment:
         self._tokens = tokens
         self._clock = clock
 
-    def around(self, destroy: Callable[[], None]) -> None:
+    def context(self, destroy: Callable[[], None]) -> None:
         """`destroy` happens whether or not the rest may: a leaked secret id does not live on
         because a policy is too narrow."""
         failure = self._off()

@@ -12,14 +12,14 @@ from rotation.types import Fields, SecretValue, Verdict
 if TYPE_CHECKING:
     from providers.vault.clients import VaultConnection
     from providers.vault.options import LoginOptions
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 
 class VaultLogin:
     """Proves that Vault takes a secret id; it says nothing about what its tokens may do."""
 
-    def __init__(self, options: LoginOptions, around: Around) -> None:
-        self._connection: VaultConnection = around.connections[options.connection]
+    def __init__(self, options: LoginOptions, context: PluginContext) -> None:
+        self._connection: VaultConnection = context.connections[options.connection]
         self._path = f"auth/{options.mount}/login"
 
     def login(self, fields: Fields) -> Verdict:

@@ -25,10 +25,10 @@ from rotation.errors import (
     NeedsPerson,
     RotationError,
     Transient,
-    Usage,
+    UsageError,
 )
 from rotation.interfaces import Clock, OwnCredential
-from rotation.ownership import read_word
+from rotation.runtime.ownership import read_word
 from rotation.types import PermissionSet, SecretValue
 
 CHILD_LIFE_S = 1800
@@ -341,7 +341,7 @@ def _refuse_ambient() -> None:
     """Variables that would write down what is encrypted, or log in elsewhere."""
     for name in ("NETRC", "SSLKEYLOGFILE"):
         if name in os.environ:
-            raise Usage(
+            raise UsageError(
                 "vault.ambient",
                 f"{name} is set, and a runner of production credentials does not run with it",
                 f"unset {name}",

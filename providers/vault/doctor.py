@@ -8,94 +8,94 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from providers.vault.kv2_record import KvState
-from rotation.interfaces import Layout, Look
+from rotation.interfaces import Diagnosis, LabelSnapshot
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, PermissionSet, is_our_mark
 
 
-def _table(*layouts: Layout) -> Mapping[str, Layout]:
+def _table(*layouts: Diagnosis) -> Mapping[str, Diagnosis]:
     return {layout.name: layout for layout in layouts}
 
 
 LAYOUTS = _table(
-    Layout(
+    Diagnosis(
         name="healthy",
         meaning="one value is current and nothing is staged",
         repair="nothing to do",
     ),
-    Layout(
+    Diagnosis(
         name="empty",
         meaning="nobody has written the secret yet",
         repair="`rotation create NAME` makes the first credential",
     ),
-    Layout(
+    Diagnosis(
         name="unsafe",
         meaning="versions that we need would be lost, or readers get nothing now",
         repair="see docs/providers/vault.md for the settings that a secret needs",
     ),
-    Layout(
+    Diagnosis(
         name="unguarded",
         meaning="Vault takes writes that do not say which version they replace, so that somebody "
         "may overwrite a new credential without seeing it",
         repair="set `cas_required` on the key or on its mount (`pulumi up`)",
     ),
-    Layout(
+    Diagnosis(
         name="restricted",
         meaning="a permission set may not do what its steps need",
         repair="compare our policies with `rotation policy vault`",
     ),
-    Layout(
+    Diagnosis(
         name="compromised-current",
         meaning="the value that consumers read is marked as compromised",
         repair="`rotation emergency NAME` replaces it",
     ),
-    Layout(
+    Diagnosis(
         name="leftover-pending",
         meaning="the rotation is over, only the staged copy of the current value is left",
         repair="delete the staged copy",
         by_plan=True,
     ),
-    Layout(
+    Diagnosis(
         name="in-progress",
         meaning="a rotation of ours is open and its value is staged",
         repair="nothing to do; `rotation resume NAME` if it is held",
     ),
-    Layout(
+    Diagnosis(
         name="abandoned-pending",
         meaning="we staged a value, its rotation is no longer open, and the current one works",
         repair="delete the staged value; then look for the instance with `rotation reconcile NAME`",
         by_plan=True,
     ),
-    Layout(
+    Diagnosis(
         name="undecided-pending",
         meaning="we staged a value and its rotation is no longer open",
         repair="log in with the current version first: `rotation doctor NAME --login`",
     ),
-    Layout(
+    Diagnosis(
         name="foreign-pending",
         meaning="somebody else wrote into our staging mount: another tool, or a planted value",
         repair="find out who; once its credential is known to be dead, delete it there by hand",
     ),
-    Layout(
+    Diagnosis(
         name="unrecorded-current",
         meaning="the newest version carries no mark of ours though a rotation of ours is open: its "
         "promotion was cut short, or somebody wrote the secret",
         repair="`rotation resume NAME` compares it with what was staged, and goes on or is held",
     ),
-    Layout(
+    Diagnosis(
         name="half-promoted",
         down=True,
         meaning="the current value does not log in, the one that our open rotation staged does: "
         "consumers are down now",
         repair="`rotation resume NAME` promotes it",
     ),
-    Layout(
+    Diagnosis(
         name="unknown-half-promoted",
         down=True,
         meaning="the current value does not log in, and one that no open rotation of ours staged "
         "does: consumers are down now",
         repair="ask whoever staged it; if nobody knows it, `rotation emergency NAME`",
     ),
-    Layout(
+    Diagnosis(
         name="bad-promotion",
         down=True,
         meaning="the current value does not log in and the previous one does: consumers are down "
@@ -103,13 +103,13 @@ LAYOUTS = _table(
         repair="write the old version anew",
         by_rollback=True,
     ),
-    Layout(
+    Diagnosis(
         name="dead-current",
         down=True,
         meaning="the current value does not log in, and the others were not tried",
         repair="try the staged and the previous value: `rotation doctor NAME --login`",
     ),
-    Layout(
+    Diagnosis(
         name="lost",
         down=True,
         meaning="no value that we know of logs in: consumers are down now",
@@ -124,7 +124,7 @@ RUNNERS = tuple(each for each in PermissionSet if each is not PermissionSet.CLAI
 TOLD_MAX = 3
 
 
-def diagnose(look: Look) -> Layout:
+def diagnose(look: LabelSnapshot) -> Diagnosis:
     """The layout of this secret. What takes consumers down comes before what is untidy, and before
     what the next rotation will need."""
     layout = _layout(look)
@@ -138,7 +138,7 @@ def diagnose(look: Look) -> Layout:
     return replace(restricted, meaning=told)
 
 
-def _layout(look: Look) -> Layout:
+def _layout(look: LabelSnapshot) -> Diagnosis:
     state = look.state
     if state.current is None:
         return LAYOUTS["foreign-pending" if _is_foreign(look) else "empty"]
@@ -151,7 +151,7 @@ def _layout(look: Look) -> Layout:
     return LAYOUTS[_beside_current(look)]
 
 
-def _without_current(look: Look) -> str:
+def _without_current(look: LabelSnapshot) -> str:
     labels = look.state.labels
     others = {
         label: labels[label]
@@ -167,7 +167,7 @@ def _without_current(look: Look) -> str:
     return "lost" if tried else "dead-current"
 
 
-def _beside_current(look: Look) -> str:
+def _beside_current(look: LabelSnapshot) -> str:
     state, pending = look.state, look.state.pending
     if pending is None:
         return "unguarded" if isinstance(state, KvState) and not state.guarded else "healthy"
@@ -181,6 +181,6 @@ def _beside_current(look: Look) -> str:
     return "abandoned-pending" if look.works(CURRENT) else "undecided-pending"
 
 
-def _is_foreign(look: Look) -> bool:
+def _is_foreign(look: LabelSnapshot) -> bool:
     pending = look.state.pending
     return pending is not None and not is_our_mark(pending, look.installation)

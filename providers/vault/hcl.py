@@ -13,7 +13,7 @@ from typing import Self
 from providers.vault.options import STAGING, AppRoleOptions, KvOptions, LoginOptions
 from providers.vault.permissions import CONNECTION, GRANTS, LOGINS, Grant, Grants, asked_for
 from rotation.interfaces import Call, Need, Part, PolicyDocument, Scope
-from rotation.policy.resources import Stacked
+from rotation.permissions.resources import Stacked
 from rotation.types import PermissionSet
 
 WRITES = frozenset({"create", "update", "patch"})

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from providers.vault.clients import VaultConnection
     from providers.vault.options import KvOptions
     from providers.vault.wire import Answer
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 OBSERVE, MINT = PermissionSet.OBSERVE, PermissionSet.MINT
 VERIFY, PROMOTE = PermissionSet.VERIFY, PermissionSet.PROMOTE
@@ -51,13 +51,13 @@ class KvStore:
     """Staged values lie one to a path, create-only; promotion merges our keys into the live secret
     and names the version that it replaces, so that other keys stay as they are, unread."""
 
-    def __init__(self, options: KvOptions, around: Around) -> None:
-        self._connection: VaultConnection = around.connections[options.connection]
+    def __init__(self, options: KvOptions, context: PluginContext) -> None:
+        self._connection: VaultConnection = context.connections[options.connection]
         self._options = options
-        self._installation = around.installation
-        self._clock = around.clock
-        self._stream = around.stream
-        self._fields = KvFields(around.fields, around.public, around.composed)
+        self._installation = context.installation
+        self._clock = context.clock
+        self._stream = context.stream
+        self._fields = KvFields(context.fields, context.public, context.composed)
         self._name = f"{options.mount}/{options.path}"
 
     def state(self) -> KvState:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rotation.composed import Composed
-from rotation.errors import NeedsPerson, Usage
-from rotation.stale import stale_keys
-from rotation.stored import sound, told_apart
+from rotation.errors import NeedsPerson, UsageError
 from rotation.types import Fields
+from rotation.values.composed import Composed
+from rotation.values.stale import stale_keys
+from rotation.values.stored import checked_value, split_public_and_secret
 
 
 class KvFields:
@@ -22,7 +22,7 @@ class KvFields:
         composed: Mapping[str, str] | None = None,
     ) -> None:
         if "" in fields.values():
-            raise Usage(
+            raise UsageError(
                 "store.needs-keys",
                 "a KV secret is made of keys, so it cannot be one bare value",
                 "use `fields:` instead of `value: whole`",
@@ -33,7 +33,7 @@ class KvFields:
 
     def written(self, new: Fields) -> dict[str, str]:
         """Our keys with this credential in them."""
-        return {own: sound(name, new) for name, own in self._fields.items()}
+        return {own: checked_value(name, new) for name, own in self._fields.items()}
 
     @property
     def needs_others(self) -> bool:
@@ -77,4 +77,6 @@ class KvFields:
         """Our own fields, the public ones in the open, and what is composed of them."""
         own = self.own(data)
         values = {name: own[key] for name, key in self._fields.items()}
-        return replace(told_apart(values, self._public), composed=self._composed.found(data))
+        return replace(
+            split_public_and_secret(values, self._public), composed=self._composed.found(data)
+        )

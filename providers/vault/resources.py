@@ -21,8 +21,8 @@ from providers.vault.stack import (
     role_names,
 )
 from rotation.interfaces import Part, Scope
-from rotation.policy.naming import place
-from rotation.policy.resources import Document, Made, Ref, Resource
+from rotation.permissions.naming import place
+from rotation.permissions.resources import Document, Made, Ref, Resource
 
 MAKER = "terraform"
 

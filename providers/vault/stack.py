@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from providers.vault.hcl import HclRenderer
 from providers.vault.options import AppRoleOptions, KvOptions
 from rotation.interfaces import Part, PolicyDocument, Scope
-from rotation.policy.naming import fitting
+from rotation.permissions.naming import require_length
 from rotation.types import PermissionSet
 
 POLICY_MAX = 128
@@ -34,7 +34,7 @@ class StackOptions:
 
 
 def policy_name(scope: Scope, holder: str) -> str:
-    return fitting(scope.called(holder), POLICY_MAX, "a policy")
+    return require_length(scope.called(holder), POLICY_MAX, "a policy")
 
 
 def made_for(scope: Scope) -> str:

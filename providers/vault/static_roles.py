@@ -19,11 +19,11 @@ from rotation.types import (
     Credential,
     Fields,
     Handle,
+    LastUsed,
     Listing,
     PermissionSet,
     SecretValue,
     Traits,
-    Usage,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from providers.vault.clients import VaultConnection
     from providers.vault.options import DatabaseStaticOptions
     from providers.vault.wire import Answer
-    from rotation.interfaces import Around
+    from rotation.interfaces import PluginContext
 
 OBSERVE, MINT, PROVE = PermissionSet.OBSERVE, PermissionSet.MINT, PermissionSet.PROVE
 AUTOMATIC_MIN = timedelta(days=365)
@@ -43,8 +43,8 @@ this, Vault would replace the password by itself, and no consumer would be told.
 class DatabaseStaticRole:
     """A `DelegatedIssuer`."""
 
-    def __init__(self, options: DatabaseStaticOptions, around: Around) -> None:
-        self._connection: VaultConnection = around.connections[options.connection]
+    def __init__(self, options: DatabaseStaticOptions, context: PluginContext) -> None:
+        self._connection: VaultConnection = context.connections[options.connection]
         self._options = options
         self._of = f"static role {options.role} at {options.mount}"
         self.identity = options.identity({options.connection: self._connection.options})
@@ -111,8 +111,8 @@ class DatabaseStaticRole:
         if handle_id in self.listing().ids:
             raise self._stays(handle_id)
 
-    def usage(self, handle_id: str) -> Usage:
-        return Usage(last_used=None)
+    def usage(self, handle_id: str) -> LastUsed:
+        return LastUsed(last_used=None)
 
     def handle_of(self, fields: Fields, version: str) -> str:
         data = self._call("GET", "static-creds", PROVE).data

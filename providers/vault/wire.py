@@ -22,9 +22,9 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, SSL
 from providers.vault import errors
 from providers.vault.errors import Meanings
 from providers.vault.options import ConnectionOptions
-from rotation.deadline import CALL_S, Deadline, Watched, read_answer
 from rotation.errors import RotationError
-from rotation.headers import header_time, retry_after
+from rotation.runtime.deadline import CALL_S, Deadline, Watched, read_answer
+from rotation.runtime.headers import header_time, retry_after
 from rotation.types import SecretValue
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3, 7

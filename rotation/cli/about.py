@@ -12,9 +12,9 @@ from rotation import __version__
 from rotation.cli.app import program, settings, verb
 from rotation.cli.options import known_kinds
 from rotation.cli.say import as_json, result, verbatim
-from rotation.entries import SCHEMA
 from rotation.errors import UnknownName
 from rotation.interfaces import CONTRACT
+from rotation.journal.entries import SCHEMA
 from rotation.plan import PLANS
 
 SHELLS = ("bash", "zsh", "fish", "powershell")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rotation.cli.say import is_terminal, note
-from rotation.errors import Usage
+from rotation.errors import UsageError
 
 REGION = "eu-west-1"
 CLASS = "production"
@@ -93,7 +93,7 @@ def checked(answers: Answers) -> Answers:
     """Raises Usage with every mistake at once."""
     found = [*_wrong_ones(answers), *_incomplete(answers)]
     if found:
-        raise Usage(
+        raise UsageError(
             "init.answers",
             f"{'; '.join(found)}; nothing was written",
             "correct it and run `rotation init` again",

@@ -5,7 +5,7 @@ import re
 import click
 
 from rotation.cli.say import is_terminal
-from rotation.errors import Usage
+from rotation.errors import UsageError
 
 # The start of a well-known token, or a long word as random as a key is: both cases and digits.
 _TOKEN = re.compile(r"(gh[opsu]_|github_pat_|xox[abp]-|hv[sb]\.|glpat-|sk-|eyJ)[A-Za-z0-9_.-]{8,}")
@@ -18,7 +18,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not is_terminal():
-        raise Usage(
+        raise UsageError(
             "cli.needs-yes",
             f"this needs an answer and there is no terminal: {question}",
             "--yes answers it",
@@ -32,7 +32,7 @@ def confirm_typed(word: str, question: str, *, yes: bool) -> None:
     if yes:
         return
     if not is_terminal():
-        raise Usage(
+        raise UsageError(
             "cli.needs-yes",
             f"this needs an answer and there is no terminal: {question}",
             "--yes answers it",
@@ -44,8 +44,8 @@ def confirm_typed(word: str, question: str, *, yes: bool) -> None:
         raise _declined()
 
 
-def _declined() -> Usage:
-    return Usage(
+def _declined() -> UsageError:
+    return UsageError(
         "cli.not-confirmed", "not confirmed, so it was not done", "run it again to be asked"
     )
 
@@ -54,7 +54,7 @@ def checked_reason(reason: str | None) -> str | None:
     """What a person wrote goes into the journal for ever: no key may be in it. Key ids are public
     and welcome."""
     if reason is not None and _looks_like_a_key(reason):
-        raise Usage(
+        raise UsageError(
             "cli.reason-holds-a-key",
             "the reason looks as if a key were in it; nothing was written",
             "say it without the key itself; its id is fine",

@@ -8,10 +8,10 @@ from typing import Any
 
 from rotation.cli.outcome import local
 from rotation.cli.say import Cell, plain
-from rotation.describe import duration, relative
-from rotation.entries import Identity, stamp
-from rotation.fold import Rotation
-from rotation.health import left_alive
+from rotation.journal.entries import Identity, stamp
+from rotation.machine.replay import Rotation
+from rotation.report.describe import duration, relative
+from rotation.report.health import left_alive
 
 BAR = 10
 

@@ -11,10 +11,10 @@ import click
 from rotation.cli.say import note, plain
 from rotation.cli.session import Session
 from rotation.errors import JournalError, PolicyRefusal, RotationError, UnknownName
-from rotation.fold import fold, listed
+from rotation.machine.replay import listed, replay
 from rotation.operations.survey import Past
 from rotation.operations.target import past_of, row_of
-from rotation.specification import spec_from_json
+from rotation.plan.specification import spec_from_json
 from rotation.types import Specification
 
 _JOURNAL = re.compile(r"^journal:[ \t]*[\"']?([^\"'#\n]+)", re.MULTILINE)
@@ -73,7 +73,7 @@ def _known(
         past, spec = _salvaged(session.configuration_path), None
     try:
         row = None if past is None else row_of(past, name, key_id)
-        rotation = None if past is None or row is None else fold(past.entries(row.stream))
+        rotation = None if past is None or row is None else replay(past.entries(row.stream))
         if rotation is not None:
             spec = spec or spec_from_json(rotation.spec)
     except JournalError:

@@ -9,14 +9,14 @@ from rotation.interfaces import Call
 from rotation.types import PermissionSet
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
+    from rotation.config import ConfiguredSecret
 
 Calls = list[tuple[str, Call]]
 """Each with the family that it is called in."""
 
 
-def calls_of(session: Session, entry: "Entry") -> Calls:
-    from rotation.policy import calls  # noqa: PLC0415 -- every provider's policies: for one secret
+def calls_of(session: Session, entry: "ConfiguredSecret") -> Calls:
+    from rotation.permissions import calls  # noqa: PLC0415 -- every provider's policies: for one secret
 
     order = list(PermissionSet)
     found = dict.fromkeys(calls(session.configuration, entry))

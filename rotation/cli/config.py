@@ -13,9 +13,9 @@ from rotation.cli.options import maybe_name_argument
 from rotation.cli.say import as_json, plain, result, verbatim
 from rotation.cli.session import Session, open_session
 from rotation.config import ConfigInvalid, Finding
-from rotation.entries import Identity
-from rotation.fold import fold
-from rotation.specification import differences, spec_from_json, spec_to_json, waiting
+from rotation.journal.entries import Identity
+from rotation.machine.replay import replay
+from rotation.plan.specification import differences, spec_from_json, spec_to_json, waiting
 from rotation.types import Specification
 
 config = verb_group(
@@ -177,6 +177,6 @@ def diff() -> None:
 def _changed(
     session: Session, row: Identity, compare: Callable[[Specification, Specification], list[str]]
 ) -> list[str]:
-    stored = spec_from_json(fold(session.records.entries(row.stream)).spec)
+    stored = spec_from_json(replay(session.records.entries(row.stream)).spec)
     present = session.live_specification(row.secret)
     return [] if present is None else compare(stored, present)

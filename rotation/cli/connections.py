@@ -8,10 +8,10 @@ from rotation.cli.failures import OK, code_of, worst
 from rotation.cli.outcome import local
 from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import open_session
-from rotation.describe import duration, relative
-from rotation.entries import stamp
 from rotation.interfaces import OwnCredential
+from rotation.journal.entries import stamp
 from rotation.operations.logins import Login, ask
+from rotation.report.describe import duration, relative
 
 HEAD = ("connection", "type", "logs in with", "id", "age", "ends", "owner")
 

@@ -3,7 +3,7 @@
 import click
 
 from rotation.cli.app import verb
-from rotation.registry import installed
+from rotation.plugins.registry import installed
 
 
 @verb("demo", "demo", "demo --vault")

@@ -13,7 +13,7 @@ from rotation.cli.options import here_option, known_names, yes_option
 from rotation.cli.reconcile import remember_strangers
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.operations.diagnose import (
     NO_EMERGENCY_ROLE,
     alarm_checks,
@@ -64,7 +64,7 @@ def doctor(
     this installation did not stage.
     """
     if repair and len(names) != 1:
-        raise Usage(
+        raise UsageError(
             "cli.usage",
             "--repair needs the name of one secret; nothing was done",
             "`rotation doctor` finds which",

@@ -16,18 +16,18 @@ from rotation.cli.say import done, note, plain
 from rotation.cli.scope import contained_lines, other_lines, scope_lines
 from rotation.cli.session import Session, open_session
 from rotation.cli.without_journal import without_journal
-from rotation.entries import NONSENSE, as_damage
-from rotation.errors import JournalError, RotationError, Usage
-from rotation.fold import fold, listed
-from rotation.machine import Wait
+from rotation.errors import JournalError, RotationError, UsageError
+from rotation.journal.entries import NONSENSE, as_damage
+from rotation.journal.spill import read
+from rotation.machine.decide import Wait
+from rotation.machine.replay import listed, replay
 from rotation.operations.containment import contain, frozen_runner, is_contained, still_given
 from rotation.operations.emergency import Asked, declare, looked_at, merge, to_cancel
 from rotation.operations.opening import is_open
 from rotation.operations.requests import request
-from rotation.operations.survey import Survey
+from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
 from rotation.operations.under_way import UnderWay
-from rotation.spill import read
 from rotation.types import Facts
 
 PATIENCE_S = 3.0
@@ -77,7 +77,7 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
         if len(words) == 2 and words[0] == "merge":
             return _merge(session, Path(words[1]), here=here)
         if yes and not reason:
-            raise Usage(
+            raise UsageError(
                 "cli.needs-reason",
                 "--yes needs --reason TEXT here; nothing was done",
                 'add --reason "what happened"',
@@ -112,7 +112,7 @@ class _AtTerminal:
         note(plain(f"the journal may have been changed from outside: {doubt}"))
         note("look twice at what is to be switched off")
 
-    def agrees(self, target: Target, found: Survey, scope: Sequence[str]) -> None:
+    def agrees(self, target: Target, found: ExposureReport, scope: Sequence[str]) -> None:
         now, traits = self._session.clock.now(), self._session.traits(target.spec)
         for line in scope_lines(target.name, target.spec, found, scope, now, traits=traits):
             note(line)
@@ -128,7 +128,7 @@ class _AtTerminal:
 
 
 def _carried_out(
-    session: Session, target: Target, found: Survey, facts: Facts, *, here: bool
+    session: Session, target: Target, found: ExposureReport, facts: Facts, *, here: bool
 ) -> int:
     """Contained here and now; the rest follows, by a live runner or by this process."""
     try:
@@ -155,7 +155,7 @@ def _carried_out(
 
 
 def _journal_lost(
-    session: Session, target: Target, found: Survey, facts: Facts, error: JournalError
+    session: Session, target: Target, found: ExposureReport, facts: Facts, error: JournalError
 ) -> int:
     """After it had the containment. What an older copy of it would not know goes into a spill."""
     if not session.traits(target.spec).overlap:
@@ -176,7 +176,7 @@ class _Waits:
     """Each try that comes later is told; with the first one, how to end it by hand meanwhile."""
 
     def __init__(self, session: Session, target: Target) -> None:
-        scope = fold(session.journal.entries(target.stream)).scope
+        scope = replay(session.journal.entries(target.stream)).scope
         self._hands = by_hand_lines(session, target.spec, scope)
 
     def __call__(self, wait: Wait) -> None:

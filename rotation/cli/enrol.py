@@ -9,8 +9,8 @@ from rotation.cli.ask import checked_reason, confirm_typed
 from rotation.cli.opening import carry_out
 from rotation.cli.options import here_option, name_argument, wait_option, yes_option
 from rotation.cli.session import open_session
-from rotation.entries import stamp
-from rotation.errors import Usage
+from rotation.errors import UsageError
+from rotation.journal.entries import stamp
 from rotation.operations import enrol
 from rotation.types import Facts
 
@@ -65,7 +65,7 @@ def adopt(
 def _not_in_future(created: datetime, now: datetime) -> datetime:
     aware = created.replace(tzinfo=UTC)
     if aware > now:
-        raise Usage(
+        raise UsageError(
             "cli.future",
             f"--created {created:%Y-%m-%d} is in the future; nothing was done",
             "give the day on which it was made",

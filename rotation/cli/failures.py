@@ -24,7 +24,7 @@ from rotation.errors import (
     RotationError,
     Transient,
     UnknownName,
-    Usage,
+    UsageError,
 )
 
 OK, GENERIC, USAGE, DENIED, FAILED, REFUSED, UNKNOWN, DUE = range(8)
@@ -36,7 +36,7 @@ _WORST_FIRST = (
 )  # fmt: skip
 
 _BY_KIND: tuple[tuple[type[RotationError], int], ...] = (
-    (Usage, USAGE),
+    (UsageError, USAGE),
     (UnknownName, UNKNOWN),
     (PolicyRefusal, REFUSED),
     (JournalError, LOCKED),
@@ -98,7 +98,7 @@ def _usage(error: click.ClickException, settings: Settings) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "rotation"
     hint = f"`{path} --help` shows how"
-    complain(Usage("cli.usage", error.format_message(), hint), settings)
+    complain(UsageError("cli.usage", error.format_message(), hint), settings)
     return USAGE
 
 

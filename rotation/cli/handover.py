@@ -13,7 +13,7 @@ from rotation.cli.opening import carry_out
 from rotation.cli.options import known_connections, known_names
 from rotation.cli.say import as_json, note, plain, result
 from rotation.cli.session import open_session
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.operations.handover import is_proved_dead, login_of, open_proof, refuse_unfit
 from rotation.operations.logins import Login, ask
 
@@ -46,7 +46,7 @@ def handover(connection: str, *, successor: str | None, canary: str | None, dead
     if dead:
         return _show_dead(connection)
     if successor is None or canary is None:
-        raise Usage(
+        raise UsageError(
             "handover.incomplete",
             "a handover needs --to CONNECTION and --canary SECRET, or --dead",
             "`rotation handover --help` has an example",

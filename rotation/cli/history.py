@@ -20,7 +20,11 @@ from rotation.cli.outcome import (
 from rotation.cli.progress import SPARED, evidence_of, is_spared
 from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
-from rotation.describe import (
+from rotation.errors import UnknownName
+from rotation.journal.entries import Entry, stamp, unstamp
+from rotation.machine.replay import Rotation, listed, replay
+from rotation.plan import RowInstance, Step
+from rotation.report.describe import (
     death,
     destroyed,
     duration,
@@ -32,18 +36,14 @@ from rotation.describe import (
     ways_out,
     what_works,
 )
-from rotation.entries import Entry, stamp, unstamp
-from rotation.errors import UnknownName
-from rotation.fold import Rotation, fold, listed
-from rotation.health import seen_at
-from rotation.plan import RowInstance, Step
+from rotation.report.health import seen_at
 
 
 def rotations(entries: Iterable[Entry]) -> Iterator[Rotation]:
     """The stream's rotations, oldest first."""
     for opened, group in groupby(entries, key=lambda entry: entry.rotation):
         if opened:
-            yield fold(tuple(group))
+            yield replay(tuple(group))
 
 
 @verb("history", "history", "history billing-iam", "history -n 5 -o json")

@@ -12,7 +12,7 @@ from rotation.cli.answers import CLASS, REFRESH, REGION, Answers, asked, checked
 from rotation.cli.app import settings, verb
 from rotation.cli.say import as_json, done, note, result
 from rotation.cli.session import NAME
-from rotation.errors import Usage
+from rotation.errors import UsageError
 
 HEAD = """\
 # What rotates here, how often, and who uses it. There is no secret in this file.
@@ -110,7 +110,7 @@ def _only_journal(target: Path) -> None:
 
     configuration = load(target)
     if configuration.journal.exists():
-        raise Usage(
+        raise UsageError(
             "init.exists",
             f"{target} and its journal exist; nothing was written",
             "-c names another file",
@@ -146,7 +146,7 @@ def _document(installation: str, journal: Path, answers: Answers) -> str:
 
 def _secret(answers: Answers) -> str:
     from rotation.config.rules import NOBODY_YET  # noqa: PLC0415 -- brings the model along
-    from rotation.config.times import BUILT_IN, spoken  # noqa: PLC0415
+    from rotation.config.times import BUILT_IN, format_duration  # noqa: PLC0415
 
     policy = BUILT_IN[answers.class_ or CLASS]
     return SECRET.format(
@@ -154,7 +154,7 @@ def _secret(answers: Answers) -> str:
         environment="development" if answers.class_ == "development" else "production",
         owner=scalar(answers.owner or NOBODY_YET),
         class_=answers.class_ or CLASS,
-        age=f"replaced before it is {spoken(policy.max_age_s or 0)} old",
+        age=f"replaced before it is {format_duration(policy.max_age_s or 0)} old",
         store=scalar(str(answers.secret)),
         user=scalar(str(answers.user)),
         consumers=_consumers(answers),
@@ -181,7 +181,7 @@ def _write(target: Path, text: str) -> None:
         load(target)
     except ConfigInvalid as refused:
         target.unlink()
-        raise Usage(
+        raise UsageError(
             "init.refused",
             f"`rotation config check` would refuse it ({refused.message}); nothing was written",
             "-c names another file, --journal another place of the journal",

@@ -12,7 +12,7 @@ from rotation.cli.options import yes_option
 from rotation.cli.proof import seal_anew
 from rotation.cli.say import as_json, done, escaped, note, plain, result
 from rotation.cli.session import Session, open_session
-from rotation.errors import JournalError, Usage
+from rotation.errors import JournalError, UsageError
 from rotation.operations.proof import reach
 
 journal = verb_group(
@@ -61,9 +61,9 @@ def backup(file: Path) -> None:
     from rotation.journal import upkeep  # noqa: PLC0415
 
     if file.exists():
-        raise Usage("cli.exists", f"{file} exists; nothing was written", "name a new file")
+        raise UsageError("cli.exists", f"{file} exists; nothing was written", "name a new file")
     if not file.absolute().parent.is_dir():
-        raise Usage(
+        raise UsageError(
             "cli.no-directory",
             f"there is no directory {file.absolute().parent} to write into; nothing was written",
             "make it, or name another file",

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from rotation.describe import relative
-from rotation.entries import stamp
-from rotation.fold import Rotation
-from rotation.machine import Action
+from rotation.journal.entries import stamp
+from rotation.machine.decide import Action
+from rotation.machine.replay import Rotation
 from rotation.operations.onward import goes_on, is_retrying
+from rotation.report.describe import relative
 
 
 def ways_on(rotation: Rotation, action: Action, name: str) -> list[str]:

@@ -10,7 +10,7 @@ from rotation.cli.progress import progress
 from rotation.cli.say import complain
 from rotation.cli.session import Session
 from rotation.errors import RotationError
-from rotation.operations.advance import Arrival, advance_all
+from rotation.operations.advance import RunResult, advance_all
 from rotation.operations.onward import keeps_failing
 
 
@@ -26,7 +26,7 @@ def carry_out(
         ends = advance_all(
             session, list(streams), show, wait=wait, here=here, width=width, give_up=_give_up
         )
-    arrived = {streams[s]: end for s, end in ends.items() if isinstance(end, Arrival)}
+    arrived = {streams[s]: end for s, end in ends.items() if isinstance(end, RunResult)}
     failures = [] if failures is None else failures
     failures += [end for end in ends.values() if isinstance(end, RotationError)]
     for failure in failures:

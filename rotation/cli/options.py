@@ -8,7 +8,7 @@ from rotation.cli.app import Settings
 
 if TYPE_CHECKING:
     from rotation.config import Configuration
-    from rotation.registry import Declared
+    from rotation.plugins.registry import Declared
 
 
 def known_names(context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:

@@ -11,7 +11,11 @@ from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
 from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session
-from rotation.describe import (
+from rotation.journal.entries import stamp
+from rotation.machine.decide import Close, Do, Held, Wait
+from rotation.machine.replay import Outcome, Rotation, listed
+from rotation.plan import Step
+from rotation.report.describe import (
     awaited,
     death,
     destroyed,
@@ -24,17 +28,13 @@ from rotation.describe import (
     what_works,
     why_held,
 )
-from rotation.entries import stamp
-from rotation.fold import Outcome, Rotation, listed
-from rotation.health import consumers_at_risk, left_alive, met, seen_at
-from rotation.machine import Close, Do, Held, Wait
-from rotation.plan import Step
+from rotation.report.health import consumers_at_risk, left_alive, met, seen_at
 
 if TYPE_CHECKING:
-    from rotation.operations.advance import Arrival
+    from rotation.operations.advance import RunResult
 
 
-def tell(session: Session, arrivals: Mapping[str, "Arrival"]) -> None:
+def tell(session: Session, arrivals: Mapping[str, "RunResult"]) -> None:
     """arrivals: by the secret's id."""
     now = session.clock.now()
     if settings().output == "json":
@@ -57,7 +57,7 @@ def _goes_on(session: Session, rotation: Rotation, now: datetime) -> list[str]:
 
 
 def outcome_json(
-    name: str, arrival: "Arrival", runner: str | None, now: datetime
+    name: str, arrival: "RunResult", runner: str | None, now: datetime
 ) -> dict[str, Any]:
     rotation, action = arrival.rotation, arrival.action
     dies = old_dies(rotation, now)
@@ -85,7 +85,7 @@ def outcome_json(
     }
 
 
-def exit_code_of(arrival: "Arrival") -> int:
+def exit_code_of(arrival: "RunResult") -> int:
     if consumers_at_risk(arrival.rotation):
         return AT_RISK
     match arrival.action:
@@ -103,7 +103,7 @@ def exit_code_of(arrival: "Arrival") -> int:
             return OK
 
 
-def state_word(arrival: "Arrival") -> str:
+def state_word(arrival: "RunResult") -> str:
     match arrival.action:
         case Close():
             return "closed"
@@ -113,7 +113,7 @@ def state_word(arrival: "Arrival") -> str:
             return "waiting"
 
 
-def _lines(name: str, arrival: "Arrival", now: datetime) -> list[str]:
+def _lines(name: str, arrival: "RunResult", now: datetime) -> list[str]:
     rotation, action = arrival.rotation, arrival.action
     label = click.style(plain(name), bold=True)
     match action:

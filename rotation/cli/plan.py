@@ -17,13 +17,13 @@ from rotation.cli.outcome import local
 from rotation.cli.say import SCHEMA_VERSION, Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status import stops_json, tell_stops
-from rotation.compiled import compile_rows
-from rotation.describe import duration, forecast, gap, relative
-from rotation.due import Due, Kind
-from rotation.entries import Identity, stamp
+from rotation.journal.entries import Identity, stamp
 from rotation.operations.planning import Planned, as_saved, planned, write_plan
 from rotation.operations.reconcile import look
 from rotation.plan import ROUTINE, Gate, Plan, RowInstance, Step, plan_for, rules_of
+from rotation.plan.compiled import compile_rows
+from rotation.report.describe import duration, forecast, outage_window, relative
+from rotation.schedule.due import Due, DueState
 from rotation.types import Specification
 
 SHOWN = 20
@@ -54,7 +54,7 @@ def plan(
     with open_session(effectful=False) as session:
         now = session.clock.now()
         found = list(planned(session, name, now))
-        work = [each for each in found if each.due.kind is Kind.DUE]
+        work = [each for each in found if each.due.kind is DueState.DUE]
         if out is not None:
             write_plan({"schema_version": SCHEMA_VERSION, **as_saved(session, work)}, out)
         if settings().output != "json":
@@ -77,13 +77,13 @@ def _tell_all(
         secrets = [_json(each) for each in planned]
         as_json("plan", {"stops": stops_json(session), "due": len(work), "secrets": secrets})
         return
-    later = [each for each in planned if each.due.kind is not Kind.DUE]
+    later = [each for each in planned if each.due.kind is not DueState.DUE]
     later.sort(key=lambda each: (each.due.at is None, each.due.at or now, each.entry.id))
     shown = [*work, *later] if everything else [*work[:SHOWN], *later[:SHOWN]]
     rows = [
         [
-            Cell(plain(each.entry.id), {"bold": each.due.kind is Kind.DUE}),
-            Cell(each.due.kind, {"fg": "cyan" if each.due.kind is Kind.DUE else "white"}),
+            Cell(plain(each.entry.id), {"bold": each.due.kind is DueState.DUE}),
+            Cell(each.due.kind, {"fg": "cyan" if each.due.kind is DueState.DUE else "white"}),
             Cell(_when(each.due, now)),
             Cell(plain(each.due.reason)),
         ]
@@ -154,9 +154,9 @@ def _stands(each: Planned, now: datetime) -> Iterator[str]:
     exempt = each.entry.exempt_at(now)
     if exempt is not None:
         yield str(exempt)
-    if kind is Kind.NEVER:
+    if kind is DueState.NEVER:
         yield f"first: rotation adopt {name}, or rotation create {name} where it is empty"
-    if kind is Kind.UNKNOWN:
+    if kind is DueState.UNKNOWN:
         yield f"first: rotation adopt {name} --created DATE, the day on which it was made"
     if each.row is not None and each.row.plan is not None:
         adopting = rules_of(each.row.plan).adopts
@@ -205,7 +205,7 @@ def _destroyed(
 
 
 def _replaced(spec: Specification, row: Identity | None, now: datetime) -> Iterator[str]:
-    begins, ends = gap(spec, now)
+    begins, ends = outage_window(spec, now)
     handle = row.handle if row is not None and row.handle else "the current credential"
     yield (
         f"begun now, without overlap: from {local(begins)} until {local(ends)} consumers with the old "
@@ -236,7 +236,7 @@ def _one_json(
     at, overlap = forecast(spec, now), plan.rules.overlaps
     suspends = any(each.step is Step.SUSPEND for each in rows)
     sets = {each.step: each.sets for each in plan.rows}
-    without_access = None if overlap else [stamp(each) for each in gap(spec, now)]
+    without_access = None if overlap else [stamp(each) for each in outage_window(spec, now)]
     return {
         "rows": [
             {"step": each.step, "phase": each.phase, "subject": each.subject,

@@ -10,8 +10,8 @@ from rotation.cli.app import settings, verb
 from rotation.cli.options import known_connections, known_families
 from rotation.cli.say import as_json, note, verbatim
 from rotation.cli.session import Session, open_session
-from rotation.errors import Usage
-from rotation.policy.resources import Document, Made
+from rotation.errors import UsageError
+from rotation.permissions.resources import Document, Made
 
 Found = tuple[str, Document]
 """With its connection."""
@@ -54,7 +54,7 @@ def policy(
             if connection in (None, name) and holder in (None, document.holder)
         ]
     if not found:
-        raise Usage(
+        raise UsageError(
             "policy.nothing",
             "the configuration needs no such policy",
             "`rotation config show` lists what is configured",
@@ -64,7 +64,7 @@ def policy(
 
 def _assert_whole(stack: Path | None, connection: str | None, holder: str | None) -> None:
     if stack is None or connection or holder:
-        raise Usage(
+        raise UsageError(
             "policy.terraform",
             "--terraform prints a whole stack; nothing was printed",
             "give --stack FILE with it, and neither --connection nor --holder",
@@ -72,7 +72,7 @@ def _assert_whole(stack: Path | None, connection: str | None, holder: str | None
 
 
 def _policies(session: Session, family: str) -> Iterator[Found]:
-    from rotation.policy import documents  # noqa: PLC0415 -- no other verb needs it
+    from rotation.permissions import documents  # noqa: PLC0415 -- no other verb needs it
 
     for scope, written in documents(session.configuration, family):
         for each in written:
@@ -96,7 +96,7 @@ def _all(session: Session, family: str, stack: Path) -> Iterator[Found]:
 
 def _made(session: Session, family: str, stack: Path) -> list[Made]:
     """Says before it is made what a person has to know of it."""
-    from rotation.policy.stack import made  # noqa: PLC0415
+    from rotation.permissions.stack import made  # noqa: PLC0415
 
     found = made(session.unbound, family, stack)
     for each in found:
@@ -106,8 +106,8 @@ def _made(session: Session, family: str, stack: Path) -> list[Made]:
 
 
 def _terraform(session: Session, family: str, stack: Path) -> dict[str, object]:
-    from rotation.policy.stack import stacked_of  # noqa: PLC0415
-    from rotation.policy.terraform import configuration  # noqa: PLC0415
+    from rotation.permissions.stack import stacked_of  # noqa: PLC0415
+    from rotation.permissions.terraform import configuration  # noqa: PLC0415
 
     return configuration(family, stacked_of(family), _made(session, family, stack))
 

@@ -15,12 +15,12 @@ import click
 from rotation.cli.app import settings
 from rotation.cli.say import note, plain
 from rotation.cli.session import Session
-from rotation.describe import outcome_text, relative, row_mark, why_held
-from rotation.entries import Entry, Kind, unstamp
-from rotation.fold import Rotation, fold, text
-from rotation.health import present_row
+from rotation.journal.entries import Entry, Kind, unstamp
+from rotation.machine.replay import Rotation, replay, text
 from rotation.operations.advance import Show
 from rotation.plan import Step
+from rotation.report.describe import outcome_text, relative, row_mark, why_held
+from rotation.report.health import present_row
 from rotation.types import Evidence, Facts
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _live(session: Session, names: Mapping[str, str]) -> Iterator[Show]:
 
     def draw() -> "RenderableType":
         with lock:
-            folded = [(stream, fold(entries)) for stream, entries in rotations.items()]
+            folded = [(stream, replay(entries)) for stream, entries in rotations.items()]
         return _lines(session, names, folded)
 
     def show(entries: Sequence[Entry]) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from rotation.cli.ask import confirm
 from rotation.cli.say import done, note, plain
 from rotation.cli.session import Session
-from rotation.entries import Draft, Kind
-from rotation.errors import JournalError, PolicyRefusal, Usage
+from rotation.errors import JournalError, PolicyRefusal, UsageError
+from rotation.journal.entries import Draft, Kind
 from rotation.operations.proof import latest_seal, opened_for_proof, reach
 from rotation.types import Facts
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def seal_anew(session: Session, *, accept: bool, yes: bool) -> None:
     if session.seals is None:
-        raise Usage(
+        raise UsageError(
             "journal.no-seal-key",
             "the configuration names no `seal_key`; nothing was sealed",
             "name a file of 32 random bytes or more there, mode 600, in a directory of its own",

@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING
 
 from rotation.cli.say import note
 from rotation.cli.session import Session
-from rotation.describe import DEAD
 from rotation.operations import replacing
+from rotation.report.describe import DEAD
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
+    from rotation.config import ConfiguredSecret
 
 
-def open_replacement(session: Session, entry: "Entry", reason: str | None = None) -> None:
+def open_replacement(
+    session: Session, entry: "ConfiguredSecret", reason: str | None = None
+) -> None:
     """One that is open goes on."""
     found = replacing.to_replace(session, entry)
     if found is None:

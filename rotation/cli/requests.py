@@ -17,9 +17,8 @@ from rotation.cli.options import (
 )
 from rotation.cli.say import done
 from rotation.cli.session import open_session
-from rotation.errors import Usage
-from rotation.health import present_row
-from rotation.held import Exit
+from rotation.errors import UsageError
+from rotation.machine.held import Exit
 from rotation.operations.requests import (
     chosen,
     freeze_beside,
@@ -35,6 +34,7 @@ from rotation.operations.requests import (
 )
 from rotation.operations.requests import freeze as record_freeze
 from rotation.plan import Step
+from rotation.report.health import present_row
 
 _ASKED = {
     Exit.DESTROY: "Destroy {old}, the old credential of {name}, for good?",
@@ -79,7 +79,7 @@ def resume(
     With --now also those that are not Held but pause after a failed try. Grace, soak and windows are never skipped.
     """
     if bool(names) == bool(all_of) and (names or not at_once):
-        raise Usage(
+        raise UsageError(
             "cli.usage",
             "either NAMES or --all-of CODE is needed; --now alone is every one",
             "`rotation resume --help` has examples",
@@ -142,7 +142,7 @@ def resolve(
 ) -> int:  # fmt: skip
     """Say whose an instance is, or which version is right: what the machine cannot know."""
     if [accept_current, bool(ours), bool(foreign)].count(True) != 1:
-        raise Usage(
+        raise UsageError(
             "cli.usage",
             "one of --accept-current, --ours ID and --foreign ID is needed; nothing was done",
             f"`rotation status {name}` shows which of them lead out",
@@ -240,7 +240,7 @@ def freeze(*, reason: str | None, lift: bool, without_journal: bool) -> int:
     Meanwhile nothing is promoted, switched off or destroyed. What was begun goes on up to there. An emergency is never frozen.
     """
     if lift == bool(reason):
-        raise Usage(
+        raise UsageError(
             "cli.usage",
             "either --reason TEXT or --lift is needed; nothing was done",
             "`rotation freeze --help` has examples",

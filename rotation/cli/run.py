@@ -19,7 +19,7 @@ from rotation.operations import run as operations
 from rotation.plan import rules_of
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
+    from rotation.config import ConfiguredSecret
 
 
 @verb(
@@ -91,7 +91,7 @@ def _stop_if_behind(session: Session) -> None:
         note(f"{stop}; {stop.hint}")
 
 
-def _due(session: Session) -> tuple[Sequence["Entry"], list[int]]:
+def _due(session: Session) -> tuple[Sequence["ConfiguredSecret"], list[int]]:
     """Where everything is stopped: none, and that it was refused."""
     try:
         return operations.due_now(session), []
@@ -102,7 +102,7 @@ def _due(session: Session) -> tuple[Sequence["Entry"], list[int]]:
 def _replace_gone(session: Session, names: set[str]) -> list[int]:
     codes: list[int] = []
 
-    def failed(entry: "Entry", error: RotationError) -> None:
+    def failed(entry: "ConfiguredSecret", error: RotationError) -> None:
         note(f"{entry.id} could not be looked at")
         codes.append(_complained(error))
 
@@ -153,7 +153,7 @@ def rotate(names: tuple[str, ...], *, replacing: bool, wait: bool, here: bool) -
         return carry_out(session, streams, wait=wait, here=here, width=width)
 
 
-def _open_by_hand(session: Session, entry: "Entry") -> None:
+def _open_by_hand(session: Session, entry: "ConfiguredSecret") -> None:
     row = operations.open_by_hand(session, entry)
     if row is not None:
         opened = "adoption" if rules_of(row.plan).adopts else "rotation"

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rotation.cli.say import plain
-from rotation.describe import duration, relative, what_works
-from rotation.fold import Rotation, listed, replaced_by
-from rotation.health import present_state
-from rotation.operations.survey import Survey, Suspect
+from rotation.machine.replay import Rotation, listed, replaced_by
+from rotation.operations.survey import ExposedCredential, ExposureReport
 from rotation.operations.under_way import UnderWay, is_open_since, shown_by
 from rotation.plan import Step
+from rotation.report.describe import duration, relative, what_works
+from rotation.report.health import present_state
 from rotation.types import KeyState, Specification, Traits
 
 
 def scope_lines(
     name: str,
     spec: Specification,
-    found: Survey,
+    found: ExposureReport,
     scope: Sequence[str],
     now: datetime,
     *,
@@ -48,7 +48,7 @@ def scope_lines(
 _MAY_WORK = (KeyState.ACTIVE, KeyState.UNKNOWN)
 
 
-def _cheaper(name: str, found: Survey, scope: Sequence[str]) -> list[str]:
+def _cheaper(name: str, found: ExposureReport, scope: Sequence[str]) -> list[str]:
     """Where others than the current one are in scope, perhaps only they leaked. Of no use where
     readers would be left with what is off, or is meant to be by an emergency that is open."""
     current = next((s.id for s in found.suspects if s.current and s.state in _MAY_WORK), None)
@@ -63,7 +63,7 @@ def _cheaper(name: str, found: Survey, scope: Sequence[str]) -> list[str]:
     ]
 
 
-def _suspect(suspect: Suspect, now: datetime, found: Survey) -> str:
+def _suspect(suspect: ExposedCredential, now: datetime, found: ExposureReport) -> str:
     made = f"made {relative(suspect.created, now)}" if suspect.created else "age unknown"
     used = f"last used {relative(suspect.last_used, now)}" if suspect.last_used else "no known use"
     where = f" at {suspect.service}" if suspect.service else ""
@@ -90,7 +90,7 @@ def other_lines(name: str, other: UnderWay) -> list[str]:
     ]
 
 
-def contained_lines(rotation: Rotation, found: Survey) -> list[str]:
+def contained_lines(rotation: Rotation, found: ExposureReport) -> list[str]:
     """One true line per fact."""
     replacing = replaced_by(rotation)
     state = rotation.state(replacing or Step.CONTAIN)

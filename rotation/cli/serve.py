@@ -6,7 +6,6 @@ from functools import partial
 import click
 import structlog
 
-from rotation import observe
 from rotation.cli.app import verb
 from rotation.cli.failures import CANCELLED, OK
 from rotation.cli.session import Session, open_session
@@ -15,7 +14,8 @@ from rotation.journal import Journal
 from rotation.journal.liveness import runners_of, sweep
 from rotation.operations.by_schedule import BySchedule
 from rotation.operations.installation import SERVE, Installation
-from rotation.scheduler import Scheduler
+from rotation.runtime import logs
+from rotation.schedule.scheduler import Scheduler
 
 log = structlog.get_logger("rotation")
 
@@ -26,7 +26,7 @@ log = structlog.get_logger("rotation")
     "serve -c rotation.yaml --log-level debug",
 )
 @click.option(
-    "--log-level", type=click.Choice(list(observe.LEVELS)), default="info", show_default=True,
+    "--log-level", type=click.Choice(list(logs.LEVELS)), default="info", show_default=True,
     help="What is logged to stderr.",
 )  # fmt: skip
 def serve(*, log_level: str) -> int:
@@ -37,7 +37,7 @@ def serve(*, log_level: str) -> int:
     call in flight, and the next runner goes on. Exit 0 if nothing was cut short, 8 if a rotation
     was; it is resumable either way.
     """
-    observe.configure(log_level)
+    logs.configure(log_level)
     with open_session(effectful=True) as session:
         session.runs_as, session.log_level = SERVE, log_level
         scheduler = _scheduler(session)
@@ -54,10 +54,10 @@ def serve(*, log_level: str) -> int:
 
 def _scheduler(session: Session) -> Scheduler:
     signals, journal = session.stop_on_signals(reloads=True), session.journal
-    session.runner.follow = observe.observer(partial(_secret_of, journal), journal.entries)
+    session.runner.follow = logs.observer(partial(_secret_of, journal), journal.entries)
     return Scheduler(
         runner=session.runner,
-        policy=BySchedule(installation=session, tell=observe.tell).policy(),
+        policy=BySchedule(installation=session, tell=logs.tell).policy(),
         signals=signals,
         reload=partial(reload, session),
         sweep=partial(sweep, runners_of(session.configuration.journal)),
@@ -71,7 +71,7 @@ def reload(installation: Installation) -> None:
     try:
         taken = installation.reload()
     except RotationError as error:
-        observe.tell("configuration.refused", error, kept=kept)
+        logs.tell("configuration.refused", error, kept=kept)
     except Exception as error:  # noqa: BLE001 -- a fault of ours in reading ends no rotation
         # Without a traceback, which would quote the file.
         log.error("configuration.refused", code=type(error).__name__, kept=kept)  # noqa: TRY400

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from rotation.cli.app import Settings, settings
 from rotation.cli.say import note
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.operations.installation import Installation
 
 if TYPE_CHECKING:
-    from rotation.registry import Registry
+    from rotation.plugins.registry import Registry
 
 NAME = "rotation.yaml"
 
@@ -31,10 +31,10 @@ class Session(Installation):
 
     @cached_property
     def registry(self) -> "Registry":
-        from rotation import observe  # noqa: PLC0415
+        from rotation.runtime import logs
 
         # What adapters and their libraries log passes the gate.
-        observe.configure(self.log_level)
+        logs.configure(self.log_level)
         return super().registry
 
     def renamed(self, former: str, name: str) -> None:
@@ -52,12 +52,12 @@ def configuration_path(chosen: Settings, *, effectful: bool) -> Path:
     if found is not None and not effectful:
         return found
     if found is not None:
-        raise Usage(
+        raise UsageError(
             "cli.config-not-explicit",
             f"{found} was only found by walking up; it is code that would run with your rights",
             f"say so: -c {found}, or set ROTATION_CONFIG",
         )
-    raise Usage("cli.no-config", "no configuration is given", "-c FILE, or `rotation init`")
+    raise UsageError("cli.no-config", "no configuration is given", "-c FILE, or `rotation init`")
 
 
 def _from_environment() -> Path | None:
@@ -75,7 +75,7 @@ def _upwards() -> Iterator[Path]:
 def open_session(*, effectful: bool, logins: Mapping[str, str] | None = None) -> Session:
     """For the verb that is running."""
     if effectful:
-        from rotation import process  # noqa: PLC0415
+        from rotation.runtime import process
 
         process.harden()
     return Session(

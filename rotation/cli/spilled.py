@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from rotation.cli.board import Health, Rank
 from rotation.cli.session import Session
-from rotation.fold import fold
-from rotation.health import given
-from rotation.spill import Told, unmerged
+from rotation.journal.spill import Told, unmerged
+from rotation.machine.replay import replay
+from rotation.report.health import given
 
 Unmerged: TypeAlias = Mapping[str, list[Told]]
 """By stream."""
@@ -42,7 +42,7 @@ def with_spills(session: Session, health: Health, stream: str, spills: Unmerged)
         return health
     off = {instance for each in told for instance in each.scope}
     entries = session.records.entries(stream)
-    down = bool(entries and given(fold(entries)) & off)
+    down = bool(entries and given(replay(entries)) & off)
     why = f"{', '.join(sorted(off))} switched off without the journal"
     rank = min(health.rank, Rank.DOWN if down else Rank.HELD)
     return replace(health, rank=rank, why=why, unmerged=True)

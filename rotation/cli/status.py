@@ -21,17 +21,17 @@ from rotation.cli.say import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.spilled import Unmerged, by_stream, unmerged_json, with_spills
 from rotation.cli.strangers import with_strangers
-from rotation.describe import old_dies, ways_out, what_works
-from rotation.due import Kind, due, stops
-from rotation.entries import Entry, Identity, stamp
-from rotation.fold import Rotation, baseline_of, fold
-from rotation.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
-from rotation.leftover import leftovers_of
-from rotation.machine import next_action
-from rotation.strangers import seen_of
+from rotation.journal.entries import Entry, Identity, stamp
+from rotation.machine.decide import next_action
+from rotation.machine.leftover import leftovers_of
+from rotation.machine.replay import Rotation, baseline_of, replay
+from rotation.machine.strangers import seen_of
+from rotation.report.describe import old_dies, ways_out, what_works
+from rotation.report.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
+from rotation.schedule.due import DueState, due, stops
 
 if TYPE_CHECKING:
-    from rotation.config import Entry as Configured
+    from rotation.config import ConfiguredSecret as Configured
 
 Found: TypeAlias = "tuple[str, Configured | None, Identity | None]"
 """A stream, with its secret and its row where there are any."""
@@ -103,7 +103,7 @@ def _by_stream(
     left = _left_alive(closings)
     for stream, entry, row in found:
         folds = row is not None and (may_be_at_risk(row) or stream in left)
-        rotation = fold(records.entries(stream)) if folds else None
+        rotation = replay(records.entries(stream)) if folds else None
         if entry is not None:
             yield stream, _health(entry, row, rotation, freezes, now)
         elif row is not None:
@@ -164,7 +164,9 @@ def _health(
         rank=_rank(row, rotation, max_age, told.kind, now),
         max_age=max_age,
         age=age,
-        due_at=told.at if told.kind in (Kind.DUE, Kind.LATER, Kind.PAUSED, Kind.UNKNOWN) else None,
+        due_at=told.at
+        if told.kind in (DueState.DUE, DueState.LATER, DueState.PAUSED, DueState.UNKNOWN)
+        else None,
         why=told.reason,
         row=row,
         exempt=str(entry.exempt_at(now) or ""),
@@ -173,13 +175,17 @@ def _health(
 
 
 def _rank(
-    row: Identity | None, rotation: Rotation | None, max_age: timedelta, kind: Kind, now: datetime
+    row: Identity | None,
+    rotation: Rotation | None,
+    max_age: timedelta,
+    kind: DueState,
+    now: datetime,
 ) -> Rank:
     if rotation is not None and consumers_at_risk(rotation):
         return Rank.DOWN
     if row is not None and row.held is not None:
         return Rank.HELD
-    if kind is Kind.RETIRED:
+    if kind is DueState.RETIRED:
         return Rank.RETIRED
     if row is not None and row.plan is None and row.expires is not None and row.expires <= now:
         return Rank.DOWN
@@ -193,13 +199,13 @@ def _rank(
 
 
 _BY_KIND = {
-    Kind.HELD: Rank.HELD,
-    Kind.NEVER: Rank.UNKNOWN,
-    Kind.UNKNOWN: Rank.UNKNOWN,
-    Kind.OPEN: Rank.OPEN,
-    Kind.DUE: Rank.DUE,
-    Kind.LATER: Rank.FINE,
-    Kind.PAUSED: Rank.PAUSED,
+    DueState.HELD: Rank.HELD,
+    DueState.NEVER: Rank.UNKNOWN,
+    DueState.UNKNOWN: Rank.UNKNOWN,
+    DueState.OPEN: Rank.OPEN,
+    DueState.DUE: Rank.DUE,
+    DueState.LATER: Rank.FINE,
+    DueState.PAUSED: Rank.PAUSED,
 }
 
 
@@ -301,7 +307,7 @@ def _paused(session: Session, health: Health) -> list[str]:
     """Who paused it, why, and how it goes on."""
     if health.row is None or not health.row.on_hold:
         return []
-    rotation = fold(session.records.entries(health.row.stream))
+    rotation = replay(session.records.entries(health.row.stream))
     return [plain(rotation.paused), f"way out: rotation unpause {plain(health.secret)}"]
 
 
@@ -323,7 +329,7 @@ def _down(health: Health, now: datetime) -> list[str]:
 def _open_rotation(session: Session, health: Health) -> Rotation | None:
     if health.row is None or health.row.plan is None:
         return None
-    rotation = fold(session.records.entries(health.row.stream))
+    rotation = replay(session.records.entries(health.row.stream))
     return rotation if rotation.outcome is None else None
 
 

@@ -7,8 +7,8 @@ from rotation.cli.board import Health, Rank
 from rotation.cli.say import note
 from rotation.cli.session import Session, open_session
 from rotation.errors import RotationError
-from rotation.fold import fold
-from rotation.strangers import Seen, unaccounted
+from rotation.machine.replay import replay
+from rotation.machine.strangers import Seen, unaccounted
 
 
 def remember(session: Session, stream: str, instances: Collection[str]) -> None:
@@ -31,6 +31,6 @@ def with_strangers(
     told = seen.get(stream)
     if told is None or not told.instances or not (entries := session.records.entries(stream)):
         return health
-    left = unaccounted(fold(entries), told)
+    left = unaccounted(replay(entries), told)
     rank = min(health.rank, Rank.UNACCOUNTED) if left else health.rank
     return replace(health, rank=rank, strangers=left, strangers_at=told.at)

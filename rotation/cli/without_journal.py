@@ -7,13 +7,13 @@ from rotation.cli.session import Session
 from rotation.errors import JournalError, RotationError
 from rotation.operations import containment
 from rotation.operations.containment import SwitchedOff
-from rotation.operations.survey import Survey
+from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
 from rotation.types import Facts
 
 
 def without_journal(
-    session: Session, target: Target, found: Survey, facts: Facts, why: RotationError
+    session: Session, target: Target, found: ExposureReport, facts: Facts, why: RotationError
 ) -> int:
     """why: nothing but the switch-off can be done. Returns the exit code."""
     what = (
@@ -46,7 +46,7 @@ class _Told:
 
 
 def _tell(
-    session: Session, target: Target, found: Survey, ended: SwitchedOff, why: RotationError
+    session: Session, target: Target, found: ExposureReport, ended: SwitchedOff, why: RotationError
 ) -> None:
     left, path = list(ended.failures), ended.spill
     if left:

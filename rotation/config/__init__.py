@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from rotation.config.configuration import Configuration, Entry
+from rotation.config.configuration import Configuration, ConfiguredSecret
 from rotation.config.findings import ConfigInvalid, Finding, Level
 from rotation.config.loading import load
 from rotation.types import stream_of
 
 __all__ = [
-    "ConfigInvalid", "Configuration", "Entry", "Finding", "Level", "load", "schema", "stream_of",
+    "ConfigInvalid", "Configuration", "ConfiguredSecret", "Finding", "Level", "load", "schema", "stream_of",
 ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rotation.config.findings import Problem
-from rotation.ownership import flaws
+from rotation.runtime.ownership import flaws
 
 
 def problems(path: Path) -> Iterator[Problem]:

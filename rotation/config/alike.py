@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from operator import itemgetter
 from typing import Any
 
-from rotation.config.configuration import Entry
+from rotation.config.configuration import ConfiguredSecret
 from rotation.config.findings import Invalid, Problem, Where
 from rotation.config.leaks import looks_secret
 from rotation.config.model import check_names
@@ -21,7 +21,7 @@ from rotation.config.rules import NOBODY_YET, Resolved, Surroundings, located
 from rotation.config.times import AGE_LIMITS
 from rotation.options import IssuerOptions
 from rotation.options import values as chosen
-from rotation.registry import Plugin
+from rotation.plugins.registry import Plugin
 
 LEARNT_MAX = 4096
 """Secrets that are remembered. With more kinds of them little would be gained."""
@@ -50,7 +50,7 @@ class _Options:
 class _Like:
     """A secret that was found right, and where in its line the names stand."""
 
-    entry: Entry
+    entry: ConfiguredSecret
     remarks: tuple[Problem, ...]
     own: Sequence[int]
     consumers: Sequence[int]
@@ -64,8 +64,8 @@ class _Like:
         return {*self.own, *self.consumers, *options}
 
     def named(
-        self, values: Sequence[str], around: Surroundings, file: str, line: int, text: bytes
-    ) -> Entry:
+        self, values: Sequence[str], context: Surroundings, file: str, line: int, text: bytes
+    ) -> ConfiguredSecret:
         """Another one. Raises Invalid or ValueError where a name is not right."""
         own_id, application, environment, owner = [values[place] for place in self.own]
         check_names(own_id, application, environment, owner)
@@ -78,8 +78,8 @@ class _Like:
         if _nature(issuer) != self.nature:
             raise ValueError("by this name it is an issuer of another kind")
         like, store = self.entry, self.store.named(values)
-        place, identity, turns = located(store, Plugin(like.issuer, issuer), around)
-        return Entry(
+        place, identity, turns = located(store, Plugin(like.issuer, issuer), context)
+        return ConfiguredSecret(
             own_id, identity, like.issuer, place, like.connection, like.class_name, owner,
             application, environment, like.state, like.until, like.reason, like.schedule,
             like.max_age_s, like.margin_s, like.period_s, file, line, text, turns=turns,
@@ -98,15 +98,15 @@ class _Shape:
 class Alike:
     """What was learnt of the secrets so far."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, context: Surroundings) -> None:
+        self._context = context
         self._shapes: dict[Sequence[str], _Shape] = {}
         self._learnt = 0
         self._usual: tuple[re.Pattern[str], _Like] | None = None
 
     def entry(
         self, text: bytes, file: str, line: int, *, suspicious: bool = False
-    ) -> tuple[Entry, Sequence[Problem]] | None:
+    ) -> tuple[ConfiguredSecret, Sequence[Problem]] | None:
         """The secret of that line, and what a person should know of it; None: read it
         thoroughly. suspicious: it may hold a secret."""
         if b"\\" in text:
@@ -115,7 +115,7 @@ class Alike:
             like, values = self._compared(text.decode())
             if not like or (suspicious and looks_secret("\n".join(values))):
                 return None
-            return like.named(values, self._around, file, line, text), like.remarks
+            return like.named(values, self._context, file, line, text), like.remarks
         except (ValueError, Invalid):
             return None
 
@@ -131,7 +131,12 @@ class Alike:
         return (found.likes.get(found.rest_of(values)) if found else None), values
 
     def learn(
-        self, text: bytes, raw: Any, resolved: Resolved, entry: Entry, remarks: Sequence[Problem]
+        self,
+        text: bytes,
+        raw: Any,
+        resolved: Resolved,
+        entry: ConfiguredSecret,
+        remarks: Sequence[Problem],
     ) -> None:
         """Of a secret without a mistake."""
         if self._learnt >= LEARNT_MAX or b"\\" in text or _starts_commands(resolved):
@@ -159,8 +164,8 @@ def _starts_commands(resolved: Resolved) -> bool:
 def _pattern(parts: Sequence[str], names: Container[int]) -> re.Pattern[str]:
     """Of lines that differ in their names alone."""
     values = [_PLAIN if n in names else re.escape(it) for n, it in enumerate(parts[1::2])]
-    around = map(re.escape, parts[::2])
-    return re.compile(next(around) + "".join(f'": ?"({it})"{next(around)}' for it in values))
+    context = map(re.escape, parts[::2])
+    return re.compile(next(context) + "".join(f'": ?"({it})"{next(context)}' for it in values))
 
 
 def _texts(value: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:
@@ -173,7 +178,10 @@ def _texts(value: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:
 
 
 def _like(
-    places: Mapping[Where, int], resolved: Resolved, entry: Entry, remarks: Sequence[Problem]
+    places: Mapping[Where, int],
+    resolved: Resolved,
+    entry: ConfiguredSecret,
+    remarks: Sequence[Problem],
 ) -> _Like:
     secret = resolved.secret
     return _Like(

@@ -7,7 +7,7 @@ from typing import Any
 
 from rotation.config import access
 from rotation.config.findings import Problem, named
-from rotation.ownership import ordinary
+from rotation.runtime.ownership import ordinary
 
 SCHEMA_VERSION = 1
 BYTES_MAX = 4 << 20

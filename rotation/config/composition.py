@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from rotation.composed import Template
 from rotation.config.findings import Problem, named
 from rotation.config.model import Secret
+from rotation.values.composed import Template
 
 
 def problems(secret: Secret, fields: Mapping[str, str]) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from rotation.config.reading import shape
 from rotation.config.rules import Resolved, Surroundings, resolve
 from rotation.config.times import AGE_LIMITS
 from rotation.options import ConnectionOptions
-from rotation.registry import Plugin
+from rotation.plugins.registry import Plugin
 from rotation.types import Specification, stream_of
 
 
@@ -30,7 +30,7 @@ class Exempt(NamedTuple):
         return f"longer life until {self.until:%Y-%m-%d} ({self.owner}): {self.reason}"
 
 
-class Entry(NamedTuple):
+class ConfiguredSecret(NamedTuple):
     """A configured secret. Small, for there may be a hundred thousand: what is rarely asked for is
     read again from `text`, its own JSON.
 
@@ -98,27 +98,27 @@ class Configuration:
     further_warnings: int
     digest: str
     surroundings: Surroundings
-    entries: Mapping[str, Entry] = field(repr=False)
+    entries: Mapping[str, ConfiguredSecret] = field(repr=False)
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def connections(self) -> Mapping[str, Plugin[ConnectionOptions]]:
         return self.surroundings.connections
 
-    def secret(self, name: str) -> Entry | None:
+    def secret(self, name: str) -> ConfiguredSecret | None:
         """By its id, or by the one that it had before."""
         return self.entries.get(self.renamed.get(name, name))
 
-    def secrets(self) -> Iterator[Entry]:
+    def secrets(self) -> Iterator[ConfiguredSecret]:
         return iter(self.entries.values())
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    def replaces_by_itself(self, entry: Entry) -> bool:
+    def replaces_by_itself(self, entry: ConfiguredSecret) -> bool:
         return self.surroundings.classes[entry.class_name].replace == "by-itself"
 
-    def specification(self, entry: Entry) -> Specification:
+    def specification(self, entry: ConfiguredSecret) -> Specification:
         """All that a rotation of that secret holds on to."""
         secret = shape(Secret).read(json.loads(entry.text))
         return specification(resolve(secret, self.surroundings), self.surroundings)
@@ -131,9 +131,9 @@ def _exempt(secret: Secret) -> Exempt | None:
     return Exempt(told.owner, told.reason, _midnight(told.until), AGE_LIMITS[secret.environment])
 
 
-def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> Entry:
+def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> ConfiguredSecret:
     secret, timing = resolved.secret, resolved.timing
-    return Entry(
+    return ConfiguredSecret(
         id=secret.id,
         identity=resolved.identity,
         issuer=secret.issuer.type,
@@ -158,9 +158,9 @@ def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> Entry:
     )
 
 
-def specification(resolved: Resolved, around: Surroundings) -> Specification:
+def specification(resolved: Resolved, context: Surroundings) -> Specification:
     secret, policy, timing = resolved.secret, resolved.policy, resolved.timing
-    issuers = around.connections.get(secret.issuer.options.connection or "")
+    issuers = context.connections.get(secret.issuer.options.connection or "")
     return Specification(
         secret=secret.id,
         identity=resolved.identity,

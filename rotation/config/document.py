@@ -49,8 +49,8 @@ def lines(text: str, wanted: Iterable[Where]) -> dict[Where, int]:
     """The line of each value, or of the innermost value around it that is there. In a mapping it
     is the line of the key."""
     targets = set(wanted)
-    around = {where[:n] for where in targets for n in range(len(where) + 1)}
-    reader = _Reader(around)
+    context = {where[:n] for where in targets for n in range(len(where) + 1)}
+    reader = _Reader(context)
     with contextlib.suppress(_Stop):  # `parse` has told; what came before it has its lines
         reader.document(text)
     return {where: _innermost(where, reader.lines) for where in targets}

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ParamSpec, TypeAlias, TypeVar
 
 from rotation.config.leaks import looks_secret
-from rotation.errors import Usage
+from rotation.errors import UsageError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Finding:
         return f"{self.file}:{self.line}: {path}{self.message}{hint} [{self.code}]"
 
 
-class ConfigInvalid(Usage):
+class ConfigInvalid(UsageError):
     """Every mistake of a configuration at once, and what else was found; `further` are the mistakes
     that were only counted."""
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from rotation.config import access, document, leaks
 from rotation.config.alike import Alike
 from rotation.config.bindings import bound
-from rotation.config.configuration import Configuration, Entry, entry_of
+from rotation.config.configuration import Configuration, ConfiguredSecret, entry_of
 from rotation.config.findings import (
     FINDINGS_MAX,
     ConfigInvalid,
@@ -26,11 +26,11 @@ from rotation.config.findings import (
 )
 from rotation.config.model import Document, Secret
 from rotation.config.reading import shape
-from rotation.config.rules import Surroundings, remarks, resolve
+from rotation.config.rules import Surroundings, resolve, warnings
 from rotation.config.taken import Taken
 from rotation.config.times import policy_classes
-from rotation.errors import Usage
-from rotation.ownership import ordinary
+from rotation.errors import UsageError
+from rotation.runtime.ownership import ordinary
 
 BLOCK = 1 << 20
 """Bytes of an inventory that are looked at together."""
@@ -116,7 +116,7 @@ class _Loading:
         self._report = _Report()
         self._digest = hashlib.sha256()
         self._taken = Taken()
-        self._renamed: dict[str, tuple[Entry, Where]] = {}
+        self._renamed: dict[str, tuple[ConfiguredSecret, Where]] = {}
 
     def configuration(self) -> Configuration:
         text = self._text()
@@ -134,8 +134,8 @@ class _Loading:
             raise self._refusal(text)
         suspicious = leaks.may_hold_one(text.encode())
         leaking = suspicious and self._leaks(raw, self._file, None)
-        self._around = self._surroundings(raw)
-        self._alike = Alike(self._around)
+        self._context = self._surroundings(raw)
+        self._alike = Alike(self._context)
         for n, secret in enumerate(_list(raw, "secrets")):
             where = ("secrets", n)
             self._in_yaml(secret, lines[where], where, leaking=leaking)
@@ -163,7 +163,7 @@ class _Loading:
             warnings=tuple(self._report.findings(text)),
             further_warnings=self._report.further,
             digest=self._digest.hexdigest(),
-            surroundings=self._around,
+            surroundings=self._context,
             entries=self._taken.entries,
             renamed={former: entry.id for former, (entry, _) in self._renamed.items()},
         )
@@ -174,7 +174,7 @@ class _Loading:
                 content = file.read(FILE_BYTES_MAX + 1)
             self._report.add(self._file, 1, access.problems(self._path))
         except OSError as error:
-            raise Usage(
+            raise UsageError(
                 "config.unreadable",
                 f"{self._file} cannot be read: {error.strerror}",
                 "name another file with -c, or write one with `rotation init`",
@@ -223,12 +223,12 @@ class _Loading:
         self, raw: Any, text: bytes, file: str, line: int, where: Where, *, leaking: bool
     ) -> None:
         try:
-            resolved = resolve(shape(Secret).read(raw), self._around)
+            resolved = resolve(shape(Secret).read(raw), self._context)
         except Invalid as error:
             self._tell(file, line, error.problems, where)
             return
         entry = entry_of(resolved, file=file, line=line, text=text)
-        found = tuple(remarks(resolved))
+        found = tuple(warnings(resolved))
         self._add(entry, found, where)
         files = {} if entry.state == "retired" else resolved.files
         self._tell(file, line, self._taken.files_twice(files, entry), where)
@@ -238,12 +238,12 @@ class _Loading:
         elif not leaking and not files:  # each has a place of its own
             self._alike.learn(text, raw, resolved, entry, found)
 
-    def _add(self, entry: Entry, found: Iterable[Problem], where: Where = ()) -> None:
+    def _add(self, entry: ConfiguredSecret, found: Iterable[Problem], where: Where = ()) -> None:
         problems = (*found, *self._taken.twice(entry))
         if problems:
             self._tell(entry.file, entry.line, problems, where)
 
-    def _rename(self, former: str, entry: Entry, where: Where) -> None:
+    def _rename(self, former: str, entry: ConfiguredSecret, where: Where) -> None:
         other, _ = self._renamed.setdefault(former, (entry, where))
         if other is not entry:
             problem = Problem(

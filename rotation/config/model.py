@@ -12,7 +12,7 @@ from rotation.config.findings import invalid
 from rotation.config.plugins import Listed, a, read_consumers
 from rotation.config.reading import As, expected, reader, remembering, shape
 from rotation.options import ConnectionOptions, IssuerOptions, ProbeOptions, StoreOptions
-from rotation.registry import Plugin
+from rotation.plugins.registry import Plugin
 from rotation.types import ConsumerSpec
 
 INSTALLATION = re.compile(r"[0-9a-f]{12}")

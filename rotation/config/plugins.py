@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from rotation.config.contract import broken
 from rotation.config.findings import Invalid, Problem, collected, invalid
 from rotation.config.reading import As, Shape, expected, reader, remembering, shape
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.options import ConsumerOptions
-from rotation.registry import Plugin, installed
+from rotation.plugins.registry import Plugin, installed
 from rotation.types import ConsumerSpec
 
 
@@ -96,7 +96,7 @@ def options_shape(kind: str, name: str) -> Shape[Any]:
     """How the options of that plugin are read."""
     try:
         options = installed().options(kind, name)
-    except Usage as error:
+    except UsageError as error:
         raise invalid(error.code, error.message, error.hint, where=("type",)) from None
     if breaches := _breaches(kind, name):
         raise Invalid(breaches)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from rotation.config.model import Document
 from rotation.config.plugins import Head
 from rotation.config.reading import As, is_duration, key_of
-from rotation.registry import installed
+from rotation.plugins.registry import installed
 
 Schema = dict[str, Any]
 

@@ -21,9 +21,9 @@ from rotation.config.findings import (
 )
 from rotation.config.model import PolicyClass, Secret
 from rotation.config.plugins import options_of
-from rotation.config.times import Timing, bearable, of_its_environment, spoken, timing_of
+from rotation.config.times import Timing, bearable, format_duration, of_its_environment, timing_of
 from rotation.options import ConnectionOptions, IssuerOptions, PluginOptions, StoreOptions
-from rotation.registry import Plugin
+from rotation.plugins.registry import Plugin
 
 NOBODY_YET = "nobody-yet"
 """The owner that `rotation init` writes down where it was not told one."""
@@ -68,7 +68,7 @@ class Resolved:
     by_hand: bool
 
 
-def resolve(secret: Secret, around: Surroundings) -> Resolved:
+def resolve(secret: Secret, context: Surroundings) -> Resolved:
     """Raises Invalid with all errors at once."""
     plugins = tuple(_plugins(secret))
     files = {
@@ -76,16 +76,16 @@ def resolve(secret: Secret, around: Surroundings) -> Resolved:
         for part, plugin in plugins
         for key, path in plugin.options.files().items()
     }
-    problems = [*_consumers(secret), *_started(plugins, around), *_written(files, around)]
+    problems = [*_consumers(secret), *_started(plugins, context), *_written(files, context)]
     problems += _overlap(secret)
-    place, identity, turns = collected(problems, _identified, secret, plugins, around) or (
+    place, identity, turns = collected(problems, _identified, secret, plugins, context) or (
         "",
         "",
         (),
     )
     fields = collected(problems, _fields, secret)
     problems += composition.problems(secret, fields or {})
-    timed = collected(problems, _timed, secret, around)
+    timed = collected(problems, _timed, secret, context)
     if problems or not place or fields is None or timed is None:
         raise Invalid(problems)
     policy, schedule, timing = timed
@@ -108,7 +108,7 @@ def resolve(secret: Secret, around: Surroundings) -> Resolved:
     )
 
 
-def remarks(resolved: Resolved) -> Iterator[Problem]:
+def warnings(resolved: Resolved) -> Iterator[Problem]:
     """What is allowed, but a person should know."""
     secret, max_age = resolved.secret, resolved.timing.max_age
     age, source = secret.issuer.options.ADVISED or (timedelta.max, "")
@@ -116,7 +116,7 @@ def remarks(resolved: Resolved) -> Iterator[Problem]:
         yield Problem(
             ("class",),
             "config.age-advised",
-            f"a max age of {spoken(max_age)}; {source} asks for at most {spoken(int(age.total_seconds()))}",
+            f"a max age of {format_duration(max_age)}; {source} asks for at most {format_duration(int(age.total_seconds()))}",
             level=Level.WARNING,
         )
     yield from _of_people(secret, max_age)
@@ -152,7 +152,7 @@ def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
         yield Problem(
             ("exception",),
             "config.exception",
-            f"{spoken(max_age)} by an exception of {told.owner} until {told.until}: {told.reason}",
+            f"{format_duration(max_age)} by an exception of {told.owner} until {told.until}: {told.reason}",
             level=Level.WARNING,
         )
     if secret.owner == NOBODY_YET:
@@ -178,26 +178,26 @@ def _plugins(secret: Secret) -> Parts:
         yield ("consumers", n), Plugin(consumer.plugin.type, options_of(consumer))
 
 
-def _connected(plugins: Parts, around: Surroundings) -> None:
+def _connected(plugins: Parts, context: Surroundings) -> None:
     """Each part names a connection that is there and of a type that it can use."""
     problems, complete = [], True
     for part, plugin in plugins:
         name, kind = plugin.options.connection, type(plugin.options)
-        if name is None or (kind, name) in around.fitting:
+        if name is None or (kind, name) in context.fitting:
             continue
-        connection = around.connections.get(name)
+        connection = context.connections.get(name)
         where = (*part, "connection")
         if connection is None:
             complete = False
-            if name not in around.unreadable:
-                hint = nearest(name, around.connections)
+            if name not in context.unreadable:
+                hint = nearest(name, context.connections)
                 message = "no connection of that name"
                 problems.append(Problem(where, "config.unknown-connection", message, hint))
         elif connection.type not in plugin.options.CONNECTIONS:
             message = f"{plugin.type} cannot use a connection of type {connection.type}"
             problems.append(Problem(where, "config.wrong-connection", message))
         else:
-            around.fitting.add((kind, name))
+            context.fitting.add((kind, name))
     if problems or not complete:
         raise Invalid(problems)
 
@@ -244,11 +244,11 @@ def _overlap(secret: Secret) -> Iterator[Problem]:
         )
 
 
-def _started(plugins: Parts, around: Surroundings) -> Iterator[Problem]:
+def _started(plugins: Parts, context: Surroundings) -> Iterator[Problem]:
     """What is started on this host comes from the declared directory."""
     for part, plugin in plugins:
         commands = plugin.options.commands()
-        if commands and not around.has_commands:
+        if commands and not context.has_commands:
             yield Problem(
                 part,
                 "config.no-commands",
@@ -261,10 +261,10 @@ def _started(plugins: Parts, around: Surroundings) -> Iterator[Problem]:
                 yield Problem((*part, key), "config.value", rule)
 
 
-def _written(files: Mapping[Where, str], around: Surroundings) -> Iterator[Problem]:
+def _written(files: Mapping[Where, str], context: Surroundings) -> Iterator[Problem]:
     """What is written on this host stays in the declared directories."""
     for where, path in files.items():
-        if not _is_inside(path, around.file_roots):
+        if not _is_inside(path, context.file_roots):
             yield Problem(
                 where,
                 "config.outside-file-roots",
@@ -280,24 +280,24 @@ def _is_inside(path: str, roots: tuple[str, ...]) -> bool:
 
 
 def _identified(
-    secret: Secret, plugins: Parts, around: Surroundings
+    secret: Secret, plugins: Parts, context: Surroundings
 ) -> tuple[str, str, tuple[str, ...]]:
-    _connected(plugins, around)
-    return located(secret.store.options, secret.issuer, around)
+    _connected(plugins, context)
+    return located(secret.store.options, secret.issuer, context)
 
 
 def located(
-    store: StoreOptions, issuer: Plugin[IssuerOptions], around: Surroundings
+    store: StoreOptions, issuer: Plugin[IssuerOptions], context: Surroundings
 ) -> tuple[str, str, tuple[str, ...]]:
     """The place of the secret, the identity that its credentials belong to, and what its rotations
     replace where the identity alone does not tell: two entries that have one of those in common
     end each other's."""
     part = "store"
     try:
-        place = f"{store.home(around.options)}/{store.location}"
+        place = f"{store.home(context.options)}/{store.location}"
         part = "issuer"
-        identity = issuer.options.identity(around.options)
-        turns = issuer.options.turns(around.options)
+        identity = issuer.options.identity(context.options)
+        turns = issuer.options.turns(context.options)
     except ValueError as error:
         raise invalid("config.value", str(error), where=(part,)) from None
     return place, f"{issuer.type}/{place}" if identity is None else identity, turns
@@ -336,12 +336,12 @@ def _fields(secret: Secret) -> Mapping[str, str]:
     return secret.fields
 
 
-def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule, Timing]:
-    policy = around.classes.get(secret.class_)
+def _timed(secret: Secret, context: Surroundings) -> tuple[PolicyClass, Schedule, Timing]:
+    policy = context.classes.get(secret.class_)
     if policy is None:
-        if secret.class_ in around.unreadable:
+        if secret.class_ in context.unreadable:
             raise Invalid([])
-        hint = nearest(secret.class_, around.classes)
+        hint = nearest(secret.class_, context.classes)
         raise invalid("config.unknown-class", "no policy class of that name", hint, ("class",))
     longest = 0
     for consumer in secret.consumers:
@@ -349,19 +349,19 @@ def _timed(secret: Secret, around: Surroundings) -> tuple[PolicyClass, Schedule,
             longest = consumer.refresh_s
     of_its_environment(secret, policy)
     key = (secret.class_, longest, secret.issuer.options.TRAITS.can_suspend)
-    timing = around.timings.get(key)
+    timing = context.timings.get(key)
     if timing is None:
-        timing = around.timings[key] = timing_of(policy, longest, key[2])
+        timing = context.timings[key] = timing_of(policy, longest, key[2])
     own = secret.schedule
     schedule = policy.schedule if own is None else own.over(policy.schedule)
     if schedule.every_s is not None and schedule.every_s > timing.period:
         raise invalid(
             "config.every",
-            f"every {spoken(schedule.every_s)} is longer than the period: {timing}",
+            f"every {format_duration(schedule.every_s)} is longer than the period: {timing}",
             where=("schedule", "every") if own and own.every_s else ("class",),
         )
     if schedule.jitter_s and schedule.jitter_s > timing.margin:
-        spread, margin = spoken(schedule.jitter_s), spoken(timing.margin)
+        spread, margin = format_duration(schedule.jitter_s), format_duration(timing.margin)
         raise invalid(
             "config.jitter",
             f"a jitter of {spread} exceeds the margin of {margin}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from rotation.config.configuration import Entry
+from rotation.config.configuration import ConfiguredSecret
 from rotation.config.findings import Problem, Where
 
 
@@ -10,12 +10,12 @@ class Taken:
     """By the entries that were read so far."""
 
     def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
-        self._turned: dict[str, Entry] = {}
-        self._places: dict[str, Entry] = {}
-        self._delivered: dict[str, Entry] = {}
+        self.entries: dict[str, ConfiguredSecret] = {}
+        self._turned: dict[str, ConfiguredSecret] = {}
+        self._places: dict[str, ConfiguredSecret] = {}
+        self._delivered: dict[str, ConfiguredSecret] = {}
 
-    def twice(self, entry: Entry) -> Iterator[Problem]:
+    def twice(self, entry: ConfiguredSecret) -> Iterator[Problem]:
         """What another entry has already: every credential has one entry, and one owner."""
         other = self.entries.setdefault(entry.id, entry)
         if other is not entry:
@@ -29,7 +29,7 @@ class Taken:
         if other is not entry:
             yield _same(entry, other, ("store",), "config.duplicate-store")
 
-    def files_twice(self, files: Mapping[Where, str], entry: Entry) -> Iterator[Problem]:
+    def files_twice(self, files: Mapping[Where, str], entry: ConfiguredSecret) -> Iterator[Problem]:
         """Whoever reads a file gets what was delivered there last."""
         for where, path in files.items():
             other = self._delivered.setdefault(path, entry)
@@ -42,7 +42,7 @@ class Taken:
                 )
 
 
-def _same(entry: Entry, other: Entry, where: Where, code: str) -> Problem:
+def _same(entry: ConfiguredSecret, other: ConfiguredSecret, where: Where, code: str) -> Problem:
     if (entry.application, entry.environment) != (other.application, other.environment):
         return Problem(
             where,

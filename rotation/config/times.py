@@ -33,12 +33,12 @@ class Timing:
 
     def __str__(self) -> str:
         return (
-            f"max age {spoken(self.max_age)} - grace {spoken(self.grace)} - soak "
-            f"{spoken(self.soak)} - margin {spoken(self.margin)} = {spoken(self.period)}"
+            f"max age {format_duration(self.max_age)} - grace {format_duration(self.grace)} - soak "
+            f"{format_duration(self.soak)} - margin {format_duration(self.margin)} = {format_duration(self.period)}"
         )
 
 
-def spoken(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """1d 4h."""
     rest, parts = abs(seconds), []
     for unit, size in sorted(UNITS.items(), key=lambda item: -item[1]):
@@ -64,7 +64,7 @@ def policy_classes(
                 Problem(
                     ("classes", name, "max_age"),
                     "config.class-age",
-                    f"{name} may not exceed {spoken(most)}",
+                    f"{name} may not exceed {format_duration(most)}",
                     "a class of another name may",
                 )
             )
@@ -85,7 +85,7 @@ def of_its_environment(secret: Secret, policy: PolicyClass) -> None:
     if limit is not None and given > limit and secret.exception is None:
         raise invalid(
             "config.environment-age",
-            f"a max age of {spoken(given)}, and {secret.environment} allows {spoken(limit)}",
+            f"a max age of {format_duration(given)}, and {secret.environment} allows {format_duration(limit)}",
             "choose a stricter class, or state `exception: {owner, reason, until}` beside it",
             ("class",),
         )
@@ -96,8 +96,8 @@ def timing_of(policy: PolicyClass, longest_refresh: int, can_suspend: bool) -> T
     if policy.grace_s is not None and policy.grace_s < floor:
         raise invalid(
             "config.grace",
-            f"the class's grace of {spoken(policy.grace_s)} is below its floor: 2 x the longest "
-            f"refresh of {spoken(longest_refresh)} = {spoken(floor)}",
+            f"the class's grace of {format_duration(policy.grace_s)} is below its floor: 2 x the longest "
+            f"refresh of {format_duration(longest_refresh)} = {format_duration(floor)}",
             "raise the class's grace, or leave it out",
             where=("class",),
         )
@@ -135,16 +135,16 @@ def _check_life(secret: Secret, timing: Timing) -> None:
     if timing.margin < timing.grace:
         raise invalid(
             "config.margin",
-            f"its credentials are due {spoken(timing.margin)} (the margin) before they end, and its "
-            f"readers may need {spoken(timing.grace)} (the grace) to take up the next: the old one "
+            f"its credentials are due {format_duration(timing.margin)} (the margin) before they end, and its "
+            f"readers may need {format_duration(timing.grace)} (the grace) to take up the next: the old one "
             "would end under them",
-            f"name a class with a margin of {spoken(timing.grace)} or more",
+            f"name a class with a margin of {format_duration(timing.grace)} or more",
             where=("class",),
         )
     if life <= timing.margin:
         raise invalid(
             "config.life",
-            f"its credentials live {spoken(life)}, and are due {spoken(timing.margin)} (the margin) "
+            f"its credentials live {format_duration(life)}, and are due {format_duration(timing.margin)} (the margin) "
             "before they end: each one from its first moment",
             "let them live longer, or name a class with a smaller margin",
             where=("issuer",),
@@ -160,8 +160,8 @@ def _check_quota(secret: Secret, schedule: Schedule, timing: Timing) -> None:
     for name, count in _a_day(schedule, timing):
         if count * each >= most:
             asked = {
-                "period": f"a period of {spoken(timing.period)}",
-                "every": f"every {spoken(schedule.every_s or 0)}",
+                "period": f"a period of {format_duration(timing.period)}",
+                "every": f"every {format_duration(schedule.every_s or 0)}",
                 "cron": f"cron {schedule.cron}",
             }
             own = secret.schedule and {
@@ -172,7 +172,7 @@ def _check_quota(secret: Secret, schedule: Schedule, timing: Timing) -> None:
                 "config.quota",
                 f"{asked[name]}: {count} rotations a day, of up to {each} versions each; "
                 f"{secret.store.type} takes {most} a day at most, and an emergency needs room as well",
-                f"no more often than every {spoken(_shortest(most // each))}",
+                f"no more often than every {format_duration(_shortest(most // each))}",
                 where=("schedule", name) if own and own.get(name) else ("class",),
             )
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from rotation.entries import (
+from rotation.errors import JournalError
+from rotation.journal.entries import (
     GENESIS,
     INSTALLATION,
     INSTALLATION_KINDS,
@@ -25,7 +26,6 @@ from rotation.entries import (
     stamp,
     unstamp,
 )
-from rotation.errors import JournalError
 from rotation.types import contains_live_value
 
 __all__ = [

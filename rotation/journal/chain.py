@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
-from rotation.entries import (
+from rotation.errors import JournalError
+from rotation.journal import refuse_secrets
+from rotation.journal.entries import (
     GENESIS,
     INSTALLATION,
     INSTALLATION_KINDS,
@@ -19,8 +21,6 @@ from rotation.entries import (
     corrupt,
     entry_hash,
 )
-from rotation.errors import JournalError
-from rotation.journal import refuse_secrets
 
 Summarise = Callable[[tuple[Entry, ...], Identity | None], Identity]
 """From the latest rotation's entries, and the row as it was before the newest of them, to the row.

@@ -5,17 +5,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from rotation.entries import INSTALLATION, Entry, Identity, Kind
 from rotation.journal.chain import Summarise
+from rotation.journal.entries import INSTALLATION, Entry, Identity, Kind
 from rotation.journal.streams import StreamJournal
-from rotation.summary import summarise
+from rotation.machine.baseline import identity_row
 
 
 class MemoryJournal(StreamJournal):
     """Safe for threads; one transaction at a time."""
 
-    def __init__(self, installation: str, summarise: Summarise = summarise) -> None:
-        super().__init__(installation, summarise)
+    def __init__(self, installation: str, identity_row: Summarise = identity_row) -> None:
+        super().__init__(installation, identity_row)
         self._entries: dict[str, list[Entry]] = {}
         self._rows: dict[str, Identity] = {}
         self._lock = threading.RLock()  # what a transaction decides may read

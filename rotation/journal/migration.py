@@ -5,9 +5,9 @@ import secrets
 import sqlite3
 from pathlib import Path
 
-from rotation.entries import RESTORE, SCHEMA, corrupt
 from rotation.errors import JournalError
 from rotation.journal import sqlite
+from rotation.journal.entries import RESTORE, SCHEMA, corrupt
 from rotation.journal.liveness import living, runners_of
 from rotation.journal.sqlite import statements
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rotation.errors import JournalError
-from rotation.ownership import flaws
+from rotation.runtime.ownership import flaws
 
 
 def refuse_replaceable(path: Path) -> None:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, TypeAlias
 
-from rotation.entries import (
+from rotation.journal.entries import (
     NONSENSE,
     Entry,
     Identity,

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rotation.entries import INSTALLATION, NONSENSE, Entry, compact, entry_hash
 from rotation.errors import JournalError
+from rotation.journal.entries import INSTALLATION, NONSENSE, Entry, compact, entry_hash
 from rotation.journal.rows import DERIVED_NAMES, entry_from
 from rotation.journal.sqlite.statements import QUERIES
-from rotation.ownership import read_secret
+from rotation.runtime.ownership import read_secret
 from rotation.types import SecretValue
 
 WHOLE = ""

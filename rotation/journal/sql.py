@@ -9,10 +9,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from rotation.entries import INSTALLATION, Draft, Entry, Identity, stamp, unstamp
 from rotation.errors import JournalMoved
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
+from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, stamp, unstamp
 from rotation.journal.migration import create, look_at, open_file
 from rotation.journal.rows import (
     entry_from,
@@ -24,7 +24,7 @@ from rotation.journal.rows import (
 from rotation.journal.seal import Fault, Moving, Seals, is_sealed
 from rotation.journal.sqlite.statements import QUERIES
 from rotation.journal.streams import StreamJournal
-from rotation.summary import summarise
+from rotation.machine.baseline import identity_row
 
 PAGE = 1000
 """Rows that a reader of everything takes at a time, so that it holds up nobody else."""
@@ -46,7 +46,7 @@ def open_journal(
     read_only: bool = False,
     patience_s: float | None = None,
     seals: Seals | None = None,
-    summarise: Summarise = summarise,
+    identity_row: Summarise = identity_row,
 ) -> "SqlJournal":
     """The journal in that file, which is made if there is none. An older one is brought forward
     after a copy of it. read_only: beside a live writer, for whoever only looks; it must exist.
@@ -57,7 +57,7 @@ def open_journal(
         if not read_only:
             create(path, installation)
         file = open_file(path, installation, read_only=read_only, patience_s=patience_s)
-    journal = SqlJournal(installation, file, summarise, seals)
+    journal = SqlJournal(installation, file, identity_row, seals)
     if not read_only:
         journal.doubt()
     return journal
@@ -78,10 +78,10 @@ class SqlJournal(StreamJournal):
         self,
         installation: str,
         file: sqlite.File,
-        summarise: Summarise = summarise,
+        identity_row: Summarise = identity_row,
         seals: Seals | None = None,
     ) -> None:
-        super().__init__(installation, summarise)
+        super().__init__(installation, identity_row)
         self._file = file
         self._seals = seals
         self._doubted: str | None = None

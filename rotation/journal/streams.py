@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from rotation.entries import INSTALLATION, Draft, Entry, Identity, Kind, Lease
 from rotation.errors import AlreadyOpen, JournalError, JournalMoved, StaleEpoch
 from rotation.journal import Decide
 from rotation.journal.chain import Summarise, blank, derived, fold, is_open, link
-from rotation.summary import summarise
+from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, Kind, Lease
+from rotation.machine.baseline import identity_row
 
 
 class Transaction(Protocol):
@@ -40,9 +40,9 @@ class StreamJournal(ABC):
     summarise: another one than the machine's only in tests.
     """
 
-    def __init__(self, installation: str, summarise: Summarise = summarise) -> None:
+    def __init__(self, installation: str, identity_row: Summarise = identity_row) -> None:
         self._installation = installation
-        self._summarise = summarise
+        self._summarise = identity_row
 
     @property
     def installation(self) -> str:

@@ -9,7 +9,10 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from rotation.entries import (
+from rotation.errors import JournalError
+from rotation.journal import Journal, migration, sqlite
+from rotation.journal.chain import Summarise, fold, is_open, rotations
+from rotation.journal.entries import (
     GENESIS,
     INSTALLATION,
     NONSENSE,
@@ -23,13 +26,10 @@ from rotation.entries import (
     entry_hash,
     stamp,
 )
-from rotation.errors import JournalError
-from rotation.journal import Journal, migration, sqlite
-from rotation.journal.chain import Summarise, fold, is_open, rotations
 from rotation.journal.seal import Seals
 from rotation.journal.sql import SqlJournal, open_journal
 from rotation.journal.streams import with_lease_of
-from rotation.summary import summarise
+from rotation.machine.baseline import identity_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ def _damage(journal: SqlJournal) -> Iterator[Finding]:
         yield Finding("journal.corrupt", "", None, message)
 
 
-def check_entries(journal: Journal, summarise: Summarise = summarise) -> Iterator[Finding]:
+def check_entries(journal: Journal, identity_row: Summarise = identity_row) -> Iterator[Finding]:
     """Of any journal: every stream is one unbroken chain, and every row follows from it."""
     streams = (INSTALLATION, *journal.streams())
     unread = []
     for stream in streams:
         try:
-            yield from _stream(journal, stream, summarise)
+            yield from _stream(journal, stream, identity_row)
         except JournalError as error:
             unread.append(error.message)
             yield Finding(error.code, str(stream), None, error.message)
@@ -77,13 +77,13 @@ def check_entries(journal: Journal, summarise: Summarise = summarise) -> Iterato
             yield Finding(error.code, "", None, error.message)
 
 
-def _stream(journal: Journal, stream: str, summarise: Summarise) -> Iterator[Finding]:
+def _stream(journal: Journal, stream: str, identity_row: Summarise) -> Iterator[Finding]:
     row = journal.identity(stream)
     entries = tuple(journal.history(stream))
     findings = _chain(entries)
     yield from findings
     if stream != INSTALLATION and not findings:
-        yield from _row(journal, row, entries, summarise)
+        yield from _row(journal, row, entries, identity_row)
 
 
 def _chain(entries: Sequence[Entry]) -> list[Finding]:
@@ -121,7 +121,7 @@ def _rotations(entries: Sequence[Entry]) -> Iterator[Finding]:
 
 
 def _row(
-    journal: Journal, row: Identity | None, entries: Sequence[Entry], summarise: Summarise
+    journal: Journal, row: Identity | None, entries: Sequence[Entry], identity_row: Summarise
 ) -> Iterator[Finding]:
     last = entries[-1]
     if row is None:
@@ -136,7 +136,7 @@ def _row(
         yield _finding("journal.row", last, f"the row ends at {row.seq}")
     known = (entry for entry in entries if entry.seq <= row.seq)
     try:
-        folded = fold(known, summarise)
+        folded = fold(known, identity_row)
     except JournalError:
         yield _finding("journal.row", last, "this version does not understand the rotation")
     else:

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from threading import BoundedSemaphore
 from typing import Any
 
-from rotation.entries import Entry
 from rotation.errors import RotationError
-from rotation.fold import Rotation, fold
-from rotation.machine import Action, Do, Wait, next_action
+from rotation.journal.entries import Entry
+from rotation.machine.decide import Action, Do, Wait, next_action
+from rotation.machine.replay import Rotation, replay
 from rotation.operations.installation import POLL, Installation
 from rotation.operations.onward import keeps_failing
-from rotation.process import STOP_WITHIN, end_children
+from rotation.runtime.process import STOP_WITHIN, end_children
 
 PATIENCE = timedelta(seconds=90)
 """So much of waiting is sat out in all; what is left goes to the next `run`, unless --wait. With it,
@@ -29,7 +29,7 @@ Show = Callable[[Sequence[Entry]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class RunResult:
     """Where one rotation was left."""
 
     rotation: Rotation
@@ -45,7 +45,7 @@ def advance_all(
     here: bool,
     width: int,
     give_up: Callable[[], None],
-) -> Mapping[str, Arrival | RotationError]:
+) -> Mapping[str, RunResult | RotationError]:
     """Every stream to its close, to Held, or to a wait that is not sat out; one that cannot be
     advanced at all does not stop the others. A live `serve` does the work and this process
     watches, unless `here`. give_up: ends the process where a call outlives its deadline."""
@@ -55,7 +55,7 @@ def advance_all(
 
     at_work = BoundedSemaphore(width)
 
-    def walk(stream: str) -> Arrival | RotationError:
+    def walk(stream: str) -> RunResult | RotationError:
         stay = _Stay(installation, wait=wait)
         try:
             if watched:
@@ -96,18 +96,18 @@ class _Stay:
 
 def _work(
     installation: Installation, stream: str, stay: _Stay, at_work: BoundedSemaphore
-) -> Arrival:
+) -> RunResult:
     while True:
         with at_work:
             action = installation.runner.advance(stream)
-        rotation = fold(installation.journal.entries(stream))
+        rotation = replay(installation.journal.entries(stream))
         if not stay.sits_out(rotation, action):
-            return Arrival(rotation, action)
+            return RunResult(rotation, action)
         assert isinstance(action, Wait) and action.until is not None
         stay.pause(action.until)
 
 
-def _watch(installation: Installation, stream: str, show: Show, stay: _Stay) -> Arrival:
+def _watch(installation: Installation, stream: str, show: Show, stay: _Stay) -> RunResult:
     seen = installation.journal.entries(stream)
     show(seen)
     moved = _Stay(installation, wait=False)
@@ -116,16 +116,16 @@ def _watch(installation: Installation, stream: str, show: Show, stay: _Stay) -> 
         show(entries[len(seen) :] if entries[0].seq == seen[0].seq else entries)
         if entries[-1].seq != seen[-1].seq:
             moved.spent = timedelta()
-        seen, rotation, now = entries, fold(entries), installation.clock.now()
+        seen, rotation, now = entries, replay(entries), installation.clock.now()
         action = next_action(rotation, now, installation.gates(_secret(rotation), now))
         # One that nothing is written of is not worked on, whoever is alive.
         working = isinstance(action, Do) and moved.spent < PATIENCE
         working = working and installation.live_runner() is not None
         if not working and not stay.sits_out(rotation, action):
-            return Arrival(rotation, action)
+            return RunResult(rotation, action)
         (moved if working else stay).pause(now + POLL)
         if installation.stop():
-            return Arrival(rotation, action)
+            return RunResult(rotation, action)
 
 
 def _secret(rotation: Rotation) -> str:

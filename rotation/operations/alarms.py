@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from rotation.errors import RotationError
-from rotation.interfaces import AlarmFound, Scope, Watch
+from rotation.interfaces import AlarmCheck, AlarmFound, Scope
 from rotation.operations.findings import Finding, Grade, failed
 from rotation.operations.installation import Installation
-from rotation.policy import compile  # noqa: A004 -- the field's own word
-from rotation.registry import installed
+from rotation.permissions import compile  # noqa: A004 -- the field's own word
+from rotation.plugins.registry import installed
 
 
 def watched(here: Installation, *, drill: bool) -> Iterator[Finding]:
@@ -20,7 +20,7 @@ def watched(here: Installation, *, drill: bool) -> Iterator[Finding]:
 
 
 def _of(here: Installation, scope: Scope, family: str, *, drill: bool) -> Iterator[Finding]:
-    watch: Watch = installed().load("watches", family)
+    watch: AlarmCheck = installed().load("watches", family)
     subject = f"alarms of {scope.connection}"
     if not scope.options.roles:
         yield Finding(subject, "no stack told of roles, so nothing watches them")

@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from rotation.by_itself import Gone, gone
-from rotation.due import due_now, refuse_unknown, stop_if_behind
-from rotation.entries import Identity
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
+from rotation.execution.opening import refuse_doubtful
 from rotation.guard import Guard, Stopped
-from rotation.interfaces import Bound
-from rotation.opening import refuse_doubtful
+from rotation.interfaces import Adapters
+from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
 from rotation.plan import ROUTINE
-from rotation.scheduler import Opening, Policy
+from rotation.schedule.by_itself import Gone, gone
+from rotation.schedule.due import due_now, refuse_unknown, stop_if_behind
+from rotation.schedule.scheduler import Opening, Waking
 from rotation.types import Specification
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
+    from rotation.config import ConfiguredSecret
 
 
 class Tell(Protocol):
@@ -38,8 +38,8 @@ class BySchedule:
     _stopped: str | None = field(default=None, init=False)
     _unknown: str | None = field(default=None, init=False)
 
-    def policy(self) -> Policy:
-        return Policy(
+    def policy(self) -> Waking:
+        return Waking(
             due=self.due,
             gone=self.gone,
             lane=self.lane,
@@ -61,14 +61,14 @@ class BySchedule:
     def gone(self, now: datetime) -> Iterator[Gone]:
         here = self.installation
 
-        def failed(entry: "Entry", error: RotationError) -> None:
+        def failed(entry: "ConfiguredSecret", error: RotationError) -> None:
             self.tell("rotation.not-looked-at", error, secret=entry.id)
 
         with suppress(Stopped):
             yield from gone(here.configuration, here.journal, self._bind, now, failed)
 
-    def _bind(self, spec: Specification) -> Bound:
-        return Guard(stopping=self.installation.stop).around(self.installation.bind(spec))
+    def _bind(self, spec: Specification) -> Adapters:
+        return Guard(stopping=self.installation.stop).context(self.installation.bind(spec))
 
     def _tell_unknown(self, now: datetime) -> None:
         try:
@@ -80,7 +80,7 @@ class BySchedule:
         else:
             self._unknown = None
 
-    def _due(self, now: datetime) -> list["Entry"]:
+    def _due(self, now: datetime) -> list["ConfiguredSecret"]:
         """Nothing while everything is stopped."""
         try:
             refuse_doubtful(self.installation.journal)

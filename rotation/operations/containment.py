@@ -8,18 +8,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from rotation import spill as spills
-from rotation.effects.emergency import switch_off
-from rotation.entries import stamp
 from rotation.errors import Ambiguous, JournalError, NotYet, RotationError, Transient
-from rotation.fold import Rotation, fold, listed, replaced_by, text
-from rotation.interfaces import Bound
-from rotation.machine import Do, Held, Wait, next_action
+from rotation.execution.effects.emergency import switch_off
+from rotation.interfaces import Adapters
+from rotation.journal import spill as spills
+from rotation.journal.entries import stamp
+from rotation.machine.decide import Do, Held, Wait, next_action
+from rotation.machine.replay import Rotation, listed, replaced_by, replay, text
 from rotation.operations.installation import POLL, Installation
-from rotation.operations.survey import Survey
+from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
 from rotation.plan import Step
-from rotation.specification import spec_to_json
+from rotation.plan.specification import spec_to_json
 from rotation.types import Facts, KeyState, Specification
 
 AGAIN = timedelta(seconds=5)
@@ -37,28 +37,28 @@ class _NoStore:
 
 def bound_for_containment(
     here: Installation, spec: Specification
-) -> tuple[Bound, RotationError | None]:
+) -> tuple[Adapters, RotationError | None]:
     """The adapters, or the issuer alone and why the others cannot be had."""
     try:
         return here.bind(spec), None
     except RotationError as error:
         store: Any = _NoStore(error)
         issuer = here.issuer(spec)
-        return Bound(issuer=issuer, store=store, probe=None, consumers={}), error
+        return Adapters(issuer=issuer, store=store, probe=None, consumers={}), error
 
 
 def contain(here: Installation, target: Target, waits: Callable[[Wait], None]) -> Rotation:
     """Evidence and containment: whatever goes wrong is tried again at once. waits: is told of each
     try that comes later."""
     stream = target.stream
-    rotation = fold(here.journal.entries(stream))
+    rotation = replay(here.journal.entries(stream))
     contains = _containing(rotation)
     positions = [row.step for row in rotation.rows]
     after = positions[positions.index(contains) + 1]
     here.stop_on_signals()
     while not rotation.done(contains):
         action = here.runner.advance(stream, until=after)
-        rotation = fold(here.journal.entries(stream))
+        rotation = replay(here.journal.entries(stream))
         if isinstance(action, Held) or here.stop():
             break
         if isinstance(action, Wait) and action.until is not None:
@@ -77,7 +77,7 @@ def _containing(rotation: Rotation) -> Step:
     return replaced_by(rotation) or Step.CONTAIN
 
 
-def still_given(here: Installation, target: Target, found: Survey) -> bool:
+def still_given(here: Installation, target: Target, found: ExposureReport) -> bool:
     """As the store says, or while it does not answer: readers get what was switched off."""
     try:
         state = here.bind(target.spec).store.state()
@@ -88,7 +88,7 @@ def still_given(here: Installation, target: Target, found: Survey) -> bool:
 
 def frozen_runner(here: Installation, stream: str) -> str | None:
     """The live runner that was waited for, where it left undone what can be done now."""
-    rotation, now = fold(here.journal.entries(stream)), here.clock.now()
+    rotation, now = replay(here.journal.entries(stream)), here.clock.now()
     undone = not here.stop() and isinstance(next_action(rotation, now), Do)
     return here.live_runner() if undone else None
 
@@ -115,7 +115,7 @@ class SwitchedOff:
 
 
 def without_journal(
-    here: Installation, target: Target, found: Survey, facts: Facts, watcher: Watcher
+    here: Installation, target: Target, found: ExposureReport, facts: Facts, watcher: Watcher
 ) -> SwitchedOff:
     """Contain first, write after: what was switched off stands in a spill, which `merge` brings into
     the journal. `facts` as COMPROMISED is opened with: the scope, the reason."""
@@ -145,7 +145,7 @@ def without_journal(
     return SwitchedOff(off=off, failures=failures, spill=path, down=down)
 
 
-def _header(here: Installation, target: Target, found: Survey, facts: Facts) -> Facts:
+def _header(here: Installation, target: Target, found: ExposureReport, facts: Facts) -> Facts:
     scope = listed(facts, "scope")
     suspects = [suspect for suspect in found.suspects if suspect.id in scope]
     return {
@@ -167,7 +167,7 @@ def _header(here: Installation, target: Target, found: Survey, facts: Facts) -> 
 
 def _switched_off(
     here: Installation,
-    bound: Bound,
+    bound: Adapters,
     scope: Sequence[str],
     spill: spills.Spill | None,
     watcher: Watcher,
@@ -199,7 +199,7 @@ def _add(spill: spills.Spill | None, facts: Facts) -> None:
             spill.add(facts)
 
 
-def _mark(bound: Bound, found: Survey, scope: Sequence[str]) -> None:
+def _mark(bound: Adapters, found: ExposureReport, scope: Sequence[str]) -> None:
     """Runners that never heard of it are told by the store. What is off is off without it."""
     version = text(found.baseline.get("version"))
     if version is not None and found.baseline.get("handle") in scope:

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeGuard
 
-from rotation.describe import leads_back, open_exits
-from rotation.effects.neighbours import stale_in
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
-from rotation.fold import fold
-from rotation.held import Exit
-from rotation.interfaces import Bound, Consumer, Layout, Look, Rehearses
+from rotation.execution.effects.neighbours import stale_in
+from rotation.interfaces import Adapters, Consumer, Diagnosis, LabelSnapshot, Rehearses
+from rotation.journal.spill import unmerged
+from rotation.machine.held import Exit
+from rotation.machine.replay import replay
 from rotation.operations.findings import Finding, Grade, failed
 from rotation.operations.installation import Installation
 from rotation.operations.wellbeing import Looked, findings, of_journal, refused_login
-from rotation.spill import unmerged
+from rotation.report.describe import leads_back, open_exits
 from rotation.types import PENDING, PermissionSet, StoreState, Verdict
 
 HEALTHY = frozenset({"healthy", "in-progress"})
@@ -166,7 +166,7 @@ def _secret_check(here: Installation, name: str, *, login: bool) -> Finding:
 
 def _offers_rollback(here: Installation, name: str) -> bool:
     entries = here.records.entries(here.entry(name).stream)
-    rotation = fold(entries) if entries else None
+    rotation = replay(entries) if entries else None
     if rotation is None or rotation.outcome is not None:
         return False
     return leads_back(rotation) if rotation.held is None else Exit.ROLLBACK in open_exits(rotation)
@@ -217,7 +217,7 @@ def _neighbour_checks(here: Installation, name: str) -> Iterator[Finding]:
     """Other keys of the secret: what a rotation would stop for before it makes anything."""
     entries = here.records.entries(here.entry(name).stream)
     spec = here.specification(name)
-    handle = fold(entries).old if entries else None
+    handle = replay(entries).old if entries else None
     try:
         store = here.bind(spec).store
         found = stale_in(store, spec, store.state().current or "", handle or "")
@@ -236,14 +236,14 @@ def _neighbour_checks(here: Installation, name: str) -> Iterator[Finding]:
         )
 
 
-def _words(layout: Layout, name: str) -> str:
+def _words(layout: Diagnosis, name: str) -> str:
     return layout.repair.replace("NAME", name)
 
 
-def _layout(here: Installation, name: str, *, login: bool) -> Layout | None:
+def _layout(here: Installation, name: str, *, login: bool) -> Diagnosis | None:
     """None where this kind of store has no doctor. The reads themselves assert each connection's
     account and that the issuer answers."""
-    from rotation.registry import installed  # noqa: PLC0415
+    from rotation.plugins.registry import installed  # noqa: PLC0415
 
     spec = here.specification(name)
     bound = here.bind(spec)
@@ -251,18 +251,18 @@ def _layout(here: Installation, name: str, *, login: bool) -> Layout | None:
     bound.issuer.listing()
     if spec.store.type not in installed().names("doctors"):
         return None
-    layout: Layout = installed().load("doctors", spec.store.type)(look)
+    layout: Diagnosis = installed().load("doctors", spec.store.type)(look)
     return layout
 
 
-def _look(here: Installation, name: str, bound: Bound, *, login: bool) -> Look:
+def _look(here: Installation, name: str, bound: Adapters, *, login: bool) -> LabelSnapshot:
     entries = here.records.entries(here.entry(name).stream)
-    rotation = fold(entries) if entries else None
+    rotation = replay(entries) if entries else None
     is_open = rotation is not None and rotation.outcome is None
     state = bound.store.state()
     staged = rotation.new_version if rotation is not None and is_open else None
     looked_into = [v.id for v in state.versions if login or PENDING in v.labels]
-    return Look(
+    return LabelSnapshot(
         state=state,
         installation=here.configuration.installation,
         open_version=staged,
@@ -275,7 +275,7 @@ def _look(here: Installation, name: str, bound: Bound, *, login: bool) -> Look:
     )
 
 
-def _has_no_value(bound: Bound, version: str) -> bool:
+def _has_no_value(bound: Adapters, version: str) -> bool:
     """Only a read tells. One that is not allowed tells nothing."""
     try:
         bound.store.read(version, under=PermissionSet.PROVE)
@@ -284,7 +284,7 @@ def _has_no_value(bound: Bound, version: str) -> bool:
     return False
 
 
-def _logins(bound: Bound, state: StoreState) -> dict[str, bool]:
+def _logins(bound: Adapters, state: StoreState) -> dict[str, bool]:
     """One login with each labelled version. A probe that cannot say leaves it untried, but for
     what readers get: that nobody could read it or try it is what there is to tell."""
     if bound.probe is None:

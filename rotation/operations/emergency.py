@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from rotation.entries import NONSENSE, Draft, Kind, as_damage
 from rotation.errors import (
     JournalError,
     JournalMoved,
@@ -13,15 +12,16 @@ from rotation.errors import (
     RotationError,
     UnknownName,
 )
-from rotation.fold import Rotation, can_go_back, fold, listed
+from rotation.journal.entries import NONSENSE, Draft, Kind, as_damage
+from rotation.journal.spill import Told, is_known
+from rotation.machine.replay import Rotation, can_go_back, listed, replay
 from rotation.operations.containment import bound_for_containment
 from rotation.operations.installation import Installation
 from rotation.operations.requests import open_rotation_of
-from rotation.operations.survey import Past, Survey, survey
+from rotation.operations.survey import ExposureReport, Past, survey
 from rotation.operations.target import Target, past_of, target_of
 from rotation.operations.under_way import UnderWay, under_way
-from rotation.specification import spec_from_json
-from rotation.spill import Told, is_known
+from rotation.plan.specification import spec_from_json
 from rotation.types import Facts, stream_of
 
 
@@ -50,7 +50,7 @@ class Person(Protocol):
     def doubts(self, doubt: str) -> None:
         """The journal may have been changed from outside."""
 
-    def agrees(self, target: Target, found: Survey, scope: Sequence[str]) -> None:
+    def agrees(self, target: Target, found: ExposureReport, scope: Sequence[str]) -> None:
         """Is shown what is to be switched off. Raises where they do not agree."""
 
     def misses(self, target: Target, handle: str) -> None:
@@ -68,7 +68,7 @@ class Declared:
 
     target: Target
     facts: Facts
-    found: Survey | None = None
+    found: ExposureReport | None = None
     why: RotationError | None = None
     nothing_lives: bool = False
 
@@ -140,7 +140,7 @@ class _Declaring:
 
     def _latest(self) -> Rotation | None:
         entries = self.past.entries(self.target.stream) if self.past is not None else ()
-        return fold(entries) if entries else None
+        return replay(entries) if entries else None
 
     def _joined(self, before: Rotation | None) -> Rotation | None:
         target, asked = self.target, self.asked
@@ -150,7 +150,7 @@ class _Declaring:
         self.person.meets(target, other)
         return None if other.stuck else other.rotation
 
-    def _agreed(self, found: Survey, agreed: Sequence[str]) -> list[str]:
+    def _agreed(self, found: ExposureReport, agreed: Sequence[str]) -> list[str]:
         """A person is asked again where it is no longer what they agreed to."""
         scope = scope_of(found, self.asked.key_id, all_instances=self.asked.all_instances)
         if self.asked.yes and agreed:
@@ -159,7 +159,9 @@ class _Declaring:
             self.person.agrees(self.target, found, scope)
         return scope
 
-    def _as_shown(self, found: Survey, scope: list[str], agreed: Sequence[str]) -> list[str]:
+    def _as_shown(
+        self, found: ExposureReport, scope: list[str], agreed: Sequence[str]
+    ) -> list[str]:
         """What was agreed to beforehand is about what was shown: what came meanwhile is left
         alone, and named."""
         left = [h for h in scope if h in agreed or h in found.declared]
@@ -176,14 +178,14 @@ class _Declaring:
                 self.person.misses(self.target, handle)
         return left
 
-    def _open(self, found: Survey, facts: Facts) -> None:
+    def _open(self, found: ExposureReport, facts: Facts) -> None:
         self.here.runner.open_emergency(
             self.target.stream, self.target.spec, found.baseline,
             who=self.here.who, facts=facts, seen=found.seen,
         )  # fmt: skip
 
 
-def scope_of(found: Survey, key_id: str | None, *, all_instances: bool) -> list[str]:
+def scope_of(found: ExposureReport, key_id: str | None, *, all_instances: bool) -> list[str]:
     """What is switched off, of what was asked for."""
     if key_id is not None:
         if key_id not in {suspect.id for suspect in found.suspects}:
@@ -217,7 +219,7 @@ def _refuse_on_hold(rotation: Rotation | None, target: Target, *, override: bool
         )
 
 
-def looked_at(here: Installation, target: Target) -> Survey:
+def looked_at(here: Installation, target: Target) -> ExposureReport:
     return survey(here.journal, here.bind(target.spec), target.stream, target.spec)
 
 
@@ -237,7 +239,7 @@ def merge(here: Installation, told: Told) -> tuple[Target, Facts]:
         facts["destroy_foreign"] = True
     while not is_known((e.facts for e in here.journal.history(told.stream)), told.id):
         entries = here.journal.entries(told.stream)
-        rotation = fold(entries) if entries else None
+        rotation = replay(entries) if entries else None
         if rotation is not None and _covers(rotation, told.scope):
             draft = Draft(kind=Kind.REQUESTED, who=told.who, facts={"verb": "merge", **facts})
             here.journal.request(told.stream, draft, here.runner.id, here.clock.now())

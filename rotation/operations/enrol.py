@@ -2,33 +2,33 @@
 
 from typing import TYPE_CHECKING
 
-from rotation.composed import Composed
 from rotation.errors import PolicyRefusal, RotationError
-from rotation.fold import fold
 from rotation.interfaces import Store
+from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
 from rotation.operations.opening import open_rotation
 from rotation.operations.requests import request
 from rotation.types import Facts, PermissionSet, is_our_mark
+from rotation.values.composed import Composed
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
+    from rotation.config import ConfiguredSecret
 
 
-def create(here: Installation, entry: "Entry") -> None:
+def create(here: Installation, entry: "ConfiguredSecret") -> None:
     """The first credential of an empty secret is begun."""
     _refuse_not_empty(here, entry)
     _refuse_missing_parts(here, entry)
     open_rotation(here, entry, "first", trigger="person")
 
 
-def adopt(here: Installation, entry: "Entry", facts: Facts) -> None:
+def adopt(here: Installation, entry: "ConfiguredSecret", facts: Facts) -> None:
     """An existing credential comes under rotation, as the file says now."""
     _begin_anew(here, entry)
     open_rotation(here, entry, "adopt", trigger="person", facts=facts)
 
 
-def retire(here: Installation, entry: "Entry", gap: str | None) -> None:
+def retire(here: Installation, entry: "ConfiguredSecret", gap: str | None) -> None:
     """gap: why consumers that are still declared need nothing."""
     if not gap:
         _refuse_staying(here, entry)
@@ -36,7 +36,7 @@ def retire(here: Installation, entry: "Entry", gap: str | None) -> None:
     open_rotation(here, entry, "retire", trigger="person", facts=facts)
 
 
-def _refuse_not_empty(here: Installation, entry: "Entry") -> None:
+def _refuse_not_empty(here: Installation, entry: "ConfiguredSecret") -> None:
     """A typing mistake opens nothing. A placeholder of ours is what an earlier attempt left."""
     store = here.bind(here.configuration.specification(entry)).store
     current = store.state().current
@@ -65,7 +65,7 @@ def _has_no_credential(store: Store, version: str) -> bool:
     return False
 
 
-def _refuse_missing_parts(here: Installation, entry: "Entry") -> None:
+def _refuse_missing_parts(here: Installation, entry: "ConfiguredSecret") -> None:
     """An empty secret has no keys of others, and what is composed of one could not be written."""
     spec = here.configuration.specification(entry)
     if others := sorted(Composed(spec.fields, spec.composed).others):
@@ -78,17 +78,17 @@ def _refuse_missing_parts(here: Installation, entry: "Entry") -> None:
         )
 
 
-def _begin_anew(here: Installation, entry: "Entry") -> None:
+def _begin_anew(here: Installation, entry: "ConfiguredSecret") -> None:
     """An adoption changes nothing, so one that is open is in nobody's way: nor is one that the file
     sent to another credential, by a wrong user or region."""
     for stream in here.open_streams_of(entry.id):
-        rotation = fold(here.journal.entries(stream))
+        rotation = replay(here.journal.entries(stream))
         if rotation.rules.adopts:
             request(here, rotation, "abandon")
             here.runner.advance(stream)
 
 
-def _refuse_staying(here: Installation, entry: "Entry") -> None:
+def _refuse_staying(here: Installation, entry: "ConfiguredSecret") -> None:
     consumers = here.configuration.specification(entry).consumers
     staying = sorted(c.id for c in consumers if c.role == "reader" and not c.gone)
     if staying:

@@ -3,12 +3,12 @@ one is shown to be dead."""
 
 from typing import Any
 
-from rotation.errors import LoginRefused, PolicyRefusal, RotationError, UnknownName, Usage
+from rotation.errors import LoginRefused, PolicyRefusal, RotationError, UnknownName, UsageError
 from rotation.operations.installation import Installation
 from rotation.operations.logins import Login, ask
 from rotation.operations.opening import is_open, open_rotation
 from rotation.options import ConnectionOptions, values
-from rotation.registry import installed, parts_of
+from rotation.plugins.registry import installed, parts_of
 from rotation.types import Facts
 
 
@@ -38,7 +38,7 @@ def _check_pair(here: Installation, old: str, new: str) -> None:
     first, second = declared[old], declared[new]
     differing = first.type != second.type or _target(first.options) != _target(second.options)
     if differing or old == new:
-        raise Usage(
+        raise UsageError(
             "handover.other-place",
             f"{old} and {new} do not lead to the same place; nothing was done",
             "a successor differs in what it logs in with, and in nothing else",
@@ -61,7 +61,7 @@ def _check_canary(here: Installation, canary: str, connection: str) -> None:
     spec = here.specification(canary)
     used = [installed().read_back(*part).connection for part in parts_of(spec)]
     if connection not in used:
-        raise Usage(
+        raise UsageError(
             "handover.other-canary",
             f"{canary} does not use the connection {connection}; nothing was done",
             "name a secret that does",
@@ -83,7 +83,7 @@ def _check_canary(here: Installation, canary: str, connection: str) -> None:
 def _check_other(before: Login, after: Login) -> None:
     old, new = before.own, after.own
     if old is not None and new is not None and old.id is not None and old.id == new.id:
-        raise Usage(
+        raise UsageError(
             "handover.same-login",
             f"{before.name} and {after.name} log in with the same {old.kind} {old.id}",
             "give the successor a login of its own",

@@ -16,22 +16,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from rotation.clock import SystemClock
-from rotation.entries import Identity
 from rotation.errors import JournalError, RotationError, UnknownName
 from rotation.journal import Journal
+from rotation.journal.entries import Identity
+from rotation.runtime.clock import SystemClock
 from rotation.types import Gates, Specification, Traits
 
 if TYPE_CHECKING:
     from rotation.config import Configuration
-    from rotation.config import Entry as Configured
-    from rotation.fold import Rotation
-    from rotation.interfaces import Bound, Clock, Issuer
+    from rotation.config import ConfiguredSecret as Configured
+    from rotation.execution.runner import Runner
+    from rotation.interfaces import Adapters, Clock, Issuer
     from rotation.journal.seal import Seals
-    from rotation.process import Signals
-    from rotation.registry import Declared, Registry
-    from rotation.runner import Runner
-    from rotation.sharing import Sharing
+    from rotation.machine.replay import Rotation
+    from rotation.operations.sharing import Sharing
+    from rotation.plugins.registry import Declared, Registry
+    from rotation.runtime.process import Signals
 
 SERVE = "serve-"
 """The runner's id of a live `serve` begins so: it takes people's requests at once."""
@@ -141,7 +141,7 @@ class Installation:
     @cached_property
     def runner(self) -> "Runner":
         """Alive, for other runners of this host to see, until the process ends."""
-        from rotation.due import read_only  # noqa: PLC0415
+        from rotation.execution.runner import Live, Runner  # noqa: PLC0415
         from rotation.journal.liveness import (  # noqa: PLC0415
             RunnerLock,
             is_dead,
@@ -149,7 +149,7 @@ class Installation:
             runners_of,
         )
         from rotation.journal.sqlite import translated  # noqa: PLC0415
-        from rotation.runner import Live, Runner  # noqa: PLC0415
+        from rotation.schedule.due import read_only  # noqa: PLC0415
 
         journal, directory = self.journal, runners_of(self.configuration.journal)
         with translated():  # its file lies on the journal's disk
@@ -170,7 +170,7 @@ class Installation:
         )
 
     def others(self) -> "Sharing":
-        from rotation.sharing import Sharing  # noqa: PLC0415
+        from rotation.operations.sharing import Sharing  # noqa: PLC0415
 
         return Sharing(lambda: self.configuration, self.records)
 
@@ -179,11 +179,11 @@ class Installation:
         return self._plugins_of(self.configuration)
 
     def _plugins_of(self, configuration: "Configuration") -> "Registry":
-        from rotation.registry import LoggedInAs, Registry  # noqa: PLC0415
+        from rotation.plugins.registry import LoggedInAs, Registry  # noqa: PLC0415
 
         return Registry(LoggedInAs(configuration, self.logins), self.clock)
 
-    def bind(self, spec: Specification) -> "Bound":
+    def bind(self, spec: Specification) -> "Adapters":
         with self._building:  # rotations are advanced by many threads
             registry = self.registry
         return registry.bind(spec)
@@ -198,13 +198,13 @@ class Installation:
     def by_hand(self, spec: Specification, handle: str) -> str | None:
         """The service's own command that ends it; without the connection's part where the
         configuration cannot be read."""
-        from rotation.registry import by_hand  # noqa: PLC0415
+        from rotation.plugins.registry import by_hand  # noqa: PLC0415
 
         return by_hand(spec, handle, self._connections())
 
     def deeds(self, spec: Specification, handle: str) -> str | None:
         """The service's own command that shows what was done with it."""
-        from rotation.registry import deeds  # noqa: PLC0415
+        from rotation.plugins.registry import deeds  # noqa: PLC0415
 
         return deeds(spec, handle, self._connections())
 
@@ -298,7 +298,7 @@ class Installation:
 
     def gates(self, name: str, now: datetime) -> Gates:
         from rotation.calendar import gates  # noqa: PLC0415
-        from rotation.due import freeze_file, frozen_by  # noqa: PLC0415
+        from rotation.schedule.due import freeze_file, frozen_by  # noqa: PLC0415
 
         reason = frozen_by(self.journal, freeze_file(self.configuration))
         if reason is not None:
@@ -345,7 +345,7 @@ class Installation:
         """From now on a signal ends the work in order: the call in flight is awaited, nothing else
         is begun, the rest stays in the journal. A terminal that hangs up says the same, unless
         `reloads`."""
-        from rotation.process import Signals  # noqa: PLC0415
+        from rotation.runtime.process import Signals  # noqa: PLC0415
 
         if self.signals is None:
             self.signals = self._exits.enter_context(Signals(reloads=reloads))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from rotation.fold import Rotation
-from rotation.machine import Action, Held, Wait, gives_up, next_action
+from rotation.machine.decide import Action, Held, Wait, gives_up, next_action
+from rotation.machine.replay import Rotation
 
 
 def is_retrying(rotation: Rotation, action: Action) -> bool:

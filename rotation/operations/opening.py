@@ -2,16 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from rotation.fold import fold
+from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
 from rotation.types import Facts
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
+    from rotation.config import ConfiguredSecret
 
 
 def open_rotation(
-    here: Installation, entry: "Entry", plan: str, *, trigger: str, facts: Facts | None = None
+    here: Installation,
+    entry: "ConfiguredSecret",
+    plan: str,
+    *,
+    trigger: str,
+    facts: Facts | None = None,
 ) -> None:
     """Raises AlreadyOpen where one is open."""
     from rotation.plan import PLANS  # noqa: PLC0415
@@ -23,4 +28,4 @@ def open_rotation(
 
 def is_open(here: Installation, stream: str) -> bool:
     entries = here.journal.entries(stream)
-    return bool(entries) and fold(entries).outcome is None
+    return bool(entries) and replay(entries).outcome is None

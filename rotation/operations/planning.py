@@ -8,22 +8,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rotation.due import Due, due
-from rotation.entries import Identity
-from rotation.errors import PolicyRefusal, Usage
+from rotation.errors import PolicyRefusal, UsageError
+from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
-from rotation.ownership import ordinary
-from rotation.specification import spec_digest
+from rotation.plan.specification import spec_digest
+from rotation.runtime.ownership import ordinary
+from rotation.schedule.due import Due, due
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
+    from rotation.config import ConfiguredSecret
 
 MAKE_ONE = "`rotation plan --out FILE` makes one"
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    entry: "Entry"
+    entry: "ConfiguredSecret"
     row: Identity | None
     due: Due
 
@@ -58,11 +58,11 @@ def as_saved(here: Installation, work: Sequence[Planned]) -> dict[str, Any]:
     }
 
 
-def load_plan(here: Installation, saved: Path) -> list["Entry"]:
+def load_plan(here: Installation, saved: Path) -> list["ConfiguredSecret"]:
     """The entries of a saved plan. Refused where the journal or a specification moved since."""
     content = _read(saved)
     if content.get("installation") != here.configuration.installation:
-        raise Usage(
+        raise UsageError(
             "plan.unreadable",
             f"{saved} is no plan of this installation; nothing was done",
             MAKE_ONE,
@@ -86,7 +86,7 @@ def load_plan(here: Installation, saved: Path) -> list["Entry"]:
 def write_plan(document: Mapping[str, Any], out: Path) -> None:
     """Over an earlier one, and over nothing else: a mistyped name may be the journal's."""
     if os.path.lexists(out) and not _is_plan(_content(out)):
-        raise Usage(
+        raise UsageError(
             "plan.in-the-way",
             f"{out} is there and is no saved plan; it was left as it is",
             "save the plan under another name",
@@ -101,7 +101,7 @@ def write_plan(document: Mapping[str, Any], out: Path) -> None:
 def _read(saved: Path) -> dict[str, Any]:
     content = _content(saved)
     if not _is_plan(content):
-        raise Usage("plan.unreadable", f"{saved} is no plan; nothing was done", MAKE_ONE)
+        raise UsageError("plan.unreadable", f"{saved} is no plan; nothing was done", MAKE_ONE)
     return dict(content)
 
 

@@ -7,9 +7,9 @@ from rotation.errors import RotationError
 from rotation.interfaces import Preflight, Scope
 from rotation.operations.findings import Finding, Grade, failed
 from rotation.operations.installation import Installation
+from rotation.permissions import compile  # noqa: A004 -- the field's own word
 from rotation.plan import PLANS
-from rotation.policy import compile  # noqa: A004 -- the field's own word
-from rotation.registry import installed
+from rotation.plugins.registry import installed
 from rotation.types import PermissionSet
 
 EMERGENCY = (PermissionSet.CONTAIN,)

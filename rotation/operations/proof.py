@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from rotation.entries import Entry, Kind
-from rotation.opening import refuse_doubtful
+from rotation.execution.opening import refuse_doubtful
+from rotation.journal.entries import Entry, Kind
 from rotation.operations.installation import Installation
 
 if TYPE_CHECKING:

@@ -4,17 +4,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rotation.due import BEHIND_MIN, read_only
-from rotation.effects import shared, world
-from rotation.effects.context import Context
-from rotation.entries import Draft, Kind
 from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
-from rotation.fold import Rotation, RowState, fold, listed
-from rotation.health import Life, Readers, given, standing
-from rotation.leftover import leftovers_of
+from rotation.execution.effects import drift, shared
+from rotation.execution.effects.context import Context
+from rotation.journal.entries import Draft, Kind
+from rotation.machine.leftover import leftovers_of
+from rotation.machine.replay import Rotation, RowState, listed, replay
+from rotation.machine.strangers import as_facts, seen_of
 from rotation.operations.installation import Installation
 from rotation.plan import Step
-from rotation.strangers import as_facts, seen_of
+from rotation.report.health import CredentialStatus, Readers, given, standing
+from rotation.schedule.due import BEHIND_MIN, read_only
 from rotation.types import Facts, Listing, StoreState
 
 
@@ -52,9 +52,9 @@ def look(here: Installation, name: str) -> Found:
         )
         return Found([unknown], looked=False)
     try:
-        return Found(list(_differences(_context(here, name, fold(entries)))))
+        return Found(list(_differences(_context(here, name, replay(entries)))))
     except RotationError as error:
-        down = error.facts.get("all_gone") is True and bool(given(fold(entries)))
+        down = error.facts.get("all_gone") is True and bool(given(replay(entries)))
         unseen = Difference(error.code, error.message, error.hint, down=down)
         return Found([unseen], error, looked=False)
 
@@ -103,12 +103,12 @@ def _differences(cx: Context) -> Iterator[Difference]:
 
 def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[[], None], ...]:
     return (
-        lambda: world.check_clocks(cx),
-        lambda: world.check_writable(cx, state),
-        lambda: world.check_copies(cx, state),
-        lambda: world.check_current(cx, state, _current(cx.rotation)),
-        lambda: world.check_pending(cx, state),
-        lambda: world.check_pointers(cx, state),
+        lambda: drift.check_clocks(cx),
+        lambda: drift.check_writable(cx, state),
+        lambda: drift.check_copies(cx, state),
+        lambda: drift.check_current(cx, state, _current(cx.rotation)),
+        lambda: drift.check_pending(cx, state),
+        lambda: drift.check_pointers(cx, state),
         lambda: _instances(cx, listing),
         lambda: shared.check(cx, shared.known(cx, listing)),
     )
@@ -125,12 +125,12 @@ def _instances(cx: Context, listing: Listing) -> None:
     """While a rotation is open some are off by its own doing: only strangers count, and what it has
     as alive."""
     if cx.rotation.outcome is None:
-        world.check_names(listing, world.expected_instances(cx))
-        world.check_unknown(cx, listing, world.expected_instances(cx))
+        drift.check_names(listing, drift.expected_instances(cx))
+        drift.check_unknown(cx, listing, drift.expected_instances(cx))
         _readers_instance(cx, listing)
         _beside(cx, listing)
     else:
-        world.check_instances(cx, listing)
+        drift.check_instances(cx, listing)
 
 
 def _readers_instance(cx: Context, listing: Listing) -> None:
@@ -147,16 +147,16 @@ def _readers_instance(cx: Context, listing: Listing) -> None:
             f"`rotation rotate {cx.spec.secret} --replace` makes a new one at once",
             instances=handle,
         )
-    world.check_active(listing, handle)
+    drift.check_active(listing, handle)
 
 
 def _beside(cx: Context, listing: Listing) -> None:
     """What readers do not get and works all the same: the way back needs it, or the way on."""
     now = standing(replace(cx.rotation, held=None))
     lives = {now.old: now.old_life, now.new: now.new_life}
-    alive = {each for each, life in lives.items() if each and life is Life.WORKS}
+    alive = {each for each, life in lives.items() if each and life is CredentialStatus.WORKS}
     if cx.traits.lists and not cx.traits.delegated and (gone := sorted(alive - listing.ids)):
-        raise world.missing(cx, gone)
+        raise drift.missing(cx, gone)
 
 
 def _given(rotation: Rotation) -> str | None:

@@ -3,23 +3,23 @@
 from typing import TYPE_CHECKING
 
 from rotation.errors import PolicyRefusal
-from rotation.fold import fold, text
+from rotation.machine.baseline import left_by
+from rotation.machine.replay import replay, text
 from rotation.operations.installation import Installation
-from rotation.summary import left_by
 
 if TYPE_CHECKING:
-    from rotation.config import Entry
-    from rotation.dead import Found
+    from rotation.config import ConfiguredSecret
+    from rotation.execution.dead import Found
 
 
-def to_replace(here: Installation, entry: "Entry") -> "Found | None":
+def to_replace(here: Installation, entry: "ConfiguredSecret") -> "Found | None":
     """What was just seen to be dead; None where its replacement is open already, and goes on."""
-    from rotation.dead import look  # noqa: PLC0415 -- only here
-    from rotation.effects.neighbours import lacking  # noqa: PLC0415 -- only here
+    from rotation.execution.dead import look  # noqa: PLC0415 -- only here
+    from rotation.execution.effects.neighbours import lacking  # noqa: PLC0415 -- only here
 
     refuse_inactive(entry)
     entries = here.journal.entries(entry.stream)
-    before = fold(entries) if entries else None
+    before = replay(entries) if entries else None
     is_open = before is not None and before.outcome is None
     if before is not None and is_open and before.rules.replaces_dead and before.held is None:
         return None
@@ -38,13 +38,13 @@ def to_replace(here: Installation, entry: "Entry") -> "Found | None":
     return found
 
 
-def open_replacement(here: Installation, entry: "Entry", reason: str | None) -> None:
+def open_replacement(here: Installation, entry: "ConfiguredSecret", reason: str | None) -> None:
     """A rotation that is open is superseded."""
     spec = here.configuration.specification(entry)
     here.runner.open_replacement(entry.stream, spec, trigger="person", who=here.who, reason=reason)
 
 
-def _refuse_missing_parts(missing: list[str], entry: "Entry") -> None:
+def _refuse_missing_parts(missing: list[str], entry: "ConfiguredSecret") -> None:
     """What is composed of a key that was lost could not be written: told before one is made."""
     if missing:
         raise PolicyRefusal(
@@ -56,7 +56,7 @@ def _refuse_missing_parts(missing: list[str], entry: "Entry") -> None:
         )
 
 
-def refuse_inactive(entry: "Entry") -> None:
+def refuse_inactive(entry: "ConfiguredSecret") -> None:
     if entry.state != "active":
         raise PolicyRefusal(
             "run.not-active",

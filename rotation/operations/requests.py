@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rotation.describe import can_roll_back, exits_of, leads_back, ways_out, why_held
-from rotation.entries import Draft, Kind
 from rotation.errors import JournalError, PolicyRefusal, UnknownName
-from rotation.fold import Rotation, RowState, fold
-from rotation.health import instances_in_question, met
-from rotation.held import Exit
-from rotation.machine import Wait, next_action
+from rotation.journal.entries import Draft, Kind
+from rotation.machine.decide import Wait, next_action
+from rotation.machine.held import Exit
+from rotation.machine.replay import Rotation, RowState, replay
 from rotation.operations.installation import Installation
 from rotation.operations.onward import is_retrying
-from rotation.specification import spec_from_json
+from rotation.plan.specification import spec_from_json
+from rotation.report.describe import can_roll_back, exits_of, leads_back, ways_out, why_held
+from rotation.report.health import instances_in_question, met
 from rotation.types import Facts
 
 
@@ -24,13 +24,13 @@ def latest_rotation(here: Installation, name: str) -> Rotation:
             f"the journal does not know {name} yet; nothing was done",
             f"`rotation adopt {name}` writes down what is there",
         )
-    return fold(entries)
+    return replay(entries)
 
 
 def open_rotation_of(here: Installation, name: str) -> Rotation:
     streams = here.open_streams_of(name)
     if streams:
-        return fold(here.journal.entries(streams[0]))
+        return replay(here.journal.entries(streams[0]))
     latest_rotation(here, name)
     raise PolicyRefusal(
         "request.nothing-open",
@@ -56,7 +56,7 @@ def chosen(
         return {name: open_rotation_of(here, name) for name in dict.fromkeys(names)}
     found = {}
     for row in here.journal.identities():
-        rotation = fold(here.journal.entries(row.stream)) if row.plan else None
+        rotation = replay(here.journal.entries(row.stream)) if row.plan else None
         if rotation is not None and _fits(rotation, all_of, at_once=at_once):
             found[here.called(row.secret)] = rotation
     if not found:
@@ -172,7 +172,7 @@ def freeze(here: Installation, reason: str | None) -> None:
 def freeze_beside(here: Installation, reason: str | None) -> Path:
     """The same by a file, without the journal: every runner of it reads that file before it
     promotes, switches off or destroys. Returns the file."""
-    from rotation.due import freeze_file  # noqa: PLC0415 -- only here
+    from rotation.schedule.due import freeze_file  # noqa: PLC0415 -- only here
 
     path = freeze_file(here.configuration)
     try:

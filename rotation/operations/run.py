@@ -5,21 +5,21 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotation.entries import Identity
 from rotation.errors import AlreadyOpen, NeedsPerson, PolicyRefusal, RotationError
-from rotation.opening import refuse_doubtful
+from rotation.execution.opening import refuse_doubtful
+from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
 from rotation.operations.opening import is_open, open_rotation
 from rotation.operations.replacing import refuse_inactive
 
 if TYPE_CHECKING:
-    from rotation.by_itself import Gone
-    from rotation.config import Entry
+    from rotation.config import ConfiguredSecret
+    from rotation.schedule.by_itself import Gone
 
 
 def unknown(here: Installation, names: Collection[str]) -> NeedsPerson | None:
     """That secrets which should rotate are none that the journal knows."""
-    from rotation.due import refuse_unknown  # noqa: PLC0415
+    from rotation.schedule.due import refuse_unknown  # noqa: PLC0415
 
     try:
         refuse_unknown(here.configuration, here.journal, names, here.clock.now())
@@ -30,32 +30,32 @@ def unknown(here: Installation, names: Collection[str]) -> NeedsPerson | None:
 
 def stops_if_behind(here: Installation) -> Iterable[PolicyRefusal]:
     """The next effect, here or in a live `serve`, waits for a person."""
-    from rotation.due import read_only_stop, stop_if_behind  # noqa: PLC0415
+    from rotation.schedule.due import read_only_stop, stop_if_behind  # noqa: PLC0415
 
     journal = here.journal
     stop_if_behind(here.configuration, journal, here.runner.id, here.clock.now())
     return read_only_stop(journal)
 
 
-def due_now(here: Installation) -> Sequence["Entry"]:
+def due_now(here: Installation) -> Sequence["ConfiguredSecret"]:
     """PolicyRefusal where everything is stopped. What is open goes on up to where it is stopped; a
     containment goes on whatever is."""
-    from rotation import due  # noqa: PLC0415
+    from rotation.schedule import due
 
     refuse_doubtful(here.journal)
     return due.due_now(here.configuration, here.journal, here.clock.now())
 
 
-def saved_plan(here: Installation, saved: Path) -> Sequence["Entry"]:
-    from rotation.due import refuse_stopped, stops  # noqa: PLC0415
+def saved_plan(here: Installation, saved: Path) -> Sequence["ConfiguredSecret"]:
     from rotation.operations.planning import load_plan  # noqa: PLC0415
+    from rotation.schedule.due import refuse_stopped, stops  # noqa: PLC0415
 
     refuse_doubtful(here.journal)
     refuse_stopped(stops(here.configuration, here.journal))
     return load_plan(here, saved)
 
 
-def open_all(here: Installation, entries: Iterable["Entry"]) -> Iterator[RotationError]:
+def open_all(here: Installation, entries: Iterable["ConfiguredSecret"]) -> Iterator[RotationError]:
     """Each that cannot be opened is told, and the others go on."""
     for entry in entries:
         try:
@@ -67,11 +67,13 @@ def open_all(here: Installation, entries: Iterable["Entry"]) -> Iterator[Rotatio
 
 
 def gone(
-    here: Installation, names: Collection[str], failed: Callable[["Entry", RotationError], None]
+    here: Installation,
+    names: Collection[str],
+    failed: Callable[["ConfiguredSecret", RotationError], None],
 ) -> "Iterator[Gone]":
     """Of classes that are replaced by themselves. failed: is told of each that could not be looked
     at."""
-    from rotation import by_itself  # noqa: PLC0415 -- only here
+    from rotation.schedule import by_itself
 
     configuration, now = here.configuration, here.clock.now()
     return by_itself.gone(configuration, here.journal, here.bind, now, failed, names)
@@ -85,13 +87,13 @@ def replace_gone(here: Installation, each: "Gone") -> None:
 
 def refuse_read_only(here: Installation) -> None:
     """Before anything is opened or advanced. A frozen window is waited for, as any other."""
-    from rotation.due import refuse_stopped  # noqa: PLC0415
+    from rotation.schedule.due import refuse_stopped  # noqa: PLC0415
 
     refuse_doubtful(here.journal)
     refuse_stopped(stops_if_behind(here))
 
 
-def open_by_hand(here: Installation, entry: "Entry") -> Identity | None:
+def open_by_hand(here: Installation, entry: "ConfiguredSecret") -> Identity | None:
     """Due or not. Returns what is open already, and goes on."""
     refuse_inactive(entry)
     if is_open(here, entry.stream):

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from rotation.entries import Entry, Identity, Kind
 from rotation.errors import RotationError
-from rotation.fold import Mode, Outcome, Rotation, baseline_of, fold, listed, text
-from rotation.interfaces import Bound, Issuer
-from rotation.leftover import Leftover, as_kept, leftovers_of
+from rotation.interfaces import Adapters, Issuer
+from rotation.journal.entries import Entry, Identity, Kind
+from rotation.machine.baseline import outcome_baseline
+from rotation.machine.leftover import Leftover, as_kept, leftovers_of
+from rotation.machine.replay import Mode, Outcome, Rotation, baseline_of, listed, replay, text
 from rotation.plan import Step
-from rotation.summary import outcome_baseline
-from rotation.types import Facts, KeyState, Specification, StoreState, Usage
+from rotation.types import Facts, KeyState, LastUsed, Specification, StoreState
 
 CALLS_S = 5
 """What the calls of a replacement take beside its waits, about: mint, stage, promote."""
@@ -28,7 +28,7 @@ class Past(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class ExposedCredential:
     """One live instance as the issuer tells of it."""
 
     id: str
@@ -41,14 +41,14 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class ExposureReport:
     """baseline: what COMPROMISED begins with. outage_s: how long readers will be without a working
     credential if nothing disturbs it. moved: an open rotation has evidence that everybody uses the
     current one. known: the journal could be read. seen: the last seq of the stream that it was read
     from. under_way: the emergency that is open already."""
 
     baseline: Facts
-    suspects: tuple[Suspect, ...]
+    suspects: tuple[ExposedCredential, ...]
     outage_s: int
     store_reached: bool
     seen: int
@@ -77,24 +77,24 @@ class Survey:
 
 def survey(
     journal: Past | None,
-    bound: Bound,
+    bound: Adapters,
     stream: str,
     spec: Specification,
     named: str | None = None,
-) -> Survey:
+) -> ExposureReport:
     """Reads the issuer, the store and the journal; changes nothing. Whatever the journal ever made
     of what is listed is ours, an open rotation's new instance too. A store that cannot be reached
     leaves the journal's word for what is current; without a journal nobody knows whose they are.
     An issuer that does not list leaves the journal's word, and `named`, where a person names one:
     it can perhaps be switched off all the same."""
     entries = journal.entries(stream) if journal is not None else ()
-    rotation = fold(entries) if entries else None
+    rotation = replay(entries) if entries else None
     state = _state(bound)
     baseline = _baseline(rotation, state)
     ever = made(journal.history(stream)) if journal is not None else set()
     ours = (ever | set(listed(baseline, "live"))) - set(listed(baseline, "foreign"))
     suspects = _suspects(bound, ours, baseline, named)
-    return Survey(
+    return ExposureReport(
         baseline=_with_found(baseline, [suspect.id for suspect in suspects if suspect.ours]),
         suspects=suspects,
         outage_s=outage_s(spec),
@@ -162,7 +162,7 @@ def _with_found(baseline: Facts, ours: Sequence[str]) -> Facts:
     return {**baseline, "live": live, "ours": as_kept(left)}
 
 
-def _state(bound: Bound) -> StoreState | None:
+def _state(bound: Adapters) -> StoreState | None:
     try:
         return bound.store.state()
     except RotationError:
@@ -196,8 +196,8 @@ def _reading(known: Facts, version: str | None) -> Facts:
 
 
 def _suspects(
-    bound: Bound, ours: set[str], baseline: Facts, named: str | None
-) -> tuple[Suspect, ...]:
+    bound: Adapters, ours: set[str], baseline: Facts, named: str | None
+) -> tuple[ExposedCredential, ...]:
     issuer, current = bound.issuer, baseline.get("handle")
     live = listed(baseline, "live")
     if not issuer.traits.lists:
@@ -212,7 +212,7 @@ def _suspects(
     for handle in handles:
         usage = _usage(issuer, handle.id) if issuer.traits.reports_usage else None
         found.append(
-            Suspect(
+            ExposedCredential(
                 id=handle.id,
                 state=handle.state,
                 created=handle.created,
@@ -225,7 +225,7 @@ def _suspects(
     return tuple(found)
 
 
-def _usage(issuer: Issuer, handle_id: str) -> Usage | None:
+def _usage(issuer: Issuer, handle_id: str) -> LastUsed | None:
     """Not known is no reason to let a leaked one live."""
     try:
         return issuer.usage(handle_id)
@@ -233,10 +233,10 @@ def _usage(issuer: Issuer, handle_id: str) -> Usage | None:
         return None
 
 
-def _unlisted(live: Sequence[str], ours: set[str], current: object) -> list[Suspect]:
+def _unlisted(live: Sequence[str], ours: set[str], current: object) -> list[ExposedCredential]:
     """An issuer that lists nothing: the journal's word."""
     return [
-        Suspect(
+        ExposedCredential(
             id=handle, state=KeyState.UNKNOWN, created=None, last_used=None, service=None,
             ours=handle in ours, current=handle == current,
         )

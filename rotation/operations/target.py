@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rotation.entries import INSTALLATION, Identity, Kind
-from rotation.errors import JournalError, UnknownName, Usage
-from rotation.fold import fold
+from rotation.errors import JournalError, UnknownName, UsageError
+from rotation.journal.entries import INSTALLATION, Identity, Kind
+from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
 from rotation.operations.survey import Past
-from rotation.specification import spec_from_json
+from rotation.plan.specification import spec_from_json
 from rotation.types import Facts, Json, Specification
 
 
@@ -48,7 +48,7 @@ def target_of(
     if len(words) == 1:
         return _by_name(here, past, words[0])
     if words or key_id is None:
-        raise Usage(
+        raise UsageError(
             "cli.usage", "name one secret, or give --key-id ID", "`rotation status` lists them"
         )
     if past is None:
@@ -126,7 +126,7 @@ def _of_row(here: Installation, past: Past, row: Identity) -> Target:
     if configured is not None and configured.stream == row.stream:
         spec = here.configuration.specification(configured)
         return Target(configured.id, row.stream, spec)
-    return Target(row.secret, row.stream, spec_from_json(fold(past.entries(row.stream)).spec))
+    return Target(row.secret, row.stream, spec_from_json(replay(past.entries(row.stream)).spec))
 
 
 def _names(kind: Kind, facts: Facts, name: str) -> bool:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from rotation.errors import PolicyRefusal
-from rotation.fold import Rotation
-from rotation.machine import Do, next_action
+from rotation.execution.runner import LEASE
+from rotation.machine.decide import Do, next_action
+from rotation.machine.replay import Rotation
 from rotation.operations.installation import Installation
 from rotation.operations.survey import emergency_under_way, is_about_all
 from rotation.plan import Step
-from rotation.runner import LEASE
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@ the journal, the login that its fields make."""
 
 from collections.abc import Callable, Iterator, Sequence
 
-from rotation.describe import ways_out, what_works, why_held
 from rotation.errors import RotationError
-from rotation.fold import Rotation, fold
-from rotation.health import consumers_at_risk, left_alive
+from rotation.machine.replay import Rotation, replay
 from rotation.operations.findings import Finding, Grade, failed
 from rotation.operations.installation import Installation
 from rotation.operations.reconcile import Found, look
+from rotation.report.describe import ways_out, what_works, why_held
+from rotation.report.health import consumers_at_risk, left_alive
 from rotation.types import Fields, PermissionSet, Verdict, is_our_mark
 
 Looked = Callable[[str, Found], None]
@@ -20,7 +20,7 @@ def findings(here: Installation, name: str, looked: Looked, *, login: bool) -> I
     """Nothing where all is as the journal has it."""
     entries = here.records.entries(here.entry(name).stream)
     if entries:
-        yield from _journal(fold(entries), name)
+        yield from _journal(replay(entries), name)
         found = look(here, name)
         looked(name, found)
         for each in found.differences:
@@ -48,7 +48,7 @@ def _cautions(here: Installation, name: str) -> Iterator[Finding]:
 
 def of_journal(here: Installation, stream: str, name: str) -> Iterator[Finding]:
     """What the journal alone tells."""
-    yield from _journal(fold(here.records.entries(stream)), name)
+    yield from _journal(replay(here.records.entries(stream)), name)
 
 
 def _journal(rotation: Rotation, name: str) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """A rotation as data: the rows of each plan, and what undoes them. Read this page first.
 
-Phases are the product's four words. A row makes one thing true. `rotation/compiled.py` turns a plan
+Phases are the product's four words. A row makes one thing true. `rotation/plan/compiled.py` turns a plan
 into the rows of one identity: it drops what the issuer cannot do and makes one row per consumer or
 region. The compiled rows are stored when a rotation opens, and it finishes on those.
 

@@ -22,7 +22,7 @@ if find_spec("pytest") is not None:
     pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
 
 
-class Trouble(StrEnum):
+class CallFault(StrEnum):
     """What may befall a call. A bench makes it happen to the next call of one method."""
 
     DENIED = "denied"  # the service says that we may not

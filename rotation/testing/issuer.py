@@ -9,7 +9,7 @@ import pytest
 
 from rotation.errors import Ambiguous, Conflict, Denied, RotationError, SlotFull, Transient
 from rotation.interfaces import DelegatedIssuer, Issuer
-from rotation.testing import Trouble
+from rotation.testing import CallFault
 from rotation.types import Credential, Fields, KeyState, Traits, contains_live_value
 
 ATTEMPTS = tuple(f"{number:032x}" for number in range(1, 5))
@@ -91,7 +91,7 @@ class IssuerBench(Protocol):
         """Whatever the service needs to take note has passed."""
         ...
 
-    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
+    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
         """The next call that the method `deed` makes meets this."""
         ...
 
@@ -234,7 +234,7 @@ class IssuerLife:
         assert not contains_live_value(f"{new!r} {new}")
         for deed in DEEDS:
             if deed in self.claims:
-                with bench.trouble(deed, Trouble.DENIED), pytest.raises(RotationError) as caught:
+                with bench.trouble(deed, CallFault.DENIED), pytest.raises(RotationError) as caught:
                     _do(bench, deed, new)
                 assert not contains_live_value(f"{caught.value} {caught.value.__dict__}")
         if "destroy" in self.claims:
@@ -249,7 +249,7 @@ class IssuerConformance(IssuerLife):
     def test_what_a_service_keeps_is_read_back_and_not_made_again(self, bench: IssuerBench) -> None:
         issuer = cast("DelegatedIssuer", bench.issuer)
         before = issuer.listing().ids
-        with bench.trouble("issue", Trouble.LOST), pytest.raises(Ambiguous):
+        with bench.trouble("issue", CallFault.LOST), pytest.raises(Ambiguous):
             issuer.issue(ATTEMPTS[0])
         mints = bench.mints()
         found = issuer.read_back()
@@ -262,13 +262,13 @@ class IssuerConformance(IssuerLife):
 
     @where("issue")
     def test_a_lost_mint_is_in_doubt_and_was_sent_once(self, bench: IssuerBench) -> None:
-        with bench.trouble("issue", Trouble.LOST), pytest.raises(Ambiguous):
+        with bench.trouble("issue", CallFault.LOST), pytest.raises(Ambiguous):
             bench.issuer.issue(ATTEMPTS[0])
         assert bench.mints() == 1
 
     @where("issue")
     def test_a_broken_mint_is_in_doubt(self, bench: IssuerBench) -> None:
-        with bench.trouble("issue", Trouble.BROKEN), pytest.raises(Ambiguous):
+        with bench.trouble("issue", CallFault.BROKEN), pytest.raises(Ambiguous):
             bench.issuer.issue(ATTEMPTS[0])
 
     @where("listing")
@@ -282,15 +282,15 @@ class IssuerConformance(IssuerLife):
     def test_a_denial_names_what_is_missing(self, bench: IssuerBench, deed: str) -> None:
         new = _ready(bench, deed)
         before = dict(bench.live())
-        with bench.trouble(deed, Trouble.DENIED), pytest.raises(Denied) as caught:
+        with bench.trouble(deed, CallFault.DENIED), pytest.raises(Denied) as caught:
             _do(bench, deed, new)
         assert caught.value.hint
         assert bench.live() == before
 
     @for_each(*DEEDS)
-    @pytest.mark.parametrize("kind", [Trouble.THROTTLED, Trouble.UNREACHABLE])
+    @pytest.mark.parametrize("kind", [CallFault.THROTTLED, CallFault.UNREACHABLE])
     def test_what_did_not_happen_is_tried_again(
-        self, bench: IssuerBench, deed: str, kind: Trouble
+        self, bench: IssuerBench, deed: str, kind: CallFault
     ) -> None:
         new = _ready(bench, deed)
         before = dict(bench.live())
@@ -299,9 +299,9 @@ class IssuerConformance(IssuerLife):
         assert bench.live() == before
 
     @for_each(*READS)
-    @pytest.mark.parametrize("kind", [Trouble.LOST, Trouble.BROKEN])
+    @pytest.mark.parametrize("kind", [CallFault.LOST, CallFault.BROKEN])
     def test_an_unanswered_read_is_read_again(
-        self, bench: IssuerBench, deed: str, kind: Trouble
+        self, bench: IssuerBench, deed: str, kind: CallFault
     ) -> None:
         new = _ready(bench, deed)
         with bench.trouble(deed, kind), pytest.raises(Transient):
@@ -309,9 +309,9 @@ class IssuerConformance(IssuerLife):
         _do(bench, deed, new)
 
     @for_each(*CHANGES)
-    @pytest.mark.parametrize("kind", [Trouble.LOST, Trouble.BROKEN])
+    @pytest.mark.parametrize("kind", [CallFault.LOST, CallFault.BROKEN])
     def test_an_unanswered_change_is_made_again(
-        self, bench: IssuerBench, deed: str, kind: Trouble
+        self, bench: IssuerBench, deed: str, kind: CallFault
     ) -> None:
         new = _ready(bench, deed)
         with bench.trouble(deed, kind), pytest.raises((Ambiguous, Transient)):
@@ -331,11 +331,11 @@ def _made(bench: IssuerBench, attempt: str = ATTEMPTS[0]) -> Credential:
 def _lose_a_mint(bench: IssuerBench) -> None:
     """Of the method that makes an instance at the service; its answer never arrives."""
     if bench.issuer.traits.origin == "assigned":
-        with bench.trouble("issue", Trouble.LOST), pytest.raises(RotationError):
+        with bench.trouble("issue", CallFault.LOST), pytest.raises(RotationError):
             bench.issuer.issue(ATTEMPTS[0])
         return
     new = bench.issuer.issue(ATTEMPTS[0])
-    with bench.trouble("activate", Trouble.LOST), pytest.raises(RotationError):
+    with bench.trouble("activate", CallFault.LOST), pytest.raises(RotationError):
         bench.issuer.activate(new)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rotation.errors import RotationError, Transient
 from rotation.interfaces import Probe
-from rotation.testing import Trouble
+from rotation.testing import CallFault
 from rotation.types import Fields, Verdict, contains_live_value
 
 
@@ -30,7 +30,7 @@ class ProbeBench(Protocol):
         """How many sessions, tokens or the like the service keeps at this moment."""
         ...
 
-    def trouble(self, kind: Trouble) -> AbstractContextManager[None]:
+    def trouble(self, kind: CallFault) -> AbstractContextManager[None]:
         """The next login meets this. Skip what cannot be made."""
         ...
 
@@ -55,9 +55,11 @@ class ProbeConformance:
 
     @pytest.mark.parametrize("alive", [True, False])
     @pytest.mark.parametrize(
-        "kind", [Trouble.THROTTLED, Trouble.UNREACHABLE, Trouble.BROKEN, Trouble.LOST]
+        "kind", [CallFault.THROTTLED, CallFault.UNREACHABLE, CallFault.BROKEN, CallFault.LOST]
     )
-    def test_trouble_is_no_verdict(self, bench: ProbeBench, kind: Trouble, *, alive: bool) -> None:
+    def test_trouble_is_no_verdict(
+        self, bench: ProbeBench, kind: CallFault, *, alive: bool
+    ) -> None:
         fields = bench.good() if alive else bench.dead()
         with bench.trouble(kind), pytest.raises(Transient) as caught:
             bench.probe.login(fields)
@@ -79,7 +81,7 @@ class ProbeConformance:
         bench.probe.login(good)
         bench.probe.wrong(good)
         bench.probe.login(dead)
-        with bench.trouble(Trouble.BROKEN), pytest.raises(RotationError) as caught:
+        with bench.trouble(CallFault.BROKEN), pytest.raises(RotationError) as caught:
             bench.probe.login(good)
         assert not contains_live_value(f"{caught.value} {caught.value.__dict__}")
         assert not contains_live_value(caplog.text)

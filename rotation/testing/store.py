@@ -10,7 +10,7 @@ import pytest
 
 from rotation.errors import Ambiguous, Conflict, Denied, NeedsPerson, RotationError, Transient
 from rotation.interfaces import Store
-from rotation.testing import Trouble
+from rotation.testing import CallFault
 from rotation.types import (
     COMPROMISED,
     PENDING,
@@ -57,7 +57,7 @@ class StoreBench(Protocol):
         """The secret is gone."""
         ...
 
-    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
+    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
         """The next call that the method `deed` makes meets this. Skip what cannot be made."""
         ...
 
@@ -197,9 +197,9 @@ class StoreConformance:
         assert bench.seen() == {**bench.given(bench.credential(2)), "elsewhere": value}
 
     @pytest.mark.parametrize("deed", ["stage", "promote", "unlabel", "mark_compromised", "claim"])
-    @pytest.mark.parametrize("kind", [Trouble.LOST, Trouble.BROKEN])
+    @pytest.mark.parametrize("kind", [CallFault.LOST, CallFault.BROKEN])
     def test_an_unanswered_change_is_made_again(
-        self, bench: StoreBench, deed: str, kind: Trouble
+        self, bench: StoreBench, deed: str, kind: CallFault
     ) -> None:
         old, new = _staged(bench)
         with bench.trouble(deed, kind), pytest.raises((Ambiguous, Transient)):
@@ -208,7 +208,7 @@ class StoreConformance:
 
     def test_bytes_that_may_have_arrived_are_in_doubt(self, bench: StoreBench) -> None:
         current = _current(bench)
-        with bench.trouble("stage", Trouble.LOST), pytest.raises(Ambiguous):
+        with bench.trouble("stage", CallFault.LOST), pytest.raises(Ambiguous):
             bench.store.stage(SECOND, bench.credential(2), onto=current)
         version = bench.store.state().pending
         assert version is not None
@@ -220,13 +220,13 @@ class StoreConformance:
     @pytest.mark.parametrize(
         ("kind", "expected"),
         [
-            (Trouble.DENIED, Denied),
-            (Trouble.THROTTLED, Transient),
-            (Trouble.UNREACHABLE, Transient),
+            (CallFault.DENIED, Denied),
+            (CallFault.THROTTLED, Transient),
+            (CallFault.UNREACHABLE, Transient),
         ],
     )
     def test_what_did_not_happen_changed_nothing(
-        self, bench: StoreBench, deed: str, kind: Trouble, expected: type[RotationError]
+        self, bench: StoreBench, deed: str, kind: CallFault, expected: type[RotationError]
     ) -> None:
         old, new = _staged(bench)
         before = bench.store.state()

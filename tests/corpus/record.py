@@ -2,14 +2,14 @@
 
 import sys
 
-from rotation.entries import SCHEMA
 from rotation.journal import upkeep
-from rotation.testing.crash import STREAM
+from rotation.journal.entries import SCHEMA
 from tests.corpus.replay import JOURNALS, decisions, entry, keep_decisions, lines_of
 from tests.crash.stories import seeded
 from tests.crash.test_emergency import STORIES as EMERGENCIES
 from tests.crash.test_every_boundary import STORIES
 from tests.crash.test_replace import ACCIDENTS, replaced
+from tests.support.crash import STREAM
 
 PLANS = (
     "adopt", "routine, assigned", "routine, chosen", "first, assigned", "rollback after suspend",

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rotation.entries import Entry, Kind, RowKey, unstamp
-from rotation.fold import fold
 from rotation.journal.chain import rotations
-from rotation.machine import Action, Close, Do, Held, Wait, next_action
+from rotation.journal.entries import Entry, Kind, RowKey, unstamp
+from rotation.machine.decide import Action, Close, Do, Held, Wait, next_action
+from rotation.machine.replay import replay
 
 JOURNALS = Path(__file__).parent / "journals"
 
@@ -40,7 +40,7 @@ def decisions(entries: Sequence[Entry]) -> Iterator[str]:
     for end in range(1, len(entries) + 1):
         *_, rotation = rotations(entries[:end])
         last = entries[end - 1]
-        yield f"{last.seq} {last.kind}: {spoken(next_action(fold(rotation), last.at))}"
+        yield f"{last.seq} {last.kind}: {spoken(next_action(replay(rotation), last.at))}"
 
 
 def spoken(action: Action) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from rotation.describe import old_dies, what_works
-from rotation.entries import Entry, Kind
-from rotation.fold import fold
 from rotation.journal.chain import rotations
+from rotation.journal.entries import Entry, Kind
 from rotation.journal.memory import MemoryJournal
 from rotation.journal.upkeep import check_entries
-from rotation.machine import Close, Held, next_action
+from rotation.machine.decide import Close, Held, next_action
+from rotation.machine.replay import replay
+from rotation.report.describe import old_dies, what_works
 from tests.corpus.replay import decisions, decisions_kept, entry, kept, lines_of
 from tests.crash import stories
 from tests.crash.stories import seeded
@@ -40,7 +40,7 @@ def test_each_entry_can_be_told(name: str) -> None:
     entries = history(name)
     for end in range(1, len(entries) + 1):
         *_, rotation = rotations(entries[:end])
-        assert what_works(fold(rotation))
+        assert what_works(replay(rotation))
 
 
 def later_key(facts: dict[str, Any]) -> None:
@@ -135,15 +135,15 @@ def test_what_cannot_be_ignored_is_held_and_can_be_abandoned(name: str, broken: 
     entries = history(name, broken)
     *_, rotation = rotations(entries)
     for end in range(1, len(rotation)):
-        action = next_action(fold(rotation[:end]), rotation[end - 1].at)
+        action = next_action(replay(rotation[:end]), rotation[end - 1].at)
         assert isinstance(action, Held), action
         assert action.code == "held.unknown-row"
-        assert what_works(fold(rotation[:end]))
-        assert old_dies(fold(rotation[:end]), rotation[end - 1].at) is None
+        assert what_works(replay(rotation[:end]))
+        assert old_dies(replay(rotation[:end]), rotation[end - 1].at) is None
     asked = replace(
         rotation[-2], kind=Kind.REQUESTED, row=None, facts={"verb": "abandon"}, hash="asked" + name
     )
-    assert isinstance(next_action(fold([*rotation[:-1], asked]), asked.at), Close)
+    assert isinstance(next_action(replay([*rotation[:-1], asked]), asked.at), Close)
 
 
 @pytest.mark.parametrize("broken", BROKEN)

@@ -5,15 +5,15 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from rotation.held import Exit
 from rotation.journal.memory import MemoryJournal
+from rotation.machine.held import Exit
 from rotation.plan import PLANS, Step
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.world import INSTALLATION, Killed
 from rotation.types import CURRENT, PENDING, mark
 from tests.crash import stories, test_emergency
 from tests.crash.exits import Cause, Deed
 from tests.crash.test_review import ask, dies_once, opened
+from tests.support.crash import STREAM, Story
+from tests.support.world import INSTALLATION, Killed
 
 CAUSES: dict[str, list[Cause]] = {}
 OTHER = "ba9876543210"

@@ -1,8 +1,7 @@
 """More of them: what readers get, or what they shall get, is dead, or seems to be."""
 
 from rotation.errors import Permanent
-from rotation.held import Exit
-from rotation.testing.crash import STREAM, Story
+from rotation.machine.held import Exit
 from tests.crash import stories, test_emergency
 from tests.crash.causes import (
     IN_PLACE,
@@ -16,6 +15,7 @@ from tests.crash.causes import (
     written_by_hand,
 )
 from tests.crash.test_review import ask, failing, opened
+from tests.support.crash import STREAM, Story
 
 
 def deleted(story: Story, handle: str) -> None:

@@ -7,11 +7,8 @@ from datetime import timedelta
 import pytest
 
 from rotation.errors import NeedsPerson, Refused, Transient
-from rotation.held import Exit
-from rotation.runner import Live
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import SimulatedIssuer, SimulatedStore
-from rotation.testing.world import SimulatedConsumer
+from rotation.execution.runner import Live
+from rotation.machine.held import Exit
 from rotation.types import COMPROMISED
 from tests.crash import stories, test_emergency
 from tests.crash.causes import (
@@ -31,6 +28,9 @@ from tests.crash.causes import (
 from tests.crash.causes_of_death import deleted, on_again
 from tests.crash.test_leap import breaks_at
 from tests.crash.test_review import Jumped, ask, failing, forget_steps, opened
+from tests.support.crash import STREAM, Story
+from tests.support.simulator import SimulatedIssuer, SimulatedStore
+from tests.support.world import SimulatedConsumer
 
 __all__ = ["CAUSES"]
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from rotation.config import Entry
-from rotation.describe import open_exits, ways_out
-from rotation.fold import Outcome
-from rotation.held import REASONS, Exit
-from rotation.machine import Action, Close, Held
-from rotation.testing.crash import STREAM, Story
+from rotation.config import ConfiguredSecret
+from rotation.machine.decide import Action, Close, Held
+from rotation.machine.held import REASONS, Exit
+from rotation.machine.replay import Outcome
+from rotation.report.describe import open_exits, ways_out
 from tests.rotation.cli.conftest import at_a_terminal
+from tests.support.crash import STREAM, Story
 
 Deed = Callable[[Story], None]
 GREEN = "green"
@@ -96,7 +96,7 @@ def typed(story: Story, line: str) -> Result:
     """By a person at a terminal who is sure and has time."""
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         shell = at_a_terminal(story.world, story.journal, story.spec, Path(directory), patch)
-        patch.setattr(Entry, "stream", STREAM)
+        patch.setattr(ConfiguredSecret, "stream", STREAM)
         words = line.split()[1:]
         waiting = [] if words[0] in ("abandon", "emergency") else ["--wait"]
         sure = [] if words[0] in ("create", "rotate") else ["--yes"]

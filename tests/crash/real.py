@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rotation.fold import listed
-from rotation.runner import Runner
-from rotation.testing.crash import AFTERWARDS, KillableJournal, Story
+from rotation.execution.runner import Runner
+from rotation.machine.replay import listed
+from tests.support.crash import AFTERWARDS, KillableJournal, Story
 
 
 @dataclass

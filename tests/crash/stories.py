@@ -4,16 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from rotation.entries import Draft, Kind
 from rotation.errors import AlreadyOpen
-from rotation.fold import fold
-from rotation.machine import Action, Close, Held, Wait
+from rotation.execution.runner import Live, Runner
+from rotation.journal.entries import Draft, Kind
+from rotation.machine.decide import Action, Close, Held, Wait
+from rotation.machine.replay import replay
 from rotation.plan import PLANS
-from rotation.runner import Live, Runner
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import specification
-from rotation.testing.world import INSTALLATION, World
 from rotation.types import CURRENT, PENDING, Gates, mark
+from tests.support.crash import STREAM, Story
+from tests.support.simulator import specification
+from tests.support.world import INSTALLATION, World
 
 Teller = Callable[[Story], Action]
 
@@ -32,9 +32,9 @@ def open_plan(story: Story, name: str) -> None:
 
     def opening(runner: Runner) -> None:
         entries = story.journal.entries(STREAM)
-        if entries and fold(entries).outcome is None:
+        if entries and replay(entries).outcome is None:
             return
-        if entries and fold(entries).plan == name:
+        if entries and replay(entries).plan == name:
             return
         try:
             runner.open(STREAM, PLANS[name], story.spec, trigger="test")
@@ -91,7 +91,7 @@ def advance_until(story: Story, step: str) -> None:
 
     def work(runner: Runner) -> None:
         for _ in range(400):
-            rotation = fold(story.journal.entries(STREAM))
+            rotation = replay(story.journal.entries(STREAM))
             if any(r.step == step and rotation.states[r.position].done for r in rotation.rows):
                 return
             action = runner.advance(STREAM)
@@ -133,7 +133,7 @@ def open_replacement(story: Story) -> None:
     """Opened once, whoever dies meanwhile."""
 
     def opening(runner: Runner) -> None:
-        if fold(story.journal.entries(STREAM)).plan == "replace":
+        if replay(story.journal.entries(STREAM)).plan == "replace":
             return
         runner.open_replacement(STREAM, story.spec, trigger="person", who="on-call")
 

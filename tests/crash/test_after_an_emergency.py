@@ -3,12 +3,12 @@ no later rotation. A store that does not answer keeps no leaked credential alive
 
 import pytest
 
-from rotation.machine import Close
+from rotation.machine.decide import Close
 from rotation.plan import PLANS, Step
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import bound
 from rotation.types import COMPROMISED
 from tests.crash import stories, test_emergency
+from tests.support.crash import STREAM, Story
+from tests.support.simulator import bound
 
 
 def after_an_emergency(**issuer: bool) -> Story:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from rotation.errors import Ambiguous, Permanent, Refused, RotationError
-from rotation.machine import Close, Wait
-from rotation.state import Mode, Outcome
-from rotation.testing import simulator
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import PushedConsumer
+from rotation.machine.decide import Close, Wait
+from rotation.machine.rotation import Mode, Outcome
 from tests.crash import stories
 from tests.crash.stories import seeded
 from tests.crash.test_review import ask
+from tests.support import simulator
+from tests.support.crash import STREAM, Story
+from tests.support.simulator import PushedConsumer
 
 GIVE = PushedConsumer.deliver
 

@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from rotation.describe import what_works
-from rotation.fold import failed_row
-from rotation.machine import Close, Held
+from rotation.machine.decide import Close, Held
+from rotation.machine.replay import failed_row
 from rotation.plan import Step
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.world import Killed
+from rotation.report.describe import what_works
 from tests.crash import stories
 from tests.crash.stories import seeded
 from tests.crash.test_emergency import declare
 from tests.crash.test_review import ask
+from tests.support.crash import STREAM, Story
+from tests.support.world import Killed
 
 
 def killed_in_the_mint(story: Story, *, minted: bool, person: str) -> None:

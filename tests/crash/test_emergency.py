@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from rotation.errors import JournalMoved
-from rotation.fold import fold
-from rotation.health import instances_in_question
-from rotation.machine import Action, Close, Held
+from rotation.execution.runner import Runner
+from rotation.machine.decide import Action, Close, Held
+from rotation.machine.replay import replay
 from rotation.operations.survey import survey
 from rotation.plan import PLANS
-from rotation.runner import Runner
-from rotation.testing.crash import STREAM, Killed, Story
-from rotation.testing.simulator import bound
+from rotation.report.health import instances_in_question
 from rotation.types import Facts
 from tests.crash import stories
 from tests.crash.stories import Teller, seeded
+from tests.support.crash import STREAM, Killed, Story
+from tests.support.simulator import bound
 from tests.support.turns import EVERY, taken
 
 
@@ -25,7 +25,7 @@ def declare(story: Story, scope: Sequence[str] = ()) -> None:
     meanwhile."""
 
     def declaring(runner: Runner) -> None:
-        if fold(story.journal.entries(STREAM)).plan == "compromised":
+        if replay(story.journal.entries(STREAM)).plan == "compromised":
             return
         story.world.emergency = True
         seen = survey(story.journal, bound(story.world), STREAM, story.spec)

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.machine import Close
-from rotation.testing.crash import Story
+from rotation.machine.decide import Close
 from tests.crash import stories
 from tests.crash.stories import Teller, seeded
+from tests.support.crash import Story
 from tests.support.turns import EVERY, taken
 
 NEVER_OFF = {"chosen": True, "can_suspend": False}

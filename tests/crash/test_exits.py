@@ -2,7 +2,7 @@
 
 import pytest
 
-from rotation.held import REASONS
+from rotation.machine.held import REASONS
 from tests.crash.causes_on_the_way import CAUSES
 from tests.crash.exits import GREEN, cells
 

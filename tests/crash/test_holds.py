@@ -2,14 +2,14 @@
 
 import pytest
 
-from rotation.entries import Entry, Kind
 from rotation.errors import PolicyRefusal
-from rotation.fold import Outcome
-from rotation.machine import Close, Wait
+from rotation.journal.entries import Entry, Kind
+from rotation.machine.decide import Close, Wait
+from rotation.machine.replay import Outcome
 from rotation.plan import PLANS
-from rotation.testing.crash import STREAM, Story
 from tests.crash import stories
 from tests.crash.test_review import ask
+from tests.support.crash import STREAM, Story
 
 INTENDED = ["issue", "promote", "deliver", "suspend", "destroy", "tidy"]
 

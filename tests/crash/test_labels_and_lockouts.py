@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from rotation.machine import Close
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import SimulatedIssuer, SimulatedProbe
-from rotation.testing.world import INSTALLATION, Killed
+from rotation.machine.decide import Close
 from rotation.types import Listing, Traits, Verdict, mark
 from tests.crash import stories
 from tests.crash.stories import seeded
+from tests.support.crash import STREAM, Story
+from tests.support.simulator import SimulatedIssuer, SimulatedProbe
+from tests.support.world import INSTALLATION, Killed
 
 
 def killed_behind_the_mint(story: Story) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from rotation.machine import Close, Held
+from rotation.machine.decide import Close, Held
 from rotation.plan import PLANS, Step
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.world import INSTALLATION, World
 from rotation.types import CURRENT, mark
 from tests.crash import stories
 from tests.crash.test_review import ask, code, opened
+from tests.support.crash import STREAM, Story
+from tests.support.world import INSTALLATION, World
 
 Deed = Callable[[World], None]
 

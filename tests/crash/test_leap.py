@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 
 from rotation.errors import Ambiguous, Permanent, Transient
-from rotation.fold import is_past_return
-from rotation.machine import Close, Held, Wait
+from rotation.machine.decide import Close, Held, Wait
+from rotation.machine.replay import is_past_return
 from rotation.plan import Step
-from rotation.testing.crash import STREAM, Story
 from rotation.types import Death
 from tests.crash import stories
 from tests.crash.test_review import ask, code, failing, opened
+from tests.support.crash import STREAM, Story
 
 NONE = pytest.param({"overlap": False, "can_suspend": False}, id="delegated")
 CHOSEN = {"overlap": False, "can_suspend": False, "chosen": True, "numbered": True}

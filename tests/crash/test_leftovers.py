@@ -5,14 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.fold import listed
-from rotation.interfaces import Bound
-from rotation.leftover import leftovers_of
-from rotation.machine import Close, Held
+from rotation.interfaces import Adapters
+from rotation.machine.decide import Close, Held
+from rotation.machine.leftover import leftovers_of
+from rotation.machine.replay import listed
 from rotation.plan import PLANS
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import SimulatedStore, bound
-from rotation.testing.world import INSTALLATION, Killed
 from rotation.types import (
     PENDING,
     PermissionSet,
@@ -24,7 +21,10 @@ from rotation.types import (
 )
 from tests.crash import stories, test_emergency
 from tests.crash.test_review import ask, code, dies_once, failing, opened
+from tests.support.crash import STREAM, Story
+from tests.support.simulator import SimulatedStore, bound
 from tests.support.turns import taken
+from tests.support.world import INSTALLATION, Killed
 
 
 def routine_again(story: Story) -> None:
@@ -297,7 +297,7 @@ class ManyPending(SimulatedStore):
 def many_pending(story: Story) -> Story:
     runner = story.runner
 
-    def bind(spec: Specification) -> Bound:
+    def bind(spec: Specification) -> Adapters:
         return replace(bound(story.world), store=ManyPending(story.world))
 
     story.runner = lambda: replace(runner(), bind=bind)  # type: ignore[method-assign]

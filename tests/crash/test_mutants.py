@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from rotation import dead, effects, fold, plan, runner, summary
-from rotation.dead import Dead, Found
-from rotation.effects import context, create, propagate, revoke, world
-from rotation.effects import replace as replacing
-from rotation.entries import RowKey
-from rotation.machine import Close
+from rotation import plan
+from rotation.execution import dead, effects, runner
+from rotation.execution.dead import Dead, Found
+from rotation.execution.effects import context, create, drift, propagate, revoke
+from rotation.execution.effects import replace as replacing
+from rotation.journal.entries import RowKey
+from rotation.machine import baseline, replay
+from rotation.machine.decide import Close
+from rotation.machine.rotation import Rotation
 from rotation.plan import PLANS, Step, tables
-from rotation.state import Rotation
 from rotation.types import Facts
 from tests.crash import stories, test_doubt, test_emergency, test_others, test_replace
 from tests.crash.stories import seeded
@@ -157,14 +159,16 @@ def persons_key(person: str, *, exclusive: bool) -> Tell:
     return lambda: test_doubt.test_a_persons_key_in_the_doubt_window(person, exclusive=exclusive)
 
 
-def moved_label(around: str) -> Tell:
+def moved_label(context: str) -> Tell:
     """A person's rollback in the console, around every call of that name: where the product as it
     is makes it, and counted on the product as it is."""
     boundaries: list[str] = []
 
     def tell() -> None:
         boundaries.extend([] if boundaries else test_others.clean_boundaries())
-        near = {m for n, name in enumerate(boundaries) if name.endswith(around) for m in (n - 1, n)}
+        near = {
+            m for n, name in enumerate(boundaries) if name.endswith(context) for m in (n - 1, n)
+        }
         assert test_others.moved_at(test_others.back_to_old, sorted(near), boundaries) == []
 
     return tell

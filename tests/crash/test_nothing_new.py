@@ -2,11 +2,11 @@
 
 import pytest
 
-from rotation.machine import Close, Held
-from rotation.testing.crash import Story
-from rotation.testing.simulator import SimulatedIssuer
+from rotation.machine.decide import Close, Held
 from rotation.types import Credential, Fields, Handle, SecretValue
 from tests.crash.test_review import ask, opened
+from tests.support.crash import Story
+from tests.support.simulator import SimulatedIssuer
 
 
 def named_again(monkeypatch: pytest.MonkeyPatch, story: Story, kind: str) -> None:

@@ -7,14 +7,14 @@ import greenlet
 import pytest
 
 from rotation.errors import Ambiguous, Denied, Transient
-from rotation.fold import fold
-from rotation.machine import Close, Held, Wait
+from rotation.machine.decide import Close, Held, Wait
+from rotation.machine.replay import replay
 from rotation.plan import PLANS
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.world import World
 from tests.crash import stories
 from tests.crash.stories import seeded
+from tests.support.crash import STREAM, Story
 from tests.support.turns import EVERY, taken
+from tests.support.world import World
 
 
 def clean_boundaries() -> list[str]:
@@ -160,7 +160,7 @@ def frozen_at(story: Story, number: int, *, rollback: bool) -> object:
     story.boundaries.names.clear()
     story.boundaries.act = freeze
     sleeper.switch()
-    if rollback and fold(story.journal.entries(STREAM)).outcome is None:
+    if rollback and replay(story.journal.entries(STREAM)).outcome is None:
         stories.request(story, "rollback")
     action = story.drive()
     while not sleeper.dead:

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.entries import Kind
 from rotation.errors import Transient
-from rotation.machine import Close
+from rotation.journal.entries import Kind
+from rotation.machine.decide import Close
 from rotation.plan import Step
-from rotation.testing.crash import Story
 from tests.crash import stories, test_emergency
+from tests.support.crash import Story
 
 
 def away(story: Story, begins_with: str, outage: timedelta) -> None:

@@ -13,7 +13,7 @@ from providers.http.options import HttpApiOptions
 from providers.http.testing.acme import DECLARATION, IDEMPOTENT
 from providers.postgres.options import LoginOptions
 from providers.vault.options import AppRoleOptions
-from rotation.machine import Close
+from rotation.machine.decide import Close
 from rotation.types import Traits
 from tests.crash import stories
 from tests.crash.stories import seeded

@@ -6,20 +6,20 @@ from contextlib import suppress
 
 import pytest
 
-from rotation.describe import open_exits, what_works
-from rotation.health import consumers_at_risk, left_alive
-from rotation.held import Exit
-from rotation.leftover import Leftover, leftovers_of
-from rotation.machine import Action, Close, Held
+from rotation.machine.decide import Action, Close, Held
+from rotation.machine.held import Exit
+from rotation.machine.leftover import Leftover, leftovers_of
 from rotation.plan import Step
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.world import Killed, World
+from rotation.report.describe import open_exits, what_works
+from rotation.report.health import consumers_at_risk, left_alive
 from rotation.types import CURRENT
 from tests.crash import stories
 from tests.crash.stories import seeded
 from tests.crash.test_every_boundary import IN_PLACE, NEVER_OFF
 from tests.crash.test_review import ask, dies_once
+from tests.support.crash import STREAM, Story
 from tests.support.turns import EVERY, taken
+from tests.support.world import Killed, World
 
 Accident = Callable[[World], None]
 

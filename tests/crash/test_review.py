@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from rotation import compiled, fold
-from rotation.entries import Draft, Kind
 from rotation.errors import Denied, Transient
-from rotation.held import REASONS
-from rotation.machine import Close, Held, Wait, pending_resume
+from rotation.execution.runner import Live, Runner
+from rotation.journal.entries import Draft, Kind
+from rotation.machine import replay
+from rotation.machine.decide import Close, Held, Wait, pending_resume
+from rotation.machine.held import REASONS
 from rotation.operations.survey import survey
-from rotation.plan import PLANS, Step
-from rotation.runner import Live, Runner
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.simulator import SimulatedIssuer, bound
-from rotation.testing.world import START, Killed, World
+from rotation.plan import PLANS, Step, compiled
 from rotation.types import CURRENT, Facts, Gates
 from tests.crash import stories, test_emergency
 from tests.crash.stories import seeded
+from tests.support.crash import STREAM, Story
+from tests.support.simulator import SimulatedIssuer, bound
+from tests.support.world import START, Killed, World
 
 
 def ask(story: Story, verb: str, **facts: str | bool) -> None:

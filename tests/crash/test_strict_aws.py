@@ -32,17 +32,17 @@ from providers.aws.sts import CallerIdentity, StsProbe
 from providers.aws.testing import StrictControl
 from providers.aws.testing.server import StrictAws
 from providers.aws.wire import Wire
-from rotation.fold import fold
-from rotation.interfaces import Around, Bound
+from rotation.execution.runner import Runner
+from rotation.interfaces import Adapters, PluginContext
 from rotation.journal.sql import open_journal
-from rotation.machine import Action, Close
+from rotation.machine.decide import Action, Close
+from rotation.machine.replay import replay
 from rotation.operations.survey import survey
-from rotation.runner import Runner
-from rotation.testing.crash import STREAM, Story
-from rotation.testing.world import Killed
 from tests.crash import stories
 from tests.crash.real import RealStory
 from tests.crash.stories import Teller
+from tests.support.crash import STREAM, Story
+from tests.support.world import Killed
 
 APP = "app"
 PROPAGATION_S = 5
@@ -120,9 +120,9 @@ class StrictWorld:
         value = self.application.read()
         return value is None or self.application.is_let_in(value)
 
-    def adapters(self) -> Bound:
+    def adapters(self) -> Adapters:
         """As a new process has them: without a memory."""
-        around = Around(
+        context = PluginContext(
             installation=INSTALLATION,
             clock=self.clock,
             connections={"main": self.connection},
@@ -130,10 +130,10 @@ class StrictWorld:
             public=AccessKeyOptions.PUBLIC,
             keep_foreign=False,
         )
-        return Bound(
-            issuer=AccessKeyIssuer(AccessKeyOptions(connection="main", user=APP), around),
-            store=SecretsManagerStore(SecretsManagerOptions(connection="main", name=APP), around),
-            probe=StsProbe(StsOptions(connection="main"), around),
+        return Adapters(
+            issuer=AccessKeyIssuer(AccessKeyOptions(connection="main", user=APP), context),
+            store=SecretsManagerStore(SecretsManagerOptions(connection="main", name=APP), context),
+            probe=StsProbe(StsOptions(connection="main"), context),
             consumers={},
         )
 
@@ -222,7 +222,7 @@ def emergency(story: Story) -> Action:
     stories.without_faults(story, stories.adopt)
 
     def declaring(runner: Runner) -> None:
-        if fold(story.journal.entries(STREAM)).plan == "compromised":
+        if replay(story.journal.entries(STREAM)).plan == "compromised":
             return
         story.world.emergency = True
         seen = survey(story.journal, story.world.adapters(), STREAM, story.spec)

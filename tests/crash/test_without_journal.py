@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from rotation.spill import Spill
-from rotation.testing.crash import Boundaries, KillableJournal
-from rotation.testing.world import INSTALLATION
+from rotation.journal.spill import Spill
 from tests.rotation.cli.conftest import STREAM, furnished
 from tests.rotation.cli.test_without_journal import WORDS, WRITES, FailingJournal
+from tests.support.crash import Boundaries, KillableJournal
+from tests.support.world import INSTALLATION
 
 
 class Told:

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from rotation.errors import Ambiguous, Conflict, Denied, Permanent, SlotFull, Transient
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
 from rotation.options import IssuerOptions
 from rotation.types import (
     Credential,
     Fields,
     Handle,
     KeyState,
+    LastUsed,
     Listing,
     PermissionSet,
     SecretValue,
     Traits,
-    Usage,
 )
 from tests.docs.badge_service import BadgeService, ServiceError
 
@@ -44,8 +44,8 @@ class BadgeOptions(IssuerOptions):
 
 
 class BadgeIssuer:
-    def __init__(self, options: BadgeOptions, around: Around) -> None:
-        self._service: BadgeService = around.connections[options.connection]
+    def __init__(self, options: BadgeOptions, context: PluginContext) -> None:
+        self._service: BadgeService = context.connections[options.connection]
         self._traits = options.TRAITS
 
     @property
@@ -94,7 +94,7 @@ class BadgeIssuer:
                 if error.code != "unknown":
                     raise
 
-    def usage(self, handle_id: str) -> Usage:
+    def usage(self, handle_id: str) -> LastUsed:
         raise NotImplementedError("the traits say that no use is reported")
 
     def handle_of(self, fields: Fields, version: str) -> str:

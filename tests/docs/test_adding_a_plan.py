@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "adding-a-plan.md").read_text(encoding="utf-8")
 
 ROTATE = """
-from rotation.machine import Close
-from rotation.observe import events
+from rotation.machine.decide import Close
+from rotation.runtime.logs import events
 from rotation.plan import PLANS
 from tests.crash import stories
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rotation.clock import SystemClock
-from rotation.interfaces import Around
-from rotation.registry import Plugins
-from rotation.testing import Trouble
+from rotation.interfaces import PluginContext
+from rotation.plugins.registry import Plugins
+from rotation.runtime.clock import SystemClock
+from rotation.testing import CallFault
 from rotation.testing.issuer import IssuerBench, IssuerConformance
 from rotation.types import Fields, KeyState
 from tests.docs.badge_issuer import BadgeIssuer, BadgeOptions
@@ -25,11 +25,11 @@ OPERATIONS = {
     "destroy": "delete",
 }
 CODES = {
-    Trouble.DENIED: "forbidden",
-    Trouble.THROTTLED: "slow-down",
-    Trouble.UNREACHABLE: "unreachable",
-    Trouble.BROKEN: "broken",
-    Trouble.LOST: "lost",
+    CallFault.DENIED: "forbidden",
+    CallFault.THROTTLED: "slow-down",
+    CallFault.UNREACHABLE: "unreachable",
+    CallFault.BROKEN: "broken",
+    CallFault.LOST: "lost",
 }
 
 
@@ -38,13 +38,13 @@ class Bench:
 
     def __init__(self) -> None:
         self.service = BadgeService()
-        around = Around(
+        context = PluginContext(
             installation="0f3a9c2b71de",
             clock=SystemClock(),
             connections={"office": self.service},
         )
         self.options = BadgeOptions(connection="office", door="main")
-        self.issuer = BadgeIssuer(self.options, around)
+        self.issuer = BadgeIssuer(self.options, context)
 
     def accepts(self, fields: Fields) -> bool:
         return self.service.accepts(fields.public["badge_id"], fields.secret["code"].reveal())
@@ -65,7 +65,7 @@ class Bench:
         """The service takes note at once."""
 
     @contextmanager
-    def trouble(self, deed: str, kind: Trouble) -> Iterator[None]:
+    def trouble(self, deed: str, kind: CallFault) -> Iterator[None]:
         self.service.fault = (OPERATIONS[deed], CODES[kind])
         yield
         self.service.fault = None

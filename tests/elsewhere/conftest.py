@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rotation import registry
 from rotation.config import plugins
+from rotation.plugins import registry
 
 HERE = Path(__file__).parent
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rotation.clock import SystemClock
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
+from rotation.runtime.clock import SystemClock
 from rotation.testing.consumer import ConsumerBench, ConsumerConformance
 
 PATH = "billing/mail"
@@ -20,10 +20,10 @@ def built(directory: str) -> Any:
 
     there = ClusterConnection(directory=directory)
     cluster = Cluster(there, installation="0123456789ab", clock=SystemClock())
-    around = Around(
+    context = PluginContext(
         installation="0123456789ab", clock=SystemClock(), connections={"cluster": cluster}
     )
-    return ClusterConsumer(ClusterOptions(connection="cluster", path=PATH), around)
+    return ClusterConsumer(ClusterOptions(connection="cluster", path=PATH), context)
 
 
 class Bench:

@@ -13,13 +13,13 @@ from providers.aws.testing import ADMIN
 from providers.aws.testing.server import StrictAws
 from rotation.cli.app import program
 from rotation.config import ConfigInvalid, Configuration, load
-from rotation.fold import Outcome
+from rotation.execution.runner import Runner
 from rotation.journal.memory import MemoryJournal
-from rotation.machine import Action, Close, Wait
+from rotation.machine.decide import Action, Close, Wait
+from rotation.machine.replay import Outcome
+from rotation.permissions import compile  # noqa: A004 -- the field's own word
 from rotation.plan import PLANS
-from rotation.policy import compile  # noqa: A004 -- the field's own word
-from rotation.registry import Registry
-from rotation.runner import Runner
+from rotation.plugins.registry import Registry
 from rotation.types import PermissionSet
 
 CONFIGURATION = """
@@ -196,7 +196,7 @@ def test_options_that_break_the_contract_are_named_where_the_plugin_is(
         "[rotation.consumers]\nacme-broken = acme_broken:Options\n"
         "[rotation.options]\nacme-broken = acme_broken:Options\n"
     )
-    from rotation.registry import installed  # noqa: PLC0415
+    from rotation.plugins.registry import installed  # noqa: PLC0415
 
     installed.cache_clear()
     with pytest.raises(ConfigInvalid) as refused:

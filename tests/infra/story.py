@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from providers.aws.testing import Credential
 from providers.aws.testing.server import StrictAws
 from rotation.cli.app import program
-from rotation.fold import Rotation
-from rotation.machine import Do
+from rotation.execution.runner import _Run
+from rotation.machine.decide import Do
+from rotation.machine.replay import Rotation
 from rotation.operations.preflight import steps_under
-from rotation.runner import _Run
 from rotation.types import PermissionSet
 from tests.infra.account import ACCOUNT, Guard, MadeCloud, as_file
 from tests.infra.evaluation import Evaluator

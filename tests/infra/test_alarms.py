@@ -20,9 +20,9 @@ from providers.aws.testing import ADMIN
 from providers.aws.testing.server import StrictAws
 from providers.aws.watch import check
 from rotation.cli.app import program
-from rotation.clock import SystemClock
 from rotation.config import load
-from rotation.policy import compile  # noqa: A004
+from rotation.permissions import compile  # noqa: A004
+from rotation.runtime.clock import SystemClock
 from tests.infra.account import as_file
 from tests.infra.settings import ACCOUNT, AWS, secret, written
 from tests.infra.stack import KEY_ID, PREFIX, Cloud, Stack, up

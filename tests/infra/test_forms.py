@@ -13,8 +13,8 @@ from providers.aws.clients import AwsConnection
 from providers.aws.preflight import check
 from providers.aws.testing import ADMIN
 from providers.aws.testing.server import StrictAws
-from rotation.clock import SystemClock
 from rotation.interfaces import Part, Scope
+from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet
 from tests.infra import evaluation
 from tests.infra.evaluation import Evaluator, Question

@@ -10,8 +10,8 @@ import pytest
 from providers.aws.resources import AwsStack
 from providers.aws.stack import StackOptions
 from rotation.config import load
-from rotation.policy import compile  # noqa: A004 -- the field's own word
-from rotation.policy.resources import Made
+from rotation.permissions import compile  # noqa: A004 -- the field's own word
+from rotation.permissions.resources import Made
 from tests.infra.settings import ACCOUNT, AWS, IAM, secret, written
 from tests.infra.stack import Cloud, arguments_of, sdk, up
 from tests.infra.test_pack import complaints

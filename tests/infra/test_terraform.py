@@ -163,7 +163,7 @@ def _is_made(resource: Registered) -> bool:
 
 
 def _address(resource: Registered) -> tuple[str, str]:
-    from rotation.policy.terraform import label  # noqa: PLC0415
+    from rotation.permissions.terraform import label  # noqa: PLC0415
 
     module, kind = re.split("[:/]", resource.token)[1::2]
     named = f"{module}:{kind}" if kind == "AuthBackendRole" else kind

@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from providers.vault.clients import VaultConnection
 from providers.vault.testing.server import Refused, VaultServer
 from rotation.cli.app import program
-from rotation.clock import SystemClock
 from rotation.config import load
 from rotation.interfaces import Scope
-from rotation.policy import compile  # noqa: A004 -- the field's own word
+from rotation.permissions import compile  # noqa: A004 -- the field's own word
+from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet
 from tests.infra.account import as_file
 from tests.infra.stack import Stack, up

@@ -15,7 +15,7 @@ from providers.aws.options import AccessKeyOptions, SecretsManagerOptions, StsOp
 from providers.aws.secrets_manager import SecretsManagerStore
 from providers.aws.sts import CallerIdentity, StsProbe
 from providers.aws.testing import StrictControl
-from rotation.interfaces import Around, Issuer, Probe, Store, Verifier
+from rotation.interfaces import Issuer, PluginContext, Probe, Store, Verifier
 from tests.matrix.sides import INSTALLATION, Value
 
 
@@ -48,11 +48,11 @@ class AccessKeys:
         key = self._iam.create_access_key(UserName=name)["AccessKey"]
         return {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
 
-    def issuer(self, around: Around) -> Issuer:
-        return AccessKeyIssuer(AccessKeyOptions(connection="aws", user=self._user), around)
+    def issuer(self, context: PluginContext) -> Issuer:
+        return AccessKeyIssuer(AccessKeyOptions(connection="aws", user=self._user), context)
 
-    def probe(self, around: Around) -> Probe:
-        return StsProbe(StsOptions(connection="aws"), around)
+    def probe(self, context: PluginContext) -> Probe:
+        return StsProbe(StsOptions(connection="aws"), context)
 
     def end(self, value: Value) -> None:
         self._iam.delete_access_key(UserName=self._user, AccessKeyId=value["id"])
@@ -79,8 +79,10 @@ class SecretsManager:
         tags = [{"Key": key, "Value": text} for key, text in OWNER.items()]
         self._client.create_secret(Name=name, SecretString=json.dumps(value), Tags=tags)
 
-    def store(self, around: Around, identity: str) -> Store:
-        return SecretsManagerStore(SecretsManagerOptions(connection="aws", name=self._name), around)
+    def store(self, context: PluginContext, identity: str) -> Store:
+        return SecretsManagerStore(
+            SecretsManagerOptions(connection="aws", name=self._name), context
+        )
 
     def read(self) -> Value:
         value: Value = json.loads(

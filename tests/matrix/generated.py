@@ -5,7 +5,7 @@ from typing import Any
 
 from providers.generated.options import GeneratedOptions
 from providers.generated.value import GeneratedIssuer
-from rotation.interfaces import Around, Issuer, Probe, Verifier
+from rotation.interfaces import Issuer, PluginContext, Probe, Verifier
 from rotation.types import Fields, SecretValue, Verdict
 from tests.matrix.sides import Service, Value
 from tests.matrix.world import Pair
@@ -52,10 +52,10 @@ class GeneratedTokens:
         self._service.accepted = {"person": text}
         return {self._options.fields()[-1]: text}
 
-    def issuer(self, around: Around) -> Issuer:
-        return GeneratedIssuer(self._options, around)
+    def issuer(self, context: PluginContext) -> Issuer:
+        return GeneratedIssuer(self._options, context)
 
-    def probe(self, around: Around) -> Probe:
+    def probe(self, context: PluginContext) -> Probe:
         return ServiceProbe(self._service)
 
     def is_called(self, handle_id: str) -> None:

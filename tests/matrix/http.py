@@ -11,7 +11,7 @@ from providers.http.options import ConnectionOptions, HttpApiOptions, ProbeOptio
 from providers.http.probe import HttpProbe
 from providers.http.testing.acme import DECLARATION, IDEMPOTENT, PROBE, Acme
 from providers.http.testing.service import stamp
-from rotation.interfaces import Around, Clock, Issuer, Probe, Verifier
+from rotation.interfaces import Clock, Issuer, PluginContext, Probe, Verifier
 from tests.matrix.sides import INSTALLATION, Value
 
 SCOPES = ("read", "write")
@@ -59,7 +59,7 @@ class ApiKeys:
         )
         return {"id": made.id, "secret": made.secret}
 
-    def issuer(self, around: Around) -> Issuer:
+    def issuer(self, context: PluginContext) -> Issuer:
         options = HttpApiOptions(
             connection="vendor",
             name=self._name,
@@ -68,11 +68,11 @@ class ApiKeys:
             scopes=SCOPES,
             expires_in_s=LIFE_S,
         )
-        return HttpApiIssuer(options, around)
+        return HttpApiIssuer(options, context)
 
-    def probe(self, around: Around) -> Probe:
+    def probe(self, context: PluginContext) -> Probe:
         request: Any = PROBE
-        return HttpProbe(ProbeOptions(connection="vendor", request=request), around)
+        return HttpProbe(ProbeOptions(connection="vendor", request=request), context)
 
     def end(self, value: Value) -> None:
         del self._vendor.instances[value["id"]]

@@ -7,7 +7,7 @@ import psycopg
 from providers.postgres.login import LoginIssuer
 from providers.postgres.options import LoginOptions, ProbeOptions
 from providers.postgres.probe import LoginProbe
-from rotation.interfaces import Around, Issuer, Probe, Verifier
+from rotation.interfaces import Issuer, PluginContext, Probe, Verifier
 from tests.matrix.sides import Value
 from tests.providers.postgres.conftest import Bench, Database
 
@@ -29,12 +29,12 @@ class _Logins:
     def identity(self) -> str:
         return self.options.identity({"main": self._database.options})
 
-    def issuer(self, around: Around) -> Issuer:
-        return LoginIssuer(self.options, around)
+    def issuer(self, context: PluginContext) -> Issuer:
+        return LoginIssuer(self.options, context)
 
-    def probe(self, around: Around) -> Probe:
+    def probe(self, context: PluginContext) -> Probe:
         options = ProbeOptions(connection="main", query="select 1", user=self.options.user)
-        return LoginProbe(options, around)
+        return LoginProbe(options, context)
 
     def end(self, value: Value) -> None:
         """Its password is another one: the role is there, and whoever has the bytes is refused."""

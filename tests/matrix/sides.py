@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rotation.config import stream_of
-from rotation.interfaces import Around, Clock, Issuer, Probe, Store, Verifier
+from rotation.interfaces import Clock, Issuer, PluginContext, Probe, Store, Verifier
 
 INSTALLATION = "0123456789ab"
 
@@ -37,9 +37,9 @@ class IssuerSide(Protocol):
         """A new identity with one live credential, which a person made."""
         ...
 
-    def issuer(self, around: Around) -> Issuer: ...
+    def issuer(self, context: PluginContext) -> Issuer: ...
 
-    def probe(self, around: Around) -> Probe: ...
+    def probe(self, context: PluginContext) -> Probe: ...
 
     def end(self, value: Value) -> None:
         """A person ends that credential: nobody is let in with it any more."""
@@ -66,7 +66,7 @@ class StoreSide(Protocol):
         """A new secret, claimed by this installation, with a value that a person wrote."""
         ...
 
-    def store(self, around: Around, identity: str) -> Store: ...
+    def store(self, context: PluginContext, identity: str) -> Store: ...
 
     def read(self) -> Value:
         """As a consumer reads it; nothing of ours where the value is lost."""
@@ -107,9 +107,9 @@ class Service:
         self.wire("service drop", forget)
 
 
-def around(clock: Clock, issuer: IssuerSide, store: StoreSide) -> Around:
+def context(clock: Clock, issuer: IssuerSide, store: StoreSide) -> PluginContext:
     """What both sides' adapters know of their surroundings."""
-    return Around(
+    return PluginContext(
         installation=INSTALLATION,
         clock=clock,
         connections={**issuer.connections, **store.connections},

@@ -13,9 +13,9 @@ from providers.http.testing.acme import DECLARATION, PROBE
 from providers.postgres.session import Session
 from providers.vault.options import STAGING
 from rotation.config.loading import load
-from rotation.machine import Close
+from rotation.machine.decide import Close
+from rotation.permissions import calls
 from rotation.plan import ROUTINE
-from rotation.policy import calls
 from tests.crash import stories
 from tests.matrix.conftest import Services
 from tests.matrix.http import SCOPES

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from rotation.machine import Action, Close, Held
-from rotation.runner import Live
-from rotation.testing.crash import Story
+from rotation.execution.runner import Live
+from rotation.machine.decide import Action, Close, Held
 from tests.crash import stories
 from tests.crash.stories import Teller
 from tests.matrix.conftest import STORES, Services
 from tests.matrix.test_matrix import sample
 from tests.matrix.world import Pair, story
+from tests.support.crash import Story
 
 ISSUERS = ("aws-iam-access-key", "postgres-login, pair", "generated")
 

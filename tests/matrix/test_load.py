@@ -10,11 +10,11 @@ from typing import Self
 
 import pytest
 
-from rotation.fold import Outcome, Rotation, fold
+from rotation.execution.runner import Runner
 from rotation.journal.sql import SqlJournal, open_journal
-from rotation.machine import Close, Wait
+from rotation.machine.decide import Close, Wait
+from rotation.machine.replay import Outcome, Rotation, replay
 from rotation.plan import PLANS, Step
-from rotation.runner import Runner
 from rotation.types import Death
 from tests.matrix.conftest import Services
 from tests.matrix.sides import INSTALLATION
@@ -88,12 +88,12 @@ class Rotations:
     def does(self, plan: str) -> Rotation:
         self.runner.open(STREAM, PLANS[plan], self.spec, trigger="test")
         while not isinstance(action := self.runner.advance(STREAM), Close):
-            rotation = fold(self.journal.entries(STREAM))
+            rotation = replay(self.journal.entries(STREAM))
             assert isinstance(action, Wait), f"{action}: {rotation.held}"
             assert action.until is not None, action
             self.client.catch_up()
             self.pair.clock.skip_to(action.until)
-        return fold(self.journal.entries(STREAM))
+        return replay(self.journal.entries(STREAM))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rotation.machine import Close
+from rotation.machine.decide import Close
 from rotation.types import Traits
 from tests.crash import stories
 from tests.crash.stories import Teller

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rotation.machine import Close
+from rotation.machine.decide import Close
 from tests.crash import stories
 from tests.matrix.conftest import IN_PLACE, ISSUERS, STORES, Services
 from tests.matrix.generated import GeneratedTokens

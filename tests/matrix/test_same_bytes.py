@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from rotation.effects import inspect
-from rotation.leftover import leftovers_of
-from rotation.machine import Action, Close, Held
+from rotation.execution.effects import inspect
+from rotation.machine.decide import Action, Close, Held
+from rotation.machine.leftover import leftovers_of
 from rotation.plan import PLANS
-from rotation.testing.crash import STREAM
 from tests.crash import stories
 from tests.matrix.conftest import STORES, Services
 from tests.matrix.world import Pair, PairStory, story
+from tests.support.crash import STREAM
 
 
 @pytest.fixture

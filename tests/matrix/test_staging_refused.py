@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from providers.aws.testing import StrictControl
-from rotation.entries import Draft, Kind
-from rotation.fold import Outcome
-from rotation.machine import Action, Close, Held
+from rotation.journal.entries import Draft, Kind
+from rotation.machine.decide import Action, Close, Held
+from rotation.machine.replay import Outcome
 from tests.crash import stories
 from tests.matrix.conftest import Services
 from tests.matrix.world import Pair, story

@@ -24,7 +24,7 @@ from providers.vault.options import (
 )
 from providers.vault.static_roles import DatabaseStaticRole
 from providers.vault.wire import vault_time
-from rotation.interfaces import Around, Issuer, Probe, Store, Verifier
+from rotation.interfaces import Issuer, PluginContext, Probe, Store, Verifier
 from tests.matrix.sides import INSTALLATION, Value
 from tests.providers.postgres.conftest import Database
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, PostgresServer
@@ -91,11 +91,11 @@ class SecretIds:
         secret_id = self._vault.api("POST", f"{self._path}/secret-id")["data"]["secret_id"]
         return {"role_id": role_id, "secret_id": secret_id}
 
-    def issuer(self, around: Around) -> Issuer:
-        return AppRoleIssuer(self._options, around)
+    def issuer(self, context: PluginContext) -> Issuer:
+        return AppRoleIssuer(self._options, context)
 
-    def probe(self, around: Around) -> Probe:
-        return VaultLogin(LoginOptions(connection="vault"), around)
+    def probe(self, context: PluginContext) -> Probe:
+        return VaultLogin(LoginOptions(connection="vault"), context)
 
     def end(self, value: Value) -> None:
         body = {"secret_id": value["secret_id"]}
@@ -154,11 +154,11 @@ class StaticRoles:
         """Vault has another one, and told nobody."""
         self.replace()
 
-    def issuer(self, around: Around) -> Issuer:
-        return DatabaseStaticRole(self._options, around)
+    def issuer(self, context: PluginContext) -> Issuer:
+        return DatabaseStaticRole(self._options, context)
 
-    def probe(self, around: Around) -> Probe:
-        return LoginProbe(ProbeOptions(connection="main", query="select 1"), around)
+    def probe(self, context: PluginContext) -> Probe:
+        return LoginProbe(ProbeOptions(connection="main", query="select 1"), context)
 
     def lets_in(self, value: Value) -> bool:
         try:
@@ -195,8 +195,8 @@ class KeyValues:
         owner = {"custom_metadata": {"rotation:owner": INSTALLATION}}
         self._vault.api("PATCH", f"{KV}/metadata/{self._path}", owner)
 
-    def store(self, around: Around, identity: str) -> Store:
-        return KvStore(KvOptions(connection="vault", mount=KV, path=self._path), around)
+    def store(self, context: PluginContext, identity: str) -> Store:
+        return KvStore(KvOptions(connection="vault", mount=KV, path=self._path), context)
 
     def read(self) -> Value:
         try:

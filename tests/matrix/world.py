@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fleet import Clock
-from rotation.interfaces import Bound
+from rotation.execution.runner import Runner
+from rotation.interfaces import Adapters
 from rotation.journal.sql import open_journal
-from rotation.runner import Runner
-from rotation.testing.world import Killed
 from rotation.types import ConsumerSpec, Listing, PluginSpec, Specification, StoreState
 from tests.crash.real import RealStory
-from tests.matrix.sides import INSTALLATION, IssuerSide, StoreSide, Value, around
+from tests.matrix.sides import INSTALLATION, IssuerSide, StoreSide, Value, context
 from tests.matrix.wire import tapped
+from tests.support.world import Killed
 
 REFRESH, USES_EVERY = timedelta(seconds=30), timedelta(seconds=10)
 
@@ -114,10 +114,10 @@ class Pair:
     def current_works(self) -> bool:
         return self.issuer.lets_in(self.store.read())
 
-    def adapters(self) -> Bound:
+    def adapters(self) -> Adapters:
         """As a new process has them: without a memory."""
-        knows = replace(around(self.clock, self.issuer, self.store), composed=self.composed)
-        return Bound(
+        knows = replace(context(self.clock, self.issuer, self.store), composed=self.composed)
+        return Adapters(
             issuer=ClockHidden(self.issuer.issuer(knows)),
             store=ClockHidden(self.store.store(knows, self.issuer.identity)),
             probe=self.issuer.probe(knows),

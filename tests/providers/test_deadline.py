@@ -19,9 +19,9 @@ from providers.http.errors import Call
 from providers.http.options import ConnectionOptions as HttpOptions
 from providers.vault.clients import VaultConnection
 from providers.vault.options import ConnectionOptions as VaultOptions
-from rotation.clock import SystemClock
-from rotation.deadline import ANSWER_BYTES_MAX, Deadline
 from rotation.errors import RotationError
+from rotation.runtime.clock import SystemClock
+from rotation.runtime.deadline import ANSWER_BYTES_MAX, Deadline
 from rotation.types import PermissionSet
 
 INSTALLATION = "0123456789ab"

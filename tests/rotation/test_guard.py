@@ -8,17 +8,17 @@ from typing import Any, cast
 
 import pytest
 
-from rotation import runner
-from rotation.effects import Context
-from rotation.effects.neighbours import stale_in
 from rotation.errors import Denied, StaleEpoch
+from rotation.execution import runner
+from rotation.execution.effects import Context
+from rotation.execution.effects.neighbours import stale_in
+from rotation.execution.runner import LEASE
 from rotation.guard import READS, Guard, Stopped
-from rotation.interfaces import Bound, DelegatedIssuer, KeepsOthers, NamesLogins, Probe, Store
-from rotation.machine import Wait
-from rotation.runner import LEASE
-from rotation.testing.crash import STREAM
+from rotation.interfaces import Adapters, DelegatedIssuer, KeepsOthers, NamesLogins, Probe, Store
+from rotation.machine.decide import Wait
 from rotation.types import Facts, PermissionSet
 from tests.crash import stories
+from tests.support.crash import STREAM
 
 ADAPTERS: tuple[Any, ...] = (DelegatedIssuer, Store, KeepsOthers, Probe, NamesLogins)
 
@@ -45,14 +45,14 @@ class Adapter:
         return ["url"]
 
 
-def bound(adapter: Adapter) -> Bound:
+def bound(adapter: Adapter) -> Adapters:
     each = cast("Any", adapter)
-    return Bound(issuer=each, store=each, probe=each, consumers={"reader": each})
+    return Adapters(issuer=each, store=each, probe=each, consumers={"reader": each})
 
 
 def guarded(guard: Guard | None = None) -> tuple[Adapter, Guard, Any]:
     adapter, guard = Adapter(), guard or Guard(stopping=lambda: False)
-    return adapter, guard, guard.around(bound(adapter))
+    return adapter, guard, guard.context(bound(adapter))
 
 
 CALLS: dict[str, Callable[[Any], object]] = {
@@ -94,7 +94,7 @@ def test_what_is_staged_passes_the_fence_as_well() -> None:
 
 def test_a_secret_that_nothing_logs_in_with_has_no_probe() -> None:
     without = replace(bound(Adapter()), probe=None)
-    assert Guard(stopping=lambda: False).around(without).probe is None
+    assert Guard(stopping=lambda: False).context(without).probe is None
 
 
 def test_what_an_adapter_can_do_beside_its_kind_is_seen_behind_the_guard() -> None:

@@ -8,11 +8,11 @@ def main() -> int:
     """Run the show; the exit code is 0 only if every number at its end is what it must be."""
     from importlib.util import find_spec  # noqa: PLC0415 -- see below
 
-    from rotation.errors import Usage  # noqa: PLC0415
+    from rotation.errors import UsageError  # noqa: PLC0415
 
     missing = next((name for name in LIBRARIES if find_spec(name) is None), None)
     if missing is not None:
-        raise Usage(
+        raise UsageError(
             "demo.library-missing",
             f"the demo needs {missing}, which is not installed; nothing was started",
             "install it with `pip install 'rotation[demo]'`, from a checkout `pip install '.[demo]'`",

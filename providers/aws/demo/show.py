@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from providers.aws.demo.stage import BILLING, DAYS_OLD, ORDERS, PARTNER, Stage, stage
 from providers.aws.demo.verdict import verdict
-from rotation.clock import SystemClock
 from rotation.demo.screen import Screen
 from rotation.demo.show import Show, perform
+from rotation.runtime.clock import SystemClock
 
 REASON = "pasted into a public chat"
 

@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from rotation.clock import SystemClock
 from rotation.interfaces import Clock
+from rotation.runtime.clock import SystemClock
 
 METADATA = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 

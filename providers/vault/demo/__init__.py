@@ -6,10 +6,10 @@ def main() -> int:
     from importlib.util import find_spec  # noqa: PLC0415 -- see below
 
     from providers.vault.testing.binary import found  # noqa: PLC0415
-    from rotation.errors import Usage  # noqa: PLC0415 -- `rotation demo` alone pays
+    from rotation.errors import UsageError  # noqa: PLC0415 -- `rotation demo` alone pays
 
     if find_spec("hvac") is None:
-        raise Usage(
+        raise UsageError(
             "demo.library-missing",
             "the demo needs hvac, which is not installed; nothing was started",
             "install it with `pip install 'rotation[demo]'`, from a checkout `pip install '.[demo]'`",
@@ -17,9 +17,9 @@ def main() -> int:
     try:
         program = found()
     except FileNotFoundError as error:
-        raise Usage("demo.no-vault", f"{error}", "correct it, or unset it") from None
+        raise UsageError("demo.no-vault", f"{error}", "correct it, or unset it") from None
     if program is None:
-        raise Usage(
+        raise UsageError(
             "demo.no-vault",
             "there is no Vault on this machine, and this show is on a real one",
             "set VAULT_BIN, put `vault` on the PATH, or install Go and run `make vault`; "

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from providers.vault.demo.stage import BILLING, DAYS_OLD, PARTNER, RUNNER_TOKEN_S, Stage, stage
 from providers.vault.demo.verdict import verdict
-from rotation.clock import SystemClock
 from rotation.demo.program import Program
 from rotation.demo.screen import Screen
 from rotation.demo.show import Show, ShowStopped, perform
+from rotation.runtime.clock import SystemClock
 
 REASON = "printed by a build job"
 

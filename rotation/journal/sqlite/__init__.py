@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from rotation.entries import NONSENSE, RESTORE, corrupt
 from rotation.errors import JournalError
+from rotation.journal.entries import NONSENSE, RESTORE, corrupt
 from rotation.journal.place import refuse_open_way, refuse_replaceable
 from rotation.journal.writer import Busy, Connect, Writer
 

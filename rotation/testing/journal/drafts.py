@@ -4,8 +4,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from rotation.entries import GENESIS, Draft, Entry, Identity, Kind, Lease, RowKey, entry_hash
 from rotation.journal import Journal
+from rotation.journal.entries import (
+    GENESIS,
+    Draft,
+    Entry,
+    Identity,
+    Kind,
+    Lease,
+    RowKey,
+    entry_hash,
+)
 
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 TTL = timedelta(minutes=1)

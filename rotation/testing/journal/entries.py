@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from rotation.entries import INSTALLATION, Draft, Entry, Kind
 from rotation.errors import JournalError
 from rotation.journal import Journal
+from rotation.journal.entries import INSTALLATION, Draft, Entry, Kind
 from rotation.testing.journal.drafts import (
     APP,
     CLOSED,

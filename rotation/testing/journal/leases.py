@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from rotation.entries import Draft, Entry, Kind
 from rotation.errors import AlreadyOpen, JournalMoved, StaleEpoch
 from rotation.journal import Journal
+from rotation.journal.entries import Draft, Entry, Kind
 from rotation.testing.journal.drafts import (
     APP,
     CLOSED,

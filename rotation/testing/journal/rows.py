@@ -1,7 +1,7 @@
 """The derived rows: what `status`, `due` and the runner's queue read."""
 
-from rotation.entries import Draft, Kind
 from rotation.journal import Journal
+from rotation.journal.entries import Draft, Kind
 from rotation.testing.journal.drafts import (
     APP,
     CLOSED,

@@ -7,7 +7,7 @@ from typing import Any
 
 from acme_rotation.options import ClusterConnection, ClusterOptions
 from rotation.errors import Refused
-from rotation.interfaces import Around, OwnCredential
+from rotation.interfaces import OwnCredential, PluginContext
 from rotation.types import Fields
 
 
@@ -35,10 +35,10 @@ class Cluster:
 
 
 class ClusterConsumer:
-    def __init__(self, options: ClusterOptions, around: Around) -> None:
-        self._cluster: Cluster = around.connections[options.connection]
+    def __init__(self, options: ClusterOptions, context: PluginContext) -> None:
+        self._cluster: Cluster = context.connections[options.connection]
         self._path = options.path
-        self._names = around.fields
+        self._names = context.fields
 
     def deliver(self, version: str, fields: Fields) -> None:
         values = {**fields.public}

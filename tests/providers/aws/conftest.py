@@ -13,9 +13,9 @@ from botocore.httpsession import URLLib3Session
 from providers.aws.clients import AwsConnection
 from providers.aws.options import ConnectionOptions
 from providers.aws.testing import ADMIN, StrictControl, spawn_strict_aws
-from rotation.clock import SystemClock
-from rotation.interfaces import Around
-from rotation.testing import Trouble
+from rotation.interfaces import PluginContext
+from rotation.runtime.clock import SystemClock
+from rotation.testing import CallFault
 
 INSTALLATION = "0123456789ab"
 _numbers = count(1)
@@ -70,8 +70,8 @@ def connection(options: ConnectionOptions) -> Iterator[AwsConnection]:
 
 
 @pytest.fixture
-def around(connection: AwsConnection) -> Around:
-    return Around(
+def context(connection: AwsConnection) -> PluginContext:
+    return PluginContext(
         installation=INSTALLATION,
         clock=SystemClock(),
         connections={"main": connection},
@@ -81,24 +81,24 @@ def around(connection: AwsConnection) -> Around:
 
 
 @pytest.fixture
-def befall(control: StrictControl):
+def inject_fault(control: StrictControl):
     """Make trouble for the next call of an action, `service:Operation`."""
 
     @contextmanager
-    def make(action: str, kind: Trouble) -> Iterator[None]:
-        if kind is Trouble.UNREACHABLE:
+    def make(action: str, kind: CallFault) -> Iterator[None]:
+        if kind is CallFault.UNREACHABLE:
             unreachable = EndpointConnectionError(endpoint_url=control.endpoint)
             with patch.object(URLLib3Session, "send", side_effect=unreachable):
                 yield
             return
         match kind:
-            case Trouble.DENIED:
+            case CallFault.DENIED:
                 control.gate.deny(action)
-            case Trouble.THROTTLED:
+            case CallFault.THROTTLED:
                 control.faults.before(action, "Throttling", status=400)
-            case Trouble.BROKEN:
+            case CallFault.BROKEN:
                 control.faults.before(action, "InternalFailure")
-            case Trouble.LOST:
+            case CallFault.LOST:
                 control.faults.after(action)
         yield
         assert control.faults.pending() == 0, "the trouble never came"

@@ -13,8 +13,8 @@ from providers.aws import clients
 from providers.aws.clients import AwsConnection
 from providers.aws.options import ConnectionOptions
 from providers.aws.testing import ADMIN, StrictControl
-from rotation.clock import SystemClock
-from rotation.errors import Denied, NeedsPerson, RotationError, Transient, Usage
+from rotation.errors import Denied, NeedsPerson, RotationError, Transient, UsageError
+from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet
 
 INSTALLATION = "0123456789ab"
@@ -215,7 +215,7 @@ def test_an_environment_that_redirects_or_records_is_refused_by_name(
     options: ConnectionOptions, monkeypatch, name: str
 ):
     monkeypatch.setenv(name, "canary")
-    with pytest.raises(Usage) as caught:
+    with pytest.raises(UsageError) as caught:
         AwsConnection(
             replace(options, endpoint=None), installation=INSTALLATION, clock=SystemClock()
         )

@@ -1,7 +1,7 @@
 import pytest
 
 from providers.aws.doctor import LAYOUTS, diagnose
-from rotation.interfaces import Look
+from rotation.interfaces import LabelSnapshot
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, StoreState, Version
 
 OURS = "rot1-0123456789ab-" + "1" * 32
@@ -14,13 +14,13 @@ def look(
     refusal: tuple[str, str] | None = None,
     replicas: dict[str, str] | None = None,
     **known,
-) -> Look:
+) -> LabelSnapshot:
     versions = tuple(
         Version(id=version, labels=frozenset(name for name in labels if labels[name] == version))
         for version in dict.fromkeys(labels.values())
     )
     state = StoreState(versions=versions, refusal=refusal, replicas=replicas or {})
-    return Look(state=state, installation="0123456789ab", **known)
+    return LabelSnapshot(state=state, installation="0123456789ab", **known)
 
 
 CASES = [
@@ -58,7 +58,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "seen"), CASES)
-def test_every_layout_has_one_name(name: str, seen: Look):
+def test_every_layout_has_one_name(name: str, seen: LabelSnapshot):
     assert diagnose(seen) is LAYOUTS[name]
 
 

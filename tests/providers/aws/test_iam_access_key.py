@@ -16,8 +16,8 @@ from providers.aws.options import AccessKeyOptions
 from providers.aws.testing import ADMIN, StrictControl
 from providers.aws.testing import Credential as Login
 from rotation.errors import Ambiguous, NeedsPerson
-from rotation.interfaces import Around, Issuer
-from rotation.testing import Trouble
+from rotation.interfaces import Issuer, PluginContext
+from rotation.testing import CallFault
 from rotation.testing.issuer import IssuerConformance
 from rotation.types import Fields, KeyState
 
@@ -38,7 +38,7 @@ class Bench:
     options: AccessKeyOptions
     control: StrictControl
     user: str
-    befall: Callable[[str, Trouble], AbstractContextManager[None]]
+    inject_fault: Callable[[str, CallFault], AbstractContextManager[None]]
 
     def accepts(self, fields: Fields) -> bool:
         return self.control.truth.accepts(
@@ -60,15 +60,15 @@ class Bench:
     def settle(self) -> None:
         """Propagation takes no time here."""
 
-    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
-        return self.befall(ACTIONS[deed], kind)
+    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
+        return self.inject_fault(ACTIONS[deed], kind)
 
 
 @pytest.fixture
-def bench(control, befall, around, fresh_name) -> Bench:
+def bench(control, inject_fault, context, fresh_name) -> Bench:
     control.client("iam").create_user(UserName=fresh_name)
     options = AccessKeyOptions(connection="main", user=fresh_name)
-    return Bench(AccessKeyIssuer(options, around), options, control, fresh_name, befall)
+    return Bench(AccessKeyIssuer(options, context), options, control, fresh_name, inject_fault)
 
 
 class TestConformance(IssuerConformance, traits=AccessKeyOptions.TRAITS):
@@ -103,7 +103,7 @@ def test_the_age_and_the_server_s_time_are_told(bench: Bench):
     assert 0 <= (now - created).total_seconds() < 5
 
 
-def test_the_user_that_we_log_in_as_is_not_rotated(bench: Bench, around: Around, tmp_path):
+def test_the_user_that_we_log_in_as_is_not_rotated(bench: Bench, context: PluginContext, tmp_path):
     """Its old key would be switched off under the calls that are still to be made."""
     iam = bench.control.client("iam")
     key = iam.create_access_key(UserName=bench.user)["AccessKey"]
@@ -118,10 +118,10 @@ def test_the_user_that_we_log_in_as_is_not_rotated(bench: Bench, around: Around,
         f"aws_secret_access_key={key['SecretAccessKey']}\n"
     )
     file.chmod(0o600)
-    main = around.connections["main"]
+    main = context.connections["main"]
     login = replace(main.options, credentials_file=file, profile=None)
-    own = AwsConnection(login, installation=around.installation, clock=around.clock)
-    issuer = AccessKeyIssuer(bench.options, replace(around, connections={"main": own}))
+    own = AwsConnection(login, installation=context.installation, clock=context.clock)
+    issuer = AccessKeyIssuer(bench.options, replace(context, connections={"main": own}))
     assert issuer.listing().ids == {key["AccessKeyId"]}
     with pytest.raises(NeedsPerson) as caught:
         issuer.issue("1" * 32)
@@ -130,8 +130,8 @@ def test_the_user_that_we_log_in_as_is_not_rotated(bench: Bench, around: Around,
     own.close()
 
 
-def test_a_user_that_is_missing_needs_a_person(around: Around):
-    issuer = AccessKeyIssuer(AccessKeyOptions(connection="main", user="nobody"), around)
+def test_a_user_that_is_missing_needs_a_person(context: PluginContext):
+    issuer = AccessKeyIssuer(AccessKeyOptions(connection="main", user="nobody"), context)
     for call in (issuer.listing, lambda: issuer.issue("1" * 32)):
         with pytest.raises(NeedsPerson) as caught:
             call()
@@ -168,8 +168,8 @@ def test_a_truncated_answer_is_in_doubt(bench: Bench, monkeypatch):
         bench.issuer.issue("1" * 32)
 
 
-def test_what_a_leaked_key_did_is_asked_of_cloudtrail(bench: Bench, around: Around):
-    known = {"main": around.connections["main"].options}
+def test_what_a_leaked_key_did_is_asked_of_cloudtrail(bench: Bench, context: PluginContext):
+    known = {"main": context.connections["main"].options}
     told = bench.options.deeds("AKIAIOSFODNN7EXAMPLE", known)
     assert told.startswith(
         "aws cloudtrail lookup-events --lookup-attributes "
@@ -178,9 +178,9 @@ def test_what_a_leaked_key_did_is_asked_of_cloudtrail(bench: Bench, around: Arou
 
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS command line is not here")
-def test_what_a_person_is_told_to_type_switches_the_key_off(bench: Bench, around: Around):
+def test_what_a_person_is_told_to_type_switches_the_key_off(bench: Bench, context: PluginContext):
     new = bench.issuer.issue("1" * 32)
-    known = {"main": around.connections["main"].options}
+    known = {"main": context.connections["main"].options}
     subprocess.run(
         shlex.split(bench.options.by_hand(new.handle.id, known)),
         check=True, timeout=60, capture_output=True,

@@ -10,7 +10,7 @@ from providers.aws.permissions import GRANTS, Grant
 from providers.aws.secrets_manager import SecretsManagerStore
 from providers.aws.testing import StrictControl
 from rotation.errors import Conflict
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, PermissionSet
 
 CONTAIN, PROMOTE = PermissionSet.CONTAIN, PermissionSet.PROMOTE
@@ -23,9 +23,9 @@ def since(control: StrictControl, fresh_name: str) -> int:
     return control.truth.called()
 
 
-def use_everything(around: Around, name: str) -> None:
-    issuer = AccessKeyIssuer(AccessKeyOptions(connection="main", user=name), around)
-    store = SecretsManagerStore(SecretsManagerOptions(connection="main", name=name), around)
+def use_everything(context: PluginContext, name: str) -> None:
+    issuer = AccessKeyIssuer(AccessKeyOptions(connection="main", user=name), context)
+    store = SecretsManagerStore(SecretsManagerOptions(connection="main", name=name), context)
     empty = store.place("0" * 32)
     old, new = issuer.issue("1" * 32), issuer.issue("2" * 32)
     first = store.stage("1" * 32, old, onto=empty)
@@ -43,7 +43,7 @@ def use_everything(around: Around, name: str) -> None:
     for version in (first, second):
         store.mark_compromised(version)
     store.unlabel(second, COMPROMISED, under=CONTAIN)
-    store.claim(around.installation)
+    store.claim(context.installation)
     issuer.listing()
     issuer.usage(new.handle.id)
     issuer.suspend(old.handle.id)
@@ -72,9 +72,9 @@ def granted() -> dict[str, dict[str, Grant]]:
 
 
 def test_the_grants_are_exactly_the_calls(
-    around: Around, control: StrictControl, since: int, fresh_name: str
+    context: PluginContext, control: StrictControl, since: int, fresh_name: str
 ):
-    use_everything(around, fresh_name)
+    use_everything(context, fresh_name)
     calls = recorded(control, since)
     grants = {
         name: {action for action in actions if not action.startswith("kms:")}
@@ -84,9 +84,9 @@ def test_the_grants_are_exactly_the_calls(
 
 
 def test_the_labels_are_exactly_those_that_the_calls_name(
-    around: Around, control: StrictControl, since: int, fresh_name: str
+    context: PluginContext, control: StrictControl, since: int, fresh_name: str
 ):
-    use_everything(around, fresh_name)
+    use_everything(context, fresh_name)
     for name, actions in recorded(control, since).items():
         for action, labels in actions.items():
             allowed = granted()[name][action].labels

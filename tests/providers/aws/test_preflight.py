@@ -9,8 +9,8 @@ from providers.aws.clients import AwsConnection
 from providers.aws.options import ConnectionOptions
 from providers.aws.preflight import MOST, check
 from providers.aws.testing import StrictControl
-from rotation.clock import SystemClock
 from rotation.interfaces import Scope
+from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet
 from tests.providers.aws.conftest import INSTALLATION
 from tests.providers.aws.test_iam import parts, scope

@@ -10,8 +10,8 @@ from providers.aws.options import SecretsManagerOptions
 from providers.aws.secrets_manager import SecretsManagerStore
 from providers.aws.testing import StrictControl
 from rotation.errors import Conflict, Denied, NeedsPerson, Permanent, Transient
-from rotation.interfaces import Around, Store
-from rotation.testing import Trouble
+from rotation.interfaces import PluginContext, Store
+from rotation.testing import CallFault
 from rotation.testing.store import StoreConformance
 from rotation.types import (
     CURRENT,
@@ -51,7 +51,7 @@ class Bench:
     store: Store
     control: StrictControl
     name: str
-    befall: Callable[[str, Trouble], AbstractContextManager[None]]
+    inject_fault: Callable[[str, CallFault], AbstractContextManager[None]]
     installation: str = INSTALLATION
 
     def credential(self, number: int) -> Credential:
@@ -78,8 +78,8 @@ class Bench:
             SecretId=self.name, ForceDeleteWithoutRecovery=True
         )
 
-    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
-        return self.befall(ACTIONS[deed], kind)
+    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
+        return self.inject_fault(ACTIONS[deed], kind)
 
     def calls(self, operation: str, since: int) -> list[dict]:
         return self.control.truth.calls(f"secretsmanager:{operation}", since)
@@ -89,10 +89,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(control, befall, around, fresh_name) -> Bench:
+def bench(control, inject_fault, context, fresh_name) -> Bench:
     control.client("secretsmanager").create_secret(Name=fresh_name)
-    store = SecretsManagerStore(SecretsManagerOptions(connection="main", name=fresh_name), around)
-    return Bench(store, control, fresh_name, befall)
+    store = SecretsManagerStore(SecretsManagerOptions(connection="main", name=fresh_name), context)
+    return Bench(store, control, fresh_name, inject_fault)
 
 
 class TestConformance(StoreConformance):
@@ -101,10 +101,10 @@ class TestConformance(StoreConformance):
         return bench
 
 
-def store_of(bench: Bench, around: Around, **change: object) -> SecretsManagerStore:
+def store_of(bench: Bench, context: PluginContext, **change: object) -> SecretsManagerStore:
     """The same secret, seen by a process that knows nothing yet."""
     options = SecretsManagerOptions(connection="main", name=bench.name)
-    return SecretsManagerStore(options, replace(around, **change))
+    return SecretsManagerStore(options, replace(context, **change))
 
 
 def current(bench: Bench, text: str | None = None) -> str:
@@ -143,18 +143,18 @@ def test_foreign_fields_keep_their_bytes(bench: Bench):
     ).replace('"x"', json.dumps(given["secret"]))
 
 
-def test_a_secret_that_is_all_ours_is_written_without_reading(bench: Bench, around: Around):
+def test_a_secret_that_is_all_ours_is_written_without_reading(bench: Bench, context: PluginContext):
     old = current(bench)
     since = bench.mark()
-    store = store_of(bench, around, keep_foreign=False)
+    store = store_of(bench, context, keep_foreign=False)
     version = store.stage("2" * 32, credential(2), onto=old)
     assert bench.calls("GetSecretValue", since) == []
     assert json.loads(bench.control.truth.value(bench.name, version)) == bench.given(credential(2))
 
 
-def test_the_whole_secret_may_be_the_one_value(bench: Bench, around: Around):
+def test_the_whole_secret_may_be_the_one_value(bench: Bench, context: PluginContext):
     old = current(bench, "old-plain-text")
-    store = store_of(bench, around, fields={"value": ""}, public=frozenset())
+    store = store_of(bench, context, fields={"value": ""}, public=frozenset())
     new = Credential(
         handle=Handle(id="1"), fields=Fields(secret={"value": SecretValue("new-plain-text")})
     )
@@ -280,26 +280,30 @@ def test_a_secret_on_its_way_out_says_so(bench: Bench):
     assert caught.value.code == "store.closed"
 
 
-def test_a_replica_is_no_place_to_write(bench: Bench, around: Around, connection: AwsConnection):
+def test_a_replica_is_no_place_to_write(
+    bench: Bench, context: PluginContext, connection: AwsConnection
+):
     current(bench)
     bench.control.client("secretsmanager").replicate_secret_to_regions(
         SecretId=bench.name, AddReplicaRegions=[{"Region": "eu-west-1"}]
     )
     connection.options = replace(connection.options, region="eu-west-1")
-    refusal = store_of(bench, around).state().refusal
+    refusal = store_of(bench, context).state().refusal
     assert refusal is not None
     assert refusal[0] == "store.replica"
 
 
-def test_an_attempt_is_the_same_whatever_order_the_fields_have(bench: Bench, around: Around):
+def test_an_attempt_is_the_same_whatever_order_the_fields_have(
+    bench: Bench, context: PluginContext
+):
     """A mapping that went through the journal comes back sorted."""
     old = current(bench)
-    turned = dict(reversed(around.fields.items()))
+    turned = dict(reversed(context.fields.items()))
     versions = {
-        store_of(bench, around, keep_foreign=False, fields=fields).stage(
+        store_of(bench, context, keep_foreign=False, fields=fields).stage(
             "2" * 32, credential(2), onto=old
         )
-        for fields in (around.fields, turned)
+        for fields in (context.fields, turned)
     }
     assert len(versions) == 1
 
@@ -310,15 +314,15 @@ def test_labels_of_others_are_shown_by_their_own_names(bench: Bench):
     assert bench.store.state().labels == {CURRENT: old, "CANARY": old}
 
 
-def test_a_read_names_version_and_label(bench: Bench, around: Around):
+def test_a_read_names_version_and_label(bench: Bench, context: PluginContext):
     """IAM can limit a read by label only where the call names one."""
     old = current(bench)
     new = bench.store.stage("2" * 32, credential(2), onto=old)
     since = bench.mark()
-    store_of(bench, around).read(new, under=VERIFY)
+    store_of(bench, context).read(new, under=VERIFY)
     bench.store.promote(new, expecting=old)
     bench.store.read(new, under=VERIFY)
-    store_of(bench, around).read(old, under=PROVE)
+    store_of(bench, context).read(old, under=PROVE)
     asked = [call["parameters"] for call in bench.calls("GetSecretValue", since)]
     assert [(ask["VersionId"], ask["VersionStage"]) for ask in asked] == [
         (new, "AWSPENDING"),
@@ -327,13 +331,13 @@ def test_a_read_names_version_and_label(bench: Bench, around: Around):
     ]
 
 
-def test_a_label_that_moved_is_looked_up_once(bench: Bench, around: Around):
+def test_a_label_that_moved_is_looked_up_once(bench: Bench, context: PluginContext):
     old = current(bench)
     new = bench.store.stage("2" * 32, credential(2), onto=old)
     bench.store.promote(new, expecting=old)
     bench.store.unlabel(new, PENDING, under=PROMOTE)
     since = bench.mark()
-    assert store_of(bench, around).read(new, under=VERIFY) == credential(2).fields
+    assert store_of(bench, context).read(new, under=VERIFY) == credential(2).fields
     assert [call["operation"] for call in bench.calls("*", since)] == [
         "GetSecretValue",
         "DescribeSecret",
@@ -341,12 +345,12 @@ def test_a_label_that_moved_is_looked_up_once(bench: Bench, around: Around):
     ]
 
 
-def test_a_version_without_labels_is_read_by_its_id(bench: Bench, around: Around):
+def test_a_version_without_labels_is_read_by_its_id(bench: Bench, context: PluginContext):
     first = current(bench)
     for number in (2, 3):
         version = bench.store.stage(f"{number}" * 32, credential(number), onto=current(bench))
         bench.store.promote(version, expecting=bench.store.state().current)
-    assert store_of(bench, around).read(first, under=PROVE) == credential(1).fields
+    assert store_of(bench, context).read(first, under=PROVE) == credential(1).fields
 
 
 def test_a_replica_is_read_in_its_region(bench: Bench):
@@ -399,7 +403,7 @@ def test_a_promotion_costs_one_call(bench: Bench):
 def test_a_promotion_that_is_denied_says_that_nothing_changed(bench: Bench):
     old = current(bench)
     new = bench.store.stage("2" * 32, credential(2), onto=old)
-    with bench.trouble("promote", Trouble.DENIED), pytest.raises(Denied) as caught:
+    with bench.trouble("promote", CallFault.DENIED), pytest.raises(Denied) as caught:
         bench.store.promote(new, expecting=old)
     assert caught.value.unchanged
     assert bench.store.state().current == old

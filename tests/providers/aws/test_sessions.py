@@ -18,9 +18,9 @@ from providers.aws.sessions import TEXT_MAX, session_policy
 from providers.aws.testing import Credential as Key
 from providers.aws.testing import StrictControl
 from providers.aws.testing.session_policy import read
-from rotation.clock import SystemClock
 from rotation.errors import Denied, NeedsPerson
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
+from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet
 
 ACCOUNT = "123456789012"
@@ -65,7 +65,7 @@ def pairs(control: StrictControl, fresh_name: str) -> list[str]:
 
 
 def stores(connection: AwsConnection, names: list[str]) -> list[SecretsManagerStore]:
-    around = Around(
+    context = PluginContext(
         installation=INSTALLATION,
         clock=SystemClock(),
         connections={"main": connection},
@@ -73,16 +73,16 @@ def stores(connection: AwsConnection, names: list[str]) -> list[SecretsManagerSt
         public=frozenset({"access_key_id"}),
     )
     return [
-        SecretsManagerStore(SecretsManagerOptions(connection="main", name=name), around)
+        SecretsManagerStore(SecretsManagerOptions(connection="main", name=name), context)
         for name in names
     ]
 
 
 def issuers(connection: AwsConnection, names: list[str]) -> list[AccessKeyIssuer]:
-    around = Around(
+    context = PluginContext(
         installation=INSTALLATION, clock=SystemClock(), connections={"main": connection}
     )
-    return [AccessKeyIssuer(AccessKeyOptions(connection="main", user=n), around) for n in names]
+    return [AccessKeyIssuer(AccessKeyOptions(connection="main", user=n), context) for n in names]
 
 
 def leaked(connection: AwsConnection, role: str, one: Any) -> Key:

@@ -10,8 +10,8 @@ from providers.aws.options import AccessKeyOptions, StsOptions
 from providers.aws.sts import StsProbe
 from providers.aws.testing import StrictControl
 from rotation.errors import Denied, NeedsPerson, Permanent, Transient
-from rotation.interfaces import Around, Issuer, Probe
-from rotation.testing import Trouble
+from rotation.interfaces import Issuer, PluginContext, Probe
+from rotation.testing import CallFault
 from rotation.testing.probe import ProbeConformance
 from rotation.types import Fields, SecretValue, Verdict
 
@@ -23,7 +23,7 @@ class Bench:
     probe: Probe
     issuer: Issuer
     control: StrictControl
-    befall: Callable[[str, Trouble], AbstractContextManager[None]]
+    inject_fault: Callable[[str, CallFault], AbstractContextManager[None]]
 
     def good(self) -> Fields:
         return self.issuer.issue("1" * 32).fields
@@ -36,16 +36,16 @@ class Bench:
     def traces(self) -> int:
         return len(self.control.truth.calls("sts:AssumeRole"))
 
-    def trouble(self, kind: Trouble) -> AbstractContextManager[None]:
-        return self.befall(CALL, kind)
+    def trouble(self, kind: CallFault) -> AbstractContextManager[None]:
+        return self.inject_fault(CALL, kind)
 
 
 @pytest.fixture
-def bench(control, befall, around, fresh_name) -> Bench:
+def bench(control, inject_fault, context, fresh_name) -> Bench:
     control.client("iam").create_user(UserName=fresh_name)
-    issuer = AccessKeyIssuer(AccessKeyOptions(connection="main", user=fresh_name), around)
+    issuer = AccessKeyIssuer(AccessKeyOptions(connection="main", user=fresh_name), context)
     issuer.listing()  # proves the account, so that trouble meets the probe
-    return Bench(StsProbe(StsOptions(connection="main"), around), issuer, control, befall)
+    return Bench(StsProbe(StsOptions(connection="main"), context), issuer, control, inject_fault)
 
 
 class TestConformance(ProbeConformance):
@@ -93,12 +93,12 @@ def test_a_denial_is_no_verdict(bench: Bench):
 
 
 def test_a_credential_of_another_account_needs_a_person(
-    bench: Bench, around: Around, connection: AwsConnection
+    bench: Bench, context: PluginContext, connection: AwsConnection
 ):
     fields = bench.good()
     connection.options = replace(connection.options, account="999999999999")
     with pytest.raises(NeedsPerson) as caught:
-        StsProbe(StsOptions(connection="main"), around).login(fields)
+        StsProbe(StsOptions(connection="main"), context).login(fields)
     assert caught.value.code == "probe.wrong-account"
     assert "123456789012" in caught.value.message
 

@@ -18,9 +18,9 @@ from providers.consumers.command import (
     another_like,
 )
 from providers.consumers.options import CommandOptions, ProbeOptions
-from rotation.clock import SystemClock
 from rotation.errors import Ambiguous, Refused, RotationError, Transient
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
+from rotation.runtime.clock import SystemClock
 from rotation.testing.consumer import ConsumerConformance
 from rotation.types import Fields, SecretValue, Verdict, contains_live_value
 
@@ -45,23 +45,23 @@ def write_command(commands, script, name="hand-over", mode=0o700):
     return path
 
 
-def around(commands, names=NAMES):
-    return Around(
+def context(commands, names=NAMES):
+    return PluginContext(
         installation="0f3a9c2b71de", clock=SystemClock(), command_directory=commands, fields=names
     )
 
 
 def consumer(commands, *arguments, timeout_s=10, names=NAMES, name="hand-over"):
     options = CommandOptions(argv=(name, *arguments), confirms=True, timeout_s=timeout_s)
-    return CommandConsumer(options, around(commands, names))
+    return CommandConsumer(options, context(commands, names))
 
 
 def verifier(commands):
-    return CommandVerifier(CommandOptions(argv=("hand-over",), role="verifier"), around(commands))
+    return CommandVerifier(CommandOptions(argv=("hand-over",), role="verifier"), context(commands))
 
 
 def probe(commands, timeout_s=10):
-    return CommandProbe(ProbeOptions(argv=("hand-over",), timeout_s=timeout_s), around(commands))
+    return CommandProbe(ProbeOptions(argv=("hand-over",), timeout_s=timeout_s), context(commands))
 
 
 class CommandBench:
@@ -103,7 +103,7 @@ from dataclasses import replace
 from pathlib import Path
 from providers.consumers.command import CommandConsumer
 from providers.consumers.options import CommandOptions
-from rotation.clock import SystemClock
+from rotation.runtime.clock import SystemClock
 from rotation.interfaces import Around
 from rotation.types import Fields, SecretValue
 

@@ -14,9 +14,9 @@ import pytest
 
 from providers.consumers.file import FileConsumer
 from providers.consumers.options import FileOptions
-from rotation.clock import SystemClock
 from rotation.errors import Ambiguous, Refused, RotationError, Transient
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
+from rotation.runtime.clock import SystemClock
 from rotation.testing.consumer import ConsumerConformance
 from rotation.types import Fields, SecretValue
 
@@ -26,13 +26,13 @@ TEMPORARY = ".db.json.rotation-tmp"
 
 
 def consumer(root, name="db.json", *, names=NAMES, roots=None, **options):
-    around = Around(
+    context = PluginContext(
         installation="0f3a9c2b71de",
         clock=SystemClock(),
         file_roots=(root,) if roots is None else roots,
         fields=names,
     )
-    return FileConsumer(FileOptions(path=f"{root}/{name}", refresh_s=60, **options), around)
+    return FileConsumer(FileOptions(path=f"{root}/{name}", refresh_s=60, **options), context)
 
 
 class FileBench:
@@ -53,7 +53,7 @@ class FileBench:
 from pathlib import Path
 from providers.consumers.file import FileConsumer
 from providers.consumers.options import FileOptions
-from rotation.clock import SystemClock
+from rotation.runtime.clock import SystemClock
 from rotation.interfaces import Around
 from rotation.types import Fields, SecretValue
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 from providers.consumers.options import StoreReaderOptions
 from providers.consumers.store_reader import StoreReader
-from rotation.clock import SystemClock
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
+from rotation.runtime.clock import SystemClock
 from rotation.types import Fields, SecretValue
 
 
@@ -15,7 +15,9 @@ class Untouchable(SecretValue):
 
 
 def test_a_reader_of_the_store_is_given_nothing(tmp_path):
-    around = Around(installation="0f3a9c2b71de", clock=SystemClock(), file_roots=(tmp_path,))
-    reader = StoreReader(StoreReaderOptions(refresh_s=60), around)
+    context = PluginContext(
+        installation="0f3a9c2b71de", clock=SystemClock(), file_roots=(tmp_path,)
+    )
+    reader = StoreReader(StoreReaderOptions(refresh_s=60), context)
     reader.deliver("v", Fields(secret={"password": Untouchable("correct horse")}))
     assert list(Path(tmp_path).iterdir()) == []

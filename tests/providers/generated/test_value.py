@@ -5,8 +5,8 @@ import pytest
 from providers.generated import value as module
 from providers.generated.options import GeneratedOptions
 from providers.generated.value import GeneratedIssuer
-from rotation.errors import Permanent, Refused, Transient, Usage
-from rotation.interfaces import Around
+from rotation.errors import Permanent, Refused, Transient, UsageError
+from rotation.interfaces import PluginContext
 from rotation.types import Fields, SecretValue, mark
 
 INSTALLATION = "0f3a9c2b71de"
@@ -40,8 +40,8 @@ class Service:
 
 
 def issuer(*verifiers, kind="password", **options):
-    around = Around(installation=INSTALLATION, clock=StoppedClock(), verifiers=verifiers)
-    return GeneratedIssuer(GeneratedOptions(kind=kind, **options), around)
+    context = PluginContext(installation=INSTALLATION, clock=StoppedClock(), verifiers=verifiers)
+    return GeneratedIssuer(GeneratedOptions(kind=kind, **options), context)
 
 
 def test_issuing_touches_nothing_and_names_the_attempt():
@@ -149,13 +149,13 @@ def test_what_issue_names_and_what_the_store_s_version_names_are_one_handle():
 
 
 def test_a_value_that_nobody_verifies_is_refused_unless_said():
-    with pytest.raises(Usage, match="no-verifier"):
+    with pytest.raises(UsageError, match="no-verifier"):
         issuer()
     assert issuer(unverified=True).issue(ATTEMPT).handle.id == f"gen-{ATTEMPT}"
 
 
 def test_a_missing_extra_is_named_before_anything_begins(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    with pytest.raises(Usage, match="cryptography") as refused:
+    with pytest.raises(UsageError, match="cryptography") as refused:
         issuer(Service(), kind="key-pair")
     assert "rotation[keys]" in refused.value.hint

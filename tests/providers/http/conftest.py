@@ -14,9 +14,9 @@ from providers.http.issuer import HttpApiIssuer
 from providers.http.options import ConnectionOptions, HttpApiOptions
 from providers.http.testing.acme import DECLARATION, Acme
 from providers.http.testing.service import Fault, Service
-from rotation.clock import SystemClock
-from rotation.interfaces import Around
-from rotation.testing import Trouble
+from rotation.interfaces import PluginContext
+from rotation.runtime.clock import SystemClock
+from rotation.testing import CallFault
 from rotation.types import Fields, KeyState
 
 INSTALLATION = "0123456789ab"
@@ -39,8 +39,8 @@ def connected(service: Service, directory: Path, **more: Any) -> HttpConnection:
     )
 
 
-def around(connection: HttpConnection) -> Around:
-    return Around(
+def context(connection: HttpConnection) -> PluginContext:
+    return PluginContext(
         installation=INSTALLATION, clock=SystemClock(), connections={"vendor": connection}
     )
 
@@ -83,10 +83,10 @@ class Bench:
     def settle(self) -> None:
         """The service takes note at once."""
 
-    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
-        if kind is Trouble.UNREACHABLE:
+    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
+        if kind is CallFault.UNREACHABLE:
             return unreachable(self.connection)
-        twice = self.resends and deed == "issue" and kind in {Trouble.LOST, Trouble.BROKEN}
+        twice = self.resends and deed == "issue" and kind in {CallFault.LOST, CallFault.BROKEN}
         operation = OPERATIONS.get(deed, deed)
         return self.service.fault(operation, *[Fault(kind.value)] * (2 if twice else 1))
 
@@ -117,4 +117,4 @@ def connection(acme: Acme, tmp_path: Path) -> HttpConnection:
 
 @pytest.fixture
 def bench(acme: Acme, connection: HttpConnection) -> Bench:
-    return Bench(HttpApiIssuer(declared(), around(connection)), acme, connection)
+    return Bench(HttpApiIssuer(declared(), context(connection)), acme, connection)

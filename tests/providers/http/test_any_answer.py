@@ -17,10 +17,10 @@ from providers.http.options import ConnectionOptions, ProbeOptions
 from providers.http.pointer import MISSING, find, find_all
 from providers.http.probe import HttpProbe
 from providers.http.testing.acme import PROBE
-from rotation.clock import SystemClock
 from rotation.errors import RotationError
+from rotation.runtime.clock import SystemClock
 from rotation.types import Credential, Fields, SecretValue, contains_live_value
-from tests.providers.http.conftest import ATTEMPT, INSTALLATION, around, declared
+from tests.providers.http.conftest import ATTEMPT, INSTALLATION, context, declared
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
@@ -73,7 +73,7 @@ def answering(answers: list[Answer]) -> Any:
 def test_an_issuer_raises_only_what_is_ours(
     connection: HttpConnection, answers: list[Answer]
 ) -> None:
-    issuer = HttpApiIssuer(declared(), around(connection))
+    issuer = HttpApiIssuer(declared(), context(connection))
     deeds = (
         lambda: issuer.issue(ATTEMPT),
         issuer.listing,
@@ -104,7 +104,7 @@ def told(deed: Callable[[], Any]) -> Any:
 @given(answer=ANSWER)
 def test_a_probe_raises_only_what_is_ours(connection: HttpConnection, answer: Answer) -> None:
     request: Any = PROBE
-    probe = HttpProbe(ProbeOptions(connection="vendor", request=request), around(connection))
+    probe = HttpProbe(ProbeOptions(connection="vendor", request=request), context(connection))
     fields = Fields(public={"id": "key-7"}, secret={"secret": SecretValue("a-secret-of-12")})
     with answering([answer]), suppress(RotationError):
         probe.login(fields)

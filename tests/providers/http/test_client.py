@@ -21,8 +21,8 @@ from providers.http.errors import Call, retry_after
 from providers.http.options import ConnectionOptions
 from providers.http.testing.acme import Acme
 from providers.http.testing.service import Fault
-from rotation.clock import SystemClock
-from rotation.errors import Ambiguous, Denied, NeedsPerson, Permanent, Transient, Usage
+from rotation.errors import Ambiguous, Denied, NeedsPerson, Permanent, Transient, UsageError
+from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet
 from tests.providers.http.conftest import INSTALLATION, connected
 
@@ -167,7 +167,7 @@ def test_an_unknown_authority_is_not_trusted(
 
 def test_keys_of_tls_are_never_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", "/dev/null")
-    with pytest.raises(Usage, match="SSLKEYLOGFILE"):
+    with pytest.raises(UsageError, match="SSLKEYLOGFILE"):
         connection_to("https://vendor.example")
 
 

@@ -5,7 +5,7 @@ import pytest
 from providers.http.issuer import HttpApiIssuer
 from providers.http.testing.acme import DECLARATION, IDEMPOTENT, Acme
 from rotation.testing.issuer import IssuerConformance
-from tests.providers.http.conftest import Bench, around, connected, declared
+from tests.providers.http.conftest import Bench, connected, context, declared
 
 
 class TestConformanceOfH2(IssuerConformance, traits=declared().TRAITS):
@@ -23,4 +23,4 @@ class TestConformanceOfH1(IssuerConformance, traits=H1.TRAITS):
     @pytest.fixture
     def bench(self, acme: Acme, tmp_path: Path) -> Bench:
         connection = connected(acme, tmp_path)
-        return Bench(HttpApiIssuer(H1, around(connection)), acme, connection, resends=True)
+        return Bench(HttpApiIssuer(H1, context(connection)), acme, connection, resends=True)

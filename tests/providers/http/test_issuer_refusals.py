@@ -20,13 +20,13 @@ from rotation.errors import (
     Transient,
 )
 from rotation.types import Fields, KeyState, contains_live_value, mark
-from tests.providers.http.conftest import ATTEMPT, INSTALLATION, Bench, around, declared
+from tests.providers.http.conftest import ATTEMPT, INSTALLATION, Bench, context, declared
 
 OTHER = "2" * 32
 
 
 def issuer_of(bench: Bench, **more: Any) -> HttpApiIssuer:
-    return HttpApiIssuer(declared(**more), around(bench.connection))
+    return HttpApiIssuer(declared(**more), context(bench.connection))
 
 
 def changed(**parts: dict[str, Any]) -> dict[str, Any]:

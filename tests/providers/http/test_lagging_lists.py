@@ -14,7 +14,7 @@ from providers.http.testing.service import Got, Instance, Reply, Service
 from providers.http.testing.vendors import Grafana
 from rotation.errors import Ambiguous, NeedsPerson, RotationError
 from rotation.types import mark
-from tests.providers.http.conftest import ATTEMPT, INSTALLATION, MONTH, Bench, around, connected
+from tests.providers.http.conftest import ATTEMPT, INSTALLATION, MONTH, Bench, connected, context
 
 LAG_S = 1.0
 
@@ -49,7 +49,7 @@ def issuer_of(grafana: Grafana, directory: Path, settle_s: int) -> HttpApiIssuer
         connection="vendor", name="billing", service="grafana-service-account-token",
         parameters={"service_account": "7"}, expires_in_s=MONTH,
     )  # fmt: skip
-    return HttpApiIssuer(options, around(connected(grafana, directory, settle_s=settle_s)))
+    return HttpApiIssuer(options, context(connected(grafana, directory, settle_s=settle_s)))
 
 
 def test_what_was_just_made_is_waited_for_and_so_is_what_was_deleted(

@@ -12,8 +12,8 @@ from providers.http.declaration import Pages
 from providers.http.errors import Call
 from providers.http.listing import Pager
 from providers.http.options import ConnectionOptions
-from rotation.clock import SystemClock
 from rotation.errors import NeedsPerson, RotationError
+from rotation.runtime.clock import SystemClock
 from tests.providers.http.conftest import INSTALLATION
 
 READ = Call("look")

@@ -22,8 +22,8 @@ from providers.http.options import ConnectionOptions, HttpApiOptions, ProbeOptio
 from providers.http.testing.acme import DECLARATION, IDEMPOTENT, PROBE
 from rotation.config import ConfigInvalid, Configuration, load
 from rotation.config.published import of_document
-from rotation.registry import Registry
-from rotation.specification import differences, spec_from_json, spec_to_json
+from rotation.plan.specification import differences, spec_from_json, spec_to_json
+from rotation.plugins.registry import Registry
 from tests.providers.http.conftest import declared
 
 CONNECTION = ConnectionOptions(origin="https://api.example.com", credentials={"token": "/run/t"})

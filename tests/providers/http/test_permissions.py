@@ -8,7 +8,7 @@ from providers.http.permissions import GRANTS
 from providers.http.testing.acme import Acme
 from providers.http.testing.service import Got, Reply
 from rotation.types import PermissionSet
-from tests.providers.http.conftest import ATTEMPT, around, connected, declared
+from tests.providers.http.conftest import ATTEMPT, connected, context, declared
 
 
 class Watched(Acme):
@@ -33,7 +33,7 @@ def issuer_on(service: Watched, directory: Path) -> HttpApiIssuer:
         path.write_text(f"token-of-{permission_set}")
         path.chmod(0o600)
         roles[str(permission_set)] = {"token": str(path)}
-    return HttpApiIssuer(declared(), around(connected(service, directory, roles=roles)))
+    return HttpApiIssuer(declared(), context(connected(service, directory, roles=roles)))
 
 
 def test_the_grants_are_the_calls_and_none_more(tmp_path: Path) -> None:

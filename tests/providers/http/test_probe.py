@@ -11,15 +11,15 @@ from providers.http.probe import HttpProbe
 from providers.http.testing.acme import PROBE, Acme
 from providers.http.testing.service import Fault
 from rotation.errors import NeedsPerson, Permanent, Transient
-from rotation.testing import Trouble
+from rotation.testing import CallFault
 from rotation.testing.probe import ProbeConformance
 from rotation.types import Fields, SecretValue, Verdict, contains_live_value
-from tests.providers.http.conftest import around, unreachable
+from tests.providers.http.conftest import context, unreachable
 
 
 def probe_of(connection: HttpConnection, **more: Any) -> HttpProbe:
     options = ProbeOptions(connection="vendor", request={**PROBE, **more})  # type: ignore[arg-type]
-    return HttpProbe(options, around(connection))
+    return HttpProbe(options, context(connection))
 
 
 def fields_of(secret: str, handle_id: str = "key-1") -> Fields:
@@ -42,8 +42,8 @@ class Bench:
     def traces(self) -> int:
         return 0
 
-    def trouble(self, kind: Trouble) -> AbstractContextManager[None]:
-        if kind is Trouble.UNREACHABLE:
+    def trouble(self, kind: CallFault) -> AbstractContextManager[None]:
+        if kind is CallFault.UNREACHABLE:
             return unreachable(self.connection)
         return self.service.fault("login", Fault(kind.value))
 

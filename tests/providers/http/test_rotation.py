@@ -15,13 +15,13 @@ from providers.aws.testing.server import StrictAws
 from providers.http.testing.acme import DECLARATION, PROBE, Acme
 from providers.http.testing.service import Fault, Reply
 from rotation.config import load
-from rotation.describe import what_works
-from rotation.fold import Outcome, fold
+from rotation.execution.runner import Runner
 from rotation.journal.memory import MemoryJournal
-from rotation.machine import Action, Close, Held, Wait
+from rotation.machine.decide import Action, Close, Held, Wait
+from rotation.machine.replay import Outcome, replay
 from rotation.plan import PLANS, Step
-from rotation.registry import Registry
-from rotation.runner import Runner
+from rotation.plugins.registry import Registry
+from rotation.report.describe import what_works
 from tests.providers.http.conftest import INSTALLATION
 from tests.providers.http.test_lagging_lists import replacing
 
@@ -182,7 +182,7 @@ def test_other_rights_stop_it_and_leave_what_was(story: Story, acme: Acme) -> No
     assert isinstance(action, Held)
     assert story.current() == before
     assert acme.instances.keys() == {"key-1"}
-    assert fold(story.journal.entries(story.stream)).outcome is None
+    assert replay(story.journal.entries(story.stream)).outcome is None
 
 
 def test_what_a_lagging_list_still_shows_of_our_own_attempt_is_no_stranger(
@@ -215,7 +215,7 @@ def test_a_service_that_replaces_in_place_is_called_once(story: Story, acme: Acm
     assert isinstance(action, Held)
     assert action.code == "held.replaced-in-place"
     assert calls == ["create"]
-    rotation = fold(story.journal.entries(story.stream))
+    rotation = replay(story.journal.entries(story.stream))
     assert "without a working credential" in what_works(rotation)
     assert rotation.state(Step.ISSUE).tries == 0
 

@@ -18,7 +18,7 @@ from providers.http.testing.vendors import Cloudflare, Datadog, GitLab, Grafana
 from rotation.errors import NeedsPerson
 from rotation.testing.issuer import IssuerLife
 from rotation.types import Verdict
-from tests.providers.http.conftest import ATTEMPT, MONTH, Bench, around, connected
+from tests.providers.http.conftest import ATTEMPT, MONTH, Bench, connected, context
 
 POLICIES = [{"effect": "allow", "permission_groups": [{"id": "c8"}], "resources": {"zone": "*"}}]
 
@@ -80,7 +80,7 @@ def bench(name: str, service: Service, tmp_path: Path) -> Bench:
     connection = connected(service, tmp_path)
     options = declared(name)
     options.identity({"vendor": connection.options})
-    return Bench(HttpApiIssuer(options, around(connection)), service, connection)
+    return Bench(HttpApiIssuer(options, context(connection)), service, connection)
 
 
 def declared(name: str) -> HttpApiOptions:
@@ -122,7 +122,7 @@ def test_the_probe_tells_the_living_from_the_dead_and_the_wrong(
     name: str, bench: Bench, service: Service
 ) -> None:
     options = ProbeOptions(connection="vendor", service=name, parameters=VENDORS[name].probe)
-    probe = HttpProbe(options, around(bench.connection))
+    probe = HttpProbe(options, context(bench.connection))
     new = bench.issuer.issue(ATTEMPT)
     assert probe.login(new.fields) is Verdict.ACCEPTED
     assert probe.wrong(new.fields) is Verdict.REFUSED
@@ -142,7 +142,7 @@ def test_where_a_login_tells_whose_it_is_the_secret_needs_no_id(
         return
     options = HttpApiOptions(**given, id_in_secret=False)
     assert options.fields() == ("secret",)
-    issuer = HttpApiIssuer(options, around(bench.connection))
+    issuer = HttpApiIssuer(options, context(bench.connection))
     new = issuer.issue(ATTEMPT)
     assert not new.fields.public
     assert issuer.handle_of(new.fields, "version-1") == new.handle.id

@@ -17,9 +17,9 @@ from providers.postgres.login import LoginIssuer
 from providers.postgres.options import ConnectionOptions, LoginOptions, ProbeOptions
 from providers.postgres.probe import LoginProbe
 from providers.postgres.session import Lost, Session, Unreachable
-from rotation.clock import SystemClock
-from rotation.interfaces import Around, Part, Scope
-from rotation.testing import Trouble
+from rotation.interfaces import Part, PluginContext, Scope
+from rotation.runtime.clock import SystemClock
+from rotation.testing import CallFault
 from rotation.types import Fields, KeyState
 from tests.real.postgres_server import PostgresServer, postgres_server, wait_for
 
@@ -70,8 +70,8 @@ class Database:
     options: ConnectionOptions
     connection: PostgresConnection
 
-    def around(self, connection: PostgresConnection | None = None) -> Around:
-        return Around(
+    def context(self, connection: PostgresConnection | None = None) -> PluginContext:
+        return PluginContext(
             installation=INSTALLATION,
             clock=SystemClock(),
             connections={"main": connection or self.connection},
@@ -82,14 +82,14 @@ class Database:
         wanted = LoginOptions(connection="main", **options)
         part = setup_sql(self.options, wanted).partition(f"\n-- {SECRET}\n")[2]
         self.server.run(f"begin;\n{part}")
-        return LoginIssuer(wanted, self.around())
+        return LoginIssuer(wanted, self.context())
 
     def set_up(self) -> None:
         self.server.run(setup_sql(self.options, LoginOptions(connection="main", group="everybody")))
 
     def probe(self, query: str = "select 1", **options: str) -> LoginProbe:
         wanted = ProbeOptions(connection="main", query=query, **options)
-        return LoginProbe(wanted, self.around())
+        return LoginProbe(wanted, self.context())
 
     def with_options(self, **changes: object) -> PostgresConnection:
         changed = replace(self.options, **changes)
@@ -192,32 +192,32 @@ class Bench:
         """The server takes note at once."""
 
     @contextmanager
-    def trouble(self, deed: str, kind: Trouble) -> Iterator[None]:
+    def trouble(self, deed: str, kind: CallFault) -> Iterator[None]:
         function = "instances" if deed == "listing" else deed
         with befalling(self.database.server, function, kind):
             yield
 
 
 @contextmanager
-def befalling(server: PostgresServer, function: str, kind: Trouble) -> Iterator[None]:
+def befalling(server: PostgresServer, function: str, kind: CallFault) -> Iterator[None]:
     """Trouble for the calls of one function of the set-up."""
     match kind:
-        case Trouble.UNREACHABLE:
+        case CallFault.UNREACHABLE:
             with patch.object(Session, "__init__", side_effect=Unreachable):
                 yield
-        case Trouble.THROTTLED:
+        case CallFault.THROTTLED:
             with _limited(server, RUNNER):
                 yield
-        case Trouble.DENIED:
+        case CallFault.DENIED:
             server.run(f"revoke execute on function rotation.{function} from rotation_runner")
             try:
                 yield
             finally:
                 server.run(f"grant execute on function rotation.{function} to rotation_runner")
-        case Trouble.BROKEN:
+        case CallFault.BROKEN:
             with raising(server, function, "XX000"):
                 yield
-        case Trouble.LOST:
+        case CallFault.LOST:
             with patch.object(Session, "ask", _losing(f"rotation.{function}(")):
                 yield
 

@@ -13,7 +13,7 @@ from providers.postgres.login import LoginIssuer
 from providers.postgres.options import LoginOptions
 from providers.postgres.probe import LoginProbe
 from providers.postgres.session import Lost, Session, Unreachable
-from rotation.testing import Trouble
+from rotation.testing import CallFault
 from rotation.testing.issuer import IssuerConformance
 from rotation.testing.probe import ProbeConformance
 from rotation.types import Fields, Traits
@@ -78,12 +78,12 @@ class Tried:
         return count
 
     @contextmanager
-    def trouble(self, kind: Trouble) -> Iterator[None]:
+    def trouble(self, kind: CallFault) -> Iterator[None]:
         match kind:
-            case Trouble.UNREACHABLE:
+            case CallFault.UNREACHABLE:
                 with patch.object(Session, "__init__", side_effect=Unreachable):
                     yield
-            case Trouble.BROKEN | Trouble.LOST:
+            case CallFault.BROKEN | CallFault.LOST:
                 with patch.object(Session, "__init__", side_effect=Lost):
                     yield
             case _:

@@ -20,8 +20,8 @@ from providers.postgres.doctor import examine
 from providers.postgres.login import LoginIssuer
 from providers.postgres.options import LoginOptions
 from providers.postgres.session import Lost, Session
-from rotation.clock import SystemClock
-from rotation.errors import Denied, NeedsPerson, Permanent, Transient, Usage
+from rotation.errors import Denied, NeedsPerson, Permanent, Transient, UsageError
+from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet, SecretValue
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD
 
@@ -54,27 +54,27 @@ def test_a_wrong_password_of_our_own_is_a_denial(database: Database, tmp_path: P
 
 def test_a_missing_password_file_is_named(database: Database, tmp_path: Path):
     missing = database.with_options(password_file=str(tmp_path / "missing"))
-    assert code_of(missing, Usage) == "postgres.password-file"
+    assert code_of(missing, UsageError) == "postgres.password-file"
 
 
 def test_a_password_file_that_others_may_change_is_not_used(database: Database, tmp_path: Path):
     (tmp_path / "open").write_text("anybody's")
     (tmp_path / "open").chmod(0o666)
     anybodys = database.with_options(password_file=str(tmp_path / "open"))
-    assert code_of(anybodys, Usage) == "postgres.password-file"
+    assert code_of(anybodys, UsageError) == "postgres.password-file"
 
 
 def test_an_empty_password_file_is_named(database: Database, tmp_path: Path):
     (tmp_path / "empty").write_text("\n")
     empty = database.with_options(password_file=str(tmp_path / "empty"))
-    assert code_of(empty, Usage) == "postgres.password-file"
+    assert code_of(empty, UsageError) == "postgres.password-file"
 
 
 def test_a_password_with_a_zero_byte_is_named(database: Database, tmp_path: Path):
     """libpq would read it to there only."""
     (tmp_path / "zero").write_text("half\0other")
     zero = database.with_options(password_file=str(tmp_path / "zero"))
-    assert code_of(zero, Usage) == "postgres.password-file"
+    assert code_of(zero, UsageError) == "postgres.password-file"
 
 
 def test_a_missing_database_is_told_by_its_code(database: Database):
@@ -131,7 +131,7 @@ def test_what_cannot_be_overruled_is_refused_by_name(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("PGSERVICE", "elsewhere")
-    with pytest.raises(Usage) as caught:
+    with pytest.raises(UsageError) as caught:
         database.with_options()
     assert "PGSERVICE" in caught.value.message
 
@@ -183,7 +183,7 @@ def test_a_session_is_not_left_behind(database: Database):
 
 def test_an_old_libpq_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pq, "version", lambda: 170_000)
-    with pytest.raises(Usage) as caught:
+    with pytest.raises(UsageError) as caught:
         database.with_options()
     assert caught.value.code == "postgres.libpq"
 
@@ -274,7 +274,7 @@ def test_a_database_without_the_set_up_says_so(database: Database, fresh: str):
     try:
         issuer = LoginIssuer(
             LoginOptions(connection="main", group=fresh),
-            database.around(database.with_options(database="bare")),
+            database.context(database.with_options(database="bare")),
         )
         for call in (issuer.listing, lambda: issuer.suspend("x"), lambda: issuer.destroy("x")):
             with pytest.raises(NeedsPerson) as caught:

@@ -15,8 +15,8 @@ import pytest
 from providers.postgres import session as sessions
 from providers.postgres.errors import translated
 from providers.postgres.session import Session
-from rotation.deadline import ANSWER_BYTES_MAX
 from rotation.errors import RotationError
+from rotation.runtime.deadline import ANSWER_BYTES_MAX
 from rotation.types import PermissionSet, SecretValue
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD
 

@@ -69,9 +69,9 @@ def test_no_password_is_made_that_ends_with_its_role(
 
 def test_a_role_must_outlive_the_waits_of_the_rotation(bench: Bench):
     ending(bench, datetime.now(UTC) + timedelta(days=5))
-    around = replace(bench.database.around(), waits=timedelta(days=7))
+    context = replace(bench.database.context(), waits=timedelta(days=7))
     with pytest.raises(NeedsPerson):
-        LoginIssuer(bench.issuer._options, around).issue(ONE)
+        LoginIssuer(bench.issuer._options, context).issue(ONE)
     assert bench.issuer.issue(ONE).handle.expires
 
 

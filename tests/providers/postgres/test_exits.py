@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from rotation.entries import Draft, Kind
-from rotation.fold import Outcome
-from rotation.machine import Held, Wait
+from rotation.journal.entries import Draft, Kind
+from rotation.machine.decide import Held, Wait
+from rotation.machine.replay import Outcome
 from rotation.plan import PLANS
 
 from .test_rotation import BOTH, STREAM, Scene, check, scene, strict

@@ -10,7 +10,7 @@ import pytest
 from providers.postgres.connection import PostgresConnection
 from providers.postgres.login import LoginIssuer
 from providers.postgres.options import ConnectionOptions, LoginOptions
-from rotation.clock import SystemClock
+from rotation.runtime.clock import SystemClock
 from rotation.types import KeyState, PermissionSet, Verdict
 from tests.real.postgres_server import installed, postgres_server
 
@@ -182,7 +182,7 @@ def test_an_administrator_who_is_no_superuser_sets_it_up(
     ]
     by_the_administrator(managed, the_passwords, *modes)
     for mode in modes:
-        issuer = LoginIssuer(mode, managed.around())
+        issuer = LoginIssuer(mode, managed.context())
         before = issuer.listing().ids
         assert before == {"unique": {"app_old"}, "pair": {"app_b"}}.get(mode.mode, set())
         new = issuer.issue(ATTEMPTS[0])
@@ -201,7 +201,7 @@ def test_an_administrator_who_is_no_superuser_sets_it_up(
 def test_its_emergency_switches_off_what_it_made(managed: Database, the_passwords: dict[str, Path]):
     mode = LoginOptions(connection="main", group="urgent")
     by_the_administrator(managed, the_passwords, mode)
-    issuer = LoginIssuer(mode, managed.around())
+    issuer = LoginIssuer(mode, managed.context())
     new = issuer.issue(ATTEMPTS[0])
     issuer.activate(new)
     with Bench(managed, issuer).login(new.fields) as thief:

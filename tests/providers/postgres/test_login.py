@@ -244,7 +244,7 @@ def test_an_emergency_ends_the_sessions(name: str, request: pytest.FixtureReques
 def test_without_an_emergency_login_it_is_off_and_the_rest_is_said(unique: Bench):
     database = unique.database
     poor = database.with_options(emergency_user=None, emergency_password_file=None)
-    issuer = LoginIssuer(unique.issuer._options, database.around(poor))
+    issuer = LoginIssuer(unique.issuer._options, database.context(poor))
     new = made(issuer)
     with unique.login(new.fields):
         with pytest.raises(Denied) as caught:
@@ -373,7 +373,7 @@ def test_our_own_login_is_replaced_in_the_middle(unique: Bench, the_passwords, t
     (tmp_path / "runner_2").write_text("another-runner-2")
     successor = LoginIssuer(
         unique.issuer._options,
-        database.around(
+        database.context(
             database.with_options(user="runner_2", password_file=str(tmp_path / "runner_2"))
         ),
     )

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from rotation.describe import what_works
-from rotation.fold import fold
+from rotation.machine.replay import replay
+from rotation.report.describe import what_works
 
 from .conftest import RUNNER
 from .test_exits import ask, held
@@ -31,6 +31,6 @@ def test_the_old_login_is_not_said_to_be_off(scene: Scene):
     old = in_grace(scene)
     with read_only(scene):
         assert held(scene) == ("suspend", "postgres.read-only")
-    assert f"{old} works too" in what_works(fold(scene.journal.entries(STREAM)))
+    assert f"{old} works too" in what_works(replay(scene.journal.entries(STREAM)))
     ask(scene, "resume")
     check(scene, [scene.to_the_end()])

@@ -1,7 +1,7 @@
 import pytest
 
 from providers.postgres.options import ConnectionOptions, LoginOptions, ProbeOptions
-from rotation.registry import Plugin, installed
+from rotation.plugins.registry import Plugin, installed
 
 CONNECTION = {
     "host": "127.0.0.1",

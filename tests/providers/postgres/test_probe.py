@@ -28,7 +28,7 @@ def test_the_consumer_s_own_query_runs(database: Database, login: Fields):
 def test_a_login_at_another_server_is_no_verdict(database: Database, login: Fields):
     options = ProbeOptions(connection="main", query="select 1")
     elsewhere = database.with_options(system_identifier="7" * 19)
-    probe = LoginProbe(options, replace(database.around(), connections={"main": elsewhere}))
+    probe = LoginProbe(options, replace(database.context(), connections={"main": elsewhere}))
     with pytest.raises(NeedsPerson) as caught:
         probe.login(login)
     assert caught.value.code == "postgres.wrong-server"

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from providers.postgres.login import LoginIssuer
-from rotation.describe import what_works
 from rotation.errors import RotationError
-from rotation.fold import Outcome, fold
-from rotation.machine import Wait
+from rotation.machine.decide import Wait
+from rotation.machine.replay import Outcome, replay
+from rotation.report.describe import what_works
 from rotation.types import Credential, KeyState
 
 from .conftest import ATTEMPTS, Bench, Database
@@ -65,7 +65,7 @@ def in_grace(scene: Scene) -> str:
     before = scene.store.read()
     while scene.store.read() == before:
         assert isinstance(scene.runner.advance(STREAM), Wait)
-    old = fold(scene.journal.entries(STREAM)).old
+    old = replay(scene.journal.entries(STREAM)).old
     assert old is not None
     return old
 
@@ -75,7 +75,7 @@ def test_the_old_login_renamed_is_told_and_goes_on_by_its_own_name(scene: Scene)
     old = in_grace(scene)
     run(scene, f'alter role "{old}" rename to orders_renamed')
     assert held(scene) == ("suspend", "held.instance-missing")
-    rotation = fold(scene.journal.entries(STREAM))
+    rotation = replay(scene.journal.entries(STREAM))
     assert "works too" not in what_works(rotation)
     told = scene.journal.entries(STREAM)[-2].facts
     assert told["message"] == (
@@ -104,10 +104,10 @@ def test_the_new_name_may_stay_for_somebody_else(scene: Scene):
 @pytest.mark.parametrize("scene", BOTH[:1], indirect=True)
 def test_the_new_login_renamed_is_told_too(scene: Scene):
     in_grace(scene)
-    new = fold(scene.journal.entries(STREAM)).new
+    new = replay(scene.journal.entries(STREAM)).new
     run(scene, f'alter role "{new}" rename to orders_of_ann')
     assert held(scene) == ("verify-live", "held.instance-missing")
-    rotation = fold(scene.journal.entries(STREAM))
+    rotation = replay(scene.journal.entries(STREAM))
     assert f"readers get {new}, which is gone" in what_works(rotation)
     run(scene, f'alter role orders_of_ann rename to "{new}"')
     ask(scene, "resume")

@@ -15,19 +15,19 @@ import pytest
 from benchmarks.fleet import Clock
 from providers.aws.clients import AwsConnection
 from providers.aws.testing.server import StrictAws
-from rotation.describe import what_works
-from rotation.fold import Outcome, Rotation, fold
-from rotation.interfaces import Bound
+from rotation.execution.runner import Runner
+from rotation.interfaces import Adapters
 from rotation.journal import Journal
 from rotation.journal.sql import open_journal
-from rotation.machine import Close, Held, Wait
+from rotation.machine.decide import Close, Held, Wait
+from rotation.machine.replay import Outcome, Rotation, replay
 from rotation.operations.survey import survey
 from rotation.plan import PLANS, Step
-from rotation.runner import Runner
+from rotation.report.describe import what_works
 from rotation.types import ConsumerSpec, Death, Facts, KeyState, PluginSpec, Specification
 from tests.matrix.aws import SecretsManager, connect
 from tests.matrix.postgres import OneInPlace, PairOfLogins, UniqueLogins, _Logins
-from tests.matrix.sides import INSTALLATION, around
+from tests.matrix.sides import INSTALLATION, context
 from tests.matrix.world import ClockHidden
 
 from .conftest import Database
@@ -84,7 +84,7 @@ class Scene:
     store: SecretsManager
     clock: Clock
     journal: Journal
-    bound: Bound
+    bound: Adapters
     spec: Specification
 
     def __post_init__(self) -> None:
@@ -106,7 +106,7 @@ class Scene:
         while True:
             match self.runner.advance(STREAM):
                 case Close():
-                    return fold(self.journal.entries(STREAM))
+                    return replay(self.journal.entries(STREAM))
                 case Wait(until) if until is not None:
                     time.sleep(max(0.0, (until - self.clock.now()).total_seconds()))
                 case Held() | Wait() as stopped:
@@ -141,9 +141,9 @@ def scene(
     store.close()
 
 
-def _bound(logins: _Logins, store: SecretsManager, clock: Clock) -> Bound:
-    knows = around(clock, logins, store)
-    return Bound(
+def _bound(logins: _Logins, store: SecretsManager, clock: Clock) -> Adapters:
+    knows = context(clock, logins, store)
+    return Adapters(
         issuer=logins.issuer(knows),
         store=store.store(knows, logins.identity),
         probe=logins.probe(knows),
@@ -227,7 +227,7 @@ def test_a_session_that_stays_keeps_the_old_login_alive(scene: Scene):
                 break
             time.sleep(0.2)
         assert "1 open session of" in action.why
-        rotation = fold(scene.journal.entries(STREAM))
+        rotation = replay(scene.journal.entries(STREAM))
         assert f"{rotation.old} works too" in what_works(rotation)
         assert session.execute("select 1").fetchone() == (1,)
         assert scene.logins.lets_in(held)

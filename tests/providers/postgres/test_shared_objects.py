@@ -47,7 +47,7 @@ class Overlap:
 
     def __init__(self, database: Database, group: str, *, ours: bool) -> None:
         self.group, self.server = group, database.server
-        self.bench = Bench(database, LoginIssuer(_of(group), database.around()))
+        self.bench = Bench(database, LoginIssuer(_of(group), database.context()))
         self.issuer = self.bench.issuer
         if ours:
             self.old = self.makes(ONE).fields
@@ -199,7 +199,7 @@ def test_what_a_person_made_before_is_not_taken(prepared):
     server: PostgresServer = database.server
     server.run(f"create table {group}_mine (n int); alter table {group}_mine owner to {group}_old")
     with pytest.raises(NeedsPerson, match="lacks the ownership"):
-        LoginIssuer(_of(group), database.around()).issue(ONE)
+        LoginIssuer(_of(group), database.context()).issue(ONE)
     owner = "select pg_get_userbyid(relowner) from pg_class where relname = %s"
     assert server.value(owner, f"{group}_mine") == f"{group}_old"
     server.run(f"drop table {group}_mine")
@@ -355,7 +355,7 @@ def rotation_in_use(
     server.run(setup_sql(database.options, _of(group)))
     overlap = Overlap.__new__(Overlap)
     overlap.group, overlap.server = group, server
-    overlap.bench = Bench(database, LoginIssuer(_of(group), database.around()))
+    overlap.bench = Bench(database, LoginIssuer(_of(group), database.context()))
     issuer = overlap.issuer = overlap.bench.issuer
     old = Fields(public={"username": f"{group}_old"}, secret={"password": SecretValue(BY_A_PERSON)})
     made: list[Credential] = []

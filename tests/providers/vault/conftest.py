@@ -16,9 +16,9 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from providers.vault.clients import VaultConnection
 from providers.vault.options import ConnectionOptions
-from rotation.clock import SystemClock
-from rotation.interfaces import Around, Clock
-from rotation.testing import Trouble
+from rotation.interfaces import Clock, PluginContext
+from rotation.runtime.clock import SystemClock
+from rotation.testing import CallFault
 from tests.real.vault_server import VaultServer, running
 
 INSTALLATION = "0123456789ab"
@@ -82,8 +82,8 @@ def mounts(vault: VaultServer, fresh_name: str) -> tuple[str, str]:
 
 
 @pytest.fixture
-def around(connection: VaultConnection) -> Around:
-    return Around(
+def context(connection: VaultConnection) -> PluginContext:
+    return PluginContext(
         installation=INSTALLATION,
         clock=SystemClock(),
         connections={"main": connection},
@@ -94,24 +94,24 @@ def around(connection: VaultConnection) -> Around:
 
 
 @pytest.fixture
-def befall() -> Callable[[str, str, Trouble], AbstractContextManager[None]]:
+def inject_fault() -> Callable[[str, str, CallFault], AbstractContextManager[None]]:
     """Trouble for the next request of a method whose path holds a part."""
 
     @contextmanager
-    def make(method: str, part: str, kind: Trouble) -> Iterator[None]:
+    def make(method: str, part: str, kind: CallFault) -> Iterator[None]:
         real, pending = HTTPAdapter.send, [kind]
 
         def send(self: HTTPAdapter, request: PreparedRequest, **more: object) -> Response:
             if not pending or request.method != method or part not in str(request.url):
                 return real(self, request, **more)
             match pending.pop():
-                case Trouble.UNREACHABLE:
+                case CallFault.UNREACHABLE:
                     refused = NewConnectionError(None, "refused")
                     raise NotConnected(MaxRetryError(None, "", refused))
-                case Trouble.LOST:
+                case CallFault.LOST:
                     real(self, request, **more)
                     raise NotConnected(ProtocolError("lost"))
-            status = {Trouble.DENIED: 403, Trouble.THROTTLED: 429, Trouble.BROKEN: 500}[kind]
+            status = {CallFault.DENIED: 403, CallFault.THROTTLED: 429, CallFault.BROKEN: 500}[kind]
             answer = Response()
             answer.status_code = status
             answer.raw = BytesIO(b'{"errors": ["permission denied"]}')

@@ -15,11 +15,11 @@ from providers.vault.approle import AppRoleIssuer
 from providers.vault.approle_probe import VaultLogin
 from providers.vault.clients import VaultConnection
 from providers.vault.options import AppRoleOptions, LoginOptions
-from rotation.clock import SystemClock
-from rotation.entries import stamp, unstamp
 from rotation.errors import Denied, NeedsPerson, NotYet, RotationError
-from rotation.interfaces import Around
-from rotation.testing import Trouble
+from rotation.interfaces import PluginContext
+from rotation.journal.entries import stamp, unstamp
+from rotation.runtime.clock import SystemClock
+from rotation.testing import CallFault
 from rotation.testing.issuer import IssuerConformance
 from rotation.testing.probe import ProbeConformance
 from rotation.types import Fields, KeyState, PermissionSet, SecretValue, Traits, Verdict, mark
@@ -98,30 +98,34 @@ def role(vault: VaultServer, fresh_name: str) -> AppRole:
 
 
 @pytest.fixture
-def around(connection: VaultConnection) -> Around:
-    return Around(installation=INSTALLATION, clock=SystemClock(), connections={"main": connection})
+def context(connection: VaultConnection) -> PluginContext:
+    return PluginContext(
+        installation=INSTALLATION, clock=SystemClock(), connections={"main": connection}
+    )
 
 
-def issuer_of(role: AppRole, around: Around, **options: object) -> AppRoleIssuer:
+def issuer_of(role: AppRole, context: PluginContext, **options: object) -> AppRoleIssuer:
     named = {"connection": "main", "mount": role.mount, "role": role.name}
-    return AppRoleIssuer(AppRoleOptions(**named, **options), around)
+    return AppRoleIssuer(AppRoleOptions(**named, **options), context)
 
 
 @pytest.fixture
-def issuer(role: AppRole, around: Around) -> AppRoleIssuer:
-    return issuer_of(role, around)
+def issuer(role: AppRole, context: PluginContext) -> AppRoleIssuer:
+    return issuer_of(role, context)
 
 
 @pytest.fixture
-def probe(role: AppRole, around: Around) -> VaultLogin:
-    return VaultLogin(LoginOptions(connection="main", mount=role.mount), around)
+def probe(role: AppRole, context: PluginContext) -> VaultLogin:
+    return VaultLogin(LoginOptions(connection="main", mount=role.mount), context)
 
 
 # ------------------------------------------------------------------------------- conformance
 
 
 @contextmanager
-def befall(connection: VaultConnection, path: str, kind: Trouble, only: str = "") -> Iterator[None]:
+def inject_fault(
+    connection: VaultConnection, path: str, kind: CallFault, only: str = ""
+) -> Iterator[None]:
     """The next request to that path (`only`: by that method) meets this, on its way to the real
     Vault or back."""
     send = connection._wire.send
@@ -132,15 +136,15 @@ def befall(connection: VaultConnection, path: str, kind: Trouble, only: str = ""
         connection._wire.send = send
         call, repeatable = f"{method} {at}", request.get("repeatable", True)
         match kind:
-            case Trouble.DENIED:
+            case CallFault.DENIED:
                 raise errors.refused(403, errors.DENIED, call, repeatable=repeatable)
-            case Trouble.THROTTLED:
+            case CallFault.THROTTLED:
                 raise errors.refused(429, "429", call, repeatable=repeatable)
-            case Trouble.UNREACHABLE:
+            case CallFault.UNREACHABLE:
                 raise errors.unreachable(call)
-            case Trouble.BROKEN:
+            case CallFault.BROKEN:
                 raise errors.refused(500, "500", call, repeatable=repeatable)
-            case Trouble.LOST:
+            case CallFault.LOST:
                 with suppress(RotationError):
                     send(method, at, **request)
                 raise errors.no_answer(call, repeatable=repeatable)
@@ -181,7 +185,7 @@ class Bench:
     def settle(self) -> None:
         pass
 
-    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
+    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
         call = {
             "listing": "/secret-id",
             "usage": "/secret-id",
@@ -189,7 +193,7 @@ class Bench:
             "activate": "/secret-id/lookup",
             "destroy": "/secret-id-accessor/destroy",
         }[deed]
-        return befall(self.connection, self.role.path + call, kind)
+        return inject_fault(self.connection, self.role.path + call, kind)
 
 
 def claimed(**more) -> Traits:
@@ -204,14 +208,14 @@ class TestAssigned(IssuerConformance, traits=claimed()):
 
 class TestAssignedWithUses(IssuerConformance, traits=claimed(uses=PLENTY)):
     @pytest.fixture
-    def bench(self, role, around, connection) -> Bench:
-        return Bench(role, issuer_of(role, around, uses=PLENTY), connection)
+    def bench(self, role, context, connection) -> Bench:
+        return Bench(role, issuer_of(role, context, uses=PLENTY), connection)
 
 
 class TestChosen(IssuerConformance, traits=claimed(origin="chosen", uses=PLENTY)):
     @pytest.fixture
-    def bench(self, role, around, connection) -> Bench:
-        return Bench(role, issuer_of(role, around, origin="chosen", uses=PLENTY), connection)
+    def bench(self, role, context, connection) -> Bench:
+        return Bench(role, issuer_of(role, context, origin="chosen", uses=PLENTY), connection)
 
 
 @dataclass
@@ -232,8 +236,8 @@ class ProbeBench:
     def traces(self) -> int:
         return self.role.tokens()
 
-    def trouble(self, kind: Trouble) -> AbstractContextManager[None]:
-        return befall(self.connection, f"auth/{self.role.mount}/login", kind)
+    def trouble(self, kind: CallFault) -> AbstractContextManager[None]:
+        return inject_fault(self.connection, f"auth/{self.role.mount}/login", kind)
 
 
 class TestLogin(ProbeConformance):
@@ -256,15 +260,15 @@ def refusal(act) -> RotationError:
 
 
 def test_a_lost_mint_carries_our_mark(role, issuer, connection):
-    with befall(connection, role.path + "/secret-id", Trouble.LOST):
+    with inject_fault(connection, role.path + "/secret-id", CallFault.LOST):
         assert refusal(lambda: issuer.issue(ATTEMPT)).code == "vault.no-answer"
     [handle] = issuer.listing().handles
     assert handle.mark == mark(INSTALLATION, ATTEMPT)
 
 
 @pytest.mark.parametrize("origin", ["assigned", "chosen"])
-def test_creation_and_expiry_are_vaults_own(role, around, origin):
-    issuer = issuer_of(role, around, ttl_s=3600, origin=origin)
+def test_creation_and_expiry_are_vaults_own(role, context, origin):
+    issuer = issuer_of(role, context, ttl_s=3600, origin=origin)
     new = issuer.issue(ATTEMPT)
     issuer.activate(new)
     listing = issuer.listing()
@@ -277,24 +281,24 @@ def test_creation_and_expiry_are_vaults_own(role, around, origin):
     assert abs(unstamp(stamp(told.created)) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_the_roles_own_lifetime_is_told_of_a_chosen_one(role, around):
+def test_the_roles_own_lifetime_is_told_of_a_chosen_one(role, context):
     role.set(secret_id_ttl="30m")
-    new = issuer_of(role, around, origin="chosen").issue(ATTEMPT)
+    new = issuer_of(role, context, origin="chosen").issue(ATTEMPT)
     assert new.handle.expires - new.handle.created == timedelta(minutes=30)
 
 
-def test_a_chosen_one_is_registered_once_whatever_is_lost(role, around, connection):
-    issuer = issuer_of(role, around, origin="chosen")
+def test_a_chosen_one_is_registered_once_whatever_is_lost(role, context, connection):
+    issuer = issuer_of(role, context, origin="chosen")
     new = issuer.issue(ATTEMPT)
-    with befall(connection, role.path + "/custom-secret-id", Trouble.LOST):
+    with inject_fault(connection, role.path + "/custom-secret-id", CallFault.LOST):
         refusal(lambda: issuer.activate(new))
     issuer.activate(new)
     assert issuer.listing().ids == {new.handle.id}
     assert role.accepts(new.fields)
 
 
-def test_the_latest_login_is_told_exactly_where_uses_are_counted(role, around):
-    issuer = issuer_of(role, around, uses=PLENTY)
+def test_the_latest_login_is_told_exactly_where_uses_are_counted(role, context):
+    issuer = issuer_of(role, context, uses=PLENTY)
     new = issuer.issue(ATTEMPT)
     before = datetime.now(UTC)
     token = role.login(new.fields)
@@ -302,9 +306,9 @@ def test_the_latest_login_is_told_exactly_where_uses_are_counted(role, around):
     assert before <= issuer.usage(new.handle.id).last_used <= datetime.now(UTC)
 
 
-def test_of_one_that_a_person_made_the_living_tokens_tell(role, around):
+def test_of_one_that_a_person_made_the_living_tokens_tell(role, context):
     """It has no count of uses: the first one that a rotation replaces."""
-    issuer = issuer_of(role, around, uses=PLENTY)
+    issuer = issuer_of(role, context, uses=PLENTY)
     made = role.vault.api("POST", f"{role.path}/secret-id", {})["data"]
     role_id = role.vault.api("GET", f"{role.path}/role-id")["data"]["role_id"]
     ours = issuer.issue(ATTEMPT)
@@ -338,14 +342,14 @@ def test_a_role_that_would_go_wrong_later_gets_no_secret_id(role, issuer, settin
     assert role.accessors() == []
 
 
-def test_bound_to_addresses_it_is_made_where_that_is_stated(role, around):
+def test_bound_to_addresses_it_is_made_where_that_is_stated(role, context):
     role.set(secret_id_bound_cidrs=["10.0.0.0/8"])
-    issuer = issuer_of(role, around, unverified="cidr-bound")
+    issuer = issuer_of(role, context, unverified="cidr-bound")
     assert issuer.issue(ATTEMPT).handle.id in role.accessors()
 
 
-def test_a_role_that_is_not_there_is_named(around, role):
-    issuer = issuer_of(role, around)
+def test_a_role_that_is_not_there_is_named(context, role):
+    issuer = issuer_of(role, context)
     role.vault.api("DELETE", role.path)
     for act in (issuer.listing, lambda: issuer.issue(ATTEMPT)):
         error = refusal(act)
@@ -353,8 +357,8 @@ def test_a_role_that_is_not_there_is_named(around, role):
         assert role.name in error.message
 
 
-def test_an_expired_one_is_no_instance(role, around):
-    issuer = issuer_of(role, around, ttl_s=1)
+def test_an_expired_one_is_no_instance(role, context):
+    issuer = issuer_of(role, context, ttl_s=1)
     new = issuer.issue(ATTEMPT)
     while datetime.now(UTC) <= new.handle.expires + timedelta(seconds=1):
         pass
@@ -386,9 +390,9 @@ def test_the_negative_control_never_locks_the_role(role, issuer, probe):
     assert role.accepts(good)
 
 
-def test_a_secret_id_bound_to_addresses_is_not_refused_by_its_verdict(role, around, probe):
+def test_a_secret_id_bound_to_addresses_is_not_refused_by_its_verdict(role, context, probe):
     role.set(secret_id_bound_cidrs=["10.0.0.0/8"])
-    new = issuer_of(role, around, unverified="cidr-bound").issue(ATTEMPT)
+    new = issuer_of(role, context, unverified="cidr-bound").issue(ATTEMPT)
     assert refusal(lambda: probe.login(new.fields)).code == "probe.not-from-here"
 
 
@@ -424,7 +428,7 @@ def test_a_runner_that_died_inside_a_containment_is_followed_by_one_that_ends_it
 ):
     old, new = issuer.issue("1" * 32), issuer.issue("2" * 32)
     token = role.login(old.fields)
-    with befall(connection, "auth/token/accessors", Trouble.UNREACHABLE):
+    with inject_fault(connection, "auth/token/accessors", CallFault.UNREACHABLE):
         refusal(lambda: issuer.destroy(old.handle.id, under=CONTAIN))
     assert not role.lives(token)
     assert not role.accepts(new.fields), "the role is off until its tokens are dead"
@@ -447,17 +451,17 @@ def test_a_policy_that_is_too_narrow_does_not_keep_a_leaked_secret_id_alive(
 ):
     old = issuer.issue(ATTEMPT)
     role.login(old.fields)
-    with befall(connection, "identity/lookup/entity", Trouble.DENIED):
+    with inject_fault(connection, "identity/lookup/entity", CallFault.DENIED):
         error = refusal(lambda: issuer.destroy(old.handle.id, under=CONTAIN))
     assert isinstance(error, Denied)
     assert role.accessors() == []
 
 
-def test_batch_tokens_keep_the_role_off_until_they_are_over(role, around):
+def test_batch_tokens_keep_the_role_off_until_they_are_over(role, context):
     role.set(token_type="batch", token_ttl="10m")
     now = [datetime.now(UTC)]
     clock = SimpleNamespace(now=lambda: now[0])
-    issuer = issuer_of(role, replace(around, clock=clock))
+    issuer = issuer_of(role, replace(context, clock=clock))
     old, new = issuer.issue("1" * 32), issuer.issue("2" * 32)
     token = role.login(old.fields)
     error = refusal(lambda: issuer.destroy(old.handle.id, under=CONTAIN))
@@ -475,9 +479,9 @@ def test_batch_tokens_keep_the_role_off_until_they_are_over(role, around):
 
 @pytest.mark.parametrize("origin", ["assigned", "chosen"])
 def test_what_a_person_is_told_to_type_ends_the_secret_id(
-    role: AppRole, around: Around, origin: str
+    role: AppRole, context: PluginContext, origin: str
 ) -> None:
-    issuer = issuer_of(role, around, origin=origin)
+    issuer = issuer_of(role, context, origin=origin)
     new = issuer.issue("1" * 32)
     issuer.activate(new)
     typed = issuer._options.by_hand(new.handle.id, {})

@@ -12,7 +12,7 @@ from rotation.errors import Denied
 from rotation.interfaces import Need, Part, Scope
 from rotation.types import PermissionSet
 from tests.providers.vault.conftest import INSTALLATION
-from tests.providers.vault.test_approle import PLENTY, around, issuer_of, role
+from tests.providers.vault.test_approle import PLENTY, context, issuer_of, role
 
 __all__ = ["around", "role"]
 APPROLE = GRANTS["vault-approle"]
@@ -71,12 +71,12 @@ def granted(plugin: str, options) -> dict[str, dict[str, set[str]]]:
 @pytest.mark.parametrize("uses", [None, PLENTY], ids=["", "uses"])
 @pytest.mark.parametrize("origin", ["assigned", "chosen"])
 def test_approles_grants_are_enough_and_exactly_the_requests(
-    vault, role, around, connect, fresh_name, origin, uses
+    vault, role, context, connect, fresh_name, origin, uses
 ):
     made = vault.api("POST", f"{role.path}/secret-id", {})["data"]["secret_id_accessor"]
-    options = issuer_of(role, around, origin=origin, uses=uses)._options
+    options = issuer_of(role, context, origin=origin, uses=uses)._options
     connection = restricted(vault, connect, fresh_name, "vault-approle", options)
-    limited = replace(around, connections={"main": connection})
+    limited = replace(context, connections={"main": connection})
     issuer = issuer_of(role, limited, origin=origin, uses=uses)
     since = vault.audited()
     old, new = issuer.issue("1" * 32), issuer.issue("2" * 32)
@@ -94,9 +94,9 @@ def test_approles_grants_are_enough_and_exactly_the_requests(
 
 
 def test_who_mints_cannot_destroy_and_who_destroys_cannot_mint(
-    vault, role, around, connect, fresh_name
+    vault, role, context, connect, fresh_name
 ):
-    options = issuer_of(role, around)._options
+    options = issuer_of(role, context)._options
     connection = restricted(vault, connect, fresh_name, "vault-approle", options)
     for under, what in (
         (PermissionSet.MINT, "secret-id-accessor/destroy"),

@@ -17,19 +17,19 @@ from providers.vault.clients import VaultConnection
 from providers.vault.kv2 import KvStore
 from providers.vault.options import AppRoleOptions, KvOptions, LoginOptions
 from providers.vault.wire import Answer, Wire
-from rotation.entries import Draft, Kind
-from rotation.fold import Outcome, fold
-from rotation.interfaces import Around, Bound
+from rotation.execution.runner import Runner
+from rotation.interfaces import Adapters, PluginContext
+from rotation.journal.entries import Draft, Kind
 from rotation.journal.memory import MemoryJournal
-from rotation.machine import Action, Close, Held, Wait
+from rotation.machine.decide import Action, Close, Held, Wait
+from rotation.machine.replay import Outcome, replay
 from rotation.plan import PLANS
-from rotation.runner import Runner
-from rotation.testing import Trouble
-from rotation.testing.world import Killed
+from rotation.testing import CallFault
 from rotation.types import ConsumerSpec, Fields, PluginSpec, SecretValue, Specification, Verdict
 from tests.providers.vault.conftest import INSTALLATION
-from tests.providers.vault.test_approle import PLENTY, AppRole, befall
+from tests.providers.vault.test_approle import PLENTY, AppRole, inject_fault
 from tests.real.vault_server import VaultServer
+from tests.support.world import Killed
 
 STREAM = "vault-approle-tested"
 NONE = PluginSpec(type="tested", options={})
@@ -80,7 +80,7 @@ class Installed:
     """One secret under rotation."""
 
     spec: Specification
-    bound: Bound
+    bound: Adapters
     clock: Clock
     application: Application | None = None
     journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(INSTALLATION))
@@ -170,7 +170,7 @@ def installed(
     value = {"role_id": role_id, "secret_id": first, "note": "a field of somebody else"}
     vault.api("POST", f"{mount}/data/app", {"data": value})
     clock = Clock()
-    around = Around(
+    context = PluginContext(
         installation=INSTALLATION,
         clock=clock,
         stream=STREAM,
@@ -179,12 +179,12 @@ def installed(
         public=frozenset({"role_id"}),
     )
     named = {"connection": "main", "mount": role.mount, "role": role.name}
-    bound = Bound(
-        issuer=AppRoleIssuer(AppRoleOptions(**named, **options), around),
+    bound = Adapters(
+        issuer=AppRoleIssuer(AppRoleOptions(**named, **options), context),
         store=KvStore(
-            KvOptions(connection="main", mount=mount, path="app", staging=staging), around
+            KvOptions(connection="main", mount=mount, path="app", staging=staging), context
         ),
-        probe=VaultLogin(LoginOptions(connection="main", mount=role.mount), around),
+        probe=VaultLogin(LoginOptions(connection="main", mount=role.mount), context),
         consumers={},
     )
     application = Application(role, f"{mount}/data/app")
@@ -234,7 +234,7 @@ def test_a_straggler_is_seen_and_named_before_its_secret_id_is_destroyed(role, k
     secret = installed(role, kv, connection, specification(uses=PLENTY, quiet_s=2), uses=PLENTY)
     secret.clock.patient = True
     assert isinstance(rotated_by_its_consumer(secret), Close)
-    old = fold(secret.journal.entries(STREAM)).result["handle"]
+    old = replay(secret.journal.entries(STREAM)).result["handle"]
     straggler = Application(role, secret.application.path)
     straggler.read()
 
@@ -326,7 +326,7 @@ def test_a_runner_that_died_at_the_mint_removes_what_it_made_by_its_label(role, 
     """Nothing is Held, and nobody needs to say whose it is."""
     secret = installed(role, kv, connection, specification())
     secret.open("routine")
-    with befall(connection, f"{role.path}/secret-id$", Trouble.LOST, only="POST"):
+    with inject_fault(connection, f"{role.path}/secret-id$", CallFault.LOST, only="POST"):
         secret.runner().advance(STREAM)
     assert len(role.accessors()) == 2
     action = secret.drive()
@@ -346,7 +346,7 @@ def test_who_comes_back_while_a_person_is_waited_for_holds_the_destruction(role,
     straggler.read()
     secret.spec = replace(secret.spec, destroy_by_hand=True)
     assert rotated_by_its_consumer(secret).code == "held.destroy-by-hand"
-    old = fold(secret.journal.entries(STREAM)).old
+    old = replay(secret.journal.entries(STREAM)).old
     straggler.log_in()
     secret.ask("resume", destroy=True)
     assert secret.drive().code == "held.straggler"
@@ -425,7 +425,7 @@ def test_killed_at_every_request_nobody_is_refused_and_nothing_is_unaccounted_fo
         survived(secret, deadly, at)
         secret.application.read()
         secret.application.log_in()
-        assert fold(secret.journal.entries(STREAM)).outcome == Outcome.SUCCEEDED, at
+        assert replay(secret.journal.entries(STREAM)).outcome == Outcome.SUCCEEDED, at
         assert len(role.accessors()) == 1, at
         assert (role.locked(), secret.application.refused) == (0, 0), at
     print(f"\n{origin}: killed at {len(range(1, boundaries, stride))} of {boundaries} boundaries")

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
 from providers.vault.clients import VaultConnection
-from rotation.errors import Denied, NeedsPerson, RotationError, Transient, Usage
+from rotation.errors import Denied, NeedsPerson, RotationError, Transient, UsageError
 from rotation.types import PermissionSet, contains_live_value
 from tests.real.vault_server import Refused, VaultServer, free_port, running
 
@@ -439,7 +439,7 @@ def test_a_sealed_vault_gets_no_login(vault, connect, approle, secret_id):
 @pytest.mark.parametrize("name", ["SSLKEYLOGFILE", "NETRC"])
 def test_a_runner_refuses_what_would_write_its_secrets_down(connect, monkeypatch, name):
     monkeypatch.setenv(name, "/dev/null")
-    with pytest.raises(Usage):
+    with pytest.raises(UsageError):
         connect()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from providers.vault.clients import VaultConnection
 from providers.vault.doctor import LAYOUTS, diagnose
-from rotation.interfaces import Layout, Look
+from rotation.interfaces import Diagnosis, LabelSnapshot
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS
 from tests.providers.vault.test_kv2 import THIRD, Bench, bench, credential, promoted
 
@@ -28,8 +28,8 @@ class Scene:
     def found(self) -> str:
         return self.diagnosed().name
 
-    def diagnosed(self) -> Layout:
-        look = Look(
+    def diagnosed(self) -> Diagnosis:
+        look = LabelSnapshot(
             state=self.bench.store.state(),
             installation=INSTALLATION,
             open_version=self.open_version,

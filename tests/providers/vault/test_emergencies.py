@@ -12,16 +12,16 @@ from providers.vault import errors
 from providers.vault.clients import VaultConnection
 from providers.vault.testing.server import Refused
 from rotation.errors import RotationError
-from rotation.fold import Outcome
-from rotation.machine import Close
-from rotation.testing import Trouble
+from rotation.machine.decide import Close
+from rotation.machine.replay import Outcome
+from rotation.testing import CallFault
 from tests.providers.vault.test_approle_rotations import Installed, installed, kv, role
 from tests.providers.vault.test_approle_rotations import specification as specified
 
 __all__ = ["kv", "role"]
 
 LATE_S = 0.4
-TROUBLES = (Trouble.LOST, Trouble.BROKEN, Trouble.UNREACHABLE, Trouble.THROTTLED, "late")
+TROUBLES = (CallFault.LOST, CallFault.BROKEN, CallFault.UNREACHABLE, CallFault.THROTTLED, "late")
 
 
 @contextmanager
@@ -35,15 +35,15 @@ def troubled(connection: VaultConnection, nth: int, kind: str) -> Iterator[list[
         if len(calls) != nth:
             return send(method, path, **request)
         match kind:
-            case Trouble.LOST:
+            case CallFault.LOST:
                 with suppress(RotationError):
                     send(method, path, **request)
                 raise errors.no_answer(call, repeatable=repeatable)
-            case Trouble.BROKEN:
+            case CallFault.BROKEN:
                 raise errors.refused(500, "500", call, repeatable=repeatable)
-            case Trouble.UNREACHABLE:
+            case CallFault.UNREACHABLE:
                 raise errors.unreachable(call)
-            case Trouble.THROTTLED:
+            case CallFault.THROTTLED:
                 raise errors.refused(429, "429", call, repeatable=repeatable)
             case _:
                 answer = send(method, path, **request)

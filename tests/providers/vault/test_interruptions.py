@@ -18,14 +18,14 @@ from urllib3.exceptions import ProtocolError
 from providers.vault.clients import VaultConnection
 from providers.vault.kv2 import KvStore
 from providers.vault.options import ConnectionOptions, KvOptions
-from rotation.entries import Draft, Kind
 from rotation.errors import Conflict
-from rotation.fold import Outcome
-from rotation.interfaces import Around, Bound
+from rotation.execution.runner import Runner
+from rotation.interfaces import Adapters, PluginContext
+from rotation.journal.entries import Draft, Kind
 from rotation.journal.memory import MemoryJournal
-from rotation.machine import Action, Close, Held, Wait
+from rotation.machine.decide import Action, Close, Held, Wait
+from rotation.machine.replay import Outcome
 from rotation.plan import PLANS
-from rotation.runner import Runner
 from rotation.types import (
     ConsumerSpec,
     Credential,
@@ -154,7 +154,7 @@ class World:
 
     def runner(self) -> Runner:
         """As a new process has it: without a memory."""
-        around = Around(
+        context = PluginContext(
             installation=INSTALLATION,
             clock=self.clock,
             connections={"main": self.connection},
@@ -163,8 +163,8 @@ class World:
             stream=self.stream,
         )
         options = KvOptions(connection="main", mount="kv", path=self.name, staging="pending")
-        bound = Bound(
-            issuer=self.keys, store=KvStore(options, around), probe=self.keys, consumers={}
+        bound = Adapters(
+            issuer=self.keys, store=KvStore(options, context), probe=self.keys, consumers={}
         )
         return Runner(journal=self.journal, bind=lambda spec: bound, clock=self.clock, id="tested")
 

@@ -13,10 +13,10 @@ from rotation.errors import (
     Permanent,
     RotationError,
     Transient,
-    Usage,
+    UsageError,
 )
-from rotation.interfaces import Around, Store
-from rotation.testing import Trouble
+from rotation.interfaces import PluginContext, Store
+from rotation.testing import CallFault
 from rotation.testing.store import StoreConformance
 from rotation.types import (
     COMPROMISED,
@@ -66,7 +66,7 @@ class Bench:
     mount: str
     staging: str
     stream: str
-    befall: Callable[[str, str, Trouble], AbstractContextManager[None]]
+    inject_fault: Callable[[str, str, CallFault], AbstractContextManager[None]]
     installation: str = INSTALLATION
     path: str = "team/app"
 
@@ -122,8 +122,8 @@ class Bench:
     def remove(self) -> None:
         self.vault.api("DELETE", f"sys/mounts/{self.mount}")
 
-    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
-        return self.befall(*REQUESTS[deed], kind)
+    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
+        return self.inject_fault(*REQUESTS[deed], kind)
 
     def adopted(self) -> str:
         """A secret that somebody else wrote; its version."""
@@ -131,10 +131,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(vault, mounts, befall, around) -> Bench:
+def bench(vault, mounts, inject_fault, context) -> Bench:
     mount, staging = mounts
     options = KvOptions(connection="main", mount=mount, path=Bench.path, staging=staging)
-    return Bench(KvStore(options, around), vault, mount, staging, around.stream, befall)
+    return Bench(KvStore(options, context), vault, mount, staging, context.stream, inject_fault)
 
 
 class TestConformance(StoreConformance):
@@ -143,12 +143,12 @@ class TestConformance(StoreConformance):
         return bench
 
 
-def store_of(bench: Bench, around: Around, **change: object) -> KvStore:
+def store_of(bench: Bench, context: PluginContext, **change: object) -> KvStore:
     """The same secret, seen by a process that knows nothing yet."""
     options = KvOptions(
         connection="main", mount=bench.mount, path=bench.path, staging=bench.staging
     )
-    return KvStore(options, replace(around, **change))
+    return KvStore(options, replace(context, **change))
 
 
 def promoted(bench: Bench) -> tuple[str, str]:
@@ -251,7 +251,7 @@ def test_the_old_value_comes_back_under_its_own_mark(bench: Bench):
 def test_a_promotion_that_was_not_answered_is_known_by_its_values(bench: Bench):
     old = bench.adopted()
     new = bench.store.stage(SECOND, credential(2), onto=old)
-    with bench.trouble("promote", Trouble.LOST), pytest.raises(RotationError):
+    with bench.trouble("promote", CallFault.LOST), pytest.raises(RotationError):
         bench.store.promote(new, expecting=old)
     assert bench.store.state().current == "kv-2"
     bench.store.promote(new, expecting=old)
@@ -262,7 +262,10 @@ def test_a_promotion_that_was_not_answered_is_known_by_its_values(bench: Bench):
 def test_a_promotion_whose_record_is_missing_is_recorded(bench: Bench):
     old = bench.adopted()
     new = bench.store.stage(SECOND, credential(2), onto=old)
-    with bench.befall("PATCH", "kv/metadata/", Trouble.DENIED), pytest.raises(Denied) as caught:
+    with (
+        bench.inject_fault("PATCH", "kv/metadata/", CallFault.DENIED),
+        pytest.raises(Denied) as caught,
+    ):
         bench.store.promote(new, expecting=old)
     assert not caught.value.unchanged
     bench.store.promote(new, expecting=old)
@@ -272,7 +275,7 @@ def test_a_promotion_whose_record_is_missing_is_recorded(bench: Bench):
 def test_a_promotion_whose_write_is_denied_says_that_nothing_changed(bench: Bench):
     old = bench.adopted()
     new = bench.store.stage(SECOND, credential(2), onto=old)
-    with bench.trouble("promote", Trouble.DENIED), pytest.raises(Denied) as caught:
+    with bench.trouble("promote", CallFault.DENIED), pytest.raises(Denied) as caught:
         bench.store.promote(new, expecting=old)
     assert caught.value.unchanged
     assert bench.store.state().current == old
@@ -430,9 +433,9 @@ def test_a_value_that_is_no_text_is_not_ours(bench: Bench):
     assert code_of(caught) == "store.missing-field"
 
 
-def test_a_bare_value_does_not_fit(bench: Bench, around: Around):
-    with pytest.raises(Usage):
-        store_of(bench, around, fields={"value": ""})
+def test_a_bare_value_does_not_fit(bench: Bench, context: PluginContext):
+    with pytest.raises(UsageError):
+        store_of(bench, context, fields={"value": ""})
 
 
 def test_a_mount_that_is_not_there_needs_a_person(bench: Bench):

@@ -18,8 +18,8 @@ KV = GRANTS["vault-kv2"]
 
 
 @pytest.fixture
-def places(mounts, around) -> dict[str, str]:
-    return {"mount": mounts[0], "staging": mounts[1], "path": PATH, "stream": around.stream}
+def places(mounts, context) -> dict[str, str]:
+    return {"mount": mounts[0], "staging": mounts[1], "path": PATH, "stream": context.stream}
 
 
 def rules(grants: tuple[Grant, ...], places: dict[str, str]) -> dict[str, list[str]]:
@@ -51,12 +51,12 @@ def restricted(vault, connect, fresh_name, places) -> Iterator:
 
 
 @pytest.fixture
-def store(restricted, around, places) -> KvStore:
+def store(restricted, context, places) -> KvStore:
     options = KvOptions(
         connection="main", mount=places["mount"], path=PATH, staging=places["staging"]
     )
-    around.connections["main"] = restricted
-    return KvStore(options, around)
+    context.connections["main"] = restricted
+    return KvStore(options, context)
 
 
 def use_everything(store: KvStore) -> None:
@@ -101,7 +101,7 @@ def general(path: str, places: dict[str, str]) -> str:
     return f"{head}{stream}+" if stream else path
 
 
-def test_the_grants_are_enough_and_exactly_the_requests(vault, store, restricted, around, places):
+def test_the_grants_are_enough_and_exactly_the_requests(vault, store, restricted, context, places):
     since = vault.audited()
     use_everything(store)
     found = {

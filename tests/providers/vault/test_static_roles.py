@@ -13,16 +13,16 @@ from providers.vault.kv2 import KvStore
 from providers.vault.options import DatabaseStaticOptions, KvOptions
 from providers.vault.static_roles import AUTOMATIC_MIN, DatabaseStaticRole
 from providers.vault.wire import Answer
-from rotation.clock import SystemClock
 from rotation.errors import Ambiguous, Conflict, NeedsPerson, RotationError
-from rotation.fold import Outcome
-from rotation.interfaces import Around, Bound
-from rotation.machine import Close
-from rotation.testing import Trouble
+from rotation.interfaces import Adapters, PluginContext
+from rotation.machine.decide import Close
+from rotation.machine.replay import Outcome
+from rotation.runtime.clock import SystemClock
+from rotation.testing import CallFault
 from rotation.testing.issuer import IssuerConformance
 from rotation.types import Fields, KeyState, SecretValue, Verdict
 from tests.providers.vault.conftest import INSTALLATION
-from tests.providers.vault.test_approle import befall
+from tests.providers.vault.test_approle import inject_fault
 from tests.providers.vault.test_approle_permissions import asked, granted, restricted
 from tests.providers.vault.test_approle_rotations import (
     STREAM,
@@ -102,13 +102,13 @@ def role(vault: VaultServer, postgres: PostgresServer, fresh_name: str) -> Itera
 
 @pytest.fixture
 def issuer(role: StaticRole, connection: VaultConnection) -> DatabaseStaticRole:
-    around = Around(
+    context = PluginContext(
         installation=INSTALLATION, clock=SystemClock(), connections={"main": connection}
     )
     options = DatabaseStaticOptions(
         connection="main", mount=role.mount, role=role.name, in_place=True
     )
-    return DatabaseStaticRole(options, around)
+    return DatabaseStaticRole(options, context)
 
 
 @dataclass
@@ -136,9 +136,9 @@ class Bench:
     def settle(self) -> None:
         pass
 
-    def trouble(self, deed: str, kind: Trouble) -> AbstractContextManager[None]:
+    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
         path = {"listing": "static-roles", "issue": "rotate-role", "destroy": "static-roles"}[deed]
-        return befall(self.connection, f"{self.role.mount}/{path}", kind)
+        return inject_fault(self.connection, f"{self.role.mount}/{path}", kind)
 
 
 class TestConformance(IssuerConformance, traits=DatabaseStaticOptions.TRAITS):
@@ -167,7 +167,7 @@ def test_the_old_password_is_dead_when_the_new_one_is_there(role, issuer):
 
 def test_a_lost_answer_is_settled_by_reading_and_not_by_replacing_again(role, issuer, connection):
     before = issuer.issue("1" * 32)
-    with befall(connection, "rotate-role", Trouble.LOST):
+    with inject_fault(connection, "rotate-role", CallFault.LOST):
         assert isinstance(refusal(lambda: issuer.issue("2" * 32)), Ambiguous)
     found = issuer.read_back()
     assert found.handle.id != before.handle.id
@@ -188,10 +188,10 @@ def test_a_replacement_that_could_not_be_read_is_in_doubt_and_not_void(issuer, m
     assert issuer.read_back().handle.id in issuer.listing().ids
 
 
-@pytest.mark.parametrize("kind", [Trouble.DENIED, Trouble.THROTTLED, Trouble.UNREACHABLE])
+@pytest.mark.parametrize("kind", [CallFault.DENIED, CallFault.THROTTLED, CallFault.UNREACHABLE])
 def test_what_could_not_be_read_is_not_replaced(role, issuer, connection, kind):
     before = role.rotated()
-    with befall(connection, "static-creds", kind):
+    with inject_fault(connection, "static-creds", kind):
         assert not isinstance(refusal(lambda: issuer.issue(ATTEMPT)), Ambiguous)
     assert role.rotated() == before
 
@@ -236,10 +236,10 @@ def test_without_consent_there_is_no_rotation_without_overlap():
 def test_the_grants_are_enough_and_exactly_the_requests(vault, role, issuer, connect, fresh_name):
     options = issuer._options
     connection = restricted(vault, connect, fresh_name, "vault-database-static", options)
-    around = Around(
+    context = PluginContext(
         installation=INSTALLATION, clock=SystemClock(), connections={"main": connection}
     )
-    limited, since = DatabaseStaticRole(options, around), vault.audited()
+    limited, since = DatabaseStaticRole(options, context), vault.audited()
     limited.listing()
     new = limited.issue(ATTEMPT)
     assert limited.handle_of(new.fields, "v1") == new.handle.id
@@ -284,7 +284,7 @@ def database(role, kv, connection) -> Database:
     mount, staging = kv
     role.vault.api("POST", f"{mount}/data/app", {"data": value})
     spec, clock = specification("username", "password"), Clock()
-    around = Around(
+    context = PluginContext(
         installation=INSTALLATION,
         clock=clock,
         stream=STREAM,
@@ -296,9 +296,9 @@ def database(role, kv, connection) -> Database:
         connection="main", mount=role.mount, role=role.name, in_place=True
     )
     kept = KvOptions(connection="main", mount=mount, path="app", staging=staging)
-    bound = Bound(
-        issuer=DatabaseStaticRole(static, around),
-        store=KvStore(kept, around),
+    bound = Adapters(
+        issuer=DatabaseStaticRole(static, context),
+        store=KvStore(kept, context),
         probe=DatabaseProbe(role),
         consumers={},
     )
@@ -323,7 +323,7 @@ def test_readers_get_what_vault_made_and_the_old_password_is_proved_dead(databas
 def test_an_answer_that_is_lost_on_the_way_leads_to_no_second_replacement(
     database, connection, path
 ):
-    with befall(connection, path, Trouble.LOST):
+    with inject_fault(connection, path, CallFault.LOST):
         action = database.secret.rotate()
     assert isinstance(action, Close), action
     assert database.role.accepts(database.read())

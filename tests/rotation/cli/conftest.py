@@ -12,25 +12,25 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from rotation import process
 from rotation.calendar import Freeze, Schedule
 from rotation.cli import session as session_module
 from rotation.cli.app import program
 from rotation.cli.session import Session
-from rotation.config import Entry, Finding, stream_of
-from rotation.interfaces import Bound, Issuer
+from rotation.config import ConfiguredSecret, Finding, stream_of
+from rotation.execution.runner import Runner
+from rotation.interfaces import Adapters, Issuer
 from rotation.journal import Journal
 from rotation.journal.memory import MemoryJournal
-from rotation.runner import Runner
-from rotation.testing.simulator import SimulatedClock, bound, specification
-from rotation.testing.world import INSTALLATION, World
+from rotation.runtime import process
 from rotation.types import Gates, Specification, Traits
+from tests.support.simulator import SimulatedClock, bound, specification
+from tests.support.world import INSTALLATION, World
 
 STREAM = stream_of("simulated", "simulated/app")
 DAY = 86_400
 
 
-APP = Entry(
+APP = ConfiguredSecret(
     id="app", identity="simulated/app", issuer="simulated", place="app", connection="",
     class_name="production", owner="team", application="app", environment="production",
     state="active", until=None, reason=None, schedule=Schedule(), max_age_s=90 * DAY,
@@ -49,22 +49,22 @@ class FakeConfiguration:
     concurrency: int = 4
     warnings: tuple[Finding, ...] = ()
     freezes: tuple[Freeze, ...] = ()
-    entry: Entry = APP
+    entry: ConfiguredSecret = APP
     by_itself: bool = False
 
-    def secret(self, name: str) -> Entry | None:
+    def secret(self, name: str) -> ConfiguredSecret | None:
         return self.entry if name == self.entry.id else None
 
-    def secrets(self) -> Iterator[Entry]:
+    def secrets(self) -> Iterator[ConfiguredSecret]:
         yield self.entry
 
     def __len__(self) -> int:
         return 1
 
-    def replaces_by_itself(self, entry: Entry) -> bool:
+    def replaces_by_itself(self, entry: ConfiguredSecret) -> bool:
         return self.by_itself
 
-    def specification(self, entry: Entry) -> Specification:
+    def specification(self, entry: ConfiguredSecret) -> Specification:
         return self.spec
 
 
@@ -116,7 +116,7 @@ class SimulatedSession(Session):
     def records(self) -> Journal:
         return self.shell.journal
 
-    def bind(self, spec: Specification) -> Bound:
+    def bind(self, spec: Specification) -> Adapters:
         return bound(self.shell.world)
 
     def issuer(self, spec: Specification) -> Issuer:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rotation.testing.world import World
 from rotation.types import CURRENT
 from tests.rotation.cli.conftest import APP, Shell, furnished
+from tests.support.world import World
 
 SEEDS = 300
 PER_TEST = 30

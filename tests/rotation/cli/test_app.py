@@ -24,7 +24,7 @@ from rotation.errors import (
     RotationError,
     Transient,
     UnknownName,
-    Usage,
+    UsageError,
 )
 from rotation.types import SecretValue
 from tests.rotation.cli.conftest import Shell
@@ -106,7 +106,7 @@ def test_a_wrong_command_line_is_exit_2(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (Usage("a.b", "m"), 2),
+        (UsageError("a.b", "m"), 2),
         (Denied("a.b", "m"), 3),
         (Refused("a.b", "m"), 4),
         (PolicyRefusal("a.b", "m"), 5),
@@ -184,7 +184,7 @@ def test_a_traceback_shows_no_text_that_is_not_ours(
 def test_what_a_provider_named_cannot_steer_the_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    exit_code_of(Usage("a.b", "evil \x1b[2J\r name"), Settings())
+    exit_code_of(UsageError("a.b", "evil \x1b[2J\r name"), Settings())
     assert "\x1b[2J" not in capsys.readouterr().err
 
 
@@ -294,5 +294,5 @@ def test_an_error_has_the_colours_that_were_asked_for(
     asked: list[bool | None] = []
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setattr(click, "echo", lambda text, *, err, color: asked.append(color))
-    exit_code_of(Usage("some.code", "something"), Settings(color=color))
+    exit_code_of(UsageError("some.code", "something"), Settings(color=color))
     assert asked == [expected, expected]

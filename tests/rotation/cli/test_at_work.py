@@ -1,13 +1,13 @@
 """Who goes on is said truly while another command is alive and at it."""
 
-from rotation.fold import fold
 from rotation.journal.liveness import RunnerLock, runners_of
+from rotation.machine.replay import replay
 from tests.rotation.cli.conftest import STREAM, Shell
 from tests.rotation.cli.test_requests import draining
 
 
 def test_a_living_command_that_works_on_it_is_named(shell: Shell) -> None:
-    other = fold(draining(shell).journal.entries(STREAM)).last.runner
+    other = replay(draining(shell).journal.entries(STREAM)).last.runner
     directory = runners_of(shell.configuration.journal)
     (directory / other).unlink()
     with RunnerLock(directory, other):

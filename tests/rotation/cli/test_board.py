@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from rotation.cli.board import Health, Rank, cells
-from rotation.entries import Identity
-from rotation.testing.world import START
+from rotation.journal.entries import Identity
+from tests.support.world import START
 
 ROW = Identity(stream="s", identity="i", secret="app", seq=1, hash="", handle="KEY1")
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from rotation.errors import Transient
-from rotation.fold import fold
-from rotation.testing.simulator import SimulatedIssuer
-from rotation.testing.world import Instance
+from rotation.machine.replay import replay
 from rotation.types import CURRENT, KeyState, Listing
 from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.simulator import SimulatedIssuer
+from tests.support.world import Instance
 
 LONG = timedelta(days=2)
 
@@ -35,11 +35,11 @@ def delete(shell: Shell) -> None:
 
 
 def opened(shell: Shell) -> int:
-    return fold(shell.journal.entries(STREAM)).opened.seq
+    return replay(shell.journal.entries(STREAM)).opened.seq
 
 
 def plan_of(shell: Shell) -> str:
-    return fold(shell.journal.entries(STREAM)).plan
+    return replay(shell.journal.entries(STREAM)).plan
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, change: Callable[[Listing], Listing]) -> None:
@@ -51,7 +51,7 @@ def test_what_was_deleted_is_replaced(dying: Shell) -> None:
     delete(dying)
     done = dying.run("run", "--wait")
     assert done.exit_code == 0, done.output
-    rotation = fold(dying.journal.entries(STREAM))
+    rotation = replay(dying.journal.entries(STREAM))
     assert (rotation.plan, rotation.outcome) == ("replace", "succeeded")
     assert rotation.opened.facts["trigger"] == "run"
     assert f"{rotation.old} is gone" in str(rotation.opened.facts["reason"])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from rotation import process
 from rotation.cli.app import program
+from rotation.runtime import process
 from tests.rotation.cli.conftest import Shell
 
 CANARY = "canary-hunter2-hunter2"

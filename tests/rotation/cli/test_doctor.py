@@ -8,11 +8,11 @@ import pytest
 
 from rotation.errors import JournalError, Refused
 from rotation.journal.memory import MemoryJournal
-from rotation.registry import installed
-from rotation.testing import simulator
-from rotation.testing.simulator import PushedConsumer
+from rotation.plugins.registry import installed
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, PluginSpec
 from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support import simulator
+from tests.support.simulator import PushedConsumer
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from rotation.cli import ask
 from rotation.cli.onward import goes_on_lines
 from rotation.cli.session import Session
-from rotation.fold import fold
+from rotation.machine.replay import replay
 from rotation.operations.survey import survey
-from rotation.testing.simulator import SimulatedIssuer, bound
 from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.simulator import SimulatedIssuer, bound
 
 
 def test_an_emergency_contains_replaces_and_destroys(shell: Shell) -> None:
@@ -70,7 +70,7 @@ def test_a_name_that_is_mistyped_does_nothing_and_says_so(
     assert done.exit_code == 2, done.output
     assert "cli.not-confirmed" in done.stderr
     assert shell.world.instances["KEY1"].active
-    assert fold(shell.journal.entries(STREAM)).plan == "adopt"
+    assert replay(shell.journal.entries(STREAM)).plan == "adopt"
 
 
 def test_an_issuer_that_does_not_answer_contains_nothing_and_that_is_said(shell: Shell) -> None:
@@ -87,7 +87,7 @@ def test_nothing_is_asked_without_a_terminal(shell: Shell) -> None:
     done = shell.run("emergency", "app", "--reason", "leak")
     assert done.exit_code == 2
     assert "--yes" in done.stderr
-    assert fold(shell.journal.entries(STREAM)).plan == "adopt"
+    assert replay(shell.journal.entries(STREAM)).plan == "adopt"
     assert shell.world.instances["KEY1"].active
 
 
@@ -235,7 +235,7 @@ def test_after_a_stop_it_is_said_who_goes_on(shell: Shell) -> None:
         STREAM, shell.configuration.spec, seen.baseline,
         who="alice", facts={"scope": ["KEY1"], "reason": "leak"},
     )  # fmt: skip
-    rotation, now = fold(shell.journal.entries(STREAM)), shell.world.now
+    rotation, now = replay(shell.journal.entries(STREAM)), shell.world.now
     (stopped,) = goes_on_lines(rotation, None, now, stopped=True)
     assert stopped == "stopped by you: nobody goes on with it; `rotation run` does"
     (served,) = goes_on_lines(rotation, "serve-here", now, stopped=False)

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from rotation.entries import Kind
 from rotation.errors import NeedsPerson
-from rotation.testing.simulator import SimulatedStore
+from rotation.journal.entries import Kind
 from rotation.types import CURRENT, stream_of
 from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.simulator import SimulatedStore
 
 
 def test_adopt_writes_down_what_is_there_and_changes_only_the_claim(shell: Shell) -> None:

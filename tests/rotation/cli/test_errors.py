@@ -10,7 +10,7 @@ import pytest
 import providers
 import rotation
 from rotation.cli.say import next_step
-from rotation.errors import Refused, RotationError, Usage
+from rotation.errors import Refused, RotationError, UsageError
 from tests.rotation.cli.conftest import Shell
 
 ROOT = Path(__file__).parents[3]
@@ -68,5 +68,5 @@ def test_what_is_typed_wrong_is_told_with_what_to_type(
 
 
 def test_an_error_without_a_hint_of_its_own_has_the_one_of_its_kind() -> None:
-    assert next_step(Usage("a.b", "message", "do that")) == "do that"
+    assert next_step(UsageError("a.b", "message", "do that")) == "do that"
     assert next_step(Refused("a.b", "message")) == Refused.NEXT

@@ -15,7 +15,7 @@ from rotation.cli.answers import Answers
 from rotation.cli.app import program
 from rotation.cli.init import _document
 from rotation.config import load
-from rotation.errors import Usage
+from rotation.errors import UsageError
 from rotation.journal.sql import open_journal
 
 
@@ -101,7 +101,7 @@ def test_none_of_a_thousand_files_is_refused_by_the_check(tmp_path: Path) -> Non
         file.chmod(0o600)
         try:
             loaded = load(file)
-        except Usage as error:
+        except UsageError as error:
             refused.append((said, str(error)))
         else:
             assert (loaded.installation, loaded.journal) == (installation, journal)

@@ -10,7 +10,7 @@ from tests.rotation.cli.test_config import file, told  # noqa: F401 -- a fixture
 
 @pytest.fixture(autouse=True)
 def _not_hardened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rotation.process.harden", lambda: None)
+    monkeypatch.setattr("rotation.runtime.process.harden", lambda: None)
 
 
 def test_each_verb_is_one_document(file: Path, tmp_path: Path) -> None:  # noqa: F811

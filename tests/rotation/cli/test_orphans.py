@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from rotation.config import Entry
-from rotation.errors import Usage
+from rotation.config import ConfiguredSecret
+from rotation.errors import UsageError
 from tests.rotation.cli.conftest import APP, STREAM, FakeConfiguration, Shell, SimulatedSession
 
 
@@ -13,7 +13,7 @@ from tests.rotation.cli.conftest import APP, STREAM, FakeConfiguration, Shell, S
 class Without(FakeConfiguration):
     """`app` is no longer in it."""
 
-    def secret(self, name: str) -> Entry | None:
+    def secret(self, name: str) -> ConfiguredSecret | None:
         return self.entry if name == "other" else None
 
 
@@ -42,7 +42,7 @@ def test_every_verb_that_looks_finds_it_by_its_name(orphaned: Shell) -> None:
 
 def test_what_is_refused_changes_nothing(orphaned: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     def unbuilt(*_: object) -> None:
-        raise Usage("plugin.no-connection", "the connection is gone", "bring it back")
+        raise UsageError("plugin.no-connection", "the connection is gone", "bring it back")
 
     monkeypatch.setattr(SimulatedSession, "bind", unbuilt)
     before = orphaned.journal.entries(STREAM)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rotation.cli import say
-from rotation.entries import stamp
+from rotation.journal.entries import stamp
 from rotation.types import CURRENT
 from tests.rotation.cli.conftest import APP, Shell
 

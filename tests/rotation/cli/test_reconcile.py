@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from rotation.entries import Draft, Kind, Lease
-from rotation.fold import fold
-from rotation.testing.world import World
+from rotation.journal.entries import Draft, Kind, Lease
+from rotation.machine.replay import replay
 from rotation.types import CURRENT, PENDING, Facts
 from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.world import World
 
 
 def test_an_equal_world(shell: Shell) -> None:
@@ -94,7 +94,7 @@ def test_a_read_only_installation_changes_nothing_until_somebody_reconciled(shel
         assert done.exit_code == 5
         assert "read-only: 3 secrets" in done.stderr
         assert "rotation reconcile" in done.stderr
-    assert fold(shell.journal.entries(STREAM)).plan == "adopt"
+    assert replay(shell.journal.entries(STREAM)).plan == "adopt"
     assert len(shell.world.calls) == calls
     assert shell.run("status").stdout.startswith("READ-ONLY: 3 secrets")
     assert "no longer read-only" in shell.run("reconcile").output
@@ -113,7 +113,7 @@ def test_a_read_only_installation_still_contains(shell: Shell) -> None:
 def test_an_interrupted_containment_goes_on_where_everything_is_read_only(shell: Shell) -> None:
     shell.adopted()
     facts: Facts = {"scope": ["KEY1"], "reason": "leaked"}
-    baseline = fold(shell.journal.entries(STREAM)).result or {}
+    baseline = replay(shell.journal.entries(STREAM)).result or {}
     spec = shell.configuration.spec
     shell.elsewhere().open_emergency(STREAM, spec, baseline, who="alice", facts=facts)
     shell.journal.release(Lease(stream=STREAM, runner="serve-elsewhere", epoch=epoch(shell)))
@@ -152,14 +152,14 @@ def test_while_the_file_is_there_nothing_is_opened_and_everybody_is_told(shell: 
         assert done.exit_code == 5
         assert "frozen: the disk fails" in done.stderr
         assert "rotation freeze --all --lift" in done.stderr
-    assert fold(shell.journal.entries(STREAM)).plan == "adopt"
+    assert replay(shell.journal.entries(STREAM)).plan == "adopt"
     for words in (("status",), ("plan",), ("plan", "app")):
         assert shell.run(*words).stdout.startswith("FROZEN: the disk fails")
     for verb in ("status", "plan"):
         assert [told["code"] for told in shell.json(verb)["stops"]] == ["installation.frozen"]
     shell.run("freeze", "--all", "--lift")
     assert shell.run("run").exit_code == 0
-    assert fold(shell.journal.entries(STREAM)).plan == "routine"
+    assert replay(shell.journal.entries(STREAM)).plan == "routine"
     assert shell.json("status")["stops"] == []
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from rotation.config import Entry
+from rotation.config import ConfiguredSecret
 from tests.rotation.cli.conftest import STREAM, FakeConfiguration, Shell
 
 
@@ -12,7 +12,7 @@ from tests.rotation.cli.conftest import STREAM, FakeConfiguration, Shell
 class Renamed(FakeConfiguration):
     """`app` is called `shop` now."""
 
-    def secret(self, name: str) -> Entry | None:
+    def secret(self, name: str) -> ConfiguredSecret | None:
         return self.entry if name in ("app", "shop") else None
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from rotation.entries import Kind
+from rotation.journal.entries import Kind
 from rotation.types import CURRENT
 from tests.rotation.cli.conftest import STREAM, Shell
 

@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.entries import Kind
 from rotation.errors import JournalError, NeedsPerson, Refused, Transient
-from rotation.fold import fold
+from rotation.execution.runner import Runner
+from rotation.journal.entries import Kind
 from rotation.journal.memory import MemoryJournal
-from rotation.machine import Action
-from rotation.runner import Runner
-from rotation.testing.world import INSTALLATION
+from rotation.machine.decide import Action
+from rotation.machine.replay import replay
 from rotation.types import CURRENT, Gates
 from tests.rotation.cli.conftest import APP, STREAM, Shell
+from tests.support.world import INSTALLATION
 
 
 def test_rotate_waits_to_the_end_where_told_to(shell: Shell) -> None:
@@ -247,7 +247,7 @@ def test_a_stop_leaves_a_resumable_rotation_and_exit_8(shell: Shell) -> None:
     shell.adopted().on_pause = stop
     done = shell.run("rotate", "app", "--wait")
     assert done.exit_code == 8, done.output
-    assert fold(shell.journal.entries(STREAM)).outcome is None
+    assert replay(shell.journal.entries(STREAM)).outcome is None
     shell.on_pause = lambda: None
     assert shell.run("run", "--wait").exit_code == 0
     assert set(shell.world.instances) == {"KEY2"}

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from rotation import process
 from rotation.cli.app import program
-from rotation.entries import Draft, Kind
+from rotation.journal.entries import Draft, Kind
 from rotation.journal.seal import Seals
 from rotation.journal.sql import open_journal
-from rotation.testing.simulator import specification
-from rotation.testing.world import INSTALLATION, World
+from rotation.runtime import process
 from rotation.types import SecretValue
 from tests.rotation.cli.conftest import STREAM, Shell, at_a_terminal
 from tests.rotation.cli.test_config import file, run, told  # noqa: F401 -- a fixture
+from tests.support.simulator import specification
+from tests.support.world import INSTALLATION, World
 
 KEY = "EXAMPLE-key-of-the-seals-" + "k" * 32
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from rotation.fold import fold
+from rotation.execution.runner import Runner
 from rotation.journal.liveness import RunnerLock, runners_of
+from rotation.machine.replay import replay
 from rotation.operations import emergency
 from rotation.operations.survey import survey
 from rotation.plan import ROUTINE, Step
-from rotation.runner import Runner
-from rotation.testing.simulator import SimulatedClock, bound
 from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.simulator import SimulatedClock, bound
 
 AGAIN = ("emergency", "app", "--yes", "--reason", "found in a log")
 
@@ -76,7 +76,7 @@ def test_where_nobody_alive_works_on_it_this_process_goes_on(
     assert done.exit_code == 0, done.output
     assert "this process goes on with it" in done.stderr
     assert set(shell.world.instances) == {"KEY2"}
-    assert fold(shell.journal.entries(STREAM)).opened.who == "bob"
+    assert replay(shell.journal.entries(STREAM)).opened.who == "bob"
 
 
 @pytest.mark.parametrize("until", [None, Step.CONTAIN, Step.PROMOTE])
@@ -90,7 +90,7 @@ def test_one_that_is_frozen_before_readers_have_a_successor_is_taken_over(
         done = shell.run(*AGAIN)
     assert done.exit_code == 0, done.output
     assert "alive and does not move" in done.stderr
-    assert fold(shell.journal.entries(STREAM)).scope == ["KEY1"]
+    assert replay(shell.journal.entries(STREAM)).scope == ["KEY1"]
     assert set(shell.world.instances) == {"KEY3" if until is Step.PROMOTE else "KEY2"}
 
 
@@ -127,7 +127,7 @@ def test_what_came_after_it_was_shown_is_not_confirmed(
     assert done.exit_code == 0, done.output
     assert "KEY2 came meanwhile and is left alone" in done.stderr
     assert "--key-id KEY2" in done.stderr
-    assert fold(shell.journal.entries(STREAM)).scope == ["KEY1"]
+    assert replay(shell.journal.entries(STREAM)).scope == ["KEY1"]
 
 
 def minted_by_a_rotation(shell: Shell) -> None:
@@ -149,7 +149,7 @@ def test_a_successor_that_leaked_as_well_is_named_and_what_leaked_first_stays_in
     assert done.exit_code == 0, done.output
     assert "alone leaked" not in done.stderr
     assert set(shell.world.instances) == {"KEY3"}
-    assert fold(shell.journal.entries(STREAM)).scope == ["KEY1", "KEY2"]
+    assert replay(shell.journal.entries(STREAM)).scope == ["KEY1", "KEY2"]
 
 
 def test_one_of_a_stranger_is_no_emergency_of_ours(shell: Shell) -> None:
@@ -170,7 +170,7 @@ def test_all_instances_never_means_what_the_open_one_made(shell: Shell) -> None:
     (made,) = set(shell.world.instances) - {"KEY1", stranger}
     done = shell.run(*AGAIN, "--all-instances", "--destroy-foreign")
     assert done.exit_code == 0, done.output
-    assert made not in fold(shell.journal.entries(STREAM)).scope
+    assert made not in replay(shell.journal.entries(STREAM)).scope
     assert stranger not in shell.world.instances
 
 

@@ -50,7 +50,7 @@ def test_the_end_gives_back_the_connections_of_earlier_configurations_too(
         )
         for digest in ("first", "second")
     )
-    monkeypatch.setattr("rotation.registry.Registry", Registry)
+    monkeypatch.setattr("rotation.plugins.registry.Registry", Registry)
     monkeypatch.setattr("rotation.config.load", lambda path: second)
     with before(first) as here:
         assert here.registry

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from rotation.cli.outcome import works_now
-from rotation.config import Entry
+from rotation.config import ConfiguredSecret
 from rotation.config.configuration import Exempt
 from rotation.errors import JournalError, NeedsPerson
-from rotation.fold import fold
-from rotation.health import seen_at
-from rotation.testing.simulator import SimulatedIssuer
+from rotation.machine.replay import replay
+from rotation.report.health import seen_at
 from rotation.types import Handle, Listing
 from tests.rotation.cli.conftest import APP, DAY, STREAM, Shell
+from tests.support.simulator import SimulatedIssuer
 
 
 def one(shell: Shell, *words: str) -> dict[str, object]:
@@ -105,7 +105,7 @@ def test_whoever_paused_it_is_named_with_the_reason(shell: Shell) -> None:
 def test_the_summary_counts_all_and_the_urgent_come_first(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def many(configuration: object) -> Iterator[Entry]:
+    def many(configuration: object) -> Iterator[ConfiguredSecret]:
         for number in range(200):
             identity = f"simulated/{number}"
             yield APP._replace(id=f"new-{number:03d}", identity=identity, state="retired")
@@ -314,7 +314,7 @@ def test_whoever_may_look_and_not_write_is_told(
 def test_nothing_was_seen_later_than_now(shell: Shell) -> None:
     """The clock that saw it may have been ahead."""
     shell.adopted().run("rotate", "app", "--here")
-    rotation = fold(shell.journal.entries(STREAM))
+    rotation = replay(shell.journal.entries(STREAM))
     seen = seen_at(rotation)
     assert seen is not None
     assert ", now)" in works_now(rotation, seen - timedelta(seconds=2))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from rotation.cli.session import Session
-from rotation.entries import Kind
 from rotation.errors import NotYet, Transient
-from rotation.fold import fold
+from rotation.execution.runner import Runner
+from rotation.journal.entries import Kind
 from rotation.journal.liveness import RunnerLock, runners_of
-from rotation.runner import Runner
+from rotation.machine.replay import replay
 from tests.rotation.cli.conftest import STREAM, Shell
 from tests.rotation.cli.test_requests import draining, held_for_an_unknown_instance
 
@@ -95,7 +95,7 @@ def test_now_ends_the_pause_after_a_failed_try(shell: Shell) -> None:
     assert "`rotation resume app --now` tries again at once" in refused.stderr
     began = shell.world.now
     assert shell.run("resume", "app", "--now").exit_code == 0
-    rotation = fold(shell.journal.entries(STREAM))
+    rotation = replay(shell.journal.entries(STREAM))
     issued = next(s for s in rotation.states.values() if s.facts.get("new") == "KEY2")
     assert issued.done_at is not None
     assert issued.done_at - began < timedelta(seconds=1)
@@ -176,7 +176,7 @@ def test_a_straggler_is_told_with_the_time_from_which_it_can_go_on(shell: Shell)
 def test_a_long_wait_is_sat_out_by_one_process(shell: Shell) -> None:
     """`run --wait`, started by cron each minute, does not pile up."""
     draining(shell)
-    other = fold(shell.journal.entries(STREAM)).last.runner
+    other = replay(shell.journal.entries(STREAM)).last.runner
     directory = runners_of(shell.configuration.journal)
     (directory / other).unlink()
     with RunnerLock(directory, other):

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from rotation import spill as spills
-from rotation.errors import Denied, JournalError, Transient, Usage
-from rotation.fold import fold
+from rotation.errors import Denied, JournalError, Transient, UsageError
+from rotation.journal import spill as spills
 from rotation.journal.memory import MemoryJournal
-from rotation.testing.simulator import SimulatedIssuer
-from rotation.testing.world import INSTALLATION
+from rotation.machine.replay import replay
 from rotation.types import CURRENT
 from tests.rotation.cli.conftest import STREAM, Shell, SimulatedSession
+from tests.support.simulator import SimulatedIssuer
+from tests.support.world import INSTALLATION
 
 WORDS = ("emergency", "app", "--yes", "--reason", "leak")
 WRITES = ("supersede", "append", "claim", "request", "open", "record", "release")
@@ -256,7 +256,7 @@ def test_a_spill_that_was_changed_is_refused(failing: Shell, change: str) -> Non
     done = failing.run("emergency", "merge", str(path))
     assert done.exit_code == 2, done.output
     assert "emergency.spill-damaged" in done.stderr
-    assert fold(failing.journal.entries(STREAM)).plan == "adopt"
+    assert replay(failing.journal.entries(STREAM)).plan == "adopt"
 
 
 @pytest.mark.parametrize("rotated", [False, True])
@@ -383,7 +383,9 @@ def test_what_else_is_broken_does_not_keep_a_key_alive(
 ) -> None:
     """The store, the probe or a consumer: to switch off needs the issuer alone."""
     with monkeypatch.context() as broken:
-        lost = Usage("plugin.no-connection", "the configuration no longer has it", "bring it back")
+        lost = UsageError(
+            "plugin.no-connection", "the configuration no longer has it", "bring it back"
+        )
         broken.setattr(SimulatedSession, "bind", _raising(lost))
         done = failing.run(*WORDS)
         assert done.exit_code == 12, done.output

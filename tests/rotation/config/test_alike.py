@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from rotation.config import ConfigInvalid, Entry, Finding, load
+from rotation.config import ConfigInvalid, ConfiguredSecret, Finding, load
 from rotation.config.alike import Alike
 from tests.rotation.config.files import HEAD
 
 LINES = HEAD + "commands: bin\nfile_roots: [/run/app]\ninventory: [many.jsonl]\n"
 PROBE = {"type": "aws-sts", "connection": "aws-prod"}
 
-Read = Callable[..., tuple[list[Entry], list[Finding]]]
+Read = Callable[..., tuple[list[ConfiguredSecret], list[Finding]]]
 
 
 def key(name: str, **other: Any) -> dict[str, Any]:
@@ -74,7 +74,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return taken
 
 
-def thoroughly(read: Read, *secrets: Any, **more: Any) -> tuple[list[Entry], list[Finding]]:
+def thoroughly(
+    read: Read, *secrets: Any, **more: Any
+) -> tuple[list[ConfiguredSecret], list[Finding]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Alike, "entry", lambda *_, **__: None)
         return read(*secrets, **more)

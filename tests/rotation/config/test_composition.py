@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rotation.config import schema
-from rotation.specification import differences, spec_digest, spec_from_json, spec_to_json
+from rotation.plan.specification import differences, spec_digest, spec_from_json, spec_to_json
 from tests.rotation.config.files import VALID, Find, Load
 
 FIELDS = "fields: {access_key_id: ID, secret_access_key: KEY}"

@@ -9,7 +9,7 @@ import pytest
 
 from rotation.config.contract import broken
 from rotation.options import KINDS, ConnectionOptions, ConsumerOptions, IssuerOptions, StoreOptions
-from rotation.registry import installed
+from rotation.plugins.registry import installed
 from rotation.types import Traits
 
 HEAD = ("id", "accept_elapsed", "gone")

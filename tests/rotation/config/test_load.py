@@ -15,8 +15,8 @@ import yaml
 
 from rotation.calendar import Schedule, Window
 from rotation.config import ConfigInvalid, Level, load, schema
-from rotation.errors import Usage
-from rotation.specification import differences, spec_from_json, spec_to_json
+from rotation.errors import UsageError
+from rotation.plan.specification import differences, spec_from_json, spec_to_json
 from rotation.types import ConsumerSpec, PluginSpec
 from tests.rotation.config.files import HEAD, SECRET, VALID, Find, Load
 
@@ -230,7 +230,7 @@ def test_what_never_ends_is_not_read(
 
 def test_a_configuration_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "rotation.yaml")
-    with pytest.raises(Usage) as refused:
+    with pytest.raises(UsageError) as refused:
         load(tmp_path / "rotation.yaml")
     assert refused.value.code == "config.unreadable"
 
@@ -363,7 +363,7 @@ def test_the_digest_is_of_every_file(loaded: Load, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(Usage) as caught:
+    with pytest.raises(UsageError) as caught:
         load(tmp_path / "rotation.yaml")
     assert caught.value.code == "config.unreadable"
 

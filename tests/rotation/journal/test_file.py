@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from rotation.entries import Draft, Kind
 from rotation.errors import JournalError
 from rotation.journal import sql, sqlite
+from rotation.journal.entries import Draft, Kind
 from rotation.journal.rows import DERIVED_NAMES, ENTRY_NAMES, IDENTITY_NAMES
 from rotation.journal.sql import journal_for_looks, open_journal
 from rotation.journal.sqlite import statements

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from rotation.entries import Draft, Kind
 from rotation.errors import JournalError
+from rotation.execution.runner import Runner
+from rotation.journal.entries import Draft, Kind
 from rotation.journal.sql import SqlJournal, journal_for_looks, open_journal
-from rotation.machine import Wait
+from rotation.machine.decide import Wait
 from rotation.plan import PLANS
-from rotation.runner import Runner
-from rotation.testing.simulator import SimulatedClock, specification
-from rotation.testing.simulator import bound as simulated
-from rotation.testing.world import INSTALLATION, World
+from tests.support.simulator import SimulatedClock, specification
+from tests.support.simulator import bound as simulated
+from tests.support.world import INSTALLATION, World
 
 STREAM = "simulated-app"
 

@@ -9,9 +9,9 @@ from contextlib import closing, suppress
 
 import pytest
 
-from rotation.entries import INSTALLATION, Draft, Kind, entry_hash
 from rotation.errors import JournalError, JournalMoved
 from rotation.journal import upkeep
+from rotation.journal.entries import INSTALLATION, Draft, Kind, entry_hash
 from rotation.journal.rows import ENTRY_NAMES, entry_from, entry_values
 from rotation.journal.seal import Seals, read_key
 from rotation.journal.sql import open_journal

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.entries import INSTALLATION, SCHEMA, Draft, Kind, canonical
 from rotation.errors import JournalError, StaleEpoch
 from rotation.journal import upkeep
+from rotation.journal.entries import INSTALLATION, SCHEMA, Draft, Kind, canonical
 from rotation.journal.liveness import RunnerLock, runners_of
 from rotation.journal.memory import MemoryJournal
 from rotation.journal.sql import open_journal

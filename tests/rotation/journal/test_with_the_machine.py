@@ -6,10 +6,10 @@ import pytest
 from rotation.journal import upkeep
 from rotation.journal.memory import MemoryJournal
 from rotation.journal.sql import open_journal
-from rotation.machine import Close
-from rotation.testing.crash import STREAM
-from rotation.testing.world import INSTALLATION
+from rotation.machine.decide import Close
 from tests.crash import stories
+from tests.support.crash import STREAM
+from tests.support.world import INSTALLATION
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -3,8 +3,8 @@
 import pytest
 from structlog.testing import capture_logs
 
-from rotation import observe
 from rotation.operations.by_schedule import BySchedule
+from rotation.runtime import logs
 from tests.rotation.cli.conftest import Shell, at_work
 
 
@@ -13,7 +13,7 @@ def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
     shell: Shell, words: tuple[str, ...]
 ) -> None:
     shell.adopted()
-    schedule = BySchedule(installation=at_work(shell), tell=observe.tell)
+    schedule = BySchedule(installation=at_work(shell), tell=logs.tell)
 
     def tick() -> int:
         return len(list(schedule.due(shell.world.now)))
@@ -30,7 +30,7 @@ def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
 
 
 def test_it_says_once_what_the_journal_does_not_know(shell: Shell) -> None:
-    schedule = BySchedule(installation=at_work(shell), tell=observe.tell)
+    schedule = BySchedule(installation=at_work(shell), tell=logs.tell)
     with capture_logs() as logs:
         for _ in range(2):
             assert not list(schedule.due(shell.world.now))

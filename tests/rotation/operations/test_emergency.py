@@ -8,7 +8,7 @@ from rotation.errors import RotationError
 from rotation.operations.containment import contain, is_contained
 from rotation.operations.diagnose import all_checks
 from rotation.operations.emergency import Asked, declare
-from rotation.operations.survey import Survey
+from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
 from rotation.operations.under_way import UnderWay
 from tests.rotation.cli.conftest import Shell, at_work
@@ -29,7 +29,7 @@ class Page:
     def doubts(self, doubt: str) -> None:
         raise AssertionError(doubt)
 
-    def agrees(self, target: Target, found: Survey, scope: Sequence[str]) -> None:
+    def agrees(self, target: Target, found: ExposureReport, scope: Sequence[str]) -> None:
         self.shown.append(scope)
         if not self.pressed:
             raise RotationError("page.closed", "nobody pressed the button")

@@ -1,0 +1,1 @@
+"""The only code that calls providers: the runner, and an effect for each step."""

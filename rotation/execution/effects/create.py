@@ -1,0 +1,328 @@
+"""create: a new instance exists, staged and proven, before anything old is touched."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
+from rotation.execution.effects import drift, leap, leftovers, neighbours, propagate, shared
+from rotation.execution.effects.context import Context, kept, logins_agree, wait_until
+from rotation.interfaces import DelegatedIssuer, RehearsesStaging
+from rotation.journal.entries import stamp, unstamp
+from rotation.machine.replay import listed, replaced_by, text
+from rotation.plan import Step
+from rotation.types import (
+    Credential,
+    Facts,
+    Handle,
+    Listing,
+    PermissionSet,
+    StoreState,
+    Verdict,
+    mark,
+)
+
+REPLACED_WITHIN = timedelta(minutes=1)
+"""A service that keeps the credential itself may repeat a replacement that failed (Vault: every
+10 s); one that it has not made by then is asked for again."""
+
+
+def place(cx: Context) -> Facts:
+    """FIRST: the first version of an empty secret is current whatever we ask, so it is a marked
+    placeholder; a placeholder of ours is left as it is. A person asked for this: an empty secret
+    that nobody claims is claimed."""
+    state = cx.store_state()
+    if state.claim is None and state.current is None:
+        cx.store.claim(cx.installation)
+        state = replace(state, claim=cx.installation)
+    drift.check_writable(cx, state)
+    ours: set[object] = {mark(cx.installation, cx.attempt)}
+    if cx.rotation.old is None:
+        ours.add(cx.rotation.baseline.get("version"))
+    if state.current is not None and state.current not in ours:
+        raise NeedsPerson(
+            "held.not-empty",
+            "the secret already has a current version; nothing was touched",
+            f"bring it under rotation with `rotation adopt {cx.spec.secret}`",
+        )
+    return {"version": state.current or cx.store.place(cx.attempt)}
+
+
+def look_issue(cx: Context) -> Facts:
+    """The inventory before the mint, and a store that answers. Only a world that equals the journal
+    may be changed."""
+    listing, state, forgotten = cx.listing(), cx.store_state(), list[str]()
+    edited: tuple[str, ...] = ()
+    logins: list[str] = []
+    if cx.rotation.rules.checks_drift:
+        if cx.rotation.rules.ends_current:
+            edited = neighbours.edited(cx, state)
+            drift.check_no_drift(cx, state, listing, edited)
+            neighbours.check_stale(cx, edited[0] if edited else cx.rotation.old_version)
+        else:
+            drift.check_current(cx, state, cx.rotation.old_version)
+            drift.check_unknown(cx, listing, set())
+        drift.check_slot(cx, listing)
+        forgotten = leftovers.pending(cx, state)
+        propagate.rehearse(cx)
+        if _failed_before(cx):
+            leap.check_rights(state, (PermissionSet.MINT,))
+        logins = shared.look(cx, listing)
+        if replaced_by(cx.rotation) is Step.ISSUE:
+            leap.before_the_leap(cx, state)
+    removing = leftovers.to_remove(cx, listing)
+    return {
+        "inventory": sorted(listing.ids - set(removing)),
+        "removing": list(removing),
+        "forgotten": list(forgotten),
+        **({"logins": list(logins)} if cx.traits.delegated else {}),
+        **({"edited": edited[0]} if edited and edited[0] != cx.rotation.old_version else {}),
+        **rehearsal(cx, state),
+    }
+
+
+def rehearsal(cx: Context, state: StoreState) -> Facts:
+    """Whether the store is asked, by a write, if it would take what is to be made. What the issuer
+    makes would be for nothing, and without overlap it has replaced what readers have; chosen bytes
+    are staged before the issuer hears of them."""
+    asks = state.own_key or cx.traits.delegated or _failed_before(cx)
+    can = state.current is not None and hasattr(cx.store, "rehearse")
+    return {"rehearse": True} if asks and can and cx.traits.origin == "assigned" else {}
+
+
+def _failed_before(cx: Context) -> bool:
+    return bool(cx.rotation.attempts - {*listed(cx.rotation.baseline, "attempts"), cx.attempt})
+
+
+def issue(cx: Context) -> Facts:
+    """A new credential exists for us only once it is staged: one step, three durable points."""
+    if cx.in_doubt:
+        return settle_doubt(cx)
+    if cx.looked.get("removing"):
+        raise Ambiguous("issue.leftover", "what was left behind goes first")
+    new = _mint(cx)
+    _check_new(cx, new.handle.id)
+    facts = _new_facts(new.handle)
+    if cx.traits.origin == "assigned":
+        cx.note(facts)
+    version = _stage(cx, new)
+    return {**facts, "new_version": version}
+
+
+def _mint(cx: Context) -> Credential:
+    try:
+        leftovers.unlabel(cx, listed(cx.looked, "forgotten"))
+        if cx.looked.get("rehearse"):
+            cast("RehearsesStaging", cx.store).rehearse(cx.attempt)
+        return cx.issuer.issue(cx.attempt)
+    except (Permanent, Transient) as definite:
+        definite.facts |= {"void": True, "unsent": True}
+        raise
+
+
+def _check_new(cx: Context, handle_id: str) -> None:
+    """What was there before is nothing new, whatever the answer says: to go on would end in
+    destroying what readers have, as the old one or as the new one."""
+    if handle_id not in {*listed(cx.looked, "inventory"), cx.rotation.old}:
+        return
+    said = f"the service answered the mint with {handle_id}, which was there before"
+    fields = kept(cx, cx.rotation.old_version) if cx.bound.probe is not None else None
+    if fields is not None and cx.probe.login(fields) is Verdict.ACCEPTED:
+        raise NeedsPerson(
+            "held.needs-person",
+            f"{said}; nothing was staged, and what readers have logs in",
+            "find out why it makes no second one; `rotation resume` removes what that mint may "
+            "have left, and asks once more",
+        )
+    raise NeedsPerson(
+        "held.replaced-in-place",
+        f"{said}: most likely what readers hold of it has stopped working; nothing was staged",
+        "make a credential at the service by hand, write it into the secret, then "
+        "`rotation resolve --accept-current`",
+    )
+
+
+def _new_facts(handle: Handle) -> Facts:
+    return {"new": handle.id, "created": stamp(handle.created), "expires": stamp(handle.expires)}
+
+
+def _stage(cx: Context, new: Credential) -> str:
+    onto = text(cx.looked.get("edited")) or cx.rotation.old_version
+    if cx.rotation.rules.makes_first:
+        onto = None
+    if cx.rotation.rules.replaces_dead:
+        onto = cx.rotation.fact(Step.FIND_DEAD, "base")
+    try:
+        return cx.store.stage(cx.attempt, new, onto=onto)
+    except (Permanent, Transient) as definite:
+        if cx.traits.delegated:
+            raise  # the service keeps what it made: it is read back
+        # The bytes are nowhere and never will be: an instance that nobody can use must not live.
+        if cx.traits.origin == "assigned":
+            leftovers.destroy(cx, new.handle.id)
+        definite.facts["void"] = True
+        raise
+
+
+def settle_doubt(cx: Context) -> Facts:
+    """An intent without a fact: look at the world, then act."""
+    began = cx.state.began_at
+    assert began is not None, "doubt begins with an intent"
+    if removing := listed(cx.state.facts, "removing"):
+        return leftovers.remove(cx, removing[0])
+    version = mark(cx.installation, cx.attempt)
+    noted = cx.state.facts.get("new")
+    wait_until(began + cx.settle, cx.now, "issue.doubt", "waits until the world has settled")
+    if cx.traits.delegated:
+        return _read_back(cx)
+    state = cx.store_state()
+    staged = any(known.id == version for known in state.versions)
+    if cx.traits.origin == "chosen":
+        if staged:
+            handle = replace(cx.issuer.issue(cx.attempt).handle, created=began)
+            return {**_new_facts(handle), "new_version": version}
+        raise leftovers.void(
+            "issue.nothing-staged", "nothing was staged; the next attempt starts anew"
+        )
+    if isinstance(noted, str):
+        if staged:
+            return {"new_version": version}
+        leftovers.destroy(cx, noted)
+        raise leftovers.void("issue.bytes-lost", f"{noted} was never staged and has been removed")
+    return _unnoted(cx, cx.listing())
+
+
+def _read_back(cx: Context) -> Facts:
+    """The service keeps what it made, so a lost answer is read and never asked for again."""
+    new, began = cast("DelegatedIssuer", cx.issuer).read_back(), cx.state.began_at
+    if new.handle.id in listed(cx.state.facts, "inventory"):
+        if began is not None and cx.now < began + REPLACED_WITHIN:
+            raise NotYet(
+                "issue.doubt",
+                "waits whether the service replaces it by itself: readers would be without it",
+                until=cx.now + max(REPLACED_WITHIN / 6, timedelta(seconds=1)),
+                observed={"read_once": True},
+            )
+        return _nothing_minted(cx)
+    if cx.state.facts.get("new") not in (None, new.handle.id):
+        raise leftovers.void("issue.replaced-again", "what was made is no longer the latest")
+    facts = _new_facts(new.handle)
+    cx.note(facts)
+    return {**facts, "new_version": _stage(cx, new)}
+
+
+def _unnoted(cx: Context, listing: Listing) -> Facts:
+    """BEGAN without NOTED: nothing was minted, or an instance whose bytes nobody has, or a
+    colleague made one in the same minute. Being inside our window proves nothing; our own mark,
+    where the issuer keeps one, proves all."""
+    for handle in listing.handles:
+        if handle.mark == mark(cx.installation, cx.attempt):
+            leftovers.destroy(cx, handle.id)
+            raise leftovers.void(
+                "issue.bytes-lost", f"{handle.id} was never staged and has been removed"
+            )
+    before = set(listed(cx.state.facts, "inventory"))
+    unknown = sorted(listing.ids - before - cx.rotation.foreign)
+    if not unknown:
+        return _nothing_minted(cx)
+    allowed = cx.rotation.ours if not cx.spec.exclusive else cx.rotation.ours | set(unknown)
+    if len(unknown) > 1 or not allowed.issuperset(unknown):
+        drift.check_unknown(cx, listing, before)
+    return remove_unknown(cx, unknown[0])
+
+
+def _nothing_minted(cx: Context) -> Facts:
+    if cx.settle and not cx.state.facts.get("read_once"):
+        raise NotYet(
+            "issue.doubt",
+            "reads the listing a second time",
+            until=cx.now + cx.settle,
+            observed={"read_once": True},
+        )
+    raise leftovers.void("issue.nothing-minted", "nothing was minted; the next attempt starts anew")
+
+
+def remove_unknown(cx: Context, handle_id: str) -> Facts:
+    """Suspend, soak, destroy: only while it was never used, read twice across the report lag, or a
+    person named it as ours."""
+    if handle_id in cx.rotation.ours:
+        return leftovers.remove(cx, handle_id)
+    facts = cx.state.facts if cx.state.facts.get("doubt_of") == handle_id else {}
+    _never_used(cx, handle_id)
+    if not facts.get("doubt_read_at"):
+        raise NotYet(
+            "issue.doubt",
+            f"watches whether {handle_id} is used",
+            until=cx.now + max(cx.traits.report_lag, cx.settle),
+            observed={"doubt_of": handle_id, "doubt_read_at": stamp(cx.now), "doubt_off_at": None},
+        )
+    suspended = unstamp(text(facts.get("doubt_off_at")))
+    if cx.traits.can_suspend and suspended is None:
+        cx.issuer.suspend(handle_id)
+        raise NotYet(
+            "issue.doubt",
+            f"{handle_id} is off; soaks before it is destroyed",
+            until=cx.now + timedelta(seconds=cx.spec.soak_s),
+            observed={"doubt_off_at": stamp(cx.now)},
+        )
+    leftovers.destroy(cx, handle_id)
+    raise leftovers.void("issue.doubt-removed", f"{handle_id} was never used and has been removed")
+
+
+def _never_used(cx: Context, handle_id: str) -> None:
+    known = {cx.rotation.old, cx.rotation.new}
+    used = cx.issuer.usage(handle_id).last_used if cx.traits.reports_usage else None
+    if handle_id in known or used is not None:
+        raise NeedsPerson(
+            "held.unknown-instance",
+            f"{handle_id} appeared during our mint and is in use: it is somebody's; it was not touched",
+            "`rotation resolve --foreign ID` leaves it alone",
+            instances=handle_id,
+        )
+
+
+def activate(cx: Context) -> Facts:
+    """Chosen values: every verifier accepts the staged value beside the old one."""
+    fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
+    cx.issuer.activate(Credential(handle=Handle(id=cx.new()), fields=fields))
+    return {}
+
+
+def verify(cx: Context) -> Facts:
+    """Real logins with exactly the staged version, spread over the settle time; a wrong secret
+    fails. Where the old one fails as well, the probe is broken and not the credential."""
+    if cx.rotation.unverified:
+        return {"version": cx.new_version(), "unverified": True}
+    fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
+    refused = Refused("verify.refused", "the new credential does not log in; nothing was promoted")
+    try:
+        facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
+    except Refused as error:
+        if error is refused:
+            _check_probe(cx)
+        raise
+    if cx.probe.wrong(fields) is Verdict.ACCEPTED:
+        raise NeedsPerson(
+            "held.probe-meaningless",
+            "the probe accepts a wrong secret; nothing was promoted",
+            "mend the probe or the service's authentication",
+        )
+    return {**facts, "version": cx.new_version()}
+
+
+def _check_probe(cx: Context) -> None:
+    version = cx.rotation.old_version
+    if not cx.rotation.rules.overlaps or version is None:
+        return
+    old = cx.store.read(version, under=PermissionSet.PROVE)
+    if cx.probe.login(old) is Verdict.REFUSED:
+        raise NeedsPerson(
+            "held.probe-broken",
+            "the probe refuses the old credential too; nothing was promoted",
+            "mend the probe, then `rotation resume`",
+            instances=cx.rotation.old,
+        )
+
+
+LOOKS = {Step.ISSUE: look_issue, Step.ACTIVATE: leap.look_activate}
+EFFECTS = {Step.PLACE: place, Step.ISSUE: issue, Step.ACTIVATE: activate, Step.VERIFY: verify}

@@ -1,0 +1,243 @@
+"""COMPROMISED: contain first. No consumer's evidence is waited for, nothing contained is ever
+active again, and a free slot is the one thing that a destroy may come before a mint for."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeGuard, TypeVar
+
+from rotation.errors import Conflict, NeedsPerson, NotYet, RotationError, StaleEpoch
+from rotation.execution.effects import drift, revoke, room
+from rotation.execution.effects.context import Context
+from rotation.interfaces import EndsSessions, Issuer
+from rotation.journal.entries import stamp
+from rotation.machine.replay import listed
+from rotation.plan import Step
+from rotation.types import PREVIOUS, Death, Facts, Handle, Json, KeyState, Listing, PermissionSet
+
+Told = TypeVar("Told")
+
+
+def evidence(cx: Context) -> Facts:
+    """What containment and destruction erase: the listing, who used what last, the labels. What
+    cannot be read is left out: nothing keeps a leaked credential alive."""
+    listing, state = _read(cx.listing), _read(cx.store_state)
+    facts: Facts = {
+        "current": state.current if state else None,
+        "labels": dict(state.labels) if state else {},
+    }
+    if listing is None:
+        return facts
+    # What was contained without the journal is not active any more, and was.
+    before = listed(cx.rotation.opened.facts, "active")
+    active = [
+        h.id
+        for h in listing.handles
+        if h.id in cx.rotation.scope and (h.state is KeyState.ACTIVE or h.id in before)
+    ]
+    seen: list[Json] = [_seen(cx, handle) for handle in listing.handles]
+    return {**facts, "instances": seen, "active": list(active), "listing": sorted(listing.ids)}
+
+
+def _seen(cx: Context, handle: Handle) -> list[Json]:
+    used = _read(lambda: cx.issuer.usage(handle.id)) if cx.traits.reports_usage else None
+    return [
+        handle.id,
+        str(handle.state),
+        stamp(handle.created),
+        stamp(used.last_used) if used else None,
+        used.service if used else None,
+    ]
+
+
+def _read(read: Callable[[], Told]) -> Told | None:
+    try:
+        return read()
+    except StaleEpoch:
+        raise
+    except RotationError:
+        return None
+
+
+def contain(cx: Context) -> Facts:
+    """Off, in the fastest reversible way; the store's mark tells runners that never heard of it."""
+    failures = [error for handle_id in cx.rotation.scope if (error := _contained(cx, handle_id))]
+    if failures:
+        raise failures[0]
+    marked = _read(lambda: _mark(cx)) or False
+    return {"contained": list(cx.rotation.scope), "at": stamp(cx.now), "marked": marked}
+
+
+def _mark(cx: Context) -> bool:
+    """What is off is off without it: where the store does not answer, `sweep` marks it."""
+    if _replaces_current(cx) and cx.rotation.old_version is not None:
+        cx.store.mark_compromised(cx.rotation.old_version)
+    return True
+
+
+def _contained(cx: Context, handle_id: str) -> RotationError | None:
+    """One that cannot be switched off does not keep the others alive."""
+    try:
+        switch_off(cx.issuer, handle_id)
+    except StaleEpoch:
+        raise
+    except RotationError as error:
+        return error
+    return None
+
+
+def switch_off(issuer: Issuer, handle_id: str) -> None:
+    if not issuer.traits.can_suspend:
+        issuer.destroy(handle_id, under=PermissionSet.CONTAIN)
+        return
+    try:
+        issuer.suspend(handle_id, under=PermissionSet.CONTAIN)
+    except Conflict:
+        # Gone already is off; anything else is still in the listing.
+        if handle_id in issuer.listing().ids:
+            raise
+
+
+def _replaces_current(cx: Context) -> bool:
+    return cx.rotation.old in cx.rotation.scope
+
+
+def prove_off(cx: Context) -> Facts:
+    """A current version that the journal does not know may hold anybody's bytes: they are not
+    tried."""
+    return revoke.prove_off(cx) if _is_known(cx) else {"grade": Death.ASSERTED}
+
+
+def _is_known(cx: Context) -> bool:
+    return cx.rotation.old_version in listed(cx.rotation.baseline, "known")
+
+
+def look_room(cx: Context) -> Facts:
+    """Only if the issuer is full: one contained instance that readers' version does not name."""
+    listing = cx.listing()
+    present = [handle_id for handle_id in _may_be_destroyed(cx) if handle_id in listing.ids]
+    return room.look(cx, listing, [h for h in present if h != cx.rotation.old] or present)
+
+
+def make_room(cx: Context) -> Facts:
+    return room.made(cx, cx.looked or look_room(cx))
+
+
+def look_destroy(cx: Context) -> Facts:
+    """A contained instance that is active again was revived by somebody: it is off once more."""
+    listing = cx.listing()
+    for handle_id in cx.rotation.scope:
+        handle = listing.find(handle_id)
+        if handle is not None and handle.state is KeyState.ACTIVE:
+            switch_off(cx.issuer, handle_id)
+    state = cx.store_state()
+    if _replaces_current(cx):
+        _readers_are_on_the_new(state.current, cx)
+    elif state.current is not None and state.current not in listed(cx.rotation.baseline, "known"):
+        raise NeedsPerson(
+            "held.unknown-pointer",
+            f"the current version {state.current} may name what is contained; nothing is destroyed",
+            "see what it holds; then `rotation resolve --accept-current`, or an emergency for all",
+        )
+    return {"current": state.current, "listing": sorted(listing.ids)}
+
+
+def _readers_are_on_the_new(current: str | None, cx: Context) -> None:
+    """I2: what readers get is never destroyed; a person may have moved the label back."""
+    if current != cx.rotation.new_version:
+        raise NeedsPerson(
+            "held.pointer-moved",
+            f"the current version is {current}, not the new one; what is contained stays off",
+            "see who moved the label, put the new version back, then resume",
+        )
+
+
+def destroy(cx: Context) -> Facts:
+    """What is ours in scope; a foreign one only where the person said so."""
+    destroyed = []
+    for handle_id in _may_be_destroyed(cx):
+        cx.issuer.destroy(handle_id, under=PermissionSet.REVOKE)
+        destroyed.append(handle_id)
+    return {"destroyed": list(destroyed)}
+
+
+def _may_be_destroyed(cx: Context) -> list[str]:
+    foreign_too = cx.rotation.opened.facts.get("destroy_foreign") is True
+    ours = set(listed(cx.rotation.baseline, "live"))
+    return [handle_id for handle_id in cx.rotation.scope if foreign_too or handle_id in ours]
+
+
+def prove_dead(cx: Context) -> Facts:
+    """By login where the bytes are those of the replaced version; asserted for all the others."""
+    still = sorted(cx.listing().ids & set(destroyed(cx)))
+    if still:
+        raise NotYet(
+            "prove-dead.listed",
+            f"the issuer still lists {', '.join(still)}",
+            until=cx.now + max(cx.settle, timedelta(seconds=1)),
+        )
+    if not _replaces_current(cx) or not _is_known(cx):
+        return {"grade": Death.ASSERTED}
+    return revoke.prove_dead(cx)
+
+
+def destroyed(cx: Context) -> list[str]:
+    return listed(cx.rotation.state(Step.DESTROY).facts, "destroyed")
+
+
+def sweep(cx: Context) -> Facts:
+    """The issuer is listed again: what appeared since `evidence` and is not ours is contained, no
+    label keeps the old bytes in reach, and no session that they opened where they were replaced."""
+    if cx.rotation.state(Step.CONTAIN).facts.get("marked") is False:
+        _mark(cx)
+    listing = cx.listing()
+    appeared = _appeared(cx, listing)
+    for handle_id in appeared:
+        switch_off(cx.issuer, handle_id)
+    issuer = cx.issuer
+    if not cx.traits.overlap and _ends_sessions(issuer):
+        issuer.end_sessions(cx.new())
+    labels = cx.store_state().labels
+    old = cx.rotation.old_version
+    if old is not None and labels.get(PREVIOUS) == old and _replaces_current(cx):
+        cx.store.unlabel(old, PREVIOUS, under=PermissionSet.PROMOTE)
+    if appeared:
+        raise NeedsPerson(
+            "held.unknown-instance",
+            f"appeared during the emergency and contained: {', '.join(appeared)}",
+            "`rotation emergency --key-id ID --destroy-foreign` removes it",
+            instances=",".join(appeared),
+        )
+    return {"contained": []}
+
+
+def _ends_sessions(issuer: Issuer) -> TypeGuard[EndsSessions]:
+    # By name: the adapter may stand behind another object, which has no such type of its own.
+    return hasattr(issuer, "end_sessions")
+
+
+def _appeared(cx: Context, listing: Listing) -> list[str]:
+    if not cx.traits.overlap:
+        return []  # there is one, and it is the new one
+    known = set(listed(cx.rotation.state(Step.EVIDENCE).facts, "listing"))
+    if not known:
+        # Nothing was listed before: what is there may have been there all along.
+        drift.check_unknown(cx, listing, {*cx.rotation.scope, cx.rotation.new or ""})
+        return []
+    known |= {cx.rotation.new or "", *cx.rotation.foreign}
+    return sorted(
+        handle.id
+        for handle in listing.handles
+        if handle.id not in known and handle.state is KeyState.ACTIVE
+    )
+
+
+LOOKS = {Step.MAKE_ROOM: look_room}
+EFFECTS = {
+    Step.EVIDENCE: evidence,
+    Step.CONTAIN: contain,
+    Step.MAKE_ROOM: make_room,
+    Step.SWEEP: sweep,
+}
+"""Steps of this plan alone. Those that it does in its own way:"""
+OWN_LOOKS = {Step.DESTROY: look_destroy}
+OWN_EFFECTS = {Step.PROVE_OFF: prove_off, Step.DESTROY: destroy, Step.PROVE_DEAD: prove_dead}

@@ -1,0 +1,89 @@
+"""What an error becomes in the journal: a wait, another try, doubt, or a failure."""
+
+import hashlib
+from datetime import timedelta
+
+from rotation.errors import (
+    Ambiguous,
+    Complaint,
+    Conflict,
+    Denied,
+    NeedsPerson,
+    NotYet,
+    Permanent,
+    Refused,
+    RotationError,
+    Transient,
+)
+from rotation.execution.effects.context import Context
+from rotation.journal.entries import Kind, stamp
+from rotation.machine.held import held_code
+from rotation.machine.replay import is_past_return
+from rotation.plan import URGENT, OnFailure, Step
+from rotation.types import Facts
+
+BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
+URGENT_MAX = timedelta(seconds=15)
+OUTAGE_MAX = timedelta(seconds=30)
+REFUSALS_MAX = 5
+"""Then what is refused again and again will not be mended by one more try."""
+_ANSWERED = (OnFailure.ROLL_BACK, OnFailure.HOLD)
+"""Rows that a plain no ends. The others ask again."""
+
+
+def failure_entry(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind, Facts]:
+    """doubtful: it may have happened. An error that is no answer of the world is raised."""
+    told: Facts = {"message": error.message, "hint": error.hint, **error.facts}
+    failed: Facts = {**told, "cause": error.code, "in_doubt": doubtful}
+    match error:
+        case NotYet():
+            observed = {**(error.observed or {})}
+            if cx.in_doubt:
+                observed.pop("void", None)  # it left nothing behind; the one before may have
+            until: Facts = {"until": stamp(error.until), "why": error.message}
+            return Kind.WAITING, {**observed, **until}
+        case Permanent() if _readers_wait(cx) and _is_settled(cx, error):
+            return Kind.FAILED, {**failed, "code": _unverified(cx, error)}
+        case Complaint():
+            return Kind.FAILED, {**failed, "code": held_code(error), "complaint": True}
+        case NeedsPerson():
+            return Kind.FAILED, {**failed, "code": held_code(error)}
+        case Refused() if cx.row.on_failure in _ANSWERED:
+            return Kind.FAILED, {**failed, "code": held_code(error)}
+        case Permanent() if error.facts.get("void") and cx.row.on_failure in _ANSWERED:
+            return Kind.FAILED, {**failed, "code": "held.refused"}
+        case Transient() | Ambiguous() | Permanent():
+            return Kind.IN_DOUBT if doubtful else Kind.RETRY, {**told, **_again(cx, error)}
+        case _:
+            raise error
+
+
+def _readers_wait(cx: Context) -> bool:
+    """The old one is dead, and readers have the new one only after this row."""
+    return is_past_return(cx.rotation) and cx.row.step in (Step.VERIFY, Step.PROMOTE)
+
+
+def _is_settled(cx: Context, error: Permanent) -> bool:
+    return isinstance(error, NeedsPerson) or cx.state.tries >= REFUSALS_MAX
+
+
+def _unverified(cx: Context, error: Permanent) -> str:
+    told = cx.row.step is Step.VERIFY and not isinstance(error, Denied | Conflict)
+    return "held.new-unverified" if told else held_code(error)
+
+
+def _again(cx: Context, error: RotationError) -> Facts:
+    """Exponential, spread by a hash so that many rows do not return together, capped."""
+    delay = min(BACKOFF_FIRST * 2 ** min(cx.state.tries, 12), BACKOFF_MAX)
+    if error.facts.get("void") and isinstance(error, Transient):
+        delay = min(delay, BACKOFF_FIRST)
+    if cx.row.step in URGENT:
+        delay = min(delay, URGENT_MAX)
+    if _readers_wait(cx) or (cx.traits.delegated and isinstance(error, Ambiguous)):
+        delay = min(delay, OUTAGE_MAX)
+    if isinstance(error, Transient) and error.retry_after is not None:
+        delay = max(delay, min(timedelta(seconds=error.retry_after), BACKOFF_MAX))
+    last = cx.rotation.last
+    seed = hashlib.sha256(f"{last.stream}/{last.seq}".encode()).digest()[0]
+    until = cx.now + delay * (1 + seed / 1024)
+    return {"code": error.code, "until": stamp(until), "why": error.message}

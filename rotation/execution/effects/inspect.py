@@ -1,0 +1,174 @@
+"""ADOPT and REPAIR: what is there is read, written down and claimed; nothing is changed but our
+own marks and leftover labels."""
+
+from rotation.errors import NeedsPerson
+from rotation.execution.effects import neighbours, shared
+from rotation.execution.effects.context import Context, kept, logins_agree
+from rotation.journal.entries import stamp, unstamp
+from rotation.machine.replay import Mode, listed, text
+from rotation.plan import Step
+from rotation.types import (
+    PENDING,
+    Facts,
+    Fields,
+    Handle,
+    Json,
+    KeyState,
+    Listing,
+    PermissionSet,
+    StoreState,
+    Verdict,
+    Version,
+    is_any_mark,
+    is_our_mark,
+)
+
+
+def inspect(cx: Context) -> Facts:
+    """The current value is read once and its instance found at the issuer: that is the baseline.
+    Other instances are listed and stay foreign."""
+    state, listing = cx.store_state(), cx.listing()
+    if state.refusal is not None:
+        raise NeedsPerson(*state.refusal)
+    _claimable(cx, state)
+    current = state.current
+    if current is None:
+        raise NeedsPerson(
+            "held.empty",
+            "the secret has no current version",
+            f"`rotation create {cx.spec.secret}` makes the first one",
+        )
+    _not_forgotten(cx, current)
+    fields = cx.store.read(current, under=PermissionSet.PROVE)
+    handle = _handle(cx, fields, current, listing)
+    if cx.rotation.mode is Mode.ACCEPT:
+        _logs_in(cx, fields, handle)
+    logins = shared.found(cx, [handle], fields)
+    if cx.rotation.rules.adopts:
+        shared.check(cx, logins)
+    # After `resolve --accept-current` others of ours may live on: they are no strangers.
+    ours = {handle.id, cx.rotation.old, cx.rotation.new} | cx.rotation.ours
+    created = stamp(handle.created) or cx.rotation.opened.facts.get("created")
+    return {
+        "version": current,
+        "handle": handle.id,
+        "created": created,
+        "stated": handle.created is None,
+        "expires": stamp(handle.expires),
+        "foreign": sorted(listing.ids - ours),
+        "others": _others(cx, listing, handle.id),
+        "stale": list(neighbours.stale(cx, current, handle.id)),
+        "logins": list(logins),
+        "known": sorted(state.pointers - _leftover(state)),
+        "claim": state.claim,
+    }
+
+
+def _claimable(cx: Context, state: StoreState) -> None:
+    take_over = cx.rotation.opened.facts.get("take_over") is True
+    if state.claim is not None and state.claim != cx.installation and not take_over:
+        raise NeedsPerson(
+            "held.claim-foreign",
+            f"installation {state.claim} claims this secret; nothing was touched",
+            f"if that one is gone: `rotation adopt {cx.spec.secret} --take-over`",
+        )
+
+
+def _not_forgotten(cx: Context, current: str) -> None:
+    """An empty journal beside a version of ours is a lost journal, not a new one."""
+    adopting = cx.rotation.rules.adopts and cx.rotation.mode is Mode.FORWARD
+    take_over = cx.rotation.opened.facts.get("take_over") is True
+    knows = current in (cx.rotation.baseline.get("version"), *listed(cx.rotation.baseline, "known"))
+    if adopting and not take_over and not knows and is_our_mark(current, cx.installation):
+        raise NeedsPerson(
+            "held.journal-behind",
+            f"the current version {current} is ours, but this journal does not know it",
+            "restore the newest journal; if it is gone for good: `rotation adopt --take-over`",
+        )
+
+
+def _logs_in(cx: Context, fields: Fields, handle: Handle) -> None:
+    """Of a value that a person accepts. ADOPT and REPAIR have a row for it."""
+    refused = NeedsPerson(
+        "held.probe-broken",
+        "the current value does not log in, and readers get it now; it was not accepted, and "
+        "nothing was removed",
+        f"write a value that works, then `rotation resume {cx.spec.secret}`; or "
+        f"`rotation rotate {cx.spec.secret} --replace`",
+        instances=handle.id,
+    )
+    if cx.bound.probe is not None:
+        logins_agree(cx, fields, Verdict.ACCEPTED, refused)
+
+
+def _handle(cx: Context, fields: Fields, version: str, listing: Listing) -> Handle:
+    if not cx.traits.lists:
+        return _by_its_bytes(cx, fields) or Handle(id=cx.issuer.handle_of(fields, version))
+    handle_id = cx.issuer.handle_of(fields, version)
+    handle = listing.find(handle_id)
+    if handle is None:
+        raise NeedsPerson(
+            "held.instance-missing",
+            f"the current value names {handle_id}, which the issuer does not list",
+            "the secret holds a dead credential, or the issuer's user is another one",
+            instances=handle_id,
+        )
+    if handle.state is not KeyState.ACTIVE:
+        raise NeedsPerson(
+            "held.found-suspended", f"{handle_id} is {handle.state}", instances=handle_id
+        )
+    return handle
+
+
+def _by_its_bytes(cx: Context, fields: Fields) -> Handle | None:
+    """An issuer that lists nothing knows its instances by their bytes alone: a person who wrote
+    the same ones again, beside another key, made no other instance."""
+    known = {cx.rotation.old: cx.rotation.old_version, cx.rotation.new: cx.rotation.new_version}
+    known |= {instance: left.version for instance, left in cx.rotation.leftovers.items()}
+    for instance, version in known.items():
+        if instance is not None and kept(cx, version) == fields:
+            before = cx.rotation.baseline if instance == cx.rotation.old else {}
+            return Handle(id=instance, created=unstamp(text(before.get("created"))))
+    return None
+
+
+def _others(cx: Context, listing: Listing, handle_id: str) -> list[Json]:
+    """A second live instance is a finding: it is shown with its age and last use."""
+    others: list[Json] = []
+    for handle in listing.handles:
+        if handle.id != handle_id:
+            used = cx.issuer.usage(handle.id).last_used if cx.traits.reports_usage else None
+            others.append([handle.id, str(handle.state), stamp(handle.created), stamp(used)])
+    return others
+
+
+def _leftover(state: StoreState) -> set[str]:
+    return {version.id for version in _pending(state)} - {state.current}
+
+
+def _pending(state: StoreState) -> list[Version]:
+    return [version for version in state.versions if PENDING in version.labels]
+
+
+def claim(cx: Context) -> Facts:
+    cx.store.claim(cx.installation)
+    return {"claim": cx.installation}
+
+
+def relabel(cx: Context) -> Facts:
+    """The one safe repair: a pending label that nobody works on goes. It never promotes what this
+    installation did not stage, and a foreign pending version is left to a person."""
+    state = cx.store_state()
+    pending = [version.id for version in _pending(state)]
+    for version in pending:
+        if is_any_mark(version) and not is_our_mark(version, cx.installation):
+            raise NeedsPerson(
+                "held.foreign-mark",
+                f"version {version} is another installation's; it was not touched",
+            )
+    for version in pending:
+        cx.store.unlabel(version, PENDING, under=PermissionSet.PROMOTE)
+    return {"repair": "pending-removed" if pending else "none", "pending": list(pending)}
+
+
+EFFECTS = {Step.INSPECT: inspect, Step.CLAIM: claim, Step.RELABEL: relabel}

@@ -1,0 +1,85 @@
+"""Without overlap the new credential kills the old one. What must work after that is tried before
+it, while a refusal still costs nobody anything."""
+
+from collections.abc import Collection
+from typing import cast
+
+from rotation.errors import NeedsPerson, Permanent
+from rotation.execution.effects import drift, propagate
+from rotation.execution.effects.context import Context
+from rotation.interfaces import DelegatedIssuer
+from rotation.types import Facts, Fields, PermissionSet, StoreState, Verdict
+
+FOLLOWING = (
+    PermissionSet.VERIFY,
+    PermissionSet.PROMOTE,
+    PermissionSet.DELIVER,
+    PermissionSet.PROVE,
+)
+
+
+def look_activate(cx: Context) -> Facts:
+    """Also after a wait for a window: the world may have changed since `issue` compared it. In
+    doubt it may have happened, and there is only forward."""
+    if not cx.in_doubt:
+        state = cx.store_state()
+        drift.compare_store(cx, state)
+        propagate.rehearse(cx)
+        before_the_leap(cx, state)
+    return {}
+
+
+def before_the_leap(cx: Context, state: StoreState) -> None:
+    """Every right that the next rows need, as far as the store can be asked; and the probe, which
+    must take what readers use now and refuse a wrong one."""
+    staging = (PermissionSet.MINT,) if cx.traits.delegated else ()
+    check_rights(state, (*staging, *FOLLOWING))
+    if cx.bound.probe is None or cx.rotation.old is None or cx.rotation.old_version is None:
+        return
+    try:
+        _probe_tells(cx, cx.rotation.old_version)
+    except NeedsPerson:
+        raise
+    except Permanent as broken:
+        raise _broken(cx, f"the probe fails: {broken.message}", broken.hint) from broken
+
+
+def check_rights(state: StoreState, sets: Collection[PermissionSet]) -> None:
+    missing = state.missing(sets)
+    if missing:
+        raise NeedsPerson(
+            "held.denied",
+            f"what follows is not allowed ({'; '.join(missing)}); nothing was made or replaced",
+            "grant it: `rotation policy` prints what is needed; then `rotation resume`",
+        )
+
+
+def _probe_tells(cx: Context, version: str) -> None:
+    fields = cx.store.read(version, under=PermissionSet.PROVE)
+    if cx.probe.login(fields) is Verdict.REFUSED and not _replaced_elsewhere(cx, fields):
+        refuses = _broken(cx, "the probe refuses the credential that readers use")
+        refuses.facts["instances"] = cx.rotation.old
+        raise refuses
+    if cx.probe.wrong(fields) is Verdict.ACCEPTED:
+        raise NeedsPerson(
+            "held.probe-meaningless",
+            "the probe accepts a wrong secret; nothing was replaced",
+            "mend the probe or the service's authentication, then `rotation resume`",
+        )
+
+
+def _replaced_elsewhere(cx: Context, fields: Fields) -> bool:
+    """The service replaced it by itself: readers are out already, and the probe takes what it has
+    now."""
+    if not cx.traits.delegated:
+        return False
+    now = cast("DelegatedIssuer", cx.issuer).read_back().fields
+    return now.secret != fields.secret and cx.probe.login(now) is Verdict.ACCEPTED
+
+
+def _broken(cx: Context, why: str, hint: str = "") -> NeedsPerson:
+    return NeedsPerson(
+        "held.probe-broken",
+        f"{why}; nothing was replaced",
+        hint or f"mend the probe, then `rotation resume`; or see whether {cx.rotation.old} is dead",
+    )

@@ -1,0 +1,154 @@
+"""What is ours and outlived its rotation goes before anything new is made: off, watched, gone."""
+
+from datetime import timedelta
+
+from rotation.errors import Ambiguous, Denied, NeedsPerson, NotYet, Permanent, Transient
+from rotation.execution.effects import drift
+from rotation.execution.effects.context import Context, kept
+from rotation.journal.entries import stamp, unstamp
+from rotation.machine.leftover import Leftover
+from rotation.machine.replay import text
+from rotation.types import (
+    PENDING,
+    Facts,
+    Fields,
+    KeyState,
+    Listing,
+    PermissionSet,
+    StoreState,
+    mark,
+)
+
+
+def to_remove(cx: Context, listing: Listing) -> list[str]:
+    """Those that this rotation's own rows do not remove. Without overlap what was left behind may
+    be what the service accepts now, and it dies by being replaced."""
+    if not cx.traits.overlap:
+        return []
+    left = (cx.rotation.ours | drift.never_staged(cx, listing)) - set(cx.rotation.scope)
+    return sorted(left & listing.ids if cx.traits.lists else left)
+
+
+def remove(cx: Context, handle_id: str) -> Facts:
+    """In three steps, each recorded: how it was found, off, destroyed after the soak. No pointer
+    may name it, and nobody who was given it may still use it, before each of them. It ends as a
+    void attempt: the row that waited for it starts anew."""
+    if handle_id not in cx.rotation.ours:
+        destroy(cx, handle_id)  # never staged: there is nobody to watch
+        raise void("issue.leftover-removed", f"{handle_id} is gone", removed=handle_id)
+    left = cx.rotation.leftovers.get(handle_id, Leftover())
+    facts = cx.state.facts if cx.state.facts.get("leaving") == handle_id else {}
+    off_at = unstamp(text(facts.get("off_at")))
+    if not facts:
+        _is_another(cx, handle_id, left)
+        _nobody_needs(cx, handle_id, left, off_at)
+        handle = cx.listing().find(handle_id)
+        active = handle is not None and handle.state is KeyState.ACTIVE
+        found: Facts = {"leaving": handle_id, "active": active, "off_at": None}
+        raise NotYet("issue.leftover", f"{handle_id} goes first", until=cx.now, observed=found)
+    try:
+        if cx.traits.can_suspend and off_at is None:
+            _switch_off(cx, handle_id, left)
+        _nobody_needs(cx, handle_id, left, off_at)
+    except NeedsPerson as error:
+        if cx.traits.can_suspend and facts.get("active"):
+            cx.issuer.resume(handle_id)
+        error.facts["leaving"] = None
+        raise
+    destroy(cx, handle_id, _bytes(cx, left))
+    raise void("issue.leftover-removed", f"{handle_id} is gone", removed=handle_id)
+
+
+def _switch_off(cx: Context, handle_id: str, left: Leftover) -> None:
+    cx.issuer.suspend(handle_id)
+    _nobody_needs(cx, handle_id, left, None)
+    raise NotYet(
+        "issue.leftover",
+        f"{handle_id} is off; soaks before it is destroyed",
+        until=cx.now + timedelta(seconds=cx.spec.soak_s),
+        observed={"off_at": stamp(cx.now)},
+    )
+
+
+def _is_another(cx: Context, handle_id: str, left: Leftover) -> None:
+    """Its bytes are not what readers get under another name: to drop those would be an outage."""
+    bytes_ = _bytes(cx, left)
+    if bytes_ is not None and bytes_ == kept(cx, cx.rotation.old_version):
+        raise void(
+            "issue.leftover-current",
+            f"{handle_id} has the same bytes as {cx.rotation.old}: it is the same credential, and "
+            "it was not dropped",
+            removed=handle_id,
+        )
+
+
+def _nobody_needs(cx: Context, handle_id: str, left: Leftover, off_at: object) -> None:
+    state = cx.store_state()
+    drift.check_clocks(cx)
+    if cx.rotation.rules.checks_drift:
+        drift.check_current(cx, state, cx.rotation.old_version)
+    if not left.served or _retired_by_word(cx):
+        return
+    if not cx.traits.reports_usage:
+        raise _still_needed(handle_id, "and nothing tells whether somebody still uses it")
+    used = cx.issuer.usage(handle_id).last_used
+    quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
+    if used is not None and cx.now < used + quiet:
+        raise _still_needed(handle_id, f"and it was used at {used:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _retired_by_word(cx: Context) -> bool:
+    """`drain` had that every consumer is gone, or a person's word for the gap, as its evidence."""
+    gap = cx.rotation.opened.facts.get("gap")
+    return cx.rotation.rules.retires and bool(gap or not cx.traits.reports_usage)
+
+
+def _still_needed(handle_id: str, why: str) -> NeedsPerson:
+    return NeedsPerson(
+        "held.leftover",
+        f"{handle_id} is left of an earlier rotation, readers had it, {why}; it stays on",
+        "`rotation resolve --ours ID` removes it carefully all the same",
+        instances=handle_id,
+    )
+
+
+def _bytes(cx: Context, left: Leftover) -> Fields | None:
+    """Only a verifier needs the bytes to drop; an issuer that lists destroys by id."""
+    return None if cx.traits.lists else kept(cx, left.version)
+
+
+def destroy(cx: Context, handle_id: str, fields: Fields | None = None) -> None:
+    """Of an instance whose bytes nobody has, or should have any more."""
+    try:
+        cx.issuer.destroy(handle_id, fields)
+    except Denied:
+        raise  # no repetition mends it, and it names the right that is missing
+    except (Permanent, Transient) as error:
+        raise Ambiguous(
+            "issue.not-removed",
+            f"{handle_id} is not needed and could not be removed yet; nobody should have its bytes",
+            error.hint,
+        ) from error
+
+
+def void(code: str, message: str, **facts: str) -> Transient:
+    """The attempt left nothing behind."""
+    error = Transient(code, message)
+    error.facts |= {"void": True, **facts}
+    return error
+
+
+def staged_by(cx: Context) -> frozenset[str]:
+    """Versions that attempts of ours may have staged, or may yet stage."""
+    return frozenset(mark(cx.installation, attempt) for attempt in cx.rotation.attempts)
+
+
+def pending(cx: Context, state: StoreState) -> list[str]:
+    """A late or abandoned staging of ours that is still labelled as pending."""
+    mine = staged_by(cx)
+    return [v.id for v in state.versions if PENDING in v.labels and v.id in mine]
+
+
+def unlabel(cx: Context, versions: list[str]) -> None:
+    for version in versions:
+        cx.store.unlabel(version, PENDING, under=PermissionSet.PROMOTE)

@@ -1,0 +1,97 @@
+"""propagate: readers get the new version, pushed consumers are given it, and there is evidence."""
+
+from datetime import datetime, timedelta
+
+from rotation.errors import NeedsPerson, Refused, RotationError
+from rotation.execution.effects.context import Context, done_at, wait_until
+from rotation.plan import Step
+from rotation.types import ConsumerSpec, Evidence, Facts, PermissionSet, Verdict
+
+VERIFY_AGE_MAX = timedelta(minutes=10)
+
+
+def rehearse(cx: Context) -> None:
+    """What would stop a delivery is told while it costs nobody anything."""
+    for consumer in cx.spec.consumers:
+        if consumer.role == "reader" and consumer.pushed and not consumer.gone:
+            # Asked by name: what stops calls at a shutdown stands before the adapter.
+            rehearsal = getattr(cx.bound.consumers.get(consumer.id), "rehearse", None)
+            if rehearsal is not None:
+                rehearsal()
+
+
+def promote(cx: Context) -> Facts:
+    _ready(cx)
+    old = cx.rotation.old_version
+    assert old is not None, "a promotion names the version that it expects"
+    cx.store.promote(cx.new_version(), expecting=old)
+    return {"version": cx.new_version()}
+
+
+def _ready(cx: Context) -> None:
+    """I2: what becomes current has logged in shortly before, as exactly that version."""
+    if cx.traits.overlap and cx.rotation.rules.checks_drift:
+        rehearse(cx)
+    verified = cx.rotation.state(Step.VERIFY)
+    assert cx.bound.probe is None or verified.facts.get("version") == cx.new_version(), "I2"
+    since = None if cx.rotation.unverified else verified.done_at
+    if since is not None and cx.now > since + VERIFY_AGE_MAX:
+        fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
+        if cx.probe.login(fields) is Verdict.REFUSED:
+            raise Refused(
+                "verify.refused", "the staged credential no longer logs in; nothing was promoted"
+            )
+
+
+def deliver(cx: Context) -> Facts:
+    fields = cx.store.read(cx.new_version(), under=PermissionSet.DELIVER)
+    try:
+        cx.consumer.deliver(cx.new_version(), fields)
+    except RotationError as error:
+        if cx.in_doubt:
+            error.facts.pop("void", None)  # an earlier call may have reached it
+        raise
+    return {"version": cx.new_version()}
+
+
+def confirm(cx: Context) -> Facts:
+    """Evidence, dated after the promotion, that this consumer moved. Where it is the issuer's
+    usage report, the refresh time passes here and `drain` reads the report."""
+    consumer = consumer_spec(cx)
+    if consumer.confirms and consumer.pushed:
+        return {"evidence": Evidence.ACKNOWLEDGED}
+    given = given_at(cx, Step.PROMOTE, Step.DELIVER)
+    refresh = timedelta(seconds=consumer.refresh_s)
+    if consumer.accept_elapsed:
+        wait_until(
+            given + 2 * refresh,
+            cx.now,
+            "confirm.refresh",
+            f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
+        )
+        return {"evidence": Evidence.ELAPSED}
+    if not cx.traits.reports_usage:
+        raise NeedsPerson(
+            "held.no-evidence",
+            f"nothing can show that {consumer.id} moved; both credentials stay alive",
+            "let it confirm, or state `accept_elapsed: true` beside it",
+        )
+    wait_until(
+        given + refresh,
+        cx.now,
+        "confirm.refresh",
+        f"{consumer.id} reads the store again within {consumer.refresh_s} s",
+    )
+    return {"evidence": Evidence.USAGE}
+
+
+def consumer_spec(cx: Context) -> ConsumerSpec:
+    return next(c for c in cx.spec.consumers if c.id == cx.consumer_id)
+
+
+def given_at(cx: Context, *steps: Step) -> datetime:
+    times = [at for step in steps if (at := done_at(cx, step)) is not None]
+    return max(times, default=cx.rotation.opened.at)
+
+
+EFFECTS = {Step.PROMOTE: promote, Step.DELIVER: deliver, Step.CONFIRM: confirm}

@@ -1,0 +1,200 @@
+"""REPLACE: readers are without a working credential, so a new one is made without evidence of the
+old. That the old one is of no use is seen first: what works is never replaced in this way."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+from rotation.errors import NeedsPerson, NotYet
+from rotation.execution import dead
+from rotation.execution.dead import OFF_FOR_GOOD, Dead
+from rotation.execution.effects import create, drift, leftovers, neighbours, propagate, revoke, room
+from rotation.execution.effects.context import Context, wait_until
+from rotation.interfaces import WritesOverLost
+from rotation.journal.entries import stamp, unstamp
+from rotation.machine.replay import text
+from rotation.plan import Step
+from rotation.types import PENDING, Death, Facts, KeyState, Listing, PermissionSet, Verdict
+
+
+def find_dead(cx: Context) -> Facts:
+    """Twice where it is a login that tells: one refusal may be a service that is not yet settled."""
+    state, listing = cx.store_state(), cx.listing()
+    # What nobody adopted nobody claims: a person asked for this, as for a `create`.
+    unclaimed = state.claim is None and not cx.rotation.baseline.get("handle")
+    state = replace(state, claim=cx.installation) if unclaimed else state
+    # A lost value is what refuses to be written over; whose secret it is, is compared all the same.
+    (drift.check_claim if state.lost else drift.check_writable)(cx, state)
+    known = text(cx.rotation.baseline.get("version")), text(cx.rotation.baseline.get("handle"))
+    found = dead.look(cx.bound, known, state, listing, cx.now)
+    if found.dead is None:
+        raise NeedsPerson(
+            "held.not-dead",
+            f"{found.handle or 'what readers get'} was just looked at, and nothing shows that it is "
+            "dead; nothing was done",
+            f"`rotation abandon {cx.spec.secret}`, then `rotation rotate {cx.spec.secret}`",
+        )
+    neighbours.check_parts(cx.store, cx.spec, found.base)
+    if found.dead is Dead.REFUSED:
+        _refused_again(cx)
+    if unclaimed:
+        cx.store.claim(cx.installation)
+    return {
+        "version": found.version or known[0],
+        "handle": found.handle,
+        "dead": found.dead,
+        "base": found.base,
+    }
+
+
+def _refused_again(cx: Context) -> None:
+    since = unstamp(text(cx.state.facts.get("since")))
+    if (
+        cx.traits.failed_logins_safe > 1
+        and cx.settle
+        and (since is None or cx.now < since + cx.settle)
+    ):
+        raise NotYet(
+            "replace.refused-once",
+            "a login with the current credential was refused; one more tells",
+            until=(since or cx.now) + cx.settle,
+            observed={"since": stamp(since or cx.now)},
+        )
+
+
+def why_dead(cx: Context) -> Dead:
+    return Dead(str(cx.rotation.state(Step.FIND_DEAD).facts["dead"]))
+
+
+def look_issue(cx: Context) -> Facts:
+    """What is at the issuer is written down. What earlier rotations left stays for now: to watch it
+    go would keep readers waiting."""
+    listing, state = cx.listing(), cx.store_state()
+    drift.check_slot(cx, listing)
+    return {
+        "inventory": sorted(listing.ids),
+        "removing": [],
+        "forgotten": list(leftovers.pending(cx, state)),
+        **create.rehearsal(cx, state),
+    }
+
+
+def look_room(cx: Context) -> Facts:
+    """Only if the issuer is full: one of ours that nobody can be using. That is one that readers
+    were never given and no label names, or the dead one itself."""
+    listing = cx.listing()
+    unused = _never_served(cx, listing), _off_for_good(cx, listing), _left_off(cx, listing)
+    return room.look(cx, listing, [handle for some in unused for handle in some])
+
+
+def make_room(cx: Context) -> Facts:
+    return room.made(cx, cx.looked or look_room(cx))
+
+
+def _never_served(cx: Context, listing: Listing) -> list[str]:
+    named = {v.id for v in cx.store_state().versions if v.labels - {PENDING}}
+    return [
+        handle
+        for handle, left in sorted(cx.rotation.leftovers.items())
+        if handle in listing.ids and not left.served and left.version not in named
+    ]
+
+
+def _off_for_good(cx: Context, listing: Listing) -> list[str]:
+    old = cx.rotation.old
+    handle = listing.find(old) if old is not None else None
+    if handle is None or why_dead(cx) not in OFF_FOR_GOOD:
+        return []
+    over = handle.expires is not None and handle.expires <= cx.now
+    return [handle.id] if over or handle.state is KeyState.SUSPENDED else []
+
+
+def _left_off(cx: Context, listing: Listing) -> list[str]:
+    """What an earlier rotation left, and the issuer lists as off."""
+    off = {handle.id for handle in listing.handles if handle.state is KeyState.SUSPENDED}
+    return sorted(off & cx.rotation.leftovers.keys())
+
+
+def promote(cx: Context) -> Facts:
+    """Over a value whose bytes are lost nothing can be merged."""
+    old = cx.rotation.old_version
+    if why_dead(cx) is not Dead.LOST or not cx.store_state().lost or old is None:
+        return propagate.promote(cx)
+    cast("WritesOverLost", cx.store).promote_over_lost(cx.new_version(), expecting=old)
+    return {"version": cx.new_version()}
+
+
+def confirm(cx: Context) -> Facts:
+    """Readers had nothing that works, so nobody is asked to have moved: the time passes in which
+    each fetches the new one, and no evidence is claimed."""
+    consumer = propagate.consumer_spec(cx)
+    refresh = timedelta(seconds=0 if consumer.pushed else consumer.refresh_s)
+    wait_until(
+        propagate.given_at(cx, Step.PROMOTE, Step.DELIVER) + refresh,
+        cx.now,
+        "confirm.refresh",
+        f"{consumer.id} reads the store again within {consumer.refresh_s} s",
+    )
+    return {}
+
+
+def look_destroy(cx: Context) -> Facts:
+    """Readers are on the new one. The old one goes only where nobody can be using it: one that was
+    switched on again meanwhile is recorded, and the next rotation removes it carefully."""
+    state, listing = cx.store_state(), cx.listing()
+    drift.check_clocks(cx)
+    drift.check_current(cx, state, cx.rotation.new_version)
+    # An issuer that lists nothing is asked by a login, and a refused value can be dropped.
+    refused = why_dead(cx) is Dead.REFUSED
+    useless = _is_useless(cx, listing) if cx.traits.lists else refused
+    return {"current": state.current, "destroying": useless, "listing": sorted(listing.ids)}
+
+
+def _is_useless(cx: Context, listing: Listing) -> bool:
+    return cx.rotation.old not in listing.ids or bool(_off_for_good(cx, listing))
+
+
+def destroy(cx: Context) -> Facts:
+    """Once more looked at, for nothing brings it back: a person may be mending it this moment."""
+    looked = cx.looked or cx.state.facts
+    old = cx.rotation.old
+    if old is None or not looked.get("destroying"):
+        return {"destroyed": []}
+    if not cx.traits.lists:
+        return {"destroyed": [old] if _dropped(cx, old) else []}
+    listing = cx.listing()
+    if not _is_useless(cx, listing):
+        return {"destroyed": []}
+    if old in listing.ids:
+        cx.issuer.destroy(old, under=PermissionSet.REVOKE)
+    return {"destroyed": [old]}
+
+
+def _dropped(cx: Context, old: str) -> bool:
+    """Asked with our own bytes: what was refused may be another value, written over them."""
+    fields = revoke.read_old_or_none(cx)
+    if fields is None or cx.probe.login(fields) is Verdict.ACCEPTED:
+        return False
+    if cx.traits.failed_logins_safe <= 1:
+        revoke.good_login(cx, cx.new_version())
+    cx.issuer.destroy(old, fields, under=PermissionSet.REVOKE)
+    return True
+
+
+def prove_dead(cx: Context) -> Facts:
+    """Where the old one is only recorded there is no death to prove."""
+    if cx.rotation.state(Step.DESTROY).facts.get("destroyed") == []:
+        return {"grade": Death.ASSERTED, "recorded": cx.rotation.old}
+    return revoke.prove_dead(cx)
+
+
+EFFECTS = {Step.FIND_DEAD: find_dead}
+"""Steps of this plan alone. Those that it does in its own way:"""
+OWN_LOOKS = {Step.MAKE_ROOM: look_room, Step.ISSUE: look_issue, Step.DESTROY: look_destroy}
+OWN_EFFECTS = {
+    Step.MAKE_ROOM: make_room,
+    Step.PROMOTE: promote,
+    Step.CONFIRM: confirm,
+    Step.DESTROY: destroy,
+    Step.PROVE_DEAD: prove_dead,
+}

@@ -1,0 +1,49 @@
+"""A free slot at an issuer that is full, while readers are without a working credential: one goes
+that nobody can be using, or that a person gave up."""
+
+from collections.abc import Sequence
+
+from rotation.errors import SlotFull
+from rotation.execution.effects.context import Context
+from rotation.machine.replay import text
+from rotation.types import Facts, Handle, Listing, PermissionSet
+
+
+def look(cx: Context, listing: Listing, unused: Sequence[str]) -> Facts:
+    """unused: of what is listed, those that nobody can be using, the best first. A destruction
+    whose answer was lost is seen by what is listed no longer."""
+    most, begun = cx.traits.live_max, text(cx.state.facts.get("spare"))
+    if begun is not None and begun not in listing.ids:
+        return {"spare": begun}
+    if most is None or len(listing.handles) < most:
+        return {"spare": None}
+    spare = [*sorted(listing.ids & cx.rotation.given_up), *unused]
+    if spare:
+        return {"spare": spare[0]}
+    raise SlotFull(
+        "held.slot-full",
+        f"the issuer is full, and none there is certainly unused: {_told(cx, listing)}; readers are "
+        "without a working credential",
+        f"`rotation resolve {cx.spec.secret} --ours ID`, of the one that nobody needs: it is "
+        "destroyed at once, and this goes on",
+    )
+
+
+def _told(cx: Context, listing: Listing) -> str:
+    return ", ".join(f"{handle.id} ({_known(cx, handle)})" for handle in listing.handles)
+
+
+def _known(cx: Context, handle: Handle) -> str:
+    ours = handle.id in cx.rotation.ours | {cx.rotation.old}
+    whose = f"{'ours' if ours else 'not ours'}, {handle.state}"
+    if not cx.traits.reports_usage:
+        return whose
+    used = cx.issuer.usage(handle.id).last_used
+    return f"{whose}, {f'last used {used:%Y-%m-%d %H:%M} UTC' if used else 'never used'}"
+
+
+def made(cx: Context, looked: Facts) -> Facts:
+    spare = text(looked["spare"])
+    if spare is not None:
+        cx.issuer.destroy(spare, under=PermissionSet.REVOKE)
+    return {"destroyed": spare}

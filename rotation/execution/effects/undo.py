@@ -1,0 +1,252 @@
+"""undo: every consumer is back on the old credential before the new one dies."""
+
+from datetime import timedelta
+
+from rotation.errors import Conflict, NeedsPerson, NotYet, Refused
+from rotation.execution.effects import create, drift, leftovers
+from rotation.execution.effects.context import (
+    Context,
+    done_at,
+    logins_agree,
+    read_old,
+    wait_until,
+)
+from rotation.execution.effects.propagate import consumer_spec
+from rotation.journal.entries import stamp, unstamp
+from rotation.machine.replay import Mode, listed, text
+from rotation.plan import Step
+from rotation.types import (
+    COMPROMISED,
+    PENDING,
+    PREVIOUS,
+    Death,
+    Facts,
+    KeyState,
+    PermissionSet,
+    StoreState,
+    Verdict,
+)
+
+
+def resume_old(cx: Context) -> Facts:
+    """Undoes only our own suspend of an instance that was found active; never what an emergency
+    has marked."""
+    _not_compromised(cx, cx.store_state())
+    resumed = _suspended_by_us(cx)
+    for handle_id in resumed:
+        cx.issuer.resume(handle_id)
+    if cx.rotation.rules.contains and cx.rotation.old_version is not None:
+        cx.store.unlabel(cx.rotation.old_version, COMPROMISED, under=PermissionSet.CONTAIN)
+    return {"resumed": list(resumed)}
+
+
+def _not_compromised(cx: Context, state: StoreState) -> None:
+    """A mark on any other version is of an emergency that was over before this rotation began."""
+    marked = state.labels.get(COMPROMISED)
+    of_this = marked in (cx.rotation.old_version, cx.rotation.new_version)
+    if not cx.rotation.rules.contains and marked is not None and of_this:
+        raise NeedsPerson(
+            "held.compromised",
+            "the store marks this secret as compromised; nothing is switched on again",
+            "finish with `rotation emergency`",
+        )
+
+
+def _suspended_by_us(cx: Context) -> list[str]:
+    if cx.rotation.rules.contains:
+        found = cx.rotation.state(Step.EVIDENCE).facts
+        if "active" not in found:
+            return _switched_on_by_hand(cx)
+        return listed(found, "active")
+    assert cx.rotation.intended(Step.SUSPEND), "resume-old undoes our own suspend only"
+    return [cx.rotation.old] if cx.rotation.old else []
+
+
+def _switched_on_by_hand(cx: Context) -> list[str]:
+    """Nobody wrote down what was active: a person knows, and switches that on."""
+    handle = cx.listing().find(cx.rotation.old) if cx.rotation.old else None
+    if handle is None or handle.state is not KeyState.ACTIVE:
+        raise NeedsPerson(
+            "held.found-suspended",
+            "what was active before the emergency could not be read; nothing is switched on",
+            "switch on by hand what you know to be good, then `rotation resume`",
+            instances=cx.rotation.old,
+        )
+    return []
+
+
+def verify_old(cx: Context) -> Facts:
+    """A fresh login with the old credential, just before readers are sent back to it."""
+    fields = read_old(cx)
+    if fields is None:
+        return {}
+    refused = Refused(
+        "rollback.old-refused",
+        "the old credential does not log in; readers stay on the new one",
+        instances=cx.rotation.old,
+    )
+    return logins_agree(cx, fields, Verdict.ACCEPTED, refused)
+
+
+def demote(cx: Context) -> Facts:
+    state = cx.store_state()
+    _not_compromised(cx, state)
+    old = cx.rotation.old_version
+    assert old is not None
+    if state.current == old:
+        return {"version": old}
+    try:
+        if state.current != cx.rotation.new_version and not cx.rotation.done(Step.PROMOTE):
+            # The answer to our promotion was lost; a store without labels settles it by its value.
+            cx.store.promote(cx.new_version(), expecting=old)
+        cx.store.promote(old, expecting=cx.new_version())
+    except Conflict:
+        drift.check_current(cx, cx.store_state(), old)
+        raise
+    return {"version": old}
+
+
+def deliver_old(cx: Context) -> Facts:
+    """What readers get from now on: the old version, or the one that a person accepted."""
+    accepted = cx.rotation.mode is Mode.ACCEPT
+    version = cx.rotation.fact(Step.INSPECT, "version") if accepted else cx.rotation.old_version
+    if version is None or (cx.rotation.old is None and not accepted):
+        return {}
+    fields = cx.store.read(version, under=PermissionSet.DELIVER)
+    cx.consumer.deliver(version, fields)
+    return {"version": version}
+
+
+def confirm_old(cx: Context) -> Facts:
+    """Elapsed time is enough on the way back: it is as long as on the way forward, and the new
+    one must be quiet where the issuer reports use."""
+    consumer = consumer_spec(cx)
+    demoted = done_at(cx, Step.DEMOTE) or done_at(cx, Step.INSPECT)
+    if consumer.confirms or demoted is None or cx.rotation.old is None:
+        return {}
+    refresh = timedelta(seconds=2 * consumer.refresh_s)
+    wait_until(
+        demoted + refresh,
+        cx.now,
+        "confirm.refresh",
+        f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
+    )
+    if cx.traits.reports_usage and cx.rotation.new is not None:
+        used = cx.issuer.usage(cx.rotation.new).last_used
+        if used is not None and used > demoted + refresh:
+            raise NotYet(
+                "confirm.in-use",
+                "the new credential is still used",
+                until=cx.now + max(refresh, timedelta(seconds=1)),
+            )
+    return {}
+
+
+def _not_current(cx: Context) -> None:
+    """I2, by a fresh read: what readers get is never revoked."""
+    state = cx.store_state()
+    if cx.rotation.new_version is not None and state.current == cx.rotation.new_version:
+        moved = NeedsPerson(
+            "held.pointer-moved",
+            "the store's current version is the new one again; it was not revoked",
+            "see who moved the label; then `rotation resolve --accept-current`",
+        )
+        moved.facts["back_at"] = None
+        raise moved
+    if cx.state.facts.get("code") == "held.pointer-moved":
+        _fetched_again(cx)
+
+
+def _fetched_again(cx: Context) -> None:
+    """The label named the new one for a while, and a person put it back."""
+    back = unstamp(text(cx.state.facts.get("back_at"))) or cx.now
+    refresh = timedelta(seconds=2 * max((c.refresh_s for c in cx.spec.consumers), default=0))
+    if cx.now < back + refresh:
+        raise NotYet(
+            "confirm.refresh",
+            "readers who fetched the new one again read the store once more",
+            until=back + refresh,
+            observed={"back_at": stamp(back)},
+        )
+
+
+def suspend_new(cx: Context) -> Facts:
+    if cx.rotation.new is None or _kept(cx):
+        return {}
+    _not_current(cx)
+    handle = cx.listing().find(cx.rotation.new)
+    if handle is not None and handle.state is KeyState.ACTIVE:
+        cx.issuer.suspend(cx.rotation.new)
+    return {"suspended": cx.rotation.new}
+
+
+def destroy_new(cx: Context) -> Facts:
+    if cx.rotation.new is None:
+        return _nothing_minted(cx)
+    if _kept(cx):
+        return {}
+    _not_current(cx)
+    assert cx.rotation.new != cx.rotation.old, "only what was made is taken back"
+    fields = None
+    if not cx.traits.lists and cx.rotation.new_version is not None:
+        fields = cx.store.read(cx.rotation.new_version, under=PermissionSet.VERIFY)
+    cx.issuer.destroy(cx.rotation.new, fields)
+    return {"destroyed": cx.rotation.new}
+
+
+def _nothing_minted(cx: Context) -> Facts:
+    """A mint in doubt may have left an instance that nobody has the bytes of (I8). One that a
+    person named as ours since goes, as slowly as it would on the way forward."""
+    issue = cx.rotation.state(Step.ISSUE)
+    if issue.in_doubt and cx.traits.origin == "assigned" and issue.began_at is not None:
+        settled = issue.began_at + 2 * cx.settle
+        wait_until(settled, cx.now, "issue.doubt", "waits until the world has settled")
+        listing = cx.listing()
+        before = {*listed(issue.facts, "inventory"), *listed(issue.facts, "removing")}
+        drift.check_unknown(cx, listing, before)
+        for handle_id in sorted(drift.never_staged(cx, listing) - before):
+            leftovers.destroy(cx, handle_id)
+        for handle_id in sorted(listing.ids & cx.rotation.ours - before):
+            create.remove_unknown(cx, handle_id)
+    return {}
+
+
+def _kept(cx: Context) -> bool:
+    """`resolve --accept-current` may find that readers use the new one already: then it stays."""
+    found = cx.rotation.fact(Step.INSPECT, "handle")
+    return cx.rotation.mode is Mode.ACCEPT and found == cx.rotation.new
+
+
+def prove_new_dead(cx: Context) -> Facts:
+    if cx.rotation.new is None or _kept(cx):
+        return {}
+    if cx.bound.probe is None or cx.rotation.new_version is None:
+        return {"grade": Death.ASSERTED}
+    fields = cx.store.read(cx.rotation.new_version, under=PermissionSet.VERIFY)
+    alive = Refused("held.still-alive", "the new credential still logs in after it was destroyed")
+    return {**logins_agree(cx, fields, Verdict.REFUSED, alive), "grade": Death.PROVED}
+
+
+def discard_new(cx: Context) -> Facts:
+    """No label names the dead new version any more, nor what an earlier attempt staged."""
+    discarded = {cx.rotation.new_version, *leftovers.staged_by(cx)}
+    if not discarded - {None}:
+        return {}
+    ours = (PENDING,) if _kept(cx) else (PENDING, PREVIOUS)
+    for version in cx.store_state().versions:
+        for label in sorted(version.labels.intersection(ours)) if version.id in discarded else ():
+            cx.store.unlabel(version.id, label, under=PermissionSet.PROMOTE)
+    return {}
+
+
+EFFECTS = {
+    Step.RESUME_OLD: resume_old,
+    Step.VERIFY_OLD: verify_old,
+    Step.DEMOTE: demote,
+    Step.DELIVER_OLD: deliver_old,
+    Step.CONFIRM_OLD: confirm_old,
+    Step.SUSPEND_NEW: suspend_new,
+    Step.DESTROY_NEW: destroy_new,
+    Step.PROVE_NEW_DEAD: prove_new_dead,
+    Step.DISCARD_NEW: discard_new,
+}

@@ -1,0 +1,40 @@
+"""What keeps a rotation from being opened. before: the identity's latest rotation."""
+
+from typing import TYPE_CHECKING
+
+from rotation.errors import PolicyRefusal
+from rotation.machine.replay import Rotation
+from rotation.types import Specification
+
+if TYPE_CHECKING:
+    from rotation.journal import Journal
+
+
+def refuse_doubtful(journal: "Journal", stream: str | None = None) -> None:
+    """What a rotation begins from has to be what was written."""
+    doubt = journal.doubt(stream)
+    if doubt is not None:
+        raise PolicyRefusal(
+            "journal.seal-broken",
+            f"the journal may have been changed from outside: {doubt}; nothing was begun",
+            "`rotation journal seal` shows all that is not proved, and asks",
+        )
+
+
+def refuse_on_hold(before: Rotation | None, spec: Specification) -> None:
+    if before is not None and before.outcome is not None and before.on_hold is not None:
+        raise PolicyRefusal(
+            "rotation.on-hold",
+            f"{spec.secret} is {before.paused}; nothing was opened",
+            f"`rotation unpause {spec.secret}` lifts it",
+        )
+
+
+def refuse_emergency(before: Rotation | None, spec: Specification) -> None:
+    """It has to contain first, and makes a successor of its own."""
+    if before is not None and before.outcome is None and before.rules.contains:
+        raise PolicyRefusal(
+            "replace.emergency",
+            f"{spec.secret} has an open emergency; nothing was done",
+            f"`rotation status {spec.secret}` shows how far it is",
+        )

@@ -1,0 +1,406 @@
+"""The runner: claim, decide, write the intent, act, write the fact. Only here order matters."""
+
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from rotation.errors import (
+    Ambiguous,
+    JournalMoved,
+    PolicyRefusal,
+    RotationError,
+    StaleEpoch,
+    UsageError,
+)
+from rotation.execution.effects import Context, effect_for, look_for
+from rotation.execution.effects.failure import failure_entry
+from rotation.execution.opening import refuse_doubtful, refuse_emergency, refuse_on_hold
+from rotation.guard import Guard, Stopped
+from rotation.interfaces import Adapters, Clock
+from rotation.journal import Decide, Journal
+from rotation.journal.chain import link
+from rotation.journal.entries import Draft, Entry, Kind, Lease, RowKey, stamp
+from rotation.machine.baseline import left_by, outcome_baseline
+from rotation.machine.decide import Action, Close, Do, Held, Wait, held, next_action, pending_resume
+from rotation.machine.replay import Mode, Outcome, Rotation, listed, replay
+from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowInstance, Step
+from rotation.plan.compiled import opened_facts
+from rotation.plan.specification import spec_from_json, told
+from rotation.types import OPEN_GATES, Facts, Gates, Specification
+
+LEASE = timedelta(seconds=60)
+FENCE = timedelta(seconds=10)
+"""After so long without a word from the journal, a runner asks it before the next call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """What is read live, never from the stored specification: the secret's gates and what the
+    configuration says now (None: it no longer names the secret). read_only: why nothing but
+    containment may have an effect. others: which of its secrets have one of these logins, too."""
+
+    gates: Callable[[str, datetime], Gates] = lambda secret, now: OPEN_GATES
+    specification: Callable[[str], Specification | None] = lambda secret: None
+    read_only: Callable[[], str | None] = lambda: None
+    others: Callable[[Specification, Collection[str]], Sequence[str]] = lambda spec, logins: ()
+
+
+@dataclass(kw_only=True)
+class Runner:
+    """Advances rotations. One instance serves many threads; that no two of them advance one stream
+    is the caller's part (a lease tells runners apart, not threads). `follow` is shown every entry
+    that this runner writes, after it is durable. `stopping` true: no further effect is begun."""
+
+    journal: Journal
+    bind: Callable[[Specification], Adapters]
+    clock: Clock
+    id: str
+    live: Live = field(default_factory=Live)
+    follow: Callable[[Sequence[Entry]], None] = lambda entries: None
+    dead: Callable[[str], bool | None] = lambda runner: None
+    new_attempt: Callable[[], str] = lambda: uuid.uuid4().hex
+    stopping: Callable[[], bool] = lambda: False
+
+    # ------------------------------------------------------------------------------- opening
+
+    def open(
+        self,
+        stream: str,
+        plan: Plan,
+        spec: Specification,
+        *,
+        trigger: str,
+        who: str | None = None,
+        facts: Facts | None = None,
+    ) -> Entry:
+        """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
+        is open, PolicyRefusal where a person holds the identity, Usage where the plan needs a
+        credential that the journal does not know."""
+        while True:
+            try:
+                entry = self._open(stream, plan, spec, {"trigger": trigger, **(facts or {})}, who)
+            except JournalMoved:
+                continue  # a hold, or a whole rotation: decided anew
+            self.follow([entry])
+            return entry
+
+    def _open(
+        self, stream: str, plan: Plan, spec: Specification, facts: Facts, who: str | None
+    ) -> Entry:
+        refuse_doubtful(self.journal, stream)
+        entries = self.journal.entries(stream)
+        before = replay(entries) if entries else None
+        refuse_on_hold(before, spec)
+        baseline = (before.result if before else None) or {}
+        if plan.rules.ends_current and not baseline.get("handle"):
+            raise UsageError(
+                "rotation.unknown-credential",
+                f"the journal does not know the current credential of {spec.secret}; nothing was done",
+                f"`rotation adopt {spec.secret}` for an existing one, `rotation create` for the first",
+            )
+        draft, now = self._opened(plan, spec, baseline, facts, who), self.clock.now()
+        seen = entries[-1].seq if entries else 0
+        return self.journal.open(stream, self.id, spec.identity, spec.secret, draft, now, seen=seen)
+
+    def _opened(
+        self, plan: Plan, spec: Specification, baseline: Facts, facts: Facts, who: str | None
+    ) -> Draft:
+        # Every adapter is built: what cannot be is refused before anything is opened.
+        content = opened_facts(plan, spec, self.bind(spec).issuer.traits)
+        return Draft(kind=Kind.OPENED, who=who, facts={**content, "baseline": baseline, **facts})
+
+    def open_emergency(
+        self,
+        stream: str,
+        spec: Specification,
+        baseline: Facts,
+        *,
+        who: str,
+        facts: Facts,
+        seen: int | None = None,
+    ) -> Lease:
+        """One transaction: whatever is open is closed as superseded, the epoch is raised and
+        COMPROMISED is open with the instances of `baseline`. Any other runner's next write is
+        refused from here on. `facts` name the `scope` and the `reason`. seen: the seq that they
+        were decided from; JournalMoved where the stream went on since."""
+        replaces = baseline.get("handle") in listed(facts, "scope")
+        if not replaces and not self.bind(spec).issuer.traits.overlap:
+            raise PolicyRefusal(
+                "emergency.not-current",
+                "this issuer has one credential, and only replacing it ends it; nothing was done",
+                "declare the emergency without --key-id",
+            )
+        plan = COMPROMISED if replaces else CONTAIN_ONLY
+        facts = {"trigger": "emergency", **facts}
+        return self._supersede(stream, plan, spec, baseline, who=who, facts=facts, seen=seen)
+
+    def open_replacement(
+        self, stream: str, spec: Specification, *, trigger: str, who: str | None = None,
+        reason: str | None = None, seen: int | None = None,
+    ) -> Lease:  # fmt: skip
+        """REPLACE is open; a rotation that is open is closed as superseded in the same transaction.
+        Raises PolicyRefusal where that one is an emergency, which has to contain first, or where a
+        person holds the identity; JournalMoved where the stream went on meanwhile. seen: as for an
+        emergency."""
+        refuse_doubtful(self.journal, stream)
+        entries = self.journal.entries(stream)
+        before = replay(entries) if entries else None
+        refuse_on_hold(before, spec)
+        refuse_emergency(before, spec)
+        baseline = left_by(before)
+        seen = entries[-1].seq if seen is None and entries else seen or 0
+        facts = Facts(trigger=trigger, reason=reason)
+        return self._supersede(stream, REPLACE, spec, baseline, who=who, facts=facts, seen=seen)
+
+    def _supersede(
+        self, stream: str, plan: Plan, spec: Specification, baseline: Facts, *,
+        who: str | None, facts: Facts, seen: int | None,
+    ) -> Lease:  # fmt: skip
+        entries = self.journal.entries(stream)
+        rotation = replay(entries) if entries else None
+        # A person's hold outlives the rotation that it was put on.
+        on_hold = rotation.on_hold if rotation is not None else None
+        by = rotation.on_hold_by if rotation is not None else None
+        facts = {**facts, "on_hold": on_hold, "on_hold_by": by}
+        drafts = [self._opened(plan, spec, baseline, facts, who)]
+        if rotation is not None and rotation.outcome is None:
+            closed: Facts = {
+                "outcome": Outcome.SUPERSEDED,
+                "baseline": outcome_baseline(rotation, Outcome.SUPERSEDED),
+            }
+            drafts.insert(0, Draft(kind=Kind.CLOSED, who=who, facts=closed))
+        return self.journal.supersede(
+            stream, self.id, spec.identity, spec.secret, drafts, self.clock.now(), LEASE, seen=seen
+        )
+
+    # ----------------------------------------------------------------------------- advancing
+
+    def advance(self, stream: str, *, until: Step | None = None) -> Action:
+        """Takes the open rotation as far as it goes now: to its close, a wait or Held. `until`
+        stops before that step. Safe to call at any time, from any number of runners."""
+        lease = self.journal.claim(stream, self.id, self.clock.now(), LEASE, dead=self.dead)
+        if lease is None:
+            return Wait(None, "another runner works on it")
+        run = _Run(self, lease)
+        try:
+            action = run.advance(until)
+        except StaleEpoch:
+            # Somebody took over. Whatever we had on the wire is theirs to look at: do nothing.
+            return Wait(None, "another runner took over")
+        except Stopped:
+            # The row stays in doubt, or as it was: whoever is next looks at the world first.
+            action = self.stopped()
+        if not run.has_closed:
+            self.journal.release(lease)
+        return action
+
+    def stopped(self) -> Wait:
+        """How a rotation is left by a process that was told to stop."""
+        return Wait(self.clock.now(), "stopping; resumed by the next runner")
+
+
+class _Run:
+    """One claim of one stream. unwritten: facts of pure reads at the end of `entries`, which become
+    durable with the next entry; a crash before it loses only what can be read again."""
+
+    def __init__(self, runner: Runner, lease: Lease) -> None:
+        self.runner, self.lease, self.doubt = runner, lease, runner.journal.doubt(lease.stream)
+        self.entries: tuple[Entry, ...] = runner.journal.entries(lease.stream)
+        self.unwritten: tuple[Draft, ...] = ()
+        self.decided: tuple[str, Action] | None = None
+        self.started = self.entries[-1].seq if self.entries else 0
+        self.renewed_at = self.proved_at = runner.clock.now()
+        self.changed = self._spec_changed()
+
+    def advance(self, until: Step | None) -> Action:
+        if not self.entries:
+            return Wait(None, "nothing was ever opened")
+        if self._follow_up(self.entries):
+            self._append([])
+        while True:
+            rotation = replay(self.entries)
+            action = self._decide(rotation)
+            if not isinstance(action, Do) or action.row.step is until:
+                break
+            if self.runner.stopping():
+                action = self.runner.stopped()
+                break
+            self._perform(rotation, action)
+        if self.unwritten:
+            self._append([])
+        return action
+
+    @property
+    def has_closed(self) -> bool:
+        """And with CLOSED given the lease back."""
+        return any(e.kind is Kind.CLOSED and e.seq > self.started for e in self.entries[-1:])
+
+    def _decide(self, rotation: Rotation) -> Action:
+        """Once for each state: what was decided in the journal's transaction is what is done."""
+        if self.decided is None or self.decided[0] != rotation.last.hash:
+            self.decided = rotation.last.hash, self._decision(rotation)
+        return self.decided[1]
+
+    def _decision(self, rotation: Rotation) -> Action:
+        now = self.runner.clock.now()
+        forward = rotation.outcome is None and rotation.mode is Mode.FORWARD
+        going_on = rotation.change_accepted or rotation.abandoned or pending_resume(rotation)
+        if self.changed and forward and not going_on:
+            return held("held.spec-changed")
+        action = next_action(rotation, now)
+        if not isinstance(action, Do) or self._is_fresh(rotation.last, action.row):
+            return action
+        # Looked up only where it matters: both cost a read of the journal.
+        if action.row.effect and action.row.step is not Step.CONTAIN:
+            reason = self.doubt or self.runner.live.read_only()
+            if reason is not None:
+                return Wait(None, f"read-only: {reason}", action.row)
+        if Gate.WINDOW in action.row.gates:
+            gates = self.runner.live.gates(str(rotation.opened.facts["secret"]), now)
+            return next_action(rotation, now, gates)
+        return action
+
+    def _spec_changed(self) -> list[str]:
+        if not self.entries or not (rotation := replay(self.entries)).readable:
+            return []
+        present = self.runner.live.specification(str(rotation.opened.facts["secret"]))
+        return [] if present is None else told(spec_from_json(rotation.spec), present)
+
+    def _append(self, drafts: Sequence[Draft]) -> None:
+        """Facts, and in the same transaction what follows from them."""
+        now = self.runner.clock.now()
+        if now - self.renewed_at > LEASE / 3:
+            self._renew(now)
+        self._write(drafts, self._follow_up)
+
+    def _renew(self, now: datetime) -> None:
+        stream, own = self.lease.stream, self.runner.id
+        lease = self.runner.journal.claim(stream, own, now, LEASE, dead=self.runner.dead)
+        if lease is None or lease.epoch != self.lease.epoch:
+            if lease is not None:
+                self.runner.journal.release(lease)
+            raise StaleEpoch("journal.stale", "another runner took over")
+        self.renewed_at = now
+
+    def _follow_up(self, entries: tuple[Entry, ...]) -> Sequence[Draft]:
+        """The entry that the next action needs before anything is done for it, decided inside the
+        journal's transaction from all that landed before: a hold that came first wins."""
+        rotation = replay(entries)
+        if rotation.outcome is not None:
+            return []
+        match self._decide(rotation):
+            case Close(outcome):
+                baseline = outcome_baseline(rotation, outcome)
+                return [Draft(kind=Kind.CLOSED, facts={"outcome": outcome, "baseline": baseline})]
+            case Held(code) if rotation.held is None:
+                return [Draft(kind=Kind.HELD, facts={"code": code, "changed": list(self.changed)})]
+            case Wait(until, why, row) if row and rotation.states[row.position].is_news(until):
+                facts: Facts = {"until": stamp(until), "why": why, "window": True}
+                return [Draft(kind=Kind.WAITING, row=_key(rotation, row), facts=facts)]
+            case Do(row, False) if row.effect and not row.looks:
+                key, attempt = _key(rotation, row), self.runner.new_attempt()
+                return [Draft(kind=Kind.BEGAN, row=key, attempt=attempt)]
+            case _:
+                return []
+
+    def _is_fresh(self, last: Entry, row: RowInstance) -> bool:
+        """The intent is this run's own and nothing has been done for it yet: no doubt."""
+        mine = last.seq > self.started and last.runner == self.runner.id
+        began = last.row if mine and last.kind is Kind.BEGAN else None
+        return began is not None and began.position == row.position
+
+    def _perform(self, rotation: Rotation, do: Do) -> None:
+        fresh = do.in_doubt and self._is_fresh(rotation.last, do.row)
+        guard = Guard(stopping=self.runner.stopping, fence=self._fence)
+        cx = self._context(rotation, do, guard, in_doubt=do.in_doubt and not fresh)
+        step, rules = do.row.step, rotation.rules
+        acting = False
+        try:
+            if do.row.looks and not fresh and not (cx.in_doubt and step is Step.ISSUE):
+                cx.looked = look_for(rules, step)(cx)
+                if not cx.in_doubt and not self._began(cx):
+                    return  # a person's word landed meanwhile: it is decided anew
+            acting = do.row.effect
+            facts = effect_for(rules, step)(cx)
+        except RotationError as error:
+            # An effect is several calls: once one was asked for, only `void` says that nothing is left.
+            begun = acting and (guard.asked or isinstance(error, Ambiguous))
+            doubtful = (begun or cx.in_doubt) and not error.facts.get("void")
+            self._append([self._draft(cx, *failure_entry(cx, error, doubtful=doubtful))])
+        else:
+            self._done(cx, facts)
+
+    def _done(self, cx: Context, facts: Facts) -> None:
+        """The fact; that of a pure read waits while the next thing is another read. Refused logins
+        have a cost: they are no read to be repeated."""
+        draft = self._draft(cx, Kind.DONE, facts)
+        read = not cx.row.effect and cx.row.step is not Step.PROVE_OFF
+        if read and cx.now - self.proved_at < FENCE:
+            ahead = self.entries + link(
+                self.entries, self.lease.stream, [draft],
+                epoch=self.lease.epoch, runner=self.lease.runner, now=cx.now,
+            )  # fmt: skip
+            match self._decide(replay(ahead)):
+                case Do(row, False) if not row.effect or row.looks:
+                    self.entries, self.unwritten = ahead, (*self.unwritten, draft)
+                    return
+        self._append([draft])
+
+    def _context(self, rotation: Rotation, do: Do, guard: Guard, *, in_doubt: bool) -> Context:
+        spec = spec_from_json(rotation.spec)
+        state = rotation.states[do.row.position]
+        attempt = state.attempt if state.in_doubt and state.attempt else self.runner.new_attempt()
+        cx = Context(
+            rotation=rotation, row=do.row, spec=spec, attempt=attempt, in_doubt=in_doubt,
+            bound=guard.context(self.runner.bind(spec)), clock=self.runner.clock,
+            installation=self.runner.journal.installation,
+            note=lambda facts: self._note(cx, facts),
+            others=lambda logins: self.runner.live.others(spec, logins),
+        )  # fmt: skip
+        return cx
+
+    def _began(self, cx: Context) -> bool:
+        """The intent, at exactly the seq that it was decided and looked for; else what follows
+        from what landed there."""
+        seen, intent = cx.rotation.last.seq, self._draft(cx, Kind.BEGAN, cx.looked)
+        self._write([], lambda new: [intent] if new[-1].seq == seen else self._follow_up(new))
+        return self._is_fresh(self.entries[-1], cx.row)
+
+    def _write(self, drafts: Sequence[Draft], then: Decide | None = None) -> None:
+        now = self.runner.clock.now()
+        known = self.entries[: len(self.entries) - len(self.unwritten)]
+        drafts, self.unwritten = (*self.unwritten, *drafts), ()
+        self.entries = self.runner.journal.append(self.lease, drafts, now, known=known, then=then)
+        self.proved_at = now
+        self.runner.follow(self.entries[len(known) :])
+
+    def _fence(self) -> None:
+        """A frozen process wakes up believing that no time has passed: what it still has in hand
+        must not reach the world once another runner is at work. No fence reaches the provider, so
+        this is asked as close to the call as can be."""
+        if abs(self.runner.clock.now() - self.proved_at) > FENCE:
+            self._write([])
+
+    def _note(self, cx: Context, facts: Facts) -> None:
+        """NOTED is durable before the bytes go to the store. Refused as stale, the instance is
+        removed: its bytes went nowhere, and nobody else knows of it."""
+        try:
+            self._write([self._draft(cx, Kind.NOTED, facts)])
+        except StaleEpoch:
+            self.runner.bind(cx.spec).issuer.destroy(str(facts["new"]))
+            raise
+
+    def _draft(self, cx: Context, kind: Kind, facts: Facts) -> Draft:
+        return Draft(
+            kind=kind,
+            row=_key(cx.rotation, cx.row),
+            attempt=cx.attempt if cx.row.effect else None,
+            at=cx.now,
+            server_at=cx.server_at,
+            facts=facts,
+        )
+
+
+def _key(rotation: Rotation, row: RowInstance) -> RowKey:
+    return RowKey(row.position, row.step, row.subject, rotation.states[row.position].round)

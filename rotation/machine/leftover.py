@@ -1,0 +1,34 @@
+"""What is ours and outlived its rotation, as a baseline keeps it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from rotation.journal.keyed import keyed, record
+from rotation.types import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """An instance of ours that outlived its rotation. version: where its bytes are, if they are
+    known to be anywhere. served: readers may have been given it."""
+
+    version: str | None = None
+    served: bool = False
+
+
+def as_kept(left: Mapping[str, Leftover]) -> Facts:
+    """For a baseline, by instance."""
+    return {instance: keyed(it) for instance, it in sorted(left.items())}
+
+
+def leftovers_of(baseline: Facts) -> dict[str, Leftover]:
+    """What `as_kept` made of them."""
+    kept = baseline.get("ours")
+    given = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
+    return {instance: _leftover(content) for instance, content in given.items()}
+
+
+def _leftover(kept: Any) -> Leftover:
+    # Entries of a schema before 3 have a pair.
+    return Leftover(*kept) if isinstance(kept, list) else record(Leftover, kept)

@@ -1,0 +1,314 @@
+"""A rotation, folded from its entries. Pure: no clock, no I/O."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from rotation.journal.entries import NONSENSE, Entry, Kind, RowKey, corrupt, unstamp
+from rotation.machine.leftover import Leftover, leftovers_of
+from rotation.machine.rotation import Mode, Outcome, Rotation, RowState, listed, text
+from rotation.plan import OnFailure, RowInstance, Step
+from rotation.plan.compiled import rows_of
+from rotation.types import Facts
+
+__all__ = [
+    "Mode", "Outcome", "Rotation", "RowState", "baseline_of", "can_go_back", "failed_row", "replay",
+    "is_past_return", "listed", "replaced_by", "text",
+]  # fmt: skip
+
+_folded: dict[str, Rotation] = {}
+_FOLDED_MAX = 1024
+
+
+def replay(entries: Sequence[Entry]) -> Rotation:
+    """Of one rotation's entries, OPENED first; not to be changed. With a row that this version of
+    the program does not know it is Held whatever happens, until it is abandoned. Kept for a while:
+    the hash of the last entry stands for all of them, and the next one needs only to be added.
+    Raises JournalError where they are none that a version of ours wrote."""
+    if not entries:
+        raise corrupt("a rotation that has a row and no entries")
+    found = _folded.get(entries[-1].hash)
+    if found is not None:
+        return found
+    before = _folded.get(entries[-2].hash) if len(entries) > 1 else None
+    try:
+        rotation = _with(before, entries[-1]) if before and before.readable else _fold(entries)
+    except NONSENSE:
+        raise corrupt(f"the rotation of {entries[-1].stream}") from None
+    if len(_folded) >= _FOLDED_MAX:
+        _folded.clear()
+    _folded[entries[-1].hash] = rotation
+    return rotation
+
+
+def _with(before: Rotation, entry: Entry) -> Rotation:
+    """`before` stays what it is. An entry of a row changes that row's state alone, unless it
+    begins others anew."""
+    changing = set(before.states)
+    if entry.row is not None and entry.row.step != Step.RESUME_OLD:
+        changing &= {entry.row.position}
+    own = {position: replace(before.states[position]) for position in changing}
+    rotation = replace(before, states=before.states | own, leftovers=dict(before.leftovers))
+    _add(rotation, entry)
+    return rotation
+
+
+def _fold(entries: Sequence[Entry]) -> Rotation:
+    opened, compiled = entries[0], rows_of(entries[0])
+    assert opened.kind is Kind.OPENED, "a rotation begins with OPENED"
+    baseline = baseline_of(opened)
+    rows = compiled.rows + compiled.undo + compiled.accept
+    rotation = Rotation(
+        stream=opened.stream,
+        opened=opened,
+        plan=str(opened.facts["plan"]),
+        rows=compiled.rows,
+        undo=compiled.undo,
+        accept=compiled.accept,
+        states={row.position: RowState() for row in rows},
+        last=opened,
+        baseline=baseline,
+        foreign=frozenset(listed(baseline, "foreign")),
+        leftovers=leftovers_of(baseline),
+        on_hold=text(opened.facts.get("on_hold")),
+        on_hold_by=text(opened.facts.get("on_hold_by")),
+        attempts=frozenset(listed(baseline, "attempts")),
+        readable=not compiled.unknown,
+    )
+    for entry in entries[1:]:
+        _add(rotation, entry)
+    if compiled.unknown and rotation.outcome is None:
+        rotation.held, rotation.held_at = "held.unknown-row", rotation.held_at or opened.at
+    return rotation
+
+
+def _add(rotation: Rotation, entry: Entry) -> None:
+    rotation.last = entry
+    if entry.row is not None:
+        _fold_row(rotation, entry, entry.row)
+    elif entry.kind is Kind.REQUESTED:
+        _fold_request(rotation, entry)
+    elif entry.kind is Kind.HELD:
+        rotation.held, rotation.held_at = str(entry.facts["code"]), entry.at
+    elif entry.kind is Kind.CLOSED:
+        rotation.outcome = str(entry.facts["outcome"])
+        rotation.result = baseline_of(entry)
+    if entry.kind in (Kind.FAILED, Kind.REQUESTED):
+        rotation.complained = any(state.complaint for state in rotation.states.values())
+
+
+_TOLD = {"cause", "code", "hint"}
+
+
+def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
+    state = rotation.states.get(key.position)
+    if state is None:
+        return  # of a row that this version does not know
+    if entry.kind is Kind.BEGAN:
+        _fold_intent(rotation, state, entry)
+    if key.round < state.round:
+        return
+    if entry.facts.get("unsent") and key.step == replaced_by(rotation):
+        state.intended = state.intended_before  # refused before anything was asked for
+    if entry.facts.get("void"):
+        # That attempt left nothing behind but what is told of it: the next starts from nothing.
+        state.facts = {name: entry.facts[name] for name in _TOLD & entry.facts.keys()}
+        state.attempt, state.in_doubt = None, False
+        rotation.leftovers.pop(str(entry.facts.get("removed")), None)
+    else:
+        state.facts = {**state.facts, **entry.facts}
+    state.happened |= entry.kind in (Kind.DONE, Kind.IN_DOUBT) or bool(entry.facts.get("in_doubt"))
+    match entry.kind:
+        case Kind.DONE:
+            state.done, state.done_at, state.in_doubt = True, _at(entry), False
+            _after_done(rotation, key)
+        case Kind.WAITING | Kind.RETRY | Kind.IN_DOUBT | Kind.OBSERVED:
+            _fold_wait(state, entry)
+        case Kind.FAILED:
+            state.failed = text(entry.facts.get("code"))
+            state.message = text(entry.facts.get("message"))
+            state.complaint = entry.facts.get("complaint") is True
+            state.in_doubt = entry.facts.get("in_doubt") is True
+            if _rolls_back(rotation, key.position) and rotation.undo:
+                rotation.mode = Mode.UNDO
+        case _:
+            pass
+
+
+def baseline_of(entry: Entry) -> Facts:
+    """What an OPENED begins with, and what a CLOSED leaves; nothing where it says nothing."""
+    found = entry.facts.get("baseline")
+    return found if isinstance(found, dict) else {}
+
+
+def _at(entry: Entry) -> datetime:
+    return entry.server_at or entry.at
+
+
+def _fold_intent(rotation: Rotation, state: RowState, entry: Entry) -> None:
+    if entry.attempt != state.attempt:
+        state.intended_before = state.intended
+    state.intended = state.in_doubt = True
+    state.began_at, state.attempt, state.opens_at = _at(entry), entry.attempt, None
+    if entry.row is not None and entry.row.step == Step.ISSUE and entry.attempt is not None:
+        rotation.attempts |= {entry.attempt}
+
+
+def _fold_wait(state: RowState, entry: Entry) -> None:
+    until = unstamp(text(entry.facts.get("until")))
+    state.why = text(entry.facts.get("why"))
+    if entry.facts.get("window"):
+        state.opens_at = until
+        return
+    state.until, state.retrying = until, entry.kind in (Kind.RETRY, Kind.IN_DOUBT)
+    if state.retrying:
+        state.tries += 1
+        state.in_doubt = entry.kind is Kind.IN_DOUBT
+
+
+def _rolls_back(rotation: Rotation, position: int) -> bool:
+    row = next((row for row in rotation.rows if row.position == position), None)
+    state = rotation.states[position]
+    return (
+        row is not None and row.on_failure is OnFailure.ROLL_BACK and state.failed == "held.refused"
+    )
+
+
+def _after_done(rotation: Rotation, key: RowKey) -> None:
+    if key.step == Step.ISSUE and not rotation.rules.replaces_dead:
+        # Nothing was minted before they were gone; those in an emergency's scope come later.
+        scope = rotation.scope
+        rotation.leftovers = {i: it for i, it in rotation.leftovers.items() if i in scope}
+    # An undone suspend must be done again, and with it all that followed: a new round. What was
+    # complained of stays, until a person resumes.
+    if key.step == Step.RESUME_OLD and rotation.mode is Mode.FORWARD:
+        suspend = next((row for row in rotation.rows if row.step is Step.SUSPEND), None)
+        if suspend is not None:
+            for row in rotation.rows[suspend.position :]:
+                _new_round(rotation.states[row.position])
+            rotation.states[suspend.position].in_doubt = False
+
+
+_PROGRESS = ("logins", "since")
+"""What counts only in its round: a login of an earlier one proves nothing in the next."""
+
+
+def _new_round(state: RowState) -> None:
+    state.round += 1
+    state.done, state.until, state.why, state.tries = False, None, None, 0
+    state.facts = {name: fact for name, fact in state.facts.items() if name not in _PROGRESS}
+
+
+def _fold_request(rotation: Rotation, entry: Entry) -> None:
+    verb = entry.facts.get("verb")
+    instance = text(entry.facts.get("instance"))
+    if verb == "hold":
+        rotation.on_hold = text(entry.facts.get("reason")) or "no reason was given"
+        rotation.on_hold_by = entry.who
+    elif verb == "release":
+        rotation.on_hold = rotation.on_hold_by = None
+    elif verb in ("resume", "now"):
+        _go_on(rotation, entry)
+    elif verb in ("rollback", "cancel") and can_go_back(rotation):
+        rotation.mode, rotation.asked = Mode.UNDO, entry
+        _resume(rotation)
+    elif verb == "accept-current" and not is_past_return(rotation):
+        rotation.mode = Mode.ACCEPT
+        _resume(rotation)
+    elif verb == "ours" and instance:
+        _give_up(rotation, instance)
+        _resume(rotation)
+    elif verb == "foreign" and instance:
+        rotation.foreign |= {instance}
+        rotation.leftovers.pop(instance, None)
+        _resume(rotation)
+    elif verb == "abandon":
+        rotation.abandoned = True
+
+
+def _go_on(rotation: Rotation, entry: Entry) -> None:
+    if entry.facts.get("now"):
+        _try_now(rotation)
+    if entry.facts.get("verb") == "resume":
+        rotation.change_accepted |= rotation.held == "held.spec-changed"
+        _resume(rotation)
+        rotation.destroy_released |= entry.facts.get("destroy") is True
+        rotation.unverified |= entry.facts.get("unverified") is True and is_past_return(rotation)
+
+
+def _try_now(rotation: Rotation) -> None:
+    """The cause is over: no pause after a failed try is sat out. What waits for anything else does."""
+    for state in rotation.states.values():
+        if state.retrying:
+            state.until, state.tries, state.retrying = None, 0, False
+
+
+def _give_up(rotation: Rotation, instance: str) -> None:
+    """A person's word stands for the evidence that nobody has it. Never for the current one, which
+    a mistyped id may name; of what was found dead it makes room."""
+    if rotation.rules.replaces_dead and instance == rotation.old:
+        rotation.given_up |= {instance}
+    elif instance not in (rotation.old, rotation.new):
+        rotation.given_up |= {instance}
+        before = rotation.leftovers.get(instance, Leftover())
+        rotation.leftovers[instance] = replace(before, served=False)
+        rotation.foreign -= {instance}
+
+
+def can_go_back(rotation: Rotation) -> bool:
+    """Until destroy was intended. An emergency is cancelled only while nothing is destroyed or
+    promoted."""
+    too_late = [Step.DESTROY]
+    if rotation.rules.promotion_is_final:
+        too_late += [Step.PROMOTE]
+    resumes = any(row.step is Step.RESUME_OLD for row in rotation.undo)
+    if not resumes:
+        too_late += [Step.CONTAIN]  # the issuer cannot suspend: containing destroyed
+    if is_past_return(rotation):
+        return False
+    made_room = rotation.state(Step.MAKE_ROOM).facts.get("destroyed") is not None
+    return bool(rotation.undo) and not made_room and not any(map(rotation.intended, too_late))
+
+
+def replaced_by(rotation: Rotation) -> Step | None:
+    """Without overlap: the row at whose intent the old credential is lost for good, and the way
+    back with it. None where both live until the old one is destroyed."""
+    steps = {row.step for row in rotation.rows}
+    if not rotation.rules.risks_outage or steps & {Step.CONTAIN, Step.DESTROY}:
+        return None
+    return Step.ACTIVATE if Step.ACTIVATE in steps else Step.ISSUE
+
+
+def is_past_return(rotation: Rotation) -> bool:
+    step = replaced_by(rotation)
+    return step is not None and rotation.intended(step)
+
+
+def _resume(rotation: Rotation) -> None:
+    """The refused row and what comes after it are taken up again; every row has its tries again."""
+    failed = failed_row(rotation)
+    rotation.held = rotation.held_at = None
+    for state in rotation.states.values():
+        state.tries = 0
+    if failed is None:
+        return
+    for position in _from(rotation, failed):
+        state = rotation.states[position]
+        _new_round(state)
+        state.failed, state.complaint = None, False
+
+
+def _from(rotation: Rotation, row: RowInstance) -> set[int]:
+    """That row and every row after it. A row beside it is not: an `issue` that is done must not
+    mint again because a proof that ran beside it was denied."""
+    found = {row.position}
+    for other in rotation.rows:
+        if not found.isdisjoint(other.after):
+            found.add(other.position)
+    back = (*rotation.undo, *rotation.accept)
+    return found | {other.position for other in back if other.position >= row.position}
+
+
+def failed_row(rotation: Rotation) -> RowInstance | None:
+    """The row of the present mode that was refused and has not been taken up again."""
+    return next((row for row in rotation.active_rows if rotation.states[row.position].failed), None)

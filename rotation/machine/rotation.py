@@ -1,0 +1,189 @@
+"""Where a rotation stands: what was intended, what is done, what a person asked for."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from rotation.journal.entries import Entry, corrupt
+from rotation.machine.leftover import Leftover
+from rotation.plan import PlanRules, RowInstance, Step, rules_of
+from rotation.types import Facts
+
+
+class Outcome(StrEnum):
+    SUCCEEDED = "succeeded"
+    ROLLED_BACK = "rolled-back"
+    ACCEPTED = "accepted"  # what a person found in the store is the new baseline
+    ABANDONED = "abandoned"
+    SUPERSEDED = "superseded"
+
+
+class Mode(StrEnum):
+    FORWARD = "forward"
+    UNDO = "undo"
+    ACCEPT = "accept"
+
+
+@dataclass(slots=True)
+class RowState:
+    """What the entries say of one row in its present round. `intended` and the facts of an attempt
+    outlive the round: what may have happened in the world does not unhappen. intended_before: by
+    an earlier attempt. Times are the provider's where it told one. retrying: `until` is the pause
+    after a failed try. opens_at: of its window, as last told; a window may open earlier."""
+
+    round: int = 0
+    done: bool = False
+    done_at: datetime | None = None
+    intended: bool = False
+    intended_before: bool = False
+    in_doubt: bool = False
+    happened: bool = False
+    began_at: datetime | None = None
+    attempt: str | None = None
+    until: datetime | None = None
+    opens_at: datetime | None = None
+    why: str | None = None
+    tries: int = 0
+    retrying: bool = False
+    failed: str | None = None
+    message: str | None = None
+    complaint: bool = False
+    facts: Facts = field(default_factory=dict)
+
+    def is_news(self, until: datetime | None) -> bool:
+        return until not in (self.until, self.opens_at)
+
+
+@dataclass(slots=True)
+class Rotation:
+    """One rotation, folded from its entries. leftovers: what the next `issue` removes first.
+    attempts: under each of them a version may have been staged, or may be yet. unverified: a person
+    said that the new one goes to readers without a login, for the old one is gone already. given_up:
+    instances that a person said nobody needs."""
+
+    stream: str
+    opened: Entry
+    plan: str
+    rows: tuple[RowInstance, ...]
+    undo: tuple[RowInstance, ...]
+    accept: tuple[RowInstance, ...]
+    states: dict[int, RowState]
+    last: Entry
+    baseline: Facts
+    mode: Mode = Mode.FORWARD
+    on_hold: str | None = None
+    on_hold_by: str | None = None
+    held: str | None = None
+    held_at: datetime | None = None
+    asked: Entry | None = None
+    leftovers: dict[str, Leftover] = field(default_factory=dict)
+    attempts: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
+    given_up: frozenset[str] = frozenset()
+    abandoned: bool = False
+    destroy_released: bool = False
+    unverified: bool = False
+    change_accepted: bool = False
+    outcome: str | None = None
+    result: Facts | None = None
+    readable: bool = True
+    complained: bool = False
+
+    @property
+    def rules(self) -> PlanRules:
+        return rules_of(self.plan)
+
+    @property
+    def spec(self) -> Facts:
+        spec = self.opened.facts["spec"]
+        if not isinstance(spec, dict):
+            raise corrupt(f"the specification of {self.stream}")
+        return spec
+
+    @property
+    def paused(self) -> str:
+        """Who stopped it where it is, and why."""
+        by = f" by {self.on_hold_by}" if self.on_hold_by else ""
+        return f"paused{by}: {self.on_hold}"
+
+    @property
+    def active_rows(self) -> tuple[RowInstance, ...]:
+        if self.mode is Mode.FORWARD:
+            return self.rows
+        if self.mode is Mode.ACCEPT:
+            return self.accept
+        return tuple(row for row in self.undo if self.intended(row.of) and self._reached(row))
+
+    def intended(self, step: Step | None) -> bool:
+        return any(self.states[row.position].intended for row in self.rows if row.step == step)
+
+    def _reached(self, undo: RowInstance) -> bool:
+        """A consumer that nothing was delivered to has what it had."""
+        if undo.of is not Step.DELIVER:
+            return True
+        delivered = self.state(Step.DELIVER, undo.subject)
+        return delivered.happened or delivered.in_doubt
+
+    def state(self, step: Step, subject: str = "-") -> RowState:
+        """Of the row with that step; an empty state where this rotation has no such row."""
+        accepted = self.accept if self.mode is Mode.ACCEPT else ()
+        for row in (*accepted, *self.rows, *self.undo, *self.accept):
+            if row.step == step and row.subject == subject:
+                return self.states[row.position]
+        return RowState()
+
+    @property
+    def ours(self) -> frozenset[str]:
+        """Instances that are to be removed, recorded as left behind or named by a person."""
+        return frozenset(self.leftovers)
+
+    @property
+    def scope(self) -> list[str]:
+        """Of an emergency: the instances that the person named or confirmed."""
+        return listed(self.opened.facts, "scope")
+
+    def fact(self, step: Step, name: str) -> str | None:
+        return text(self.state(step).facts.get(name))
+
+    @property
+    def old(self) -> str | None:
+        """The handle that this rotation replaces or retires; of what was never adopted, as a
+        replacement found it."""
+        return text(self.baseline.get("handle")) or self.fact(Step.FIND_DEAD, "handle")
+
+    @property
+    def old_version(self) -> str | None:
+        """What readers get before this rotation's promotion. edited: somebody wrote other keys of
+        the secret since the journal recorded it, and `issue` found our own unchanged."""
+        found = self.fact(Step.PLACE, "version") or self.fact(Step.FIND_DEAD, "version")
+        return found or self.fact(Step.ISSUE, "edited") or text(self.baseline.get("version"))
+
+    @property
+    def value_of_old(self) -> str | None:
+        """The version with the bytes of `old`. What was found dead may be another's, or nothing,
+        which somebody wrote over it."""
+        replaced = self.fact(Step.FIND_DEAD, "version") is not None
+        return text(self.baseline.get("version")) if replaced else self.old_version
+
+    @property
+    def new(self) -> str | None:
+        return self.fact(Step.ISSUE, "new")
+
+    @property
+    def new_version(self) -> str | None:
+        return self.fact(Step.ISSUE, "new_version")
+
+    def done(self, step: Step) -> bool:
+        """Every row of that step is done (and there is one)."""
+        rows = [row for row in self.rows if row.step == step]
+        return bool(rows) and all(self.states[row.position].done for row in rows)
+
+
+def text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def listed(facts: Facts, name: str) -> list[str]:
+    """The fact of that name where it is a list, else an empty one."""
+    value = facts.get(name)
+    return [str(item) for item in value] if isinstance(value, list) else []

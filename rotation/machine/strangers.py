@@ -1,0 +1,53 @@
+"""Live instances that a look found beside what is known, and that nobody accounted for since. Pure:
+they are shown until a later look no longer finds them, a person says whose they are, or they go."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotation.journal.entries import Entry, Kind
+from rotation.machine.replay import Rotation, listed
+from rotation.plan import Step
+from rotation.types import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the latest look at one stream found."""
+
+    instances: tuple[str, ...]
+    at: datetime
+
+
+def seen_of(entries: Iterable[Entry]) -> Mapping[str, Seen]:
+    """By stream, from the installation's entries."""
+    return {
+        str(entry.facts["of"]): Seen(tuple(listed(entry.facts, "instances")), entry.at)
+        for entry in entries
+        if entry.kind is Kind.SEEN
+    }
+
+
+def as_facts(stream: str, instances: Iterable[str]) -> Facts:
+    return {"of": stream, "instances": sorted(instances)}
+
+
+def unaccounted(rotation: Rotation, seen: Seen) -> tuple[str, ...]:
+    """Of those, what the stream's latest rotation neither knows nor found gone."""
+    left = set(seen.instances) - _known(rotation)
+    for step, name in (
+        (Step.INSPECT, "foreign"),
+        (Step.ISSUE, "inventory"),
+        (Step.TIDY, "listing"),
+    ):
+        state = rotation.state(step)
+        looked_at = state.began_at if step is Step.ISSUE else state.done_at
+        if name in state.facts and looked_at is not None and looked_at > seen.at:
+            left &= set(listed(state.facts, name))
+    return tuple(sorted(left))
+
+
+def _known(rotation: Rotation) -> set[str | None]:
+    facts = rotation.baseline if rotation.result is None else rotation.result
+    known = {*listed(facts, "live"), *listed(facts, "foreign"), *rotation.foreign, *rotation.ours}
+    return known | {rotation.old, rotation.new}

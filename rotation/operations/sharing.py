@@ -1,0 +1,57 @@
+"""Which other entries of the configuration log in as the same user of the same service."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from rotation.machine.baseline import left_by
+from rotation.machine.replay import baseline_of, listed, replay
+from rotation.types import Facts, Specification
+
+if TYPE_CHECKING:
+    from rotation.config import Configuration, ConfiguredSecret
+    from rotation.journal.entries import Entry as JournalEntry
+
+
+class Records(Protocol):
+    """What is read of a journal."""
+
+    def entries(self, stream: str) -> tuple["JournalEntry", ...]: ...
+    def closing(self, stream: str) -> "JournalEntry | None": ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """By what the configuration says of each entry, and what the journal last found of it. Who is
+    retired, or no longer configured, rotates nothing. configuration: as it is now."""
+
+    configuration: Callable[[], "Configuration"]
+    records: Records
+
+    def __call__(self, spec: Specification, logins: Collection[str]) -> list[str]:
+        configuration = self.configuration()
+        own = configuration.secret(spec.secret)
+        wanted = {*logins, *(own.turns if own else ())}
+        if not wanted:
+            return []
+        return [
+            entry.id
+            for entry in configuration.secrets()
+            if entry.turns  # only of some kinds are there several ways to one login
+            and (entry.issuer, entry.identity) != (spec.issuer.type, spec.identity)
+            and entry is not own
+            and not wanted.isdisjoint(self._names(entry))
+        ]
+
+    def _names(self, entry: "ConfiguredSecret") -> set[str]:
+        left = self._left(entry.stream)
+        found = listed(left, "logins") if left.get("handle") else []
+        return {*entry.turns, *found}
+
+    def _left(self, stream: str) -> Facts:
+        """A rotation that is over says it in one entry: each other one is asked before each mint."""
+        closed = self.records.closing(stream)
+        if closed is not None:
+            return baseline_of(closed)
+        entries = self.records.entries(stream)
+        return left_by(replay(entries)) if entries else {}

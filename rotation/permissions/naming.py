@@ -1,0 +1,37 @@
+"""Names that are made of others, held against what a service takes."""
+
+from collections.abc import Iterable
+
+from rotation.errors import UsageError
+from rotation.interfaces import Scope
+
+
+def place(scope: Scope) -> str:
+    """What the things of a connection are called after: its first name."""
+    was: str | None = scope.options.was
+    return was or scope.connection
+
+
+def assert_apart(scopes: Iterable[Scope]) -> None:
+    """Two connections whose things have the same names would write over each other's."""
+    first: dict[str, str] = {}
+    for scope in scopes:
+        other = first.setdefault(place(scope), scope.connection)
+        if other != scope.connection:
+            raise UsageError(
+                "policy.same-place",
+                f"connections {other} and {scope.connection} would both be called "
+                f"{place(scope)} in what a stack makes; nothing was made or printed",
+                "`was` is the first name of one connection alone: take it out of the other",
+            )
+
+
+def require_length(name: str, most: int, what: str) -> str:
+    """The same name. One that the service would refuse is refused before anything is made."""
+    if len(name) > most:
+        raise UsageError(
+            "policy.name-too-long",
+            f"{what} would be called {name}: {len(name)} characters, and {most} are allowed",
+            "give its connection, application or environment a shorter name",
+        )
+    return name

@@ -1,0 +1,382 @@
+"""Plugins by name, and the adapters of one secret, ready to be called.
+
+A plugin is loaded when it is named, never before. A name that two distributions declare is an
+error, ours included: nothing slips in under a name that is trusted already.
+"""
+
+import dataclasses
+import difflib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from rotation.errors import UsageError
+from rotation.options import ConnectionOptions, Connections, IssuerOptions, values
+from rotation.plugins.guarded import guarded
+from rotation.types import PluginSpec, Specification, Traits, stream_of
+
+if TYPE_CHECKING:
+    from rotation.interfaces import Adapters, Clock, Connection, Issuer, PluginContext, Verifier
+
+Options_co = TypeVar("Options_co", covariant=True)
+GROUP = "rotation."
+BOUND_MAX = 4096
+"""Adapters that are kept: a store remembers which label a version has."""
+
+
+class Plugins:
+    """The plugins of this environment, by their entry points."""
+
+    def __init__(self, points: Iterable[EntryPoint]) -> None:
+        self._points: dict[tuple[str, str], list[EntryPoint]] = {}
+        self._declared: dict[str, list[Distribution | None]] = {}
+        for point in points:
+            key = (point.group.removeprefix(GROUP), point.name)
+            self._points.setdefault(key, []).append(point)
+            by = self._declared.setdefault(point.name, [])
+            if point.dist not in by:
+                by.append(point.dist)
+        self._loading = threading.Lock()
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(name for group, name in self._points if group == kind)
+
+    def load(self, kind: str, name: str) -> Any:
+        """What the entry point names. Raises Usage where there is not exactly one that loads."""
+        point = self._point(kind, name)
+        try:
+            # `requests` fills sys.modules in a way that breaks whoever imports urllib3 meanwhile.
+            with self._loading:
+                return point.load()
+        except ImportError:
+            raise UsageError(
+                "plugin.library-missing",
+                f"`{name}` needs a library that is not installed",
+                _how_to_install(point),
+            ) from None
+
+    def options(self, kind: str, name: str) -> type[Any]:
+        """The dataclass of a plugin's options; the plugin itself is not loaded. Where a name
+        stands for plugins of two kinds, `rotation.options.<kind>` has what only one of them
+        takes."""
+        self._point(kind, name)
+        special = f"options.{kind}"
+        group = special if (special, name) in self._points else "options"
+        loaded: type[Any] = self.load(group, name)
+        return loaded
+
+    def read_back(self, kind: str, spec: PluginSpec) -> Any:
+        """The options that `Plugin.specification` wrote down. TypeError or ValueError where the
+        plugin no longer understands them."""
+        given = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in spec.options.items()
+        }
+        return self.options(kind, spec.type)(**given)
+
+    def _point(self, kind: str, name: str) -> EntryPoint:
+        points = self._points.get((kind, name), [])
+        # By all groups: whoever may add options, or a doctor, to a name has it already.
+        if len(points) > 1 or (points and len(self._declared[name]) > 1):
+            raise UsageError(
+                "plugin.twice",
+                f"`{name}` is declared more than once: by {', '.join(self._owners(name))}",
+                "uninstall all but one",
+            )
+        if not points:
+            raise self._unknown(kind, name)
+        return points[0]
+
+    def _owners(self, name: str) -> list[str]:
+        """Read only to be told: a distribution's name costs more than all else that is asked of it."""
+        return sorted({by.name if by else "?" for by in self._declared[name]})
+
+    def _unknown(self, kind: str, name: str) -> UsageError:
+        """The name itself is not repeated: it may be anything that stood in the file."""
+        known = self.names(kind)
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"there is {', '.join(known) or 'none'}"
+        return UsageError(
+            "plugin.unknown",
+            f"no plugin of that name among the {kind}",
+            f"{hint}; others come with packages of their own",
+        )
+
+
+def _how_to_install(point: EntryPoint) -> str:
+    family, _, rest = point.module.partition(".")
+    if family == "providers":
+        return f"install rotation[{rest.partition('.')[0]}]"
+    return "install what the plugin's own documentation names"
+
+
+@cache
+def installed() -> Plugins:
+    found = entry_points()
+    return Plugins(
+        point
+        for group in found.groups
+        if group.startswith(GROUP)
+        for point in found.select(group=group)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin(Generic[Options_co]):
+    """A plugin as a configuration names it: its type and its own options."""
+
+    type: str
+    options: Options_co
+
+    def specification(self) -> PluginSpec:
+        """As plain JSON, without what is left at its default: an option that a later version
+        adds changes nothing for a rotation that is open."""
+        kind: Any = type(self.options)
+        usual = _defaults(kind)
+        return PluginSpec(
+            type=self.type,
+            options={
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in values(self.options)
+                if value != usual[name]
+            },
+        )
+
+
+@cache
+def _defaults(options: Any) -> Mapping[str, Any]:
+    """Asked for each plugin of each secret."""
+    return {
+        field.name: field.default
+        if field.default_factory is dataclasses.MISSING
+        else field.default_factory()
+        for field in dataclasses.fields(options)
+    }
+
+
+def parts_of(spec: Specification) -> Iterator[tuple[str, PluginSpec]]:
+    """Each plugin that a rotation of it uses, with its kind."""
+    yield "issuers", spec.issuer
+    yield "stores", spec.store
+    if spec.probe is not None:
+        yield "probes", spec.probe
+    yield from (("consumers", each.plugin) for each in spec.consumers if not each.gone)
+
+
+class Configured(Protocol):
+    """The part of a configuration that adapters are built from."""
+
+    @property
+    def installation(self) -> str: ...
+
+    @property
+    def connections(self) -> Mapping[str, Plugin[ConnectionOptions]]: ...
+
+    @property
+    def file_roots(self) -> tuple[Path, ...]: ...
+
+    @property
+    def commands(self) -> Path | None: ...
+
+
+@dataclass(frozen=True)
+class LoggedInAs:
+    """A configuration in which some connections use the login of another one."""
+
+    configuration: Configured
+    logins: Mapping[str, str]
+
+    @property
+    def connections(self) -> Mapping[str, Plugin[ConnectionOptions]]:
+        declared = self.configuration.connections
+        return {name: declared[self.logins.get(name, name)] for name in declared}
+
+    @property
+    def installation(self) -> str:
+        return self.configuration.installation
+
+    @property
+    def file_roots(self) -> tuple[Path, ...]:
+        return self.configuration.file_roots
+
+    @property
+    def commands(self) -> Path | None:
+        return self.configuration.commands
+
+
+Declared = Mapping[str, Plugin[ConnectionOptions]]
+
+
+def by_hand(spec: Specification, handle_id: str, connections: Declared) -> str | None:
+    """How a person ends that instance without us."""
+    return _command(spec, connections, lambda issuer, known: issuer.by_hand(handle_id, known))
+
+
+def deeds(spec: Specification, handle_id: str, connections: Declared) -> str | None:
+    """How a person sees what was done with it."""
+    return _command(spec, connections, lambda issuer, known: issuer.deeds(handle_id, known))
+
+
+def _command(
+    spec: Specification,
+    connections: Declared,
+    ask: Callable[[IssuerOptions, Connections], str | None],
+) -> str | None:
+    """The service's own. Needs neither adapter nor login; None where the plugin does not tell."""
+    try:
+        issuer = installed().read_back("issuers", spec.issuer)
+        return ask(issuer, {name: connection.options for name, connection in connections.items()})
+    except (UsageError, AttributeError, TypeError, ValueError):
+        return None
+
+
+class Registry:
+    """Builds adapters from specifications. A connection is opened once, when it is first used,
+    and shared by all threads."""
+
+    def __init__(
+        self, configuration: Configured, clock: "Clock", plugins: Plugins | None = None
+    ) -> None:
+        self._configuration = configuration
+        self._clock = clock
+        self._plugins = plugins or installed()
+        self._connections = _Connections(configuration.connections, self._open)
+        self._bound: OrderedDict[Specification, Adapters] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def bind(self, spec: Specification) -> "Adapters":
+        """The adapters of that specification; the same ones for the same specification."""
+        with self._lock:
+            if spec in self._bound:
+                self._bound.move_to_end(spec)
+                return self._bound[spec]
+        bound = self._build(spec)
+        with self._lock:
+            self._bound[spec] = bound
+            if len(self._bound) > BOUND_MAX:
+                self._bound.popitem(last=False)
+        return bound
+
+    def issuer(self, spec: Specification) -> "Issuer":
+        """Alone: where the store, the probe or a consumer cannot be built, it still switches off."""
+        built: Issuer = self._plugin("issuers", spec.issuer, self._context(spec))
+        return built
+
+    def connection(self, name: str) -> "Connection":
+        """The open connection of that name. Usage where the configuration has none."""
+        found: Connection = self._connections[name]
+        return found
+
+    def traits(self, spec: Specification) -> Traits:
+        """Of the issuer, which may follow from its options; its SDK is not loaded."""
+        issuer: IssuerOptions = self._options("issuers", spec.issuer)
+        return issuer.TRAITS
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._connections.close()
+
+    def _build(self, spec: Specification) -> "Adapters":
+        from rotation.interfaces import Adapters  # noqa: PLC0415 -- whoever only looks binds nothing
+
+        context = self._context(spec)
+        return Adapters(
+            issuer=self._plugin("issuers", spec.issuer, context),
+            store=self._plugin("stores", spec.store, context),
+            probe=None if spec.probe is None else self._plugin("probes", spec.probe, context),
+            consumers={
+                consumer.id: self._plugin("consumers", consumer.plugin, context)
+                for consumer in spec.consumers
+                if consumer.role == "reader"
+            },
+        )
+
+    def _context(self, spec: Specification) -> "PluginContext":
+        from rotation.interfaces import PluginContext  # noqa: PLC0415
+
+        issuer: type[IssuerOptions] = self._plugins.options("issuers", spec.issuer.type)
+        context = PluginContext(
+            installation=self._configuration.installation,
+            clock=self._clock,
+            connections=self._connections,
+            file_roots=self._configuration.file_roots,
+            command_directory=self._configuration.commands,
+            fields=spec.fields,
+            composed=spec.composed,
+            public=issuer.PUBLIC,
+            keep_foreign=spec.keep_foreign,
+            stream=stream_of(spec.issuer.type, spec.identity),
+            waits=spec.waits,
+        )
+        return dataclasses.replace(context, verifiers=tuple(self._verifiers(spec, context)))
+
+    def _verifiers(self, spec: Specification, context: "PluginContext") -> Iterator["Verifier"]:
+        for consumer in spec.consumers:
+            if consumer.role == "verifier":
+                options = self._options("consumers", consumer.plugin)
+                verifier = guarded(self._plugins.load("verifiers", consumer.plugin.type))
+                yield verifier(options, context)
+
+    def _plugin(self, kind: str, spec: PluginSpec, context: "PluginContext") -> Any:
+        options = self._options(kind, spec)
+        return guarded(self._plugins.load(kind, spec.type))(options, context)
+
+    def _options(self, kind: str, spec: PluginSpec) -> Any:
+        try:
+            return self._plugins.read_back(kind, spec)
+        except (TypeError, ValueError):
+            raise UsageError(
+                "plugin.options",
+                f"the options of `{spec.type}` that a rotation began with are no longer understood",
+                "finish the open rotation with the version that began it",
+            ) from None
+
+    def _open(self, connection: Plugin[ConnectionOptions]) -> Any:
+        adapter = guarded(self._plugins.load("connections", connection.type))
+        return adapter(
+            connection.options,
+            installation=self._configuration.installation,
+            clock=self._clock,
+        )
+
+
+class _Connections(Mapping[str, Any]):
+    """The open connections by name."""
+
+    def __init__(
+        self, declared: Declared, connect: Callable[[Plugin[ConnectionOptions]], Any]
+    ) -> None:
+        self._declared = declared
+        self._connect = connect
+        self._opened: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._declared:
+            raise UsageError(
+                "plugin.no-connection",
+                f"the configuration no longer has the connection {name}",
+                "bring it back until the open rotation is finished",
+            )
+        with self._lock:
+            if name not in self._opened:
+                self._opened[name] = self._connect(self._declared[name])
+            return self._opened[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._declared)
+
+    def __len__(self) -> int:
+        return len(self._declared)
+
+    def close(self) -> None:
+        with self._lock:
+            for connection in self._opened.values():
+                if hasattr(connection, "close"):
+                    connection.close()
+            self._opened.clear()

@@ -1,0 +1,293 @@
+"""How a secret stands for those who use it: what each instance is worth as far as it was seen, and
+whether readers have one that works. Pure: no clock, no I/O. Every screen and exit code asks here.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from rotation.journal.entries import Identity
+from rotation.machine.leftover import leftovers_of
+from rotation.machine.replay import (
+    Mode,
+    Outcome,
+    Rotation,
+    RowState,
+    failed_row,
+    listed,
+    replaced_by,
+    text,
+)
+from rotation.plan import RowInstance, Step, rules_of
+from rotation.types import Facts
+
+
+class CredentialStatus(StrEnum):
+    """How one instance stands, as the journal has it."""
+
+    UNPROVEN = "unproven"
+    WORKS = "works"
+    REFUSED = "refused"  # it should log in, and does not
+    DOUBTFUL = "doubtful"  # an off-switch was sent, its answer is unknown
+    OFF = "off"
+    GOING = "going"  # its destruction was sent, its answer is unknown
+    GONE = "gone"
+
+
+class Readers(StrEnum):
+    """Which instance whoever reads the store gets."""
+
+    OLD = "old"
+    NEW = "new"
+    EITHER = "either"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class RotationStatus:
+    """old, new: their public names; None where there is no such instance."""
+
+    old: str | None
+    old_life: CredentialStatus
+    new: str | None
+    new_life: CredentialStatus
+    readers: Readers
+
+
+def standing(rotation: Rotation) -> RotationStatus:
+    if rotation.mode is Mode.ACCEPT and rotation.state(Step.INSPECT).done:
+        return _accepted(rotation, rotation.fact(Step.INSPECT, "handle"))
+    return RotationStatus(
+        _given(rotation), _old_life(rotation), rotation.new, _new_life(rotation), _readers(rotation)
+    )
+
+
+def _accepted(rotation: Rotation, handle: str | None) -> RotationStatus:
+    """It was found at the issuer and logged in, and what was minted meanwhile goes."""
+    life, new = seen(rotation, handle) or CredentialStatus.WORKS, rotation.new
+    beside = new if new != handle else None
+    return RotationStatus(handle, life, beside, _new_life(rotation), Readers.OLD)
+
+
+def _given(rotation: Rotation) -> str | None:
+    """What readers had. A replacement may find another one than the journal has: somebody wrote."""
+    found = rotation.rules.replaces_dead and rotation.state(Step.FIND_DEAD).done
+    return rotation.fact(Step.FIND_DEAD, "handle") if found else rotation.old
+
+
+def _old_life(rotation: Rotation) -> CredentialStatus:
+    if (found := seen(rotation, rotation.old)) is not None:
+        return found
+    if rotation.rules.replaces_dead:
+        return _life_of_dead(rotation)
+    destroy = rotation.state(Step.DESTROY)
+    resumed = rotation.state(Step.RESUME_OLD).done
+    off = rotation.state(Step.SUSPEND)
+    if (step := replaced_by(rotation)) is not None:
+        return _life_until_replaced(rotation.state(step))
+    if rotation.rules.contains:
+        off = rotation.state(Step.CONTAIN)
+        if rotation.old not in listed(rotation.opened.facts, "scope"):
+            return CredentialStatus.WORKS
+    if destroy.done:
+        return CredentialStatus.GONE
+    if destroy.in_doubt:
+        return CredentialStatus.GOING
+    if (off.done or off.complaint) and not resumed:
+        return CredentialStatus.OFF
+    return CredentialStatus.DOUBTFUL if off.in_doubt and not resumed else CredentialStatus.WORKS
+
+
+def seen(rotation: Rotation, instance: str | None) -> CredentialStatus | None:
+    """What the world showed of it when the rotation was held, whatever the journal had before; on
+    the way back also what it was held for on the way forward."""
+    if rotation.held == "held.replaced-in-place" and instance == rotation.old:
+        return CredentialStatus.GONE
+    if instance is not None and _all_gone(rotation):
+        return CredentialStatus.GONE
+    if instance in instances_in_question(rotation) and rotation.held in _FOUND:
+        return _FOUND[rotation.held]
+    forward = rotation.rows if rotation.mode is Mode.UNDO else ()
+    told = [rotation.states[row.position].facts for row in forward]
+    return next(
+        (_FOUND[code] for facts in told
+         if (code := str(facts.get("code"))) in _FOUND and instance in _named(facts)),
+        None,
+    )  # fmt: skip
+
+
+def _all_gone(rotation: Rotation) -> bool:
+    """The issuer no longer knows whose instances these are: its user, its role."""
+    return rotation.held is not None and present_state(rotation).facts.get("all_gone") is True
+
+
+def seen_at(rotation: Rotation) -> datetime | None:
+    """When what is said of it was last seen: by a row that compares the world or logs in, or by
+    what it is held for. None: not since it was opened."""
+    looks = [
+        rotation.states[row.position].done_at
+        for row in (*rotation.rows, *rotation.undo, *rotation.accept)
+        if rotation.states[row.position].done and (row.looks or row.step in _LOOKING)
+    ]
+    if rotation.held in {*_FOUND, "held.replaced-in-place"} or _all_gone(rotation):
+        looks.append(rotation.held_at)
+    return max((at for at in looks if at is not None), default=None)
+
+
+_LOOKING = frozenset(
+    {
+        Step.VERIFY, Step.VERIFY_LIVE, Step.VERIFY_OLD, Step.PROVE_OFF, Step.PROVE_DEAD,
+        Step.PROVE_NEW_DEAD, Step.INSPECT, Step.FIND_DEAD, Step.EVIDENCE, Step.TIDY,
+    }
+)  # fmt: skip
+_FOUND = {
+    "held.instance-missing": CredentialStatus.GONE,
+    "held.found-suspended": CredentialStatus.OFF,
+    "held.live-refused": CredentialStatus.REFUSED,
+    "held.probe-broken": CredentialStatus.REFUSED,
+    "held.rollback-failed": CredentialStatus.REFUSED,
+}
+
+
+def _life_of_dead(rotation: Rotation) -> CredentialStatus:
+    """Of what a replacement replaces, as its first row saw it."""
+    found = rotation.fact(Step.FIND_DEAD, "dead")
+    if rotation.state(Step.DESTROY).facts.get("destroyed") or found == "gone":
+        return CredentialStatus.GONE
+    if found is None:
+        return CredentialStatus.UNPROVEN
+    return CredentialStatus.OFF if found == "suspended" else CredentialStatus.REFUSED
+
+
+def _life_until_replaced(replaced: RowState) -> CredentialStatus:
+    """The new one kills it, and that cannot be undone."""
+    if replaced.done:
+        return CredentialStatus.GONE
+    return CredentialStatus.GOING if replaced.intended else CredentialStatus.WORKS
+
+
+def _new_life(rotation: Rotation) -> CredentialStatus:
+    if (found := seen(rotation, rotation.new)) is not None:
+        return found
+    if rotation.state(Step.DESTROY_NEW).done:
+        return CredentialStatus.GONE
+    if rotation.state(Step.DESTROY_NEW).in_doubt:
+        return CredentialStatus.GOING
+    if rotation.state(Step.SUSPEND_NEW).done:
+        return CredentialStatus.OFF
+    return CredentialStatus.WORKS if rotation.done(Step.VERIFY) else CredentialStatus.UNPROVEN
+
+
+def _readers(rotation: Rotation) -> Readers:
+    promote, demote = rotation.state(Step.PROMOTE), rotation.state(Step.DEMOTE)
+    if rotation.held and present_state(rotation).facts.get("cause") == "store.deleted":
+        return Readers.NOBODY
+    undoing = rotation.mode is Mode.UNDO and demote.in_doubt
+    if undoing or (promote.in_doubt and not demote.done):
+        return Readers.EITHER
+    if promote.done and not demote.done:
+        return Readers.NEW
+    return Readers.OLD if rotation.old else Readers.NOBODY
+
+
+def consumers_at_risk(rotation: Rotation) -> bool:
+    """Whether a consumer may be without a working credential (exit code 12 where it ended so)."""
+    if rotation.outcome in (Outcome.SUCCEEDED, Outcome.ACCEPTED):
+        return False
+    if rotation.outcome == Outcome.ROLLED_BACK:
+        gone = seen(rotation, rotation.old) is CredentialStatus.GONE
+        return rotation.rules.replaces_dead or (gone and not rotation.state(Step.VERIFY_OLD).done)
+    if takes_over(rotation):
+        return found_dead(rotation) is not None
+    now = standing(rotation)
+    read = now.new_life if now.readers is Readers.NEW else now.old_life
+    bad = {
+        CredentialStatus.REFUSED,
+        CredentialStatus.DOUBTFUL,
+        CredentialStatus.OFF,
+        CredentialStatus.GOING,
+        CredentialStatus.GONE,
+    }
+    no = now.readers is Readers.NOBODY and now.old is not None
+    if rotation.rules.retires:
+        return False  # nobody is left who reads it, or a person said so
+    replacing = rotation.rules.replaces_dead and now.readers is Readers.OLD
+    return no or replacing or read in bad or rotation.held == "held.pointer-moved-late"
+
+
+def given(rotation: Rotation) -> frozenset[str]:
+    """The instances that readers may get: both while a promotion is in doubt."""
+    if rotation.outcome is not None:
+        found = {text((rotation.result or {}).get("handle"))}
+    else:
+        now = standing(rotation)
+        found = {
+            Readers.OLD: {now.old}, Readers.NEW: {now.new}, Readers.EITHER: {now.old, now.new},
+            Readers.NOBODY: set[str | None](),
+        }[now.readers]  # fmt: skip
+    return frozenset(each for each in found if each is not None)
+
+
+def takes_over(rotation: Rotation) -> bool:
+    """What readers get is not ours to know yet: it is what somebody else wrote."""
+    accepting = rotation.mode is Mode.ACCEPT and not rotation.state(Step.INSPECT).done
+    return rotation.rules.adopts or accepting
+
+
+def found_dead(rotation: Rotation) -> tuple[str, CredentialStatus] | None:
+    """Of what somebody else wrote: what readers get, where that was found to be of no use."""
+    about = instances_in_question(rotation)
+    life = seen(rotation, about[0]) if about else None
+    return None if life is None else (about[0], life)
+
+
+def may_be_at_risk(row: Identity) -> bool:
+    """Whether it is worth to fold that rotation: in all others readers have what works."""
+    if row.plan is not None:
+        return row.held is not None or rules_of(row.plan).risks_outage
+    return row.last_outcome not in (None, Outcome.SUCCEEDED, Outcome.ACCEPTED)
+
+
+def left_alive(rotation: Rotation) -> tuple[str, ...]:
+    """Instances of ours that a closed rotation left beside the current one: the next `issue` removes
+    them, and until then they live."""
+    return tuple(sorted(leftovers_of(rotation.result or {})))
+
+
+def present_row(rotation: Rotation) -> RowInstance | None:
+    """The row that the rotation stands at."""
+    failed = failed_row(rotation)
+    return failed or next(
+        (row for row in rotation.active_rows if not rotation.states[row.position].done), None
+    )
+
+
+def present_state(rotation: Rotation) -> RowState:
+    row = present_row(rotation)
+    return RowState() if row is None else rotation.states[row.position]
+
+
+def met(rotation: Rotation, code: str) -> dict[str, str] | None:
+    """The sentence that it is Held for, with that one's own code and what helps against it."""
+    if code == "held.out-of-tries":
+        state = max(rotation.states.values(), key=lambda state: state.tries)
+        told, cause = state.why, state.facts.get("code")
+    else:
+        state = present_state(rotation)
+        told, cause = state.message, state.facts.get("cause")
+    if told is None:
+        return None
+    return {
+        "message": told, "code": str(cause or code), "hint": str(state.facts.get("hint") or "")
+    }  # fmt: skip
+
+
+def instances_in_question(rotation: Rotation) -> tuple[str, ...]:
+    """Those that a Held rotation is Held for, where its failed row names them."""
+    row = failed_row(rotation)
+    return _named(rotation.states[row.position].facts) if row is not None else ()
+
+
+def _named(facts: Facts) -> tuple[str, ...]:
+    named = facts.get("instances")
+    return tuple(named.split(",")) if isinstance(named, str) and named else ()

@@ -1,0 +1,262 @@
+"""Logs: where they are configured, and the gate that no secret passes.
+
+Ours and every library's go through one handler to standard error: for a person on a terminal,
+one JSON object a line elsewhere, UTC. An event that holds the bytes of a live secret is replaced
+as a whole, not masked: a secret in a log is a bug of ours, and it has to be seen.
+"""
+
+import logging
+import sys
+import threading
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from rotation.errors import RotationError
+from rotation.journal.entries import Entry, Kind
+from rotation.plan import STEPS
+from rotation.types import Facts, contains_live_value
+
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+# At lower levels they log requests, answers and statements whole, secrets included.
+CAPPED = ("apscheduler", "boto3", "botocore", "hvac", "s3transfer", "urllib3")
+
+SECRET_REFUSED = "log.secret-refused"
+UNREADABLE = "log.unreadable"
+
+
+def configure(
+    level: str = "info", *, stream: TextIO | None = None, as_json: bool | None = None
+) -> None:
+    """Every log of this process goes to `stream` (standard error), from `level` on. as_json: None
+    asks the stream whether a person reads it. May be called again; the last call holds."""
+    stream = stream or sys.stderr
+    as_json = not stream.isatty() if as_json is None else as_json
+    first: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            *first,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    handler = _Handler(stream)
+    handler.addFilter(_is_not_capped)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                # The plain renderer: the pretty ones show local variables.
+                structlog.processors.format_exc_info,
+                refuse_secrets,
+                *_rendering(stream, as_json=as_json),
+            ],
+        )
+    )
+    _take_over(handler, LEVELS[level])
+
+
+def _rendering(stream: TextIO, *, as_json: bool) -> list[Processor]:
+    if as_json:
+        # json.dumps writes plain ASCII: control characters come out escaped.
+        return [_telling_first, structlog.processors.JSONRenderer()]
+    console = structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(),
+        sort_keys=False,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+    return [escape_controls, console]
+
+
+def _telling_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """When, how bad and what come first, for whoever reads the lines as they are."""
+    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
+    return {**first, **event}
+
+
+def _take_over(handler: logging.Handler, level: int) -> None:
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(True)
+    # Python's own report of a log that failed prints its arguments.
+    logging.raiseExceptions = False
+    for name in CAPPED:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _uncaught(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt | SystemExit):
+        return
+    logging.getLogger("rotation").critical("uncaught", exc_info=(kind, error or kind(), trace))
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    def format(self, record: logging.LogRecord) -> str:
+        try:
+            return super().format(record)
+        except Exception:  # noqa: BLE001 -- whatever a foreign argument's own text does
+            told = logging.LogRecord(
+                "rotation", logging.ERROR, "", 0, f"{UNREADABLE} from {record.name}", None, None
+            )
+            return super().format(told)
+
+
+def _is_not_capped(record: logging.LogRecord) -> bool:
+    """Holds whatever level somebody sets on a library's logger, or on a child of it."""
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] not in CAPPED
+
+
+# ---------------------------------------------------------------------------------- the gate
+
+
+def refuse_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """The event, unless it holds a live secret: then an error that names the field."""
+    if not contains_live_value("\0".join(_texts(event))):
+        return event
+    leaking = (
+        name for name, value in event.items() if contains_live_value("\0".join(_texts(value)))
+    )
+    field = next((name for name in leaking if not contains_live_value(name)), "a field's name")
+    return {
+        "event": SECRET_REFUSED,
+        "level": "error",
+        "timestamp": event.get("timestamp"),
+        "field": field,
+    }
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text that a renderer could make of it."""
+    match value:
+        case str():
+            yield value
+        case bytes() | bytearray():
+            yield value.decode("utf-8", errors="replace")
+        case Mapping():
+            for name, inner in value.items():
+                yield from _texts(name)
+                yield from _texts(inner)
+        case list() | tuple() | set() | frozenset():
+            for inner in value:
+                yield from _texts(inner)
+        case _:
+            yield str(value)
+            yield repr(value)
+
+
+def escape_controls(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Nobody's text can start a line of its own, move the cursor or turn the reading direction."""
+    safe = {_escaped(name): _without_controls(value) for name, value in event.items()}
+    if isinstance(trace := event.get("exception"), str):
+        safe["exception"] = "\n".join(f"    | {_escaped(line)}" for line in trace.splitlines())
+    return safe
+
+
+def _without_controls(value: object) -> object:
+    match value:
+        case str():
+            return _escaped(value)
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            return _escaped(repr(value))
+
+
+# Control, format (writing direction, invisible), line and paragraph separators.
+_UNSAFE = {"Cc", "Cf", "Zl", "Zp", "Cs"}
+
+
+def _escaped(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _UNSAFE
+        else character
+        for character in text
+    )
+
+
+# ----------------------------------------------------------------------- what the journal says
+
+PAST: Mapping[str, str] = {step: row.past for step, row in STEPS.items()}
+
+_OF_KIND = {
+    Kind.OPENED: (logging.INFO, "rotation.opened"),
+    Kind.BEGAN: (logging.DEBUG, "rotation.began"),
+    Kind.NOTED: (logging.INFO, "rotation.minted"),
+    Kind.OBSERVED: (logging.DEBUG, "rotation.observed"),
+    Kind.WAITING: (logging.DEBUG, "rotation.waited"),
+    Kind.RETRY: (logging.WARNING, "rotation.postponed"),
+    Kind.IN_DOUBT: (logging.WARNING, "rotation.doubted"),
+    Kind.FAILED: (logging.WARNING, "rotation.refused"),
+    Kind.HELD: (logging.ERROR, "rotation.held"),
+    Kind.REQUESTED: (logging.INFO, "rotation.requested"),
+    Kind.CLOSED: (logging.INFO, "rotation.closed"),
+}
+
+_TOLD = (
+    "plan", "trigger", "new", "version", "evidence", "logins", "grade", "outcome", "verb", "reason", "code",
+    "cause", "message", "hint", "why", "until", "scope", "contained", "suspended", "destroyed", "resumed",
+)  # fmt: skip
+
+
+def events(
+    entries: Sequence[Entry], secret_of: Callable[[str], str | None]
+) -> Iterator[tuple[int, str, Facts]]:
+    """What happened, as level, dotted event in the past tense, and public facts."""
+    for entry in entries:
+        level, name = _OF_KIND.get(entry.kind, (logging.INFO, f"installation.{entry.kind}"))
+        if entry.kind is Kind.DONE and entry.row is not None:
+            name = f"rotation.{PAST.get(entry.row.step, entry.row.step)}"
+        facts: Facts = {"secret": secret_of(entry.stream), "stream": entry.stream, "seq": entry.seq}
+        if entry.row is not None:
+            facts |= {"step": entry.row.step, "subject": entry.row.subject}
+        facts |= {"who": entry.who}
+        facts |= {key: entry.facts[key] for key in _TOLD if key in entry.facts}
+        yield level, name, {k: v for k, v in facts.items() if v is not None and v != "-"}
+
+
+def tell(event: str, error: RotationError, **facts: str) -> None:
+    """An error of ours as an event. Its frames are of no use to whoever reads logs."""
+    log = structlog.get_logger("rotation")
+    log.error(event, code=error.code, message=error.message, hint=error.hint, **facts)
+
+
+def observer(
+    secret_of: Callable[[str], str | None] = lambda stream: None,
+    opened_of: Callable[[str], Sequence[Entry]] = lambda stream: (),
+) -> Callable[[Sequence[Entry]], None]:
+    """A follower of a runner that logs each entry once it is durable. opened_of: the stream's
+    OPENED, where another process wrote it: what a person asked for, and why, is logged as well."""
+    log = structlog.get_logger("rotation")
+    seen: dict[str, int] = {}
+
+    def observed(entries: Sequence[Entry]) -> None:
+        news = [e for e in entries[:1] if e.rotation and seen.get(e.stream) != e.rotation]
+        seen.update((e.stream, e.rotation) for e in entries)
+        opened = [o for e in news if e.kind is not Kind.OPENED for o in opened_of(e.stream)[:1]]
+        for level, name, facts in events([*opened, *entries], secret_of):
+            log.log(level, name, **facts)
+
+    return observed

@@ -1,0 +1,303 @@
+"""What happens when nobody types anything: due rotations are opened, open ones are advanced.
+
+Nothing durable is in here. Four jobs: `tick` opens what is due, `watch` what has to be replaced,
+`drain` advances what the journal says can go on, `housekeeping` sweeps up after dead runners. The journal is asked a few times a
+second when it wakes next, so a person's request and a dead runner's work are taken at once.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor as JobThreads
+from apscheduler.job import Job
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from rotation.errors import AlreadyOpen, JournalError, RotationError
+from rotation.execution.runner import Runner
+from rotation.journal import Identity
+from rotation.machine.decide import Wait
+from rotation.plan import Plan, rules_of
+from rotation.runtime.logs import tell
+from rotation.runtime.process import STOP_WITHIN, Signals, end_children
+from rotation.schedule.by_itself import Gone
+from rotation.types import Specification
+
+TICK = timedelta(seconds=60)
+WATCH = timedelta(minutes=5)
+HOUSEKEEPING = timedelta(hours=1)
+POLL = timedelta(milliseconds=250)
+IDLE = timedelta(hours=1)
+"""When the journal names no time to wake."""
+
+LATER = timedelta(seconds=1)
+"""Until a rotation is tried again that somebody else works on."""
+AFTER_ERROR = timedelta(seconds=30)
+JOURNAL_PATIENCE = timedelta(seconds=60)
+"""How long a journal may fail before this process ends, for its supervisor to see."""
+
+WIDTH_MAX = 64
+
+log = structlog.get_logger("rotation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A rotation that is due and may be opened now."""
+
+    stream: str
+    plan: Plan
+    spec: Specification
+
+
+@dataclass(kw_only=True)
+class Waking:
+    """What of the configuration the scheduler needs, always as it is now.
+
+    due: what to open now. gone: what to replace now, looked at one after the other. lane: the connection that a rotation loads; `width` of them at once are
+    advanced on each lane.
+    """
+
+    due: Callable[[datetime], Iterable[Opening]]
+    gone: Callable[[datetime], Iterable[Gone]] = lambda now: ()
+    lane: Callable[[Identity], str] = lambda identity: ""
+    width: Callable[[], int] = lambda: 4
+
+
+@dataclass(kw_only=True)
+class Scheduler:
+    """One per process; `runner.stopping` must be true once `signals.stopping` is."""
+
+    runner: Runner
+    policy: Waking
+    signals: Signals
+    reload: Callable[[], None] = lambda: None
+    sweep: Callable[[], None] = lambda: None
+    _lock: threading.Condition = field(default_factory=threading.Condition)
+    _active: dict[str, str] = field(default_factory=dict)
+    _ready: dict[str, deque[str]] = field(default_factory=dict)
+    _postponed: dict[str, datetime] = field(default_factory=dict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WIDTH_MAX))
+    _drained_until: float = 0.0
+    _reloaded: bool = False
+    _failing_since: float | None = None
+
+    # --------------------------------------------------------------------------------- the jobs
+
+    def tick(self) -> None:
+        """Every secret that is due and inside its window has an open rotation."""
+        if self._reloaded:
+            # Each of them may go on earlier than it was told.
+            self._reloaded, rows = False, self.runner.journal.identities()
+            self._queue(row for row in rows if row.plan is not None and row.held is None)
+        for opening in self.policy.due(self.runner.clock.now()):
+            if self.signals.stopping:
+                return
+            try:
+                self.runner.open(opening.stream, opening.plan, opening.spec, trigger="schedule")
+            except AlreadyOpen:
+                continue
+            except RotationError as error:
+                tell("rotation.not-opened", error, secret=opening.spec.secret)
+
+    def watch(self) -> None:
+        """What its issuer says is dead is being replaced, where its class says so."""
+        for gone in self.policy.gone(self.runner.clock.now()):
+            if self.signals.stopping:
+                return
+            try:
+                self.runner.open_replacement(
+                    gone.stream, gone.spec, trigger="schedule", reason=gone.reason, seen=gone.seen
+                )
+            except RotationError as error:
+                tell("rotation.not-opened", error, secret=gone.spec.secret)
+            else:
+                log.warning("rotation.replaces", secret=gone.spec.secret, reason=gone.reason)
+
+    def drain(self) -> None:
+        """Whatever can go on now is being advanced, emergencies first, no lane beyond its
+        width."""
+        self._queue(self.runner.journal.runnable(self.runner.clock.now()))
+
+    def _queue(self, identities: Iterable[Identity]) -> None:
+        with self._lock:
+            self._ready.clear()
+            for identity in sorted(identities, key=lambda row: not rules_of(row.plan).contains):
+                self._ready.setdefault(self.policy.lane(identity), deque()).append(identity.stream)
+            for lane in self._ready:
+                self._fill(lane)
+
+    def housekeeping(self) -> None:
+        self.sweep()
+        now = self.runner.clock.now()
+        with self._lock:
+            self._postponed = {s: until for s, until in self._postponed.items() if until > now}
+
+    # ---------------------------------------------------------------------------- the advancing
+
+    def _fill(self, lane: str) -> None:
+        """Under the lock."""
+        ready = self._ready.get(lane, deque())
+        busy = sum(1 for other in self._active.values() if other == lane)
+        while ready and busy < self.policy.width() and not self.signals.stopping:
+            stream = ready.popleft()
+            if stream not in self._active and not self._is_postponed(stream):
+                self._active[stream] = lane
+                self._pool.submit(self._advance, stream)
+                busy += 1
+
+    def _is_postponed(self, stream: str) -> bool:
+        until, now = self._postponed.get(stream), self.runner.clock.now()
+        # Longer than any pause: the clock was set back meanwhile.
+        return until is not None and now < until <= now + AFTER_ERROR
+
+    def _advance(self, stream: str) -> None:
+        pause = timedelta()
+        try:
+            action = self.runner.advance(stream)
+            if isinstance(action, Wait) and action.until is None:
+                pause = LATER if action.row is None else AFTER_ERROR
+        except RotationError as error:
+            # One secret's trouble is not the others'.
+            tell("rotation.failed", error, stream=stream)
+            pause = AFTER_ERROR
+        except Exception:
+            log.exception("rotation.broke", stream=stream)
+            pause = AFTER_ERROR
+        finally:
+            self._ended(stream, pause)
+
+    def _ended(self, stream: str, pause: timedelta) -> None:
+        with self._lock:
+            lane = self._active.pop(stream)
+            if pause:
+                self._postponed[stream] = self.runner.clock.now() + pause
+            self._fill(lane)
+            self._lock.notify_all()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is in flight."""
+        with self._lock:
+            return bool(self._active)
+
+    # ------------------------------------------------------------------------------- the process
+
+    def run(self) -> bool:
+        """Until a signal says stop. False where rotations that could have gone on were left."""
+        jobs = BackgroundScheduler(
+            executors={"default": JobThreads(4)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone=UTC,
+        )
+        now = self.runner.clock.now()
+        tick = jobs.add_job(
+            _told(self.tick), "interval", seconds=TICK.total_seconds(), next_run_time=now
+        )
+        drain = jobs.add_job(
+            _told(self._timed_drain), "interval", seconds=IDLE.total_seconds(), next_run_time=now
+        )
+        watch = jobs.add_job(
+            _told(self.watch), "interval", seconds=WATCH.total_seconds(), next_run_time=now
+        )
+        housekeeping = jobs.add_job(
+            _told(self.housekeeping), "interval", seconds=HOUSEKEEPING.total_seconds()
+        )
+        jobs.start()
+        try:
+            while not self.signals.stopping:
+                self.signals.wait(POLL.total_seconds())
+                self._reload_if_asked(tick)
+                self._follow_clock(tick, TICK)
+                self._follow_clock(watch, WATCH)
+                self._follow_clock(housekeeping, HOUSEKEEPING)
+                self._wake(drain)
+        finally:
+            self.signals.stopping = True
+            jobs.shutdown(wait=False)
+            left = self._await_calls()
+        return not left
+
+    def _reload_if_asked(self, tick: Job) -> None:
+        if self.signals.reloads:
+            self.signals.reloads = 0
+            self.reload()
+            self._reloaded = True
+        if self._reloaded:
+            # Again and again: one that comes while another runs is left out.
+            tick.modify(next_run_time=self.runner.clock.now())
+
+    def _follow_clock(self, job: Job, interval: timedelta) -> None:
+        """A job's next time is one of the clock, which may be set back by hours; so is the end of
+        a pause after a failed try."""
+        now = self.runner.clock.now()
+        if job.next_run_time > now + interval:
+            self._reloaded = True
+            job.modify(next_run_time=now)
+
+    def _wake(self, drain: Job) -> None:
+        """The drain job runs when the journal wakes next. While it takes long, because much is
+        waiting, it does not run more often than a tenth of the time."""
+        wake, now = self._next_wake(), self.runner.clock.now()
+        if wake is None or time.monotonic() < self._drained_until:
+            return
+        wake = max(wake, now)
+        if wake < drain.next_run_time:
+            drain.modify(next_run_time=wake)
+
+    def _next_wake(self) -> datetime | None:
+        try:
+            wake = self.runner.journal.next_wake()
+        except JournalError as error:
+            self._failing_since = self._failing_since or time.monotonic()
+            if time.monotonic() - self._failing_since > JOURNAL_PATIENCE.total_seconds():
+                raise
+            tell("journal.failed", error)
+            self._drained_until = time.monotonic() + LATER.total_seconds()
+            return None
+        self._failing_since = None
+        return wake
+
+    def _timed_drain(self) -> None:
+        began = time.monotonic()
+        self._drained_until = float("inf")
+        try:
+            self.drain()
+        finally:
+            self._drained_until = time.monotonic() + 10 * (time.monotonic() - began)
+
+    def _await_calls(self) -> bool:
+        """Calls in flight are awaited, commands are asked to end. Whether a rotation was left in
+        the middle."""
+        deadline = time.monotonic() + STOP_WITHIN.total_seconds()
+        with self._lock:
+            cut = set(self._active)
+            while self._active and (left := deadline - time.monotonic()) > 0:
+                end_children()
+                self._lock.wait(min(left, POLL.total_seconds()))
+            self._pool.shutdown(wait=False)
+        return bool(self._active) or self._could_go_on(cut)
+
+    def _could_go_on(self, cut: set[str]) -> bool:
+        journal = self.runner.journal
+        rows = [row for stream in cut if (row := journal.identity(stream)) is not None]
+        return bool(journal.runnable(self.runner.clock.now())) or any(
+            row.plan is not None and row.held is None for row in rows
+        )
+
+
+def _told(job: Callable[[], None]) -> Callable[[], None]:
+    """An error of a job is told as every error is, and the job comes again."""
+
+    def run() -> None:
+        try:
+            job()
+        except RotationError as error:
+            tell("scheduler.failed", error)
+
+    return run
