@@ -116,7 +116,7 @@ def _text(node: ast.expr) -> str:
 def _last_name(node: ast.expr) -> str:
     names = [n.attr if isinstance(n, ast.Attribute) else n.id for n in ast.walk(node)
              if isinstance(n, ast.Attribute | ast.Name)]  # fmt: skip
-    return names[0].lstrip("_").replace("_", " ") if names else "…"
+    return names[0].lstrip("_").removeprefix("format_").replace("_", " ") if names else "…"
 
 
 def areas(root: Path) -> list[str]:

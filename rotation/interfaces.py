@@ -1,7 +1,7 @@
 """What a provider implements: the whole contract with the outside world on one page.
 
 Protocols, not base classes. Every method may be called again with the same arguments and then makes
-the same thing true; it raises only `rotation.errors`, within 20 s. Built as `Plugin(options, around)`.
+the same thing true; it raises only `rotation.errors`, within 20 s. Built as `Plugin(options, context)`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -15,13 +15,13 @@ from rotation.types import (
     Credential,
     Fields,
     Handle,
+    LastUsed,
     Listing,
     PermissionSet,
     SecretValue,
     Traits,
     is_any_mark,
 )
-from rotation.types import LastUsed as UsageReport
 
 
 class GeneratedIssuer:
@@ -83,7 +83,7 @@ class GeneratedIssuer:
         if failed is not None:
             raise failed
 
-    def usage(self, handle_id: str) -> UsageReport:
+    def usage(self, handle_id: str) -> LastUsed:
         raise Permanent("issuer.no-usage", "nobody reports the use of a generated value")
 
     def handle_of(self, fields: Fields, version: str) -> str:

@@ -14,6 +14,7 @@ from rotation.journal import Journal
 from rotation.journal.liveness import runners_of, sweep
 from rotation.operations.by_schedule import BySchedule
 from rotation.operations.installation import SERVE, Installation
+from rotation.report.events import observer
 from rotation.runtime import logs
 from rotation.schedule.scheduler import Scheduler
 
@@ -54,7 +55,7 @@ def serve(*, log_level: str) -> int:
 
 def _scheduler(session: Session) -> Scheduler:
     signals, journal = session.stop_on_signals(reloads=True), session.journal
-    session.runner.follow = logs.observer(partial(_secret_of, journal), journal.entries)
+    session.runner.follow = observer(partial(_secret_of, journal), journal.entries)
     return Scheduler(
         runner=session.runner,
         policy=BySchedule(installation=session, tell=logs.tell).policy(),

@@ -31,7 +31,7 @@ class Session(Installation):
 
     @cached_property
     def registry(self) -> "Registry":
-        from rotation.runtime import logs
+        from rotation.runtime import logs  # noqa: PLC0415
 
         # What adapters and their libraries log passes the gate.
         logs.configure(self.log_level)
@@ -75,7 +75,7 @@ def _upwards() -> Iterator[Path]:
 def open_session(*, effectful: bool, logins: Mapping[str, str] | None = None) -> Session:
     """For the verb that is running."""
     if effectful:
-        from rotation.runtime import process
+        from rotation.runtime import process  # noqa: PLC0415
 
         process.harden()
     return Session(

@@ -28,7 +28,8 @@ from rotation.machine.replay import Rotation, baseline_of, replay
 from rotation.machine.strangers import seen_of
 from rotation.report.describe import old_dies, ways_out, what_works
 from rotation.report.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
-from rotation.schedule.due import DueState, due, stops
+from rotation.schedule.brakes import stops
+from rotation.schedule.due import DueState, due
 
 if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret as Configured

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from rotation.errors import PolicyRefusal
+from rotation.errors import PolicyRefusal, UsageError
 from rotation.machine.replay import Rotation
-from rotation.types import Specification
+from rotation.plan import Plan
+from rotation.types import Facts, Specification
 
 if TYPE_CHECKING:
     from rotation.journal import Journal
@@ -27,6 +28,15 @@ def refuse_on_hold(before: Rotation | None, spec: Specification) -> None:
             "rotation.on-hold",
             f"{spec.secret} is {before.paused}; nothing was opened",
             f"`rotation unpause {spec.secret}` lifts it",
+        )
+
+
+def refuse_unknown_credential(plan: Plan, baseline: Facts, spec: Specification) -> None:
+    if plan.rules.ends_current and not baseline.get("handle"):
+        raise UsageError(
+            "rotation.unknown-credential",
+            f"the journal does not know the current credential of {spec.secret}; nothing was done",
+            f"`rotation adopt {spec.secret}` for an existing one, `rotation create` for the first",
         )
 
 

@@ -5,17 +5,21 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from rotation.errors import (
+from rotation.errors import (  # fmt: skip
     Ambiguous,
     JournalMoved,
     PolicyRefusal,
     RotationError,
     StaleEpoch,
-    UsageError,
 )
 from rotation.execution.effects import Context, effect_for, look_for
 from rotation.execution.effects.failure import failure_entry
-from rotation.execution.opening import refuse_doubtful, refuse_emergency, refuse_on_hold
+from rotation.execution.opening import (
+    refuse_doubtful,
+    refuse_emergency,
+    refuse_on_hold,
+    refuse_unknown_credential,
+)
 from rotation.guard import Guard, Stopped
 from rotation.interfaces import Adapters, Clock
 from rotation.journal import Decide, Journal
@@ -75,7 +79,7 @@ class Runner:
         facts: Facts | None = None,
     ) -> Entry:
         """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
-        is open, PolicyRefusal where a person holds the identity, Usage where the plan needs a
+        is open, PolicyRefusal where a person holds the identity, UsageError where the plan needs a
         credential that the journal does not know."""
         while True:
             try:
@@ -93,12 +97,7 @@ class Runner:
         before = replay(entries) if entries else None
         refuse_on_hold(before, spec)
         baseline = (before.result if before else None) or {}
-        if plan.rules.ends_current and not baseline.get("handle"):
-            raise UsageError(
-                "rotation.unknown-credential",
-                f"the journal does not know the current credential of {spec.secret}; nothing was done",
-                f"`rotation adopt {spec.secret}` for an existing one, `rotation create` for the first",
-            )
+        refuse_unknown_credential(plan, baseline, spec)
         draft, now = self._opened(plan, spec, baseline, facts, who), self.clock.now()
         seen = entries[-1].seq if entries else 0
         return self.journal.open(stream, self.id, spec.identity, spec.secret, draft, now, seen=seen)

@@ -14,8 +14,8 @@ from rotation.machine.baseline import identity_row
 class MemoryJournal(StreamJournal):
     """Safe for threads; one transaction at a time."""
 
-    def __init__(self, installation: str, identity_row: Summarise = identity_row) -> None:
-        super().__init__(installation, identity_row)
+    def __init__(self, installation: str, summarise: Summarise = identity_row) -> None:
+        super().__init__(installation, summarise)
         self._entries: dict[str, list[Entry]] = {}
         self._rows: dict[str, Identity] = {}
         self._lock = threading.RLock()  # what a transaction decides may read

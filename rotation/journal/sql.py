@@ -46,7 +46,7 @@ def open_journal(
     read_only: bool = False,
     patience_s: float | None = None,
     seals: Seals | None = None,
-    identity_row: Summarise = identity_row,
+    summarise: Summarise = identity_row,
 ) -> "SqlJournal":
     """The journal in that file, which is made if there is none. An older one is brought forward
     after a copy of it. read_only: beside a live writer, for whoever only looks; it must exist.
@@ -57,7 +57,7 @@ def open_journal(
         if not read_only:
             create(path, installation)
         file = open_file(path, installation, read_only=read_only, patience_s=patience_s)
-    journal = SqlJournal(installation, file, identity_row, seals)
+    journal = SqlJournal(installation, file, summarise, seals)
     if not read_only:
         journal.doubt()
     return journal
@@ -78,10 +78,10 @@ class SqlJournal(StreamJournal):
         self,
         installation: str,
         file: sqlite.File,
-        identity_row: Summarise = identity_row,
+        summarise: Summarise = identity_row,
         seals: Seals | None = None,
     ) -> None:
-        super().__init__(installation, identity_row)
+        super().__init__(installation, summarise)
         self._file = file
         self._seals = seals
         self._doubted: str | None = None

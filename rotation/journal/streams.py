@@ -40,9 +40,9 @@ class StreamJournal(ABC):
     summarise: another one than the machine's only in tests.
     """
 
-    def __init__(self, installation: str, identity_row: Summarise = identity_row) -> None:
+    def __init__(self, installation: str, summarise: Summarise = identity_row) -> None:
         self._installation = installation
-        self._summarise = identity_row
+        self._summarise = summarise
 
     @property
     def installation(self) -> str:

@@ -58,13 +58,13 @@ def _damage(journal: SqlJournal) -> Iterator[Finding]:
         yield Finding("journal.corrupt", "", None, message)
 
 
-def check_entries(journal: Journal, identity_row: Summarise = identity_row) -> Iterator[Finding]:
+def check_entries(journal: Journal, summarise: Summarise = identity_row) -> Iterator[Finding]:
     """Of any journal: every stream is one unbroken chain, and every row follows from it."""
     streams = (INSTALLATION, *journal.streams())
     unread = []
     for stream in streams:
         try:
-            yield from _stream(journal, stream, identity_row)
+            yield from _stream(journal, stream, summarise)
         except JournalError as error:
             unread.append(error.message)
             yield Finding(error.code, str(stream), None, error.message)
@@ -77,13 +77,13 @@ def check_entries(journal: Journal, identity_row: Summarise = identity_row) -> I
             yield Finding(error.code, "", None, error.message)
 
 
-def _stream(journal: Journal, stream: str, identity_row: Summarise) -> Iterator[Finding]:
+def _stream(journal: Journal, stream: str, summarise: Summarise) -> Iterator[Finding]:
     row = journal.identity(stream)
     entries = tuple(journal.history(stream))
     findings = _chain(entries)
     yield from findings
     if stream != INSTALLATION and not findings:
-        yield from _row(journal, row, entries, identity_row)
+        yield from _row(journal, row, entries, summarise)
 
 
 def _chain(entries: Sequence[Entry]) -> list[Finding]:
@@ -121,7 +121,7 @@ def _rotations(entries: Sequence[Entry]) -> Iterator[Finding]:
 
 
 def _row(
-    journal: Journal, row: Identity | None, entries: Sequence[Entry], identity_row: Summarise
+    journal: Journal, row: Identity | None, entries: Sequence[Entry], summarise: Summarise
 ) -> Iterator[Finding]:
     last = entries[-1]
     if row is None:
@@ -136,7 +136,7 @@ def _row(
         yield _finding("journal.row", last, f"the row ends at {row.seq}")
     known = (entry for entry in entries if entry.seq <= row.seq)
     try:
-        folded = fold(known, identity_row)
+        folded = fold(known, summarise)
     except JournalError:
         yield _finding("journal.row", last, "this version does not understand the rotation")
     else:

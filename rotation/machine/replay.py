@@ -12,8 +12,18 @@ from rotation.plan.compiled import rows_of
 from rotation.types import Facts
 
 __all__ = [
-    "Mode", "Outcome", "Rotation", "RowState", "baseline_of", "can_go_back", "failed_row", "replay",
-    "is_past_return", "listed", "replaced_by", "text",
+    "Mode",
+    "Outcome",
+    "Rotation",
+    "RowState",
+    "baseline_of",
+    "can_go_back",
+    "failed_row",
+    "is_past_return",
+    "listed",
+    "replaced_by",
+    "replay",
+    "text",
 ]  # fmt: skip
 
 _folded: dict[str, Rotation] = {}

@@ -13,8 +13,9 @@ from rotation.interfaces import Adapters
 from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
 from rotation.plan import ROUTINE
+from rotation.schedule.admission import due_now, refuse_unknown
+from rotation.schedule.brakes import stop_if_behind
 from rotation.schedule.by_itself import Gone, gone
-from rotation.schedule.due import due_now, refuse_unknown, stop_if_behind
 from rotation.schedule.scheduler import Opening, Waking
 from rotation.types import Specification
 

@@ -149,7 +149,7 @@ class Installation:
             runners_of,
         )
         from rotation.journal.sqlite import translated  # noqa: PLC0415
-        from rotation.schedule.due import read_only  # noqa: PLC0415
+        from rotation.schedule.brakes import read_only  # noqa: PLC0415
 
         journal, directory = self.journal, runners_of(self.configuration.journal)
         with translated():  # its file lies on the journal's disk
@@ -298,7 +298,7 @@ class Installation:
 
     def gates(self, name: str, now: datetime) -> Gates:
         from rotation.calendar import gates  # noqa: PLC0415
-        from rotation.schedule.due import freeze_file, frozen_by  # noqa: PLC0415
+        from rotation.schedule.brakes import freeze_file, frozen_by  # noqa: PLC0415
 
         reason = frozen_by(self.journal, freeze_file(self.configuration))
         if reason is not None:

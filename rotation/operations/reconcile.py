@@ -14,7 +14,7 @@ from rotation.machine.strangers import as_facts, seen_of
 from rotation.operations.installation import Installation
 from rotation.plan import Step
 from rotation.report.health import CredentialStatus, Readers, given, standing
-from rotation.schedule.due import BEHIND_MIN, read_only
+from rotation.schedule.brakes import BEHIND_MIN, read_only
 from rotation.types import Facts, Listing, StoreState
 
 

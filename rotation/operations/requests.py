@@ -172,7 +172,7 @@ def freeze(here: Installation, reason: str | None) -> None:
 def freeze_beside(here: Installation, reason: str | None) -> Path:
     """The same by a file, without the journal: every runner of it reads that file before it
     promotes, switches off or destroys. Returns the file."""
-    from rotation.schedule.due import freeze_file  # noqa: PLC0415 -- only here
+    from rotation.schedule.brakes import freeze_file  # noqa: PLC0415 -- only here
 
     path = freeze_file(here.configuration)
     try:

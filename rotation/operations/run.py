@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def unknown(here: Installation, names: Collection[str]) -> NeedsPerson | None:
     """That secrets which should rotate are none that the journal knows."""
-    from rotation.schedule.due import refuse_unknown  # noqa: PLC0415
+    from rotation.schedule.admission import refuse_unknown  # noqa: PLC0415
 
     try:
         refuse_unknown(here.configuration, here.journal, names, here.clock.now())
@@ -30,7 +30,7 @@ def unknown(here: Installation, names: Collection[str]) -> NeedsPerson | None:
 
 def stops_if_behind(here: Installation) -> Iterable[PolicyRefusal]:
     """The next effect, here or in a live `serve`, waits for a person."""
-    from rotation.schedule.due import read_only_stop, stop_if_behind  # noqa: PLC0415
+    from rotation.schedule.brakes import read_only_stop, stop_if_behind  # noqa: PLC0415
 
     journal = here.journal
     stop_if_behind(here.configuration, journal, here.runner.id, here.clock.now())
@@ -40,15 +40,15 @@ def stops_if_behind(here: Installation) -> Iterable[PolicyRefusal]:
 def due_now(here: Installation) -> Sequence["ConfiguredSecret"]:
     """PolicyRefusal where everything is stopped. What is open goes on up to where it is stopped; a
     containment goes on whatever is."""
-    from rotation.schedule import due
+    from rotation.schedule import admission  # noqa: PLC0415
 
     refuse_doubtful(here.journal)
-    return due.due_now(here.configuration, here.journal, here.clock.now())
+    return admission.due_now(here.configuration, here.journal, here.clock.now())
 
 
 def saved_plan(here: Installation, saved: Path) -> Sequence["ConfiguredSecret"]:
     from rotation.operations.planning import load_plan  # noqa: PLC0415
-    from rotation.schedule.due import refuse_stopped, stops  # noqa: PLC0415
+    from rotation.schedule.brakes import refuse_stopped, stops  # noqa: PLC0415
 
     refuse_doubtful(here.journal)
     refuse_stopped(stops(here.configuration, here.journal))
@@ -73,7 +73,7 @@ def gone(
 ) -> "Iterator[Gone]":
     """Of classes that are replaced by themselves. failed: is told of each that could not be looked
     at."""
-    from rotation.schedule import by_itself
+    from rotation.schedule import by_itself  # noqa: PLC0415 -- only here
 
     configuration, now = here.configuration, here.clock.now()
     return by_itself.gone(configuration, here.journal, here.bind, now, failed, names)
@@ -87,7 +87,7 @@ def replace_gone(here: Installation, each: "Gone") -> None:
 
 def refuse_read_only(here: Installation) -> None:
     """Before anything is opened or advanced. A frozen window is waited for, as any other."""
-    from rotation.schedule.due import refuse_stopped  # noqa: PLC0415
+    from rotation.schedule.brakes import refuse_stopped  # noqa: PLC0415
 
     refuse_doubtful(here.journal)
     refuse_stopped(stops_if_behind(here))

@@ -16,7 +16,8 @@ from rotation.interfaces import Adapters
 from rotation.machine.baseline import left_by
 from rotation.machine.replay import replay, text
 from rotation.report.describe import DEAD
-from rotation.schedule.due import replaceable, room, stops
+from rotation.schedule.admission import replaceable, room
+from rotation.schedule.brakes import stops
 from rotation.types import Facts, PermissionSet, Specification, Verdict
 
 if TYPE_CHECKING:

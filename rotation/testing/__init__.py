@@ -23,7 +23,7 @@ if find_spec("pytest") is not None:
 
 
 class CallFault(StrEnum):
-    """What may befall a call. A bench makes it happen to the next call of one method."""
+    """What may go wrong with a call. A bench makes it happen to the next call of one method."""
 
     DENIED = "denied"  # the service says that we may not
     THROTTLED = "throttled"  # it says: later; nothing happened

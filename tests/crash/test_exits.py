@@ -1,4 +1,4 @@
-"""Every exit that `held.py` names leads out of each cause that prints it, and every reason has one."""
+"""Every exit that `machine/held.py` names leads out of each cause that prints it, and every reason has one."""
 
 import pytest
 

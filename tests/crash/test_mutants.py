@@ -298,13 +298,13 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
         nothing((revoke, "_still_not_pointed_at"), (revoke, "_not_pointed_at")),
         moved_label("issuer.suspend"),
     ),
-    "no pointers before suspend": (nothing((world, "compare")), moved_label("store.state")),
+    "no pointers before suspend": (nothing((drift, "check_no_drift")), moved_label("store.state")),
     "no read after destroy": (
         nothing((revoke, "_pointer_still_new")),
         moved_label("issuer.destroy"),
     ),
     "unknown instances are ours": (
-        nothing((world, "check_unknown")),
+        nothing((drift, "check_unknown")),
         persons_key("unused", exclusive=False),
     ),
     "a used one is removed": (
@@ -315,7 +315,7 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
     "in place, no promote": (alone_without(Step.PROMOTE), alone(chosen=True)),
     "in place, no deliver": (alone_without(Step.DELIVER), alone(chosen=True)),
     "in place, back to a dead one": (
-        nothing((fold, "is_past_return")),
+        nothing((replay, "is_past_return")),
         alone("rollback", chosen=True),
     ),
     "a lost replacement is asked for again": (
@@ -339,7 +339,7 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
         replaced(test_replace.another, exclusive=True, numbered=True),
     ),
     "a replacement's owner is not compared": (
-        nothing((world, "check_claim")),
+        nothing((drift, "check_claim")),
         lambda: test_replace.test_another_owners_secret_is_not_written(
             None, {"numbered": True}, test_replace.lost
         ),
@@ -386,15 +386,15 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
         test_replace.test_a_full_issuer_keeps_what_somebody_may_be_using,
     ),
     "what is replaced alive is forgotten": (
-        other(summary, "_left_behind", lambda rotation, handle: {}),
+        other(baseline, "_left_behind", lambda rotation, handle: {}),
         replaced(test_replace.overwritten, exclusive=True),
     ),
     "what was left before is forgotten": (
-        other(fold, "_after_done", forgets_the_left),
+        other(replay, "_after_done", forgets_the_left),
         test_replace.test_what_an_earlier_one_left_is_not_forgotten,
     ),
     "a found suspension is ignored": (
-        nothing((world, "check_active")),
+        nothing((drift, "check_active")),
         test_emergency.test_a_runner_that_never_heard_of_it_revives_nothing,
     ),
 }

@@ -491,7 +491,7 @@ def forget_steps(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 
     monkeypatch.setattr(compiled, "_row", older)
     monkeypatch.setattr(compiled, "_compiled", {})
-    monkeypatch.setattr(fold, "_folded", {})
+    monkeypatch.setattr(replay, "_folded", {})
 
 
 def test_a_value_that_does_not_log_in_is_not_accepted() -> None:

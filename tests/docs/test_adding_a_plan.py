@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs" / "adding-a-plan.md").read_text(encoding="utf-8")
 
 ROTATE = """
 from rotation.machine.decide import Close
-from rotation.runtime.logs import events
+from rotation.report.events import events
 from rotation.plan import PLANS
 from tests.crash import stories
 

@@ -104,11 +104,11 @@ from pathlib import Path
 from providers.consumers.command import CommandConsumer
 from providers.consumers.options import CommandOptions
 from rotation.runtime.clock import SystemClock
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
 from rotation.types import Fields, SecretValue
 
 def deliver():
-    around = Around(
+    context = PluginContext(
         installation="0f3a9c2b71de", clock=SystemClock(), fields={NAMES!r},
         command_directory=Path({str(self.commands)!r}),
     )
@@ -116,7 +116,7 @@ def deliver():
         public={{"user": "app"}}, secret={{"password": SecretValue({password!r})}}
     )
     options = CommandOptions(argv=("hand-over", "--now"), confirms=True)
-    CommandConsumer(options, around).deliver({version!r}, fields)
+    CommandConsumer(options, context).deliver({version!r}, fields)
 """
 
     def traces(self):

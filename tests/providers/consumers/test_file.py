@@ -54,19 +54,19 @@ from pathlib import Path
 from providers.consumers.file import FileConsumer
 from providers.consumers.options import FileOptions
 from rotation.runtime.clock import SystemClock
-from rotation.interfaces import Around
+from rotation.interfaces import PluginContext
 from rotation.types import Fields, SecretValue
 
 def deliver():
     root = Path({str(self.root)!r})
-    around = Around(
+    context = PluginContext(
         installation="0f3a9c2b71de", clock=SystemClock(), file_roots=(root,), fields={NAMES!r}
     )
     fields = Fields(
         public={{"user": "app"}}, secret={{"password": SecretValue({password!r})}}
     )
     options = FileOptions(path=str(root / "db.json"), refresh_s=60)
-    FileConsumer(options, around).deliver({version!r}, fields)
+    FileConsumer(options, context).deliver({version!r}, fields)
 """
 
     def traces(self):

@@ -14,7 +14,7 @@ from rotation.types import PermissionSet
 from tests.providers.vault.conftest import INSTALLATION
 from tests.providers.vault.test_approle import PLENTY, context, issuer_of, role
 
-__all__ = ["around", "role"]
+__all__ = ["context", "role"]
 APPROLE = GRANTS["vault-approle"]
 
 

@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 
 from rotation.journal.chain import rotations
-from rotation.machine import replay as folding
+from rotation.machine import replay as replaying
 from rotation.machine.decide import Action
 from rotation.machine.replay import replay
 from tests.crash import stories
@@ -47,8 +47,8 @@ def test_one_more_entry_is_the_whole_folded_anew(name: str) -> None:
     story = seeded(**world)
     tell(story)
     for rotation in rotations(story.entries()):
-        folding._folded.clear()
+        replaying._folded.clear()
         for length in range(1, len(rotation) + 1):
             before = deepcopy(replay(rotation[: max(1, length - 1)]))
-            assert replay(rotation[:length]) == folding._fold(rotation[:length])
+            assert replay(rotation[:length]) == replaying._fold(rotation[:length])
             assert replay(rotation[: max(1, length - 1)]) == before

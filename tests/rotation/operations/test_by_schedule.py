@@ -20,9 +20,9 @@ def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
 
     assert tick() == 1
     assert shell.run(*words, "--reason", "incident 4711").exit_code == 0
-    with capture_logs() as logs:
+    with capture_logs() as captured:
         assert [tick(), tick()] == [0, 0]
-    (told,) = logs
+    (told,) = captured
     assert (told["event"], told["code"]) == ("serve.stopped", "installation.frozen")
     assert "incident 4711" in told["message"]
     assert shell.run(*words, "--lift").exit_code == 0
@@ -31,12 +31,12 @@ def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
 
 def test_it_says_once_what_the_journal_does_not_know(shell: Shell) -> None:
     schedule = BySchedule(installation=at_work(shell), tell=logs.tell)
-    with capture_logs() as logs:
+    with capture_logs() as captured:
         for _ in range(2):
             assert not list(schedule.due(shell.world.now))
-    [told] = logs
+    [told] = captured
     assert (told["event"], told["code"]) == ("serve.unknown-secrets", "run.unknown-secrets")
     shell.adopted()
-    with capture_logs() as logs:
+    with capture_logs() as captured:
         list(schedule.due(shell.world.now))
-    assert not logs
+    assert not captured

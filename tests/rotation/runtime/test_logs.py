@@ -16,7 +16,8 @@ import structlog
 
 from rotation.journal.entries import Entry, Kind, RowKey
 from rotation.plan import Step
-from rotation.runtime.logs import CAPPED, PAST, configure, events, observer
+from rotation.report.events import PAST, events, observer
+from rotation.runtime.logs import CAPPED, configure
 from rotation.types import Json, SecretValue
 
 CANARY = 'canary/9f+Q="\\ü-1b7d'

@@ -12,7 +12,7 @@ import pytest
 
 from rotation.runtime.process import Signals
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -74,7 +74,7 @@ def test_isolated_nothing_of_the_environment_runs_before_it(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["SSLKEYLOGFILE", "NETRC"])
 def test_ambient_variables_that_leak_are_refused_by_name(name: str) -> None:
-    done = run("from rotation.process import harden; harden()", **{name: "/dev/null"})
+    done = run("from rotation.runtime.process import harden; harden()", **{name: "/dev/null"})
     assert done.returncode == 1
     assert f"{name} is set" in done.stderr
 

@@ -19,18 +19,15 @@ from rotation.errors import PolicyRefusal
 from rotation.journal.entries import Draft, Identity
 from rotation.journal.entries import Entry as JournalEntry
 from rotation.journal.entries import Kind as EntryKind
-from rotation.schedule.due import (
-    Due,
-    DueState,
-    admitted,
-    due,
-    due_now,
+from rotation.schedule.admission import admitted, due_now
+from rotation.schedule.brakes import (
     freeze_file,
     frozen_by,
     read_only,
     read_only_stop,
     stop_if_behind,
 )
+from rotation.schedule.due import Due, DueState, due
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -1,0 +1,114 @@
+"""What stops every secret: a freeze, read-only, a journal that is behind the world."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from rotation.errors import PolicyRefusal
+from rotation.journal.entries import Draft, Entry, Kind
+from rotation.runtime.ownership import ordinary
+from rotation.types import Facts
+
+if TYPE_CHECKING:
+    from rotation.config import Configuration
+    from rotation.journal import Journal
+
+BEHIND_MIN = 3
+"""So many secrets of one connection that a journal is behind: the installation is read-only."""
+
+REASON_BYTES_MAX = 16 * 1024
+
+
+class Installation(Protocol):
+    """As much of a journal as tells what stops everything."""
+
+    def installation_entries(self) -> tuple[Entry, ...]: ...
+
+
+def refuse_stopped(stopped: Iterable[PolicyRefusal]) -> None:
+    for stop in stopped:
+        raise stop
+
+
+def stops(configuration: "Configuration", journal: Installation) -> Iterator[PolicyRefusal]:
+    """What keeps every secret where it is."""
+    yield from read_only_stop(journal)
+    beside = freeze_file(configuration)
+    reason = frozen_by(journal, beside)
+    if reason is not None:
+        lift = "rotation freeze --all --lift" if beside.exists() else "rotation freeze --lift"
+        yield PolicyRefusal(
+            "installation.frozen",
+            f"frozen: {reason}; nothing is promoted, switched off or destroyed",
+            f"`{lift}`, once it may",
+        )
+
+
+def read_only_stop(journal: Installation) -> Iterator[PolicyRefusal]:
+    reason = read_only(journal)
+    if reason is not None:
+        yield PolicyRefusal(
+            "installation.read-only",
+            f"read-only: {reason}; nothing is opened or changed",
+            "`rotation reconcile`",
+        )
+
+
+def stop_if_behind(
+    configuration: "Configuration", journal: "Journal", runner: str, now: datetime
+) -> None:
+    """Many secrets of one connection with versions of ours that the journal does not know: then it
+    is the journal that is lost or old, and whatever it says of the others is in doubt too."""
+    latest = _latest(journal, "read_only")
+    if latest is not None and latest.facts["read_only"]:
+        return
+    behind: Counter[str] = Counter()
+    for row in journal.held_for("held.journal-behind"):
+        entry = configuration.secret(row.secret)
+        told = latest is not None and row.held_at is not None and row.held_at <= latest.at
+        if entry is not None and not told:
+            behind[entry.connection] += 1
+    for connection, count in behind.items():
+        if count >= BEHIND_MIN:
+            reason = (
+                f"{count} secrets of {connection} carry versions that this journal does not know"
+            )
+            facts: Facts = {"read_only": True, "reason": reason}
+            journal.record(Draft(kind=Kind.FROZEN, facts=facts), runner, now)
+            return
+
+
+def freeze_file(configuration: "Configuration") -> Path:
+    """Beside the journal: it is there while `freeze --all` holds."""
+    return configuration.journal.with_name(configuration.journal.name + ".frozen")
+
+
+def frozen_by(journal: Installation, beside: Path | None = None) -> str | None:
+    """Why a person closed every window; None while they are open. beside: the freeze that needs no
+    journal; a file that is there but cannot be read closes them too."""
+    if beside is not None and beside.exists():
+        try:
+            with ordinary(beside) as file:
+                return file.read(REASON_BYTES_MAX).decode().strip() or "freeze --all"
+        except (OSError, UnicodeDecodeError):
+            return f"freeze --all, and why cannot be read from {beside}"
+    return _reason(journal, "frozen")
+
+
+def read_only(journal: Installation) -> str | None:
+    """Why nothing but containment may have an effect, until a person ran `reconcile`."""
+    return _reason(journal, "read_only")
+
+
+def _reason(journal: Installation, stop: str) -> str | None:
+    latest = _latest(journal, stop)
+    if latest is None or not latest.facts[stop]:
+        return None
+    return str(latest.facts.get("reason"))
+
+
+def _latest(journal: Installation, stop: str) -> Entry | None:
+    entries = [e for e in journal.installation_entries() if e.kind is Kind.FROZEN]
+    return next((entry for entry in reversed(entries) if stop in entry.facts), None)
