@@ -69,15 +69,9 @@ class Runner:
     # ------------------------------------------------------------------------------- opening
 
     def open(
-        self,
-        stream: str,
-        plan: Plan,
-        spec: Specification,
-        *,
-        trigger: str,
-        who: str | None = None,
+        self, stream: str, plan: Plan, spec: Specification, *, trigger: str, who: str | None = None,
         facts: Facts | None = None,
-    ) -> Entry:
+    ) -> Entry:  # fmt: skip
         """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
         is open, PolicyRefusal where a person holds the identity, UsageError where the plan needs a
         credential that the journal does not know."""
