@@ -50,7 +50,7 @@ class Ready:
 
 def context(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Surroundings:
     """What every part of one connection is made from. Raises RunError where there can be no stack,
-    and Usage where a name is too long."""
+    and UsageError where a name is too long."""
     if found := list(obstacles(scope, settings)):
         raise refused(*found)
     scope = told(scope, settings)

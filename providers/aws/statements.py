@@ -68,7 +68,7 @@ def documents(statements: Iterable[Statement]) -> list[str]:
 
 
 def assert_taken(documents: Sequence[str], holder: str) -> None:
-    """Raises Usage where IAM would not take as many."""
+    """Raises UsageError where IAM would not take as many."""
     if len(documents) > DOCUMENTS_MAX:
         raise UsageError(
             "policy.too-large",

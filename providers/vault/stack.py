@@ -65,7 +65,7 @@ def role_names(scope: Scope) -> dict[str, str]:
 
 
 def documents(scope: Scope) -> list[PolicyDocument]:
-    """With the token roles that the stack makes. Raises Usage where a name is too long."""
+    """With the token roles that the stack makes. Raises UsageError where a name is too long."""
     options = replace(scope.options, roles=role_names(scope))
     written = HclRenderer().documents(replace(scope, options=options))
     for each in written:

@@ -90,7 +90,7 @@ def _wrong_class(answer: str) -> str | None:
 
 
 def checked(answers: Answers) -> Answers:
-    """Raises Usage with every mistake at once."""
+    """Raises UsageError with every mistake at once."""
     found = [*_wrong_ones(answers), *_incomplete(answers)]
     if found:
         raise UsageError(

@@ -44,7 +44,7 @@ LINE_BYTES_MAX = 1 << 20
 
 def load(path: Path, *, bindings: bool = True) -> Configuration:
     """The configuration of that file and of the inventories that it names. Raises ConfigInvalid
-    with all that is wrong, Usage where the file cannot be read. bindings: with what the stack made,
+    with all that is wrong, UsageError where the file cannot be read. bindings: with what the stack made,
     if there is a stack; the stack itself reads the file without."""
     with _uncollected():
         return _Loading(path, bindings=bindings).configuration()

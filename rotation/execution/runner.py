@@ -20,7 +20,6 @@ from rotation.execution.opening import (
     refuse_on_hold,
     refuse_unknown_credential,
 )
-from rotation.guard import Guard, Stopped
 from rotation.interfaces import Adapters, Clock
 from rotation.journal import Decide, Journal
 from rotation.journal.chain import link
@@ -31,6 +30,7 @@ from rotation.machine.replay import Mode, Outcome, Rotation, listed, replay
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowInstance, Step
 from rotation.plan.compiled import opened_facts
 from rotation.plan.specification import spec_from_json, told
+from rotation.plugins.guard import Guard, Stopped
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
 
 LEASE = timedelta(seconds=60)

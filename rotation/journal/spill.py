@@ -124,7 +124,7 @@ class Told:
 
 
 def read(path: Path, installation: str) -> Told:
-    """Raises Usage where it is not whole, not ours, or where others could have written it."""
+    """Raises UsageError where it is not whole, not ours, or where others could have written it."""
     lines = list(_lines(_text(path)))
     try:
         first = lines[0]

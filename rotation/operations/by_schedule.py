@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
 from rotation.execution.opening import refuse_doubtful
-from rotation.guard import Guard, Stopped
 from rotation.interfaces import Adapters
 from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
 from rotation.plan import ROUTINE
+from rotation.plugins.guard import Guard, Stopped
 from rotation.schedule.admission import due_now, refuse_unknown
 from rotation.schedule.brakes import stop_if_behind
 from rotation.schedule.by_itself import Gone, gone

@@ -61,7 +61,7 @@ def compile(  # noqa: A001 -- what it does, in the field's own word
 def documents(
     configuration: Configuration, family: str, plugins: Plugins | None = None
 ) -> Iterator[tuple[Scope, Sequence[PolicyDocument]]]:
-    """What a family's connections need, in that family's own language. Raises Usage where no
+    """What a family's connections need, in that family's own language. Raises UsageError where no
     family of that name writes policies."""
     plugins = plugins or installed()
     renderer = renderer_of(plugins, family)

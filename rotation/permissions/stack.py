@@ -18,7 +18,7 @@ BYTES_MAX = 1 << 20
 
 
 def stacked_of(family: str, plugins: Plugins | None = None) -> Stacked:
-    """Raises Usage where that family has no more than policies."""
+    """Raises UsageError where that family has no more than policies."""
     renderer: Any = renderer_of(plugins or installed(), family)
     if not hasattr(renderer, "stack"):
         raise UsageError(
@@ -31,7 +31,7 @@ def stacked_of(family: str, plugins: Plugins | None = None) -> Stacked:
 
 
 def made(configuration: Configuration, family: str, file: Path) -> list[Made]:
-    """Of each connection of that family. Raises Usage with all that is wrong."""
+    """Of each connection of that family. Raises UsageError with all that is wrong."""
     stacked = stacked_of(family)
     settings = _read(stacked, file)
     scopes = [

@@ -47,7 +47,7 @@ class Plugins:
         return sorted(name for group, name in self._points if group == kind)
 
     def load(self, kind: str, name: str) -> Any:
-        """What the entry point names. Raises Usage where there is not exactly one that loads."""
+        """What the entry point names. Raises UsageError where there is not exactly one that loads."""
         point = self._point(kind, name)
         try:
             # `requests` fills sys.modules in a way that breaks whoever imports urllib3 meanwhile.
@@ -268,7 +268,7 @@ class Registry:
         return built
 
     def connection(self, name: str) -> "Connection":
-        """The open connection of that name. Usage where the configuration has none."""
+        """The open connection of that name. UsageError where the configuration has none."""
         found: Connection = self._connections[name]
         return found
 

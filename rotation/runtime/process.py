@@ -28,7 +28,7 @@ _THREADS = Path("/proc/self/task")
 
 def harden() -> None:
     """Nobody but this user reads what the process writes, and nothing writes down its memory.
-    Raises Usage where that cannot be had."""
+    Raises UsageError where that cannot be had."""
     _refuse_ambient()
     os.umask(0o077)
     faulthandler.disable()

@@ -13,9 +13,9 @@ from rotation.execution import runner
 from rotation.execution.effects import Context
 from rotation.execution.effects.neighbours import stale_in
 from rotation.execution.runner import LEASE
-from rotation.guard import READS, Guard, Stopped
 from rotation.interfaces import Adapters, DelegatedIssuer, KeepsOthers, NamesLogins, Probe, Store
 from rotation.machine.decide import Wait
+from rotation.plugins.guard import READS, Guard, Stopped
 from rotation.types import Facts, PermissionSet
 from tests.crash import stories
 from tests.support.crash import STREAM
