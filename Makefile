@@ -76,6 +76,10 @@ sim: $(READY)  ## explore the machine under crashes and faults; a failure prints
 bench: $(READY)  ## print the numbers that the documentation quotes
 	@$(BIN)/python -m benchmarks
 
+.PHONY: house
+house: $(READY)  ## count how the code is built: rooms, floors, lines, files that a rotation enters
+	@$(BIN)/python -m benchmarks.house
+
 .PHONY: dist
 dist: $(DIST_READY)  ## build the wheel, with its components, provenance and checksums, into dist/
 	@$(DIST_BIN)/python .ci/dist.py
@@ -91,7 +95,7 @@ install: dist  ## install what `make dist` built, with locked packages: TO=DIREC
 	  echo '$(PLACE) exists and is no Python environment: choose another TO=' >&2; exit 1; }
 	@$(PYTHON) -m venv '$(PLACE)'
 	@$(INSTALL) --require-hashes $(WITH:%=-r requirements/runner-%.txt)
-	@$(INSTALL) --no-index --no-deps --force-reinstall dist/*.whl
+	@$(INSTALL) --no-index --no-deps --force-reinstall dist/rotation-*.whl
 	@echo 'Installed: $(PLACE)/bin/rotation'
 
 INSTALL = '$(PLACE)/bin/python' -m pip --quiet --disable-pip-version-check install

@@ -1,6 +1,6 @@
 """Build what is released, and say what it is made of and where it comes from.
 
-`dist/` then holds the wheel and the sources, one CycloneDX list of components for each extra of the
+`dist/` then holds the wheel and the sources, the wheels of rotation-infra and rotation-demo, one CycloneDX list of components for each extra of the
 runner, an in-toto statement with SLSA's provenance, and SHA256SUMS of them all. The same commit
 makes the same bytes. Nothing is signed here: a release signs SHA256SUMS with the key that its
 readers know.
@@ -17,6 +17,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
+BESIDE = (ROOT / "infra", ROOT / "rotation" / "demo")
+"""Distributions of their own, for those who want more than a runner."""
 LOCKS = sorted((ROOT / "requirements").glob("runner-*.txt"))
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
@@ -30,10 +32,10 @@ def said_by_git(*words: str) -> str:
     return done.stdout.strip()
 
 
-def run(*words: str, epoch: str) -> None:
+def run(*words: str, epoch: str, place: Path = ROOT) -> None:
     """A module of this environment, with the commit's time as the time of every file."""
     environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch}
-    subprocess.run([sys.executable, "-m", *words], cwd=ROOT, env=environment, check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-m", *words], cwd=place, env=environment, check=True)  # noqa: S603
 
 
 def digest(path: Path) -> dict[str, str]:
@@ -74,6 +76,8 @@ def main() -> None:
     epoch = said_by_git("log", "-1", "--format=%ct")
     shutil.rmtree(DIST, ignore_errors=True)
     run("hatchling", "build", epoch=epoch)
+    for place in BESIDE:
+        run("hatchling", "build", "-t", "wheel", "-d", str(DIST), place=place, epoch=epoch)
     for lock in LOCKS:
         components(lock, epoch)
     built = sorted(DIST.iterdir())

@@ -346,7 +346,7 @@ class _Run:
         attempt = state.attempt if state.in_doubt and state.attempt else self.runner.new_attempt()
         cx = Context(
             rotation=rotation, row=do.row, spec=spec, attempt=attempt, in_doubt=in_doubt,
-            bound=guard.context(self.runner.bind(spec)), clock=self.runner.clock,
+            bound=guard.wrap(self.runner.bind(spec)), clock=self.runner.clock,
             installation=self.runner.journal.installation,
             note=lambda facts: self._note(cx, facts),
             others=lambda logins: self.runner.live.others(spec, logins),

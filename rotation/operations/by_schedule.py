@@ -69,7 +69,7 @@ class BySchedule:
             yield from gone(here.configuration, here.journal, self._bind, now, failed)
 
     def _bind(self, spec: Specification) -> Adapters:
-        return Guard(stopping=self.installation.stop).context(self.installation.bind(spec))
+        return Guard(stopping=self.installation.stop).wrap(self.installation.bind(spec))
 
     def _tell_unknown(self, now: datetime) -> None:
         try:

@@ -38,7 +38,7 @@ class Guard:
     fence: Callable[[], None] = unfenced
     asked: bool = False
 
-    def context(self, bound: Adapters) -> Adapters:
+    def wrap(self, bound: Adapters) -> Adapters:
         """The same adapters. What is no method of theirs is read as it is."""
         return Adapters(
             issuer=cast("Issuer", _Guarded(self, bound.issuer)),

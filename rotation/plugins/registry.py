@@ -110,6 +110,8 @@ class Plugins:
 
 def _how_to_install(point: EntryPoint) -> str:
     family, _, rest = point.module.partition(".")
+    if point.group == f"{GROUP}demos":
+        return "install rotation-demo; in the sources, `make demo` does"
     if family == "providers":
         return f"install rotation[{rest.partition('.')[0]}]"
     return "install what the plugin's own documentation names"

@@ -52,7 +52,7 @@ def bound(adapter: Adapter) -> Adapters:
 
 def guarded(guard: Guard | None = None) -> tuple[Adapter, Guard, Any]:
     adapter, guard = Adapter(), guard or Guard(stopping=lambda: False)
-    return adapter, guard, guard.context(bound(adapter))
+    return adapter, guard, guard.wrap(bound(adapter))
 
 
 CALLS: dict[str, Callable[[Any], object]] = {
@@ -94,7 +94,7 @@ def test_what_is_staged_passes_the_fence_as_well() -> None:
 
 def test_a_secret_that_nothing_logs_in_with_has_no_probe() -> None:
     without = replace(bound(Adapter()), probe=None)
-    assert Guard(stopping=lambda: False).context(without).probe is None
+    assert Guard(stopping=lambda: False).wrap(without).probe is None
 
 
 def test_what_an_adapter_can_do_beside_its_kind_is_seen_behind_the_guard() -> None:
