@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import inventory, logins, policies, rotations, sessions, start
+from benchmarks import inventory, logins, past, policies, rotations, sessions, start
 from benchmarks.report import Figure, table
 
 _err = Console(stderr=True)
@@ -51,6 +51,7 @@ def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:
     yield from sessions.measure(directory / "sessions", quick=quick)
     yield from logins.measure(directory / "logins", quick=quick)
     yield from inventory.measure(directory / "inventory", quick=quick)
+    yield from past.measure(directory / "past", quick=quick)
     yield from policies.measure(directory / "policies", quick=quick)
 
 

@@ -26,7 +26,7 @@ from tests.matrix.vault import KV
 from tests.matrix.world import Pair
 from tests.real import postgres_server
 
-LIMIT = 1.10
+LIMIT = 1.12
 NAMED = "a PostgreSQL login in Vault"
 ROUNDS_QUICK, ROUNDS = 3, 15
 IN_A_ROW = 2

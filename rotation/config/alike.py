@@ -4,6 +4,9 @@ A fleet's inventory is written by a program: a hundred thousand lines with the s
 connections and times. What was found right in one of them is not looked at again in the others;
 their names are, each of them, by the rules that names are always under. A line that is not like
 any before it, or whose names are not right, is read thoroughly, and that says what is wrong.
+
+Without it `plan` over 100,000 secrets takes more than twice as long, which is more than is promised:
+`python -m benchmarks` measures it.
 """
 
 import re
