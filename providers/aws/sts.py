@@ -1,7 +1,8 @@
 """A login at AWS: GetCallerIdentity, signed with the credentials in question.
 
-A client per login would cost milliseconds of CPU, so the one request is signed and sent by hand,
-with the SDK's own signer and HTTP session.
+The one request is signed and sent by hand, with the SDK's own signer and HTTP session: a client for
+each login takes 3 ms of the processor instead of 0.2, and a rotation's nine logins would then take
+half of what the product may take beside the bare calls (`python -m benchmarks`: 1.05).
 """
 
 from __future__ import annotations
