@@ -43,6 +43,15 @@ test: vault  ## everything in process, and a story on each real service
 test-real: vault  ## on real servers, in processes that are killed, at every boundary; takes minutes
 	@$(BIN)/python -m pytest -n auto -m '(real or every) and not slow'
 
+.PHONY: coverage
+coverage: vault  ## what no test ran: the figures, and each line of the core (docs/coverage.md)
+	@$(BIN)/python -m pytest -n auto -m 'not slow and not every' --timeout 300 --cov --cov-report=
+	@for part in rotation providers; do printf '%s/ ' $$part; \
+	  $(BIN)/coverage report --include "$$part/*" --format total; done
+	@$(BIN)/coverage report --include '$(CORE)' --skip-covered --show-missing
+
+CORE := rotation/plan/*,rotation/machine/*,rotation/execution/*,rotation/execution/effects/*,rotation/journal/*
+
 .PHONY: vault
 vault: $(READY)  ## find the real Vault of the tests, or build it, once (needs Go; 5 to 10 minutes)
 	@$(BIN)/python -m tests.real.vault_binary
@@ -157,10 +166,15 @@ endef
 
 SET_UP_WITH_UV = $(UV) venv --quiet --clear --python '$(PYTHON)' $(@D) \
 	&& $(UV) pip install --quiet --compile-bytecode --python $(@D)/bin/python --require-hashes -r $< \
-	&& $(UV) pip install --quiet --python $(@D)/bin/python --no-build-isolation --no-deps -e .
+	&& $(UV) pip install --quiet --python $(@D)/bin/python --no-build-isolation --no-deps -e . \
+	&& $(COMPILE)
 
 SET_UP_WITH_PIP = $(PYTHON) -m venv --clear $(@D) \
 	&& $(PIP_INSTALL) --require-hashes -r $< \
-	&& $(PIP_INSTALL) --no-build-isolation --no-deps -e .
+	&& $(PIP_INSTALL) --no-build-isolation --no-deps -e . \
+	&& $(COMPILE)
+
+# Once, rather than in every process of a test where none may write what it compiled.
+COMPILE = $(@D)/bin/python -m compileall -q rotation providers
 
 PIP_INSTALL = $(@D)/bin/python -m pip --quiet --disable-pip-version-check install

@@ -69,12 +69,12 @@ _live_lock = threading.Lock()
 
 
 def _spellings(value: str) -> Iterator[str]:
-    raw = value.encode()
+    raw = value.encode(errors="surrogatepass")  # what a service may have sent, too
     yield value
     yield base64.b64encode(raw).decode().rstrip("=")
     yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
     yield raw.hex()
-    yield urllib.parse.quote(value, safe="")
+    yield urllib.parse.quote(raw, safe="")
     yield value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 

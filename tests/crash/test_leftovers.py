@@ -23,7 +23,7 @@ from tests.crash import stories, test_emergency
 from tests.crash.test_review import ask, code, dies_once, failing, opened
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import SimulatedStore, bound
-from tests.support.turns import taken
+from tests.support.turns import EVERY, SOME, taken
 from tests.support.world import INSTALLATION, Killed
 
 
@@ -55,7 +55,7 @@ def test_what_an_abandoned_rotation_left_goes_first(until: str, *, chosen: bool)
 
 
 @pytest.mark.parametrize("until", ["verify", "promote"])
-@pytest.mark.parametrize("stride", [3])
+@pytest.mark.parametrize("stride", [SOME, EVERY])
 def test_killed_while_it_goes(until: str, stride: int) -> None:
     def tell(story: Story) -> object:
         stories.without_faults(story, stories.adopt)

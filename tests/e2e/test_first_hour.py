@@ -35,6 +35,7 @@ def test_it_takes_few_commands() -> None:
     assert len(["git clone", *needed]) <= 8, needed
 
 
+@pytest.mark.real
 @pytest.mark.timeout(300)
 def test_from_the_readme_to_a_rotated_key(aws: StrictControl, tmp_path: Path) -> None:
     user, secret = "billing", "prod/billing/aws"

@@ -1,6 +1,6 @@
 """Which boundaries of a story a run takes: some of them, and others on another day.
 
-`make test` takes every nth from an offset that turns with the date; `make test-real` takes all.
+`make test` takes every ninth from an offset that turns with the date; `make test-real` takes all.
 ROTATION_TEST_TURN, which each run prints, takes the same ones again.
 """
 
@@ -12,6 +12,7 @@ import pytest
 
 # Written for the workers of this run, too: they may start on another day.
 TURN = int(os.environ.setdefault("ROTATION_TEST_TURN", f"{datetime.now(UTC):%j}"))
+SOME = pytest.param(9, id="every ninth")
 EVERY = pytest.param(1, marks=pytest.mark.every, id="every")
 
 

@@ -67,7 +67,6 @@ def merged(installation: Installation) -> None:
     assert installation.is_whole()
 
 
-@pytest.mark.story
 def test_a_frozen_process_that_holds_the_journal_does_not_keep_a_key_alive(
     installation: Installation,
 ) -> None:

@@ -73,6 +73,7 @@ def path(tmp_path):
     return tmp_path / "journal.db"
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("writes", [1, 7, 40, 150])
 def test_a_killed_writer_loses_nothing_that_it_reported(path, writes):
     with program(WRITE_FOR_EVER, path, APP) as writer:
@@ -90,6 +91,8 @@ def test_a_killed_writer_loses_nothing_that_it_reported(path, writes):
         assert journal.damage() == ()
 
 
+@pytest.mark.real
+@pytest.mark.story
 def test_processes_write_side_by_side(path):
     streams = ["app-1", "app-2", "app-3"]
     writers = [program(WRITE_FOR_EVER, path, stream) for stream in streams]
@@ -103,6 +106,7 @@ def test_processes_write_side_by_side(path):
         assert all(unbroken(journal.history(stream)) for stream in streams)
 
 
+@pytest.mark.real
 def test_of_processes_that_make_the_journal_at_once_all_have_the_same(path):
     streams = [f"app-{number}" for number in range(4)]
     for process in [program(OPEN, path, stream) for stream in streams]:
