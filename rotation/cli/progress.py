@@ -82,6 +82,8 @@ _SAID: Mapping[Kind, str] = {
 
 def _said(entry: Entry) -> str | None:
     template = _SAID.get(entry.kind)
+    if entry.kind is Kind.WAITING and entry.row is None:
+        return None  # what is waited for is what was said before
     return None if template is None else template.format_map(_words(entry))
 
 

@@ -1,9 +1,13 @@
-"""What keeps a rotation from being opened. before: the identity's latest rotation."""
+"""What keeps a rotation from being opened, and what outlives the one before. before: the identity's
+latest rotation."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotation.errors import PolicyRefusal, UsageError
-from rotation.machine.replay import Rotation
+from rotation.journal.entries import Draft, Kind
+from rotation.machine.baseline import closing
+from rotation.machine.replay import Outcome, Rotation
 from rotation.plan import Plan
 from rotation.types import Facts, Specification
 
@@ -48,3 +52,15 @@ def refuse_emergency(before: Rotation | None, spec: Specification) -> None:
             f"{spec.secret} has an open emergency; nothing was done",
             f"`rotation status {spec.secret}` shows how far it is",
         )
+
+
+def over(before: Rotation | None, opened: Draft) -> list[Draft]:
+    """With the close of what is open. A person's hold outlives the rotation that it was put on."""
+    if before is None:
+        return [opened]
+    held = {"on_hold": before.on_hold, "on_hold_by": before.on_hold_by}
+    drafts = [replace(opened, facts={**opened.facts, **held})]
+    if before.outcome is None:
+        closed = closing(before, Outcome.SUPERSEDED)
+        drafts.insert(0, Draft(kind=Kind.CLOSED, who=opened.who, facts=closed))
+    return drafts

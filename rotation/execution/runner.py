@@ -2,19 +2,15 @@
 
 import uuid
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from rotation.errors import (  # fmt: skip
-    Ambiguous,
-    JournalMoved,
-    PolicyRefusal,
-    RotationError,
-    StaleEpoch,
-)
+from rotation.errors import Ambiguous, JournalMoved, PolicyRefusal, RotationError, StaleEpoch
 from rotation.execution.effects import Context, effect_for, look_for
+from rotation.execution.effects.context import draft_of, key_of
 from rotation.execution.effects.failure import failure_entry
 from rotation.execution.opening import (
+    over,
     refuse_doubtful,
     refuse_emergency,
     refuse_on_hold,
@@ -23,10 +19,11 @@ from rotation.execution.opening import (
 from rotation.interfaces import Adapters, Clock
 from rotation.journal import Decide, Journal
 from rotation.journal.chain import link
-from rotation.journal.entries import Draft, Entry, Kind, Lease, RowKey, stamp
-from rotation.machine.baseline import left_by, outcome_baseline
+from rotation.journal.entries import Draft, Entry, Kind, Lease, stamp
+from rotation.machine.baseline import closing, left_by
 from rotation.machine.decide import Action, Close, Do, Held, Wait, held, next_action, pending_resume
-from rotation.machine.replay import Mode, Outcome, Rotation, listed, replay
+from rotation.machine.replay import Mode, Rotation, listed, replay
+from rotation.machine.told import is_told, telling
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowInstance, Step
 from rotation.plan.compiled import opened_facts
 from rotation.plan.specification import spec_from_json, told
@@ -152,17 +149,7 @@ class Runner:
     ) -> Lease:  # fmt: skip
         entries = self.journal.entries(stream)
         rotation = replay(entries) if entries else None
-        # A person's hold outlives the rotation that it was put on.
-        on_hold = rotation.on_hold if rotation is not None else None
-        by = rotation.on_hold_by if rotation is not None else None
-        facts = {**facts, "on_hold": on_hold, "on_hold_by": by}
-        drafts = [self._opened(plan, spec, baseline, facts, who)]
-        if rotation is not None and rotation.outcome is None:
-            closed: Facts = {
-                "outcome": Outcome.SUPERSEDED,
-                "baseline": outcome_baseline(rotation, Outcome.SUPERSEDED),
-            }
-            drafts.insert(0, Draft(kind=Kind.CLOSED, who=who, facts=closed))
+        drafts = over(rotation, self._opened(plan, spec, baseline, facts, who))
         return self.journal.supersede(
             stream, self.id, spec.identity, spec.secret, drafts, self.clock.now(), LEASE, seen=seen
         )
@@ -194,13 +181,14 @@ class Runner:
 
 
 class _Run:
-    """One claim of one stream. unwritten: facts of pure reads at the end of `entries`, which become
-    durable with the next entry; a crash before it loses only what can be read again."""
+    """One claim of one stream. unwritten: facts of pure reads at the end of `entries`, beyond the
+    `durable` ones; they are written with the next entry, and a crash before it loses only what can
+    be read again."""
 
     def __init__(self, runner: Runner, lease: Lease) -> None:
         self.runner, self.lease, self.doubt = runner, lease, runner.journal.doubt(lease.stream)
         self.entries: tuple[Entry, ...] = runner.journal.entries(lease.stream)
-        self.unwritten: tuple[Draft, ...] = ()
+        self.unwritten, self.durable = tuple[Draft, ...](), len(self.entries)
         self.decided: tuple[str, Action] | None = None
         self.started = self.entries[-1].seq if self.entries else 0
         self.renewed_at = self.proved_at = runner.clock.now()
@@ -220,7 +208,7 @@ class _Run:
                 action = self.runner.stopped()
                 break
             self._perform(rotation, action)
-        if self.unwritten:
+        if self.unwritten or not is_told(self.entries, rotation, self._decide(rotation)):
             self._append([])
         return action
 
@@ -265,7 +253,27 @@ class _Run:
         now = self.runner.clock.now()
         if now - self.renewed_at > LEASE / 3:
             self._renew(now)
-        self._write(drafts, self._follow_up)
+        self._write(drafts, self._told)
+        if self.decided is not None:
+            self.decided = self.entries[-1].hash, self.decided[1]
+
+    def _told(self, past: tuple[Entry, ...]) -> Sequence[Draft]:
+        """What is unwritten and what follows from it, with what was decided: nobody decides it again
+        to know what this rotation waits for."""
+        ahead = self._ahead(past, self.unwritten)
+        rotation, following = replay(ahead), self._follow_up(ahead)
+        action, drafts = self._decide(rotation), (*self.unwritten, *following)
+        if not drafts and is_told(ahead, rotation, action):
+            return []
+        if following and isinstance(action, Do):
+            self.decided = rotation.last.hash, replace(action, in_doubt=True)
+        return telling(drafts or (Draft(kind=Kind.WAITING),), rotation, action)
+
+    def _ahead(self, past: tuple[Entry, ...], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
+        return past + link(
+            past, self.lease.stream, drafts,
+            epoch=self.lease.epoch, runner=self.lease.runner, now=self.runner.clock.now(),
+        )  # fmt: skip
 
     def _renew(self, now: datetime) -> None:
         stream, own = self.lease.stream, self.runner.id
@@ -284,15 +292,14 @@ class _Run:
             return []
         match self._decide(rotation):
             case Close(outcome):
-                baseline = outcome_baseline(rotation, outcome)
-                return [Draft(kind=Kind.CLOSED, facts={"outcome": outcome, "baseline": baseline})]
+                return [Draft(kind=Kind.CLOSED, facts=closing(rotation, outcome))]
             case Held(code) if rotation.held is None:
                 return [Draft(kind=Kind.HELD, facts={"code": code, "changed": list(self.changed)})]
             case Wait(until, why, row) if row and rotation.states[row.position].is_news(until):
                 facts: Facts = {"until": stamp(until), "why": why, "window": True}
-                return [Draft(kind=Kind.WAITING, row=_key(rotation, row), facts=facts)]
+                return [Draft(kind=Kind.WAITING, row=key_of(rotation, row), facts=facts)]
             case Do(row, False) if row.effect and not row.looks:
-                key, attempt = _key(rotation, row), self.runner.new_attempt()
+                key, attempt = key_of(rotation, row), self.runner.new_attempt()
                 return [Draft(kind=Kind.BEGAN, row=key, attempt=attempt)]
             case _:
                 return []
@@ -320,20 +327,17 @@ class _Run:
             # An effect is several calls: once one was asked for, only `void` says that nothing is left.
             begun = acting and (guard.asked or isinstance(error, Ambiguous))
             doubtful = (begun or cx.in_doubt) and not error.facts.get("void")
-            self._append([self._draft(cx, *failure_entry(cx, error, doubtful=doubtful))])
+            self._append([draft_of(cx, *failure_entry(cx, error, doubtful=doubtful))])
         else:
             self._done(cx, facts)
 
     def _done(self, cx: Context, facts: Facts) -> None:
         """The fact; that of a pure read waits while the next thing is another read. Refused logins
         have a cost: they are no read to be repeated."""
-        draft = self._draft(cx, Kind.DONE, facts)
+        draft = draft_of(cx, Kind.DONE, facts)
         read = not cx.row.effect and cx.row.step is not Step.PROVE_OFF
         if read and cx.now - self.proved_at < FENCE:
-            ahead = self.entries + link(
-                self.entries, self.lease.stream, [draft],
-                epoch=self.lease.epoch, runner=self.lease.runner, now=cx.now,
-            )  # fmt: skip
+            ahead = self._ahead(self.entries, [draft])
             match self._decide(replay(ahead)):
                 case Do(row, False) if not row.effect or row.looks:
                     self.entries, self.unwritten = ahead, (*self.unwritten, draft)
@@ -356,16 +360,22 @@ class _Run:
     def _began(self, cx: Context) -> bool:
         """The intent, at exactly the seq that it was decided and looked for; else what follows
         from what landed there."""
-        seen, intent = cx.rotation.last.seq, self._draft(cx, Kind.BEGAN, cx.looked)
-        self._write([], lambda new: [intent] if new[-1].seq == seen else self._follow_up(new))
+        seen, intent = cx.rotation.last.seq, draft_of(cx, Kind.BEGAN, cx.looked)
+
+        def began(past: tuple[Entry, ...]) -> Sequence[Draft]:
+            if past[-1].seq + len(self.unwritten) != seen:
+                return self._told(past)
+            return telling((*self.unwritten, intent), cx.rotation, Do(cx.row, in_doubt=True))
+
+        self._write([], began)
         return self._is_fresh(self.entries[-1], cx.row)
 
-    def _write(self, drafts: Sequence[Draft], then: Decide | None = None) -> None:
-        now = self.runner.clock.now()
-        known = self.entries[: len(self.entries) - len(self.unwritten)]
-        drafts, self.unwritten = (*self.unwritten, *drafts), ()
-        self.entries = self.runner.journal.append(self.lease, drafts, now, known=known, then=then)
-        self.proved_at = now
+    def _write(self, drafts: Sequence[Draft], decide: Decide | None = None) -> None:
+        now, known = self.runner.clock.now(), self.entries[: self.durable]
+        self.unwritten = (*self.unwritten, *drafts)
+        then = decide or (lambda past: self.unwritten)
+        self.entries = self.runner.journal.append(self.lease, [], now, known=known, then=then)
+        self.unwritten, self.durable, self.proved_at = (), len(self.entries), now
         self.runner.follow(self.entries[len(known) :])
 
     def _fence(self) -> None:
@@ -379,21 +389,7 @@ class _Run:
         """NOTED is durable before the bytes go to the store. Refused as stale, the instance is
         removed: its bytes went nowhere, and nobody else knows of it."""
         try:
-            self._write([self._draft(cx, Kind.NOTED, facts)])
+            self._write([draft_of(cx, Kind.NOTED, facts)])
         except StaleEpoch:
             self.runner.bind(cx.spec).issuer.destroy(str(facts["new"]))
             raise
-
-    def _draft(self, cx: Context, kind: Kind, facts: Facts) -> Draft:
-        return Draft(
-            kind=kind,
-            row=_key(cx.rotation, cx.row),
-            attempt=cx.attempt if cx.row.effect else None,
-            at=cx.now,
-            server_at=cx.server_at,
-            facts=facts,
-        )
-
-
-def _key(rotation: Rotation, row: RowInstance) -> RowKey:
-    return RowKey(row.position, row.step, row.subject, rotation.states[row.position].round)

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from rotation.journal.chain import Summarise
 from rotation.journal.entries import INSTALLATION, Entry, Identity, Kind
+from rotation.journal.identity_row import identity_row
 from rotation.journal.streams import StreamJournal
-from rotation.machine.baseline import identity_row
 
 
 class MemoryJournal(StreamJournal):

@@ -13,6 +13,7 @@ from rotation.errors import JournalMoved
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
 from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, stamp, unstamp
+from rotation.journal.identity_row import identity_row
 from rotation.journal.migration import create, look_at, open_file
 from rotation.journal.rows import (
     entry_from,
@@ -24,7 +25,6 @@ from rotation.journal.rows import (
 from rotation.journal.seal import Fault, Moving, Seals, is_sealed
 from rotation.journal.sqlite.statements import QUERIES
 from rotation.journal.streams import StreamJournal
-from rotation.machine.baseline import identity_row
 
 PAGE = 1000
 """Rows that a reader of everything takes at a time, so that it holds up nobody else."""

@@ -11,7 +11,7 @@ from rotation.errors import AlreadyOpen, JournalError, JournalMoved, StaleEpoch
 from rotation.journal import Decide
 from rotation.journal.chain import Summarise, blank, derived, fold, is_open, link
 from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, Kind, Lease
-from rotation.machine.baseline import identity_row
+from rotation.journal.identity_row import identity_row, with_told
 
 
 class Transaction(Protocol):
@@ -37,7 +37,7 @@ class Transaction(Protocol):
 class StreamJournal(ABC):
     """Everything of a Journal that changes it. Where it is kept is the subclass's matter.
 
-    summarise: another one than the machine's only in tests.
+    summarise: another one only in tests.
     """
 
     def __init__(self, installation: str, summarise: Summarise = identity_row) -> None:
@@ -195,7 +195,8 @@ class StreamJournal(ABC):
                 return
             # Where the row was lost, no lease that an entry tells of may be given again.
             newest = replace(blank(stream), epoch=max(entry.epoch for entry in history))
-            transaction.save(before, with_lease_of(before or newest, row))
+            stood = before or newest
+            transaction.save(before, with_lease_of(stood, with_told(stood, row, history)))
 
     def _opened(
         self, row: Identity, past: Sequence[Entry], runner: str, draft: Draft, now: datetime

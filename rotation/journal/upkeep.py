@@ -26,10 +26,10 @@ from rotation.journal.entries import (
     entry_hash,
     stamp,
 )
+from rotation.journal.identity_row import identity_row, with_told
 from rotation.journal.seal import Seals
 from rotation.journal.sql import SqlJournal, open_journal
 from rotation.journal.streams import with_lease_of
-from rotation.machine.baseline import identity_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +134,13 @@ def _row(
     # A live writer may have gone on since the row was read, and then it has a newer row.
     if row.seq < last.seq and journal.identity(last.stream) == row:
         yield _finding("journal.row", last, f"the row ends at {row.seq}")
-    known = (entry for entry in entries if entry.seq <= row.seq)
+    known = [entry for entry in entries if entry.seq <= row.seq]
     try:
         folded = fold(known, summarise)
     except JournalError:
         yield _finding("journal.row", last, "this version does not understand the rotation")
     else:
-        if folded is None or with_lease_of(row, folded) != row:
+        if folded is None or with_told(row, with_lease_of(row, folded), known) != row:
             yield _finding("journal.row", last, "the row does not follow from the entries")
     if row.epoch < max(entry.epoch for entry in entries):
         yield _finding("journal.epoch", last, "an entry has a higher epoch than the row")

@@ -1,24 +1,9 @@
-"""What came of a rotation: the baseline that its close leaves, and the derived row that `status`,
-`due` and the runner's queue read. Pure."""
+"""What came of a rotation: the baseline that its close leaves. Pure."""
 
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
-from rotation.journal.entries import Entry, Identity, Kind, unstamp
-from rotation.machine.decide import Do, Held, Wait, next_action
 from rotation.machine.leftover import Leftover, as_kept
-from rotation.machine.replay import (
-    Mode,
-    Outcome,
-    Rotation,
-    failed_row,
-    listed,
-    replaced_by,
-    replay,
-    text,
-)
+from rotation.machine.replay import Mode, Outcome, Rotation, listed, replaced_by, text
 from rotation.plan import Step
 from rotation.types import Facts
 
@@ -30,6 +15,15 @@ def left_by(before: Rotation | None) -> Facts:
     if before.outcome is None:
         return outcome_baseline(before, Outcome.SUPERSEDED)
     return before.result or {}
+
+
+def closing(rotation: Rotation, outcome: Outcome) -> Facts:
+    """What CLOSED says. rotated: a success that was to change the credential."""
+    return {
+        "outcome": outcome,
+        "baseline": outcome_baseline(rotation, outcome),
+        "rotated": outcome is Outcome.SUCCEEDED and not rotation.rules.keeps_credential,
+    }
 
 
 def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Facts:
@@ -128,82 +122,3 @@ def _destroyed(rotation: Rotation) -> set[str | None]:
         if state.done:
             gone |= {text(state.facts.get("destroyed")), *listed(state.facts, "destroyed")}
     return gone
-
-
-def identity_row(entries: tuple[Entry, ...], before: Identity | None) -> Identity:
-    """The derived row after these entries. A function of the whole stream: `before` is the row as
-    it was after any earlier prefix, and only counts what earlier rotations left."""
-    rotation = replay(entries)
-    opened, last = rotation.opened, entries[-1]
-    base = before or Identity(stream=opened.stream, identity="", secret="", seq=0, hash="")
-    columns = (
-        _open(rotation, last) if rotation.outcome is None else _closed(rotation, base, entries)
-    )
-    return replace(
-        base,
-        secret=str(opened.facts["secret"]),
-        identity=str(opened.facts["spec_identity"]),
-        seq=last.seq,
-        hash=last.hash,
-        rotation=opened.seq,
-        on_hold=rotation.on_hold is not None,
-        epoch=max(base.epoch, last.epoch),
-        unverified=rotation.spec.get("probe") is None,
-        **columns,
-    )
-
-
-def _open(rotation: Rotation, last: Entry) -> dict[str, Any]:
-    action = next_action(rotation, last.at)
-    row = action.row if isinstance(action, Do | Wait) else failed_row(rotation)
-    until: datetime | None = last.at
-    why: str | None = None
-    if isinstance(action, Wait):
-        until, why = action.until, action.why
-    elif isinstance(action, Do) and (told := rotation.states[action.row.position]).opens_at:
-        until, why = told.opens_at, told.why
-    is_held = isinstance(action, Held)
-    return {
-        "plan": rotation.plan,
-        "opened_at": rotation.opened.at,
-        "phase": None if row is None else str(row.phase),
-        "row": None if row is None else row.name,
-        "wake_at": None if is_held and rotation.held else until,
-        "why": why,
-        "held": action.code if isinstance(action, Held) else None,
-        "held_at": (rotation.held_at or last.at) if is_held else None,
-        "old": rotation.old if rotation.new_version else None,
-        **_known(rotation.baseline),
-    }
-
-
-def _known(baseline: Facts) -> dict[str, Any]:
-    return {
-        "version": text(baseline.get("version")),
-        "handle": text(baseline.get("handle")),
-        "created": unstamp(text(baseline.get("created"))),
-        "expires": unstamp(text(baseline.get("expires"))),
-        "stated": baseline.get("stated") is True,
-    }
-
-
-_NOTHING_OPEN = dict.fromkeys(
-    ("plan", "opened_at", "phase", "row", "wake_at", "why", "held", "held_at", "old")
-)
-
-
-def _closed(rotation: Rotation, base: Identity, entries: Iterable[Entry]) -> dict[str, Any]:
-    closed = next(entry for entry in entries if entry.kind is Kind.CLOSED)
-    rotated = rotation.outcome == Outcome.SUCCEEDED and not rotation.rules.keeps_credential
-    back = rotation.outcome == Outcome.ROLLED_BACK
-    already = base.plan is None and base.last_closed_at == closed.at
-    result = rotation.result or {}
-    return {
-        **_NOTHING_OPEN,
-        "last_outcome": rotation.outcome,
-        "last_closed_at": closed.at,
-        "last_success_at": closed.at if rotated else base.last_success_at,
-        "rollbacks": base.rollbacks + (not already) if back else (0 if rotated else base.rollbacks),
-        "retired": result.get("retired") is True,
-        **_known(result),
-    }

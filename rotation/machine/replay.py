@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from rotation.journal.entries import NONSENSE, Entry, Kind, RowKey, corrupt, unstamp
+from rotation.journal.entries import NEXT, NONSENSE, Entry, Kind, RowKey, corrupt, unstamp
 from rotation.machine.leftover import Leftover, leftovers_of
 from rotation.machine.rotation import Mode, Outcome, Rotation, RowState, listed, text
 from rotation.plan import OnFailure, RowInstance, Step
@@ -129,6 +129,7 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
         rotation.leftovers.pop(str(entry.facts.get("removed")), None)
     else:
         state.facts = {**state.facts, **entry.facts}
+        state.facts.pop(NEXT, None)
     state.happened |= entry.kind in (Kind.DONE, Kind.IN_DOUBT) or bool(entry.facts.get("in_doubt"))
     match entry.kind:
         case Kind.DONE:

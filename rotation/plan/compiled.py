@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
 from rotation.errors import JournalError
-from rotation.journal.entries import NONSENSE, Entry
+from rotation.journal.entries import NEXT, NONSENSE, Entry
 from rotation.journal.keyed import keyed, record
 from rotation.plan import (
     ACCEPT,
@@ -103,6 +103,7 @@ def opened_facts(plan: Plan, spec: Specification, traits: Traits) -> Facts:
     rows = compile_rows(plan.rows, spec, traits)
     undo = compile_rollback(plan, spec, traits, start=len(rows))
     accept = compile_rows(ACCEPT, spec, traits, start=len(rows) + len(undo))
+    first: Facts = {"phase": str(rows[0].phase), "row": rows[0].name}
     return {
         "plan": plan.name,
         "plan_version": plan.version,
@@ -113,6 +114,7 @@ def opened_facts(plan: Plan, spec: Specification, traits: Traits) -> Facts:
         "rows": [row_to_json(row) for row in rows],
         "undo": [row_to_json(row) for row in undo],
         "accept": [row_to_json(row) for row in accept],
+        NEXT: first,
     }
 
 

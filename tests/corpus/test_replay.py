@@ -4,12 +4,15 @@ ignored, and what cannot be ignored is Held with a way out."""
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from rotation.journal.chain import fold as fold_stream
 from rotation.journal.chain import rotations
 from rotation.journal.entries import Entry, Kind
+from rotation.journal.identity_row import identity_row
 from rotation.journal.memory import MemoryJournal
 from rotation.journal.upkeep import check_entries
 from rotation.machine.decide import Close, Held, next_action
@@ -188,3 +191,31 @@ def replayed(entries: Sequence[Entry]) -> MemoryJournal:
         transaction.insert(entries)
     journal.rebuild(stream)
     return journal
+
+
+@pytest.mark.parametrize("name", kept())
+def test_what_an_earlier_version_left_open_is_due_or_held(name: str) -> None:
+    """None of its entries says what it waits for: a runner decides."""
+    entries = history(name)
+    for end in range(1, len(entries)):
+        row = fold_stream(entries[:end], identity_row)
+        last = entries[end - 1]
+        assert row is not None
+        if last.kind is Kind.HELD:
+            assert (row.held, row.wake_at) == (last.facts["code"], None)
+        elif row.plan is not None and row.held is None:
+            assert row.wake_at == last.at
+
+
+@pytest.mark.parametrize("name", ["1-routine-assigned", "3-routine-assigned"])
+def test_what_its_row_says_it_waits_for_stands_until_a_runner_decides(name: str) -> None:
+    journal = replayed(history(name)[:12])
+    (row,) = journal.identities()
+    assert row.wake_at is not None
+    later = row.wake_at + timedelta(hours=1)
+    asleep = replace(row, row="verify", phase="verify", why="settles", wake_at=later)
+    with journal._transaction() as transaction:
+        transaction.save(row, asleep)
+    assert list(check_entries(journal)) == []
+    journal.rebuild(row.stream)
+    assert list(journal.identities()) == [asleep]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rotation.errors import NeedsPerson, NotYet, Refused, Transient
 from rotation.interfaces import Adapters, Clock, Consumer, Issuer, Probe, Store
-from rotation.journal.entries import stamp, unstamp
+from rotation.journal.entries import Draft, Kind, RowKey, stamp, unstamp
 from rotation.machine.replay import Rotation, RowState
 from rotation.plan import RowInstance, Step
 from rotation.types import (
@@ -101,6 +101,22 @@ class Context:
         version = self.rotation.new_version
         assert version is not None, "no row that needs the new version runs before `issue` is done"
         return version
+
+
+def draft_of(cx: Context, kind: Kind, facts: Facts) -> Draft:
+    """An entry of the row."""
+    return Draft(
+        kind=kind,
+        row=key_of(cx.rotation, cx.row),
+        attempt=cx.attempt if cx.row.effect else None,
+        at=cx.now,
+        server_at=cx.server_at,
+        facts=facts,
+    )
+
+
+def key_of(rotation: Rotation, row: RowInstance) -> RowKey:
+    return RowKey(row.position, row.step, row.subject, rotation.states[row.position].round)
 
 
 def wait_until(until: datetime, now: datetime, code: str, message: str) -> None:
