@@ -23,7 +23,7 @@ from rotation.cli.spilled import Unmerged, by_stream, unmerged_json, with_spills
 from rotation.cli.strangers import with_strangers
 from rotation.journal.entries import Entry, Identity, stamp
 from rotation.machine.decide import next_action
-from rotation.machine.leftover import leftovers_of
+from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
 from rotation.machine.replay import Rotation, baseline_of, replay
 from rotation.machine.strangers import seen_of
 from rotation.report.describe import old_dies, ways_out, what_works
@@ -100,7 +100,7 @@ def _by_stream(
         found: Iterable[Found] = list(_named(session, names))
         closings: Iterable[Closing] = (records.closing(stream) for stream, *_ in found)
     else:
-        found, closings = _all(session), records.closings()
+        found, closings = _all(session), records.closings(without=NOTHING_LEFT)
     left = _left_alive(closings)
     for stream, entry, row in found:
         folds = row is not None and (may_be_at_risk(row) or stream in left)

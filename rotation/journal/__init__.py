@@ -66,8 +66,9 @@ class Journal(Protocol):
         """Of the latest rotation the entry that closed it: all that is read of it."""
         ...
 
-    def closings(self) -> Iterator[Entry]:
-        """The same of all streams whose latest rotation is closed."""
+    def closings(self, *, without: str) -> Iterator[Entry]:
+        """The same of all streams whose latest rotation is closed, but for those that have that text
+        in their facts, as they are written: most of a fleet's say the same."""
         ...
 
     def history(self, stream: str) -> Iterator[Entry]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from rotation.journal.chain import Summarise
-from rotation.journal.entries import INSTALLATION, Entry, Identity, Kind
+from rotation.journal.entries import INSTALLATION, Entry, Identity, Kind, compact
 from rotation.journal.identity_row import identity_row
 from rotation.journal.streams import StreamJournal
 
@@ -28,8 +28,9 @@ class MemoryJournal(StreamJournal):
     def closing(self, stream: str) -> Entry | None:
         return next((e for e in self.entries(stream) if e.kind is Kind.CLOSED), None)
 
-    def closings(self) -> Iterator[Entry]:
-        return filter(None, map(self.closing, self.streams()))
+    def closings(self, *, without: str) -> Iterator[Entry]:
+        closed = filter(None, map(self.closing, self.streams()))
+        return (entry for entry in closed if without not in compact(entry.facts))
 
     def history(self, stream: str) -> Iterator[Entry]:
         with self._lock:

@@ -105,8 +105,8 @@ class SqlJournal(StreamJournal):
     def closing(self, stream: str) -> Entry | None:
         return next(iter(self._read("closing", entry_from, stream=stream)), None)
 
-    def closings(self) -> Iterator[Entry]:
-        return self._pages("closings", entry_from, "", lambda entry: entry.stream)
+    def closings(self, *, without: str) -> Iterator[Entry]:
+        return self._pages("closings", entry_from, "", lambda entry: entry.stream, without=without)
 
     def streams(self) -> Iterator[str]:
         return self._pages("streams", itemgetter(0), "", lambda stream: stream)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from rotation.journal.entries import compact
 from rotation.journal.keyed import keyed, record
 from rotation.types import Facts
 
@@ -20,6 +21,10 @@ class Leftover:
 def as_kept(left: Mapping[str, Leftover]) -> Facts:
     """For a baseline, by instance."""
     return {instance: keyed(it) for instance, it in sorted(left.items())}
+
+
+NOTHING_LEFT = compact({"ours": as_kept({})})[1:-1]
+"""How a baseline without any is written."""
 
 
 def leftovers_of(baseline: Facts) -> dict[str, Leftover]:

@@ -29,6 +29,7 @@ SELECT {entry} FROM (
     SELECT stream AS ended, rotation AS began FROM identity
     WHERE stream > :after AND rotation > 0 AND plan IS NULL
 ) CROSS JOIN entry ON stream = ended AND seq > began AND kind = 'closed'
+WHERE instr(facts, :without) = 0
 ORDER BY ended LIMIT :page
 
 -- name: history

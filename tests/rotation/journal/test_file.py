@@ -322,7 +322,17 @@ def test_what_is_more_than_a_page_is_read_to_its_end(path):
 
 def test_every_statement_is_one_of_these_tables(path):
     with opening(path) as journal, journal._file.write() as connection:
-        known = {*ENTRY_NAMES, *IDENTITY_NAMES, "after", "page", "code", "now", "mac", "accepted"}
+        known = {
+            *ENTRY_NAMES,
+            *IDENTITY_NAMES,
+            "after",
+            "page",
+            "code",
+            "now",
+            "mac",
+            "accepted",
+            "without",
+        }
         for query in sql.QUERIES.values():
             connection.execute(f"EXPLAIN {query}", dict.fromkeys(known, 1))
 
