@@ -26,43 +26,17 @@ __all__ = [
     "text",
 ]  # fmt: skip
 
-_folded: dict[str, Rotation] = {}
-"""Folding each time from the beginning costs a rotation 2 ms of 18 (`python -m benchmarks`), which
-nobody waits for; the stories of tests/crash take half as long again without it."""
-_FOLDED_MAX = 1024
-
 
 def replay(entries: Sequence[Entry]) -> Rotation:
     """Of one rotation's entries, OPENED first; not to be changed. With a row that this version of
-    the program does not know it is Held whatever happens, until it is abandoned. Kept for a while:
-    the hash of the last entry stands for all of them, and the next one needs only to be added.
-    Raises JournalError where they are none that a version of ours wrote."""
+    the program does not know it is Held whatever happens, until it is abandoned. Raises JournalError
+    where they are none that a version of ours wrote."""
     if not entries:
         raise corrupt("a rotation that has a row and no entries")
-    found = _folded.get(entries[-1].hash)
-    if found is not None:
-        return found
-    before = _folded.get(entries[-2].hash) if len(entries) > 1 else None
     try:
-        rotation = _with(before, entries[-1]) if before and before.readable else _fold(entries)
+        return _fold(entries)
     except NONSENSE:
         raise corrupt(f"the rotation of {entries[-1].stream}") from None
-    if len(_folded) >= _FOLDED_MAX:
-        _folded.clear()
-    _folded[entries[-1].hash] = rotation
-    return rotation
-
-
-def _with(before: Rotation, entry: Entry) -> Rotation:
-    """`before` stays what it is. An entry of a row changes that row's state alone, unless it
-    begins others anew."""
-    changing = set(before.states)
-    if entry.row is not None and entry.row.step != Step.RESUME_OLD:
-        changing &= {entry.row.position}
-    own = {position: replace(before.states[position]) for position in changing}
-    rotation = replace(before, states=before.states | own, leftovers=dict(before.leftovers))
-    _add(rotation, entry)
-    return rotation
 
 
 def _fold(entries: Sequence[Entry]) -> Rotation:

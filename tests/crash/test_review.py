@@ -11,7 +11,6 @@ import pytest
 from rotation.errors import Denied, Transient
 from rotation.execution.runner import Live, Runner
 from rotation.journal.entries import Draft, Kind
-from rotation.machine import replay
 from rotation.machine.decide import Close, Held, Wait, pending_resume
 from rotation.machine.held import REASONS
 from rotation.operations.survey import survey
@@ -491,7 +490,6 @@ def forget_steps(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 
     monkeypatch.setattr(compiled, "_row", older)
     monkeypatch.setattr(compiled, "_compiled", {})
-    monkeypatch.setattr(replay, "_folded", {})
 
 
 def test_a_value_that_does_not_log_in_is_not_accepted() -> None:

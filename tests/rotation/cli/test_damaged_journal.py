@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 
 from providers.aws.testing import StrictControl
 from rotation.cli.app import program
-from rotation.machine import replay
 from rotation.runtime import process
 from tests.e2e.conftest import aws
 from tests.e2e.installation import Installation
@@ -149,7 +148,6 @@ class Damaged:
         )
 
     def run(self, *words: str) -> Result:
-        replay._folded.clear()  # as in a process of its own
         return CliRunner().invoke(program, ["-c", str(self.installation.configuration), *words])
 
     def is_off(self) -> bool:
