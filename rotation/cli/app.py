@@ -1,6 +1,7 @@
 """The root of the command line: global options, verbs that are loaded when typed, and the one
 place where an exception becomes a message and an exit code."""
 
+import gc
 import importlib
 import inspect
 import os
@@ -138,6 +139,7 @@ def _load(name: str) -> click.Command:
     module, _, attribute = VERBS[name].target.partition(":")
     loaded = getattr(importlib.import_module(f"rotation.cli.{module}"), attribute)
     assert isinstance(loaded, click.Command), name
+    gc.enable()
     return loaded
 
 
