@@ -14,7 +14,7 @@ from rotation.errors import Refused, RotationError, UsageError
 from tests.rotation.cli.conftest import Shell
 
 ROOT = Path(__file__).parents[3]
-EXPLICIT = {"Usage", "UnknownName", "PolicyRefusal", "ConfigInvalid", "RotationError"}
+EXPLICIT = {"UsageError", "UnknownName", "PolicyRefusal", "ConfigInvalid", "RotationError"}
 
 
 def test_no_error_on_the_page_is_without_a_next_step() -> None:
