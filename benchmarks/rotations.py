@@ -146,9 +146,9 @@ def calls_made(
     control: StrictControl, who: str, rotate: Callable[[], None], table: Sequence[calls.Call]
 ) -> Figure:
     """By one rotation, against a table."""
-    since = control.truth.called()
+    since = control.oracle.called()
     rotate()
-    made = [f"{call['service']}:{call['operation']}" for call in control.truth.calls(since=since)]
+    made = [f"{call['service']}:{call['operation']}" for call in control.oracle.calls(since=since)]
     wanted = calls.names(table)
     told = "equal to the table" if made == wanted else "NOT the table"
     return Figure(f"calls per rotation, {who}", len(made), "", len(wanted), told)

@@ -110,9 +110,9 @@ def _rotated(directory: Path, sessions: str | None, count: int) -> Taken:
         for name in names:
             product.adopt(name)
         made.clock.skip_to(made.clock.now() + HOUR)
-        since = control.truth.called()
+        since = control.oracle.called()
         product.rotate(names[0])
-        mine = [c for c in control.truth.calls(since=since) if c["user_agent"].startswith("rot")]
+        mine = [c for c in control.oracle.calls(since=since) if c["user_agent"].startswith("rot")]
         control.faults.latency(LATENCY_MS)
         began = time.perf_counter()
         for name in names[1:]:

@@ -114,7 +114,7 @@ class Scene:
         assert isinstance(runner.advance(STREAM), Close)
         self.fleet.clock.skip_to(self.fleet.clock.now() + timedelta(days=90))
         runner.open(STREAM, PLANS["routine"], self.spec, trigger="test")
-        self.made, self.since = 0, self.control.truth.called()
+        self.made, self.since = 0, self.control.oracle.called()
         action = runner.advance(STREAM)
         for _ in range(PATIENCE):
             if not isinstance(action, Wait) or action.until is None:
@@ -181,7 +181,7 @@ class Scene:
             client.get_caller_identity()
 
     def labels(self) -> dict[str, str]:
-        return self.control.truth.labels(APP)
+        return self.control.oracle.labels(APP)
 
     # ------------------------------------------------------------------------------ the truth
 
@@ -190,20 +190,20 @@ class Scene:
         return replay(self.journal.entries(STREAM))
 
     def current(self) -> dict[str, str]:
-        value: dict[str, str] = json.loads(self.control.truth.value(APP) or "")
+        value: dict[str, str] = json.loads(self.control.oracle.value(APP) or "")
         return value
 
     def lives(self, value: dict[str, str]) -> bool:
-        return self.control.truth.accepts(value["id"], value["secret"])
+        return self.control.oracle.accepts(value["id"], value["secret"])
 
     def listed(self) -> list[str]:
-        return [key["AccessKeyId"] for key in self.control.truth.keys(APP)]
+        return [key["AccessKeyId"] for key in self.control.oracle.keys(APP)]
 
     def recorded(self) -> list[str]:
         """The product's calls; applications and people say who they are."""
         return [
             f"{call['service']}:{call['operation']}"
-            for call in self.control.truth.calls(since=self.since)
+            for call in self.control.oracle.calls(since=self.since)
             if call["user_agent"].startswith("rotation/")
         ]
 
@@ -283,7 +283,7 @@ def stale(verdict: Verdict, **also: bool) -> Callable[[Scene], None]:
 
 
 def person_makes_a_key(scene: Scene) -> None:
-    scene.control.human.create_key(APP)
+    scene.control.out_of_band.create_key(APP)
 
 
 def person_makes_a_key_and_our_mint_is_lost(scene: Scene) -> None:
@@ -292,7 +292,7 @@ def person_makes_a_key_and_our_mint_is_lost(scene: Scene) -> None:
 
 
 def another_installation_claims(scene: Scene) -> None:
-    scene.control.human.tag_secret(APP, {"rotation:owner": "ba9876543210"})
+    scene.control.out_of_band.tag_secret(APP, {"rotation:owner": "ba9876543210"})
 
 
 def readers_are_denied(scene: Scene) -> None:
@@ -305,15 +305,15 @@ def old_key_is_used(scene: Scene) -> None:
 
 
 def somebody_pins_the_old_key(scene: Scene) -> None:
-    scene.control.human.put_secret(APP, json.dumps(scene.old), labels=["NIGHTLY"])
+    scene.control.out_of_band.put_secret(APP, json.dumps(scene.old), labels=["NIGHTLY"])
 
 
 def new_key_is_deleted(scene: Scene) -> None:
-    scene.control.human.delete_key(APP, scene.current()["id"])
+    scene.control.out_of_band.delete_key(APP, scene.current()["id"])
 
 
 def label_is_moved_back(scene: Scene) -> None:
-    scene.control.human.move_label(APP, "AWSCURRENT", scene.labels()["AWSPREVIOUS"])
+    scene.control.out_of_band.move_label(APP, "AWSCURRENT", scene.labels()["AWSPREVIOUS"])
 
 
 def promoted(scene: Scene) -> bool:
@@ -347,7 +347,7 @@ def closed_without_a_word(scene: Scene) -> bool:
 
 
 def a_persons_key_is_gone(scene: Scene) -> bool:
-    made_by = {mint["access_key_id"]: mint["by"] for mint in scene.control.truth.mints(APP)}
+    made_by = {mint["access_key_id"]: mint["by"] for mint in scene.control.oracle.mints(APP)}
     persons = [key for key, by in made_by.items() if by.endswith("user/human")]
     return not set(persons) <= set(scene.listed())
 

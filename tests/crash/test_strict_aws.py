@@ -114,7 +114,7 @@ class StrictWorld:
             self.outages.append(f"refused with {self.holds['id']} at {self.now:%H:%M:%S}")
 
     def live(self) -> list[str]:
-        return [key["AccessKeyId"] for key in self.control.truth.keys(APP)]
+        return [key["AccessKeyId"] for key in self.control.oracle.keys(APP)]
 
     def current_works(self) -> bool:
         value = self.application.read()

@@ -168,33 +168,33 @@ secrets:
         self.aws.client("iam").create_user(UserName=self.user)
         self.aws.client("secretsmanager").create_secret(Name=self.secret)
         self.aws.clock.advance(-days_old * DAY)
-        key = self.aws.human.create_key(self.user)
+        key = self.aws.out_of_band.create_key(self.user)
         content = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
-        self.aws.human.put_secret(self.secret, json.dumps(content))
+        self.aws.out_of_band.put_secret(self.secret, json.dumps(content))
         self.aws.clock.advance(days_old * DAY)
         self.write()
         self.prepares("adopt", "app")
-        self.began = self.aws.truth.called()
+        self.began = self.aws.oracle.called()
 
     # ------------------------------------------------------------------------------- the truth
 
     def current(self) -> dict[str, str]:
-        value: dict[str, str] = json.loads(self.aws.truth.value(self.secret) or "{}")
+        value: dict[str, str] = json.loads(self.aws.oracle.value(self.secret) or "{}")
         return value
 
     def keys(self) -> list[str]:
-        return [key["AccessKeyId"] for key in self.aws.truth.keys(self.user)]
+        return [key["AccessKeyId"] for key in self.aws.oracle.keys(self.user)]
 
     def is_whole(self) -> bool:
         """Readers get the only key there is, and it works; nothing is pending."""
         current = self.current()
-        works = self.aws.truth.accepts(current["id"], current["secret"])
-        pending = "AWSPENDING" in self.aws.truth.labels(self.secret)
+        works = self.aws.oracle.accepts(current["id"], current["secret"])
+        pending = "AWSPENDING" in self.aws.oracle.labels(self.secret)
         return works and self.keys() == [current["id"]] and not pending
 
     def calls(self) -> list[str]:
         """Those since it was furnished, in order."""
-        calls = self.aws.truth.calls(since=self.began)
+        calls = self.aws.oracle.calls(since=self.began)
         return [f"{call['service']}:{call['operation']}" for call in calls]
 
     def entries(self) -> list[dict[str, Any]]:

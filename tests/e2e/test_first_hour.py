@@ -42,14 +42,14 @@ def test_from_the_readme_to_a_rotated_key(aws: StrictControl, tmp_path: Path) ->
     aws.client("iam").create_user(UserName=user)
     aws.client("secretsmanager").create_secret(Name=secret)
     aws.clock.advance(-30 * DAY)
-    old = aws.human.create_key(user)
+    old = aws.out_of_band.create_key(user)
     content = {
         "AWS_ACCESS_KEY_ID": old["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": old["SecretAccessKey"],
     }
-    aws.human.put_secret(secret, json.dumps(content))
+    aws.out_of_band.put_secret(secret, json.dumps(content))
     aws.clock.advance(30 * DAY)
-    before = aws.truth.called()
+    before = aws.oracle.called()
     place = tmp_path / "work"
     place.mkdir(mode=0o700)
     environment = {
@@ -67,10 +67,10 @@ def test_from_the_readme_to_a_rotated_key(aws: StrictControl, tmp_path: Path) ->
             assert "iam:CreateAccessKey" in done.stdout
         if line.startswith("rotation init"):
             edit(place / "rotation.yaml", aws.endpoint)
-    now = json.loads(aws.truth.value(secret) or "{}")
+    now = json.loads(aws.oracle.value(secret) or "{}")
     assert now["AWS_ACCESS_KEY_ID"] != old["AccessKeyId"]
-    assert aws.truth.accepts(now["AWS_ACCESS_KEY_ID"], now["AWS_SECRET_ACCESS_KEY"])
-    made = {f"{call['service']}:{call['operation']}" for call in aws.truth.calls(since=before)}
+    assert aws.oracle.accepts(now["AWS_ACCESS_KEY_ID"], now["AWS_SECRET_ACCESS_KEY"])
+    made = {f"{call['service']}:{call['operation']}" for call in aws.oracle.calls(since=before)}
     to_the_end = {call.name for call in BY_USAGE}
     assert (made | to_the_end) - FREE <= permitted(user, secret), "README's policy is not enough"
 

@@ -38,14 +38,14 @@ def test_a_new_login_is_proven_by_a_whole_rotation_and_the_old_one_dies(
     installation: Installation,
 ) -> None:
     key = with_successor(installation)
-    began = installation.aws.truth.called()
+    began = installation.aws.oracle.called()
     out = installation.succeeds(
         "handover", "aws", "--to", "aws-next", "--canary", "app", "-o", "json"
     )
     told = [json.loads(part) for part in out.replace("}\n{", "}\0{").split("\0")][-1]
     assert told["proven"] == key
     assert installation.is_whole()
-    calls = installation.aws.truth.calls(since=began)
+    calls = installation.aws.oracle.calls(since=began)
     changing = [c for c in calls if c["operation"] in {"CreateAccessKey", "DeleteAccessKey"}]
     assert {call["access_key_id"] for call in changing} == {key}
 

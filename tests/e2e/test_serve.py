@@ -17,7 +17,7 @@ def test_what_is_due_is_rotated_by_itself(installation: Installation) -> None:
     assert closed["outcome"] == "succeeded"
     assert installation.is_whole()
     assert installation.current() != old
-    assert not installation.aws.truth.accepts(old["id"], old["secret"])
+    assert not installation.aws.oracle.accepts(old["id"], old["secret"])
     code, _ = served.end()
     assert code == 0
 

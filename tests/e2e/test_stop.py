@@ -118,7 +118,7 @@ def test_a_killed_runner_s_work_is_taken_over_at_once_though_its_lease_runs(
 def test_of_two_runners_one_works(installation: Installation) -> None:
     first, second = installation.serve(), installation.serve()
     wait_for(lambda: first.named("rotation.closed") + second.named("rotation.closed"), "the end")
-    assert len(installation.aws.truth.mints(installation.user)) == 2  # a person's, and one of ours
+    assert len(installation.aws.oracle.mints(installation.user)) == 2  # a person's, and one of ours
     assert installation.is_whole()
 
 
@@ -140,7 +140,7 @@ def test_a_runner_that_is_killed_again_and_again_gets_there(
         runner.process.kill()
         runner.process.wait()
         current = installation.current()
-        assert aws.truth.accepts(current["id"], current["secret"]), "readers have a dead key"
+        assert aws.oracle.accepts(current["id"], current["secret"]), "readers have a dead key"
     last = installation.serve()
     wait_for(lambda: _settled(installation, first), "the end or a question")
     if not installation.is_whole() or installation.current() == first:
@@ -165,9 +165,9 @@ def _answer(installation: Installation) -> None:
 
 
 def _leaks(installation: Installation) -> list[Path]:
-    truth, stored = installation.aws.truth, installation.secret
+    oracle, stored = installation.aws.oracle, installation.secret
     values = [
-        json.loads(truth.value(stored, version) or "{}") for version in truth.versions(stored)
+        json.loads(oracle.value(stored, version) or "{}") for version in oracle.versions(stored)
     ]
     # A rehearsed staging leaves a placeholder.
     secrets = [value["secret"].encode() for value in values if "secret" in value]

@@ -10,10 +10,10 @@ from typing import Any
 from pulumi.runtime import mocks
 
 from providers.aws.resource_policies import policy_of_key
+from providers.aws.testing.oracle import Oracle
 from providers.aws.testing.policies import boundary, identity_policies, trust_policy
 from providers.aws.testing.server import StrictAws
 from providers.aws.testing.state import State
-from providers.aws.testing.truth import Truth
 from tests.infra.evaluation import Evaluator, Question
 from tests.infra.provider import iam, stores
 from tests.infra.provider.kind import Clients
@@ -99,7 +99,7 @@ class Guard:
         if ":kms:" in resource:
             return policy_of_key(ACCOUNT)
         if ":secretsmanager:" in resource:
-            text = Truth(self.state).resource_policy(resource.partition(":secret:")[2][:-7])
+            text = Oracle(self.state).resource_policy(resource.partition(":secret:")[2][:-7])
             return json.loads(text) if text else None
         return None
 

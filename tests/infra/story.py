@@ -97,7 +97,7 @@ class Installation:
     def be(self, user: str) -> None:
         """Base credentials of that user from now on."""
         if user not in self.keys:
-            self.keys[user] = self.aws.control.human.create_key(user)
+            self.keys[user] = self.aws.control.out_of_band.create_key(user)
         key = self.keys[user]
         if user == "engineer":
             key = self._with_mfa(key)
@@ -192,7 +192,7 @@ def live(installation: Installation) -> None:
     """Every plan, of every pair of issuer and store that AWS has, and what settles a doubt."""
     names = {"billing-iam": "prod/billing/iam", "orders-token": "prod/orders/token"}
     aws, run = installation.aws.control, installation.rotation
-    aws.human.untag_secret("prod/billing/iam", ["rotation:owner"])
+    aws.out_of_band.untag_secret("prod/billing/iam", ["rotation:owner"])
     installation.be("engineer")
     for name in names:
         run("create", name, "--wait")
@@ -200,12 +200,12 @@ def live(installation: Installation) -> None:
     for name, store in names.items():
         aws.faults.after("secretsmanager:UpdateSecretVersionStage")
         run("rotate", name, "--wait")
-        current = aws.truth.labels(store)["AWSCURRENT"]
-        aws.human.move_label(store, "AWSPENDING", to=current)
+        current = aws.oracle.labels(store)["AWSCURRENT"]
+        aws.out_of_band.move_label(store, "AWSPENDING", to=current)
         run("doctor", name, "--repair", "-y")
     for name, store in names.items():
-        old = next(v for v, labels in aws.truth.versions(store).items() if not labels)
-        aws.human.move_label(store, "ROTATION_COMPROMISED", to=old)  # of an earlier emergency
+        old = next(v for v, labels in aws.oracle.versions(store).items() if not labels)
+        aws.out_of_band.move_label(store, "ROTATION_COMPROMISED", to=old)  # of an earlier emergency
         run("emergency", name, "-y", "--reason", "a drill", expected=(0, 8, 11))
         run("run", "--wait", expected=(0, 11))
     for name in names:

@@ -372,7 +372,7 @@ def test_the_harmless_drill_is_a_denied_look_in_each_region(
         runner = AwsConnection(options, installation=scope.installation, clock=SystemClock())
         looking.secrets_manager = runner.secrets_manager  # type: ignore[method-assign]
         found = list(check(scope, looking, drill=True))
-        calls = aws.control.truth.calls("secretsmanager:*")
+        calls = aws.control.oracle.calls("secretsmanager:*")
     assert {each.name for each in found if each.drilled} == {"runner-denied"}
     assert sorted(call["region"] for call in calls) == [HOME, COPY, IAM]
     assert {call["outcome"] for call in calls} == {"AccessDeniedException"}

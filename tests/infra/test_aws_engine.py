@@ -53,7 +53,7 @@ class Team:
     @property
     def values(self) -> set[str]:
         """Of every secret, as they are now."""
-        told = [self.account.strict.control.truth.value(name) for name in NAMES.values()]
+        told = [self.account.strict.control.oracle.value(name) for name in NAMES.values()]
         return {str(each) for text in told for each in _texts(json.loads(text))}
 
 

@@ -45,12 +45,12 @@ def held(made: Installation, taken: tuple[str, str], *words: str) -> dict[str, A
 
 
 def readers_can_log_in(made: Installation) -> bool:
-    value = json.loads(made.aws.control.truth.value(STORE) or "{}")
-    return made.aws.control.truth.accepts(value["access_key_id"], value["secret_access_key"])
+    value = json.loads(made.aws.control.oracle.value(STORE) or "{}")
+    return made.aws.control.oracle.accepts(value["access_key_id"], value["secret_access_key"])
 
 
 def keys(made: Installation) -> dict[str, str]:
-    return {key["AccessKeyId"]: key["Status"] for key in made.aws.control.truth.keys(USER)}
+    return {key["AccessKeyId"]: key["Status"] for key in made.aws.control.oracle.keys(USER)}
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ def test_an_emergency_that_may_not_contain_is_held_and_says_so(running: Installa
 
 
 def test_a_person_who_may_not_claim_makes_nothing(running: Installation) -> None:
-    running.aws.control.human.untag_secret("prod/orders/token", ["rotation:owner"])
+    running.aws.control.out_of_band.untag_secret("prod/orders/token", ["rotation:owner"])
     running.be("engineer")
     found = held(running, ("claim", TAG), "create", "orders-token", "--wait")
     assert found["row"] == "place"
-    assert running.aws.control.truth.versions("prod/orders/token") == {}
+    assert running.aws.control.oracle.versions("prod/orders/token") == {}
     running.rotation("resume", "orders-token", "--wait")
-    assert "AWSCURRENT" in running.aws.control.truth.labels("prod/orders/token")
+    assert "AWSCURRENT" in running.aws.control.oracle.labels("prod/orders/token")

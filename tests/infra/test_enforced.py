@@ -197,7 +197,7 @@ def reads(lived: Installation, evaluator: Evaluator, **context: str) -> bool:
             **context,
         },
         policies=[version["Document"]],
-        resource_policy=json.loads(lived.aws.control.truth.resource_policy("prod/billing/iam")),
+        resource_policy=json.loads(lived.aws.control.oracle.resource_policy("prod/billing/iam")),
     )
     return evaluator.allows(question)
 
@@ -254,7 +254,7 @@ def test_doctor_takes_the_emergency_role_in_daylight(lived: Installation) -> Non
 
 def changes(lived: Installation, since: int) -> list[str]:
     """What was done to the account since then, beside looking and asking."""
-    made = [f"{c['service']}:{c['operation']}" for c in lived.aws.control.truth.calls("*", since)]
+    made = [f"{c['service']}:{c['operation']}" for c in lived.aws.control.oracle.calls("*", since)]
     return [each for each in made if not each.split(":")[1].startswith(("Get", "List", *LOOKS))]
 
 
@@ -297,7 +297,7 @@ GRANTED = [
 def test_doctor_names_exactly_what_is_missing(lived: Installation, under: str, action: str) -> None:
     """Any one action that the configuration needs, taken from its role."""
     lived.be("runner")
-    since = lived.aws.control.truth.called()
+    since = lived.aws.control.oracle.called()
     lived.guard.without = (under, action)
     try:
         found = told(lived, expected=(3,))

@@ -88,7 +88,7 @@ def test_whoever_changes_it_is_heard(account: Account) -> None:
 def test_an_organisations_trail_is_looked_at_where_it_is(account: Account) -> None:
     account.aws.control.conditions.organisation_trail(ORGANISATIONS)
     assert of_the_trail(account.up(ORGANISATIONS)) == []
-    calls = account.aws.control.truth.calls("cloudtrail:Get*")
+    calls = account.aws.control.oracle.calls("cloudtrail:Get*")
     assert {each["region"] for each in calls} == {"eu-west-3"}
     assert sorted(f"cloudtrail:{each['operation']}" for each in calls) == sorted(LOOKS[1:])
 

@@ -62,7 +62,7 @@ class AccessKeys:
         return self._sts.ask(credentials).refusal is None
 
     def live(self) -> set[str]:
-        return {key["AccessKeyId"] for key in self._control.truth.keys(self._user)}
+        return {key["AccessKeyId"] for key in self._control.oracle.keys(self._user)}
 
     def close(self) -> None:
         self._iam.close()

@@ -85,12 +85,12 @@ def test_an_access_key_in_secrets_manager(
     services: Services, fresh_name: Callable[[], str], tmp_path: Path
 ) -> None:
     name, pair = fresh_name(), services.pair("aws-iam-access-key", "aws-secrets-manager")
-    truth = services.control.truth
-    since = truth.called()
+    oracle = services.control.oracle
+    since = oracle.called()
     rotated(pair, tmp_path, name)
     seen = {
         f"{call['service']}:{call['operation']}"
-        for call in truth.calls(since=since)
+        for call in oracle.calls(since=since)
         if call["user_agent"].startswith("rotation/")
     }
     told = configured(tmp_path, name, {"aws": AWS}, IAM_KEY)

@@ -33,14 +33,14 @@ class Refusing:
 
     def told(self, *, resumed: bool) -> tuple[Action, int]:
         """How it goes on, and how many keys were minted meanwhile."""
-        since = self.strict.truth.called()
+        since = self.strict.oracle.called()
         with self.pair.tapped():
             stories.open_plan(self.one, "routine")
             if resumed:
                 again = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": "resume"})
                 self.one.journal.request(stories.STREAM, again, "tester", self.pair.now)
             action = self.one.drive()
-        return action, len(self.strict.truth.calls("iam:CreateAccessKey", since))
+        return action, len(self.strict.oracle.calls("iam:CreateAccessKey", since))
 
 
 @pytest.fixture

@@ -45,12 +45,12 @@ class Stage(Place):
 
     def current_key(self) -> str:
         """The id of the key that readers of the store get now."""
-        value = json.loads(self.aws.truth.value(STORED[BILLING]) or "{}")
+        value = json.loads(self.aws.oracle.value(STORED[BILLING]) or "{}")
         return str(value["AWS_ACCESS_KEY_ID"])
 
     def suspended_at(self, key: str) -> float:
         """When strict AWS was first told to switch this key off."""
-        calls = self.aws.truth.calls("iam:UpdateAccessKey")
+        calls = self.aws.oracle.calls("iam:UpdateAccessKey")
         times = [call["at"] for call in calls if call["parameters"]["AccessKeyId"] == key]
         return float(min(times))
 
@@ -76,7 +76,7 @@ def _furnish(here: Stage) -> None:
     for stored in STORED.values():
         aws.client("secretsmanager").create_secret(Name=stored)
     aws.clock.advance(-DAYS_OLD * 86_400)
-    key = aws.human.create_key(USER)
+    key = aws.out_of_band.create_key(USER)
     billing = {
         "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
@@ -84,8 +84,8 @@ def _furnish(here: Stage) -> None:
     token = secrets.token_urlsafe(32)
     here.toy.ask(PARTNER, "accept", token, handle="made-by-hand")
     partner = {"token": token, "url": "https://partner.example/api"}
-    aws.human.put_secret(STORED[BILLING], json.dumps(billing))
-    aws.human.put_secret(STORED[PARTNER], json.dumps(partner))
+    aws.out_of_band.put_secret(STORED[BILLING], json.dumps(billing))
+    aws.out_of_band.put_secret(STORED[PARTNER], json.dumps(partner))
     aws.clock.advance(DAYS_OLD * 86_400)
     aws.conditions.propagation(PROPAGATION_S)
 
@@ -107,7 +107,7 @@ def _claim_empty(here: Stage) -> None:
     """The stack that makes an empty secret writes whose it is; `adopt` does so for a used one."""
     written = re.search(r'^installation: "(\w+)"', here.configuration.read_text(), re.MULTILINE)
     assert written is not None, "`rotation init` writes the installation's id"
-    here.aws.human.tag_secret(STORED[ORDERS], {"rotation:owner": written[1]})
+    here.aws.out_of_band.tag_secret(STORED[ORDERS], {"rotation:owner": written[1]})
 
 
 def _surroundings(here: Stage, credentials: Path) -> str:

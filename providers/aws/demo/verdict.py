@@ -66,9 +66,9 @@ def verdict(
 
 
 def _versions(here: Stage, name: str) -> Iterator[Held]:
-    truth = here.aws.truth
-    for version, labels in truth.versions(STORED[name]).items():
-        value = json.loads(truth.value(STORED[name], version) or "{}")
+    oracle = here.aws.oracle
+    for version, labels in oracle.versions(STORED[name]).items():
+        value = json.loads(oracle.value(STORED[name], version) or "{}")
         secret = next((value[field] for field in _SECRET_FIELDS if field in value), None)
         if secret is not None:
             key = value.get("AWS_ACCESS_KEY_ID", "")
@@ -94,17 +94,17 @@ def _deaths(here: Stage, held: Sequence[Held], events: Sequence[Mapping[str, Any
 
 def _logs_in(here: Stage, version: Held) -> bool:
     if version.secret == BILLING:
-        return here.aws.truth.accepts(version.key, version.value)
+        return here.aws.oracle.accepts(version.key, version.value)
     return here.toy.accepts(version.secret, version.value)
 
 
 def _orphans(here: Stage) -> Number:
     """Asked of strict AWS and of the services, not of the journal."""
-    truth = here.aws.truth
-    keys = [key["AccessKeyId"] for key in truth.keys(USER)]
+    oracle = here.aws.oracle
+    keys = [key["AccessKeyId"] for key in oracle.keys(USER)]
     stray = [key for key in keys if key != here.current_key()]
     extra = sum(here.toy.count(name) - 1 for name in (ORDERS, PARTNER))
-    pending = sum("AWSPENDING" in truth.labels(name) for name in STORED.values())
+    pending = sum("AWSPENDING" in oracle.labels(name) for name in STORED.values())
     missing = [name for name in (here.current_key(),) if name not in keys]
     return Number(
         "orphans",

@@ -20,8 +20,8 @@ Use
     aws.conditions.propagation(sts=10)         # news of keys, last-used, listings, copies
     aws.faults.after("iam:CreateAccessKey")    # before · after · hang · between · latency
     aws.gate.deny("kms:Decrypt")               # or a hook: `strict.authorise(evaluator)`
-    aws.human.move_label("db", "AWSCURRENT", version)
-    aws.truth.accepts(key_id, secret)          # for oracles: keys, labels, values, calls, mints
+    aws.out_of_band.move_label("db", "AWSCURRENT", version)
+    aws.oracle.accepts(key_id, secret)         # what is really so: keys, labels, values, calls, mints
 
 Rules. Sources: B = botocore's service model · D = AWS documentation · I = issue threads ·
 R = measured · T = terraform's AWS provider · A = assumed, not verified on AWS. Each line names

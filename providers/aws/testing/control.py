@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from providers.aws.testing.clock import ServerClock
     from providers.aws.testing.conditions import Conditions
     from providers.aws.testing.faults import Faults
-    from providers.aws.testing.human import Human
-    from providers.aws.testing.truth import Truth
+    from providers.aws.testing.oracle import Oracle
+    from providers.aws.testing.out_of_band import OutOfBand
 
 
 class OrderRefused(Exception):
@@ -46,8 +46,8 @@ class StrictControl:
         self.conditions = cast("Conditions", _Facet(self, "conditions"))
         self.faults = cast("Faults", _Facet(self, "faults"))
         self.gate = cast("Gate", _Facet(self, "gate"))
-        self.human = cast("Human", _Facet(self, "human"))
-        self.truth = cast("Truth", _Facet(self, "truth"))
+        self.out_of_band = cast("OutOfBand", _Facet(self, "out_of_band"))
+        self.oracle = cast("Oracle", _Facet(self, "oracle"))
 
     def client(
         self,

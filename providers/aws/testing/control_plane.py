@@ -10,9 +10,9 @@ import json
 from datetime import datetime
 
 from providers.aws.testing.conditions import Conditions
+from providers.aws.testing.oracle import Oracle
 from providers.aws.testing.refusals import Refusal
 from providers.aws.testing.settings import Settings
-from providers.aws.testing.truth import Truth
 from providers.aws.testing.wire import Request, Response
 from providers.aws.testing.world import World
 
@@ -34,8 +34,8 @@ class ControlPlane:
             "conditions": Conditions(world.state),
             "faults": world.faults,
             "gate": world.state.gate,
-            "human": world.human,
-            "truth": Truth(world.state),
+            "out_of_band": world.out_of_band,
+            "oracle": Oracle(world.state),
         }
 
     def handle(self, request: Request) -> Response:

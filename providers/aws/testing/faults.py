@@ -13,11 +13,11 @@ from fnmatch import fnmatchcase
 from inspect import signature
 from typing import Any, Literal, NotRequired, TypedDict
 
-from providers.aws.testing.human import Human
+from providers.aws.testing.out_of_band import OutOfBand
 
 
 class Act(TypedDict):
-    """One deed of somebody else: the name of a method of `human`, and its arguments."""
+    """One operation of somebody else: the name of a method of `out_of_band`, and its arguments."""
 
     act: str
     arguments: NotRequired[dict[str, Any]]
@@ -105,8 +105,8 @@ class Faults:
     def between(self, acts: list[Act], pattern: str = "*", *, nth: int = 1) -> None:
         """Somebody does this just before the nth matching call from now is applied."""
         for act in acts:
-            # A deed that cannot be done must fail here, not in a thread of the server.
-            signature(getattr(Human, act["act"])).bind(None, **act.get("arguments", {}))
+            # An operation that cannot be performed must fail here, not in a thread of the server.
+            signature(getattr(OutOfBand, act["act"])).bind(None, **act.get("arguments", {}))
         self._order(Fault(pattern=pattern, kind="between", acts=tuple(acts), nth=nth, times=1))
 
     def latency(self, milliseconds: float) -> None:

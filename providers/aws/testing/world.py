@@ -17,10 +17,10 @@ from providers.aws.testing.authorisation import Gate
 from providers.aws.testing.clock import ServerClock
 from providers.aws.testing.cloudtrail import CloudTrail
 from providers.aws.testing.faults import Fault, Faults
-from providers.aws.testing.human import Human
 from providers.aws.testing.iam import Iam
 from providers.aws.testing.identity import ENDPOINTS, KeyRing
 from providers.aws.testing.last_used import LastUsed, Use
+from providers.aws.testing.out_of_band import OutOfBand
 from providers.aws.testing.passthrough import OPERATIONS, ask_moto
 from providers.aws.testing.refusals import Refusal
 from providers.aws.testing.replication import Replication
@@ -65,7 +65,7 @@ class World:
             "secretsmanager": {**values.operations, **SecretLifecycle(rules, values).operations},
         }
         iam.install(ADMIN_NAME, ADMIN.access_key_id, ADMIN.secret_access_key)
-        self.human = Human(self.state, self._operations)
+        self.out_of_band = OutOfBand(self.state, self._operations)
 
     def handle(self, request: wire.Request) -> Delivery:
         """Answer one request."""
@@ -85,7 +85,7 @@ class World:
     ) -> Delivery:
         for order in struck:
             if order.kind == "between":
-                self.human.perform(order.acts)
+                self.out_of_band.perform(order.acts)
         fault = next((order for order in struck if order.kind != "between"), None)
         try:
             if fault is not None and not fault.applies:

@@ -54,7 +54,7 @@ def connect(options: ConnectionOptions, clock: ClockByHand) -> Iterator:
 
 @pytest.fixture
 def since(control: StrictControl) -> int:
-    return control.truth.called()
+    return control.oracle.called()
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def role(control: StrictControl, fresh_name: str) -> str:
 
 
 def calls(control: StrictControl, since: int) -> list[str]:
-    return [f"{call['service']}:{call['operation']}" for call in control.truth.calls("*", since)]
+    return [f"{call['service']}:{call['operation']}" for call in control.oracle.calls("*", since)]
 
 
 def look(connection: AwsConnection, under: PermissionSet = OBSERVE) -> None:
@@ -105,7 +105,7 @@ def test_every_call_says_who_makes_it_for_what(connect, control, since):
     connection = connect()
     look(connection)
     look(connection, MINT)
-    agents = [call["user_agent"] for call in control.truth.calls("iam:*", since)]
+    agents = [call["user_agent"] for call in control.oracle.calls("iam:*", since)]
     assert [agent.split()[-1] for agent in agents] == ["observe", "mint"]
     assert all(agent.startswith("rotation/") for agent in agents)
 
@@ -114,7 +114,7 @@ def test_a_set_with_a_role_acts_under_it_and_the_others_do_not(connect, control,
     connection = connect(roles={"observe": role})
     look(connection)
     look(connection, MINT)
-    names = [call["principal"] for call in control.truth.calls("iam:ListAccessKeys", since)]
+    names = [call["principal"] for call in control.oracle.calls("iam:ListAccessKeys", since)]
     session = role.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
     assert names == [
         f"{session}/rotation.observe.{INSTALLATION}",
@@ -128,7 +128,7 @@ def test_a_role_is_assumed_once_and_renewed_before_it_ends(
     connection = connect(roles={"observe": role}, external_id="ours")
     look(connection)
     look(connection)
-    assumed = control.truth.calls("sts:AssumeRole", since)
+    assumed = control.oracle.calls("sts:AssumeRole", since)
     assert [call["parameters"]["DurationSeconds"] for call in assumed] == ["900"]
     assert [call["parameters"]["ExternalId"] for call in assumed] == ["ours"]
     clock.passed = timedelta(minutes=12, seconds=1)
@@ -183,7 +183,7 @@ def test_the_profile_of_the_connection_is_used_and_no_other(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAAMBIENTEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ambient")
     look(connect(credentials_file=str(path), profile="runner"))
-    assert {call["access_key_id"] for call in control.truth.calls("*", since)} == {
+    assert {call["access_key_id"] for call in control.oracle.calls("*", since)} == {
         ADMIN.access_key_id
     }
 
@@ -196,7 +196,7 @@ def test_a_profile_of_the_environment_is_not_passed_over_silently(
         look(connect(credentials_file=None))
     assert caught.value.code == "aws.profile"
     assert "deploy" not in caught.value.message
-    assert control.truth.calls("*", since) == []
+    assert control.oracle.calls("*", since) == []
     monkeypatch.setenv("AWS_PROFILE", "default")
     look(connect())
 

@@ -41,7 +41,7 @@ class Bench:
     inject_fault: Callable[[str, CallFault], AbstractContextManager[None]]
 
     def accepts(self, fields: Fields) -> bool:
-        return self.control.truth.accepts(
+        return self.control.oracle.accepts(
             fields.public["access_key_id"], fields.secret["secret_access_key"].reveal()
         )
 
@@ -51,11 +51,11 @@ class Bench:
 
     def live(self) -> Mapping[str, KeyState]:
         return {
-            key["AccessKeyId"]: STATES[key["Status"]] for key in self.control.truth.keys(self.user)
+            key["AccessKeyId"]: STATES[key["Status"]] for key in self.control.oracle.keys(self.user)
         }
 
     def mints(self) -> int:
-        return len(self.control.truth.mints(self.user))
+        return len(self.control.oracle.mints(self.user))
 
     def settle(self) -> None:
         """Propagation takes no time here."""
@@ -141,13 +141,13 @@ def test_a_user_that_is_missing_needs_a_person(context: PluginContext):
 
 def test_every_call_names_the_user(bench: Bench):
     """Without a name IAM acts on the caller's own keys."""
-    since = bench.control.truth.called()
+    since = bench.control.oracle.called()
     new = bench.issuer.issue("1" * 32)
     bench.issuer.listing()
     bench.issuer.suspend(new.handle.id)
     bench.issuer.resume(new.handle.id)
     bench.issuer.destroy(new.handle.id)
-    calls = bench.control.truth.calls("iam:*", since)
+    calls = bench.control.oracle.calls("iam:*", since)
     assert len(calls) == 5
     assert {call["parameters"].get("UserName") for call in calls} == {bench.user}
 

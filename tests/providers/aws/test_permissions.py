@@ -20,7 +20,7 @@ CONTAIN, PROMOTE = PermissionSet.CONTAIN, PermissionSet.PROMOTE
 def since(control: StrictControl, fresh_name: str) -> int:
     control.client("iam").create_user(UserName=fresh_name)
     control.client("secretsmanager").create_secret(Name=fresh_name)
-    return control.truth.called()
+    return control.oracle.called()
 
 
 def use_everything(context: PluginContext, name: str) -> None:
@@ -55,7 +55,7 @@ def use_everything(context: PluginContext, name: str) -> None:
 def recorded(control: StrictControl, since: int) -> dict[str, dict[str, set[str]]]:
     """Permission set -> action -> the labels that its calls named."""
     made: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for call in control.truth.calls("*", since):
+    for call in control.oracle.calls("*", since):
         action = f"{call['service']}:{call['operation']}"
         if call["service"] != "sts":
             labels = made[call["user_agent"].split()[-1]][action]

@@ -57,9 +57,9 @@ def fleet(control: StrictControl, with_roles: AwsConnection, fresh_name: str) ->
 
 
 def asked(control: StrictControl, given: Scope, connection: AwsConnection) -> int:
-    since = control.truth.called()
+    since = control.oracle.called()
     assert list(check(given, connection, EVERY)) == []
-    return len(control.truth.calls("iam:SimulatePrincipalPolicy", since))
+    return len(control.oracle.calls("iam:SimulatePrincipalPolicy", since))
 
 
 def test_a_fleet_costs_as_many_questions_as_a_few(

@@ -58,7 +58,7 @@ class Bench:
         return credential(number)
 
     def seen(self) -> Mapping[str, str] | None:
-        text = self.control.truth.value(self.name)
+        text = self.control.oracle.value(self.name)
         return None if text is None else json.loads(text)
 
     def given(self, new: Credential) -> Mapping[str, str]:
@@ -68,10 +68,12 @@ class Bench:
         }
 
     def edit(self, fields: Mapping[str, str]) -> None:
-        self.control.human.put_secret(self.name, json.dumps({**(self.seen() or {}), **fields}))
+        self.control.out_of_band.put_secret(
+            self.name, json.dumps({**(self.seen() or {}), **fields})
+        )
 
     def move_current(self, version: str) -> None:
-        self.control.human.move_label(self.name, "AWSCURRENT", version)
+        self.control.out_of_band.move_label(self.name, "AWSCURRENT", version)
 
     def remove(self) -> None:
         self.control.client("secretsmanager").delete_secret(
@@ -82,10 +84,10 @@ class Bench:
         return self.inject_fault(ACTIONS[deed], kind)
 
     def calls(self, operation: str, since: int) -> list[dict]:
-        return self.control.truth.calls(f"secretsmanager:{operation}", since)
+        return self.control.oracle.calls(f"secretsmanager:{operation}", since)
 
     def mark(self) -> int:
-        return self.control.truth.called()
+        return self.control.oracle.called()
 
 
 @pytest.fixture
@@ -108,7 +110,7 @@ def store_of(bench: Bench, context: PluginContext, **change: object) -> SecretsM
 
 
 def current(bench: Bench, text: str | None = None) -> str:
-    return bench.control.human.put_secret(
+    return bench.control.out_of_band.put_secret(
         bench.name, text or json.dumps(bench.given(credential(1)))
     )
 
@@ -138,7 +140,7 @@ def test_foreign_fields_keep_their_bytes(bench: Bench):
     text = '{ "n" :1.10,"id":"old",\n\t"big": 12345678901234567890123, "u": "\\u00e9",\n"secret" : "x" }'
     version = bench.store.stage("2" * 32, credential(2), onto=current(bench, text))
     given = bench.given(credential(2))
-    assert bench.control.truth.value(bench.name, version) == text.replace(
+    assert bench.control.oracle.value(bench.name, version) == text.replace(
         '"old"', json.dumps(given["id"])
     ).replace('"x"', json.dumps(given["secret"]))
 
@@ -149,7 +151,7 @@ def test_a_secret_that_is_all_ours_is_written_without_reading(bench: Bench, cont
     store = store_of(bench, context, keep_foreign=False)
     version = store.stage("2" * 32, credential(2), onto=old)
     assert bench.calls("GetSecretValue", since) == []
-    assert json.loads(bench.control.truth.value(bench.name, version)) == bench.given(credential(2))
+    assert json.loads(bench.control.oracle.value(bench.name, version)) == bench.given(credential(2))
 
 
 def test_the_whole_secret_may_be_the_one_value(bench: Bench, context: PluginContext):
@@ -159,7 +161,7 @@ def test_the_whole_secret_may_be_the_one_value(bench: Bench, context: PluginCont
         handle=Handle(id="1"), fields=Fields(secret={"value": SecretValue("new-plain-text")})
     )
     version = store.stage("2" * 32, new, onto=old)
-    assert bench.control.truth.value(bench.name, version) == "new-plain-text"
+    assert bench.control.oracle.value(bench.name, version) == "new-plain-text"
     assert store.read(version, under=VERIFY) == new.fields
 
 
@@ -180,7 +182,7 @@ def test_what_cannot_be_kept_whole_is_not_touched(bench: Bench, text: str, code:
     with pytest.raises(NeedsPerson) as caught:
         bench.store.stage("2" * 32, credential(2), onto=old)
     assert caught.value.code == code
-    assert bench.control.truth.labels(bench.name) == {"AWSCURRENT": old}
+    assert bench.control.oracle.labels(bench.name) == {"AWSCURRENT": old}
 
 
 def test_a_binary_secret_is_not_touched(bench: Bench):
@@ -227,7 +229,7 @@ def test_a_stage_onto_what_is_no_longer_current_is_refused(bench: Bench):
     with pytest.raises(Conflict) as caught:
         bench.store.stage("2" * 32, credential(2), onto=old)
     assert caught.value.code == "store.conflict"
-    assert bench.control.truth.labels(bench.name)["AWSCURRENT"] == newer
+    assert bench.control.oracle.labels(bench.name)["AWSCURRENT"] == newer
 
 
 def test_a_stage_into_an_empty_secret_is_noticed(bench: Bench):
@@ -244,7 +246,7 @@ def test_a_placeholder_race_is_lost_without_harm(bench: Bench):
     with pytest.raises(Conflict) as caught:
         bench.store.place("1" * 32)
     assert caught.value.code == "store.not-empty"
-    assert bench.control.truth.value(bench.name) == "theirs"
+    assert bench.control.oracle.value(bench.name) == "theirs"
 
 
 @pytest.mark.parametrize(
@@ -265,7 +267,7 @@ def test_a_secret_with_another_master_says_so(bench: Bench, managed: dict, code:
 
 def test_a_secret_on_its_way_out_says_so(bench: Bench):
     old = current(bench)
-    bench.control.human.delete_secret(bench.name)
+    bench.control.out_of_band.delete_secret(bench.name)
     refusal = bench.store.state().refusal
     assert refusal is not None
     assert refusal[0] == "store.deletion-scheduled"
@@ -310,7 +312,7 @@ def test_an_attempt_is_the_same_whatever_order_the_fields_have(
 
 def test_labels_of_others_are_shown_by_their_own_names(bench: Bench):
     old = current(bench)
-    bench.control.human.move_label(bench.name, "CANARY", old)
+    bench.control.out_of_band.move_label(bench.name, "CANARY", old)
     assert bench.store.state().labels == {CURRENT: old, "CANARY": old}
 
 
@@ -412,7 +414,7 @@ def test_a_promotion_that_is_denied_says_that_nothing_changed(bench: Bench):
 def test_a_label_of_a_secret_on_its_way_out_is_not_said_to_have_moved(bench: Bench):
     old = current(bench)
     new = bench.store.stage("2" * 32, credential(2), onto=old)
-    bench.control.human.delete_secret(bench.name)
+    bench.control.out_of_band.delete_secret(bench.name)
     for move in (
         lambda: bench.store.promote(new, expecting=old),
         lambda: bench.store.unlabel(new, PENDING, under=PROMOTE),

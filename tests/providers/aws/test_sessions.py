@@ -129,14 +129,14 @@ def refused(call: Any) -> None:
 
 
 def assumed(control: StrictControl, since: int) -> list[tuple[str, str]]:
-    calls = [call["parameters"] for call in control.truth.calls("sts:AssumeRole", since)]
+    calls = [call["parameters"] for call in control.oracle.calls("sts:AssumeRole", since)]
     return [(each["RoleArn"].rpartition("-")[2], each.get("Policy", "")) for each in calls]
 
 
 def test_a_session_is_taken_once_for_each_set_and_secret_and_for_looks_once_for_all(
     under_roles: Any, control: StrictControl, pairs: list[str]
 ) -> None:
-    since = control.truth.called()
+    since = control.oracle.called()
     with under_roles() as connection:
         for _ in range(2):
             for store in stores(connection, pairs):
@@ -150,7 +150,7 @@ def test_a_session_is_taken_once_for_each_set_and_secret_and_for_looks_once_for_
 def test_shared_sessions_are_a_choice(
     under_roles: Any, control: StrictControl, pairs: list[str]
 ) -> None:
-    since = control.truth.called()
+    since = control.oracle.called()
     with under_roles(sessions="shared") as connection:
         for issuer in issuers(connection, pairs):
             issuer.issue("attempt")

@@ -34,7 +34,7 @@ class Bench:
         return new.fields
 
     def traces(self) -> int:
-        return len(self.control.truth.calls("sts:AssumeRole"))
+        return len(self.control.oracle.calls("sts:AssumeRole"))
 
     def trouble(self, kind: CallFault) -> AbstractContextManager[None]:
         return self.inject_fault(CALL, kind)

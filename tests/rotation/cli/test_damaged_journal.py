@@ -151,7 +151,7 @@ class Damaged:
         return CliRunner().invoke(program, ["-c", str(self.installation.configuration), *words])
 
     def is_off(self) -> bool:
-        keys = self.installation.aws.truth.keys(self.installation.user)
+        keys = self.installation.aws.oracle.keys(self.installation.user)
         return self.leaked not in [k["AccessKeyId"] for k in keys if k["Status"] == "Active"]
 
 

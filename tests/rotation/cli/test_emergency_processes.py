@@ -49,7 +49,7 @@ def frozen_inside_a_transaction(journal: Path) -> Iterator[None]:
 
 
 def states(installation: Installation) -> dict[str, str]:
-    keys = installation.aws.truth.keys(installation.user)
+    keys = installation.aws.oracle.keys(installation.user)
     return {key["AccessKeyId"]: key["Status"] for key in keys}
 
 

@@ -14,7 +14,7 @@ KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
 
 @pytest.fixture
 def as_app(aws, iam):
-    key = Credential.of(aws.human.create_key("app"))
+    key = Credential.of(aws.out_of_band.create_key("app"))
     return lambda service: aws.client(service, key)
 
 
@@ -58,7 +58,7 @@ def test_a_denied_call_changes_nothing(aws, sm, refused):
     aws.gate.deny("secretsmanager:PutSecretValue")
     with refused("AccessDeniedException"):
         sm.put_secret_value(SecretId=SECRET, SecretString="one")
-    assert aws.truth.versions(SECRET) == {}
+    assert aws.oracle.versions(SECRET) == {}
 
 
 def test_who_am_i_is_never_denied(aws, sts):
@@ -67,8 +67,8 @@ def test_who_am_i_is_never_denied(aws, sts):
 
 
 def test_the_hook_is_asked_with_arn_and_condition_keys(aws, sm, as_app, asked):
-    aws.human.put_secret(SECRET, "one", labels=["AWSPENDING"])
-    aws.human.tag_secret(SECRET, {"rotation:managed": "true"})
+    aws.out_of_band.put_secret(SECRET, "one", labels=["AWSPENDING"])
+    aws.out_of_band.tag_secret(SECRET, {"rotation:managed": "true"})
     as_app("secretsmanager").get_secret_value(SecretId=SECRET, VersionStage="AWSPENDING")
     [(principal, action, resource, context)] = asked
     assert (principal, action) == (APP, "secretsmanager:GetSecretValue")
@@ -163,15 +163,15 @@ def test_the_hook_is_asked_about_a_key_of_the_customer(sm, as_app, asked):
 
 @pytest.mark.parametrize("action", ["kms:Decrypt", "kms:GenerateDataKey"])
 def test_the_key_can_be_denied(aws, sm, refused, action):
-    aws.human.put_secret(SECRET, "one")
+    aws.out_of_band.put_secret(SECRET, "one")
     aws.gate.deny(action)
     with refused("AccessDeniedException"):
         sm.put_secret_value(SecretId=SECRET, SecretString="two")
-    assert len(aws.truth.versions(SECRET)) == 1
+    assert len(aws.oracle.versions(SECRET)) == 1
 
 
 def test_reading_needs_only_decryption(aws, sm, refused):
-    aws.human.put_secret(SECRET, "one")
+    aws.out_of_band.put_secret(SECRET, "one")
     aws.gate.deny("kms:GenerateDataKey")
     sm.get_secret_value(SecretId=SECRET)
     aws.gate.deny("kms:Decrypt")

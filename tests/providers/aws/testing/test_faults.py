@@ -19,7 +19,7 @@ def test_before_refuses_and_applies_nothing(aws, iam, refused):
     aws.faults.before(CREATE, "Throttling", status=400)
     with refused("Throttling"):
         mint(iam)
-    assert aws.truth.mints("app") == []
+    assert aws.oracle.mints("app") == []
     mint(iam)
 
 
@@ -27,21 +27,21 @@ def test_after_applies_and_loses_the_answer(aws, iam):
     aws.faults.after(CREATE)
     with pytest.raises(ConnectionClosedError):
         mint(iam)
-    assert len(aws.truth.mints("app")) == 1
+    assert len(aws.oracle.mints("app")) == 1
 
 
 def test_after_may_answer_with_an_error(aws, iam, refused):
     aws.faults.after(CREATE, "ServiceFailure")
     with refused("ServiceFailure"):
         mint(iam)
-    assert len(aws.truth.mints("app")) == 1
+    assert len(aws.oracle.mints("app")) == 1
 
 
 def test_after_does_not_hide_a_refusal_from_the_log(aws, iam):
     aws.faults.after("iam:GetUser")
     with pytest.raises(ConnectionClosedError):
         iam.get_user(UserName="nobody")
-    [call] = aws.truth.calls("iam:GetUser")
+    [call] = aws.oracle.calls("iam:GetUser")
     assert (call["outcome"], call["answer"]) == ("NoSuchEntity", "lost")
 
 
@@ -51,7 +51,7 @@ def test_hang_never_answers(aws, iam, applied):
     aws.faults.hang(CREATE, applied=applied)
     with pytest.raises(ReadTimeoutError):
         mint(patient)
-    assert len(aws.truth.mints("app")) == applied
+    assert len(aws.oracle.mints("app")) == applied
     iam.get_user(UserName="app")
 
 
@@ -104,9 +104,9 @@ def test_latency_is_added_to_each_call(aws, sts):
 
 
 def test_somebody_moves_a_label_between_two_calls(aws, sm, refused):
-    old = aws.human.put_secret(SECRET, "one")
-    new = aws.human.put_secret(SECRET, "two", labels=["AWSPENDING"])
-    foreign = aws.human.put_secret(SECRET, "three", labels=["HOLD"])
+    old = aws.out_of_band.put_secret(SECRET, "one")
+    new = aws.out_of_band.put_secret(SECRET, "two", labels=["AWSPENDING"])
+    foreign = aws.out_of_band.put_secret(SECRET, "three", labels=["HOLD"])
     move = {"secret": SECRET, "label": "AWSCURRENT", "to": foreign}
     aws.faults.between([{"act": "move_label", "arguments": move}], nth=2)
     assert sm.describe_secret(SecretId=SECRET)["VersionIdsToStages"][old] == ["AWSCURRENT"]
@@ -117,7 +117,7 @@ def test_somebody_moves_a_label_between_two_calls(aws, sm, refused):
             RemoveFromVersionId=old,
             MoveToVersionId=new,
         )
-    assert aws.truth.labels(SECRET)["AWSCURRENT"] == foreign
+    assert aws.oracle.labels(SECRET)["AWSCURRENT"] == foreign
 
 
 def test_somebody_takes_the_last_free_slot(aws, iam, refused):
@@ -127,7 +127,7 @@ def test_somebody_takes_the_last_free_slot(aws, iam, refused):
     iam.list_access_keys(UserName="app")
     with refused("LimitExceeded"):
         mint(iam)
-    assert [made["by"].split("/")[-1] for made in aws.truth.mints("app")] == [
+    assert [made["by"].split("/")[-1] for made in aws.oracle.mints("app")] == [
         "administrator",
         "human",
     ]
@@ -136,7 +136,7 @@ def test_somebody_takes_the_last_free_slot(aws, iam, refused):
 def test_a_deed_that_is_refused_stands_in_the_log_and_harms_no_call(aws, iam):
     aws.faults.between([{"act": "create_key", "arguments": {"user": "nobody"}}])
     iam.list_users()
-    [deed] = aws.truth.calls(CREATE)
+    [deed] = aws.oracle.calls(CREATE)
     assert (deed["outcome"], deed["user_agent"]) == ("NoSuchEntity", "human")
 
 

@@ -40,13 +40,13 @@ def test_without_a_user_name_a_key_is_made_for_the_caller(aws, iam):
     caller = aws.client("iam", mint(iam))
     made = caller.create_access_key()["AccessKey"]
     assert made["UserName"] == "app"
-    assert set(listed(caller)) == {m["access_key_id"] for m in aws.truth.mints("app")}
+    assert set(listed(caller)) == {m["access_key_id"] for m in aws.oracle.mints("app")}
 
 
 def test_without_a_user_name_the_callers_own_key_is_suspended(aws, iam):
     key = mint(iam)
     aws.client("iam", key).update_access_key(AccessKeyId=key.access_key_id, Status="Inactive")
-    assert not aws.truth.live_keys("app")
+    assert not aws.oracle.live_keys("app")
 
 
 def test_a_role_session_must_name_the_user(aws, iam, sts, refused):
@@ -196,12 +196,12 @@ def test_moto_answers_for_roles_and_policies_over_the_same_storage(aws, iam):
     policy = iam.create_policy(PolicyName="q", PolicyDocument=DOCUMENT)["Policy"]["Arn"]
     iam.attach_user_policy(UserName="app", PolicyArn=policy)
     assert {user["UserName"] for user in iam.list_users()["Users"]} == {"administrator", "app"}
-    assert aws.truth.policies("arn:aws:iam::123456789012:role/runner") == {
+    assert aws.oracle.policies("arn:aws:iam::123456789012:role/runner") == {
         "identity": [DOCUMENT],
         "boundary": None,
         "trust": DOCUMENT,
     }
-    assert aws.truth.policies("arn:aws:iam::123456789012:user/app")["identity"] == [DOCUMENT]
+    assert aws.oracle.policies("arn:aws:iam::123456789012:user/app")["identity"] == [DOCUMENT]
 
 
 @pytest.mark.usefixtures("iam")

@@ -8,7 +8,9 @@ SERVICES = ("iam", "sts", "secretsmanager")
 
 
 def opens(aws, key):
-    return {service for service in SERVICES if aws.truth.accepts(*key_parts(key), endpoint=service)}
+    return {
+        service for service in SERVICES if aws.oracle.accepts(*key_parts(key), endpoint=service)
+    }
 
 
 def key_parts(key):
@@ -22,7 +24,7 @@ def slow(aws, iam):
 
 
 def test_a_new_key_opens_one_endpoint_after_the_other(slow):
-    key = slow.human.create_key("app")
+    key = slow.out_of_band.create_key("app")
     seen = [opens(slow, key)]
     for _ in range(2):
         slow.clock.advance(10)
@@ -32,9 +34,9 @@ def test_a_new_key_opens_one_endpoint_after_the_other(slow):
 
 @pytest.mark.parametrize("deed", ["suspend_key", "delete_key"])
 def test_a_key_dies_at_one_endpoint_after_the_other(slow, deed):
-    key = slow.human.create_key("app")
+    key = slow.out_of_band.create_key("app")
     slow.clock.advance(20)
-    getattr(slow.human, deed)("app", key["AccessKeyId"])
+    getattr(slow.out_of_band, deed)("app", key["AccessKeyId"])
     seen = [opens(slow, key)]
     for _ in range(2):
         slow.clock.advance(10)
@@ -43,25 +45,25 @@ def test_a_key_dies_at_one_endpoint_after_the_other(slow, deed):
 
 
 def test_a_resume_takes_its_time_as_well(slow):
-    key = slow.human.create_key("app")
-    slow.human.suspend_key("app", key["AccessKeyId"])
+    key = slow.out_of_band.create_key("app")
+    slow.out_of_band.suspend_key("app", key["AccessKeyId"])
     slow.clock.advance(60)
-    slow.human.resume_key("app", key["AccessKeyId"])
+    slow.out_of_band.resume_key("app", key["AccessKeyId"])
     assert opens(slow, key) == {"iam"}
     slow.clock.advance(20)
     assert opens(slow, key) == set(SERVICES)
 
 
 def test_news_never_overtakes_older_news(slow):
-    key = slow.human.create_key("app")
+    key = slow.out_of_band.create_key("app")
     slow.conditions.propagation(0)
-    slow.human.suspend_key("app", key["AccessKeyId"])
+    slow.out_of_band.suspend_key("app", key["AccessKeyId"])
     slow.clock.advance(60)
     assert opens(slow, key) == set()
 
 
 def test_the_endpoints_really_behave_as_the_truth_says(slow, refused):
-    made = slow.human.create_key("app")
+    made = slow.out_of_band.create_key("app")
     key = Credential(*key_parts(made))
     slow.client("iam", key).list_access_keys()
     with refused("InvalidClientTokenId"):
@@ -74,17 +76,17 @@ def test_the_endpoints_really_behave_as_the_truth_says(slow, refused):
 
 
 def test_the_list_does_not_wait_for_the_endpoints(slow):
-    key = slow.human.create_key("app")
-    [listed] = slow.truth.keys("app")
+    key = slow.out_of_band.create_key("app")
+    [listed] = slow.oracle.keys("app")
     assert listed["Status"] == "Active"
     late = {"sts": None, "secretsmanager": None}
     assert listed["endpoints"] == {"iam": "Active", "cloudtrail": "Active", **late}
-    slow.human.suspend_key("app", key["AccessKeyId"])
-    assert slow.truth.live_keys("app") == []
+    slow.out_of_band.suspend_key("app", key["AccessKeyId"])
+    assert slow.oracle.live_keys("app") == []
 
 
 @pytest.mark.usefixtures("iam")
 def test_the_wrong_bytes_are_not_accepted(aws):
-    key = aws.human.create_key("app")
-    assert not aws.truth.accepts(key["AccessKeyId"], "other")
-    assert not aws.truth.accepts("AKIA" + "X" * 16, key["SecretAccessKey"])
+    key = aws.out_of_band.create_key("app")
+    assert not aws.oracle.accepts(key["AccessKeyId"], "other")
+    assert not aws.oracle.accepts("AKIA" + "X" * 16, key["SecretAccessKey"])

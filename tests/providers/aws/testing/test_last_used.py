@@ -59,7 +59,7 @@ def test_a_refused_attempt_is_logged_and_counts_only_if_asked(aws, iam, key, cou
     with pytest.raises(ClientError):
         aws.client("sts", key).get_caller_identity()
     assert ("LastUsedDate" in told(iam, key)) is expected
-    [attempt] = aws.truth.calls("sts:*")
+    [attempt] = aws.oracle.calls("sts:*")
     assert attempt["access_key_id"] == key.access_key_id
     assert attempt["principal"] == "arn:aws:iam::123456789012:user/app"
     assert attempt["outcome"] == "InvalidClientTokenId"

@@ -8,7 +8,7 @@ FAR = "eu-west-1"
 
 @pytest.fixture
 def far(aws, sm):
-    aws.human.put_secret(SECRET, "one")
+    aws.out_of_band.put_secret(SECRET, "one")
     sm.replicate_secret_to_regions(SecretId=SECRET, AddReplicaRegions=[{"Region": FAR}])
     return aws.client("secretsmanager", region=FAR)
 
@@ -35,27 +35,27 @@ def test_a_copy_has_the_arn_of_its_region(sm, far):
 
 
 def test_a_copy_follows_at_once_or_after_the_lag(aws, sm, far):
-    aws.human.put_secret(SECRET, "two")
+    aws.out_of_band.put_secret(SECRET, "two")
     assert (read(far), status(sm)) == ("two", "InSync")
     aws.conditions.replication_lag(30)
-    aws.human.put_secret(SECRET, "three")
+    aws.out_of_band.put_secret(SECRET, "three")
     assert (read(far), status(sm)) == ("two", "InProgress")
     aws.clock.advance(30)
     assert (read(far), status(sm)) == ("three", "InSync")
 
 
 def test_labels_and_tags_follow_too(aws, far):
-    pending = aws.human.put_secret(SECRET, "two", labels=["AWSPENDING"])
-    aws.human.move_label(SECRET, "AWSCURRENT", pending)
-    aws.human.tag_secret(SECRET, {"a": "b"})
-    assert aws.truth.labels(SECRET, FAR) == aws.truth.labels(SECRET)
+    pending = aws.out_of_band.put_secret(SECRET, "two", labels=["AWSPENDING"])
+    aws.out_of_band.move_label(SECRET, "AWSCURRENT", pending)
+    aws.out_of_band.tag_secret(SECRET, {"a": "b"})
+    assert aws.oracle.labels(SECRET, FAR) == aws.oracle.labels(SECRET)
     assert far.describe_secret(SecretId=SECRET)["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
 @pytest.mark.parametrize("held", ["Failed", "InProgress"])
 def test_a_copy_that_is_held_back_stays_as_it_is(aws, sm, far, held):
     aws.conditions.replica_status(SECRET, FAR, held)
-    aws.human.put_secret(SECRET, "two")
+    aws.out_of_band.put_secret(SECRET, "two")
     aws.clock.advance(3600)
     assert (read(far), status(sm)) == ("one", held)
     aws.conditions.replica_status(SECRET, FAR, None)
@@ -65,7 +65,7 @@ def test_a_copy_that_is_held_back_stays_as_it_is(aws, sm, far, held):
 def test_in_sync_can_be_a_lie(aws, sm, far):
     aws.conditions.replication_lag(60)
     aws.conditions.replica_status(SECRET, FAR, "InSync")
-    aws.human.put_secret(SECRET, "two")
+    aws.out_of_band.put_secret(SECRET, "two")
     assert (read(far), status(sm)) == ("one", "InSync")
 
 
@@ -105,7 +105,7 @@ def test_each_region_remembers_its_own_readers(aws, sm, far):
     [entry] = sm.describe_secret(SecretId=SECRET)["ReplicationStatus"]
     assert "LastAccessedDate" in entry
     assert "LastAccessedDate" not in sm.describe_secret(SecretId=SECRET)
-    aws.human.put_secret(SECRET, "two", labels=["AWSPENDING"])
+    aws.out_of_band.put_secret(SECRET, "two", labels=["AWSPENDING"])
     [version] = [v for v in listed(far) if v["VersionStages"] == ["AWSCURRENT"]]
     assert "LastAccessedDate" in version
     assert not [v for v in listed(sm) if "LastAccessedDate" in v]

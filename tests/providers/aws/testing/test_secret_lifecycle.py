@@ -42,16 +42,16 @@ def test_a_region_has_its_own_secrets(aws, sm, refused):
 
 
 def test_describe_lists_only_labelled_versions(aws, sm):
-    first = aws.human.put_secret(SECRET, "one")
-    aws.human.put_secret(SECRET, "two", labels=["AWSPENDING"])
-    aws.human.move_label(SECRET, "AWSPENDING", None)
+    first = aws.out_of_band.put_secret(SECRET, "one")
+    aws.out_of_band.put_secret(SECRET, "two", labels=["AWSPENDING"])
+    aws.out_of_band.move_label(SECRET, "AWSPENDING", None)
     assert describe(sm)["VersionIdsToStages"] == {first: ["AWSCURRENT"]}
 
 
 def test_deprecated_versions_are_listed_on_request(aws, sm):
-    first = aws.human.put_secret(SECRET, "one")
-    second = aws.human.put_secret(SECRET, "two", labels=["AWSPENDING"])
-    aws.human.move_label(SECRET, "AWSPENDING", None)
+    first = aws.out_of_band.put_secret(SECRET, "one")
+    second = aws.out_of_band.put_secret(SECRET, "two", labels=["AWSPENDING"])
+    aws.out_of_band.move_label(SECRET, "AWSPENDING", None)
 
     def ids(**given):
         versions = sm.list_secret_version_ids(SecretId=SECRET, **given)["Versions"]
@@ -63,7 +63,7 @@ def test_deprecated_versions_are_listed_on_request(aws, sm):
 
 def test_versions_come_in_pages(aws, sm, refused):
     for value in "abc":
-        aws.human.put_secret(SECRET, value, labels=[value])
+        aws.out_of_band.put_secret(SECRET, value, labels=[value])
     aws.conditions.page_size(2)
     first = sm.list_secret_version_ids(SecretId=SECRET)
     rest = sm.list_secret_version_ids(SecretId=SECRET, NextToken=first["NextToken"])
@@ -74,8 +74,8 @@ def test_versions_come_in_pages(aws, sm, refused):
 
 
 def test_a_version_was_accessed_on_a_day_and_only_if_read(aws, sm):
-    first = aws.human.put_secret(SECRET, "one")
-    aws.human.put_secret(SECRET, "two", labels=["AWSPENDING"])
+    first = aws.out_of_band.put_secret(SECRET, "one")
+    aws.out_of_band.put_secret(SECRET, "two", labels=["AWSPENDING"])
     sm.get_secret_value(SecretId=SECRET)
     versions = sm.list_secret_version_ids(SecretId=SECRET)["Versions"]
     accessed = {v["VersionId"]: v["LastAccessedDate"] for v in versions if "LastAccessedDate" in v}
@@ -85,8 +85,8 @@ def test_a_version_was_accessed_on_a_day_and_only_if_read(aws, sm):
 
 @pytest.fixture
 def doomed(aws, sm):
-    version = aws.human.put_secret(SECRET, "one")
-    aws.human.delete_secret(SECRET)
+    version = aws.out_of_band.put_secret(SECRET, "one")
+    aws.out_of_band.delete_secret(SECRET)
     return version
 
 
@@ -156,7 +156,7 @@ def test_secrets_carry_tags(sm):
     ids=["service", "partner"],
 )
 def test_a_secret_that_another_manages_refuses_changes(aws, sm, refused, managed, shown):
-    version = aws.human.put_secret(SECRET, "one")
+    version = aws.out_of_band.put_secret(SECRET, "one")
     aws.conditions.managed(SECRET, **managed)
     assert shown.items() <= describe(sm).items()
     for operation, given in (
@@ -177,17 +177,17 @@ def test_native_rotation_is_visible(aws, sm):
 
 
 def test_without_a_function_there_is_no_native_rotation(aws, sm, refused):
-    before = aws.human.put_secret(SECRET, "one")
+    before = aws.out_of_band.put_secret(SECRET, "one")
     with refused("InvalidRequestException"):
         sm.rotate_secret(SecretId=SECRET)
-    assert aws.truth.labels(SECRET) == {"AWSCURRENT": before}
+    assert aws.oracle.labels(SECRET) == {"AWSCURRENT": before}
 
 
 @pytest.fixture
 def rotating(aws, sm):
-    aws.human.put_secret(SECRET, "one")
-    aws.human.rotate_natively(SECRET, LAMBDA)
-    return aws.truth.labels(SECRET)["AWSPENDING"]
+    aws.out_of_band.put_secret(SECRET, "one")
+    aws.out_of_band.rotate_natively(SECRET, LAMBDA)
+    return aws.oracle.labels(SECRET)["AWSPENDING"]
 
 
 def test_a_native_rotation_begins_with_a_label_and_no_value(sm, rotating, refused):
@@ -204,8 +204,8 @@ def test_a_second_native_rotation_is_refused_while_one_is_underway(sm, rotating,
 
 
 def test_another_new_version_abandons_the_native_rotation(aws, sm, rotating):
-    aws.human.put_secret(SECRET, "two", labels=["HOLD"])
-    assert aws.truth.versions(SECRET)[rotating] == []
+    aws.out_of_band.put_secret(SECRET, "two", labels=["HOLD"])
+    assert aws.oracle.versions(SECRET)[rotating] == []
 
 
 def test_the_native_rotation_fills_its_own_version(aws, sm, rotating):
@@ -215,14 +215,14 @@ def test_the_native_rotation_fills_its_own_version(aws, sm, rotating):
         ClientRequestToken=rotating,
         VersionStages=["AWSPENDING"],
     )
-    assert aws.truth.value(SECRET, rotating) == "two"
-    assert aws.truth.labels(SECRET)["AWSPENDING"] == rotating
+    assert aws.oracle.value(SECRET, rotating) == "two"
+    assert aws.oracle.labels(SECRET)["AWSPENDING"] == rotating
 
 
 def test_cancelling_turns_native_rotation_off_and_leaves_the_labels(aws, sm, rotating):
     sm.cancel_rotate_secret(SecretId=SECRET)
     assert describe(sm)["RotationEnabled"] is False
-    assert aws.truth.labels(SECRET)["AWSPENDING"] == rotating
+    assert aws.oracle.labels(SECRET)["AWSPENDING"] == rotating
 
 
 def test_moto_answers_for_what_has_no_rule_here(sm):
@@ -233,4 +233,4 @@ def test_moto_answers_for_what_has_no_rule_here(sm):
 def test_a_resource_policy_is_kept(aws, sm):
     policy = '{"Version": "2012-10-17", "Statement": []}'
     sm.put_resource_policy(SecretId=SECRET, ResourcePolicy=policy)
-    assert aws.truth.resource_policy(SECRET) == policy
+    assert aws.oracle.resource_policy(SECRET) == policy

@@ -31,20 +31,20 @@ def test_the_token_is_the_version(sm):
 def test_the_same_token_with_the_same_data_does_nothing(aws, sm):
     put(sm)
     mine = put(sm, "two", ["AWSPENDING"])
-    aws.human.move_label(SECRET, "AWSPENDING", None)
+    aws.out_of_band.move_label(SECRET, "AWSPENDING", None)
     again = sm.put_secret_value(
         SecretId=SECRET, SecretString="two", ClientRequestToken=mine, VersionStages=["AWSPENDING"]
     )
     assert again["VersionId"] == mine
     assert again["VersionStages"] == []
-    assert aws.truth.versions(SECRET)[mine] == []
+    assert aws.oracle.versions(SECRET)[mine] == []
 
 
 def test_the_same_token_with_other_data_is_refused(aws, sm, refused):
     mine = put(sm)
     with refused("ResourceExistsException"):
         put(sm, "two", version=mine)
-    assert aws.truth.value(SECRET, mine) == "one"
+    assert aws.oracle.value(SECRET, mine) == "one"
 
 
 def test_the_same_token_with_a_binary_of_the_same_text_is_refused(sm, refused):
@@ -67,18 +67,18 @@ def test_a_token_of_a_right_length_is_accepted(sm, length):
 def test_without_labels_a_put_is_current_at_once(aws, sm):
     first = put(sm)
     second = put(sm, "two")
-    assert aws.truth.labels(SECRET) == {"AWSCURRENT": second, "AWSPREVIOUS": first}
+    assert aws.oracle.labels(SECRET) == {"AWSCURRENT": second, "AWSPREVIOUS": first}
 
 
 def test_the_first_version_is_current_whatever_is_asked(aws, sm):
     first = put(sm, labels=["AWSPENDING"])
-    assert aws.truth.labels(SECRET) == {"AWSCURRENT": first, "AWSPENDING": first}
+    assert aws.oracle.labels(SECRET) == {"AWSCURRENT": first, "AWSPENDING": first}
 
 
 def test_a_later_version_has_only_the_labels_that_were_asked(aws, sm):
     first = put(sm)
     second = put(sm, "two", ["AWSPENDING"])
-    assert aws.truth.labels(SECRET) == {"AWSCURRENT": first, "AWSPENDING": second}
+    assert aws.oracle.labels(SECRET) == {"AWSCURRENT": first, "AWSPENDING": second}
     assert read(sm) == "one"
     assert read(sm, VersionStage="AWSPENDING") == "two"
 
@@ -87,7 +87,7 @@ def test_a_put_steals_a_label(aws, sm):
     put(sm)
     put(sm, "two", ["AWSPENDING"])
     third = put(sm, "three", ["AWSPENDING"])
-    assert aws.truth.labels(SECRET)["AWSPENDING"] == third
+    assert aws.oracle.labels(SECRET)["AWSPENDING"] == third
 
 
 @pytest.mark.parametrize("size", [0, 65_537])
@@ -133,10 +133,10 @@ def test_id_and_label_must_agree(sm, refused):
 def test_a_version_without_labels_is_readable_by_its_id(aws, sm):
     put(sm)
     second = put(sm, "two", ["AWSPENDING"])
-    aws.human.move_label(SECRET, "AWSPENDING", None)
+    aws.out_of_band.move_label(SECRET, "AWSPENDING", None)
     assert read(sm, VersionId=second) == "two"
     aws.conditions.forget_deprecated(SECRET)
-    assert second not in aws.truth.versions(SECRET)
+    assert second not in aws.oracle.versions(SECRET)
 
 
 def test_what_is_not_there_is_not_found(sm, refused):
@@ -159,27 +159,27 @@ def test_more_than_twenty_labels_are_refused(unchecked, aws, sm, refused):
     second = put(sm, "two", ["M1"])
     with refused("LimitExceededException"):
         sm.update_secret_version_stage(SecretId=SECRET, VersionStage="M2", MoveToVersionId=second)
-    assert len(aws.truth.labels(SECRET)) == 20
+    assert len(aws.oracle.labels(SECRET)) == 20
 
 
 def test_a_hundred_versions_in_a_day_are_the_most(aws, sm, refused):
     for n in range(100):
-        aws.human.put_secret(SECRET, str(n), labels=["AWSPENDING"])
+        aws.out_of_band.put_secret(SECRET, str(n), labels=["AWSPENDING"])
     with refused("LimitExceededException"):
         put(sm)
     aws.clock.advance(86_401)
     put(sm, labels=["AWSPENDING"])
-    assert len(aws.truth.versions(SECRET)) == 100
+    assert len(aws.oracle.versions(SECRET)) == 100
 
 
 def test_labelled_versions_are_never_pruned(aws, sm):
     first = put(sm)
     kept = put(sm, "hold", ["HOLD"])
     for n in range(98):
-        aws.human.put_secret(SECRET, str(n), labels=["AWSPENDING"])
+        aws.out_of_band.put_secret(SECRET, str(n), labels=["AWSPENDING"])
     aws.clock.advance(86_401)
     put(sm, labels=["AWSPENDING"])
-    assert {first, kept} <= aws.truth.versions(SECRET).keys()
+    assert {first, kept} <= aws.oracle.versions(SECRET).keys()
 
 
 def test_update_secret_refuses_a_token_that_is_a_version(sm, refused):
@@ -194,7 +194,7 @@ def test_update_secret_refuses_a_token_that_is_a_version(sm, refused):
 def test_update_secret_is_current_at_once(aws, sm):
     first = put(sm)
     sm.update_secret(SecretId=SECRET, SecretString="two", Description="new")
-    assert aws.truth.labels(SECRET)["AWSPREVIOUS"] == first
+    assert aws.oracle.labels(SECRET)["AWSPREVIOUS"] == first
     assert sm.describe_secret(SecretId=SECRET)["Description"] == "new"
 
 

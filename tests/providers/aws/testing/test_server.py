@@ -38,15 +38,15 @@ def test_a_rotation_by_hand_is_the_same_both_ways(either, refused):
     sm.create_secret(Name="db")
     either.conditions.propagation(sts=30)
     key = iam.create_access_key(UserName="app")["AccessKey"]
-    assert not either.truth.accepts(key["AccessKeyId"], key["SecretAccessKey"])
+    assert not either.oracle.accepts(key["AccessKeyId"], key["SecretAccessKey"])
     either.clock.advance(30)
-    assert either.truth.accepts(key["AccessKeyId"], key["SecretAccessKey"])
-    version = either.human.put_secret("db", "one")
+    assert either.oracle.accepts(key["AccessKeyId"], key["SecretAccessKey"])
+    version = either.out_of_band.put_secret("db", "one")
     either.faults.before("secretsmanager:*", "ThrottlingException", status=400)
     with refused("ThrottlingException"):
         sm.describe_secret(SecretId="db")
-    assert either.truth.labels("db") == {"AWSCURRENT": version}
-    assert len(either.truth.mints("app")) == 1
+    assert either.oracle.labels("db") == {"AWSCURRENT": version}
+    assert len(either.oracle.mints("app")) == 1
 
 
 def test_every_answer_carries_the_servers_date(aws, sts, refused):
@@ -62,7 +62,7 @@ def test_a_connection_is_kept_and_calls_may_come_in_parallel(aws, iam):
     with ThreadPoolExecutor(4) as pool:
         answers = pool.map(lambda client: [client.list_users() for _ in range(5)], clients)
     assert sum(len(several) for several in answers) == 20
-    assert len(aws.truth.calls("iam:ListUsers")) == 20
+    assert len(aws.oracle.calls("iam:ListUsers")) == 20
 
 
 def test_parallel_mints_never_exceed_the_quota(aws, iam):
@@ -74,7 +74,7 @@ def test_parallel_mints_never_exceed_the_quota(aws, iam):
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(mint, clients))
-    assert len(aws.truth.mints("app")) == len(aws.truth.live_keys("app")) == 2
+    assert len(aws.oracle.mints("app")) == len(aws.oracle.live_keys("app")) == 2
 
 
 def test_a_reset_begins_a_new_world(aws, iam, sts):
@@ -85,15 +85,15 @@ def test_a_reset_begins_a_new_world(aws, iam, sts):
     assert abs(aws.clock.time() - time.time()) < 5
     assert [user["UserName"] for user in iam.list_users()["Users"]] == ["administrator"]
     iam.create_user(UserName="app")
-    assert aws.truth.accepts(*aws.human.create_key("app").values())
+    assert aws.oracle.accepts(*aws.out_of_band.create_key("app").values())
 
 
 def test_an_order_that_is_not_there_is_refused(aws):
-    for order in (aws.truth.nonsense, aws.clock._passed):
+    for order in (aws.oracle.nonsense, aws.clock._passed):
         with pytest.raises(OrderRefused):
             order()
     with pytest.raises(OrderRefused):
-        aws.truth.keys("nobody")
+        aws.oracle.keys("nobody")
 
 
 def test_only_the_loopback_is_served(strict):

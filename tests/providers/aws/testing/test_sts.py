@@ -26,7 +26,7 @@ def assume(client, **given):
 
 @pytest.mark.usefixtures("iam")
 def test_the_caller_is_told_who_it_is(aws):
-    key = Credential.of(aws.human.create_key("app"))
+    key = Credential.of(aws.out_of_band.create_key("app"))
     identity = aws.client("sts", key).get_caller_identity()
     assert identity["Arn"] == "arn:aws:iam::123456789012:user/app"
     assert identity["Account"] == "123456789012"
@@ -168,9 +168,9 @@ def test_a_session_policy_is_refused_rather_than_guessed(sts, refused, given, co
 
 @pytest.mark.usefixtures("iam")
 def test_a_session_outlives_the_key_that_made_it(aws, refused):
-    key = Credential.of(aws.human.create_key("app"))
+    key = Credential.of(aws.out_of_band.create_key("app"))
     session = credential(aws.client("sts", key).get_session_token(DurationSeconds=900))
-    aws.human.delete_key("app", key.access_key_id)
+    aws.out_of_band.delete_key("app", key.access_key_id)
     with refused("InvalidClientTokenId"):
         aws.client("sts", key).get_caller_identity()
     assert aws.client("sts", session).get_caller_identity()["Arn"].endswith(":user/app")
@@ -189,7 +189,7 @@ def test_the_session_of_a_user_is_not_taken_by_iam(aws, sts, refused):
 def test_the_session_of_a_user_with_a_second_factor_is(strict, aws, sts, more):
     asked = []
     strict.authorise(lambda *question: asked.append(question[3]) or True)
-    key = Credential.of(aws.human.create_key("administrator"))
+    key = Credential.of(aws.out_of_band.create_key("administrator"))
     session = credential(aws.client("sts", key).get_session_token(**more))
     aws.client("secretsmanager", session).list_secrets()
     if more:

@@ -1,6 +1,6 @@
 """Somebody else: a colleague at the console, another tool, an attacker.
 
-Their deeds obey the same rules and stand in the same call log, but they need no signature. All
+These operations obey the same rules and appear in the same call log, but need no signature. All
 parameters and results are JSON values, so the same methods serve the control plane.
 """
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from providers.aws.testing.state import Operations, State
 
 
-class Human:
-    """What a person may do at any moment, between any two calls of ours."""
+class OutOfBand:
+    """What somebody else may do at any moment, between any two calls of the runner."""
 
     def __init__(self, state: State, operations: dict[str, Operations]) -> None:
         self._state = state
@@ -33,7 +33,7 @@ class Human:
         )
 
     def perform(self, acts: Iterable[Act]) -> None:
-        """Do these deeds in order. One that is refused stands in the log as such."""
+        """Perform these operations in order. A refused one appears in the log as refused."""
         for act in acts:
             with suppress(Refusal):
                 getattr(self, act["act"])(**act.get("arguments", {}))

@@ -1,4 +1,4 @@
-"""What is really so: for oracles, not for adapters. Everything is a JSON value."""
+"""The real state, for assertions and not for adapters. Everything is a JSON value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from providers.aws.testing.state import State
 
 
-class Truth:
+class Oracle:
     """Looks behind the endpoint; changes nothing, not even a last-used date."""
 
     def __init__(self, state: State) -> None:
