@@ -5,11 +5,10 @@ import sys
 from rotation.journal import upkeep
 from rotation.journal.entries import SCHEMA
 from tests.corpus.replay import JOURNALS, decisions, entry, keep_decisions, lines_of
-from tests.crash.stories import seeded
 from tests.crash.test_emergency import STORIES as EMERGENCIES
-from tests.crash.test_every_boundary import STORIES
 from tests.crash.test_replace import ACCIDENTS, replaced
 from tests.support.crash import STREAM
+from tests.support.stories import STORIES, seeded
 
 PLANS = (
     "adopt", "routine, assigned", "routine, chosen", "first, assigned", "rollback after suspend",

@@ -19,8 +19,8 @@ from rotation.machine.decide import Close, Held, next_action
 from rotation.machine.replay import replay
 from rotation.report.describe import old_dies, what_works
 from tests.corpus.replay import decisions, decisions_kept, entry, kept, lines_of
-from tests.crash import stories
-from tests.crash.stories import seeded
+from tests.support import stories
+from tests.support.stories import seeded
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -9,9 +9,9 @@ from rotation.journal.memory import MemoryJournal
 from rotation.machine.held import Exit
 from rotation.plan import PLANS, Step
 from rotation.types import CURRENT, PENDING, mark
-from tests.crash import stories, test_emergency
 from tests.crash.exits import Cause, Deed
-from tests.crash.test_review import ask, dies_once, opened
+from tests.support import stories
+from tests.support.acts import ask, declare, dies_once, opened
 from tests.support.crash import STREAM, Story
 from tests.support.world import INSTALLATION, Killed
 
@@ -186,7 +186,7 @@ def readers_may_get_what_is_contained() -> Story:
     story = opened(until="issue")
     ask(story, "abandon")
     story.drive()
-    test_emergency.declare(story, scope=["KEY2"])
+    declare(story, scope=["KEY2"])
     story.world.emergency = False
 
     def written(number: int, name: str) -> None:
@@ -231,7 +231,7 @@ def the_label_went_forward_again_in_a_rollback() -> Story:
 def the_label_went_back_in_an_emergency() -> Story:
     story = stories.seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
-    test_emergency.declare(story)
+    declare(story)
 
     def moved(number: int, name: str) -> None:
         rotation = story.rotation()
@@ -345,7 +345,7 @@ def a_rollback_of_a_mint_whose_answer_was_lost() -> Story:
 def it_appeared_during_an_emergency() -> Story:
     story = stories.seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
-    test_emergency.declare(story)
+    declare(story)
     stories.advance_until(story, "destroy")
     story.world.mint(by_person=True)
     return story

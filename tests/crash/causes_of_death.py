@@ -2,7 +2,6 @@
 
 from rotation.errors import Permanent
 from rotation.machine.held import Exit
-from tests.crash import stories, test_emergency
 from tests.crash.causes import (
     IN_PLACE,
     REPLACE,
@@ -14,7 +13,8 @@ from tests.crash.causes import (
     undone,
     written_by_hand,
 )
-from tests.crash.test_review import ask, failing, opened
+from tests.support import stories
+from tests.support.acts import ask, declare, failing, opened
 from tests.support.crash import STREAM, Story
 
 
@@ -103,7 +103,7 @@ def what_is_adopted_is_off() -> Story:
 def what_was_active_before_the_emergency_is_not_known() -> Story:
     story = stories.seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
-    test_emergency.declare(story)
+    declare(story)
     story.world.denied.add("issuer.listing")
     stories.advance_until(story, "contain")
     story.world.denied.clear()

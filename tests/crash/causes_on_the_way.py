@@ -10,7 +10,6 @@ from rotation.errors import NeedsPerson, Refused, Transient
 from rotation.execution.runner import Live
 from rotation.machine.held import Exit
 from rotation.types import COMPROMISED
-from tests.crash import stories, test_emergency
 from tests.crash.causes import (
     CAUSES,
     IN_PLACE,
@@ -26,8 +25,8 @@ from tests.crash.causes import (
     written_by_hand,
 )
 from tests.crash.causes_of_death import deleted, on_again
-from tests.crash.test_leap import breaks_at
-from tests.crash.test_review import Jumped, ask, failing, forget_steps, opened
+from tests.support import stories
+from tests.support.acts import Jumped, ask, breaks_at, declare, failing, forget_steps, opened
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import SimulatedIssuer, SimulatedStore
 from tests.support.world import SimulatedConsumer
@@ -241,7 +240,7 @@ def going_back_is_not_granted() -> Story:
 def an_emergency_may_only_contain() -> Story:
     story = stories.seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
-    test_emergency.declare(story)
+    declare(story)
     story.world.denied.add("issuer.issue")
     return story
 
@@ -264,7 +263,7 @@ def its_deletion_is_scheduled_behind_the_promotion() -> Story:
 def the_successor_in_an_emergency_does_not_log_in() -> Story:
     story = stories.seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
-    test_emergency.declare(story)
+    declare(story)
     refused(story, "KEY2")
     return story
 

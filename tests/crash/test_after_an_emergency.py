@@ -6,7 +6,9 @@ import pytest
 from rotation.machine.decide import Close
 from rotation.plan import PLANS, Step
 from rotation.types import COMPROMISED
-from tests.crash import stories, test_emergency
+from tests.crash import test_emergency
+from tests.support import stories
+from tests.support.acts import declare
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import bound
 
@@ -64,7 +66,7 @@ def test_a_store_that_does_not_answer_keeps_nothing_alive() -> None:
     story = stories.seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
     story.world.denied = {f"store.{deed}" for deed in ("state", "read", "mark", "stage")}
-    test_emergency.declare(story)
+    declare(story)
     story.drive()
     assert story.rotation().state(Step.CONTAIN).done
     assert not story.world.instances["KEY1"].active

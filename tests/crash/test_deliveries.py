@@ -7,12 +7,11 @@ import pytest
 from rotation.errors import Ambiguous, Permanent, Refused, RotationError
 from rotation.machine.decide import Close, Wait
 from rotation.machine.rotation import Mode, Outcome
-from tests.crash import stories
-from tests.crash.stories import seeded
-from tests.crash.test_review import ask
-from tests.support import simulator
+from tests.support import simulator, stories
+from tests.support.acts import ask
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import PushedConsumer
+from tests.support.stories import seeded
 
 GIVE = PushedConsumer.deliver
 

@@ -8,11 +8,10 @@ from rotation.machine.decide import Close, Held
 from rotation.machine.replay import failed_row
 from rotation.plan import Step
 from rotation.report.describe import what_works
-from tests.crash import stories
-from tests.crash.stories import seeded
-from tests.crash.test_emergency import declare
-from tests.crash.test_review import ask
+from tests.support import stories
+from tests.support.acts import ask, declare
 from tests.support.crash import STREAM, Story
+from tests.support.stories import seeded
 from tests.support.world import Killed
 
 

@@ -1,38 +1,23 @@
 """COMPROMISED, killed at every boundary and started at every moment of a routine rotation: what was
 contained is never active again, the new credential works, nothing is unaccounted for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
 from rotation.errors import JournalMoved
 from rotation.execution.runner import Runner
 from rotation.machine.decide import Action, Close, Held
-from rotation.machine.replay import replay
 from rotation.operations.survey import survey
 from rotation.plan import PLANS
 from rotation.report.health import instances_in_question
 from rotation.types import Facts
-from tests.crash import stories
-from tests.crash.stories import Teller, seeded
+from tests.support import stories
+from tests.support.acts import declare
 from tests.support.crash import STREAM, Killed, Story
 from tests.support.simulator import bound
+from tests.support.stories import Teller, seeded
 from tests.support.turns import EVERY, SOME, taken
-
-
-def declare(story: Story, scope: Sequence[str] = ()) -> None:
-    """An emergency on everything that is ours, or on that scope; declared once, whoever dies
-    meanwhile."""
-
-    def declaring(runner: Runner) -> None:
-        if replay(story.journal.entries(STREAM)).plan == "compromised":
-            return
-        story.world.emergency = True
-        seen = survey(story.journal, bound(story.world), STREAM, story.spec)
-        facts: Facts = {"scope": list(scope) or seen.ours, "reason": "leaked"}
-        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
-
-    story.survive(declaring)
 
 
 def emergency(story: Story) -> Action:

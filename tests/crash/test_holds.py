@@ -7,8 +7,8 @@ from rotation.journal.entries import Entry, Kind
 from rotation.machine.decide import Close, Wait
 from rotation.machine.replay import Outcome
 from rotation.plan import PLANS
-from tests.crash import stories
-from tests.crash.test_review import ask
+from tests.support import stories
+from tests.support.acts import ask
 from tests.support.crash import STREAM, Story
 
 INTENDED = ["issue", "promote", "deliver", "suspend", "destroy", "tidy"]

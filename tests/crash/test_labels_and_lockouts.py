@@ -9,10 +9,10 @@ import pytest
 
 from rotation.machine.decide import Close
 from rotation.types import Listing, Traits, Verdict, mark
-from tests.crash import stories
-from tests.crash.stories import seeded
+from tests.support import stories
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import SimulatedIssuer, SimulatedProbe
+from tests.support.stories import seeded
 from tests.support.world import INSTALLATION, Killed
 
 

@@ -7,8 +7,8 @@ import pytest
 from rotation.machine.decide import Close, Held
 from rotation.plan import PLANS, Step
 from rotation.types import CURRENT, mark
-from tests.crash import stories
-from tests.crash.test_review import ask, code, opened
+from tests.support import stories
+from tests.support.acts import ask, code, opened
 from tests.support.crash import STREAM, Story
 from tests.support.world import INSTALLATION, World
 

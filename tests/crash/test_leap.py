@@ -11,8 +11,8 @@ from rotation.machine.decide import Close, Held, Wait
 from rotation.machine.replay import is_past_return
 from rotation.plan import Step
 from rotation.types import Death
-from tests.crash import stories
-from tests.crash.test_review import ask, code, failing, opened
+from tests.support import stories
+from tests.support.acts import ask, breaks_at, code, failing, opened
 from tests.support.crash import STREAM, Story
 
 NONE = pytest.param({"overlap": False, "can_suspend": False}, id="delegated")
@@ -92,16 +92,6 @@ def test_a_service_that_cannot_be_asked_is_not_asked_for_ever(world: dict[str, b
     failing(story, "before probe.login", lambda: Transient("sim.down", "down"))
     assert code(story) == "held.out-of-tries"
     assert list(story.world.instances) == [story.rotation().old]
-
-
-def breaks_at(story: Story, act: Callable[[], None]) -> None:
-    """As soon as the old one is replaced."""
-
-    def watch(number: int, name: str) -> None:
-        if name in ("after issuer.activate", "after issuer.issue") and story.world.graves:
-            act()
-
-    story.boundaries.act = watch
 
 
 @WORLDS

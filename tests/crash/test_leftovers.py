@@ -19,8 +19,9 @@ from rotation.types import (
     is_any_mark,
     mark,
 )
-from tests.crash import stories, test_emergency
-from tests.crash.test_review import ask, code, dies_once, failing, opened
+from tests.crash import test_emergency
+from tests.support import stories
+from tests.support.acts import ask, code, declare, dies_once, failing, opened
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import SimulatedStore, bound
 from tests.support.turns import EVERY, SOME, taken
@@ -230,7 +231,7 @@ def test_killed_while_what_was_left_is_retired() -> None:
 
 def test_an_emergency_takes_what_was_left_behind_as_well() -> None:
     story = abandoned("promote")
-    test_emergency.declare(story)
+    declare(story)
     assert set(story.rotation().scope) == {"KEY1", "KEY2"}
     assert isinstance(story.drive(), Close)
     assert test_emergency.findings(story) == []

@@ -19,9 +19,9 @@ from rotation.machine.decide import Close
 from rotation.machine.rotation import Rotation
 from rotation.plan import PLANS, Step, tables
 from rotation.types import Facts
-from tests.crash import stories, test_doubt, test_emergency, test_others, test_replace
-from tests.crash.stories import seeded
-from tests.crash.test_every_boundary import gap
+from tests.crash import test_doubt, test_emergency, test_others, test_replace
+from tests.support import stories
+from tests.support.stories import gap, seeded
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 

@@ -4,7 +4,7 @@ import pytest
 
 from rotation.machine.decide import Close, Held
 from rotation.types import Credential, Fields, Handle, SecretValue
-from tests.crash.test_review import ask, opened
+from tests.support.acts import ask, opened
 from tests.support.crash import Story
 from tests.support.simulator import SimulatedIssuer
 

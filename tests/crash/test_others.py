@@ -10,9 +10,9 @@ from rotation.errors import Ambiguous, Denied, Transient
 from rotation.machine.decide import Close, Held, Wait
 from rotation.machine.replay import replay
 from rotation.plan import PLANS
-from tests.crash import stories
-from tests.crash.stories import seeded
+from tests.support import stories
 from tests.support.crash import STREAM, Story
+from tests.support.stories import seeded
 from tests.support.turns import EVERY, SOME, taken
 from tests.support.world import World
 

@@ -9,7 +9,9 @@ from rotation.errors import Transient
 from rotation.journal.entries import Kind
 from rotation.machine.decide import Close
 from rotation.plan import Step
-from tests.crash import stories, test_emergency
+from tests.crash import test_emergency
+from tests.support import stories
+from tests.support.acts import declare
 from tests.support.crash import Story
 
 
@@ -43,7 +45,7 @@ def test_an_emergency_mints_nothing_for_a_store_that_is_away() -> None:
     story = stories.seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
     away(story, "store", timedelta(minutes=20))
-    test_emergency.declare(story)
+    declare(story)
     assert isinstance(story.drive(), Close)
     assert story.world.minted == 2
     assert test_emergency.findings(story) == []
@@ -52,7 +54,7 @@ def test_an_emergency_mints_nothing_for_a_store_that_is_away() -> None:
 def test_a_containment_is_tried_until_the_issuer_answers() -> None:
     story = stories.seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
-    test_emergency.declare(story)
+    declare(story)
     outage = timedelta(minutes=45)
     began = story.world.now
     away(story, "issuer", outage)

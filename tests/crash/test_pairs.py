@@ -15,8 +15,8 @@ from providers.postgres.options import LoginOptions
 from providers.vault.options import AppRoleOptions
 from rotation.machine.decide import Close
 from rotation.types import Traits
-from tests.crash import stories
-from tests.crash.stories import seeded
+from tests.support import stories
+from tests.support.stories import seeded
 from tests.support.turns import EVERY, SOME, taken
 
 

@@ -13,11 +13,10 @@ from rotation.plan import Step
 from rotation.report.describe import open_exits, what_works
 from rotation.report.health import consumers_at_risk, left_alive
 from rotation.types import CURRENT
-from tests.crash import stories
-from tests.crash.stories import seeded
-from tests.crash.test_every_boundary import IN_PLACE, NEVER_OFF
-from tests.crash.test_review import ask, dies_once
+from tests.support import stories
+from tests.support.acts import ask, dies_once
 from tests.support.crash import STREAM, Story
+from tests.support.stories import IN_PLACE, NEVER_OFF, seeded
 from tests.support.turns import EVERY, SOME, taken
 from tests.support.world import Killed, World
 

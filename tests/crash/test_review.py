@@ -1,59 +1,26 @@
 """Accidents that a hostile reader looked for: what a person's exit, a second round, a broken
 neighbour or a clock could make of a rotation."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from rotation.errors import Denied, Transient
 from rotation.execution.runner import Live, Runner
-from rotation.journal.entries import Draft, Kind
 from rotation.machine.decide import Close, Held, Wait, pending_resume
 from rotation.machine.held import REASONS
 from rotation.operations.survey import survey
-from rotation.plan import PLANS, Step, compiled
+from rotation.plan import PLANS, Step
 from rotation.types import CURRENT, Facts, Gates
-from tests.crash import stories, test_emergency
-from tests.crash.stories import seeded
+from tests.crash import test_emergency
+from tests.support import stories
+from tests.support.acts import Jumped, ask, code, declare, dies_once, failing, forget_steps, opened
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import SimulatedIssuer, bound
+from tests.support.stories import seeded
 from tests.support.world import START, Killed, World
-
-
-def ask(story: Story, verb: str, **facts: str | bool) -> None:
-    """A person's entry, every time."""
-    draft = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": verb, **facts})
-    story.journal.request(STREAM, draft, "person", story.world.now)
-
-
-def opened(plan: str = "routine", until: str | None = None, **world: bool) -> Story:
-    story = seeded(**world)
-    stories.without_faults(story, stories.adopt)
-    stories.open_plan(story, plan)
-    if until is not None:
-        stories.advance_until(story, until)
-    return story
-
-
-def failing(story: Story, boundary: str, error: Callable[[], Exception]) -> None:
-    """Each crossing of that boundary is refused until `story.boundaries.act` is None again."""
-
-    def act(number: int, name: str) -> None:
-        del number
-        if name == boundary:
-            raise error()
-
-    story.boundaries.act = act
-
-
-def code(story: Story) -> str:
-    action = story.drive()
-    assert isinstance(action, Held), action
-    return action.code
-
 
 # ------------------------------------------------------------------------------- a second round
 
@@ -62,7 +29,7 @@ def test_resume_after_a_denied_proof_does_not_mint_again() -> None:
     """In an emergency the proof and the new credential go beside each other."""
     story = seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
-    test_emergency.declare(story)
+    declare(story)
     accepts = story.world.accepts
     story.world.accepts = lambda handle, secret: handle == "KEY1" or accepts(handle, secret)  # type: ignore[method-assign]
     stories.advance_until(story, "promote")
@@ -141,7 +108,7 @@ def test_asking_again_takes_up_what_was_refused(verb: str) -> None:
 def test_a_hold_does_not_stop_an_emergency() -> None:
     story = seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
-    test_emergency.declare(story)
+    declare(story)
     ask(story, "hold", reason="wait")
     assert isinstance(story.drive(), Close)
 
@@ -152,7 +119,7 @@ def test_a_hold_does_not_stop_an_emergency() -> None:
 def compromised(**world: bool) -> Story:
     story = seeded(**world)
     stories.without_faults(story, stories.adopt)
-    test_emergency.declare(story)
+    declare(story)
     return story
 
 
@@ -170,7 +137,7 @@ def test_one_that_cannot_be_contained_does_not_keep_the_others_alive(
     first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story = opened(until="verify")
-    test_emergency.declare(story)
+    declare(story)
     suspend = SimulatedIssuer.suspend
     if first == "gone":
         del story.world.instances["KEY1"]
@@ -310,16 +277,6 @@ def test_going_back_from_a_staging_in_doubt_leaves_no_label(*, chosen: bool) -> 
     assert story.violations() == []
 
 
-def dies_once(story: Story, boundary: str) -> None:
-    def act(number: int, name: str) -> None:
-        del number
-        if name == boundary:
-            story.boundaries.act = None
-            raise Killed
-
-    story.boundaries.act = act
-
-
 def test_rollback_after_a_begun_acceptance_removes_the_new_one() -> None:
     story = opened(until="promote")
     ask(story, "accept-current")
@@ -380,17 +337,6 @@ def test_another_instance_in_the_doubt_window_soaks_on_its_own() -> None:
 
 
 # -------------------------------------------------------------------------------------- the clock
-
-
-@dataclass
-class Jumped:
-    """A local clock that is ahead of the provider's."""
-
-    world: World
-    ahead: timedelta = timedelta()
-
-    def now(self) -> datetime:
-        return self.world.now + self.ahead
 
 
 @pytest.mark.parametrize(("step", "active"), [("promote", True), ("prove-off", False)])
@@ -477,19 +423,6 @@ def test_a_row_that_nobody_knows_is_held_and_can_be_held_and_abandoned(
     assert isinstance(story.drive(), Close)
     assert story.violations() == []
     assert story.rotation().on_hold == "a new version was undone"
-
-
-def forget_steps(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """This version of the program has no such step."""
-    read = compiled._row
-
-    def older(content: dict[str, Any], *gates: Any) -> Any:
-        if content["step"] in names:
-            raise ValueError(content["step"])
-        return read(content, *gates)
-
-    monkeypatch.setattr(compiled, "_row", older)
-    monkeypatch.setattr(compiled, "_compiled", {})
 
 
 def test_a_value_that_does_not_log_in_is_not_accepted() -> None:

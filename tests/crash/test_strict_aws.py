@@ -38,10 +38,10 @@ from rotation.journal.sql import open_journal
 from rotation.machine.decide import Action, Close
 from rotation.machine.replay import replay
 from rotation.operations.survey import survey
-from tests.crash import stories
 from tests.crash.real import RealStory
-from tests.crash.stories import Teller
+from tests.support import stories
 from tests.support.crash import STREAM, Story
+from tests.support.stories import Teller
 from tests.support.world import Killed
 
 APP = "app"

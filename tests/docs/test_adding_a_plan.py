@@ -14,7 +14,7 @@ ROTATE = """
 from rotation.machine.decide import Close
 from rotation.report.events import events
 from rotation.plan import PLANS
-from tests.crash import stories
+from tests.support import stories
 
 story = stories.seeded(exclusive=True)
 assert stories.routine(story) == Close("succeeded"), "the row is done"

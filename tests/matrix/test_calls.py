@@ -16,11 +16,11 @@ from rotation.config.loading import load
 from rotation.machine.decide import Close
 from rotation.permissions import calls
 from rotation.plan import ROUTINE
-from tests.crash import stories
 from tests.matrix.conftest import Services
 from tests.matrix.http import SCOPES
 from tests.matrix.vault import KV
 from tests.matrix.world import Pair, story
+from tests.support import stories
 
 Told = set[tuple[str, str]]
 """Call and what it is made on."""

@@ -10,10 +10,10 @@ import pytest
 from rotation.machine.decide import Close, Held
 from rotation.plan import PLANS, Step
 from rotation.types import PermissionSet
-from tests.crash import stories
 from tests.matrix.conftest import STORES, Services
 from tests.matrix.test_matrix import sample
 from tests.matrix.world import Pair, PairStory, story
+from tests.support import stories
 from tests.support.crash import STREAM
 
 URL = "postgresql://{username}:{password}@{host}/{db}"

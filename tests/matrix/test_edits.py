@@ -8,12 +8,12 @@ import pytest
 
 from rotation.execution.runner import Live
 from rotation.machine.decide import Action, Close, Held
-from tests.crash import stories
-from tests.crash.stories import Teller
 from tests.matrix.conftest import STORES, Services
 from tests.matrix.test_matrix import sample
 from tests.matrix.world import Pair, story
+from tests.support import stories
 from tests.support.crash import Story
+from tests.support.stories import Teller
 
 ISSUERS = ("aws-iam-access-key", "postgres-login, pair", "generated")
 

@@ -9,10 +9,10 @@ import pytest
 
 from rotation.machine.decide import Close
 from rotation.types import Traits
-from tests.crash import stories
-from tests.crash.stories import Teller
 from tests.matrix.conftest import ISSUERS, STORES, Services
 from tests.matrix.world import Pair, PairStory, story
+from tests.support import stories
+from tests.support.stories import Teller
 
 Names = Callable[[], str]
 SAMPLE = 2

@@ -9,9 +9,9 @@ from providers.aws.testing import StrictControl
 from rotation.journal.entries import Draft, Kind
 from rotation.machine.decide import Action, Close, Held
 from rotation.machine.replay import Outcome
-from tests.crash import stories
 from tests.matrix.conftest import Services
 from tests.matrix.world import Pair, story
+from tests.support import stories
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 

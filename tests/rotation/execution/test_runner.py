@@ -13,9 +13,9 @@ from rotation.journal.entries import Draft, Entry, Kind
 from rotation.machine.decide import Close, Do
 from rotation.plan import ROUTINE, Step
 from rotation.types import Specification
-from tests.crash import stories
-from tests.crash.stories import seeded
+from tests.support import stories
 from tests.support.crash import STREAM, Story
+from tests.support.stories import seeded
 from tests.support.world import Killed
 
 

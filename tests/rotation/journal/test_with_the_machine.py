@@ -7,7 +7,7 @@ from rotation.journal import upkeep
 from rotation.journal.memory import MemoryJournal
 from rotation.journal.sql import open_journal
 from rotation.machine.decide import Close
-from tests.crash import stories
+from tests.support import stories
 from tests.support.crash import STREAM
 from tests.support.world import INSTALLATION
 

@@ -11,10 +11,10 @@ from rotation.machine.decide import Close, Do, Held, Wait, next_action
 from rotation.machine.replay import Outcome, replay
 from rotation.plan import PLANS, Step
 from rotation.types import ConsumerSpec, Gates, PluginSpec
-from tests.crash import stories
-from tests.crash.stories import seeded
+from tests.support import stories
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import specification
+from tests.support.stories import seeded
 from tests.support.world import INSTALLATION, World
 
 

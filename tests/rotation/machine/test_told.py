@@ -12,9 +12,9 @@ from rotation.journal.entries import NEXT, Entry, Identity, Kind
 from rotation.journal.upkeep import check_entries
 from rotation.machine.decide import Action, Close, Do, Held, Wait, next_action
 from rotation.types import Gates
-from tests.crash import stories
-from tests.crash.stories import request, seeded
+from tests.support import stories
 from tests.support.crash import STREAM, Story
+from tests.support.stories import request, seeded
 
 DECISIONS_OF_A_ROUTINE = 41
 """70 while the journal decided beside the runner. One for each transaction, wake and read."""

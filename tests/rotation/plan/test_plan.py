@@ -10,8 +10,8 @@ from rotation.journal.entries import SCHEMA, Entry, Kind
 from rotation.plan import ACCEPT, PLANS, Plan, PlanRules, plan_for, rules_of, tables
 from rotation.plan.compiled import compile_rollback, compile_rows, opened_facts, rows_of
 from rotation.types import Facts
-from tests.crash.stories import seeded
 from tests.support.simulator import SimulatedIssuer
+from tests.support.stories import seeded
 
 TABLES = {name: plan for name, plan in vars(tables).items() if isinstance(plan, Plan)}
 

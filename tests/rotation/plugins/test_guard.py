@@ -17,7 +17,7 @@ from rotation.interfaces import Adapters, DelegatedIssuer, KeepsOthers, NamesLog
 from rotation.machine.decide import Wait
 from rotation.plugins.guard import READS, Guard, Stopped
 from rotation.types import Facts, PermissionSet
-from tests.crash import stories
+from tests.support import stories
 from tests.support.crash import STREAM
 
 ADAPTERS: tuple[Any, ...] = (DelegatedIssuer, Store, KeepsOthers, Probe, NamesLogins)

@@ -192,3 +192,47 @@ def accept_current_after(step: str) -> Teller:
         return action
 
     return tell
+
+
+NEVER_OFF = {"chosen": True, "can_suspend": False}
+"""Values that we choose, at an issuer that can only drop them for good."""
+
+IN_PLACE = {"chosen": True, "overlap": False}
+
+DELEGATED = {"overlap": False}
+
+GAP_MAX = timedelta(seconds=60)
+"""Without overlap: two logins spread over the settle time, a dead runner, and the longest refresh."""
+
+STORIES: dict[str, tuple[Teller, dict[str, bool]]] = {
+    "adopt": (adopt, {}),
+    "routine, assigned": (routine, {"exclusive": True}),
+    "routine, chosen": (routine, {"chosen": True}),
+    "first, assigned": (first, {"empty": True, "exclusive": True}),
+    "first, chosen": (first, {"empty": True, "chosen": True}),
+    "rollback after issue": (rollback_after("issue"), {"exclusive": True}),
+    "rollback after promote": (rollback_after("promote"), {"exclusive": True}),
+    "rollback after confirm": (rollback_after("drain"), {"exclusive": True}),
+    "rollback after suspend": (rollback_after("suspend"), {"exclusive": True}),
+    "rollback, chosen": (rollback_after("suspend"), {"chosen": True}),
+    "routine, never off": (routine, NEVER_OFF),
+    "routine, blind": (routine, {**NEVER_OFF, "blind": True}),
+    "rollback, never off": (rollback_after("drain"), NEVER_OFF),
+    "rollback, blind": (rollback_after("drain"), {**NEVER_OFF, "blind": True}),
+    "retire": (retire, {}),
+    "retire, never off": (retire, NEVER_OFF),
+    "repair": (repair, {}),
+    "in place": (routine, IN_PLACE),
+    "in place, blind": (routine, {**IN_PLACE, "blind": True}),
+    "in place, rolled back": (rollback_before_activate, IN_PLACE),
+    "delegated": (routine, DELEGATED),
+    "first, in place": (first, {**IN_PLACE, "empty": True}),
+    "first, delegated": (first, {**DELEGATED, "empty": True}),
+    "accept after issue": (accept_current_after("issue"), {"exclusive": True}),
+    "accept after confirm": (accept_current_after("confirm"), {"exclusive": True}),
+}
+
+
+def gap(story: Story) -> list[str]:
+    """How long a consumer was without access, where that cannot be avoided."""
+    return [f"a gap of {story.world.gap}"] if story.world.gap > GAP_MAX else []
