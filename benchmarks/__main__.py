@@ -31,7 +31,7 @@ def main() -> None:
     chosen = parser.parse_args()
     began, busy = time.perf_counter(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="rotation-benchmarks-") as directory:
-        figures = list(_told(_measured(Path(directory), quick=chosen.quick)))
+        figures = list(_printed(_measured(Path(directory), quick=chosen.quick)))
     machine = f"{os.cpu_count()} processors, Python {platform.python_version()}, load {busy:.1f}"
     console = Console(width=None if os.isatty(1) else 140)
     console.print(f"[bold]rotation, measured[/] in {time.perf_counter() - began:.0f} s: {machine}")
@@ -55,7 +55,7 @@ def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:
     yield from policies.measure(directory / "policies", quick=quick)
 
 
-def _told(figures: Iterator[Figure]) -> Iterator[Figure]:
+def _printed(figures: Iterator[Figure]) -> Iterator[Figure]:
     """Progress, for whoever waits."""
     for figure in figures:
         _err.print(f"[dim]{figure.what}[/]")

@@ -186,15 +186,15 @@ class Bare:
             )
             ask(session, _DIFFERENCES, self.group, login)
 
-    def _turn_off(self, deed: str, number: int) -> None:
+    def _turn_off(self, function: str, number: int) -> None:
         """The old one, between two looks at the pointers, and with the proof."""
         self.vault.state()
         self.server.call(_INSTANCES, self.group)
         with self.server.session() as session:
-            if deed == "suspend":
+            if function == "suspend":
                 ask(session, "select rotation.hand_over($1, $2)", self.group, self.old)
                 ask(session, "select rotation.left_behind($1, $2)", self.group, self.old)
-            off = f"select rotation.{deed}($1, $2, $3, $4)"
+            off = f"select rotation.{function}($1, $2, $3, $4)"
             ask(session, off, self.group, self.old, "", "false")
         self.vault.state()
         old = self.vault.read(number)

@@ -140,8 +140,8 @@ def _fill(path: Path, numbers: range) -> None:
     copies under their own names and dates."""
     if not path.exists():
         with open_journal(path, INSTALLATION) as journal:
-            tell(journal, CLOSED, "adopt", grace=7200)
-            tell(journal, OPEN, "adopt", "routine", grace=7200)
+            live_through(journal, CLOSED, "adopt", grace=7200)
+            live_through(journal, OPEN, "adopt", "routine", grace=7200)
     copy(path, [_own(number) for number in numbers])
 
 
@@ -175,7 +175,7 @@ def named(number: int, template: str, *, days: int) -> dict[str, Any]:
     }
 
 
-def tell(journal: SqlJournal, name: str, *plans: str, grace: int) -> None:
+def live_through(journal: SqlJournal, name: str, *plans: str, grace: int) -> None:
     world = World(lag=timedelta(), call_time=timedelta())
     world.seed()
     runner = Runner(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.fleet import INSTALLATION
-from benchmarks.inventory import CLOSED, Installation, copy, named, tell
+from benchmarks.inventory import CLOSED, Installation, copy, live_through, named
 from benchmarks.processes import rotation, spend
 from benchmarks.report import Figure
 from rotation.journal.sql import open_journal
@@ -33,7 +33,7 @@ def _settled(directory: Path, size: int, *, rotations: int) -> Installation:
     directory.mkdir(mode=0o700)
     made = Installation(directory)
     with open_journal(made.journal, INSTALLATION) as journal:
-        tell(journal, CLOSED, "adopt", *["routine"] * rotations, grace=0)
+        live_through(journal, CLOSED, "adopt", *["routine"] * rotations, grace=0)
     copy(made.journal, [named(number, CLOSED, days=10) for number in range(size)])
     made.write(size, in_yaml=False)
     return made

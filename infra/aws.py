@@ -20,7 +20,7 @@ from providers.aws.alarms import LOOKS, alarms
 from providers.aws.names import bucket_name, event_rule_name, external_id, policy_name
 from providers.aws.options import ConnectionOptions
 from providers.aws.resources import AwsStack
-from providers.aws.stack import obstacles, told
+from providers.aws.stack import obstacles, with_stack_settings
 from rotation.interfaces import Scope
 from rotation.permissions.naming import place
 
@@ -53,7 +53,7 @@ def context(scope: Scope, settings: Settings, states: Mapping[str, str]) -> Surr
     and UsageError where a name is too long."""
     if found := list(obstacles(scope, settings)):
         raise refused(*found)
-    scope = told(scope, settings)
+    scope = with_stack_settings(scope, settings)
     made = Surroundings(
         scope=scope,
         settings=settings,

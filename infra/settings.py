@@ -33,13 +33,13 @@ def read() -> Settings:
     given, provider = pulumi.Config(), pulumi.Config("aws")
     if unknown := list(_unknown(given.name)):
         raise refused(*unknown)
-    told = {each.name: _told(given, each) for each in _settings()}
+    values = {each.name: _value(given, each) for each in _settings()}
     return Settings(
         configuration=ROOT / (given.get("configuration") or "rotation.yaml"),
         environment=given.require("environment"),
         aws_region=provider.get("region") or "",
         aws_accounts=frozenset(_texts(provider, "allowedAccountIds")),
-        **{name: value for name, value in told.items() if value is not None},
+        **{name: value for name, value in values.items() if value is not None},
     )
 
 
@@ -48,7 +48,7 @@ def _settings() -> Iterator[Field[Any]]:
     return (each for options in (AwsOptions, VaultOptions) for each in fields(options))
 
 
-def _told(given: pulumi.Config, setting: Field[Any]) -> Any:
+def _value(given: pulumi.Config, setting: Field[Any]) -> Any:
     """None where the stack says nothing of it."""
     key = camel(setting.name)
     match setting.default:
@@ -122,8 +122,8 @@ def _disagreements(settings: Settings, configuration: Configuration) -> Iterator
     known = {entry.id for entry in configuration.secrets()} | _mounts(configuration)
     for name in sorted(set(settings.adopt) - known):
         now = configuration.renamed.get(name)
-        told = f"called {now} now" if now else "no secret and no mount of the configuration"
-        yield f"rotation:adopt names {name}, which is {told}"
+        fate = f"called {now} now" if now else "no secret and no mount of the configuration"
+        yield f"rotation:adopt names {name}, which is {fate}"
     yield from _elsewhere(settings, configuration)
     yield from _one_vault_twice(configuration)
     applications = {entry.application for entry in configuration.secrets()}

@@ -113,7 +113,7 @@ def _of_app_roles(
 
 
 def _of_static_roles(scope: Scope, there: Mapping[str, str], look: "_Look") -> Iterator[str]:
-    """Making one replaces the password of its user at once, which is no deed of `pulumi up`."""
+    """Making one replaces the password of its user at once, which is nothing `pulumi up` may do."""
     for part in _parts(scope, DatabaseStaticOptions):
         mount, role = part.options.mount, part.options.role
         if mount not in there or role not in look.names(f"{mount}/static-roles"):

@@ -77,7 +77,7 @@ class IssuerOptions(PluginOptions, Protocol):
         """The command by which a person ends that instance without us."""
         return None
 
-    def deeds(self, handle_id: str, connections: Connections) -> str | None:
+    def audit_command(self, handle_id: str, connections: Connections) -> str | None:
         """The command that shows what was done with it."""
         return None
 

@@ -3,7 +3,7 @@
 What AWS does not tell has no alarm here, and `docs/infra.md` names it: a login with a suspended or
 deleted key leaves no event, and no event says that a credential is too old.
 
-Each hears of what is this connection's, and not of its neighbours; of a failed try as of the deed.
+Each alarm covers its own connection only, and fires for a failed attempt as for a success.
 """
 
 from collections.abc import Iterator, Mapping

@@ -236,7 +236,7 @@ class AccessKeyOptions(options.IssuerOptions):
             words += ["--endpoint-url", connection.endpoint] if connection.endpoint else []
         return shlex.join(words)
 
-    def deeds(self, handle_id: str, connections: Connections) -> str:
+    def audit_command(self, handle_id: str, connections: Connections) -> str:
         """The command that shows what was done with that key: 90 days, and one region at a time."""
         words = ["aws", "cloudtrail", "lookup-events", "--lookup-attributes"]
         words += [f"AttributeKey=AccessKeyId,AttributeValue={handle_id}"]

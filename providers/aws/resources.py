@@ -24,8 +24,8 @@ from providers.aws.stack import (
     key_to_come,
     obstacles,
     relied_on,
-    told,
     untagged,
+    with_stack_settings,
 )
 from providers.aws.trust import trust
 from rotation.interfaces import Part, PolicyDocument, Scope
@@ -53,7 +53,7 @@ class AwsStack:
             yield from obstacles(scope, settings)
 
     def made(self, scope: Scope, settings: StackOptions, states: Mapping[str, str]) -> Made:
-        known = told(scope, settings)
+        known = with_stack_settings(scope, settings)
         stack = Stack(
             scope=known, settings=settings, states=states, roles=known.options.roles, stack=MAKER
         )

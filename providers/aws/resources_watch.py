@@ -55,7 +55,7 @@ class Watching:
             name=name,
             inputs={
                 "rule": rule.ref("name"),
-                "arn": self._told(alarm.region),
+                "arn": self._destination(alarm.region),
                 "region": alarm.region,
             },
         )
@@ -78,7 +78,7 @@ class Watching:
             {**FAILED, "alarm_actions": [self._topics[f"{alarm.region}-undelivered"].ref("arn")]},
         )
 
-    def _told(self, region: str) -> Ref | str:
+    def _destination(self, region: str) -> Ref | str:
         return self._there.get(region) or self._topics[region].ref("arn")
 
     def _heartbeat(self) -> Iterator[Resource]:
@@ -88,13 +88,13 @@ class Watching:
             f"{self._name}-{LOOKS}", LOOKS, means, alive(self._stack.roles), EVERY_EVENT, region
         )
         yield rule
-        tells = [self._told(region)]
+        destinations = [self._destination(region)]
         yield self._alarm(
             f"{self._name}-{SILENT}",
             rule_name(self._stack.scope, SILENT),
             "the runner looked at no secret for a day: nothing is being rotated",
             rule,
-            {**SILENCE, "alarm_actions": tells, "ok_actions": tells},
+            {**SILENCE, "alarm_actions": destinations, "ok_actions": destinations},
         )
 
     def _event_rule(

@@ -157,7 +157,7 @@ class SecretsManagerStore:
         with self._translated("secretsmanager:DescribeSecret"):
             secret = client.describe_secret(SecretId=self._name)
         state = _state(secret, self._connection.options.region)
-        self._labels = {version.id: _telling(version.labels) for version in state.versions}
+        self._labels = {version.id: _readable_label(version.labels) for version in state.versions}
         return state
 
     def _look_up(self, version: str) -> str | None:
@@ -302,7 +302,7 @@ def _absent() -> Transient:
     return Transient(_NOT_THERE, "that version, or its label, is not there (yet)", "wait")
 
 
-def _telling(labels: frozenset[str]) -> str:
+def _readable_label(labels: frozenset[str]) -> str:
     """The label under which policies let a version be read."""
     return next((label for label in (CURRENT, PENDING, PREVIOUS) if label in labels), min(labels))
 

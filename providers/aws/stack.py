@@ -228,7 +228,7 @@ class Stack:
         return self.states[part.secret] != "retired"
 
 
-def told(scope: Scope, settings: StackOptions) -> Scope:
+def with_stack_settings(scope: Scope, settings: StackOptions) -> Scope:
     """With what the runner will know of the stack."""
     known = {name: getattr(settings, name) for name in _TOLD}
     return replace(scope, options=replace(scope.options, roles=role_arns(scope), **known))

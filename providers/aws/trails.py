@@ -29,29 +29,29 @@ class Trail:
 
     def wrong(self, regions: Collection[str]) -> Iterator[str]:
         """Why rules in these regions would not hear of every management event."""
-        if self._told is None:
+        if self._description is None:
             yield f"there is no trail {self._arn}"
             return
         home = region_of(self._arn)
         beyond = sorted({*regions} - {home})
-        if beyond and not self._told["IsMultiRegionTrail"]:
+        if beyond and not self._description["IsMultiRegionTrail"]:
             yield f"trail {self._arn} logs {home} alone, and not {', '.join(beyond)}"
         yield from self._left_out
 
     @cached_property
-    def _told(self) -> Answer | None:
+    def _description(self) -> Answer | None:
         found = self._ask("describe_trails", trailNameList=[self._arn])["trailList"]
         return next((each for each in found if each["TrailARN"] == self._arn), None)
 
     @cached_property
     def _left_out(self) -> tuple[str, ...]:
         """Wherever one listens."""
-        return tuple(self._says(self._told or {}))
+        return tuple(self._says(self._description or {}))
 
-    def _says(self, told: Answer) -> Iterator[str]:
+    def _says(self, description: Answer) -> Iterator[str]:
         if not self._ask("get_trail_status", Name=self._arn)["IsLogging"]:
             yield f"trail {self._arn} is stopped and logs nothing"
-        if not told["IncludeGlobalServiceEvents"]:
+        if not description["IncludeGlobalServiceEvents"]:
             yield f"trail {self._arn} leaves out global services, and IAM is one"
         selectors = self._ask("get_event_selectors", TrailName=self._arn)
         for what, read_only in (("read", "true"), ("write", "false")):

@@ -81,7 +81,7 @@ def _trail(scope: Scope, connection: "AwsConnection") -> Trail | None:
     services = _Services(connection, region_of(arn))
 
     def ask(operation: str, **about: Any) -> Answer:
-        return services.told("cloudtrail", operation, of=arn, **about)
+        return services.describe("cloudtrail", operation, of=arn, **about)
 
     return Trail(arn, ask)
 
@@ -220,7 +220,7 @@ class _Services:
                     return None
                 raise
 
-    def told(self, service: str, operation: str, *, of: str, **about: Any) -> Answer:
+    def describe(self, service: str, operation: str, *, of: str, **about: Any) -> Answer:
         """Of what is there."""
         client = self._connection.own(service, self._region)
         with _translated(client, service, operation, of):

@@ -89,13 +89,13 @@ class Api:
             raise doubt from None
 
     def change(
-        self, deed: str, request: Request, handle_id: str, under: PermissionSet, budget: Budget
+        self, operation: str, request: Request, handle_id: str, under: PermissionSet, budget: Budget
     ) -> None:
         values: dict[str, Any] = {**self._options.parameters, "id": handle_id}
         if "item" in request.placeholders:
             values["item"] = self._document(handle_id, budget)
         self._of(
-            handle_id, request, values, self._call(f"{deed} {handle_id}", under), budget, under
+            handle_id, request, values, self._call(f"{operation} {handle_id}", under), budget, under
         )
 
     def delete(self, handle_id: str, under: PermissionSet, budget: Budget) -> None:

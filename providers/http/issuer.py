@@ -107,11 +107,11 @@ class HttpApiIssuer:
 
     @first_change()
     def _change(
-        self, deed: str, request: Request | None, handle_id: str, under: PermissionSet
+        self, operation: str, request: Request | None, handle_id: str, under: PermissionSet
     ) -> None:
         if request is None:
             raise Permanent("issuer.cannot-suspend", "the declaration has no call for that")
-        self._api.change(deed, request, handle_id, under, Budget())
+        self._api.change(operation, request, handle_id, under, Budget())
 
     # ------------------------------------------------------------------- before it is minted
 

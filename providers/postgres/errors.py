@@ -224,14 +224,14 @@ def password_refused_in_place() -> NeedsPerson:
     return NeedsPerson(
         "postgres.password-refused",
         "a rule of the server refuses this password; the old one still works",
-        "mend the rule and `rotation resume`, or `rotation abandon` and rotate again",
+        "correct the rule and `rotation resume`, or `rotation abandon` and rotate again",
     )
 
 
 SHOWN_MAX = 10
 
 
-def _told(differences: list[str]) -> str:
+def _shown(differences: list[str]) -> str:
     distinct = sorted(set(differences))
     shown = ", ".join(distinct[:SHOWN_MAX])
     more = len(distinct) - SHOWN_MAX
@@ -241,7 +241,7 @@ def _told(differences: list[str]) -> str:
 def differs(role: str, before: list[str], differences: list[str]) -> NeedsPerson:
     return NeedsPerson(
         "postgres.differs",
-        f"{role} is not as good as {' and '.join(before)}: it {_told(differences)}; nobody uses it",
+        f"{role} is not as good as {' and '.join(before)}: it {_shown(differences)}; nobody uses it",
         "give the group, or the other role of the pair, what is lacking, and take attributes from "
         "the old login; name who is no login of the application under `others`; then "
         "`rotation resume`",
@@ -251,7 +251,7 @@ def differs(role: str, before: list[str], differences: list[str]) -> NeedsPerson
 def left_behind(role: str, differences: list[str]) -> NeedsPerson:
     return NeedsPerson(
         "postgres.left-behind",
-        f"{role} was not switched off: what came after it {_told(differences)}",
+        f"{role} was not switched off: what came after it {_shown(differences)}",
         f'for objects, in each database: REASSIGN OWNED BY "{role}" TO a group of both; grant '
         "the rest; then `rotation resume`",
     )

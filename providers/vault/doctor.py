@@ -121,7 +121,7 @@ LAYOUTS = _table(
 CALM = frozenset({"healthy", "empty", "in-progress"})
 RUNNERS = tuple(each for each in PermissionSet if each is not PermissionSet.CLAIM)
 """The claim is an operator's: `adopt` and `create` say it where a login may not."""
-TOLD_MAX = 3
+SHOWN_MAX = 3
 
 
 def diagnose(look: LabelSnapshot) -> Diagnosis:
@@ -132,9 +132,9 @@ def diagnose(look: LabelSnapshot) -> Diagnosis:
     missing = state.missing(RUNNERS) if layout.name in CALM and isinstance(state, KvState) else ()
     if not missing:
         return layout
-    more = f" and {len(missing) - TOLD_MAX} more" if len(missing) > TOLD_MAX else ""
+    more = f" and {len(missing) - SHOWN_MAX} more" if len(missing) > SHOWN_MAX else ""
     restricted = LAYOUTS["restricted"]
-    told = f"{restricted.meaning}: {'; '.join(missing[:TOLD_MAX])}{more}"
+    told = f"{restricted.meaning}: {'; '.join(missing[:SHOWN_MAX])}{more}"
     return replace(restricted, meaning=told)
 
 

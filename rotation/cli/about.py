@@ -24,7 +24,7 @@ LIBRARIES = ("apscheduler", "boto3", "click", "cronsim", "structlog")
 @verb("version", "version", "version -o json")
 def version() -> None:
     """Print the versions that a bug report needs. Nothing is sent anywhere."""
-    told = {
+    document = {
         "rotation": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
@@ -34,9 +34,9 @@ def version() -> None:
         "libraries": {name: _installed(name) for name in LIBRARIES},
     }
     if settings().output == "json":
-        as_json("version", told)
+        as_json("version", document)
         return
-    result(f"rotation {__version__}, Python {told['python']}, {told['system']}")
+    result(f"rotation {__version__}, Python {document['python']}, {document['system']}")
     result(f"journal schema {SCHEMA}, plugin contract {CONTRACT}")
     result(", ".join(f"{name} {_installed(name) or '-'}" for name in LIBRARIES))
 

@@ -23,23 +23,25 @@ _INSTALLATION = re.compile(r"^installation:[ \t]*[\"']?([0-9a-f]{12})\b", re.MUL
 
 def by_hand_lines(session: Session, spec: Specification, handles: Sequence[str]) -> list[str]:
     """For each the service's own command, filled in."""
-    told = ((handle, session.by_hand(spec, handle)) for handle in handles)
+    commands = ((handle, session.by_hand(spec, handle)) for handle in handles)
     return [
         plain(f"  by hand: {command or f'end {handle} of {spec.identity} at its service'}")
-        for handle, command in told
+        for handle, command in commands
     ]
 
 
-def deeds_lines(session: Session, spec: Specification, handles: Sequence[str]) -> list[str]:
+def audit_lines(session: Session, spec: Specification, handles: Sequence[str]) -> list[str]:
     """Where the service keeps a record of what was done with a leaked one."""
-    told = ((handle, session.deeds(spec, handle)) for handle in handles)
+    commands = ((handle, session.audit_command(spec, handle)) for handle in handles)
     return [
-        plain(f"  what {handle} did, by region: {command}") for handle, command in told if command
+        plain(f"  what {handle} did, by region: {command}")
+        for handle, command in commands
+        if command
     ]
 
 
 @contextmanager
-def told_by_hand(session: Session, words: Sequence[str], key_id: str | None) -> Iterator[None]:
+def offering_by_hand(session: Session, words: Sequence[str], key_id: str | None) -> Iterator[None]:
     """What fails in here leaves the leaked credential alive: that is said, with the way to end it.
     Not where a person was refused or mistyped something."""
     try:

@@ -36,11 +36,11 @@ def check() -> int:
         try:
             loaded = session.configuration
         except ConfigInvalid as invalid:
-            _tell(invalid.findings, invalid.further, secrets=None)
+            _print(invalid.findings, invalid.further, secrets=None)
             return USAGE
         over = tuple(_exceptions_over(session))
         found = (*over, *loaded.warnings)
-        _tell(found, loaded.further_warnings, secrets=None if over else len(loaded))
+        _print(found, loaded.further_warnings, secrets=None if over else len(loaded))
         return USAGE if over else OK
 
 
@@ -58,11 +58,11 @@ def _exceptions_over(session: Session) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _tell(findings: tuple[Finding, ...], further: int, *, secrets: int | None) -> None:
+def _print(findings: tuple[Finding, ...], further: int, *, secrets: int | None) -> None:
     if settings().output == "json":
-        told = [asdict(finding) for finding in findings]
+        document = [asdict(finding) for finding in findings]
         valid = secrets is not None
-        as_json("config-check", {"valid": valid, "secrets": secrets, "findings": told,
+        as_json("config-check", {"valid": valid, "secrets": secrets, "findings": document,
                                  "further": further})  # fmt: skip
         return
     for finding in findings:
@@ -89,7 +89,7 @@ def show(name: str | None) -> None:
     with open_session(effectful=False) as session:
         loaded = session.configuration
         names = [session.entry(name).id] if name else [entry.id for entry in loaded.secrets()]
-        told = {
+        document = {
             "path": str(session.configuration_path),
             "installation": loaded.installation,
             "journal": str(loaded.journal),
@@ -97,9 +97,9 @@ def show(name: str | None) -> None:
             "secrets": [_shown(session, each) for each in names],
         }
         if settings().output == "json":
-            as_json("config", told)
+            as_json("config", document)
         else:
-            for line in _outline(told):
+            for line in _outline(document):
                 result(plain(line))
 
 
@@ -145,7 +145,7 @@ def diff() -> None:
         rows = {row.stream: row for row in session.records.identities()}
         configured = {entry.stream: entry for entry in session.configuration.secrets()}
         open_now = [r for stream, r in rows.items() if stream in configured and r.plan is not None]
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "new": [e.id for stream, e in configured.items() if stream not in rows],
             "gone": [r.secret for stream, r in rows.items()
                      if stream not in configured and not r.retired],
@@ -157,20 +157,20 @@ def diff() -> None:
             "later": {r.secret: later for r in open_now if (later := _changed(session, r, waiting))},
         }  # fmt: skip
         if settings().output == "json":
-            as_json("config-diff", told)
+            as_json("config-diff", document)
             return
         for word in ("new", "gone"):
-            for name in told[word]:
+            for name in document[word]:
                 result(f"{word:<8} {plain(name)}")
-        for former, name in told["renamed"].items():
+        for former, name in document["renamed"].items():
             result(plain(f"renamed  {former} -> {name}; add `was: {former}` there until it ran"))
-        for name, changed in told["changed"].items():
+        for name, changed in document["changed"].items():
             result(f"changed  {plain(name)}: {', '.join(changed)}; its open rotation is Held")
-        for name, later in told["later"].items():
+        for name, later in document["later"].items():
             result(
                 f"later    {plain(name)}: {', '.join(later)}; its open rotation ends as it began"
             )
-        if not any(told.values()):
+        if not any(document.values()):
             result("the configuration and the journal know the same secrets")
 
 

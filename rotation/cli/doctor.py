@@ -79,7 +79,7 @@ def doctor(
         else:
             looked = partial(remember_strangers, session)
             checks = list(all_checks(session, names_of(session, names), looked, login=login))
-        _tell(checks)
+        _print(checks)
         if repair:
             return _repair(session, names[0], login=login, yes=yes, here=here)
         return worst(exit_code_of(check) for check in checks if not check.is_fine) or OK
@@ -100,14 +100,14 @@ def _repair(session: Session, name: str, *, login: bool, yes: bool, here: bool) 
     return carry_out(session, {entry.stream: name}, wait=True, here=here)
 
 
-def _tell(checks: list[Finding]) -> None:
+def _print(checks: list[Finding]) -> None:
     if settings().output == "json":
-        told = [
+        document = [
             {"subject": c.subject, "ok": c.is_fine, "code": c.code, "finding": c.text,
              "next": c.next or None}
             for c in checks
         ]  # fmt: skip
-        as_json("doctor", {"checks": told})
+        as_json("doctor", {"checks": document})
         return
     for check in checks:
         caution = ("!", "yellow") if check.next else ("✓", "green")

@@ -7,7 +7,7 @@ import click
 
 from rotation.cli.app import verb
 from rotation.cli.ask import checked_reason, confirm_typed
-from rotation.cli.by_hand import by_hand_lines, deeds_lines, told_by_hand
+from rotation.cli.by_hand import audit_lines, by_hand_lines, offering_by_hand
 from rotation.cli.failures import AT_RISK, OK
 from rotation.cli.opening import carry_out, went_back
 from rotation.cli.options import emergency_words, here_option, yes_option
@@ -90,7 +90,7 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
 
 
 def _declare(session: Session, words: Sequence[str], asked: Asked, *, here: bool) -> int:
-    with told_by_hand(session, words, asked.key_id):
+    with offering_by_hand(session, words, asked.key_id):
         declared = declare(session, words, asked, _AtTerminal(session, yes=asked.yes))
         target = declared.target
         if declared.nothing_lives:
@@ -134,7 +134,7 @@ def _carried_out(
     try:
         rotation = contain(session, target, _Waits(session, target))
     except (JournalError, *NONSENSE) as error:
-        with told_by_hand(session, (target.name,), None):
+        with offering_by_hand(session, (target.name,), None):
             return without_journal(session, target, found, facts, as_damage(error))
     for line in contained_lines(rotation, found):
         note(line)
@@ -149,7 +149,7 @@ def _carried_out(
     if not here and (runner := frozen_runner(session, target.stream)) is not None:
         note(f"{runner} is alive and does not move: this process goes on in its place")
         code = carry_out(session, streams, wait=True, here=True)
-    for line in deeds_lines(session, target.spec, listed(rotation.opened.facts, "scope")):
+    for line in audit_lines(session, target.spec, listed(rotation.opened.facts, "scope")):
         note(line)
     return code
 

@@ -151,7 +151,7 @@ def show(name: str, *, number: int | None) -> int:
         if settings().output == "json":
             as_json("rotation", _details(rotation, name, now))
             return 0
-        for line in _told(rotation, name, now):
+        for line in _lines(rotation, name, now):
             result(line)
         return 0
 
@@ -221,7 +221,7 @@ _STYLES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 
 
-def _told(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
+def _lines(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
     opened = rotation.opened
     by = opened.who or opened.facts.get("trigger")
     yield plain(f"{name}  {rotation.plan}, opened {local(opened.at)} by {by}")
@@ -241,14 +241,14 @@ def _told(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
 
 
 def _incident_lines(rotation: Rotation, now: datetime) -> Iterator[str]:
-    told, facts = _incident(rotation), rotation.opened.facts
-    if told["reason"]:
-        yield f"  reason: {told['reason']}"
-    if told["scope"]:
-        yield f"  scope: {', '.join(told['scope'])}"
+    incident, facts = _incident(rotation), rotation.opened.facts
+    if incident["reason"]:
+        yield f"  reason: {incident['reason']}"
+    if incident["scope"]:
+        yield f"  scope: {', '.join(incident['scope'])}"
     if "spill" in facts:
         yield f"  contained without the journal {_when(facts['contained_at'], now)}"
-    for handle, state, created, used, service in told["evidence"].get("instances", ()):
+    for handle, state, created, used, service in incident["evidence"].get("instances", ()):
         where = f" at {service}" if service else ""
         last = f"last used {_when(used, now)}{where}" if used else "no known use"
         made = f"made {_when(created, now)}" if created else "age unknown"

@@ -100,7 +100,7 @@ def init(journal: Path | None, **given: Any) -> None:
     _write(target, _document(installation, place, answers))
     _make_journal(place, installation)
     ignored = _keep_out_of_git(place)
-    _tell(target, place, installation, ignored, answers.name)
+    _print(target, place, installation, ignored, answers.name)
 
 
 def _only_journal(target: Path) -> None:
@@ -208,12 +208,12 @@ def _keep_out_of_git(journal: Path) -> Path | None:
     return ignore
 
 
-def _tell(
+def _print(
     target: Path, journal: Path, installation: str, ignored: Path | None, name: str | None
 ) -> None:
     if settings().output == "json":
-        told = {"config": str(target), "journal": str(journal), "installation": installation}
-        as_json("init", {**told, "secret": name})
+        document = {"config": str(target), "journal": str(journal), "installation": installation}
+        as_json("init", {**document, "secret": name})
         return
     result(f"wrote {target}")
     result(f"made  {journal}" + (f", kept out of git by {ignored}" if ignored else ""))

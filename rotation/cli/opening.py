@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from rotation.cli.app import settings
 from rotation.cli.failures import CANCELLED, FAILED, LOCKED, OK, code_of, worst
-from rotation.cli.outcome import exit_code_of, tell
+from rotation.cli.outcome import exit_code_of, print_outcomes
 from rotation.cli.progress import progress
 from rotation.cli.say import complain
 from rotation.cli.session import Session
@@ -31,7 +31,7 @@ def carry_out(
     failures += [end for end in ends.values() if isinstance(end, RotationError)]
     for failure in failures:
         complain(failure, settings())
-    tell(session, arrived)
+    print_outcomes(session, arrived)
     code = worst([*map(exit_code_of, arrived.values()), *map(code_of, failures)])
     if code == OK and session.stop():
         return CANCELLED

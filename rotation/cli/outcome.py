@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from rotation.operations.advance import RunResult
 
 
-def tell(session: Session, arrivals: Mapping[str, "RunResult"]) -> None:
+def print_outcomes(session: Session, arrivals: Mapping[str, "RunResult"]) -> None:
     """arrivals: by the secret's id."""
     now = session.clock.now()
     if settings().output == "json":
-        told = [
+        document = [
             outcome_json(name, arrival, session.at_work(arrival.rotation), now)
             for name, arrival in arrivals.items()
         ]
-        as_json("rotations", {"rotations": told})
+        as_json("rotations", {"rotations": document})
         return
     for name, arrival in arrivals.items():
         for line in _lines(name, arrival, now):

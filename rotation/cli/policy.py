@@ -59,7 +59,7 @@ def policy(
             "the configuration needs no such policy",
             "`rotation config show` lists what is configured",
         )
-    _tell(family, found)
+    _print(family, found)
 
 
 def _assert_whole(stack: Path | None, connection: str | None, holder: str | None) -> None:
@@ -112,9 +112,9 @@ def _terraform(session: Session, family: str, stack: Path) -> dict[str, object]:
     return configuration(family, stacked_of(family), _made(session, family, stack))
 
 
-def _tell(family: str, found: list[Found]) -> None:
+def _print(family: str, found: list[Found]) -> None:
     if settings().output == "json":
-        told = [
+        documents = [
             {
                 "connection": connection,
                 "name": document.name,
@@ -125,7 +125,7 @@ def _tell(family: str, found: list[Found]) -> None:
             }
             for connection, document in found
         ]
-        as_json("policy", {"family": family, "documents": told})
+        as_json("policy", {"family": family, "documents": documents})
         return
     for connection, document in found:
         if document.remark:

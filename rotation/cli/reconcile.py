@@ -41,7 +41,7 @@ def reconcile(name: str | None, *, accept: bool) -> int:
             as_json("reconcile", {"secrets": [_json(each, found[each]) for each in names]})
         else:
             for each in names:
-                _tell(each, found[each])
+                _print(each, found[each])
         if name is None:
             _lift(session, found, accept=accept)
         return worst(map(exit_code_of, found.values()))
@@ -71,7 +71,7 @@ def remember_strangers(session: Session, name: str, found: Found) -> None:
         remember(session, session.entry(name).stream, found.strangers)
 
 
-def _tell(name: str, found: Found) -> None:
+def _print(name: str, found: Found) -> None:
     if not found.differences:
         result(f"{click.style('✓', fg='green')} {plain(name)}")
     for each in found.differences:
@@ -81,8 +81,8 @@ def _tell(name: str, found: Found) -> None:
 
 
 def _json(name: str, found: Found) -> dict[str, Any]:
-    told = [
+    differences = [
         {"code": each.code, "message": each.message, "hint": each.next or None}
         for each in found.differences
     ]
-    return {"secret": name, "equal": not found.differences, "differences": told}
+    return {"secret": name, "equal": not found.differences, "differences": differences}

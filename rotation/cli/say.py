@@ -129,8 +129,8 @@ def next_step(error: RotationError) -> str | None:
 def complain(error: RotationError, settings: "Settings") -> None:
     """What happened, what to do next, and the stable code, in that order."""
     if settings.output == "json":
-        told = {"code": error.code, "message": error.message, "hint": next_step(error)}
-        document = {"schema_version": SCHEMA_VERSION, "kind": "error", "error": told}
+        described = {"code": error.code, "message": error.message, "hint": next_step(error)}
+        document = {"schema_version": SCHEMA_VERSION, "kind": "error", "error": described}
         click.echo(written(document), err=True)
         return
     color = settings.colored  # the context that knew is over where the program ends

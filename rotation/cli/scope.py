@@ -96,12 +96,12 @@ def contained_lines(rotation: Rotation, found: ExposureReport) -> list[str]:
     state = rotation.state(replacing or Step.CONTAIN)
     if not state.done or state.done_at is None:
         met = present_state(rotation)
-        told = met.message or met.why or "stopped before it was done"
-        return [plain(f"NOT CONTAINED: {told}; {what_works(rotation)}")]
+        shown = met.message or met.why or "stopped before it was done"
+        return [plain(f"NOT CONTAINED: {shown}; {what_works(rotation)}")]
     at = f"{state.done_at:%H:%M:%S}Z"
     if replacing is not None:
-        told = f"{at}  {rotation.old} is replaced at the issuer; the proof that it is dead follows"
-        return [plain(told)]
+        shown = f"{at}  {rotation.old} is replaced at the issuer; the proof that it is dead follows"
+        return [plain(shown)]
     contained = listed(state.facts, "contained")
     unmarked = f"{at}  the store could not be marked yet: only runners on this journal know"
     return [

@@ -58,7 +58,7 @@ def _scheduler(session: Session) -> Scheduler:
     session.runner.follow = observer(partial(_secret_of, journal), journal.entries)
     return Scheduler(
         runner=session.runner,
-        policy=BySchedule(installation=session, tell=logs.tell).policy(),
+        policy=BySchedule(installation=session, log_error=logs.log_error).policy(),
         signals=signals,
         reload=partial(reload, session),
         sweep=partial(sweep, runners_of(session.configuration.journal)),
@@ -72,7 +72,7 @@ def reload(installation: Installation) -> None:
     try:
         taken = installation.reload()
     except RotationError as error:
-        logs.tell("configuration.refused", error, kept=kept)
+        logs.log_error("configuration.refused", error, kept=kept)
     except Exception as error:  # noqa: BLE001 -- a fault of ours in reading ends no rotation
         # Without a traceback, which would quote the file.
         log.error("configuration.refused", code=type(error).__name__, kept=kept)  # noqa: TRY400

@@ -27,7 +27,7 @@ class Session(Installation):
     """Tells the person what they should know beside the answer."""
 
     log_level: str = "warning"
-    _told: set[str] = field(default_factory=set)
+    _renamed: set[str] = field(default_factory=set)
 
     @cached_property
     def registry(self) -> "Registry":
@@ -38,8 +38,8 @@ class Session(Installation):
         return super().registry
 
     def renamed(self, former: str, name: str) -> None:
-        if former not in self._told:
-            self._told.add(former)
+        if former not in self._renamed:
+            self._renamed.add(former)
             note(f"{former} is called {name} now")
 
 

@@ -9,7 +9,9 @@ from rotation.types import contains_live_value
 
 def trace_of(error: BaseException) -> str:
     """Frames and kinds, without the values of locals and without foreign texts."""
-    lines = [line for each in _chain(error) for block in _told(each) for line in block.splitlines()]
+    lines = [
+        line for each in _chain(error) for block in _lines(each) for line in block.splitlines()
+    ]
     return "".join(f"{_harmless(line)}\n" for line in lines)
 
 
@@ -23,7 +25,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     return reversed(chain)
 
 
-def _told(error: BaseException) -> Iterator[str]:
+def _lines(error: BaseException) -> Iterator[str]:
     yield "Traceback (most recent call last):"
     yield from traceback.format_tb(error.__traceback__)
     kind = f"{type(error).__module__}.{type(error).__qualname__}"

@@ -21,7 +21,7 @@ def without_journal(
     )
     note(plain(f"{what}: {why.message}; containing without it"))
     ended = containment.without_journal(session, target, found, facts, _Told(session))
-    _tell(session, target, found, ended, why)
+    _print(session, target, found, ended, why)
     done(
         "contained",
         plain(
@@ -45,7 +45,7 @@ class _Told:
         note(plain(f"not contained yet: {why.message}; tries again"))
 
 
-def _tell(
+def _print(
     session: Session, target: Target, found: ExposureReport, ended: SwitchedOff, why: RotationError
 ) -> None:
     left, path = list(ended.failures), ended.spill

@@ -225,13 +225,13 @@ class _Loading:
         try:
             resolved = resolve(shape(Secret).read(raw), self._context)
         except Invalid as error:
-            self._tell(file, line, error.problems, where)
+            self._report_problems(file, line, error.problems, where)
             return
         entry = entry_of(resolved, file=file, line=line, text=text)
         found = tuple(warnings(resolved))
         self._add(entry, found, where)
         files = {} if entry.state == "retired" else resolved.files
-        self._tell(file, line, self._taken.files_twice(files, entry), where)
+        self._report_problems(file, line, self._taken.files_twice(files, entry), where)
         former = resolved.secret.was
         if former is not None:
             self._rename(former, entry, where)
@@ -241,7 +241,7 @@ class _Loading:
     def _add(self, entry: ConfiguredSecret, found: Iterable[Problem], where: Where = ()) -> None:
         problems = (*found, *self._taken.twice(entry))
         if problems:
-            self._tell(entry.file, entry.line, problems, where)
+            self._report_problems(entry.file, entry.line, problems, where)
 
     def _rename(self, former: str, entry: ConfiguredSecret, where: Where) -> None:
         other, _ = self._renamed.setdefault(former, (entry, where))
@@ -252,7 +252,7 @@ class _Loading:
                 f"`{other.id}` was called so as well",
                 "one of the two was not",
             )
-            self._tell(entry.file, entry.line, [problem], where)
+            self._report_problems(entry.file, entry.line, [problem], where)
 
     def _check_former_names(self) -> None:
         for former, (entry, where) in self._renamed.items():
@@ -263,9 +263,11 @@ class _Loading:
                     f"there is a secret `{former}` still: a name stands for one secret",
                     "take `was` out once nothing is open that began under that name",
                 )
-                self._tell(entry.file, entry.line, [problem], where)
+                self._report_problems(entry.file, entry.line, [problem], where)
 
-    def _tell(self, file: str, line: int, problems: Iterable[Problem], where: Where) -> None:
+    def _report_problems(
+        self, file: str, line: int, problems: Iterable[Problem], where: Where
+    ) -> None:
         # In the YAML file each problem's own line is looked up when it is needed.
         known = None if where else line
         self._report.add(file, known, (problem.under(*where) for problem in problems))

@@ -65,7 +65,7 @@ def look(
         base = version if error.code == "store.missing-field" else None
         return Found(version, known[1], Dead.LOST, base)
     handle = known[1] if version == known[0] else _handle_of(bound, fields, version)
-    said = told(bound, handle, listing, now)
+    said = describe(bound, handle, listing, now)
     return Found(version, handle, said or _refused(bound, fields), version)
 
 
@@ -94,7 +94,7 @@ def _handle_of(bound: Adapters, fields: Fields, version: str) -> str | None:
         return None
 
 
-def told(bound: Adapters, handle: str | None, listing: Listing, now: datetime) -> Dead | None:
+def describe(bound: Adapters, handle: str | None, listing: Listing, now: datetime) -> Dead | None:
     """What the issuer says of it."""
     if not bound.issuer.traits.lists or handle is None:
         return None

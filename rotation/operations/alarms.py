@@ -27,12 +27,12 @@ def _of(here: Installation, scope: Scope, family: str, *, drill: bool) -> Iterat
         return
     try:
         for found in watch(scope, here.registry.connection(scope.connection), drill=drill):
-            yield from _told(scope.connection, found)
+            yield from _findings(scope.connection, found)
     except RotationError as error:
         yield failed(subject, error)
 
 
-def _told(connection: str, found: AlarmFound) -> Iterator[Finding]:
+def _findings(connection: str, found: AlarmFound) -> Iterator[Finding]:
     subject = f"alarm {found.name} of {connection} in {found.region}"
     for wrong in found.wrong:
         yield Finding(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
 
 
-class Tell(Protocol):
+class LogError(Protocol):
     """What kept something from being begun, under the name of an event."""
 
     def __call__(self, event: str, error: RotationError, **facts: str) -> None: ...
@@ -35,7 +35,7 @@ class BySchedule:
     same."""
 
     installation: Installation
-    tell: Tell
+    log_error: LogError
     _stopped: str | None = field(default=None, init=False)
     _unknown: str | None = field(default=None, init=False)
 
@@ -63,7 +63,7 @@ class BySchedule:
         here = self.installation
 
         def failed(entry: "ConfiguredSecret", error: RotationError) -> None:
-            self.tell("rotation.not-looked-at", error, secret=entry.id)
+            self.log_error("rotation.not-looked-at", error, secret=entry.id)
 
         with suppress(Stopped):
             yield from gone(here.configuration, here.journal, self._bind, now, failed)
@@ -76,7 +76,7 @@ class BySchedule:
             refuse_unknown(self.installation.configuration, self.installation.journal, (), now)
         except NeedsPerson as unknown:
             if unknown.message != self._unknown:
-                self.tell("serve.unknown-secrets", unknown)
+                self.log_error("serve.unknown-secrets", unknown)
             self._unknown = unknown.message
         else:
             self._unknown = None
@@ -88,7 +88,7 @@ class BySchedule:
             found = due_now(self.installation.configuration, self.installation.journal, now)
         except PolicyRefusal as stop:
             if stop.message != self._stopped:
-                self.tell("serve.stopped", stop)
+                self.log_error("serve.stopped", stop)
             self._stopped = stop.message
             return []
         self._stopped = None

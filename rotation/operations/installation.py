@@ -202,11 +202,11 @@ class Installation:
 
         return by_hand(spec, handle, self._connections())
 
-    def deeds(self, spec: Specification, handle: str) -> str | None:
+    def audit_command(self, spec: Specification, handle: str) -> str | None:
         """The service's own command that shows what was done with it."""
-        from rotation.plugins.registry import deeds  # noqa: PLC0415
+        from rotation.plugins.registry import audit_command  # noqa: PLC0415
 
-        return deeds(spec, handle, self._connections())
+        return audit_command(spec, handle, self._connections())
 
     def _connections(self) -> "Declared":
         try:

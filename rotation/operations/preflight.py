@@ -42,7 +42,7 @@ def _of(
         yield failed(subject, error)
         return
     if not missing:
-        asked = ", ".join(_told(set(scope.options.roles) & set(sets)))
+        asked = ", ".join(_set_names(set(scope.options.roles) & set(sets)))
         yield Finding(subject, f"every role can do what its steps need: {asked}")
     for each in missing:
         yield Finding(
@@ -54,7 +54,7 @@ def _of(
         )
 
 
-def _told(sets: Collection[str]) -> Iterator[str]:
+def _set_names(sets: Collection[str]) -> Iterator[str]:
     """The claim is a person's: not every family can ask for it with the runner's login."""
     yield from sorted(set(sets) - {PermissionSet.CLAIM})
     if PermissionSet.CLAIM in sets:

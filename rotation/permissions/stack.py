@@ -61,10 +61,10 @@ def _read(stacked: Stacked, file: Path) -> Any:
     try:
         return shape(stacked.options).read({} if raw is None else raw)
     except Invalid as error:
-        raise _refused(file, list(_told(error))) from None
+        raise _refused(file, list(_lines(error))) from None
 
 
-def _told(error: Invalid) -> Iterator[str]:
+def _lines(error: Invalid) -> Iterator[str]:
     for each in error.problems:
         where = ".".join(map(str, each.where))
         yield f"{where}: {each.message}{f'; {each.hint}' if each.hint else ''}"

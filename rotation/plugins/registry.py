@@ -219,9 +219,9 @@ def by_hand(spec: Specification, handle_id: str, connections: Declared) -> str |
     return _command(spec, connections, lambda issuer, known: issuer.by_hand(handle_id, known))
 
 
-def deeds(spec: Specification, handle_id: str, connections: Declared) -> str | None:
+def audit_command(spec: Specification, handle_id: str, connections: Declared) -> str | None:
     """How a person sees what was done with it."""
-    return _command(spec, connections, lambda issuer, known: issuer.deeds(handle_id, known))
+    return _command(spec, connections, lambda issuer, known: issuer.audit_command(handle_id, known))
 
 
 def _command(

@@ -195,7 +195,7 @@ def _escaped(text: str) -> str:
     )
 
 
-def tell(event: str, error: RotationError, **facts: str) -> None:
+def log_error(event: str, error: RotationError, **facts: str) -> None:
     """An error of ours as an event. Its frames are of no use to whoever reads logs."""
     log = structlog.get_logger("rotation")
     log.error(event, code=error.code, message=error.message, hint=error.hint, **facts)

@@ -90,7 +90,7 @@ def said_dead(bound: Adapters, baseline: Facts, installation: str, now: datetime
     state, listing = bound.store.state(), bound.issuer.listing()
     if version is None or state.refusal or (state.current, state.claim) != (version, installation):
         return None
-    said = dead.told(bound, text(handle), listing, min(now, listing.server_at or now))
+    said = dead.describe(bound, text(handle), listing, min(now, listing.server_at or now))
     if said not in SAID:
         return None
     fields = bound.store.read(version, under=PermissionSet.PROVE)

@@ -23,7 +23,7 @@ from rotation.execution.runner import Runner
 from rotation.journal import Identity
 from rotation.machine.decide import Wait
 from rotation.plan import Plan, rules_of
-from rotation.runtime.logs import tell
+from rotation.runtime.logs import log_error
 from rotation.runtime.process import STOP_WITHIN, Signals, end_children
 from rotation.schedule.by_itself import Gone
 from rotation.types import Specification
@@ -103,7 +103,7 @@ class Scheduler:
             except AlreadyOpen:
                 continue
             except RotationError as error:
-                tell("rotation.not-opened", error, secret=opening.spec.secret)
+                log_error("rotation.not-opened", error, secret=opening.spec.secret)
 
     def watch(self) -> None:
         """What its issuer says is dead is being replaced, where its class says so."""
@@ -115,7 +115,7 @@ class Scheduler:
                     gone.stream, gone.spec, trigger="schedule", reason=gone.reason, seen=gone.seen
                 )
             except RotationError as error:
-                tell("rotation.not-opened", error, secret=gone.spec.secret)
+                log_error("rotation.not-opened", error, secret=gone.spec.secret)
             else:
                 log.warning("rotation.replaces", secret=gone.spec.secret, reason=gone.reason)
 
@@ -164,7 +164,7 @@ class Scheduler:
                 pause = LATER if action.row is None else AFTER_ERROR
         except RotationError as error:
             # One secret's trouble is not the others'.
-            tell("rotation.failed", error, stream=stream)
+            log_error("rotation.failed", error, stream=stream)
             pause = AFTER_ERROR
         except Exception:
             log.exception("rotation.broke", stream=stream)
@@ -197,16 +197,22 @@ class Scheduler:
         )
         now = self.runner.clock.now()
         tick = jobs.add_job(
-            _told(self.tick), "interval", seconds=TICK.total_seconds(), next_run_time=now
+            _logging_errors(self.tick), "interval", seconds=TICK.total_seconds(), next_run_time=now
         )
         drain = jobs.add_job(
-            _told(self._timed_drain), "interval", seconds=IDLE.total_seconds(), next_run_time=now
+            _logging_errors(self._timed_drain),
+            "interval",
+            seconds=IDLE.total_seconds(),
+            next_run_time=now,
         )
         watch = jobs.add_job(
-            _told(self.watch), "interval", seconds=WATCH.total_seconds(), next_run_time=now
+            _logging_errors(self.watch),
+            "interval",
+            seconds=WATCH.total_seconds(),
+            next_run_time=now,
         )
         housekeeping = jobs.add_job(
-            _told(self.housekeeping), "interval", seconds=HOUSEKEEPING.total_seconds()
+            _logging_errors(self.housekeeping), "interval", seconds=HOUSEKEEPING.total_seconds()
         )
         jobs.start()
         try:
@@ -257,7 +263,7 @@ class Scheduler:
             self._failing_since = self._failing_since or time.monotonic()
             if time.monotonic() - self._failing_since > JOURNAL_PATIENCE.total_seconds():
                 raise
-            tell("journal.failed", error)
+            log_error("journal.failed", error)
             self._drained_until = time.monotonic() + LATER.total_seconds()
             return None
         self._failing_since = None
@@ -291,13 +297,13 @@ class Scheduler:
         )
 
 
-def _told(job: Callable[[], None]) -> Callable[[], None]:
+def _logging_errors(job: Callable[[], None]) -> Callable[[], None]:
     """An error of a job is told as every error is, and the job comes again."""
 
     def run() -> None:
         try:
             job()
         except RotationError as error:
-            tell("scheduler.failed", error)
+            log_error("scheduler.failed", error)
 
     return run

@@ -16,14 +16,14 @@ ATTEMPTS = tuple(f"{number:032x}" for number in range(1, 5))
 
 READS = ("listing", "usage")
 CHANGES = ("suspend", "resume", "destroy")
-DEEDS = (*READS, "issue", "activate", *CHANGES)
+OPERATIONS = (*READS, "issue", "activate", *CHANGES)
 """The methods that call the service: `issue` where it makes the values, else `activate`."""
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
 def claims(traits: Traits) -> frozenset[str]:
-    """What the issuer says that it does: the deeds that reach its service, and how it lives."""
+    """What the issuer says that it does: the operations that reach its service, and how it lives."""
     claimed = {
         "listing": traits.lists,
         "usage": traits.reports_usage,
@@ -43,21 +43,21 @@ def claims(traits: Traits) -> frozenset[str]:
 def where(*claimed: str) -> Callable[[Test], Test]:
     """Told of issuers that claim one of these."""
 
-    def told(test: Test) -> Test:
+    def marked(test: Test) -> Test:
         vars(test)["where"] = frozenset(claimed)
         return test
 
-    return told
+    return marked
 
 
-def for_each(*deeds: str) -> Callable[[Test], Test]:
+def for_each(*operations: str) -> Callable[[Test], Test]:
     """Told of each of these that the issuer claims."""
 
-    def told(test: Test) -> Test:
-        vars(test)["deeds"] = deeds
-        return where(*deeds)(test)
+    def marked(test: Test) -> Test:
+        vars(test)["operations"] = operations
+        return where(*operations)(test)
 
-    return told
+    return marked
 
 
 class IssuerBench(Protocol):
@@ -91,8 +91,8 @@ class IssuerBench(Protocol):
         """Whatever the service needs to take note has passed."""
         ...
 
-    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
-        """The next call that the method `deed` makes meets this."""
+    def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
+        """The next call that the method `operation` makes meets this."""
         ...
 
 
@@ -111,9 +111,11 @@ class IssuerLife:
                 setattr(cls, name, None)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        if "deed" in metafunc.fixturenames:
-            deeds = vars(metafunc.function)["deeds"]
-            metafunc.parametrize("deed", [deed for deed in deeds if deed in self.claims])
+        if "operation" in metafunc.fixturenames:
+            operations = vars(metafunc.function)["operations"]
+            metafunc.parametrize(
+                "operation", [operation for operation in operations if operation in self.claims]
+            )
 
     @pytest.fixture
     def bench(self) -> IssuerBench:
@@ -131,9 +133,9 @@ class IssuerLife:
         """Told without a connection, too: the configuration may be what is broken."""
         new = _made(bench)
         secrets = new.fields.secret.values()
-        told = bench.options.by_hand(new.handle.id, {})
-        assert told
-        assert not any(value.is_in(told) for value in secrets)
+        command = bench.options.by_hand(new.handle.id, {})
+        assert command
+        assert not any(value.is_in(command) for value in secrets)
 
     @where("listing")
     def test_the_listing_is_what_is_alive(self, bench: IssuerBench) -> None:
@@ -232,10 +234,13 @@ class IssuerLife:
         caplog.set_level(logging.DEBUG)
         new = _made(bench)
         assert not contains_live_value(f"{new!r} {new}")
-        for deed in DEEDS:
-            if deed in self.claims:
-                with bench.trouble(deed, CallFault.DENIED), pytest.raises(RotationError) as caught:
-                    _do(bench, deed, new)
+        for operation in OPERATIONS:
+            if operation in self.claims:
+                with (
+                    bench.trouble(operation, CallFault.DENIED),
+                    pytest.raises(RotationError) as caught,
+                ):
+                    _do(bench, operation, new)
                 assert not contains_live_value(f"{caught.value} {caught.value.__dict__}")
         if "destroy" in self.claims:
             bench.issuer.destroy(new.handle.id, new.fields)
@@ -278,47 +283,47 @@ class IssuerConformance(IssuerLife):
         assert len(bench.live()) == (1 if bench.issuer.traits.delegated else bench.mints())
         assert bench.issuer.listing().ids == bench.live().keys()
 
-    @for_each(*DEEDS)
-    def test_a_denial_names_what_is_missing(self, bench: IssuerBench, deed: str) -> None:
-        new = _ready(bench, deed)
+    @for_each(*OPERATIONS)
+    def test_a_denial_names_what_is_missing(self, bench: IssuerBench, operation: str) -> None:
+        new = _ready(bench, operation)
         before = dict(bench.live())
-        with bench.trouble(deed, CallFault.DENIED), pytest.raises(Denied) as caught:
-            _do(bench, deed, new)
+        with bench.trouble(operation, CallFault.DENIED), pytest.raises(Denied) as caught:
+            _do(bench, operation, new)
         assert caught.value.hint
         assert bench.live() == before
 
-    @for_each(*DEEDS)
+    @for_each(*OPERATIONS)
     @pytest.mark.parametrize("kind", [CallFault.THROTTLED, CallFault.UNREACHABLE])
     def test_what_did_not_happen_is_tried_again(
-        self, bench: IssuerBench, deed: str, kind: CallFault
+        self, bench: IssuerBench, operation: str, kind: CallFault
     ) -> None:
-        new = _ready(bench, deed)
+        new = _ready(bench, operation)
         before = dict(bench.live())
-        with bench.trouble(deed, kind), pytest.raises(Transient):
-            _do(bench, deed, new)
+        with bench.trouble(operation, kind), pytest.raises(Transient):
+            _do(bench, operation, new)
         assert bench.live() == before
 
     @for_each(*READS)
     @pytest.mark.parametrize("kind", [CallFault.LOST, CallFault.BROKEN])
     def test_an_unanswered_read_is_read_again(
-        self, bench: IssuerBench, deed: str, kind: CallFault
+        self, bench: IssuerBench, operation: str, kind: CallFault
     ) -> None:
-        new = _ready(bench, deed)
-        with bench.trouble(deed, kind), pytest.raises(Transient):
-            _do(bench, deed, new)
-        _do(bench, deed, new)
+        new = _ready(bench, operation)
+        with bench.trouble(operation, kind), pytest.raises(Transient):
+            _do(bench, operation, new)
+        _do(bench, operation, new)
 
     @for_each(*CHANGES)
     @pytest.mark.parametrize("kind", [CallFault.LOST, CallFault.BROKEN])
     def test_an_unanswered_change_is_made_again(
-        self, bench: IssuerBench, deed: str, kind: CallFault
+        self, bench: IssuerBench, operation: str, kind: CallFault
     ) -> None:
-        new = _ready(bench, deed)
-        with bench.trouble(deed, kind), pytest.raises((Ambiguous, Transient)):
-            _do(bench, deed, new)
-        _do(bench, deed, new)
+        new = _ready(bench, operation)
+        with bench.trouble(operation, kind), pytest.raises((Ambiguous, Transient)):
+            _do(bench, operation, new)
+        _do(bench, operation, new)
         bench.settle()
-        assert bench.accepts(new.fields) == (deed == "resume")
+        assert bench.accepts(new.fields) == (operation == "resume")
 
 
 def _made(bench: IssuerBench, attempt: str = ATTEMPTS[0]) -> Credential:
@@ -339,17 +344,17 @@ def _lose_a_mint(bench: IssuerBench) -> None:
         bench.issuer.activate(new)
 
 
-def _ready(bench: IssuerBench, deed: str) -> Credential:
-    """A credential on which the deed makes a difference."""
+def _ready(bench: IssuerBench, operation: str) -> Credential:
+    """A credential on which the operation makes a difference."""
     new = _made(bench)
-    if deed == "resume":
+    if operation == "resume":
         bench.issuer.suspend(new.handle.id)
     return new
 
 
-def _do(bench: IssuerBench, deed: str, new: Credential) -> None:
+def _do(bench: IssuerBench, operation: str, new: Credential) -> None:
     issuer = bench.issuer
-    match deed:
+    match operation:
         case "listing":
             issuer.listing()
         case "issue":
@@ -359,4 +364,4 @@ def _do(bench: IssuerBench, deed: str, new: Credential) -> None:
         case "destroy":
             issuer.destroy(new.handle.id, new.fields)
         case _:
-            getattr(issuer, deed)(new.handle.id)
+            getattr(issuer, operation)(new.handle.id)

@@ -57,8 +57,8 @@ class StoreBench(Protocol):
         """The secret is gone."""
         ...
 
-    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
-        """The next call that the method `deed` makes meets this. Skip what cannot be made."""
+    def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
+        """The next call that the method `operation` makes meets this. Skip what cannot be made."""
         ...
 
 
@@ -196,15 +196,17 @@ class StoreConformance:
         bench.store.promote(version, expecting=current)
         assert bench.seen() == {**bench.given(bench.credential(2)), "elsewhere": value}
 
-    @pytest.mark.parametrize("deed", ["stage", "promote", "unlabel", "mark_compromised", "claim"])
+    @pytest.mark.parametrize(
+        "operation", ["stage", "promote", "unlabel", "mark_compromised", "claim"]
+    )
     @pytest.mark.parametrize("kind", [CallFault.LOST, CallFault.BROKEN])
     def test_an_unanswered_change_is_made_again(
-        self, bench: StoreBench, deed: str, kind: CallFault
+        self, bench: StoreBench, operation: str, kind: CallFault
     ) -> None:
         old, new = _staged(bench)
-        with bench.trouble(deed, kind), pytest.raises((Ambiguous, Transient)):
-            _do(bench, deed, old, new)
-        _do(bench, deed, old, new)
+        with bench.trouble(operation, kind), pytest.raises((Ambiguous, Transient)):
+            _do(bench, operation, old, new)
+        _do(bench, operation, old, new)
 
     def test_bytes_that_may_have_arrived_are_in_doubt(self, bench: StoreBench) -> None:
         current = _current(bench)
@@ -215,7 +217,7 @@ class StoreConformance:
         assert bench.store.read(version, under=UNDER) == bench.credential(2).fields
 
     @pytest.mark.parametrize(
-        "deed", ["state", "stage", "read", "promote", "unlabel", "mark_compromised", "claim"]
+        "operation", ["state", "stage", "read", "promote", "unlabel", "mark_compromised", "claim"]
     )
     @pytest.mark.parametrize(
         ("kind", "expected"),
@@ -226,12 +228,12 @@ class StoreConformance:
         ],
     )
     def test_what_did_not_happen_changed_nothing(
-        self, bench: StoreBench, deed: str, kind: CallFault, expected: type[RotationError]
+        self, bench: StoreBench, operation: str, kind: CallFault, expected: type[RotationError]
     ) -> None:
         old, new = _staged(bench)
         before = bench.store.state()
-        with bench.trouble(deed, kind), pytest.raises(expected) as caught:
-            _do(bench, deed, old, new)
+        with bench.trouble(operation, kind), pytest.raises(expected) as caught:
+            _do(bench, operation, old, new)
         assert caught.value.hint
         after = bench.store.state()
         assert (after.labels, after.claim) == (before.labels, before.claim)
@@ -265,9 +267,9 @@ def _staged(bench: StoreBench) -> tuple[str, str]:
     return old, bench.store.stage(SECOND, bench.credential(2), onto=old)
 
 
-def _do(bench: StoreBench, deed: str, old: str, new: str) -> None:
+def _do(bench: StoreBench, operation: str, old: str, new: str) -> None:
     store = bench.store
-    match deed:
+    match operation:
         case "state":
             store.state()
         case "stage":

@@ -9,7 +9,7 @@ from rotation.journal.memory import MemoryJournal
 from rotation.machine.held import Exit
 from rotation.plan import PLANS, Step
 from rotation.types import CURRENT, PENDING, mark
-from tests.crash.exits import Cause, Deed
+from tests.crash.exits import Cause, Repair
 from tests.support import stories
 from tests.support.acts import ask, declare, dies_once, opened
 from tests.support.crash import STREAM, Story
@@ -21,9 +21,11 @@ IN_PLACE = {"overlap": False, "can_suspend": False, "chosen": True, "numbered": 
 REPLACE = "rotation rotate app --replace"
 
 
-def cause(code: str, mend: Deed | None = None, **how: Any) -> Callable[[Callable[[], Story]], None]:
+def cause(
+    code: str, repair: Repair | None = None, **how: Any
+) -> Callable[[Callable[[], Story]], None]:
     def named(arrive: Callable[[], Story]) -> None:
-        CAUSES.setdefault(code, []).append(Cause(code, arrive, mend, **how))
+        CAUSES.setdefault(code, []).append(Cause(code, arrive, repair, **how))
 
     return named
 
@@ -51,7 +53,7 @@ def undone(story: Story) -> None:
         del world.instances[handle]
 
 
-def back(version: str) -> Deed:
+def back(version: str) -> Repair:
     """Off the other version as well, which the store calls the previous one now."""
 
     def moved(story: Story) -> None:

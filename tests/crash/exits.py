@@ -22,7 +22,7 @@ from rotation.report.describe import open_exits, ways_out
 from tests.rotation.cli.conftest import at_a_terminal
 from tests.support.crash import STREAM, Story
 
-Deed = Callable[[Story], None]
+Repair = Callable[[Story], None]
 GREEN = "green"
 
 
@@ -34,8 +34,8 @@ class Cause:
 
     code: str
     arrive: Callable[[], Story]
-    mend: Deed | None = None
-    by_hand: Mapping[Exit, Deed | None] = field(default_factory=dict)
+    repair: Repair | None = None
+    by_hand: Mapping[Exit, Repair | None] = field(default_factory=dict)
     afterwards: str = "rotation rotate app"
     instance: str = "KEY2"
     leads_to: Mapping[Exit, str] = field(default_factory=dict)
@@ -44,8 +44,8 @@ class Cause:
     def name(self) -> str:
         return getattr(self.arrive, "__name__", "?")
 
-    def deed(self, way: Exit) -> Deed | None:
-        return self.by_hand.get(way, self.mend)
+    def repair_for(self, way: Exit) -> Repair | None:
+        return self.by_hand.get(way, self.repair)
 
 
 def printed(cause: Cause) -> Mapping[Exit, str]:
@@ -53,7 +53,7 @@ def printed(cause: Cause) -> Mapping[Exit, str]:
     with arrived(cause) as story:
         ways = _printed(story)
     first = REASONS[cause.code].first
-    return {way: line for way, line in ways.items() if way not in first or cause.deed(way)}
+    return {way: line for way, line in ways.items() if way not in first or cause.repair_for(way)}
 
 
 @contextmanager
@@ -82,8 +82,8 @@ def taken(cause: Cause, way: Exit) -> str:
 
 def _taken(story: Story, cause: Cause, way: Exit) -> str:
     line = _printed(story)[way].replace("ID", cause.instance)
-    if way in REASONS[cause.code].first and (deed := cause.deed(way)):
-        deed(story)
+    if way in REASONS[cause.code].first and (repair := cause.repair_for(way)):
+        repair(story)
     done = typed(story, line)
     action = story.drive()
     if isinstance(action, Held):
@@ -119,8 +119,8 @@ def onward(story: Story, cause: Cause, way: Exit) -> str:
     """What follows when it is over must not stop at the same place."""
     if way not in (Exit.ABANDON, Exit.ACCEPT_CURRENT, Exit.OURS, Exit.FOREIGN):
         return GREEN
-    if way is Exit.ABANDON and (deed := cause.deed(way)):
-        deed(story)
+    if way is Exit.ABANDON and (repair := cause.repair_for(way)):
+        repair(story)
     story.world.advance(story.world.now + timedelta(minutes=10))
     before = story.rotation().opened.seq
     done = typed(story, cause.afterwards if way is Exit.ABANDON else "rotation rotate app")

@@ -12,7 +12,7 @@ from tests.support.acts import ask, code, opened
 from tests.support.crash import STREAM, Story
 from tests.support.world import INSTALLATION, World
 
-Deed = Callable[[World], None]
+Change = Callable[[World], None]
 
 
 def claimed_by_another(world: World) -> None:
@@ -49,7 +49,7 @@ def mended(world: World) -> None:
         del world.instances[handle]
 
 
-DEEDS: dict[Deed, str] = {
+CHANGES: dict[Change, str] = {
     claimed_by_another: "held.claim-foreign",
     claim_taken_off: "held.claim-missing",
     deletion_scheduled: "held.needs-person",
@@ -60,12 +60,12 @@ DEEDS: dict[Deed, str] = {
 
 
 @pytest.mark.parametrize("done", ["open", "drain", "prove-off"])
-@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
-def test_a_changed_world_holds_each_of_them(deed: Deed, done: str) -> None:
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_changed_world_holds_each_of_them(change: Change, done: str) -> None:
     """Before `issue`, `suspend` and `destroy`. The old one is there; mended, it goes on."""
     story = opened(until=None if done == "open" else done, exclusive=True)
-    deed(story.world)
-    assert code(story) == DEEDS[deed]
+    change(story.world)
+    assert code(story) == CHANGES[change]
     rotation = story.rotation()
     assert rotation.old in story.world.instances
     assert rotation.new is None or done != "open"

@@ -65,8 +65,8 @@ class Bench:
         """The service takes note at once."""
 
     @contextmanager
-    def trouble(self, deed: str, kind: CallFault) -> Iterator[None]:
-        self.service.fault = (OPERATIONS[deed], CODES[kind])
+    def trouble(self, operation: str, kind: CallFault) -> Iterator[None]:
+        self.service.fault = (OPERATIONS[operation], CODES[kind])
         yield
         self.service.fault = None
 

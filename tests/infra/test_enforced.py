@@ -225,7 +225,7 @@ def test_who_is_not_named_reads_nothing_even_with_the_policy(
 # ---------------------------------------------------------------------------------- preflight
 
 
-def told(lived: Installation, *words: str, expected: tuple[int, ...]) -> list[dict[str, Any]]:
+def checks_of(lived: Installation, *words: str, expected: tuple[int, ...]) -> list[dict[str, Any]]:
     said = json.loads(lived.rotation("doctor", *words, "-o", "json", expected=expected))
     checks: list[dict[str, Any]] = said["checks"]
     return checks
@@ -238,7 +238,7 @@ def test_doctor_would_name_every_step_that_made_a_call(lived: Installation) -> N
 
 def test_doctor_finds_nothing_missing(lived: Installation) -> None:
     lived.be("runner")
-    checks = told(lived, expected=(0, 1))
+    checks = checks_of(lived, expected=(0, 1))
     assert [each for each in checks if each["code"] == "doctor.permission"] == []
 
 
@@ -277,7 +277,7 @@ def test_a_runner_that_may_not_ask_is_told_so(lived: Installation) -> None:
     lived.be("runner")
     lived.guard.without = ("runner", "iam:SimulatePrincipalPolicy")
     try:
-        wrong = [each for each in told(lived, expected=(3,)) if not each["ok"]]
+        wrong = [each for each in checks_of(lived, expected=(3,)) if not each["ok"]]
     finally:
         lived.guard.without = None
     assert [(each["subject"], each["code"]) for each in wrong] == [
@@ -300,7 +300,7 @@ def test_doctor_names_exactly_what_is_missing(lived: Installation, under: str, a
     since = lived.aws.control.oracle.called()
     lived.guard.without = (under, action)
     try:
-        found = told(lived, expected=(3,))
+        found = checks_of(lived, expected=(3,))
     finally:
         lived.guard.without = None
     missing = [each for each in found if each["code"] == "doctor.permission"]

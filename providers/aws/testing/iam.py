@@ -216,7 +216,7 @@ class Iam:
         key = self._iam.access_keys.get(key_id)
         if key is None:
             raise _no_such_key(key_id)
-        use = self._state.last_used.told(key_id, self._state.clock.moment())
+        use = self._state.last_used.published(key_id, self._state.clock.moment())
         last: dict[str, datetime | str | None] = {"ServiceName": "N/A", "Region": "N/A"}
         if use is not None:
             last = {"LastUsedDate": use.at, "ServiceName": use.service, "Region": use.region}

@@ -39,7 +39,11 @@ class LastUsed:
         while len(recorded) > 1 and recorded[1][0] <= moment:
             recorded.pop(0)
 
-    def told(self, access_key_id: str, moment: datetime) -> Use | None:
+    def published(self, access_key_id: str, moment: datetime) -> Use | None:
         """The latest use that is published by then."""
-        told = [use for told_at, use in self._recorded.get(access_key_id, ()) if told_at <= moment]
-        return told[-1] if told else None
+        seen = [
+            use
+            for published_at, use in self._recorded.get(access_key_id, ())
+            if published_at <= moment
+        ]
+        return seen[-1] if seen else None

@@ -156,14 +156,16 @@ def page(found: list[Any], number: int, size: int) -> list[Any]:
 
 
 _BEFORE: Mapping[Fault | None, Callable[[Got], Reply]] = {
-    Fault.DENIED: lambda got: Reply(403, {"message": f"forbidden for {_told(got)}"}),
+    Fault.DENIED: lambda got: Reply(403, {"message": f"forbidden for {_sent_headers(got)}"}),
     Fault.THROTTLED: lambda _: Reply(429, {"message": "slow down"}, {"Retry-After": "7"}),
-    Fault.BROKEN: lambda got: Reply(500, {"message": f"internal error, you sent {_told(got)}"}),
+    Fault.BROKEN: lambda got: Reply(
+        500, {"message": f"internal error, you sent {_sent_headers(got)}"}
+    ),
     Fault.REDIRECTED: lambda _: Reply(307, None, {"Location": METADATA}),
 }
 
 
-def _told(got: Got) -> str:
+def _sent_headers(got: Got) -> str:
     return " ".join(got.headers.values())
 
 

@@ -22,14 +22,14 @@ def look(cx: Context, listing: Listing, unused: Sequence[str]) -> Facts:
         return {"spare": spare[0]}
     raise SlotFull(
         "held.slot-full",
-        f"the issuer is full, and none there is certainly unused: {_told(cx, listing)}; readers are "
+        f"the issuer is full, and none there is certainly unused: {_used_by(cx, listing)}; readers are "
         "without a working credential",
         f"`rotation resolve {cx.spec.secret} --ours ID`, of the one that nobody needs: it is "
         "destroyed at once, and this goes on",
     )
 
 
-def _told(cx: Context, listing: Listing) -> str:
+def _used_by(cx: Context, listing: Listing) -> str:
     return ", ".join(f"{handle.id} ({_known(cx, handle)})" for handle in listing.handles)
 
 

@@ -96,7 +96,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         except (ClientError, Refused) as error:
             if ABSENT.search(str(error)):
                 return provider_pb2.ReadResponse()
-            context.abort(grpc.StatusCode.UNKNOWN, _told(error))
+            context.abort(grpc.StatusCode.UNKNOWN, _message(error))
         return provider_pb2.ReadResponse(
             id=request.id,
             properties=_struct({**inputs, **state, **found}),
@@ -141,10 +141,10 @@ def _asked(context: Any, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except (ClientError, PatternRefused, Refused, iam.NameTaken) as error:
-        context.abort(grpc.StatusCode.UNKNOWN, _told(error))
+        context.abort(grpc.StatusCode.UNKNOWN, _message(error))
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else "Refused"
     return f"operation error, api error {code}: {error}"
 

@@ -60,8 +60,8 @@ class Bench:
     def settle(self) -> None:
         """Propagation takes no time here."""
 
-    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
-        return self.inject_fault(ACTIONS[deed], kind)
+    def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
+        return self.inject_fault(ACTIONS[operation], kind)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_truncated_answer_is_in_doubt(bench: Bench, monkeypatch):
 
 def test_what_a_leaked_key_did_is_asked_of_cloudtrail(bench: Bench, context: PluginContext):
     known = {"main": context.connections["main"].options}
-    told = bench.options.deeds("AKIAIOSFODNN7EXAMPLE", known)
+    told = bench.options.audit_command("AKIAIOSFODNN7EXAMPLE", known)
     assert told.startswith(
         "aws cloudtrail lookup-events --lookup-attributes "
         "AttributeKey=AccessKeyId,AttributeValue=AKIAIOSFODNN7EXAMPLE --region "

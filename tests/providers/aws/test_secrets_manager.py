@@ -80,8 +80,8 @@ class Bench:
             SecretId=self.name, ForceDeleteWithoutRecovery=True
         )
 
-    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
-        return self.inject_fault(ACTIONS[deed], kind)
+    def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
+        return self.inject_fault(ACTIONS[operation], kind)
 
     def calls(self, operation: str, since: int) -> list[dict]:
         return self.control.oracle.calls(f"secretsmanager:{operation}", since)

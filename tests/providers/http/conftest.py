@@ -83,12 +83,12 @@ class Bench:
     def settle(self) -> None:
         """The service takes note at once."""
 
-    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
+    def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
         if kind is CallFault.UNREACHABLE:
             return unreachable(self.connection)
-        twice = self.resends and deed == "issue" and kind in {CallFault.LOST, CallFault.BROKEN}
-        operation = OPERATIONS.get(deed, deed)
-        return self.service.fault(operation, *[Fault(kind.value)] * (2 if twice else 1))
+        twice = self.resends and operation == "issue" and kind in {CallFault.LOST, CallFault.BROKEN}
+        request = OPERATIONS.get(operation, operation)
+        return self.service.fault(request, *[Fault(kind.value)] * (2 if twice else 1))
 
 
 def declared(**more: Any) -> HttpApiOptions:

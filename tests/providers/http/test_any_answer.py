@@ -74,16 +74,16 @@ def test_an_issuer_raises_only_what_is_ours(
     connection: HttpConnection, answers: list[Answer]
 ) -> None:
     issuer = HttpApiIssuer(declared(), context(connection))
-    deeds = (
+    calls = (
         lambda: issuer.issue(ATTEMPT),
         issuer.listing,
         lambda: issuer.usage("key-7"),
         lambda: issuer.suspend("key-7"),
         lambda: issuer.destroy("key-7"),
     )
-    for deed in deeds:
+    for call in calls:
         with answering(answers):
-            made = told(deed)
+            made = outcome_of(call)
         assert not contains_live_value(
             f"{made} {vars(made)}" if isinstance(made, Exception) else ""
         )
@@ -92,10 +92,10 @@ def test_an_issuer_raises_only_what_is_ours(
             assert not contains_live_value(made.handle.id)
 
 
-def told(deed: Callable[[], Any]) -> Any:
+def outcome_of(call: Callable[[], Any]) -> Any:
     """What comes of it, an error of ours included."""
     try:
-        return deed()
+        return call()
     except RotationError as error:
         return error
 

@@ -93,9 +93,9 @@ def test_a_lost_mint_is_never_sent_again_without_one(bench: Bench, acme: Acme) -
 
 def test_a_redirect_is_not_followed_to_a_metadata_service(bench: Bench, acme: Acme) -> None:
     """Nothing else listens there, so a connection would be refused by the tests' own hook."""
-    for operation, deed in (("list", bench.issuer.listing), ("create", None)):
+    for operation, call in (("list", bench.issuer.listing), ("create", None)):
         with acme.fault(operation, Fault.REDIRECTED), pytest.raises(NeedsPerson) as caught:
-            deed() if deed else bench.issuer.issue(ATTEMPT)
+            call() if call else bench.issuer.issue(ATTEMPT)
         assert caught.value.code == "http.redirected"
     assert acme.minted == 0
 
@@ -103,10 +103,10 @@ def test_a_redirect_is_not_followed_to_a_metadata_service(bench: Bench, acme: Ac
 @pytest.mark.parametrize("operation", ["suspend", "delete"])
 def test_a_page_that_says_200_is_no_success(bench: Bench, acme: Acme, operation: str) -> None:
     new = bench.issuer.issue(ATTEMPT)
-    deed = bench.issuer.suspend if operation == "suspend" else bench.issuer.destroy
+    call = bench.issuer.suspend if operation == "suspend" else bench.issuer.destroy
     with acme.fault(operation, Fault.PAGE), pytest.raises(Transient):
-        deed(new.handle.id)
-    deed(new.handle.id)
+        call(new.handle.id)
+    call(new.handle.id)
 
 
 @pytest.mark.parametrize("secret", ["", "short", None, 12345678])
@@ -138,14 +138,14 @@ def test_an_error_that_echoes_the_key_is_not_repeated(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     new = bench.issuer.issue(ATTEMPT)
-    deeds = {
+    calls = {
         "list": bench.issuer.listing,
         "create": lambda: bench.issuer.issue(OTHER),
         "delete": lambda: bench.issuer.destroy(new.handle.id),
         "suspend": lambda: bench.issuer.suspend(new.handle.id),
     }
     with acme.fault(operation, kind), pytest.raises(RotationError) as caught:
-        deeds[operation]()
+        calls[operation]()
     told = f"{caught.value} {caught.value.__dict__} {caplog.text}"
     assert not contains_live_value(told)
     assert acme.admin["token"] not in told

@@ -192,8 +192,8 @@ class Bench:
         """The server takes note at once."""
 
     @contextmanager
-    def trouble(self, deed: str, kind: CallFault) -> Iterator[None]:
-        function = "instances" if deed == "listing" else deed
+    def trouble(self, operation: str, kind: CallFault) -> Iterator[None]:
+        function = "instances" if operation == "listing" else operation
         with befalling(self.database.server, function, kind):
             yield
 

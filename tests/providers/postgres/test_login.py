@@ -217,9 +217,9 @@ def test_open_sessions_keep_a_login_from_being_switched_off(
     bench: Bench = request.getfixturevalue(name)
     new = made(bench.issuer)
     with bench.login(new.fields) as consumer:
-        for deed in (bench.issuer.suspend, bench.issuer.destroy):
+        for call in (bench.issuer.suspend, bench.issuer.destroy):
             with pytest.raises(NotYet) as caught:
-                deed(new.handle.id)
+                call(new.handle.id)
             assert "1 open session of" in caught.value.message
         assert bench.accepts(new.fields)
         assert consumer.execute("select 1").fetchone() == (1,)
@@ -233,10 +233,10 @@ def test_an_emergency_ends_the_sessions(name: str, request: pytest.FixtureReques
     bench: Bench = request.getfixturevalue(name)
     new = made(bench.issuer)
     role = new.fields.public.get("username") or bench.issuer._options.user
-    deed = bench.issuer.suspend if bench.issuer.traits.can_suspend else bench.issuer.destroy
+    call = bench.issuer.suspend if bench.issuer.traits.can_suspend else bench.issuer.destroy
     with bench.login(new.fields), bench.login(new.fields):
         for _ in range(2):
-            deed(new.handle.id, under=PermissionSet.CONTAIN)
+            call(new.handle.id, under=PermissionSet.CONTAIN)
         assert sessions(bench.database.server, role) == 0
     assert not bench.accepts(new.fields)
 
@@ -406,7 +406,7 @@ def test_a_login_says_nothing_of_its_use(unique: Bench):
 
 def test_in_place_there_is_no_off_switch(in_place: Bench):
     new = made(in_place.issuer)
-    for deed in (in_place.issuer.suspend, in_place.issuer.resume):
+    for call in (in_place.issuer.suspend, in_place.issuer.resume):
         with pytest.raises(Permanent):
-            deed(new.handle.id)
+            call(new.handle.id)
     assert in_place.accepts(new.fields)

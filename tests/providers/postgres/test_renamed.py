@@ -17,7 +17,7 @@ from .test_rotation import BOTH, STREAM, Scene, check, scene, strict
 
 __all__ = ["scene", "strict"]
 
-DEEDS: dict[str, Callable[[LoginIssuer, Credential], object]] = {
+OPERATIONS: dict[str, Callable[[LoginIssuer, Credential], object]] = {
     "issue": lambda issuer, _: issuer.issue(ATTEMPTS[2]),
     "suspend": lambda issuer, old: issuer.suspend(old.handle.id),
     "resume": lambda issuer, old: issuer.resume(old.handle.id),
@@ -44,10 +44,11 @@ def test_no_call_is_refused_for_what_nobody_understands(
     of = made[which]
     role = of.handle.id.partition("#")[0]
     database.server.run(f'alter role "{role}" rename to "{role[:40]}_renamed"')
-    told = {
-        deed: _refusal(lambda does=does: does(bench.issuer, of)) for deed, does in DEEDS.items()
+    codes = {
+        operation: _refusal(lambda does=does: does(bench.issuer, of))
+        for operation, does in OPERATIONS.items()
     }
-    assert "postgres.refused" not in told.values()
+    assert "postgres.refused" not in codes.values()
 
 
 def _refusal(act: Callable[[], object]) -> str | None:
@@ -77,12 +78,12 @@ def test_the_old_login_renamed_is_told_and_goes_on_by_its_own_name(scene: Scene)
     assert held(scene) == ("suspend", "held.instance-missing")
     rotation = replay(scene.journal.entries(STREAM))
     assert "works too" not in what_works(rotation)
-    told = scene.journal.entries(STREAM)[-2].facts
-    assert told["message"] == (
+    codes = scene.journal.entries(STREAM)[-2].facts
+    assert codes["message"] == (
         f"somebody renamed {old}: it is orders_renamed now, and nobody logs in as {old}"
     )
     back = f'ALTER ROLE "orders_renamed" RENAME TO "{old}"'
-    assert back in str(told["hint"])
+    assert back in str(codes["hint"])
     run(scene, back)
     ask(scene, "resume")
     check(scene, [scene.to_the_end()])

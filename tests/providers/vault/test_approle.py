@@ -185,14 +185,14 @@ class Bench:
     def settle(self) -> None:
         pass
 
-    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
+    def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
         call = {
             "listing": "/secret-id",
             "usage": "/secret-id",
             "issue": "/secret-id",
             "activate": "/secret-id/lookup",
             "destroy": "/secret-id-accessor/destroy",
-        }[deed]
+        }[operation]
         return inject_fault(self.connection, self.role.path + call, kind)
 
 

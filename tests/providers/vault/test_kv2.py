@@ -122,8 +122,8 @@ class Bench:
     def remove(self) -> None:
         self.vault.api("DELETE", f"sys/mounts/{self.mount}")
 
-    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
-        return self.inject_fault(*REQUESTS[deed], kind)
+    def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
+        return self.inject_fault(*REQUESTS[operation], kind)
 
     def adopted(self) -> str:
         """A secret that somebody else wrote; its version."""

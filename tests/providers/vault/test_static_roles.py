@@ -136,8 +136,10 @@ class Bench:
     def settle(self) -> None:
         pass
 
-    def trouble(self, deed: str, kind: CallFault) -> AbstractContextManager[None]:
-        path = {"listing": "static-roles", "issue": "rotate-role", "destroy": "static-roles"}[deed]
+    def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
+        path = {"listing": "static-roles", "issue": "rotate-role", "destroy": "static-roles"}[
+            operation
+        ]
         return inject_fault(self.connection, f"{self.role.mount}/{path}", kind)
 
 

@@ -30,7 +30,7 @@ def test_an_emergency_contains_replaces_and_destroys(shell: Shell) -> None:
 def test_at_its_end_it_says_how_to_see_what_the_leaked_one_did(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Session, "deeds", lambda self, spec, handle: f"look-up {handle}")
+    monkeypatch.setattr(Session, "audit_command", lambda self, spec, handle: f"look-up {handle}")
     shell.adopted().world.emergency = True
     done = shell.run("emergency", "app", "--yes", "--reason", "leak")
     assert "what KEY1 did, by region: look-up KEY1" in done.stderr

@@ -13,7 +13,7 @@ def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
     shell: Shell, words: tuple[str, ...]
 ) -> None:
     shell.adopted()
-    schedule = BySchedule(installation=at_work(shell), tell=logs.tell)
+    schedule = BySchedule(installation=at_work(shell), log_error=logs.log_error)
 
     def tick() -> int:
         return len(list(schedule.due(shell.world.now)))
@@ -30,7 +30,7 @@ def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
 
 
 def test_it_says_once_what_the_journal_does_not_know(shell: Shell) -> None:
-    schedule = BySchedule(installation=at_work(shell), tell=logs.tell)
+    schedule = BySchedule(installation=at_work(shell), log_error=logs.log_error)
     with capture_logs() as captured:
         for _ in range(2):
             assert not list(schedule.due(shell.world.now))

@@ -136,14 +136,14 @@ def test_somebody_takes_the_last_free_slot(aws, iam, refused):
 def test_a_deed_that_is_refused_stands_in_the_log_and_harms_no_call(aws, iam):
     aws.faults.between([{"act": "create_key", "arguments": {"user": "nobody"}}])
     iam.list_users()
-    [deed] = aws.oracle.calls(CREATE)
-    assert (deed["outcome"], deed["user_agent"]) == ("NoSuchEntity", "human")
+    [call] = aws.oracle.calls(CREATE)
+    assert (call["outcome"], call["user_agent"]) == ("NoSuchEntity", "human")
 
 
 @pytest.mark.parametrize(
     "act",
     [{"act": "no_such_deed"}, {"act": "create_key"}, {"act": "create_key", "arguments": {"x": 1}}],
-    ids=["deed", "missing", "surplus"],
+    ids=["act", "missing", "surplus"],
 )
 def test_a_deed_that_cannot_be_done_is_refused_when_it_is_ordered(aws, act):
     with pytest.raises(OrderRefused):

@@ -32,11 +32,11 @@ def test_a_new_key_opens_one_endpoint_after_the_other(slow):
     assert seen == [{"iam"}, {"iam", "sts"}, set(SERVICES)]
 
 
-@pytest.mark.parametrize("deed", ["suspend_key", "delete_key"])
-def test_a_key_dies_at_one_endpoint_after_the_other(slow, deed):
+@pytest.mark.parametrize("operation", ["suspend_key", "delete_key"])
+def test_a_key_dies_at_one_endpoint_after_the_other(slow, operation):
     key = slow.out_of_band.create_key("app")
     slow.clock.advance(20)
-    getattr(slow.out_of_band, deed)("app", key["AccessKeyId"])
+    getattr(slow.out_of_band, operation)("app", key["AccessKeyId"])
     seen = [opens(slow, key)]
     for _ in range(2):
         slow.clock.advance(10)
