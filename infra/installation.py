@@ -6,8 +6,7 @@ from typing import Any
 
 import pulumi
 
-from infra import settings as stack
-from infra.settings import Settings
+from infra.settings import Settings, check, load_configuration, refused
 from rotation.config import Configuration
 from rotation.errors import UsageError
 from rotation.interfaces import Scope
@@ -31,17 +30,17 @@ class Looked:
         for scope in self.scopes:
             if scope.connection == connection:
                 return scope
-        raise stack.refused(f"the configuration has no connection {connection} with a stack")
+        raise refused(f"the configuration has no connection {connection} with a stack")
 
 
 def look(settings: Settings) -> Looked:
     """Declares nothing. Raises RunError with all that is wrong."""
-    configuration = stack.load_configuration(settings)
-    stack.check(settings, configuration)
+    configuration = load_configuration(settings)
+    check(settings, configuration)
     try:
         scopes = compile(configuration)
     except UsageError as error:
-        raise stack.refused(f"{error.message}; {error.hint}") from None
+        raise refused(f"{error.message}; {error.hint}") from None
     return Looked(configuration=configuration, settings=settings, scopes=scopes)
 
 
@@ -59,7 +58,7 @@ class Installation:
         try:
             ready = list(_ready(looked))
         except UsageError as error:
-            raise stack.refused(f"{error.message}; {error.hint}") from None
+            raise refused(f"{error.message}; {error.hint}") from None
         declared = {name: family.declare(each) for name, family, each in ready}
         self.bindings = {
             "schema_version": 1,

@@ -9,8 +9,8 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from providers.aws.stack import StackOptions as AwsOptions
-from providers.vault.stack import StackOptions as VaultOptions
+from providers.aws.stack import AwsStackOptions
+from providers.vault.stack import VaultStackOptions
 from rotation.config import ConfigInvalid, Configuration, load
 from rotation.errors import RotationError
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(AwsOptions, VaultOptions):
+class Settings(AwsStackOptions, VaultStackOptions):
     """The keys of `rotation:` in Pulumi.STACK.yaml; Pulumi.yaml says what each means. aws_region,
     aws_accounts: what the provider's own keys say."""
 
@@ -45,7 +45,7 @@ def read() -> Settings:
 
 def _settings() -> Iterator[Field[Any]]:
     """Those that have a default."""
-    return (each for options in (AwsOptions, VaultOptions) for each in fields(options))
+    return (each for options in (AwsStackOptions, VaultStackOptions) for each in fields(options))
 
 
 def _value(given: pulumi.Config, setting: Field[Any]) -> Any:

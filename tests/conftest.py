@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from rotation.cli import say
+from rotation.cli import output
 from rotation.cli.documents import schema_of
 from tests.shapes import mismatches
 from tests.support.turns import TURN
@@ -75,7 +75,7 @@ def no_ambient_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def every_document_is_as_its_schema_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a verb prints in a test's own process as JSON."""
-    write = say.written
+    write = output.written
 
     def checked(document: Mapping[str, Any], *, indent: int | None = None) -> str:
         text = write(document, indent=indent)
@@ -83,4 +83,4 @@ def every_document_is_as_its_schema_says(monkeypatch: pytest.MonkeyPatch) -> Non
         assert not found, f"{document['kind']}: {found}"
         return text
 
-    monkeypatch.setattr(say, "written", checked)
+    monkeypatch.setattr(output, "written", checked)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from providers.aws import resource_policies as policies
+from providers.aws import resource_policies
 from providers.aws.arns import moved, partition, path, secret_arns
 from providers.aws.iam import PREMADE, IamRenderer
 from providers.aws.names import (
@@ -19,8 +19,8 @@ from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from providers.aws.prices import monthly
 from providers.aws.resources_watch import Watching, trail
 from providers.aws.stack import (
+    AwsStackOptions,
     Stack,
-    StackOptions,
     key_to_come,
     obstacles,
     relied_on,
@@ -42,9 +42,9 @@ class AwsStack:
     """What `rotation policy aws --stack` prints."""
 
     source, version = "hashicorp/aws", "~> 6.0"
-    options = StackOptions
+    options = AwsStackOptions
 
-    def mistakes(self, settings: StackOptions, scopes: Sequence[Scope]) -> Iterator[str]:
+    def mistakes(self, settings: AwsStackOptions, scopes: Sequence[Scope]) -> Iterator[str]:
         connections = [scope.options for scope in scopes]
         applications = {part.application for scope in scopes for part in scope.parts}
         for key, wrong in (*settings.missing(), *settings.mistakes(connections, applications)):
@@ -52,7 +52,7 @@ class AwsStack:
         for scope in scopes:
             yield from obstacles(scope, settings)
 
-    def made(self, scope: Scope, settings: StackOptions, states: Mapping[str, str]) -> Made:
+    def made(self, scope: Scope, settings: AwsStackOptions, states: Mapping[str, str]) -> Made:
         known = with_stack_settings(scope, settings)
         stack = Stack(
             scope=known, settings=settings, states=states, roles=known.options.roles, stack=MAKER
@@ -130,7 +130,9 @@ class _Whole:
             name="-".join(("key", *what)),
             kind="key policy",
             holder="key",
-            content=policies.policy_of_key(scope.options.account, partition(scope.options.region)),
+            content=resource_policies.policy_of_key(
+                scope.options.account, partition(scope.options.region)
+            ),
         )
         key = Resource(
             type=KEY,
@@ -222,7 +224,7 @@ class _Whole:
                     name=f"secret-{part.secret}",
                     kind="secret policy",
                     holder="secret",
-                    content=policies.policy_of_secret(stack, part, arn),
+                    content=resource_policies.policy_of_secret(stack, part, arn),
                 ),
             },
         )
@@ -237,7 +239,7 @@ class _Whole:
                     name="user-ceiling",
                     kind="boundary",
                     holder="user",
-                    content=policies.ceiling(),
+                    content=resource_policies.ceiling(),
                 ),
                 "boundary of rotated users, unless the stack is told one of your own",
             )
@@ -260,7 +262,10 @@ class _Whole:
         for name in PREMADE:
             yield self._policy(
                 Document(
-                    name=name, kind="policy", holder="contain", content=policies.premade(name)
+                    name=name,
+                    kind="policy",
+                    holder="contain",
+                    content=resource_policies.premade(name),
                 ),
                 "for the emergency role; attached to nobody in peace",
             )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from providers.aws import resource_policies as policies
+from providers.aws import resource_policies
 from providers.aws.alarms import (
     EVERY_EVENT,
     FAILED,
@@ -162,7 +162,7 @@ class Watching:
                     name=f"topic-{place}",
                     kind="topic policy",
                     holder="topic",
-                    content=policies.policy_of_topic(arn, options.account, rules=not kind),
+                    content=resource_policies.policy_of_topic(arn, options.account, rules=not kind),
                 ),
                 "region": region,
             },
@@ -212,7 +212,7 @@ def trail(stack: Stack) -> Iterator[Resource]:
                 name="bucket",
                 kind="bucket policy",
                 holder="bucket",
-                content=policies.policy_of_bucket(
+                content=resource_policies.policy_of_bucket(
                     part, bucket.inputs["bucket"], options.account, arn
                 ),
             ),

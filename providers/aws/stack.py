@@ -30,7 +30,7 @@ _TOLD = ("runner", "deployer")
 
 
 @dataclass(frozen=True, kw_only=True)
-class StackOptions:
+class AwsStackOptions:
     """Who is who, and what an organisation brings along. Unset is safe."""
 
     runner: str = field(
@@ -153,7 +153,7 @@ class Stack:
     permission set, their ARNs. stack: whose it is, so that a second one sees it."""
 
     scope: Scope
-    settings: StackOptions
+    settings: AwsStackOptions
     states: Mapping[str, str]
     roles: Mapping[str, str]
     stack: str
@@ -228,7 +228,7 @@ class Stack:
         return self.states[part.secret] != "retired"
 
 
-def with_stack_settings(scope: Scope, settings: StackOptions) -> Scope:
+def with_stack_settings(scope: Scope, settings: AwsStackOptions) -> Scope:
     """With what the runner will know of the stack."""
     known = {name: getattr(settings, name) for name in _TOLD}
     return replace(scope, options=replace(scope.options, roles=role_arns(scope), **known))
@@ -263,7 +263,7 @@ def key_to_come(options: ConnectionOptions, what: str = "") -> str:
     return f"arn:{partition(region)}:kms:{region}:{options.account}:key/mrk-{filled * 32}"
 
 
-def obstacles(scope: Scope, settings: StackOptions) -> Iterator[str]:
+def obstacles(scope: Scope, settings: AwsStackOptions) -> Iterator[str]:
     """Why this connection's stack cannot be made, whatever is there already."""
     roles = role_arns(scope)
     for under, arn in scope.options.roles.items():

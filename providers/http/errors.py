@@ -15,7 +15,7 @@ from rotation.errors import (
     RotationError,
     Transient,
 )
-from rotation.runtime.headers import retry_after as asked_after
+from rotation.runtime.headers import retry_after
 
 
 class Gone(Conflict):
@@ -75,7 +75,7 @@ def throttled(call: Call, headers: Mapping[str, str]) -> Transient:
         "http.throttled",
         f"{call.what} was throttled; nothing happened",
         "nothing to do: it is tried again, later",
-        retry_after=retry_after(headers),
+        retry_after=seconds_to_wait(headers),
     )
 
 
@@ -93,7 +93,7 @@ def no_answer(call: Call, headers: Mapping[str, str] | None = None) -> RotationE
             "http.no-answer",
             f"{call.what} was not answered; sending it again makes the same thing true",
             "nothing to do: it is tried again",
-            retry_after=retry_after(headers or {}),
+            retry_after=seconds_to_wait(headers or {}),
         )
     return Ambiguous(
         "http.no-answer",
@@ -128,5 +128,5 @@ def _redirected(call: Call, status: int) -> RotationError:
     )
 
 
-def retry_after(headers: Mapping[str, str]) -> int | None:
-    return asked_after(headers.get("retry-after", ""), headers.get("date", ""))
+def seconds_to_wait(headers: Mapping[str, str]) -> int | None:
+    return retry_after(headers.get("retry-after", ""), headers.get("date", ""))

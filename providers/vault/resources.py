@@ -12,7 +12,7 @@ from providers.vault.stack import (
     SESSION_S,
     VERSIONS,
     Living,
-    StackOptions,
+    VaultStackOptions,
     approle_mounts,
     documents,
     kv_mounts,
@@ -34,9 +34,9 @@ class VaultStack:
     """What `rotation policy vault --stack` prints."""
 
     source, version = "hashicorp/vault", ">= 4.0"
-    options = StackOptions
+    options = VaultStackOptions
 
-    def mistakes(self, settings: StackOptions, scopes: Sequence[Scope]) -> Iterator[str]:
+    def mistakes(self, settings: VaultStackOptions, scopes: Sequence[Scope]) -> Iterator[str]:
         known = {part.secret for scope in scopes for part in scope.parts}
         for scope in scopes:
             known |= kv_mounts(scope) | {f"auth/{path}" for path in approle_mounts(scope)}
@@ -44,7 +44,7 @@ class VaultStack:
             if name not in known:
                 yield f"`adopt` names {name}, which is no secret and no mount of the configuration"
 
-    def made(self, scope: Scope, settings: StackOptions, states: Mapping[str, str]) -> Made:
+    def made(self, scope: Scope, settings: VaultStackOptions, states: Mapping[str, str]) -> Made:
         whole = _Whole(Living(scope=scope, settings=settings, states=states))
         options = scope.options
         provider = {

@@ -19,7 +19,7 @@ LOGIN_S, LOGIN_MAX_S = 1_200, 14_400
 
 
 @dataclass(frozen=True, kw_only=True)
-class StackOptions:
+class VaultStackOptions:
     """Unset is safe."""
 
     runner_cidrs: tuple[str, ...] = field(
@@ -78,7 +78,7 @@ class Living:
     """What the secrets' states mean for what they need. states: by secret."""
 
     scope: Scope
-    settings: StackOptions
+    settings: VaultStackOptions
     states: Mapping[str, str]
 
     @property

@@ -11,7 +11,7 @@ from click.shell_completion import get_completion_class
 from rotation import __version__
 from rotation.cli.app import program, settings, verb
 from rotation.cli.options import known_kinds
-from rotation.cli.say import as_json, result, verbatim
+from rotation.cli.output import as_json, result, verbatim
 from rotation.errors import UnknownName
 from rotation.interfaces import CONTRACT
 from rotation.journal.entries import SCHEMA

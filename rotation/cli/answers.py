@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rotation.cli.say import is_terminal, note
+from rotation.cli.output import is_terminal, note
 from rotation.errors import UsageError
 
 REGION = "eu-west-1"

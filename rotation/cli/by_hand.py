@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rotation.cli.say import note, plain
+from rotation.cli.output import note, plain
 from rotation.cli.session import Session
 from rotation.errors import JournalError, PolicyRefusal, RotationError, UnknownName
 from rotation.machine.replay import listed, replay

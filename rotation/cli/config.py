@@ -10,7 +10,7 @@ import click
 from rotation.cli.app import settings, verb_group
 from rotation.cli.failures import OK, USAGE
 from rotation.cli.options import maybe_name_argument
-from rotation.cli.say import as_json, plain, result, verbatim
+from rotation.cli.output import as_json, plain, result, verbatim
 from rotation.cli.session import Session, open_session
 from rotation.config import ConfigInvalid, Finding
 from rotation.journal.entries import Identity
@@ -77,9 +77,9 @@ def _print(findings: tuple[Finding, ...], further: int, *, secrets: int | None) 
 @config.add("schema", "config schema > rotation.schema.json")
 def schema() -> None:
     """Print the JSON Schema, for editors."""
-    from rotation.config import schema as json_schema  # noqa: PLC0415 -- the group imports less
+    from rotation.config import json_schema  # noqa: PLC0415 -- for this verb only
 
-    verbatim(json.dumps(json_schema(), indent=2))
+    verbatim(json.dumps(json_schema.of_document(), indent=2))
 
 
 @config.add("show", "config show", "config show billing-iam -o json")

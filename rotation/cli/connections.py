@@ -6,7 +6,7 @@ from typing import Any
 from rotation.cli.app import settings
 from rotation.cli.failures import OK, code_of, worst
 from rotation.cli.outcome import local
-from rotation.cli.say import Cell, as_json, plain, result, table
+from rotation.cli.output import Cell, as_json, plain, result, table
 from rotation.cli.session import open_session
 from rotation.interfaces import OwnCredential
 from rotation.journal.entries import stamp

@@ -6,12 +6,12 @@ from functools import partial
 import click
 
 from rotation.cli.app import settings, verb
-from rotation.cli.ask import confirm
+from rotation.cli.carry_out import carry_out
 from rotation.cli.failures import AT_RISK, DENIED, GENERIC, HELD, OK, code_of, worst
-from rotation.cli.opening import carry_out
 from rotation.cli.options import here_option, known_names, yes_option
+from rotation.cli.output import as_json, plain, result
+from rotation.cli.prompts import confirm
 from rotation.cli.reconcile import remember_strangers
-from rotation.cli.say import as_json, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.errors import UsageError
 from rotation.operations.diagnose import (

@@ -6,7 +6,7 @@ come in the same `schema_version`, so it has to ignore what it does not know.
 
 from typing import Any
 
-from rotation.cli.say import SCHEMA_VERSION
+from rotation.cli.output import SCHEMA_VERSION
 
 Schema = dict[str, Any]
 

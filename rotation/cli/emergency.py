@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from rotation.cli.app import verb
-from rotation.cli.ask import checked_reason, confirm_typed
 from rotation.cli.by_hand import audit_lines, by_hand_lines, offering_by_hand
+from rotation.cli.carry_out import carry_out, went_back
+from rotation.cli.emergency_report import contained_lines, other_lines, scope_lines
 from rotation.cli.failures import AT_RISK, OK
-from rotation.cli.opening import carry_out, went_back
 from rotation.cli.options import emergency_words, here_option, yes_option
+from rotation.cli.output import done, note, plain
+from rotation.cli.prompts import checked_reason, confirm_typed
 from rotation.cli.replacing import open_replacement
-from rotation.cli.say import done, note, plain
-from rotation.cli.scope import contained_lines, other_lines, scope_lines
 from rotation.cli.session import Session, open_session
 from rotation.cli.without_journal import without_journal
 from rotation.errors import JournalError, RotationError, UsageError

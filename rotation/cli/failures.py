@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import click
 
 from rotation.cli.app import Settings
-from rotation.cli.say import complain
+from rotation.cli.output import complain
 from rotation.errors import (
     Ambiguous,
     Denied,

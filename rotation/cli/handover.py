@@ -8,10 +8,10 @@ the old login, and is told whether it is dead.
 import click
 
 from rotation.cli.app import settings, verb
+from rotation.cli.carry_out import carry_out
 from rotation.cli.failures import GENERIC, OK
-from rotation.cli.opening import carry_out
 from rotation.cli.options import known_connections, known_names
-from rotation.cli.say import as_json, note, plain, result
+from rotation.cli.output import as_json, note, plain, result
 from rotation.cli.session import open_session
 from rotation.errors import UsageError
 from rotation.operations.handover import is_proved_dead, login_of, open_proof, refuse_unfit

@@ -17,8 +17,8 @@ from rotation.cli.outcome import (
     sent_back,
     works_now,
 )
+from rotation.cli.output import Cell, as_json, plain, result, table
 from rotation.cli.progress import SPARED, evidence_of, is_spared
-from rotation.cli.say import Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.errors import UnknownName
 from rotation.journal.entries import Entry, stamp, unstamp

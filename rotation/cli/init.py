@@ -10,7 +10,7 @@ import click
 
 from rotation.cli.answers import CLASS, REFRESH, REGION, Answers, asked, checked, scalar
 from rotation.cli.app import settings, verb
-from rotation.cli.say import as_json, done, note, result
+from rotation.cli.output import as_json, done, note, result
 from rotation.cli.session import NAME
 from rotation.errors import UsageError
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from rotation.cli.app import settings, verb_group
-from rotation.cli.ask import confirm
 from rotation.cli.failures import LOCKED, OK
 from rotation.cli.options import yes_option
+from rotation.cli.output import as_json, done, escaped, note, plain, result
+from rotation.cli.prompts import confirm
 from rotation.cli.proof import seal_anew
-from rotation.cli.say import as_json, done, escaped, note, plain, result
 from rotation.cli.session import Session, open_session
 from rotation.errors import JournalError, UsageError
 from rotation.operations.proof import reach

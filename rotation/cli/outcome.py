@@ -9,7 +9,7 @@ import click
 from rotation.cli.app import settings
 from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
 from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
-from rotation.cli.say import as_json, plain, result
+from rotation.cli.output import as_json, plain, result
 from rotation.cli.session import Session
 from rotation.journal.entries import stamp
 from rotation.machine.decide import Close, Do, Held, Wait

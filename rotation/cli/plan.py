@@ -14,7 +14,7 @@ from rotation.cli.calls import Calls, called_by, calls_of, tell_calls
 from rotation.cli.failures import DUE, OK
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.outcome import local
-from rotation.cli.say import SCHEMA_VERSION, Cell, as_json, plain, result, table
+from rotation.cli.output import SCHEMA_VERSION, Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status import stops_json, tell_stops
 from rotation.journal.entries import Identity, stamp

@@ -8,7 +8,7 @@ import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.options import known_connections, known_families
-from rotation.cli.say import as_json, note, verbatim
+from rotation.cli.output import as_json, note, verbatim
 from rotation.cli.session import Session, open_session
 from rotation.errors import UsageError
 from rotation.permissions.resources import Document, Made

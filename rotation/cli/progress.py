@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rotation.cli.app import settings
-from rotation.cli.say import note, plain
+from rotation.cli.output import note, plain
 from rotation.cli.session import Session
 from rotation.journal.entries import Entry, Kind, unstamp
 from rotation.machine.replay import Rotation, replay, text

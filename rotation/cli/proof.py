@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rotation.cli.ask import confirm
-from rotation.cli.say import done, note, plain
+from rotation.cli.output import done, note, plain
+from rotation.cli.prompts import confirm
 from rotation.cli.session import Session
 from rotation.errors import JournalError, PolicyRefusal, UsageError
 from rotation.journal.entries import Draft, Kind

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from rotation.cli.say import note
+from rotation.cli.output import note
 from rotation.cli.session import Session
 from rotation.operations import replacing
 from rotation.report.describe import DEAD

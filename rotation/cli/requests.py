@@ -5,9 +5,8 @@ from pathlib import Path
 import click
 
 from rotation.cli.app import verb
-from rotation.cli.ask import checked_reason, confirm
+from rotation.cli.carry_out import carry_out, went_back
 from rotation.cli.failures import OK
-from rotation.cli.opening import carry_out, went_back
 from rotation.cli.options import (
     here_option,
     name_argument,
@@ -15,12 +14,14 @@ from rotation.cli.options import (
     wait_option,
     yes_option,
 )
-from rotation.cli.say import done
+from rotation.cli.output import done
+from rotation.cli.prompts import checked_reason, confirm
 from rotation.cli.session import open_session
 from rotation.errors import UsageError
 from rotation.machine.held import Exit
 from rotation.operations.requests import (
     chosen,
+    freeze_all,
     freeze_beside,
     latest_rotation,
     open_rotation_of,
@@ -32,7 +33,6 @@ from rotation.operations.requests import (
     refuse_unless_exit,
     request,
 )
-from rotation.operations.requests import freeze as record_freeze
 from rotation.plan import Step
 from rotation.report.health import present_row
 
@@ -249,7 +249,7 @@ def freeze(*, reason: str | None, lift: bool, without_journal: bool) -> int:
         reason = checked_reason(reason) or None
         if without_journal:
             return _tell_frozen_beside(freeze_beside(session, reason), reason)
-        record_freeze(session, reason)
+        freeze_all(session, reason)
         text = "the freeze is lifted" if lift else f"everything is frozen: {reason}"
         done("freeze", text, frozen=not lift, reason=reason, file=None)
         return OK

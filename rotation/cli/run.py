@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from rotation.cli.app import settings, verb
+from rotation.cli.carry_out import carry_out
 from rotation.cli.failures import code_of, worst
-from rotation.cli.opening import carry_out
 from rotation.cli.options import here_option, known_names, names_argument, wait_option
+from rotation.cli.output import complain, note
 from rotation.cli.replacing import open_replacement
-from rotation.cli.say import complain, note
 from rotation.cli.session import Session, open_session
 from rotation.errors import PolicyRefusal, RotationError
-from rotation.operations import run as operations
+from rotation.operations import begin
 from rotation.plan import rules_of
 
 if TYPE_CHECKING:
@@ -53,15 +53,13 @@ def run(
         _stop_if_behind(session)
         unknown = _unknown(session, names)
         replacing = _replace_gone(session, names) if saved is None else []
-        due, refused = (
-            _due(session) if saved is None else (operations.saved_plan(session, saved), [])
-        )
+        due, refused = _due(session) if saved is None else (begin.saved_plan(session, saved), [])
         wanted = [entry for entry in due if not names or entry.id in names]
         failed = [
             *unknown,
             *replacing,
             *refused,
-            *map(_complained, operations.open_all(session, islice(wanted, most))),
+            *map(_complained, begin.open_all(session, islice(wanted, most))),
         ]
         streams = {
             row.stream: row.secret
@@ -77,7 +75,7 @@ def run(
 
 
 def _unknown(session: Session, names: Collection[str]) -> list[int]:
-    found = operations.unknown(session, names)
+    found = begin.unknown(session, names)
     return [] if found is None else [_complained(found)]
 
 
@@ -87,14 +85,14 @@ def _complained(error: RotationError) -> int:
 
 
 def _stop_if_behind(session: Session) -> None:
-    for stop in operations.stops_if_behind(session):
+    for stop in begin.stops_if_behind(session):
         note(f"{stop}; {stop.hint}")
 
 
 def _due(session: Session) -> tuple[Sequence["ConfiguredSecret"], list[int]]:
     """Where everything is stopped: none, and that it was refused."""
     try:
-        return operations.due_now(session), []
+        return begin.due_now(session), []
     except PolicyRefusal as stopped:
         return [], [_complained(stopped)]
 
@@ -106,10 +104,10 @@ def _replace_gone(session: Session, names: set[str]) -> list[int]:
         note(f"{entry.id} could not be looked at")
         codes.append(_complained(error))
 
-    for each in operations.gone(session, names, failed):
+    for each in begin.gone(session, names, failed):
         note(f"{each.spec.secret}: {each.reason}")
         try:
-            operations.replace_gone(session, each)
+            begin.replace_gone(session, each)
         except RotationError as error:
             codes.append(_complained(error))
     return codes
@@ -142,7 +140,7 @@ def rotate(names: tuple[str, ...], *, replacing: bool, wait: bool, here: bool) -
     """
     with open_session(effectful=True) as session:
         entries = [session.entry(name) for name in dict.fromkeys(names)]
-        operations.refuse_read_only(session)
+        begin.refuse_read_only(session)
         for entry in entries:
             if replacing:
                 open_replacement(session, entry)
@@ -154,7 +152,7 @@ def rotate(names: tuple[str, ...], *, replacing: bool, wait: bool, here: bool) -
 
 
 def _open_by_hand(session: Session, entry: "ConfiguredSecret") -> None:
-    row = operations.open_by_hand(session, entry)
+    row = begin.open_by_hand(session, entry)
     if row is not None:
         opened = "adoption" if rules_of(row.plan).adopts else "rotation"
         note(f"{entry.id} has an open {opened}; it {'is Held' if row.held else 'goes on'}")

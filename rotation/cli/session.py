@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotation.cli.app import Settings, settings
-from rotation.cli.say import note
+from rotation.cli.output import note
 from rotation.errors import UsageError
 from rotation.operations.installation import Installation
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from rotation.calendar import Freeze
-from rotation.cli import board
+from rotation.cli import status_table
 from rotation.cli.app import settings, verb
-from rotation.cli.board import Health, Rank
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
 from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
-from rotation.cli.say import as_json, plain, result, table
+from rotation.cli.output import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
-from rotation.cli.spilled import Unmerged, by_stream, unmerged_json, with_spills
+from rotation.cli.status_table import Health, Rank
 from rotation.cli.strangers import with_strangers
+from rotation.cli.unmerged import Unmerged, by_stream, unmerged_json, with_spills
 from rotation.journal.entries import Entry, Identity, stamp
 from rotation.machine.decide import next_action
 from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
@@ -32,9 +32,9 @@ from rotation.schedule.brakes import stops
 from rotation.schedule.due import DueState, due
 
 if TYPE_CHECKING:
-    from rotation.config import ConfiguredSecret as Configured
+    from rotation.config import ConfiguredSecret
 
-Found: TypeAlias = "tuple[str, Configured | None, Identity | None]"
+Found: TypeAlias = "tuple[str, ConfiguredSecret | None, Identity | None]"
 """A stream, with its secret and its row where there are any."""
 
 Closing: TypeAlias = Entry | None
@@ -153,7 +153,7 @@ def _orphan(row: Identity, rotation: Rotation | None, now: datetime) -> Health:
 
 
 def _health(
-    entry: "Configured", row: Identity | None, rotation: Rotation | None,
+    entry: "ConfiguredSecret", row: Identity | None, rotation: Rotation | None,
     freezes: Sequence[Freeze], now: datetime,
 ) -> Health:  # fmt: skip
     told = due(entry, row, now, freezes)
@@ -220,7 +220,11 @@ def _shown(healths: list[Health], *, everything: bool) -> list[Health]:
 
 def _print(session: Session, healths: list[Health], shown: list[Health], now: datetime) -> None:
     tell_stops(session)
-    lines = table(board.HEAD, [board.cells(health, now) for health in shown], spare=board.SPARE)
+    lines = table(
+        status_table.HEAD,
+        [status_table.cells(health, now) for health in shown],
+        spare=status_table.SPARE,
+    )
     result(lines[0])
     for health, line in zip(shown, lines[1:], strict=True):
         result(line)
@@ -335,7 +339,7 @@ def _open_rotation(session: Session, health: Health) -> Rotation | None:
 
 
 def _json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
-    told = {**board.as_json(health), **_rotation_json(session, health, now)}
+    told = {**status_table.as_json(health), **_rotation_json(session, health, now)}
     return {**told, "exception": health.exempt or None}
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from rotation.cli.board import Health, Rank
-from rotation.cli.say import note
+from rotation.cli.output import note
 from rotation.cli.session import Session, open_session
+from rotation.cli.status_table import Health, Rank
 from rotation.errors import RotationError
 from rotation.machine.replay import replay
 from rotation.machine.strangers import Seen, unaccounted

@@ -35,9 +35,9 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     "Setting up": {
         "init": Listed("init:init", "Write a commented rotation.yaml and make the journal."),
         "config": Listed("config:config", "Check, show and compare the configuration."),
-        "create": Listed("enrol:create", "Make the first credential of an empty secret."),
-        "adopt": Listed("enrol:adopt", "Bring an existing credential under rotation."),
-        "retire": Listed("enrol:retire", "Take a secret out of service, its credential last."),
+        "create": Listed("lifecycle:create", "Make the first credential of an empty secret."),
+        "adopt": Listed("lifecycle:adopt", "Bring an existing credential under rotation."),
+        "retire": Listed("lifecycle:retire", "Take a secret out of service, its credential last."),
         "handover": Listed("handover:handover", "Change what the tool itself logs in with: proven first, then the old one dies."),
         "policy": Listed("policy:policy", "Print the permissions that the configuration needs."),
         "journal": Listed("journal:journal", "Check, back up, restore, export or upgrade the journal."),

@@ -2,7 +2,7 @@
 
 from rotation.cli.by_hand import by_hand_lines
 from rotation.cli.failures import AT_RISK, code_of, worst
-from rotation.cli.say import done, note, plain
+from rotation.cli.output import done, note, plain
 from rotation.cli.session import Session
 from rotation.errors import JournalError, RotationError
 from rotation.operations import containment

@@ -14,6 +14,6 @@ __all__ = [
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of the file, with the options of every installed plugin."""
-    from rotation.config.published import of_document  # noqa: PLC0415 -- for editors only
+    from rotation.config.json_schema import of_document  # noqa: PLC0415 -- for editors only
 
     return of_document()

@@ -27,8 +27,8 @@ from rotation.config.findings import (
 from rotation.config.model import Document, Secret
 from rotation.config.reading import shape
 from rotation.config.rules import Surroundings, resolve, warnings
-from rotation.config.taken import Taken
 from rotation.config.times import policy_classes
+from rotation.config.uniqueness import Taken
 from rotation.errors import UsageError
 from rotation.runtime.ownership import ordinary
 

@@ -14,8 +14,8 @@ from rotation.operations.installation import Installation
 from rotation.plan import ROUTINE
 from rotation.plugins.guard import Guard, Stopped
 from rotation.schedule.admission import due_now, refuse_unknown
+from rotation.schedule.auto_replace import Gone, gone
 from rotation.schedule.brakes import stop_if_behind
-from rotation.schedule.by_itself import Gone, gone
 from rotation.schedule.scheduler import Opening, Waking
 from rotation.types import Specification
 

@@ -11,8 +11,8 @@ from typing import Any, NoReturn, Protocol
 from rotation.errors import Ambiguous, JournalError, NotYet, RotationError, Transient
 from rotation.execution.effects.emergency import switch_off
 from rotation.interfaces import Adapters
-from rotation.journal import spill as spills
 from rotation.journal.entries import stamp
+from rotation.journal.spill import Spill, begin, places
 from rotation.machine.decide import Do, Held, Wait, next_action
 from rotation.machine.replay import Rotation, listed, replaced_by, replay, text
 from rotation.operations.installation import POLL, Installation
@@ -128,8 +128,8 @@ def without_journal(
             "end it by hand; make the journal writable, then declare the emergency again",
         )
     here.stop_on_signals()
-    spill = spills.begin(
-        spills.places(here.configuration.journal),
+    spill = begin(
+        places(here.configuration.journal),
         uuid.uuid4().hex[:12],
         _header(here, target, found, facts),
     )
@@ -169,7 +169,7 @@ def _switched_off(
     here: Installation,
     bound: Adapters,
     scope: Sequence[str],
-    spill: spills.Spill | None,
+    spill: Spill | None,
     watcher: Watcher,
 ) -> dict[str, RotationError]:
     """What could not be. One that fails does not keep the others alive; what may pass is tried
@@ -193,7 +193,7 @@ def _switched_off(
         here.pause(here.clock.now() + AGAIN)
 
 
-def _add(spill: spills.Spill | None, facts: Facts) -> None:
+def _add(spill: Spill | None, facts: Facts) -> None:
     with suppress(OSError):
         if spill is not None:
             spill.add(facts)

@@ -23,8 +23,7 @@ from rotation.runtime.clock import SystemClock
 from rotation.types import Gates, Specification, Traits
 
 if TYPE_CHECKING:
-    from rotation.config import Configuration
-    from rotation.config import ConfiguredSecret as Configured
+    from rotation.config import Configuration, ConfiguredSecret
     from rotation.execution.runner import Runner
     from rotation.interfaces import Adapters, Clock, Issuer
     from rotation.journal.seal import Seals
@@ -233,13 +232,13 @@ class Installation:
 
     # ---------------------------------------------------------------------------- secrets
 
-    def entry(self, name: str) -> "Configured":
+    def entry(self, name: str) -> "ConfiguredSecret":
         found = self._configured(name)
         if found is None:
             raise self.unknown(name)
         return found
 
-    def _configured(self, name: str) -> "Configured | None":
+    def _configured(self, name: str) -> "ConfiguredSecret | None":
         found = self.configuration.secret(name)
         if found is not None and name != found.id:
             self.renamed(name, found.id)

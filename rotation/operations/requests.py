@@ -162,7 +162,7 @@ def paused_rotation(here: Installation, name: str) -> Rotation:
 # ---------------------------------------------------------------------------- everything stands
 
 
-def freeze(here: Installation, reason: str | None) -> None:
+def freeze_all(here: Installation, reason: str | None) -> None:
     """Closes every window of the installation; without a reason they are open again."""
     facts: Facts = {"frozen": reason is not None, "reason": reason}
     draft = Draft(kind=Kind.FROZEN, who=here.who, facts=facts)

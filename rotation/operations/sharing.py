@@ -10,14 +10,14 @@ from rotation.types import Facts, Specification
 
 if TYPE_CHECKING:
     from rotation.config import Configuration, ConfiguredSecret
-    from rotation.journal.entries import Entry as JournalEntry
+    from rotation.journal.entries import Entry
 
 
 class Records(Protocol):
     """What is read of a journal."""
 
-    def entries(self, stream: str) -> tuple["JournalEntry", ...]: ...
-    def closing(self, stream: str) -> "JournalEntry | None": ...
+    def entries(self, stream: str) -> tuple["Entry", ...]: ...
+    def closing(self, stream: str) -> "Entry | None": ...
 
 
 @dataclass(frozen=True, slots=True)

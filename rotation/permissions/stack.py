@@ -9,7 +9,7 @@ from rotation.config.document import parse
 from rotation.config.findings import Invalid
 from rotation.config.reading import shape
 from rotation.errors import UsageError
-from rotation.permissions.compiler import compile as compiled
+from rotation.permissions import compiler
 from rotation.permissions.compiler import renderer_of
 from rotation.permissions.resources import Made, Stacked
 from rotation.plugins.registry import Plugins, installed
@@ -36,7 +36,7 @@ def made(configuration: Configuration, family: str, file: Path) -> list[Made]:
     settings = _read(stacked, file)
     scopes = [
         scope
-        for scope in compiled(configuration)
+        for scope in compiler.compile(configuration)
         if configuration.connections[scope.connection].type == family
     ]
     if wrong := list(stacked.mistakes(settings, scopes)):

@@ -25,7 +25,7 @@ from rotation.machine.decide import Wait
 from rotation.plan import Plan, rules_of
 from rotation.runtime.logs import log_error
 from rotation.runtime.process import STOP_WITHIN, Signals, end_children
-from rotation.schedule.by_itself import Gone
+from rotation.schedule.auto_replace import Gone
 from rotation.types import Specification
 
 TICK = timedelta(seconds=60)

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from providers.aws.resources import AwsStack
-from providers.aws.stack import StackOptions
+from providers.aws.stack import AwsStackOptions
 from rotation.config import load
 from rotation.permissions import compile  # noqa: A004 -- the field's own word
 from rotation.permissions.resources import Made
@@ -214,7 +214,7 @@ def stack_of(file: Path, settings: dict[str, Any]) -> Made:
     configuration = load(file, bindings=False)
     [scope] = compile(configuration)
     states = {entry.id: entry.state for entry in configuration.secrets()}
-    options = StackOptions(
+    options = AwsStackOptions(
         runner=settings["runner"], deployer=settings["deployer"], adopt=tuple(settings["adopt"])
     )
     return AwsStack().made(scope, options, states)

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from providers.http.address import is_allowed, resolve
 from providers.http.client import Answer, Budget, HttpConnection, Sent
 from providers.http.digest import answer as digest_answer
-from providers.http.errors import Call, retry_after
+from providers.http.errors import Call, seconds_to_wait
 from providers.http.options import ConnectionOptions
 from providers.http.testing.acme import Acme
 from providers.http.testing.service import Fault
@@ -242,7 +242,7 @@ def test_what_is_sent_and_received_is_not_shown() -> None:
 def test_retry_after_is_seconds_or_a_date_of_the_service_s_clock(
     headers: dict[str, str], seconds: int | None
 ) -> None:
-    assert retry_after(headers) == seconds
+    assert seconds_to_wait(headers) == seconds
 
 
 # ------------------------------------------------------------------------------ credentials

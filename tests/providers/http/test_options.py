@@ -21,7 +21,7 @@ from providers.http.declaration import (
 from providers.http.options import ConnectionOptions, HttpApiOptions, ProbeOptions
 from providers.http.testing.acme import DECLARATION, IDEMPOTENT, PROBE
 from rotation.config import ConfigInvalid, Configuration, load
-from rotation.config.published import of_document
+from rotation.config.json_schema import of_document
 from rotation.plan.specification import differences, spec_from_json, spec_to_json
 from rotation.plugins.registry import Registry
 from tests.providers.http.conftest import declared

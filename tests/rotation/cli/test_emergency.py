@@ -5,7 +5,7 @@ from dataclasses import replace
 import click
 import pytest
 
-from rotation.cli import ask
+from rotation.cli import prompts
 from rotation.cli.onward import goes_on_lines
 from rotation.cli.session import Session
 from rotation.machine.replay import replay
@@ -65,7 +65,7 @@ def test_who_else_is_thrown_out_is_said_before_the_question(
 def test_a_name_that_is_mistyped_does_nothing_and_says_so(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ask, "is_terminal", lambda: True)
+    monkeypatch.setattr(prompts, "is_terminal", lambda: True)
     done = shell.adopted().run("emergency", "app", answers="ap\n")
     assert done.exit_code == 2, done.output
     assert "cli.not-confirmed" in done.stderr

@@ -9,7 +9,7 @@ import pytest
 
 import providers
 import rotation
-from rotation.cli.say import next_step
+from rotation.cli.output import next_step
 from rotation.errors import Refused, RotationError, UsageError
 from tests.rotation.cli.conftest import Shell
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rotation.cli import say
+from rotation.cli import output
 from rotation.journal.entries import stamp
 from rotation.types import CURRENT
 from tests.rotation.cli.conftest import APP, Shell
@@ -48,7 +48,7 @@ def test_with_a_name_it_shows_each_row_its_permissions_and_what_dies_when(shell:
 
 
 def test_its_steps_fit_a_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(say, "columns", lambda stream: 80)
+    monkeypatch.setattr(output, "columns", lambda stream: 80)
     lines = shell.adopted().run("plan", "app").stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert "issue" in next(line for line in lines if "observe, mint" in line)

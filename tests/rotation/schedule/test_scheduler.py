@@ -16,7 +16,7 @@ from rotation.journal import Identity
 from rotation.machine.decide import Wait
 from rotation.plan import ROUTINE
 from rotation.runtime.process import Signals
-from rotation.schedule.by_itself import Gone
+from rotation.schedule.auto_replace import Gone
 from rotation.schedule.scheduler import POLL, Opening, Scheduler, Waking
 from rotation.types import PluginSpec, Specification
 

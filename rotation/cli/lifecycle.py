@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 import click
 
 from rotation.cli.app import verb
-from rotation.cli.ask import checked_reason, confirm_typed
-from rotation.cli.opening import carry_out
+from rotation.cli.carry_out import carry_out
 from rotation.cli.options import here_option, name_argument, wait_option, yes_option
+from rotation.cli.prompts import checked_reason, confirm_typed
 from rotation.cli.session import open_session
 from rotation.errors import UsageError
 from rotation.journal.entries import stamp
-from rotation.operations import enrol
+from rotation.operations import lifecycle
 from rotation.types import Facts
 
 
@@ -27,7 +27,7 @@ def create(name: str, *, wait: bool, here: bool) -> int:
     """
     with open_session(effectful=True) as session:
         entry = session.entry(name)
-        enrol.create(session, entry)
+        lifecycle.create(session, entry)
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)
 
 
@@ -58,7 +58,7 @@ def adopt(
         if take_over:
             confirm_typed(name, f"Take {name} over from the installation that claims it?", yes=yes)
             facts["take_over"] = True
-        enrol.adopt(session, entry, facts)
+        lifecycle.adopt(session, entry, facts)
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)
 
 
@@ -90,5 +90,5 @@ def retire(name: str, *, gap: str | None, yes: bool, wait: bool, here: bool) -> 
         confirm_typed(
             name, f"The credential of {name} will be destroyed, without a successor.", yes=yes
         )
-        enrol.retire(session, entry, checked_reason(gap))
+        lifecycle.retire(session, entry, checked_reason(gap))
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from rotation.cli.say import plain
+from rotation.cli.output import plain
 from rotation.machine.replay import Rotation, listed, replaced_by
 from rotation.operations.survey import ExposedCredential, ExposureReport
 from rotation.operations.under_way import UnderWay, is_open_since, shown_by

@@ -4,7 +4,7 @@ import re
 
 import click
 
-from rotation.cli.say import is_terminal
+from rotation.cli.output import is_terminal
 from rotation.errors import UsageError
 
 # The start of a well-known token, or a long word as random as a key is: both cases and digits.

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.cli.board import Health, Rank, cells
+from rotation.cli.status_table import Health, Rank, cells
 from rotation.journal.entries import Identity
 from tests.support.world import START
 

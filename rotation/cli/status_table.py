@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Any
 
 from rotation.cli.outcome import local
-from rotation.cli.say import Cell, plain
+from rotation.cli.output import Cell, plain
 from rotation.journal.entries import Identity, stamp
 from rotation.machine.replay import Rotation
 from rotation.report.describe import duration, relative

@@ -14,7 +14,7 @@ from rotation.operations.replacing import refuse_inactive
 
 if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
-    from rotation.schedule.by_itself import Gone
+    from rotation.schedule.auto_replace import Gone
 
 
 def unknown(here: Installation, names: Collection[str]) -> NeedsPerson | None:
@@ -73,10 +73,10 @@ def gone(
 ) -> "Iterator[Gone]":
     """Of classes that are replaced by themselves. failed: is told of each that could not be looked
     at."""
-    from rotation.schedule import by_itself  # noqa: PLC0415 -- only here
+    from rotation.schedule import auto_replace  # noqa: PLC0415 -- only here
 
     configuration, now = here.configuration, here.clock.now()
-    return by_itself.gone(configuration, here.journal, here.bind, now, failed, names)
+    return auto_replace.gone(configuration, here.journal, here.bind, now, failed, names)
 
 
 def replace_gone(here: Installation, each: "Gone") -> None:

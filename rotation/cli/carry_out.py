@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from rotation.cli.app import settings
 from rotation.cli.failures import CANCELLED, FAILED, LOCKED, OK, code_of, worst
 from rotation.cli.outcome import exit_code_of, print_outcomes
+from rotation.cli.output import complain
 from rotation.cli.progress import progress
-from rotation.cli.say import complain
 from rotation.cli.session import Session
 from rotation.errors import RotationError
 from rotation.operations.advance import RunResult, advance_all

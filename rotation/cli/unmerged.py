@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from rotation.cli.board import Health, Rank
 from rotation.cli.session import Session
+from rotation.cli.status_table import Health, Rank
 from rotation.journal.spill import Told, unmerged
 from rotation.machine.replay import replay
 from rotation.report.health import given
