@@ -11,7 +11,7 @@ import click
 from rotation.cli.output import note, plain
 from rotation.cli.session import Session
 from rotation.errors import JournalError, PolicyRefusal, RotationError, UnknownName
-from rotation.machine.replay import listed, replay
+from rotation.machine.replay import replay
 from rotation.operations.survey import Past
 from rotation.operations.target import past_of, row_of
 from rotation.plan.specification import spec_from_json
@@ -82,7 +82,7 @@ def _known(
         rotation = None
     if rotation is None:
         return spec, []
-    live = listed(rotation.result or rotation.baseline, "live")
+    live = (rotation.result or rotation.baseline).live
     found = {*live, rotation.old, rotation.new} - {None}
     return spec, sorted(str(handle) for handle in found)
 

@@ -22,9 +22,10 @@ from rotation.cli.status_table import Health, Rank
 from rotation.cli.strangers import with_strangers
 from rotation.cli.unmerged import Unmerged, by_stream, unmerged_json, with_spills
 from rotation.journal.entries import Entry, Identity, stamp
+from rotation.journal.facts import baseline_of
 from rotation.machine.decide import next_action
 from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
-from rotation.machine.replay import Rotation, baseline_of, replay
+from rotation.machine.replay import Rotation, replay
 from rotation.machine.strangers import seen_of
 from rotation.report.describe import old_dies, ways_out, what_works
 from rotation.report.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at

@@ -53,7 +53,7 @@ def _print(
         note(plain(f"NOT CONTAINED: {', '.join(left)}"))
         for line in by_hand_lines(session, target.spec, left):
             note(line)
-    current = found.baseline.get("handle")
+    current = found.baseline.handle
     if current in ended.off:
         note(
             plain(

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import PolicyRefusal, UsageError
 from rotation.journal.entries import Draft, Kind
+from rotation.journal.facts import Baseline
 from rotation.machine.baseline import closing
 from rotation.machine.replay import Outcome, Rotation
 from rotation.plan import Plan
-from rotation.types import Facts, Specification
+from rotation.types import Specification
 
 if TYPE_CHECKING:
     from rotation.journal import Journal
@@ -35,8 +36,8 @@ def refuse_on_hold(before: Rotation | None, spec: Specification) -> None:
         )
 
 
-def refuse_unknown_credential(plan: Plan, baseline: Facts, spec: Specification) -> None:
-    if plan.rules.ends_current and not baseline.get("handle"):
+def refuse_unknown_credential(plan: Plan, baseline: Baseline, spec: Specification) -> None:
+    if plan.rules.ends_current and not baseline.handle:
         raise UsageError(
             "rotation.unknown-credential",
             f"the journal does not know the current credential of {spec.secret}; nothing was done",

@@ -20,6 +20,7 @@ from rotation.interfaces import Adapters, Clock
 from rotation.journal import Decide, Journal
 from rotation.journal.chain import link
 from rotation.journal.entries import Draft, Entry, Kind, Lease, stamp
+from rotation.journal.facts import Baseline
 from rotation.machine.baseline import closing, left_by
 from rotation.machine.decide import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.machine.replay import Mode, Rotation, listed, replay
@@ -87,24 +88,26 @@ class Runner:
         entries = self.journal.entries(stream)
         before = replay(entries) if entries else None
         refuse_on_hold(before, spec)
-        baseline = (before.result if before else None) or {}
+        baseline = before.result if before else Baseline()
         refuse_unknown_credential(plan, baseline, spec)
         draft, now = self._opened(plan, spec, baseline, facts, who), self.clock.now()
         seen = entries[-1].seq if entries else 0
         return self.journal.open(stream, self.id, spec.identity, spec.secret, draft, now, seen=seen)
 
     def _opened(
-        self, plan: Plan, spec: Specification, baseline: Facts, facts: Facts, who: str | None
+        self, plan: Plan, spec: Specification, baseline: Baseline, facts: Facts, who: str | None
     ) -> Draft:
         # Every adapter is built: what cannot be is refused before anything is opened.
         content = opened_facts(plan, spec, self.bind(spec).issuer.traits)
-        return Draft(kind=Kind.OPENED, who=who, facts={**content, "baseline": baseline, **facts})
+        return Draft(
+            kind=Kind.OPENED, who=who, facts={**content, "baseline": baseline.facts, **facts}
+        )
 
     def open_emergency(
         self,
         stream: str,
         spec: Specification,
-        baseline: Facts,
+        baseline: Baseline,
         *,
         who: str,
         facts: Facts,
@@ -114,7 +117,7 @@ class Runner:
         COMPROMISED is open with the instances of `baseline`. Any other runner's next write is
         refused from here on. `facts` name the `scope` and the `reason`. seen: the seq that they
         were decided from; JournalMoved where the stream went on since."""
-        replaces = baseline.get("handle") in listed(facts, "scope")
+        replaces = baseline.handle in listed(facts, "scope")
         if not replaces and not self.bind(spec).issuer.traits.overlap:
             raise PolicyRefusal(
                 "emergency.not-current",
@@ -144,7 +147,7 @@ class Runner:
         return self._supersede(stream, REPLACE, spec, baseline, who=who, facts=facts, seen=seen)
 
     def _supersede(
-        self, stream: str, plan: Plan, spec: Specification, baseline: Facts, *,
+        self, stream: str, plan: Plan, spec: Specification, baseline: Baseline, *,
         who: str | None, facts: Facts, seen: int | None,
     ) -> Lease:  # fmt: skip
         entries = self.journal.entries(stream)

@@ -12,6 +12,7 @@ from typing import Any
 
 from rotation.journal.chain import rotations
 from rotation.journal.entries import NEXT, Entry, Identity, Kind, unstamp
+from rotation.journal.facts import Baseline, baseline_of
 from rotation.types import Facts
 
 TOLD = ("phase", "row", "wake_at", "why", "held", "held_at", "old")
@@ -92,7 +93,7 @@ def _open(entries: tuple[Entry, ...]) -> dict[str, Any]:
         "held": held,
         "held_at": None if held is None else unstamp(_text(told.get("held_at"))) or now.at,
         "old": _text(told.get("old")),
-        **_known(_baseline(opened)),
+        **_known(baseline_of(opened)),
     }
 
 
@@ -100,7 +101,7 @@ _NOTHING_OPEN = dict.fromkeys(("plan", "opened_at", *TOLD))
 
 
 def _closed(entries: Sequence[Entry], closed: Entry, base: Identity) -> dict[str, Any]:
-    outcome, result = closed.facts["outcome"], _baseline(closed)
+    outcome, result = closed.facts["outcome"], baseline_of(closed)
     changed = any(entry.row is not None and entry.row.step in _CHANGES for entry in entries)
     rotated = closed.facts.get("rotated", outcome == "succeeded" and changed) is True
     back = outcome == "rolled-back"
@@ -111,7 +112,7 @@ def _closed(entries: Sequence[Entry], closed: Entry, base: Identity) -> dict[str
         "last_closed_at": closed.at,
         "last_success_at": closed.at if rotated else base.last_success_at,
         "rollbacks": base.rollbacks + (not already) if back else (0 if rotated else base.rollbacks),
-        "retired": result.get("retired") is True,
+        "retired": result.retired,
         **_known(result),
     }
 
@@ -124,19 +125,14 @@ def _is_on_hold(entries: Sequence[Entry]) -> bool:
     return on_hold
 
 
-def _known(baseline: Facts) -> dict[str, Any]:
+def _known(baseline: Baseline) -> dict[str, Any]:
     return {
-        "version": _text(baseline.get("version")),
-        "handle": _text(baseline.get("handle")),
-        "created": unstamp(_text(baseline.get("created"))),
-        "expires": unstamp(_text(baseline.get("expires"))),
-        "stated": baseline.get("stated") is True,
+        "version": baseline.version,
+        "handle": baseline.handle,
+        "created": baseline.created,
+        "expires": baseline.expires,
+        "stated": baseline.stated,
     }
-
-
-def _baseline(entry: Entry) -> Facts:
-    found = entry.facts.get("baseline")
-    return found if isinstance(found, dict) else {}
 
 
 def _text(value: object) -> str | None:

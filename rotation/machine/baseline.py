@@ -2,63 +2,63 @@
 
 from dataclasses import replace
 
+from rotation.journal.facts import Baseline, Current, Issued
 from rotation.machine.leftover import Leftover, as_kept
 from rotation.machine.replay import Mode, Outcome, Rotation, listed, replaced_by, text
 from rotation.plan import Step
 from rotation.types import Facts
 
 
-def left_by(before: Rotation | None) -> Facts:
+def left_by(before: Rotation | None) -> Baseline:
     """What the next rotation begins with. before: the identity's latest rotation."""
     if before is None:
-        return {}
+        return Baseline()
     if before.outcome is None:
         return outcome_baseline(before, Outcome.SUPERSEDED)
-    return before.result or {}
+    return before.result
 
 
 def closing(rotation: Rotation, outcome: Outcome) -> Facts:
     """What CLOSED says. rotated: a success that was to change the credential."""
     return {
         "outcome": outcome,
-        "baseline": outcome_baseline(rotation, outcome),
+        "baseline": outcome_baseline(rotation, outcome).facts,
         "rotated": outcome is Outcome.SUCCEEDED and not rotation.rules.keeps_credential,
     }
 
 
-def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Facts:
+def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Baseline:
     """What the journal holds to be true of the world once this rotation is closed. live: every
     instance that is ours, with those that the next `issue` removes (`ours`)."""
-    before = {**rotation.baseline, **_edited(rotation)}
-    current = {**before, **_current(rotation, outcome)}
-    handle = text(current.get("handle"))
+    before = rotation.baseline | _edited(rotation)
+    current = before | _current(rotation, outcome)
+    handle = current.handle
     left = _left_behind(rotation, handle)
-    versions = {rotation.old_version, rotation.new_version, text(current.get("version"))}
+    versions = {rotation.old_version, rotation.new_version, current.version}
     versions |= {leftover.version for leftover in left.values()}
     attempts = rotation.attempts
     if outcome is Outcome.SUCCEEDED and rotation.new is not None:
-        attempts -= {*listed(before, "attempts"), str(rotation.state(Step.ISSUE).attempt)}
+        attempts -= {*before.attempts, str(rotation.state(Step.ISSUE).attempt)}
     else:
-        versions |= set(listed(current, "known"))
-    strangers = {*rotation.foreign, *listed(current, "foreign")} - {*left, handle}
-    return {
-        **current,
-        "live": sorted({*left, *([handle] if handle else [])}),
-        "ours": as_kept(left),
-        "known": sorted(version for version in versions if version),
-        "attempts": sorted(attempts),
-        "foreign": sorted(stranger for stranger in strangers if stranger),
-    }
+        versions |= {*current.known}
+    strangers = {*rotation.foreign, *current.foreign} - {*left, handle}
+    return current | Baseline(
+        live=sorted({*left, *([handle] if handle else [])}),
+        ours=as_kept(left),
+        known=sorted(version for version in versions if version),
+        attempts=sorted(attempts),
+        foreign=sorted(stranger for stranger in strangers if stranger),
+    )
 
 
-def _current(rotation: Rotation, outcome: Outcome) -> Facts:
+def _current(rotation: Rotation, outcome: Outcome) -> Baseline:
     """What readers get, where that is not what it was before."""
-    inspected = {**_inspected(rotation), "retired": False}
+    inspected = _inspected(rotation) | Baseline(retired=False)
     if outcome is Outcome.ROLLED_BACK:
         version = rotation.fact(Step.DEMOTE, "version") or rotation.value_of_old
-        return {} if version is None else {"version": version}
+        return Baseline() if version is None else Baseline(version=version)
     if outcome is Outcome.SUCCEEDED and rotation.rules.retires:
-        return {"handle": None, "retired": True}
+        return Baseline(handle=None, retired=True)
     if outcome is Outcome.ACCEPTED:
         return inspected
     if outcome is Outcome.SUCCEEDED and rotation.rules.keeps_credential:
@@ -67,33 +67,33 @@ def _current(rotation: Rotation, outcome: Outcome) -> Facts:
         return inspected
     if rotation.done(Step.PROMOTE) and not rotation.state(Step.DEMOTE).done:
         return _issued(rotation)
-    placed = rotation.fact(Step.PLACE, "version")
     # A placeholder that stays current is what the next `create` finds.
-    return {"version": placed} if placed and not rotation.intended(Step.PROMOTE) else {}
+    placed = rotation.fact(Step.PLACE, "version")
+    if not placed or rotation.intended(Step.PROMOTE):
+        return Baseline()
+    return Baseline(version=placed)
 
 
-def _edited(rotation: Rotation) -> Facts:
+def _edited(rotation: Rotation) -> Baseline:
     edited = rotation.fact(Step.ISSUE, "edited")
-    return {"version": edited} if edited else {}
+    return Baseline(version=edited) if edited else Baseline()
 
 
-def _inspected(rotation: Rotation) -> Facts:
-    facts = rotation.state(Step.INSPECT).facts
-    names = ("version", "handle", "created", "expires", "known", "stated", "foreign", "logins")
-    return {name: facts[name] for name in names if name in facts}
+def _inspected(rotation: Rotation) -> Baseline:
+    return Baseline.of(Current.only(rotation.state(Step.INSPECT).facts).facts)
 
 
-def _issued(rotation: Rotation) -> Facts:
-    issued = rotation.state(Step.ISSUE).facts
-    return {
-        "version": rotation.new_version,
-        "handle": rotation.new,
-        "created": issued.get("created"),
-        "expires": issued.get("expires"),
-        "stated": False,
-        "retired": False,
-        "logins": issued.get("logins"),
-    }
+def _issued(rotation: Rotation) -> Baseline:
+    issued = rotation.state(Step.ISSUE).record(Issued)
+    return Baseline(
+        version=rotation.new_version,
+        handle=rotation.new,
+        created=issued.created,
+        expires=issued.expires,
+        stated=False,
+        retired=False,
+        logins=issued.logins if issued.has(Issued.logins) else None,
+    )
 
 
 def _left_behind(rotation: Rotation, handle: str | None) -> dict[str, Leftover]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from rotation.journal.entries import compact
+from rotation.journal.facts import Baseline
 from rotation.journal.keyed import keyed, record
 from rotation.types import Facts
 
@@ -23,15 +24,13 @@ def as_kept(left: Mapping[str, Leftover]) -> Facts:
     return {instance: keyed(it) for instance, it in sorted(left.items())}
 
 
-NOTHING_LEFT = compact({"ours": as_kept({})})[1:-1]
+NOTHING_LEFT = compact(Baseline(ours=as_kept({})).facts)[1:-1]
 """How a baseline without any is written."""
 
 
-def leftovers_of(baseline: Facts) -> dict[str, Leftover]:
+def leftovers_of(baseline: Baseline) -> dict[str, Leftover]:
     """What `as_kept` made of them."""
-    kept = baseline.get("ours")
-    given = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
-    return {instance: _leftover(content) for instance, content in given.items()}
+    return {instance: _leftover(content) for instance, content in baseline.ours.items()}
 
 
 def _leftover(kept: Any) -> Leftover:

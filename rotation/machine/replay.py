@@ -5,18 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from rotation.journal.entries import NEXT, NONSENSE, Entry, Kind, RowKey, corrupt, unstamp
+from rotation.journal.facts import baseline_of
 from rotation.machine.leftover import Leftover, leftovers_of
 from rotation.machine.rotation import Mode, Outcome, Rotation, RowState, listed, text
 from rotation.plan import OnFailure, RowInstance, Step
 from rotation.plan.compiled import rows_of
-from rotation.types import Facts
 
 __all__ = [
     "Mode",
     "Outcome",
     "Rotation",
     "RowState",
-    "baseline_of",
     "can_go_back",
     "failed_row",
     "is_past_return",
@@ -54,11 +53,11 @@ def _fold(entries: Sequence[Entry]) -> Rotation:
         states={row.position: RowState() for row in rows},
         last=opened,
         baseline=baseline,
-        foreign=frozenset(listed(baseline, "foreign")),
+        foreign=frozenset(baseline.foreign),
         leftovers=leftovers_of(baseline),
         on_hold=text(opened.facts.get("on_hold")),
         on_hold_by=text(opened.facts.get("on_hold_by")),
-        attempts=frozenset(listed(baseline, "attempts")),
+        attempts=frozenset(baseline.attempts),
         readable=not compiled.unknown,
     )
     for entry in entries[1:]:
@@ -120,12 +119,6 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
                 rotation.mode = Mode.UNDO
         case _:
             pass
-
-
-def baseline_of(entry: Entry) -> Facts:
-    """What an OPENED begins with, and what a CLOSED leaves; nothing where it says nothing."""
-    found = entry.facts.get("baseline")
-    return found if isinstance(found, dict) else {}
 
 
 def _at(entry: Entry) -> datetime:

@@ -3,11 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from rotation.journal.entries import Entry, corrupt
+from rotation.journal.facts import Baseline
+from rotation.journal.record import Record
 from rotation.machine.leftover import Leftover
 from rotation.plan import PlanRules, RowInstance, Step, rules_of
 from rotation.types import Facts
+
+Kept = TypeVar("Kept", bound=Record)
 
 
 class Outcome(StrEnum):
@@ -50,6 +55,10 @@ class RowState:
     complaint: bool = False
     facts: Facts = field(default_factory=dict)
 
+    def record(self, kind: type[Kept]) -> Kept:
+        """What its entries say, a later one over those before it."""
+        return kind.of(self.facts)
+
     def is_news(self, until: datetime | None) -> bool:
         return until not in (self.until, self.opens_at)
 
@@ -69,7 +78,7 @@ class Rotation:
     accept: tuple[RowInstance, ...]
     states: dict[int, RowState]
     last: Entry
-    baseline: Facts
+    baseline: Baseline
     mode: Mode = Mode.FORWARD
     on_hold: str | None = None
     on_hold_by: str | None = None
@@ -85,7 +94,7 @@ class Rotation:
     unverified: bool = False
     change_accepted: bool = False
     outcome: str | None = None
-    result: Facts | None = None
+    result: Baseline = field(default_factory=Baseline)
     readable: bool = True
     complained: bool = False
 
@@ -149,21 +158,21 @@ class Rotation:
     def old(self) -> str | None:
         """The handle that this rotation replaces or retires; of what was never adopted, as a
         replacement found it."""
-        return text(self.baseline.get("handle")) or self.fact(Step.FIND_DEAD, "handle")
+        return self.baseline.handle or self.fact(Step.FIND_DEAD, "handle")
 
     @property
     def old_version(self) -> str | None:
         """What readers get before this rotation's promotion. edited: somebody wrote other keys of
         the secret since the journal recorded it, and `issue` found our own unchanged."""
         found = self.fact(Step.PLACE, "version") or self.fact(Step.FIND_DEAD, "version")
-        return found or self.fact(Step.ISSUE, "edited") or text(self.baseline.get("version"))
+        return found or self.fact(Step.ISSUE, "edited") or self.baseline.version
 
     @property
     def value_of_old(self) -> str | None:
         """The version with the bytes of `old`. What was found dead may be another's, or nothing,
         which somebody wrote over it."""
         replaced = self.fact(Step.FIND_DEAD, "version") is not None
-        return text(self.baseline.get("version")) if replaced else self.old_version
+        return self.baseline.version if replaced else self.old_version
 
     @property
     def new(self) -> str | None:

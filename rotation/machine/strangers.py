@@ -48,6 +48,6 @@ def unaccounted(rotation: Rotation, seen: Seen) -> tuple[str, ...]:
 
 
 def _known(rotation: Rotation) -> set[str | None]:
-    facts = rotation.baseline if rotation.result is None else rotation.result
-    known = {*listed(facts, "live"), *listed(facts, "foreign"), *rotation.foreign, *rotation.ours}
+    last = rotation.baseline if rotation.outcome is None else rotation.result
+    known = {*last.live, *last.foreign, *rotation.foreign, *rotation.ours}
     return known | {rotation.old, rotation.new}

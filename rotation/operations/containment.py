@@ -14,7 +14,7 @@ from rotation.interfaces import Adapters
 from rotation.journal.entries import stamp
 from rotation.journal.spill import Spill, begin, places
 from rotation.machine.decide import Do, Held, Wait, next_action
-from rotation.machine.replay import Rotation, listed, replaced_by, replay, text
+from rotation.machine.replay import Rotation, listed, replaced_by, replay
 from rotation.operations.installation import POLL, Installation
 from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
@@ -83,7 +83,7 @@ def still_given(here: Installation, target: Target, found: ExposureReport) -> bo
         state = here.bind(target.spec).store.state()
     except RotationError:
         return True
-    return state.current == found.baseline.get("version")
+    return state.current == found.baseline.version
 
 
 def frozen_runner(here: Installation, stream: str) -> str | None:
@@ -140,7 +140,7 @@ def without_journal(
     if spill is not None:
         spill.close()
     off = [handle for handle in scope if handle not in failures]
-    down = not found.known or found.baseline.get("handle") in off
+    down = not found.known or found.baseline.handle in off
     path = spill.path if spill else None
     return SwitchedOff(off=off, failures=failures, spill=path, down=down)
 
@@ -201,7 +201,7 @@ def _add(spill: Spill | None, facts: Facts) -> None:
 
 def _mark(bound: Adapters, found: ExposureReport, scope: Sequence[str]) -> None:
     """Runners that never heard of it are told by the store. What is off is off without it."""
-    version = text(found.baseline.get("version"))
-    if version is not None and found.baseline.get("handle") in scope:
+    version = found.baseline.version
+    if version is not None and found.baseline.handle in scope:
         with suppress(RotationError):
             bound.store.mark_compromised(version)

@@ -8,8 +8,9 @@ from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
 from rotation.execution.effects import drift, shared
 from rotation.execution.effects.context import Context
 from rotation.journal.entries import Draft, Kind
+from rotation.journal.facts import Baseline
 from rotation.machine.leftover import leftovers_of
-from rotation.machine.replay import Rotation, RowState, listed, replay
+from rotation.machine.replay import Rotation, RowState, replay
 from rotation.machine.strangers import as_facts, seen_of
 from rotation.operations.installation import Installation
 from rotation.plan import Step
@@ -62,7 +63,7 @@ def look(here: Installation, name: str) -> Found:
 def _context(here: Installation, name: str, rotation: Rotation) -> Context:
     """A look from where the rotation stands; of a closed one, from what it left."""
     spec = here.specification(name)
-    if rotation.result is not None:
+    if rotation.outcome is not None:
         rotation = _at_rest(rotation, rotation.result)
     return Context(
         rotation=rotation, row=rotation.rows[0], spec=spec, bound=here.bind(spec),
@@ -72,9 +73,9 @@ def _context(here: Installation, name: str, rotation: Rotation) -> Context:
     )  # fmt: skip
 
 
-def _at_rest(rotation: Rotation, result: Facts) -> Rotation:
+def _at_rest(rotation: Rotation, result: Baseline) -> Rotation:
     states = {position: RowState() for position in rotation.states}
-    left, attempts = leftovers_of(result), frozenset(listed(result, "attempts"))
+    left, attempts = leftovers_of(result), frozenset(result.attempts)
     return replace(rotation, baseline=result, states=states, leftovers=left, attempts=attempts)
 
 
@@ -114,11 +115,11 @@ def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[
     )
 
 
-def _current(rotation: Rotation) -> object:
+def _current(rotation: Rotation) -> str | None:
     """What readers should get now: of an open rotation it depends on the promotion."""
     if rotation.outcome is None and rotation.state(Step.PROMOTE).done:
         return rotation.fact(Step.DEMOTE, "version") or rotation.new_version
-    return rotation.baseline.get("version")
+    return rotation.baseline.version
 
 
 def _instances(cx: Context, listing: Listing) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import PolicyRefusal
 from rotation.machine.baseline import left_by
-from rotation.machine.replay import replay, text
+from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def to_replace(here: Installation, entry: "ConfiguredSecret") -> "Found | None":
         return None
     spec = here.configuration.specification(entry)
     bound, baseline = here.bind(spec), left_by(before)
-    known = text(baseline.get("version")), text(baseline.get("handle"))
+    known = baseline.version, baseline.handle
     found = look(bound, known, bound.store.state(), bound.issuer.listing(), here.clock.now())
     if found.dead is None:
         raise PolicyRefusal(

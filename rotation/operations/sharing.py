@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from rotation.journal.facts import Baseline, baseline_of
 from rotation.machine.baseline import left_by
-from rotation.machine.replay import baseline_of, listed, replay
-from rotation.types import Facts, Specification
+from rotation.machine.replay import replay
+from rotation.types import Specification
 
 if TYPE_CHECKING:
     from rotation.config import Configuration, ConfiguredSecret
@@ -45,13 +46,13 @@ class Sharing:
 
     def _names(self, entry: "ConfiguredSecret") -> set[str]:
         left = self._left(entry.stream)
-        found = listed(left, "logins") if left.get("handle") else []
+        found = left.logins if left.handle else []
         return {*entry.turns, *found}
 
-    def _left(self, stream: str) -> Facts:
+    def _left(self, stream: str) -> Baseline:
         """A rotation that is over says it in one entry: each other one is asked before each mint."""
         closed = self.records.closing(stream)
         if closed is not None:
             return baseline_of(closed)
         entries = self.records.entries(stream)
-        return left_by(replay(entries)) if entries else {}
+        return left_by(replay(entries)) if entries else Baseline()

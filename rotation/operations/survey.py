@@ -8,11 +8,12 @@ from typing import Protocol
 from rotation.errors import RotationError
 from rotation.interfaces import Adapters, Issuer
 from rotation.journal.entries import Entry, Identity, Kind
-from rotation.machine.baseline import outcome_baseline
+from rotation.journal.facts import Baseline, baseline_of
+from rotation.machine.baseline import left_by
 from rotation.machine.leftover import Leftover, as_kept, leftovers_of
-from rotation.machine.replay import Mode, Outcome, Rotation, baseline_of, listed, replay, text
+from rotation.machine.replay import Mode, Rotation, listed, replay
 from rotation.plan import Step
-from rotation.types import Facts, KeyState, LastUsed, Specification, StoreState
+from rotation.types import KeyState, LastUsed, Specification, StoreState
 
 CALLS_S = 5
 """What the calls of a replacement take beside its waits, about: mint, stage, promote."""
@@ -47,7 +48,7 @@ class ExposureReport:
     current one. known: the journal could be read. seen: the last seq of the stream that it was read
     from. under_way: the emergency that is open already."""
 
-    baseline: Facts
+    baseline: Baseline
     suspects: tuple[ExposedCredential, ...]
     outage_s: int
     store_reached: bool
@@ -92,7 +93,7 @@ def survey(
     state = _state(bound)
     baseline = _baseline(rotation, state)
     ever = made(journal.history(stream)) if journal is not None else set()
-    ours = (ever | set(listed(baseline, "live"))) - set(listed(baseline, "foreign"))
+    ours = (ever | {*baseline.live}) - {*baseline.foreign}
     suspects = _suspects(bound, ours, baseline, named)
     return ExposureReport(
         baseline=_with_found(baseline, [suspect.id for suspect in suspects if suspect.ours]),
@@ -124,12 +125,12 @@ def is_about_all(rotation: Rotation, *, others: bool) -> bool:
     that was not."""
     if others:
         return rotation.done(Step.EVIDENCE) and _at_opening(rotation) <= {*rotation.scope}
-    return {*listed(rotation.baseline, "live")} - rotation.foreign <= {*rotation.scope}
+    return {*rotation.baseline.live} - rotation.foreign <= {*rotation.scope}
 
 
 def _at_opening(rotation: Rotation) -> set[str]:
     evidence = rotation.state(Step.EVIDENCE).facts
-    return {*listed(rotation.baseline, "live"), *listed(evidence, "listing"), *rotation.scope}
+    return {*rotation.baseline.live, *listed(evidence, "listing"), *rotation.scope}
 
 
 def outage_s(spec: Specification) -> int:
@@ -147,19 +148,18 @@ def made(history: Iterable[Entry]) -> set[str]:
         if entry.kind in (Kind.NOTED, Kind.DONE) and isinstance(entry.facts.get("new"), str):
             ours.add(str(entry.facts["new"]))
         if entry.kind in (Kind.OPENED, Kind.CLOSED):
-            ours |= {*listed(baseline_of(entry), "live")}
+            ours |= {*baseline_of(entry).live}
         if entry.kind is Kind.REQUESTED and entry.facts.get("verb") == "foreign":
             ours.discard(str(entry.facts.get("instance")))
     return ours
 
 
-def _with_found(baseline: Facts, ours: Sequence[str]) -> Facts:
+def _with_found(baseline: Baseline, ours: Sequence[str]) -> Baseline:
     """With what is ours and alive although the journal took it for gone."""
     left = leftovers_of(baseline)
-    for instance in {*ours} - {*left, baseline.get("handle")}:
+    for instance in {*ours} - {*left, baseline.handle}:
         left[instance] = Leftover()
-    live = sorted({*listed(baseline, "live"), *ours})
-    return {**baseline, "live": live, "ours": as_kept(left)}
+    return baseline | Baseline(live=sorted({*baseline.live, *ours}), ours=as_kept(left))
 
 
 def _state(bound: Adapters) -> StoreState | None:
@@ -169,37 +169,34 @@ def _state(bound: Adapters) -> StoreState | None:
         return None
 
 
-def _baseline(rotation: Rotation | None, state: StoreState | None) -> Facts:
+def _baseline(rotation: Rotation | None, state: StoreState | None) -> Baseline:
     """As the journal has it, with what the store names as current. A version that the journal does
     not know may be a copy of the current credential: that one counts as what readers get."""
     current = state.current if state is not None else None
     if rotation is None:
-        return {"version": current, "handle": None, "known": []}
-    known = rotation.result
-    if known is None:
-        known = outcome_baseline(rotation, Outcome.SUPERSEDED)
-    if current in (None, known.get("version")):
+        return Baseline(version=current, handle=None, known=[])
+    known = left_by(rotation)
+    if current in (None, known.version):
         return known
     return _reading(known, current)
 
 
-def _reading(known: Facts, version: str | None) -> Facts:
+def _reading(known: Baseline, version: str | None) -> Baseline:
     """Another version is current than the journal says."""
     left = leftovers_of(known)
     named = next((i for i, leftover in left.items() if leftover.version == version), None)
-    handle = text(known.get("handle"))
+    handle = known.handle
     if named is not None:
         del left[named]
         if handle is not None:
-            left[handle] = Leftover(text(known.get("version")), served=True)
-    return {**known, "version": version, "handle": named or handle, "ours": as_kept(left)}
+            left[handle] = Leftover(known.version, served=True)
+    return known | Baseline(version=version, handle=named or handle, ours=as_kept(left))
 
 
 def _suspects(
-    bound: Adapters, ours: set[str], baseline: Facts, named: str | None
+    bound: Adapters, ours: set[str], baseline: Baseline, named: str | None
 ) -> tuple[ExposedCredential, ...]:
-    issuer, current = bound.issuer, baseline.get("handle")
-    live = listed(baseline, "live")
+    issuer, current, live = bound.issuer, baseline.handle, baseline.live
     if not issuer.traits.lists:
         return tuple(_unlisted(live, ours, current))
     try:
@@ -233,7 +230,7 @@ def _usage(issuer: Issuer, handle_id: str) -> LastUsed | None:
         return None
 
 
-def _unlisted(live: Sequence[str], ours: set[str], current: object) -> list[ExposedCredential]:
+def _unlisted(live: Sequence[str], ours: set[str], current: str | None) -> list[ExposedCredential]:
     """An issuer that lists nothing: the journal's word."""
     return [
         ExposedCredential(

@@ -142,7 +142,7 @@ def _unread_old(now: RotationStatus) -> str:
 
 
 def _after_close(rotation: Rotation) -> str:
-    handle = (rotation.result or {}).get("handle")
+    handle = rotation.result.handle
     return f"{handle} is the current credential" if handle else "no credential is current"
 
 

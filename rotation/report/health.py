@@ -16,7 +16,6 @@ from rotation.machine.replay import (
     failed_row,
     listed,
     replaced_by,
-    text,
 )
 from rotation.plan import RowInstance, Step, rules_of
 from rotation.types import Facts
@@ -218,7 +217,7 @@ def consumers_at_risk(rotation: Rotation) -> bool:
 def given(rotation: Rotation) -> frozenset[str]:
     """The instances that readers may get: both while a promotion is in doubt."""
     if rotation.outcome is not None:
-        found = {text((rotation.result or {}).get("handle"))}
+        found = {rotation.result.handle}
     else:
         now = standing(rotation)
         found = {
@@ -251,7 +250,7 @@ def may_be_at_risk(row: Identity) -> bool:
 def left_alive(rotation: Rotation) -> tuple[str, ...]:
     """Instances of ours that a closed rotation left beside the current one: the next `issue` removes
     them, and until then they live."""
-    return tuple(sorted(leftovers_of(rotation.result or {})))
+    return tuple(sorted(leftovers_of(rotation.result)))
 
 
 def present_row(rotation: Rotation) -> RowInstance | None:

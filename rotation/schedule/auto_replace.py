@@ -13,12 +13,13 @@ from rotation.errors import RotationError
 from rotation.execution import dead
 from rotation.execution.dead import Dead
 from rotation.interfaces import Adapters
+from rotation.journal.facts import Baseline
 from rotation.machine.baseline import left_by
-from rotation.machine.replay import replay, text
+from rotation.machine.replay import replay
 from rotation.report.describe import DEAD
 from rotation.schedule.admission import replaceable, room
 from rotation.schedule.brakes import stops
-from rotation.types import Facts, PermissionSet, Specification, Verdict
+from rotation.types import PermissionSet, Specification, Verdict
 
 if TYPE_CHECKING:
     from rotation.config import Configuration, ConfiguredSecret
@@ -77,20 +78,20 @@ def _look(
     said = said_dead(bind(spec), baseline, journal.installation, now)
     if said is None:
         return None
-    reason = f"{baseline['handle']} {DEAD[said]}"
+    reason = f"{baseline.handle} {DEAD[said]}"
     return Gone(stream=entry.stream, spec=spec, reason=reason, seen=entries[-1].seq)
 
 
-def said_dead(bound: Adapters, baseline: Facts, installation: str, now: datetime) -> Dead | None:
+def said_dead(bound: Adapters, baseline: Baseline, installation: str, now: datetime) -> Dead | None:
     """None where the store is not as the journal has it: then it is for a person. An end is over
     only when the service's clock says so as well."""
-    traits, version, handle = bound.issuer.traits, text(baseline.get("version")), baseline["handle"]
+    traits, version, handle = bound.issuer.traits, baseline.version, baseline.handle
     if bound.probe is None or not traits.lists or traits.failed_logins_safe < 1:
         return None
     state, listing = bound.store.state(), bound.issuer.listing()
     if version is None or state.refusal or (state.current, state.claim) != (version, installation):
         return None
-    said = dead.describe(bound, text(handle), listing, min(now, listing.server_at or now))
+    said = dead.describe(bound, handle, listing, min(now, listing.server_at or now))
     if said not in SAID:
         return None
     fields = bound.store.read(version, under=PermissionSet.PROVE)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rotation.execution.runner import Runner
-from rotation.machine.replay import listed
 from tests.support.crash import AFTERWARDS, KillableJournal, Story
 
 
@@ -33,7 +32,7 @@ class RealStory(Story):
 
     def violations(self) -> list[str]:
         self.world.advance(self.world.now + AFTERWARDS)
-        live = set(listed(self.rotation().result or {}, "live"))
+        live = set(self.rotation().result.live)
         return [
             *self.world.outages,
             *(f"unaccounted: {key}" for key in self.world.live() if key not in live),

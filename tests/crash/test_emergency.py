@@ -263,4 +263,4 @@ def test_a_mint_that_died_with_its_runner_is_accounted_for_by_the_next_emergency
 
     stories.request(story, "ours", instance=lost)
     assert isinstance(story.drive(), Close)
-    assert lost in (story.rotation().result or {})["ours"]  # type: ignore[operator]
+    assert lost in story.rotation().result.ours

@@ -8,7 +8,6 @@ import pytest
 from rotation.interfaces import Adapters
 from rotation.machine.decide import Close, Held
 from rotation.machine.leftover import leftovers_of
-from rotation.machine.replay import listed
 from rotation.plan import PLANS
 from rotation.types import (
     PENDING,
@@ -43,7 +42,7 @@ def abandoned(until: str, **world: bool) -> Story:
 @pytest.mark.parametrize("chosen", [False, True])
 def test_what_an_abandoned_rotation_left_goes_first(until: str, *, chosen: bool) -> None:
     story = abandoned(until, chosen=chosen)
-    left = leftovers_of(story.rotation().result or {})
+    left = leftovers_of(story.rotation().result)
     assert len(left) == 1
     story.world.advance(story.world.now + timedelta(seconds=90))
     routine_again(story)
@@ -52,7 +51,7 @@ def test_what_an_abandoned_rotation_left_goes_first(until: str, *, chosen: bool)
     assert len(story.world.instances) == 1
     assert PENDING not in story.world.labels
     assert story.violations() == []
-    assert leftovers_of(story.rotation().result or {}) == {}
+    assert leftovers_of(story.rotation().result) == {}
 
 
 @pytest.mark.parametrize("until", ["verify", "promote"])
@@ -130,8 +129,8 @@ def test_a_label_moved_to_it_while_it_goes_off_brings_it_back() -> None:
     assert story.world.instances["KEY1"].active
     ask(story, "accept-current")
     assert isinstance(story.drive(), Close)
-    assert (story.rotation().result or {})["handle"] == "KEY1"
-    assert listed(story.rotation().result or {}, "live") == ["KEY1", "KEY2"]
+    assert story.rotation().result.handle == "KEY1"
+    assert story.rotation().result.live == ["KEY1", "KEY2"]
 
 
 def test_accept_current_while_the_old_one_is_off() -> None:
@@ -155,7 +154,7 @@ def test_ours_after_issue_goes_with_the_next_rotation() -> None:
     assert code(story) == "held.unknown-instance"
     ask(story, "ours", instance=stranger.id)
     assert isinstance(story.drive(), Close)
-    assert stranger.id in listed(story.rotation().result or {}, "live")
+    assert stranger.id in story.rotation().result.live
     routine_again(story)
     assert isinstance(story.drive(), Close)
     assert stranger.id not in story.world.instances
@@ -168,7 +167,7 @@ def test_others_of_ours_stay_in_the_baseline_of_an_acceptance() -> None:
     story.drive()
     ask(story, "accept-current")
     assert isinstance(story.drive(), Close)
-    assert "KEY1" in listed(story.rotation().result or {}, "live")
+    assert "KEY1" in story.rotation().result.live
 
 
 def retiring(story: Story, **facts: str) -> None:
@@ -186,8 +185,8 @@ def test_what_is_retired_leaves_nothing_of_ours(until: str, world: dict[str, boo
     story.world.advance(story.world.now + timedelta(seconds=90))
     retiring(story)
     assert isinstance(story.drive(), Close)
-    result = story.rotation().result or {}
-    assert (result["retired"], result["live"]) == (True, [])
+    result = story.rotation().result
+    assert (result.retired, result.live) == (True, [])
     assert story.world.instances == {}
     assert story.violations() == []
 
@@ -235,7 +234,7 @@ def test_an_emergency_takes_what_was_left_behind_as_well() -> None:
     assert set(story.rotation().scope) == {"KEY1", "KEY2"}
     assert isinstance(story.drive(), Close)
     assert test_emergency.findings(story) == []
-    assert leftovers_of(story.rotation().result or {}) == {}
+    assert leftovers_of(story.rotation().result) == {}
 
 
 # -------------------------------------------------------------------- a staging that arrives late

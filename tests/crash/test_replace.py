@@ -124,7 +124,7 @@ def test_a_live_one_whose_bytes_are_lost_to_the_store_is_kept_for_whoever_still_
     story = seeded(exclusive=True)
     assert isinstance(replaced(story, overwritten), Close)
     assert lives(story)
-    assert "KEY1" in story.rotation().result["live"]  # type: ignore[operator,index]
+    assert "KEY1" in story.rotation().result.live
 
 
 @pytest.mark.parametrize("world", [{"exclusive": True}, {**NEVER_OFF, "blind": True}])
@@ -133,7 +133,7 @@ def test_the_value_that_is_refused_says_nothing_of_ours(world: dict[str, bool]) 
     story = seeded(**world)
     assert isinstance(replaced(story, another), Close)
     assert lives(story)
-    left = leftovers_of(story.rotation().result or {})
+    left = leftovers_of(story.rotation().result)
     assert left.get("KEY1") == Leftover("v0", served=True)
 
 
@@ -146,8 +146,8 @@ def test_a_way_back_leaves_what_the_journal_had() -> None:
     stories.advance_until(story, "issue")
     ask(story, "rollback")
     assert isinstance(story.drive(), Close)
-    result = story.rotation().result or {}
-    assert (result["version"], result["handle"]) == ("v0", "KEY1")
+    result = story.rotation().result
+    assert (result.version, result.handle) == ("v0", "KEY1")
 
 
 @pytest.mark.parametrize("claim", ["ba9876543210", None])
@@ -184,7 +184,7 @@ def test_what_somebody_switched_on_again_is_not_destroyed() -> None:
     assert isinstance(replaced(story, suspended), Close)
     assert findings(story) == []
     assert lives(story)
-    assert "KEY1" in story.rotation().result["live"]  # type: ignore[operator,index]
+    assert "KEY1" in story.rotation().result.live
 
 
 def test_what_is_let_in_again_is_not_dropped() -> None:

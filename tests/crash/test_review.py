@@ -436,5 +436,5 @@ def test_a_value_that_does_not_log_in_is_not_accepted() -> None:
     story.world.move(CURRENT, "mended")
     ask(story, "resume")
     assert isinstance(story.drive(), Close)
-    assert (story.rotation().result or {})["version"] == "mended"
+    assert story.rotation().result.version == "mended"
     assert "KEY1" in story.world.instances

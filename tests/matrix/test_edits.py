@@ -91,8 +91,8 @@ def test_an_abandoned_rotation_leaves_what_was_written_as_the_baseline(
         one.runner = make  # type: ignore[method-assign]
         stories.request(one, "abandon")
         assert isinstance(one.drive(), Close)
-        result = one.rotation().result or {}
-        assert result["version"] == written
+        result = one.rotation().result
+        assert result.version == written
         one.runner().open(stories.STREAM, stories.PLANS["routine"], one.spec, trigger="test")
         assert isinstance(one.drive(), Close)
         assert one.violations() == []

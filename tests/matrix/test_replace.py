@@ -29,7 +29,7 @@ class Accident:
             issuer.end(self.before)
             return
         if isinstance(issuer, GeneratedTokens):
-            issuer.is_called(str((one.rotation().result or {})["handle"]))
+            issuer.is_called(str(one.rotation().result.handle))
         if self.kind == "lost":
             store.lose()
             return

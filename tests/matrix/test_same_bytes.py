@@ -43,10 +43,10 @@ def test_what_a_person_wrote_again_is_the_same_instance(
     one = story(pair, tmp_path / "one", fresh_name(), None)
     with pair.tapped(), one.journal:
         written_again_and_accepted(one, pair)
-        result = one.rotation().result or {}
+        result = one.rotation().result
         assert leftovers_of(result) == {}
-        assert result["handle"] == one.rotation().old
-        assert result["created"] == one.rotation().baseline["created"]
+        assert result.handle == one.rotation().old
+        assert result.created == one.rotation().baseline.created
         assert isinstance(rotate(one), Close)
         assert one.violations() == []
         assert len(pair.live()) == 1
@@ -61,7 +61,7 @@ def test_one_that_an_older_journal_has_twice_is_not_dropped(
         with monkeypatch.context() as before:
             before.setattr(inspect, "_by_its_bytes", lambda cx, fields: None)
             written_again_and_accepted(one, pair)
-        assert len(leftovers_of(one.rotation().result or {})) == 1
+        assert len(leftovers_of(one.rotation().result)) == 1
         assert isinstance(rotate(one), Close)
         assert one.violations() == []
         assert len(pair.live()) == 1

@@ -15,7 +15,7 @@ from rotation.journal import Journal
 from rotation.journal.entries import Entry, canonical
 from rotation.journal.memory import MemoryJournal
 from rotation.machine.decide import Action, Wait
-from rotation.machine.replay import Rotation, listed, replay
+from rotation.machine.replay import Rotation, replay
 from rotation.types import Specification
 from tests.support.simulator import SimulatedClock, bound
 from tests.support.world import INSTALLATION, Killed, World
@@ -148,16 +148,15 @@ class Story:
         entries = self.journal.entries(STREAM)
         rotation = replay(entries)
         known = {rotation.old, rotation.new, *rotation.foreign}
-        known |= {*listed(rotation.baseline, "live"), *listed(rotation.result or {}, "live")}
+        known |= {*rotation.baseline.live, *rotation.result.live}
         told = canonical([entry.facts for entry in entries if entry.kind in ("failed", "held")])
-        live = rotation.result if rotation.result is not None else None
-        if live is not None:
-            known = {*listed(live, "live"), *listed(live, "foreign")}
+        if rotation.outcome is not None:
+            known = {*rotation.result.live, *rotation.result.foreign}
         return [i for i in self.world.instances if i not in known and f"{i}" not in told]
 
     def _current_is_dead(self) -> list[str]:
         """What readers get logs in, once the world has settled."""
-        if self.world.emergency or (self.rotation().result or {}).get("retired"):
+        if self.world.emergency or self.rotation().result.retired:
             return []
         current = self.world.labels.get("current")
         if current is None or not self.world.versions[current][0]:

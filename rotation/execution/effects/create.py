@@ -36,9 +36,9 @@ def place(cx: Context) -> Facts:
         cx.store.claim(cx.installation)
         state = replace(state, claim=cx.installation)
     drift.check_writable(cx, state)
-    ours: set[object] = {mark(cx.installation, cx.attempt)}
+    ours: set[str | None] = {mark(cx.installation, cx.attempt)}
     if cx.rotation.old is None:
-        ours.add(cx.rotation.baseline.get("version"))
+        ours.add(cx.rotation.baseline.version)
     if state.current is not None and state.current not in ours:
         raise NeedsPerson(
             "held.not-empty",
@@ -91,7 +91,7 @@ def rehearsal(cx: Context, state: StoreState) -> Facts:
 
 
 def _failed_before(cx: Context) -> bool:
-    return bool(cx.rotation.attempts - {*listed(cx.rotation.baseline, "attempts"), cx.attempt})
+    return bool(cx.rotation.attempts - {*cx.rotation.baseline.attempts, cx.attempt})
 
 
 def issue(cx: Context) -> Facts:

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from rotation.errors import NeedsPerson, NotYet, SlotFull
 from rotation.execution.effects.context import Context
-from rotation.machine.replay import listed
 from rotation.plan import Step
 from rotation.types import (
     COMPROMISED,
@@ -106,7 +105,10 @@ def check_current(cx: Context, state: StoreState, expected: object) -> None:
         "see who wrote it; then put the old one back or run "
         f"`rotation resolve {cx.spec.secret} --accept-current`"
     )
-    known = {*_list(cx, "known"), *(left.version for left in cx.rotation.leftovers.values())}
+    known = {
+        *cx.rotation.baseline.known,
+        *(left.version for left in cx.rotation.leftovers.values()),
+    }
     if current is not None and is_our_mark(current, cx.installation) and current not in known:
         raise NeedsPerson(
             "held.journal-behind",
@@ -156,14 +158,10 @@ def _staged(cx: Context) -> set[str]:
     return {mark(cx.installation, attempt) for attempt in cx.rotation.attempts | rows}
 
 
-def _list(cx: Context, name: str) -> list[str]:
-    return listed(cx.rotation.baseline, name)
-
-
 def check_pointers(cx: Context, state: StoreState, edited: tuple[str, ...] = ()) -> None:
     """Every labelled version is one that the journal knows. The mark of an emergency stays in the
     store when that one is over and its version forgotten; nobody reads by it."""
-    known = {*_list(cx, "known"), cx.rotation.old_version, cx.rotation.new_version, *edited}
+    known = {*cx.rotation.baseline.known, cx.rotation.old_version, cx.rotation.new_version, *edited}
     known |= _staged(cx) | {left.version for left in cx.rotation.leftovers.values()}
     unknown = sorted(
         version.id
@@ -266,7 +264,7 @@ def _called(listing: Listing, handle_id: str) -> str:
 def never_staged(cx: Context, listing: Listing) -> set[str]:
     """What carries the mark of an attempt of this rotation and is not its new one: a mint that
     came to nothing, seen late or in a list that lags. Nobody has its bytes."""
-    attempts = cx.rotation.attempts - set(_list(cx, "attempts"))
+    attempts = cx.rotation.attempts - {*cx.rotation.baseline.attempts}
     marks = {mark(cx.installation, attempt) for attempt in attempts}
     found = {handle.id for handle in listing.handles if handle.mark in marks}
     return found - {str(cx.rotation.old), str(cx.rotation.new)}

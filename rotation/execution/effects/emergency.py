@@ -108,7 +108,7 @@ def prove_off(cx: Context) -> Facts:
 
 
 def _is_known(cx: Context) -> bool:
-    return cx.rotation.old_version in listed(cx.rotation.baseline, "known")
+    return cx.rotation.old_version in cx.rotation.baseline.known
 
 
 def look_room(cx: Context) -> Facts:
@@ -132,7 +132,7 @@ def look_destroy(cx: Context) -> Facts:
     state = cx.store_state()
     if _replaces_current(cx):
         _readers_are_on_the_new(state.current, cx)
-    elif state.current is not None and state.current not in listed(cx.rotation.baseline, "known"):
+    elif state.current is not None and state.current not in cx.rotation.baseline.known:
         raise NeedsPerson(
             "held.unknown-pointer",
             f"the current version {state.current} may name what is contained; nothing is destroyed",
@@ -162,7 +162,7 @@ def destroy(cx: Context) -> Facts:
 
 def _may_be_destroyed(cx: Context) -> list[str]:
     foreign_too = cx.rotation.opened.facts.get("destroy_foreign") is True
-    ours = set(listed(cx.rotation.baseline, "live"))
+    ours = {*cx.rotation.baseline.live}
     return [handle_id for handle_id in cx.rotation.scope if foreign_too or handle_id in ours]
 
 

@@ -4,8 +4,8 @@ own marks and leftover labels."""
 from rotation.errors import NeedsPerson
 from rotation.execution.effects import neighbours, shared
 from rotation.execution.effects.context import Context, kept, logins_agree
-from rotation.journal.entries import stamp, unstamp
-from rotation.machine.replay import Mode, listed, text
+from rotation.journal.entries import stamp
+from rotation.machine.replay import Mode
 from rotation.plan import Step
 from rotation.types import (
     PENDING,
@@ -78,7 +78,7 @@ def _not_forgotten(cx: Context, current: str) -> None:
     """An empty journal beside a version of ours is a lost journal, not a new one."""
     adopting = cx.rotation.rules.adopts and cx.rotation.mode is Mode.FORWARD
     take_over = cx.rotation.opened.facts.get("take_over") is True
-    knows = current in (cx.rotation.baseline.get("version"), *listed(cx.rotation.baseline, "known"))
+    knows = current in (cx.rotation.baseline.version, *cx.rotation.baseline.known)
     if adopting and not take_over and not knows and is_our_mark(current, cx.installation):
         raise NeedsPerson(
             "held.journal-behind",
@@ -127,8 +127,8 @@ def _by_its_bytes(cx: Context, fields: Fields) -> Handle | None:
     known |= {instance: left.version for instance, left in cx.rotation.leftovers.items()}
     for instance, version in known.items():
         if instance is not None and kept(cx, version) == fields:
-            before = cx.rotation.baseline if instance == cx.rotation.old else {}
-            return Handle(id=instance, created=unstamp(text(before.get("created"))))
+            made = cx.rotation.baseline.created if instance == cx.rotation.old else None
+            return Handle(id=instance, created=made)
     return None
 
 

@@ -6,7 +6,6 @@ from typing import TypeGuard
 from rotation.errors import NeedsPerson
 from rotation.execution.effects.context import Context, kept
 from rotation.interfaces import KeepsOthers, Store
-from rotation.machine.replay import listed, text
 from rotation.types import (
     CURRENT,
     PREVIOUS,
@@ -61,10 +60,10 @@ def stale(cx: Context, version: str, handle_id: str) -> list[str]:
 def edited(cx: Context, state: StoreState) -> tuple[str, ...]:
     """Versions that somebody wrote beside a credential that stayed the same, the current one first.
     Other keys of a shared secret are theirs to write: what they wrote is what we go on from."""
-    expected = text(cx.rotation.baseline.get("version"))
+    expected = cx.rotation.baseline.version
     if expected is not None and state.current == expected:
         return (expected,)
-    known = {expected, *listed(cx.rotation.baseline, "known")}
+    known = {expected, *cx.rotation.baseline.known}
     strange = [
         version.id
         for version in sorted(state.versions, key=lambda version: CURRENT not in version.labels)

@@ -21,11 +21,11 @@ def find_dead(cx: Context) -> Facts:
     """Twice where it is a login that tells: one refusal may be a service that is not yet settled."""
     state, listing = cx.store_state(), cx.listing()
     # What nobody adopted nobody claims: a person asked for this, as for a `create`.
-    unclaimed = state.claim is None and not cx.rotation.baseline.get("handle")
+    unclaimed = state.claim is None and not cx.rotation.baseline.handle
     state = replace(state, claim=cx.installation) if unclaimed else state
     # A lost value is what refuses to be written over; whose secret it is, is compared all the same.
     (drift.check_claim if state.lost else drift.check_writable)(cx, state)
-    known = text(cx.rotation.baseline.get("version")), text(cx.rotation.baseline.get("handle"))
+    known = cx.rotation.baseline.version, cx.rotation.baseline.handle
     found = dead.look(cx.bound, known, state, listing, cx.now)
     if found.dead is None:
         raise NeedsPerson(

@@ -15,7 +15,6 @@ from rotation.execution.effects.context import (
 )
 from rotation.execution.effects.verify import check_grace, last_given, relies_on_usage, straggler
 from rotation.journal.entries import stamp
-from rotation.machine.replay import listed
 from rotation.plan import Step
 from rotation.types import (
     Death,
@@ -265,7 +264,7 @@ def tidy(cx: Context) -> Facts:
         return leftovers.remove(cx, left[0])
     gone = {cx.rotation.old} if cx.rotation.rules.ends_current else set()
     # An emergency leaves alone what is not in its scope, but for what a mint before it may have left.
-    if cx.rotation.rules.checks_drift or listed(cx.rotation.baseline, "attempts"):
+    if cx.rotation.rules.checks_drift or cx.rotation.baseline.attempts:
         expected = drift.expected_instances(cx) | {*cx.rotation.scope}
         drift.check_unknown(cx, listing, expected - {g for g in gone if g})
     return {"listing": sorted(listing.ids)}

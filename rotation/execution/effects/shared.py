@@ -10,7 +10,6 @@ from typing import TypeGuard, cast
 from rotation.errors import NeedsPerson
 from rotation.execution.effects.context import Context
 from rotation.interfaces import DelegatedIssuer, NamesLogins, Probe
-from rotation.machine.replay import listed
 from rotation.types import Fields, Handle, Listing
 
 
@@ -41,7 +40,7 @@ def own(cx: Context, listing: Listing) -> list[Handle]:
 
 def known(cx: Context, listing: Listing) -> list[str]:
     """As far as it was recorded, or is listed: nobody logs in for it."""
-    return [*found(cx, own(cx, listing), None), *listed(cx.rotation.baseline, "logins")]
+    return [*found(cx, own(cx, listing), None), *cx.rotation.baseline.logins]
 
 
 def check(cx: Context, names: Collection[str]) -> None:

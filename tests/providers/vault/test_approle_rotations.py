@@ -234,7 +234,7 @@ def test_a_straggler_is_seen_and_named_before_its_secret_id_is_destroyed(role, k
     secret = installed(role, kv, connection, specification(uses=PLENTY, quiet_s=2), uses=PLENTY)
     secret.clock.patient = True
     assert isinstance(rotated_by_its_consumer(secret), Close)
-    old = replay(secret.journal.entries(STREAM)).result["handle"]
+    old = replay(secret.journal.entries(STREAM)).result.handle
     straggler = Application(role, secret.application.path)
     straggler.read()
 

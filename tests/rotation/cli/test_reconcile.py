@@ -113,7 +113,7 @@ def test_a_read_only_installation_still_contains(shell: Shell) -> None:
 def test_an_interrupted_containment_goes_on_where_everything_is_read_only(shell: Shell) -> None:
     shell.adopted()
     facts: Facts = {"scope": ["KEY1"], "reason": "leaked"}
-    baseline = replay(shell.journal.entries(STREAM)).result or {}
+    baseline = replay(shell.journal.entries(STREAM)).result
     spec = shell.configuration.spec
     shell.elsewhere().open_emergency(STREAM, spec, baseline, who="alice", facts=facts)
     shell.journal.release(Lease(stream=STREAM, runner="serve-elsewhere", epoch=epoch(shell)))

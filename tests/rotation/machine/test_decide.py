@@ -120,7 +120,7 @@ def test_accept_current_makes_what_is_there_the_baseline_and_removes_ours() -> N
     assert isinstance(story.drive(), Close)
     assert story.rotation().outcome == Outcome.ACCEPTED
     assert minted in story.world.graves
-    assert (story.rotation().result or {})["version"] == "theirs"
+    assert story.rotation().result.version == "theirs"
     assert story.violations() == []
 
 
@@ -300,7 +300,7 @@ def test_an_empty_journal_beside_our_marks_is_lost_and_not_new() -> None:
     assert action.code == "held.journal-behind"
     stories.request(amnesiac, "accept-current")
     assert isinstance(amnesiac.drive(), Close)
-    assert (amnesiac.rotation().result or {})["handle"] == story.rotation().new
+    assert amnesiac.rotation().result.handle == story.rotation().new
 
 
 @pytest.mark.parametrize(("claim", "ends"), [(None, Close), ("another00000", Held)])
