@@ -67,18 +67,21 @@ class Engine:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             HELD: str(directory / "held"),
         }
-        project = (
-            (ROOT / "Pulumi.yaml").read_text().replace("name: rotation", f"name: {PROJECT}", 1)
-        )
-        names = ("aws", "vault") if missing("vault") else ("aws",)
-        told = ", ".join(f"{{name: {name}, path: plugins}}" for name in names)
-        stand_ins = f"plugins:\n  providers: [{told}]\n"
-        (directory / "Pulumi.yaml").write_text(project + stand_ins)
         (directory / "infra").symlink_to(ROOT / "infra")
         (directory / ".venv-infra").symlink_to(sys.prefix)
         (directory / "plugins").mkdir()
+        self._stands_in("aws", *(["vault"] if missing("vault") else []))
+
+    def _stands_in(self, *names: str) -> None:
+        """Ours in place of these providers' plugins."""
+        project = (
+            (ROOT / "Pulumi.yaml").read_text().replace("name: rotation", f"name: {PROJECT}", 1)
+        )
+        told = ", ".join(f"{{name: {name}, path: plugins}}" for name in names)
+        stand_ins = f"plugins:\n  providers: [{told}]\n"
+        (self.directory / "Pulumi.yaml").write_text(project + stand_ins)
         for name in names:
-            plugin = directory / "plugins" / f"pulumi-resource-{name}"
+            plugin = self.directory / "plugins" / f"pulumi-resource-{name}"
             plugin.write_text(PLUGIN.format(name=name))
             plugin.chmod(0o700)
 
@@ -118,7 +121,9 @@ class Engine:
         return told
 
     def killed(self, during: str) -> None:
-        """An `up` that dies while resources of these kinds are made, and not told of yet."""
+        """An `up` that dies while resources of these kinds are made, and not told of yet. No real
+        plugin can be held at that moment, so ours stands in for all of them."""
+        self._stands_in("aws", "vault")
         held = self.directory / "held"
         held.write_text(during)
         try:
