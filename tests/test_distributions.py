@@ -1,4 +1,4 @@
-"""What is installed: a runner gets no double of a service and no show; together nothing is missing."""
+"""What is installed: a runner gets no double of a service and no demo; together nothing is missing."""
 
 import subprocess
 import sys
@@ -31,11 +31,11 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     }
 
 
-def test_a_runner_has_no_double_of_a_service_and_no_show(wheels: dict[str, set[str]]) -> None:
-    shows = {"rotation/demo", "providers/aws/testing", "providers/aws/demo", "providers/vault/demo",
+def test_a_runner_has_no_double_of_a_service_and_no_demo(wheels: dict[str, set[str]]) -> None:
+    demos = {"rotation/demo", "providers/aws/testing", "providers/aws/demo", "providers/vault/demo",
              "providers/vault/testing", "providers/http/testing"}  # fmt: skip
     places = {str(Path(name).parent) for name in wheels["rotation"]}
-    assert not {place for place in places if place.startswith(tuple(shows))}
+    assert not {place for place in places if place.startswith(tuple(demos))}
     assert "rotation/testing" in places, "the suites for a provider of one's own"
 
 

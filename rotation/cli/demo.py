@@ -16,9 +16,8 @@ def demo(*, vault: bool) -> int:
     """Watch real rotations for about a minute; needs no account and no network.
 
     An IAM key, a password and a token are replaced while applications use them, the runner is
-    killed in the middle, and a key leaks. With --vault it is a secret id of an AppRole and a token
-    in KV version 2. Everything is measured, and the exit code is 0 only if every number is what it
-    must be.
+    killed in the middle, and a key leaks. With --vault a secret id of an AppRole takes the key's
+    place. Everything is measured, and the exit code is 0 only if every number is what it must be.
     """
     code: int = installed().load("demos", "vault" if vault else "aws")()
     return code

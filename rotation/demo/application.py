@@ -1,5 +1,7 @@
-"""An application that uses its credential all the time: it reads it from its source every `refresh`
-and logs in with it many times a second, as applications do: no retry when a login fails."""
+"""An application that uses its credential all the time: it reads it from its source again and again
+and logs in with it many times a second, as applications do: no retry when a login fails.
+
+Its input is one JSON line of orders; its output is a JSON line for each use. Ends when its input closes."""
 
 from __future__ import annotations
 
@@ -8,7 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import HTTPConnection
+from pathlib import Path
+
+from rotation.demo.configuration import REFRESH_S
 
 USE_EVERY_S = 0.05
 
@@ -20,13 +26,29 @@ Use = Callable[[Held], tuple[bool, str] | None]
 """Whether it was let in, and the public id of what it tried; None where it did not try."""
 
 
-def work(read: Read, use: Use, refresh_s: float) -> None:
-    """Until the input closes; prints a JSON line for each use."""
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """port: of the service that it logs in to; without one, to the vendor. file: of its own, with
+    what it would else read at the endpoint: the source, by the token that lets it."""
+
+    name: str
+    port: int = 0
+    file: str = ""
+    endpoint: str = ""
+    source: str = ""
+    token: str = ""
+
+
+def run(reader: Callable[[Orders], Read], user: Callable[[Orders], Use]) -> None:
+    """Until the input closes. reader, user: at the vendor."""
+    orders = Orders(**json.loads(sys.stdin.readline()))
+    read = _reader_of_a_file(Path(orders.file)) if orders.file else reader(orders)
+    use = _user_of_a_service(orders.port, orders.name) if orders.port else user(orders)
     done = threading.Event()
     threading.Thread(target=_watch_input, args=(done,), daemon=True).start()
     held, read_at = read(), time.monotonic()
     while not done.wait(USE_EVERY_S):
-        if time.monotonic() - read_at >= refresh_s:
+        if time.monotonic() - read_at >= REFRESH_S:
             held, read_at = read() or held, time.monotonic()
         used = use(held) if held else None
         if used is not None:
@@ -38,8 +60,12 @@ def _watch_input(done: threading.Event) -> None:
     done.set()
 
 
-def user_of_a_service(port: int, name: str) -> Use:
-    """Logs in to a toy service with a password or a token."""
+def _reader_of_a_file(path: Path) -> Read:
+    return lambda: json.loads(path.read_text()) if path.exists() else None
+
+
+def _user_of_a_service(port: int, name: str) -> Use:
+    """Logs in with a password or a token."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
 
     def use(held: Held) -> tuple[bool, str]:

@@ -1,4 +1,4 @@
-"""The processes of a show. Everything that any of them prints is kept, for the scan at the end."""
+"""The processes of a demo. Everything that any of them prints is kept, for the scan at the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def nobody(line: str) -> None:
 
 @dataclass
 class Program:
-    """A process of the show. Its lines go to a file and to whoever listens."""
+    """A process of the demo. Its lines go to a file and to whoever listens."""
 
     process: subprocess.Popen[str]
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=8))

@@ -1,5 +1,5 @@
-"""`python -m providers.vault.demo.consumer`: an application. Its input is one JSON line that says
-where; its output is a JSON line for each use. Ends when its input closes.
+"""`python -m providers.vault.demo.consumer`: an application that reads KV version 2, or logs in to
+Vault.
 
 A secret id that Vault refused is not tried again: five refusals in a row would lock the role out.
 """
@@ -7,26 +7,11 @@ A secret id that Vault refused is not tried again: five refusals in a row would 
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from rotation.demo.application import Held, Read, Use, user_of_a_service, work
-
-
-@dataclass(frozen=True, kw_only=True)
-class Orders:
-    """kind: approle | service. path: of its secret. token: lets it read that, and nothing else."""
-
-    name: str
-    kind: str
-    address: str
-    port: int
-    path: str
-    token: str
-    refresh_s: float
+from rotation.demo.application import Held, Orders, Read, Use, run
 
 
 class Vault:
@@ -50,21 +35,11 @@ class Vault:
         return answer
 
 
-def main() -> None:
-    """Use it until the input closes."""
-    orders = Orders(**json.loads(sys.stdin.readline()))
-    vault = Vault(orders.address)
-    use = (
-        _approle_user(vault)
-        if orders.kind == "approle"
-        else user_of_a_service(orders.port, orders.name)
-    )
-    work(_reader(vault, orders), use, orders.refresh_s)
+def _reader(orders: Orders) -> Read:
+    vault = Vault(orders.endpoint)
 
-
-def _reader(vault: Vault, orders: Orders) -> Read:
     def read() -> Held | None:
-        answer = vault.ask("GET", orders.path, orders.token)
+        answer = vault.ask("GET", orders.source, orders.token)
         if answer is None:
             return None
         return {**answer["data"]["data"], "version": str(answer["data"]["metadata"]["version"])}
@@ -92,4 +67,4 @@ def _approle_user(vault: Vault) -> Use:
 
 
 if __name__ == "__main__":
-    main()
+    run(_reader, lambda orders: _approle_user(Vault(orders.endpoint)))

@@ -2,8 +2,8 @@
 
 import pytest
 
+from rotation.demo.counter import Counter
 from rotation.demo.screen import Screen
-from rotation.demo.tally import Tally
 
 
 def test_an_event_becomes_a_sentence_and_is_kept_for_the_scan(
@@ -36,13 +36,13 @@ def test_elsewhere_than_on_a_terminal_nothing_steers_it(capsys: pytest.CaptureFi
 
 
 def test_uses_are_counted_and_refusals_kept_by_key() -> None:
-    tally = Tally()
+    counter = Counter()
     for line in ('[true, "K1"]', '[false, "K1"]', '[false, "K2"]', "Traceback: it broke"):
-        tally.heard(line)
-    assert tally.calls == 4
-    assert len(tally.refused_with("K1")) == 1
-    assert len(tally.refusals) == 3, "an application that breaks is a failure too"
+        counter.heard(line)
+    assert counter.calls == 4
+    assert len(counter.refused_with("K1")) == 1
+    assert len(counter.refusals) == 3, "an application that breaks is a failure too"
 
 
 def test_somebody_who_waits_for_calls_that_never_come_is_told() -> None:
-    assert not Tally().wait_for_calls(1, 0.01)
+    assert not Counter().wait_for_calls(1, 0.01)

@@ -1,4 +1,4 @@
-"""The application of the show on Vault."""
+"""The application of the demo on Vault."""
 
 from dataclasses import dataclass, field
 

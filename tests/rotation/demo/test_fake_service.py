@@ -1,31 +1,28 @@
-"""The toy service and its command, as processes."""
+"""The fake services and their command, which is a process."""
 
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.client import HTTPConnection
 
 import pytest
 
 from rotation.demo import command
+from rotation.demo.fake_service import FakeServices, fake_services
 
 ACCEPTED, REFUSED, AGAIN = 0, os.EX_NOPERM, os.EX_TEMPFAIL
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "rotation.demo.service"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield int(json.loads(process.stdout.readline())["port"])
-        process.stdin.close()
-        assert process.wait(10) == 0
+def services() -> Iterator[FakeServices]:
+    with fake_services() as up:
+        yield up
+
+
+@pytest.fixture
+def port(services: FakeServices) -> int:
+    return services.port
 
 
 def run(port: int, action: str, given: dict[str, str], handle: str = "") -> int:
@@ -52,12 +49,10 @@ def test_it_accepts_several_values_and_drops_by_name_or_by_value(port: int) -> N
     assert run(port, "drop", {"value": "second"}, handle="other") == ACCEPTED, "dropped already"
 
 
-def test_the_count_is_of_accepted_values(port: int) -> None:
-    run(port, "accept", {"value": "first"}, handle="h0")
-    connection = HTTPConnection("127.0.0.1", port)
-    connection.request("POST", "/orders/count")
-    assert connection.getresponse().read() == b"1"
-    connection.close()
+def test_the_count_is_of_accepted_values(services: FakeServices) -> None:
+    run(services.port, "accept", {"value": "first"}, handle="h0")
+    assert services.count("orders") == 1
+    assert services.accepts("orders", "first")
 
 
 def test_what_is_no_order_says_nothing_of_a_value(port: int) -> None:

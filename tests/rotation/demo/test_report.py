@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rotation.demo.numbers import Number, started_as, tell
+from rotation.demo.environment import Number
+from rotation.demo.report import started_as, tell
 from rotation.demo.screen import WIDTH, Screen
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Tally:
+class Counter:
     """Of one application. A refusal is kept with the public id of the key that was refused."""
 
     calls: int = 0
