@@ -44,24 +44,21 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PluginContext:
-    """What a plugin may know of its surroundings. verifiers: of the secret at hand. fields: issuer
-    field -> the secret's own field name; the single entry {x: ""} means that the whole secret is
-    that one value. composed: further fields of the secret -> the template that each is written
-    from. public: the issuer fields that are no secret (ids, user names). stream: the identity's
-    name in paths, `<issuer>-<20 hex>`. waits: how long a rotation of it waits by itself, at most."""
+    """What a plugin may know of its surroundings."""
 
     installation: str
     clock: Clock
     connections: Mapping[str, Any] = field(default_factory=dict)
     file_roots: tuple[Path, ...] = ()
     command_directory: Path | None = None
+    # issuer field -> key in the secret; the one entry {x: ""}: the whole secret is that value
     fields: Mapping[str, str] = field(default_factory=dict)
-    composed: Mapping[str, str] = field(default_factory=dict)
-    public: frozenset[str] = frozenset()
+    composed: Mapping[str, str] = field(default_factory=dict)  # key in the secret -> its template
+    public: frozenset[str] = frozenset()  # the issuer fields that are not secret
     keep_foreign: bool = True
-    stream: str = ""
-    verifiers: tuple[Verifier, ...] = ()
-    waits: timedelta = timedelta()
+    stream: str = ""  # the identity's name in paths: `<issuer>-<20 hex>`
+    verifiers: tuple[Verifier, ...] = ()  # of this secret
+    waits: timedelta = timedelta()  # how long a rotation of it waits by itself, at most
 
 
 class Issuer(Protocol):
@@ -76,7 +73,7 @@ class Issuer(Protocol):
 
     def issue(self, attempt: str) -> Credential:
         """Assigned: mint one, sent exactly once; a lost answer is Ambiguous, never repeated.
-        Chosen: make the bytes; nothing happens in the world, the handle is a function of
+        Chosen: make the bytes. Nothing happens at the service; the handle is a function of
         `attempt`."""
         ...
 
@@ -98,11 +95,11 @@ class Issuer(Protocol):
         """Gone for good; gone already = success. `fields`: its bytes, where they can be read."""
 
     def usage(self, handle_id: str) -> LastUsed:
-        """Only where `traits.reports_usage`. Of an instance that is gone: nothing is told."""
+        """Only where `traits.reports_usage`. An instance that is gone has no report."""
         ...
 
     def handle_of(self, fields: Fields, version: str) -> str:
-        """The id of the instance whose stored value this is (a person's `adopt`)."""
+        """The id of the instance whose stored value this is (for `adopt`)."""
         ...
 
 
@@ -151,8 +148,8 @@ class Store(Protocol):
 
     def stage(self, attempt: str, new: Credential, *, onto: str | None) -> str:
         """The value is in the pending slot under this attempt's mark; what readers get is
-        unchanged. Fields that are not ours come from version `onto`, byte for byte. Returns the
-        version. Our token with other bytes = Conflict."""
+        unchanged. All other fields are copied from version `onto`, byte for byte. Returns the
+        version. The same token with other bytes = Conflict."""
         ...
 
     def read(self, version: str, *, under: PermissionSet, region: str | None = None) -> Fields:
@@ -174,7 +171,7 @@ class Store(Protocol):
     def mark_compromised(self, version: str) -> None: ...
 
     def claim(self, installation: str) -> None:
-        """The world says that this installation owns the secret (permission set claim)."""
+        """The store says that this installation owns the secret (permission set claim)."""
         ...
 
 
@@ -182,11 +179,11 @@ class KeepsOthers(Protocol):
     """A store that keeps keys of others in the same secret as the credential's fields."""
 
     def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> Collection[str]:
-        """The keys of that version that are neither ours nor composed and yet hold its bytes, or
-        its instance's name. A composed one that its template does not give = NeedsPerson."""
+        """Foreign keys of that version that nevertheless hold its bytes, or its instance's name.
+        A composed key that differs from its template = NeedsPerson."""
 
     def lacking(self, version: str, *, under: PermissionSet) -> Collection[str]:
-        """The parts of composed keys that are neither ours nor in that version."""
+        """The parts of composed keys that no field and no key of that version supplies."""
         ...
 
 
@@ -207,21 +204,21 @@ class Probe(Protocol):
 
 
 class NamesLogins(Protocol):
-    """Also of a probe of logins that a service keeps which knows them by a name of its own."""
+    """Also of a probe whose service knows a login by a name of its own."""
 
     def login_name(self, fields: Fields) -> str | None:
-        """As `Handle.login`, by the word of whoever took the login; None where it was refused."""
+        """As `Handle.login`, by the word of the service that took it; None where it refused."""
 
 
 class Consumer(Protocol):
-    """Somebody who uses the secret."""
+    """An application or a service that uses the secret."""
 
     def deliver(self, version: str, fields: Fields) -> None:
-        """It was given that version, and runs on it if it `confirms`. `void`: left as it was."""
+        """It has that version, and runs on it if it `confirms`. `void`: left as it was."""
 
 
 class Rehearses(Protocol):
-    """Also of a consumer that can tell beforehand whether a delivery would reach it."""
+    """Also of a consumer that can be asked beforehand whether a delivery would reach it."""
 
     def rehearse(self) -> None:
         """Raises what a delivery would be refused for; nothing is changed for anybody."""
@@ -229,20 +226,18 @@ class Rehearses(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class OwnCredential:
-    """What a connection itself logs in with; never a secret. kind: in the provider's words. id: its
-    public name. created, expires: as the service says; None: it does not say so, or not to us.
-    accepted: whether the service was asked and took it; None where nothing can be asked."""
+    """What a connection itself logs in with; never a secret. None: the service does not say."""
 
-    kind: str
-    id: str | None = None
+    kind: str  # in the provider's words
+    id: str | None = None  # its public name
     created: datetime | None = None
     expires: datetime | None = None
-    accepted: bool | None = True
+    accepted: bool | None = True  # the service took it; None where it cannot be asked
 
 
 class Connection(Protocol):
-    """One service and our login there, shared by the adapters that use it. Its options name the
-    fields that are the login: `LOGIN`, and who answers for it: `owner`."""
+    """One service and the runner's login there, shared by the adapters that use it. In its options,
+    `LOGIN` names the fields of the login and `owner` the team that answers for it."""
 
     def own_credential(self) -> OwnCredential:
         """Logs in. LoginRefused only where the service does not take it: an old one is dead then."""
@@ -252,18 +247,17 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Adapters:
-    """The adapters of one specification, ready to be called. probe: None where nothing can log
-    in (`unverified: true`). consumers: by their id."""
+    """The adapters of one specification, ready to be called."""
 
     issuer: Issuer
     store: Store
-    probe: Probe | None
-    consumers: Mapping[str, Consumer]
+    probe: Probe | None  # None where nothing can log in: `unverified: true`
+    consumers: Mapping[str, Consumer]  # by id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A plugin of one secret, as policies see it. was: the secret's name before this one."""
+    """A plugin of one secret, as policies see it."""
 
     secret: str
     identity: str
@@ -273,7 +267,7 @@ class Part:
     kind: str
     type: str
     options: Any
-    was: str | None = None
+    was: str | None = None  # the secret's former name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,14 +281,14 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """All that one connection has to allow. known: exact names, by those of the configuration."""
+    """All that one connection has to allow."""
 
     installation: str
     connection: str
     options: Any
     parts: tuple[Part, ...]
     needs: tuple[Need, ...]
-    known: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)  # name in rotation.yaml -> exact name
 
     def called(self, *what: str) -> str:
         """The name of what is made for it. Others share the place, with installations of their own."""
@@ -303,13 +297,12 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyDocument:
-    """One document in its family's language. holder: the permission set, or who else gets it; one
-    holder may have several. remark: why it has the form that it has."""
+    """One document in its family's language. A holder may have several."""
 
     name: str
-    holder: str
+    holder: str  # the permission set, or whoever else gets it
     text: str
-    remark: str = ""
+    remark: str = ""  # why it has this form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,23 +327,22 @@ class Preflight(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFound:
-    """wrong: why it would tell nobody. listeners: how many it would tell. drill: how to provoke
-    it; drilled: that was done just now."""
+    """An alarm as it was found at the service."""
 
     name: str
     region: str
-    wrong: tuple[str, ...]
-    listeners: int
-    drill: str
-    drilled: bool = False
+    wrong: tuple[str, ...]  # why it would reach nobody
+    listeners: int  # how many it would reach
+    drill: str  # how to provoke it
+    drilled: bool = False  # it was provoked just now
 
 
 class AlarmCheck(Protocol):
     """Entry points `rotation.watches`, by the type of the connection."""
 
     def __call__(self, scope: Scope, connection: Any, *, drill: bool) -> Iterator[AlarmFound]:
-        """Looks at what the stack declares, as the base credentials: a person's. drill: provokes
-        what harms nothing. None where no stack made roles."""
+        """Looks at what the stack declares, with an operator's own credentials. `drill` provokes
+        what does no harm. Yields nothing where no stack made roles."""
 
 
 class Renderer(Protocol):

@@ -1,8 +1,8 @@
 """What the core reads of a plugin's options: one Protocol for each kind of plugin.
 
-Options are a frozen dataclass that derives from the Protocol of its kind. What it does not say is
-answered there, by nothing: no connection, no file, no command, no grant. Any other option is the
-plugin's own affair, whatever its name.
+Options are a frozen dataclass that derives from the Protocol of its kind. The Protocol's defaults
+mean none: no connection, no file, no command, no grant. Any other option belongs to the plugin
+alone, whatever its name.
 """
 
 from abc import abstractmethod
@@ -19,7 +19,7 @@ Connections = Mapping[str, Any]
 
 
 class PluginOptions(Protocol):
-    """Of every plugin of a secret, whatever its kind."""
+    """What every plugin of a secret answers, whatever its kind."""
 
     # The types of connection that it can use, and the one that it does use, by name.
     CONNECTIONS: ClassVar[tuple[str, ...]] = ()
@@ -34,8 +34,8 @@ class PluginOptions(Protocol):
         return {}
 
     def grants(self) -> Mapping[PermissionSet, Sequence[Any]]:
-        """What its connection has to allow, in the words of the connection's family. That family
-        knows the grants of its own plugins already."""
+        """What its connection has to allow, in the words of the connection's family. Plugins of
+        that family need not say: it knows their grants."""
         return {}
 
 
@@ -58,12 +58,11 @@ class IssuerOptions(PluginOptions, Protocol):
 
     @abstractmethod
     def identity(self, connections: Connections) -> str | None:
-        """The name of what is rotated. None: it is at no service, and known by the secret that holds
-        it."""
+        """The name of what is rotated. None: no service knows it, so its secret identifies it."""
 
     @property
     def life_s(self) -> int | None:
-        """After which its credentials end by themselves."""
+        """The lifetime after which its credentials end by themselves."""
         return None
 
     def fields(self) -> tuple[str, ...]:
@@ -74,11 +73,11 @@ class IssuerOptions(PluginOptions, Protocol):
         return ()
 
     def by_hand(self, handle_id: str, connections: Connections) -> str | None:
-        """The command by which a person ends that instance without us."""
+        """The command by which an operator ends that instance without this tool."""
         return None
 
     def audit_command(self, handle_id: str, connections: Connections) -> str | None:
-        """The command that shows what was done with it."""
+        """The command that shows what that instance was used for."""
         return None
 
 
@@ -92,12 +91,12 @@ class StoreOptions(PluginOptions, Protocol):
 
     @abstractmethod
     def home(self, connections: Connections) -> str:
-        """Which store this is, from wherever one looks at it."""
+        """Which store this is; the same name on every connection that leads to it."""
 
     @property
     @abstractmethod
     def location(self) -> str:
-        """Where in that store."""
+        """Where the secret is in that store."""
 
 
 class ProbeOptions(PluginOptions, Protocol): ...
@@ -130,7 +129,7 @@ class ConnectionOptions(Protocol):
     settle_s: int = 0
     # Permission set -> what its calls are made under.
     roles: Mapping[str, Any] = MappingProxyType({})
-    # What the things of a stack are called after: its first name, and the beginning of each name.
+    # How a stack names what it makes: the connection's first name, and the prefix of each name.
     was: str | None = None
     name_prefix: str = "rotation"
 

@@ -108,23 +108,23 @@ class KeyState(StrEnum):
 
 
 class Renamed(NamedTuple):
-    """was: the id that consumers have. back: what a person types at the issuer to give it back."""
+    """An instance that was renamed at its issuer."""
 
-    was: str
-    back: str
+    was: str  # the id that consumers have
+    back: str  # the command that restores it, to be typed at the issuer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
-    """The public name of one instance at its issuer. Never a secret: it is shown and journaled.
-    mark: of the attempt that made it, where the issuer keeps our label and lists it. login: whom it
-    logs in as, where several entries can lead to one login: the same name whoever asks."""
+    """The public name of one instance at its issuer. Never a secret: it is shown and journaled."""
 
     id: str
     created: datetime | None = None
     state: KeyState = KeyState.ACTIVE
     expires: datetime | None = None
+    # The mark of the attempt that made it, where the issuer keeps that label and lists it.
     mark: str | None = None
+    # The user it logs in as, where several entries can share one login; the same name for all.
     login: str | None = None
     renamed: Renamed | None = None
 
@@ -146,12 +146,12 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
-    """What a client logs in with, by issuer field name: ids and user names are public, are shown
-    and may be journaled; the rest is secret. composed: further keys of the secret as a store has
-    them, for who is handed the whole; the fields are the same credential without them."""
+    """What a client logs in with, by the issuer's field names."""
 
+    # Ids and user names: they are shown and may be journaled.
     public: Mapping[str, str] = field(default_factory=dict)
     secret: Mapping[str, SecretValue] = field(default_factory=dict)
+    # Further keys that a store writes from these fields; not part of the credential itself.
     composed: Mapping[str, SecretValue] = field(default_factory=dict, compare=False)
 
     @property
@@ -171,37 +171,37 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastUsed:
-    """The issuer's report of an instance's latest use; `service` names where, if it says."""
+    """The issuer's report of an instance's latest use."""
 
     last_used: datetime | None
-    service: str | None = None
+    service: str | None = None  # where it was used, if the issuer says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What an issuer can do, as data: the plan is compiled from it, the conformance suite holds
-    the issuer to each claim.
+    """What an issuer can do, as data. Plans are compiled from it; the conformance suite checks
+    each claim."""
 
-    origin: "assigned" by the issuer at the mint, or "chosen" by us before it.
-    overlap: old and new are alive side by side. False: a new credential kills the old one at
-    once, so a rotation only goes forward once that was intended (IN_PLACE where the values are
-    chosen, DELEGATED where they are assigned: then the issuer is a `DelegatedIssuer`). Such an
-    issuer cannot suspend, and its options must say `in_place: true`.
-    live_max: how many instances may exist at once; suspended ones count.
-    report_lag: how late a usage report may be.
-    survives: what an emergency may not end of what was obtained with a credential before. ends:
-    what containing one instance ends beside it."""
-
+    # Who chooses the value: the issuer when it mints, or the runner before that.
     origin: Literal["assigned", "chosen"]
     can_suspend: bool
     reports_usage: bool
+    # Old and new work side by side. False: a new credential ends the old one at once, so a
+    # rotation only goes forward once that was intended (IN_PLACE where values are chosen, DELEGATED
+    # where they are assigned: a `DelegatedIssuer`). Such an issuer cannot suspend, and its options
+    # must say `in_place: true`.
     overlap: bool = True
     lists: bool = True
+    # How many instances may exist at once; suspended ones count.
     live_max: int | None = None
+    # How late a usage report may be.
     report_lag: timedelta = timedelta()
+    # How many failed logins do no harm, and what more of them would lock.
     failed_logins_safe: int = 1
     failed_logins_lock: str = "nothing known"
+    # What an emergency cannot end: things that were obtained with the credential before.
     survives: str = "sessions that were obtained with it earlier, until they end by themselves"
+    # What else ends when one instance is contained.
     ends: str = ""
 
     @property
@@ -220,28 +220,29 @@ class Version:
 
 
 CURRENT, PENDING, PREVIOUS, COMPROMISED = "current", "pending", "previous", "compromised"
-"""The labels of every store, in our words; adapters translate."""
+"""The labels of every store, in the core's words; adapters translate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreState:
-    """One fresh read of a secret's pointers; no value in it.
-    versions: the labelled versions. claim: the installation that owns the secret, if any.
-    refusal: (code, sentence) where the store must not be written, e.g. somebody else rotates it.
-    lost: that is so because the current version has no value any more: readers get nothing.
-    replicas: region -> "in-sync" | "in-progress" | "failed". missing: asks the service what these
-    sets may not do and should; nothing, where it cannot tell. own_key: what encrypts it has an
-    owner, who may refuse what the store allows: only a write tells."""
+    """One fresh read of a secret's pointers; no value in it."""
 
+    # The labelled versions.
     versions: tuple[Version, ...]
+    # The installation that owns the secret, if any.
     claim: str | None = None
+    # (code, sentence) where the store must not be written: somebody else rotates it, for example.
     refusal: tuple[str, str] | None = None
+    # region -> "in-sync" | "in-progress" | "failed"
     replicas: Mapping[str, str] = field(default_factory=dict)
     server_at: datetime | None = None
+    # Asks the service what these sets should be able to do and may not. Nothing if it cannot say.
     missing: Callable[[Collection[PermissionSet]], tuple[str, ...]] = field(
         default=lambda sets: (), compare=False
     )
+    # The refusal is because the current version has lost its value: readers get nothing.
     lost: bool = False
+    # The encryption key has an owner of its own, who may refuse; only a write shows that.
     own_key: bool = False
 
     @cached_property
@@ -270,7 +271,7 @@ class Verdict(StrEnum):
 
 
 class Evidence(StrEnum):
-    """Why we believe that a consumer moved, strongest first (faults.md e1-e4)."""
+    """Why a consumer is believed to have moved, strongest first."""
 
     ACKNOWLEDGED = "acknowledged"
     USAGE = "usage"
@@ -278,7 +279,7 @@ class Evidence(StrEnum):
 
 
 class Death(StrEnum):
-    """How sure we are that an instance is dead; always printed."""
+    """How certain it is that an instance is dead; always printed."""
 
     PROVED = "proved"
     ASSERTED = "asserted"
@@ -286,12 +287,12 @@ class Death(StrEnum):
 
 
 def stream_of(issuer: str, identity: str) -> str:
-    """An identity's name in paths and labels; the key of its stream (DETAILS: Identity)."""
+    """An identity's name in paths and labels; the key of its stream."""
     return f"{issuer}-{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
 
 
 def mark(installation: str, attempt: str) -> str:
-    """The version token of an attempt: our mark in the world (DETAILS: Installation, marks)."""
+    """The version token of an attempt: how this installation marks what it made."""
     return f"rot1-{installation}-{attempt}"
 
 
@@ -313,18 +314,15 @@ class PluginSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSpec:
-    """A consumer of the secret, as the machine needs to know it.
-    pushed: `deliver` does something. confirms: its delivery acknowledges the version.
-    refresh_s: the longest time until it reads the store again, in seconds.
-    role: "reader" uses the credential; "verifier" is the service that must accept it."""
+    """A consumer of the secret, as the machine needs to know it."""
 
     id: str
     plugin: PluginSpec
-    pushed: bool
-    confirms: bool
-    refresh_s: int
+    pushed: bool  # `deliver` does something
+    confirms: bool  # a delivery acknowledges the version
+    refresh_s: int  # the longest time until it reads the store again
     accept_elapsed: bool = False
-    role: str = "reader"
+    role: str = "reader"  # "verifier": the service that must accept the credential
     gone: bool = False
 
 
@@ -362,13 +360,12 @@ class Specification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
-    """Whether windowed rows may start now. `until`: the window's hard end; `opens_at`: when the
-    next one begins; `frozen`: the reason of a freeze."""
+    """Whether windowed rows may start now."""
 
     open: bool = True
-    until: datetime | None = None
-    opens_at: datetime | None = None
-    frozen: str | None = None
+    until: datetime | None = None  # the window's hard end
+    opens_at: datetime | None = None  # when the next window begins
+    frozen: str | None = None  # the reason of a freeze
 
 
 OPEN_GATES = Gates()

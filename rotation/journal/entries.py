@@ -16,7 +16,7 @@ INSTALLATION = "installation"
 """The reserved stream for what concerns the whole installation."""
 NEXT = "next"
 """The fact that says what its runner decided: `phase` and `row`; `until` and `why` of a wait, None
-where only a person's entry ends it; `held` and, if it began earlier, `held_at`; `old` once there is a
+where only an operator's entry ends it; `held` and, if it began earlier, `held_at`; `old` once there is a
 successor. Without `until` it goes on at once."""
 RESTORE = "rotation journal restore, from the latest backup"
 
@@ -24,7 +24,7 @@ NONSENSE = (
     ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError,
     RecursionError,
 )  # fmt: skip
-"""What comes of reading in a journal what no version of ours wrote into it."""
+"""The errors of reading an entry that no version of this tool wrote."""
 
 
 class Kind(StrEnum):
@@ -38,7 +38,7 @@ class Kind(StrEnum):
     IN_DOUBT = "in-doubt"  # it may have happened
     FAILED = "failed"  # it was refused
     HELD = "held"
-    REQUESTED = "requested"  # a person's verb
+    REQUESTED = "requested"  # an operator's command
     CLOSED = "closed"
     CREATED = "created"
     FROZEN = "frozen"
@@ -46,7 +46,7 @@ class Kind(StrEnum):
     TRUSTED = "trusted"
     RESTORED = "restored"
     SEALED = "sealed"
-    SEEN = "seen"  # by a look: live instances that are not known
+    SEEN = "seen"  # `reconcile` found live instances that are not known
 
 
 INSTALLATION_KINDS = frozenset(
@@ -66,24 +66,24 @@ class RowKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An entry before it has its place in the stream. at: when it became known; None: now."""
+    """An entry before it has its place in the stream."""
 
     kind: Kind
     row: RowKey | None = None
     attempt: str | None = None
     who: str | None = None
-    at: datetime | None = None
+    at: datetime | None = None  # when it became known; None: now
     server_at: datetime | None = None
     facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """`rotation` is the seq of the OPENED that it belongs to. `at` never goes back in a stream."""
+    """One fact in its place in a stream."""
 
     stream: str
     seq: int
-    rotation: int
+    rotation: int  # the seq of the OPENED that it belongs to
     schema: int
     kind: Kind
     row: RowKey | None
@@ -91,7 +91,7 @@ class Entry:
     epoch: int
     runner: str
     who: str | None
-    at: datetime
+    at: datetime  # never goes back in a stream
     server_at: datetime | None
     facts: Facts
     prev: str
@@ -109,12 +109,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The derived row of one stream: what `status`, `due` and the runner's queue read.
-
-    plan: of the open rotation, None where none is open. wake_at: when it can go on.
-    version, handle, created, expires: the current credential as the journal last recorded it;
-    created is when the issuer made it; `stated`: a person said so.
-    """
+    """The derived row of one stream: what `status`, `due` and the runner's queue read."""
 
     stream: str
     identity: str
@@ -122,19 +117,21 @@ class Identity:
     seq: int
     hash: str
     rotation: int = 0
+    # The open rotation. No plan: none is open.
     plan: str | None = None
     opened_at: datetime | None = None
     phase: str | None = None
     row: str | None = None
-    wake_at: datetime | None = None
+    wake_at: datetime | None = None  # when it can go on
     why: str | None = None
     held: str | None = None
     held_at: datetime | None = None
     on_hold: bool = False
+    # The current credential, as the journal last recorded it.
     version: str | None = None
     handle: str | None = None
-    created: datetime | None = None
-    stated: bool = False
+    created: datetime | None = None  # when the issuer made it
+    stated: bool = False  # an operator gave `created`, not the issuer
     expires: datetime | None = None
     old: str | None = None
     last_outcome: str | None = None
@@ -149,7 +146,7 @@ class Identity:
 
     @property
     def is_alive(self) -> bool:
-        """Something of it is open, or works."""
+        """A rotation is open, or its credential works."""
         return self.plan is not None or (self.handle is not None and not self.retired)
 
 
@@ -171,7 +168,7 @@ def canonical(value: object) -> str:
 
 
 def as_read(facts: Facts) -> Facts:
-    """The facts as whoever reads them back will get them; no floats."""
+    """The facts as they will be read back; no floats."""
     read: Facts = _DECODER.decode(compact(facts))
     return read
 
@@ -190,8 +187,8 @@ _DECODER = json.JSONDecoder(parse_float=_refuse_float, parse_constant=_refuse_fl
 
 
 def stamp(at: datetime | None) -> str | None:
-    """UTC text with microseconds: sorts as time, the same bytes in every database. A time without a
-    zone is nobody's: ValueError."""
+    """UTC text with microseconds: sorts as time, the same bytes in every database. ValueError for a
+    time without a zone."""
     if at is None:
         return None
     if at.tzinfo is not UTC:

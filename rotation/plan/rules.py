@@ -1,14 +1,14 @@
-"""What a plan is for, where its rows do not say it."""
+"""What a plan means, beyond its rows."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRules:
-    """Whoever would ask for a plan's name asks for one of these. They are the code's and are not
-    journaled: an open rotation has those that the plan of its name has now."""
+    """Code asks for one of these, never for a plan's name. Rules are not journaled: an open
+    rotation follows the rules that its plan has now."""
 
-    # It starts from the credential that the journal has as current, and ends it.
+    # It starts from the credential that the journal records as current, and ends it.
     ends_current: bool = False
     # The old credential works beside the new one until it is switched off.
     overlaps: bool = False
@@ -18,17 +18,17 @@ class PlanRules:
     promotion_is_final: bool = False
     # The secret is empty: there is no value to add the new one to.
     makes_first: bool = False
-    # What readers have was found dead: nobody's evidence is needed, and any way forward is better.
+    # Readers have a dead credential: no evidence is needed, and any way forward is better.
     replaces_dead: bool = False
-    # An emergency: what leaked is switched off before anything else, and everything else waits.
+    # An emergency: the leaked credential is switched off first; everything else waits.
     contains: bool = False
-    # The last credential ends without a successor: nobody reads the secret any more.
+    # The last credential ends without a successor: the secret has no readers any more.
     retires: bool = False
     # Credentials stay as they are; what is found becomes the baseline.
     keeps_credential: bool = False
-    # What readers get is not known to be ours until it was looked at and claimed.
+    # Readers may have a credential of somebody else, until it was inspected and claimed.
     adopts: bool = False
-    # A world that differs from the journal, or a delivery that would fail, stops it before it acts.
+    # It stops before it acts where store or issuer differ from the journal, or a delivery would fail.
     checks_drift: bool = True
-    # A person's hold stops it where it is.
+    # `pause` stops it where it is.
     heeds_hold: bool = True
