@@ -175,7 +175,7 @@ class Account:
         return {name for name, part in self._rotated.items() if self._is_ours(name, part, made)}
 
     def _is_ours(self, name: str, part: Part, made: Collection[str]) -> bool:
-        """A list of users tells no tags. One at its own path whose secret is ours was declared with
+        """A list of users has no tags. One at its own path whose secret is ours was declared with
         it; any other is asked for."""
         if self._context.adopts(part) or self._users.get(name) != user_arn(
             self._context.scope.options, part.options

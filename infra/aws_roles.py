@@ -82,7 +82,7 @@ class Roles(pulumi.ComponentResource):
         )
 
     def _readers(self, document: PolicyDocument) -> None:
-        """The policy is there for whoever reads; named readers of this account get it."""
+        """The policy is there for all readers; those that this account names get it."""
         made = self._policy(document)
         for reader in self._context.readers_of(document):
             self._attach(document, reader, made)

@@ -80,7 +80,7 @@ class Stores(pulumi.ComponentResource):
                 "description", "kmsKeyId", "recoveryWindowInDays", "replicas", "tags",
             ),
         )  # fmt: skip
-        if not context.adopts(part):  # a denial could cut off whoever reads it now
+        if not context.adopts(part):  # a denial could cut off its present readers
             aws.secretsmanager.SecretPolicy(
                 part.secret,
                 secret_arn=secret.arn,

@@ -1,4 +1,4 @@
-"""Who watches the runner: a trail that nobody can shorten, and rules that tell people."""
+"""Who watches the runner: a trail that nobody can shorten, and rules that alert people."""
 
 import json
 from collections.abc import Mapping
@@ -138,7 +138,7 @@ class WatchArgs:
 
 
 class Watch(pulumi.ComponentResource):
-    """A topic per region that has a rule, for a rule can only tell its own region."""
+    """A topic per region that has a rule, for a rule can only notify its own region."""
 
     def __init__(self, name: str, args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__("rotation:aws:Watch", name, None, opts)
@@ -185,7 +185,7 @@ class Watch(pulumi.ComponentResource):
         self._undelivered(name, alarm, rule)
 
     def _undelivered(self, name: str, alarm: Alarm, rule: aws.cloudwatch.EventRule) -> None:
-        """An alarm that cannot be told is told by another way."""
+        """An alarm that cannot be delivered goes another way."""
         aws.cloudwatch.MetricAlarm(
             f"{name}-undelivered",
             name=undelivered_name(self._context.scope, alarm.name),

@@ -17,4 +17,4 @@ class Found:
 
 
 class Unsaid(Exception):
-    """Whether something is there, nobody told."""
+    """Nothing said whether it is there."""

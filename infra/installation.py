@@ -26,7 +26,7 @@ class Looked:
         return {entry.id: entry.state for entry in self.configuration.secrets()}
 
     def scope(self, connection: str) -> Scope:
-        """For whoever declares parts of one connection in a program of their own."""
+        """For programs that declare parts of one connection themselves."""
         for scope in self.scopes:
             if scope.connection == connection:
                 return scope
@@ -85,7 +85,7 @@ def _of(kind: str, declared: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _family(connection: str) -> Any:
-    """Loaded for whoever needs it: half a second each. None where nothing is to be declared."""
+    """Loaded on demand: half a second each. None where nothing is to be declared."""
     match connection:
         case "aws":
             from infra import aws  # noqa: PLC0415

@@ -79,7 +79,7 @@ def camel(name: str) -> str:
 
 
 def load_configuration(settings: Settings) -> Configuration:
-    """The runner's file, without what an earlier run of this stack told the runner."""
+    """The runner's file, without what an earlier run of this stack wrote for the runner."""
     try:
         return load(settings.configuration, bindings=False)
     except ConfigInvalid as invalid:

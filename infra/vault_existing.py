@@ -107,7 +107,7 @@ def _of_app_roles(
                 yield f"rotation:adopt names {part.secret}, but there is no {of_it}"
         elif role in roles:
             told = look.read(f"auth/{mount}/role/{role}", f"lets nobody read {of_it}")
-            # Nothing else of a role says whose it is: each AppRole of ours has that one.
+            # Nothing else of a role says whose it is: each AppRole of this stack has that one.
             if policy_name(scope, "consumer") not in told["token_policies"]:
                 yield f"{of_it} exists already: {part.secret} in rotation:adopt leaves it as it is"
 
@@ -175,7 +175,7 @@ class _Look:
         return frozenset(told.names)
 
     def _ask(self, otherwise: str, question: Callable[[pulumi.InvokeOptions], Any]) -> Any:
-        """A person's sentence in place of a stack trace; what Vault said, the provider tells."""
+        """A sentence in place of a stack trace; the provider reports what Vault said."""
         try:
             return question(pulumi.InvokeOptions(provider=self.provider))
         except Exception:  # noqa: BLE001 -- the SDK raises nothing narrower

@@ -124,7 +124,7 @@ class UnknownName(RotationError):
 
 
 class PolicyRefusal(RotationError):
-    """Refused by a window, a freeze, a hold or a rule of ours (exit 5)."""
+    """Refused by a window, a freeze, a hold or another rule of this tool (exit 5)."""
 
 
 class JournalError(RotationError):

@@ -300,7 +300,7 @@ class PolicyDocument:
     """One document in its family's language. A holder may have several."""
 
     name: str
-    holder: str  # the permission set, or whoever else gets it
+    holder: str  # the permission set, or who else gets it
     text: str
     remark: str = ""  # why it has this form
 

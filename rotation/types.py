@@ -385,7 +385,7 @@ def is_origin(url: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether that name or address is this machine, as far as the text alone tells."""
+    """Whether that name or address is this machine, as far as the text alone shows."""
     import ipaddress  # noqa: PLC0415 -- every start imports this page, and only connections ask
 
     if host == "localhost":

@@ -1,1 +1,1 @@
-"""Rules over every resource of a stack, whoever declared it."""
+"""Rules over every resource of a stack, no matter which program declared it."""

@@ -55,7 +55,7 @@ def _encrypted(kind: str, properties: Properties) -> Complaints:
         yield "no customer managed key: anybody of the account who may read it can decrypt it"
     if kind == "aws:kms/key:Key" and not properties.get("enableKeyRotation"):
         yield "a key that AWS does not rotate"
-    # What only says that a rule could not tell must not hang on the key that kept it from it.
+    # The alarm on failed deliveries must not depend on the key that made them fail.
     fallback = str(properties.get("name", "")).endswith("-undelivered")
     if kind == "aws:sns/topic:Topic" and not properties.get("kmsMasterKeyId") and not fallback:
         yield "alarms in clear"

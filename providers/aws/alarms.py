@@ -71,12 +71,12 @@ def rule_name(scope: Scope, name: str) -> str:
 
 
 def undelivered_name(scope: Scope, name: str) -> str:
-    """Of the alarm on a rule whose topic does not take what it tells."""
+    """Of the alarm on a rule whose topic refuses its events."""
     return f"{rule_name(scope, name)}-undelivered"
 
 
 def topic_name(scope: Scope) -> str:
-    """In each region that has a rule, for a rule can only tell its own region."""
+    """In each region that has a rule, for a rule can only notify its own region."""
     return scope.called(place(scope))
 
 
@@ -110,7 +110,7 @@ def alarms(scope: Scope) -> Iterator[Alarm]:
 
 
 def _made(scope: Scope) -> Alarm:
-    """A key that is made is told with its user, whoever's the call says it is."""
+    """The event of a new key names its user, even where the call did not."""
     return Alarm(
         name="key-made-elsewhere",
         means="somebody other than the runner made an access key for a user that is rotated",
@@ -351,7 +351,7 @@ FAILED: dict[str, Any] = {
     "comparison_operator": "GreaterThanOrEqualToThreshold",
     "treat_missing_data": "notBreaching",  # EventBridge reports only what failed
 }
-"""When an alarm was not told."""
+"""When an alarm was not delivered."""
 
 SILENCE: dict[str, Any] = {
     **_OF_A_RULE,

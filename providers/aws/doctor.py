@@ -1,7 +1,7 @@
 """What the labels of a secret say has happened, and the one repair that cannot make it worse.
 
 The table is closed: every layout of labels is one of these. None of its repairs promotes a
-version that we did not stage: whoever may write versions could plant one.
+version that it did not stage: a principal that may write versions could plant one.
 """
 
 from collections.abc import Mapping
@@ -142,7 +142,7 @@ def _without_current(look: LabelSnapshot) -> str:
         if look.state.labels.get(label) not in (None, look.state.current)
     }
     if look.works(PENDING):
-        # Our mark alone proves nothing: whoever may write versions chooses their ids.
+        # The mark alone proves nothing: a principal that may write versions chooses their ids.
         ours = others[PENDING] == look.open_version
         return "half-promoted" if ours else "unknown-half-promoted"
     if look.works(PREVIOUS) and others[PREVIOUS] != look.state.labels.get(COMPROMISED):

@@ -224,7 +224,7 @@ class AccessKeyOptions(options.IssuerOptions):
         require(_PATH.fullmatch(self.path), "path: begins and ends with a slash, no wildcard")
 
     def identity(self, connections: Connections) -> str:
-        """IAM tells names apart without regard to case, so the identity does too."""
+        """IAM compares names without regard to case, so the identity does too."""
         return f"aws-iam/{_connection(connections, self.connection).account}/{self.user.lower()}"
 
     def by_hand(self, handle_id: str, connections: Connections) -> str:

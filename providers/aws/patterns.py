@@ -1,4 +1,4 @@
-"""Event patterns of EventBridge: which calls, on what of ours, and by whom not.
+"""Event patterns of EventBridge: which calls, on which resources, and by whom not.
 
 EventBridge takes 2,048 characters. Where the names of secrets or users would not fit, they are
 meant by their paths: then the alarm also hears of neighbours below the same path.

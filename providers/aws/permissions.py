@@ -84,7 +84,7 @@ GRANTS: Mapping[str, Grants] = {
             _read("AWSPENDING", "AWSCURRENT", replicas=True),
             replace(_DECRYPT, replicas=True),
         ),
-        # A look tells "so already" from "somebody else was here" when AWS refuses to move a label.
+        # When AWS refuses to move a label, a read shows whether it is there already or was moved.
         PermissionSet.PROMOTE: (
             _move("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", claimed=True),
             _DESCRIBE,

@@ -175,7 +175,7 @@ def _answered(
     context: Context,
 ) -> Iterator[tuple[str, str]]:
     """Which of the actions is allowed on which of the resources. The decision at the top is that
-    of all resources together, so it counts only where none is told for each."""
+    of all resources together, so it counts only where no decision per resource is given."""
     asking = connection.own_iam.get_paginator("simulate_principal_policy")
     with translated("iam:SimulatePrincipalPolicy", of=role, repeatable=True):
         results = [

@@ -1,4 +1,4 @@
-"""What a stack of one connection is told beside the configuration, and what follows from it."""
+"""The settings of one connection's stack, beside the configuration, and what follows from them."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ _TARGET = re.compile(
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 _TOLD = ("runner", "deployer")
-"""Whom the runner's own file has to name too: the alarms have to tell them from others."""
+"""The runner's own file has to name these too: the alarms must distinguish them from others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,11 +192,11 @@ class Stack:
 
     @property
     def logged(self) -> list[str]:
-        """Regions whose events a trail has to tell."""
+        """Regions whose events a trail has to deliver."""
         return sorted({*regions_of(self.scope), *self.watched})
 
     def targets(self, region: str) -> Iterator[tuple[str, str]]:
-        """What else the rules there tell: its ARN, and that of a role or nothing."""
+        """A further target of the rules there: its ARN, and that of a role or nothing."""
         for each in self.settings.alarm_targets:
             arn, _, role = each.partition("=")
             if arn.split(":")[3] == region:

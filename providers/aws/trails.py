@@ -14,14 +14,14 @@ Ask = Callable[..., Answer]
 """An operation of CloudTrail, where the trail is at home, and its parameters."""
 
 LOOKS = ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
-"""What whoever looks has to be allowed."""
+"""What a look needs to be allowed."""
 
 HEARD = ("cloudtrail", "events", "iam", "kms", "monitoring", "secretsmanager", "sns", "sts")
 """Services that the alarms listen to."""
 
 
 class Trail:
-    """One that no stack of ours made. An organisation's is of another account, and is told of in
+    """One that no stack of this tool made. An organisation's is of another account, and is told of in
     this one by its ARN alone."""
 
     def __init__(self, arn: str, ask: Ask) -> None:

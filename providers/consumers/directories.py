@@ -1,6 +1,6 @@
 """Directories in which nobody else can exchange what we look at, write or run.
 
-Opened from `/` downwards, each component without following links: whoever cannot write into one
+Opened from `/` downwards, each component without following links: a user who cannot write into one
 of them cannot put another file behind a path that was checked.
 """
 

@@ -87,7 +87,7 @@ class GeneratedIssuer:
         raise Permanent("issuer.no-usage", "nobody reports the use of a generated value")
 
     def handle_of(self, fields: Fields, version: str) -> str:
-        """A version of ours, whichever installation made it, names its attempt."""
+        """A version with a mark, of any installation, names its attempt."""
         if is_any_mark(version):
             return f"gen-{version.rpartition('-')[2]}"
         return f"adopted-{version}"

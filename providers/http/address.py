@@ -18,7 +18,7 @@ _METADATA = frozenset(
         ),
     )
 )
-"""Cloud metadata services: they hand out credentials of this host to whoever asks."""
+"""Cloud metadata services: they hand out credentials of this host to every caller."""
 
 _HOLDS_IPV4 = tuple(
     map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))

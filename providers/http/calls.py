@@ -1,4 +1,4 @@
-"""The declared calls of one connection, for whoever reads what a rotation does there."""
+"""The declared calls of one connection, to review what a rotation does there."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

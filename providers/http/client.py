@@ -98,7 +98,7 @@ class HttpConnection:
         self._tls = _tls(options) if self.secure else None
 
     def credentials(self, under: PermissionSet) -> dict[str, SecretValue]:
-        """What we log in with, read afresh: whoever rotates it need not restart us."""
+        """The login, read afresh: after it was rotated, the runner need not be restarted."""
         files = {**self.options.credentials, **self.options.roles.get(under, {})}
         return {name: _read_credential(name, file) for name, file in files.items()}
 

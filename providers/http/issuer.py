@@ -93,7 +93,7 @@ class HttpApiIssuer:
         return LastUsed(last_used=next(used, None))
 
     def handle_of(self, fields: Fields, version: str) -> str:
-        """The id that stands in the secret, or that the service tells whoever logs in with it."""
+        """The id in the secret, or the one that the service gives to a login with it."""
         if not self._options.id_in_secret:
             return self._api.whose(fields, Budget())
         try:
@@ -135,7 +135,7 @@ class HttpApiIssuer:
         }
 
     def _predecessor(self, before: Sequence[Listed]) -> Listed | None:
-        """Which the new one must be like; as far as the service can tell, the newest."""
+        """The one that the new one must resemble: the newest, as far as the service can say."""
         return None if self._options.accept_changes else max(before, key=_age, default=None)
 
     def _check_predecessor(self, before: Sequence[Listed], body: Any) -> None:

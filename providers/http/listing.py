@@ -22,7 +22,7 @@ _OF_A_URL = "%/:?#[]@!$&'()*+,;="
 
 
 class Pager:
-    """at: the service's own clock, as the last page told it."""
+    """at: the service's own clock, as the last page gave it."""
 
     def __init__(self, pages: Pages, origin: str) -> None:
         self._pages = pages

@@ -22,7 +22,7 @@ _ALPHABETS = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 
 
 class HttpProbe:
-    """It tells that the service accepts the credential; of what it may do, only the request."""
+    """It shows that the service accepts the credential, and that it may make this one request."""
 
     def __init__(self, options: ProbeOptions, context: PluginContext) -> None:
         self._connection: HttpConnection = context.connections[options.connection]

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 PASSWORD_BYTES = 32
 SHORTEST_LIFE = timedelta(days=1)
-"""What a role must live beyond a rotation: who is told of its end needs time to move it."""
+"""What a role must live beyond a rotation: an operator who hears of its end needs time to move it."""
 
 LOOK_AGAIN = timedelta(seconds=60)
 """How soon sessions that are in the way are counted again."""
@@ -167,7 +167,7 @@ class LoginIssuer:
         return next((str(login) for login in carried if login.role == role), role)
 
     def _check_is_login(self, role: str) -> None:
-        """What is there, and not listed, is told as that: it is not gone."""
+        """What exists but is not listed is reported as such: it is not gone."""
         with (
             self._connection.session(PermissionSet.OBSERVE, role) as (session, _),
             self._translated("look for", role),

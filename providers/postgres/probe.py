@@ -61,7 +61,7 @@ class LoginProbe:
             return login_name(*self._who(session, user))
 
     def _is_declared(self, session: Session, user: str) -> None:
-        """A login at another server proves nothing of ours."""
+        """A login at another server proves nothing about this one."""
         declared = self._connection.options.system_identifier
         system, _ = self._who(session, user)
         if system != declared:

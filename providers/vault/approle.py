@@ -173,7 +173,7 @@ class AppRoleIssuer:
         return wishes(metadata, self._options.ttl_s, self._options.uses)
 
     def _check(self, settings: RoleSettings) -> None:
-        """What would let a mint go wrong later, told before it."""
+        """What would make a mint fail later, reported before it."""
         uses = self._options.uses or settings.secret_id_uses
         if 0 < uses < USES_MIN:
             raise NeedsPerson(

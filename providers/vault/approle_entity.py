@@ -56,7 +56,7 @@ class RoleEntity:
         self._call("POST", f"identity/entity/id/{entity.id}", body)
 
     def mounted(self) -> Mapping[str, Any]:
-        """Vault tells everybody who may use a mount its accessor and its settings."""
+        """Everybody who may use a mount may read its accessor and settings."""
         return self._call("GET", f"sys/internal/ui/mounts/auth/{self._mount}", None)
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -47,7 +47,7 @@ _WRAPPED_BY = r"auth/{mount}/role/[^/]+/(custom-)?secret-id"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A token of ours. life: how long it was given; None: it does not end."""
+    """A token of the runner. life: how long it was given; None: it does not end."""
 
     token: SecretValue
     since: datetime
@@ -145,7 +145,7 @@ class VaultConnection:
         )
 
     def close(self) -> None:
-        """Leaves no token of ours behind. One that a file gave us is not ours to end, only those
+        """Leaves no token behind that the runner took. One that a file gave us is not ours to end, only those
         that we took with it."""
         with self._lock:
             login, self._login = self._login, None

@@ -1,7 +1,7 @@
 """What the marks of a KV secret say has happened, and the one repair that cannot make it worse.
 
 The table is closed: every layout is one of these. None of its repairs promotes a value that we did
-not stage: whoever may write could plant one.
+not stage: a principal that may write could plant one.
 """
 
 from collections.abc import Mapping

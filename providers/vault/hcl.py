@@ -63,7 +63,7 @@ LOGS_IN = (PermissionSet.VERIFY, PermissionSet.PROVE)
 
 
 class HclRenderer:
-    """Writes what the sets' tokens, whoever takes them, and the readers get."""
+    """Writes what the tokens of each set, and the readers, get."""
 
     def grants(self) -> Mapping[str, Grants]:
         return GRANTS

@@ -285,7 +285,7 @@ class KvStore:
     def _was_unanswered(
         self, record: Record, values: Mapping[str, str | None], expecting: str
     ) -> bool:
-        """Whether the newest version is a promotion of ours that was written and never recorded:
+        """Whether the newest version is the runner's promotion, written and never recorded:
         right behind the expected one, by nobody else, and with these very values."""
         before, current = record.find(expecting), record.current
         if before is None or current is None or current == record.recorded:

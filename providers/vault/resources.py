@@ -1,4 +1,4 @@
-"""A whole stack for one connection, for whoever does not use `infra/`: the same that it declares."""
+"""A whole stack for one connection, the same that `infra/` declares, for use without it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a stack of one connection is told beside the configuration, and what follows from it."""
+"""The settings of one connection's stack, beside the configuration, and what follows from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

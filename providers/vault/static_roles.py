@@ -126,7 +126,7 @@ class DatabaseStaticRole:
         return _handle(rotated).id
 
     def _check(self, role: Mapping[str, Any]) -> None:
-        """What would let the replacement go wrong, told before it."""
+        """What would make the replacement fail, reported before it."""
         if role.get("credential_type", "password") != "password":
             raise NeedsPerson(
                 "issuer.no-password",

@@ -1,4 +1,4 @@
-"""What `init` is told: by options or at a terminal, held against the rules of the file at once."""
+"""The answers to `init`, by options or at a terminal, checked against the file's rules at once."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Rule:
-    """Where the file keeps such an answer, and how a person is told what it has to be."""
+    """Where the file keeps such an answer, and how its rule is explained."""
 
     kind: str
     plugin: str

@@ -57,7 +57,7 @@ def offering_by_hand(session: Session, words: Sequence[str], key_id: str | None)
 
 
 def _found(session: Session, words: Sequence[str], key_id: str | None) -> list[str]:
-    """As much as the configuration, or the journal alone, still tells."""
+    """As much as the configuration, or the journal alone, still knows."""
     name = words[0] if len(words) == 1 else None
     spec, handles = _known(session, name, key_id)
     if spec is None:

@@ -18,9 +18,10 @@ def carry_out(
     session: Session, streams: Mapping[str, str], *, wait: bool, here: bool, width: int = 1,
     failures: list[RotationError] | None = None,
 ) -> int:  # fmt: skip
-    """streams: stream -> the secret's name. failures: gets what kept one from going on at all. Advances or follows them, tells how they stand, and
-    returns the exit code of all together. A stop that left them open is 8; 9 is what --wait left,
-    for a step keeps failing."""
+    """Advances or follows these rotations, prints how they stand, and returns one exit code for all:
+    8 if a stop left them open, 9 if --wait gave up because a step keeps failing.
+
+    streams: stream -> the secret's name. failures: receives what kept one from going on at all."""
     streams = {stream: session.called(name) for stream, name in streams.items()}
     with progress(session, streams) as show:
         ends = advance_all(

@@ -173,7 +173,7 @@ def _replace(session: Session, name: str, reason: str | None, *, yes: bool, here
 
 
 class _Waits:
-    """Each try that comes later is told; with the first one, how to end it by hand meanwhile."""
+    """Each later attempt is printed; with the first one, how to end it by hand meanwhile."""
 
     def __init__(self, session: Session, target: Target) -> None:
         scope = replay(session.journal.entries(target.stream)).scope

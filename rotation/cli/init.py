@@ -195,7 +195,7 @@ def _make_journal(place: Path, installation: str) -> None:
 
 
 def _keep_out_of_git(journal: Path) -> Path | None:
-    """Where the journal lies inside a work tree after all, git is told to leave it alone."""
+    """Where the journal lies inside a work tree after all, git is made to ignore it."""
     tree = next((above for above in journal.parents if (above / ".git").exists()), None)
     if tree is None:
         return None

@@ -31,7 +31,7 @@ def plain(text: str) -> str:
 
 
 def escaped(json_text: str) -> str:
-    """The same JSON, in which nothing steers whoever looks at it. Lines stay lines: whatever is in
+    """The same JSON, in which nothing can steer a terminal. Lines stay lines: whatever is in
     a text is escaped by JSON itself."""
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 

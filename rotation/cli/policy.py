@@ -1,4 +1,4 @@
-"""`policy`: the permissions that a configuration needs, for whoever does not use `infra/`."""
+"""`policy`: the permissions that a configuration needs, for use without `infra/`."""
 
 import json
 from collections.abc import Iterator

@@ -23,7 +23,7 @@ class Rank(IntEnum):
     HELD = 1
     PAST_MAX_AGE = 2
     ORPHANED = 3  # alive or open, and not in the configuration
-    LEFT_ALIVE = 4  # a rotation that was given up left instances of ours
+    LEFT_ALIVE = 4  # a rotation that was given up left instances behind
     UNACCOUNTED = 5  # a look found live instances that nobody knows
     UNKNOWN = 6  # the journal does not know its credential
     ON_HOLD = 7
@@ -35,7 +35,7 @@ class Rank(IntEnum):
 
     @property
     def word(self) -> str:
-        """For a person and for a program; paused is paused, whoever did it."""
+        """For a person and for a program; paused is paused, by either way."""
         return "paused" if self is Rank.ON_HOLD else self.name.lower().replace("_", "-")
 
     @property
@@ -89,7 +89,7 @@ _STYLES: Mapping[Rank, Mapping[str, Any]] = {
 
 HEAD = ("secret", "class", "age", "", "next due", "where it stands")
 SPARE = ("age", "class", "")
-"""What a narrow terminal does without: the bar first, for the age is told in words beside it."""
+"""What a narrow terminal does without: the bar first, for the age stands in words beside it."""
 
 
 def cells(health: Health, now: datetime) -> list[Cell]:

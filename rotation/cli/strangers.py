@@ -12,7 +12,7 @@ from rotation.machine.strangers import Seen, unaccounted
 
 
 def remember(session: Session, stream: str, instances: Collection[str]) -> None:
-    """Only what is news. Whoever may look and not write is told that nobody else will see it."""
+    """Only what is news. An operator who may only read learns that nobody else will see it."""
     from rotation.operations import reconcile  # noqa: PLC0415 -- loads the effects; `status` does without
 
     if not reconcile.is_news(session, stream, instances):

@@ -61,10 +61,10 @@ def _print(
                 "until that is mended"
             )
         )
-    mend = why.hint.partition(", then ")[0] or "make the journal writable again"
+    repair = why.hint.partition(", then ")[0] or "make the journal writable again"
     if path is None:
         note("no file could be written either: these lines are the only record, keep them")
-        note(plain(f"  next: {mend}; then `rotation emergency {target.name}`"))
+        note(plain(f"  next: {repair}; then `rotation emergency {target.name}`"))
     else:
         note(plain(f"what was switched off is recorded in {path}"))
-        note(plain(f"  next: {mend}; then `rotation emergency merge {path}`"))
+        note(plain(f"  next: {repair}; then `rotation emergency merge {path}`"))

@@ -1,4 +1,4 @@
-"""What a stack made and told: roles and other names that nobody should have to copy by hand."""
+"""What a stack made: roles and other names, so that nobody copies them by hand."""
 
 import json
 from collections.abc import Iterator

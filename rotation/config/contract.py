@@ -27,7 +27,7 @@ def broken(kind: str, name: str, options: Any, taken: Iterable[str]) -> Iterator
             "plugin.contract",
             f"the options of `{name}` break the contract of {kind}: {what} "
             f"({_place(options, option)})",
-            "tell whoever made the plugin; docs/adding-a-provider.md has the contract",
+            "report it to the author of the plugin; docs/adding-a-provider.md has the contract",
         )
 
 

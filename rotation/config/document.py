@@ -51,7 +51,7 @@ def lines(text: str, wanted: Iterable[Where]) -> dict[Where, int]:
     targets = set(wanted)
     context = {where[:n] for where in targets for n in range(len(where) + 1)}
     reader = _Reader(context)
-    with contextlib.suppress(_Stop):  # `parse` has told; what came before it has its lines
+    with contextlib.suppress(_Stop):  # `parse` reported it; what came before it has its lines
         reader.document(text)
     return {where: _innermost(where, reader.lines) for where in targets}
 

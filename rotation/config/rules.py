@@ -26,7 +26,7 @@ from rotation.options import ConnectionOptions, IssuerOptions, PluginOptions, St
 from rotation.plugins.registry import Plugin
 
 NOBODY_YET = "nobody-yet"
-"""The owner that `rotation init` writes down where it was not told one."""
+"""The owner that `rotation init` writes where it was given none."""
 
 
 @dataclass(frozen=True)

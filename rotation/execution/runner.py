@@ -172,7 +172,7 @@ class Runner:
             # Somebody took over. Whatever we had on the wire is theirs to look at: do nothing.
             return Wait(None, "another runner took over")
         except Stopped:
-            # The row stays in doubt, or as it was: whoever is next looks at the world first.
+            # The row stays in doubt, or as it was: the next runner looks at the world first.
             action = self.stopped()
         if not run.has_closed:
             self.journal.release(lease)

@@ -176,7 +176,7 @@ class Journal(Protocol):
 
 
 def refuse_secrets(drafts: Sequence[Draft]) -> None:
-    """The journal refuses, it does not mask: a live value in an entry is a bug of ours."""
+    """The journal refuses, it does not mask: a live value in an entry is a bug."""
     # One text for all: every live value has to be looked for in each text.
     if contains_live_value(compact([[draft.facts, draft.who] for draft in drafts])):
         raise JournalError(

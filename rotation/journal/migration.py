@@ -75,7 +75,7 @@ def open_file(
 
 
 def look_at(path: Path, installation: str) -> sqlite.File:
-    """The same for whoever only looks, also where nobody could write."""
+    """The same for readers, also on a disk that takes no writes."""
     sqlite.refuse_unreadable(path)
     return _at_this_schema(sqlite.File(path, read_only=True), installation, read_only=True)
 

@@ -1,4 +1,4 @@
-"""Where a journal lies: whoever may put another in its place stops every rotation in silence."""
+"""Where a journal lies: a user who can replace it can stop every rotation in silence."""
 
 from pathlib import Path
 

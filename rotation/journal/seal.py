@@ -74,7 +74,7 @@ def read_key(path: Path, journal: Path) -> SecretValue:
 
 
 def _private(path: Path) -> bytes:
-    """Raises OSError as `read_secret` does: whoever reads it can seal as we do."""
+    """Raises OSError as `read_secret` does: the key must be private, for it makes seals."""
     content = read_secret(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise PermissionError(errno.EPERM, "others may read it")

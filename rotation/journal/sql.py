@@ -64,7 +64,7 @@ def open_journal(
 
 
 def journal_for_looks(path: Path, installation: str) -> "SqlJournal":
-    """The journal for whoever only looks: also one that others may read, on a disk that takes no
+    """The journal for readers: also one that others may read, on a disk that takes no
     write. Nothing proves it here."""
     path = path.absolute()
     with sqlite.translated():
@@ -154,7 +154,7 @@ class SqlJournal(StreamJournal):
     def seal(self, draft: Draft, runner: str, now: datetime, accepting: Sequence[Fault]) -> None:
         """From now on, and SEALED says so. accepting: the faults that a person saw; where they are
         others by now: JournalMoved."""
-        assert self._seals is not None, "whoever seals has the key"
+        assert self._seals is not None, "a journal that seals has the key"
         with self._file.write() as connection:
             if self._seals.found(connection, thorough=True) != list(accepting):
                 raise JournalMoved(

@@ -12,7 +12,7 @@ from rotation.types import Facts
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """An instance of ours that outlived its rotation. version: where its bytes are, if they are
+    """An instance that outlived its rotation. version: where its bytes are, if they are
     known to be anywhere. served: readers may have been given it."""
 
     version: str | None = None

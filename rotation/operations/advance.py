@@ -118,7 +118,7 @@ def _watch(installation: Installation, stream: str, show: Show, stay: _Stay) -> 
             moved.spent = timedelta()
         seen, rotation, now = entries, replay(entries), installation.clock.now()
         action = next_action(rotation, now, installation.gates(_secret(rotation), now))
-        # One that nothing is written of is not worked on, whoever is alive.
+        # A rotation without new entries is not worked on, even if its runner is alive.
         working = isinstance(action, Do) and moved.spent < PATIENCE
         working = working and installation.live_runner() is not None
         if not working and not stay.sits_out(rotation, action):

@@ -56,7 +56,7 @@ def saved_plan(here: Installation, saved: Path) -> Sequence["ConfiguredSecret"]:
 
 
 def open_all(here: Installation, entries: Iterable["ConfiguredSecret"]) -> Iterator[RotationError]:
-    """Each that cannot be opened is told, and the others go on."""
+    """Each that cannot be opened is reported, and the others go on."""
     for entry in entries:
         try:
             open_rotation(here, entry, "routine", trigger="run")

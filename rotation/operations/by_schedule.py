@@ -31,7 +31,7 @@ class LogError(Protocol):
 
 @dataclass(kw_only=True)
 class BySchedule:
-    """By the configuration as it is now. What stands in the way is told once, as long as it is the
+    """By the configuration as it is now. An obstacle is reported once, as long as it stays the
     same."""
 
     installation: Installation

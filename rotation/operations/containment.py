@@ -97,7 +97,7 @@ def frozen_runner(here: Installation, stream: str) -> str | None:
 
 
 class Watcher(Protocol):
-    """Is told of each as it happens."""
+    """Called for each as it happens."""
 
     def is_off(self, handle: str) -> None: ...
     def tries_again(self, why: RotationError) -> None: ...
@@ -200,7 +200,7 @@ def _add(spill: Spill | None, facts: Facts) -> None:
 
 
 def _mark(bound: Adapters, found: ExposureReport, scope: Sequence[str]) -> None:
-    """Runners that never heard of it are told by the store. What is off is off without it."""
+    """The store warns runners that never heard of it. What is off stays off without that."""
     version = found.baseline.version
     if version is not None and found.baseline.handle in scope:
         with suppress(RotationError):

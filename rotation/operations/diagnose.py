@@ -118,7 +118,7 @@ def _journal_checks(here: Installation) -> Iterator[Finding]:
 
 
 def _proof(here: Installation) -> Iterator[Finding]:
-    """How far back it is proved that nobody changed it; nothing to tell without a key."""
+    """How far back it is proved that nobody changed it; nothing without a key."""
     if here.configuration.seal_key is None:
         return
     from rotation.operations.proof import reach, refuse_unproved  # noqa: PLC0415 -- only where there is one
@@ -178,7 +178,7 @@ def _wellbeing_checks(
     try:
         found = list(findings(here, name, looked, login=login))
     except RotationError:
-        return  # told with the secret itself
+        return  # reported with the secret itself
     # The same is not said twice, as a reason to be held and as a difference.
     yield from {(check.code, check.text): check for check in found}.values()
 
@@ -187,16 +187,16 @@ def _login_checks(here: Installation, name: str) -> Iterator[Finding]:
     try:
         found = list(refused_login(here, name))
     except RotationError:
-        return  # told with the secret itself
+        return  # reported with the secret itself
     yield from found
 
 
 def _delivery_checks(here: Installation, name: str) -> Iterator[Finding]:
-    """Each consumer that can tell beforehand whether a delivery would reach it."""
+    """Each consumer that can be asked beforehand whether a delivery would reach it."""
     try:
         consumers = here.bind(here.specification(name)).consumers
     except RotationError:
-        return  # told with the secret itself
+        return  # reported with the secret itself
     for consumer, bound in consumers.items():
         subject = f"{name}, consumer {consumer}"
         if _rehearses(bound):
@@ -225,7 +225,7 @@ def _neighbour_checks(here: Installation, name: str) -> Iterator[Finding]:
         yield failed(f"{name}, other keys", error)
         return
     except RotationError:
-        return  # told with the secret itself
+        return  # reported with the secret itself
     if found:
         yield Finding(
             f"{name}, other keys",
@@ -276,7 +276,7 @@ def _look(here: Installation, name: str, bound: Adapters, *, login: bool) -> Lab
 
 
 def _has_no_value(bound: Adapters, version: str) -> bool:
-    """Only a read tells. One that is not allowed tells nothing."""
+    """Only a read shows it. One that is not allowed shows nothing."""
     try:
         bound.store.read(version, under=PermissionSet.PROVE)
     except RotationError as error:

@@ -91,7 +91,7 @@ class Installation:
 
     @cached_property
     def unbound(self) -> "Configuration":
-        """Without what a stack told: what the next one is made from."""
+        """Without what a stack made: the next one is made from this."""
         from rotation.config import load  # noqa: PLC0415
 
         return load(self.configuration_path, bindings=False)
@@ -101,7 +101,7 @@ class Installation:
         from rotation.journal.sql import open_journal  # noqa: PLC0415
 
         path, installation = self._journal_file(), self.configuration.installation
-        seals = self.seals if self.effectful else None  # whoever only looks needs no key
+        seals = self.seals if self.effectful else None  # a reader needs no key
         return open_journal(
             path, installation,
             read_only=not self.effectful, patience_s=self.patience_s, seals=seals,
@@ -119,7 +119,7 @@ class Installation:
 
     @cached_property
     def records(self) -> Journal:
-        """The journal for whoever only looks."""
+        """The journal for commands that only read."""
         if self.effectful:
             return self.journal
         from rotation.journal.sql import journal_for_looks  # noqa: PLC0415
@@ -351,11 +351,11 @@ class Installation:
         return self.signals
 
     def stop(self) -> bool:
-        """Whether the process was told to stop: no further effect is begun."""
+        """Whether the process was asked to stop: no further effect is begun."""
         return self.signals is not None and self.signals.stopping
 
     def pause(self, until: datetime) -> None:
-        assert self.signals is not None, "whoever waits can be told to stop"
+        assert self.signals is not None, "a process that waits can be asked to stop"
         # Short slices and an end of its own: a clock that is set does not make it a long wait.
         end = time.monotonic() + (until - self.clock.now()).total_seconds()
         while not self.stop() and (left := self._left(until, end)) > 0:

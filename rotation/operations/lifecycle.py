@@ -37,7 +37,7 @@ def retire(here: Installation, entry: "ConfiguredSecret", gap: str | None) -> No
 
 
 def _refuse_not_empty(here: Installation, entry: "ConfiguredSecret") -> None:
-    """A typing mistake opens nothing. A placeholder of ours is what an earlier attempt left."""
+    """A typing mistake opens nothing. A marked placeholder is what an earlier attempt left."""
     store = here.bind(here.configuration.specification(entry)).store
     current = store.state().current
     if current is None or is_our_mark(current, here.configuration.installation):

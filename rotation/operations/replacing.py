@@ -45,7 +45,7 @@ def open_replacement(here: Installation, entry: "ConfiguredSecret", reason: str 
 
 
 def _refuse_missing_parts(missing: list[str], entry: "ConfiguredSecret") -> None:
-    """What is composed of a key that was lost could not be written: told before one is made."""
+    """A composed key could not be written without the lost part: refused before one is made."""
     if missing:
         raise PolicyRefusal(
             "replace.missing-parts",

@@ -1,4 +1,4 @@
-"""What `doctor` tells of one secret beside its labels: readers, an open rotation, the world against
+"""What `doctor` reports of one secret beside its labels: readers, an open rotation, the world against
 the journal, the login that its fields make."""
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from rotation.report.health import consumers_at_risk, left_alive
 from rotation.types import Fields, PermissionSet, Verdict, is_our_mark
 
 Looked = Callable[[str, Found], None]
-"""Is told of each secret that was compared with the journal."""
+"""Called for each secret that was compared with the journal."""
 
 
 def findings(here: Installation, name: str, looked: Looked, *, login: bool) -> Iterator[Finding]:
@@ -41,13 +41,13 @@ def _cautions(here: Installation, name: str) -> Iterator[Finding]:
         try:
             cautions: Sequence[tuple[str, str, str]] = issuer.cautions()
         except RotationError:
-            return  # what does not answer is told with the secret itself
+            return  # what does not answer is reported with the secret itself
         for code, sentence, next_ in cautions:
             yield Finding(f"{name}, in an emergency", sentence, Grade.FINE, code, next_)
 
 
 def of_journal(here: Installation, stream: str, name: str) -> Iterator[Finding]:
-    """What the journal alone tells."""
+    """What the journal alone shows."""
     yield from _journal(replay(here.records.entries(stream)), name)
 
 

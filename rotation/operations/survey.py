@@ -30,7 +30,7 @@ class Past(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposedCredential:
-    """One live instance as the issuer tells of it."""
+    """One live instance as the issuer reports it."""
 
     id: str
     state: KeyState

@@ -72,7 +72,7 @@ class Stacked(Protocol):
     source: str
     version: str
     options: type[Any]
-    """What the stack is told beside the configuration."""
+    """The stack's settings beside the configuration."""
 
     def mistakes(self, settings: Any, scopes: Sequence[Scope]) -> Iterator[str]:
         """Why no stack can be made with those settings."""

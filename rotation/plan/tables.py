@@ -28,7 +28,7 @@ class Step(StrEnum):
     SOAK = "soak"  # it stays off and nobody complains
     DESTROY = "destroy"  # the old instance is gone: the only irreversible step
     PROVE_DEAD = "prove-dead"  # its death is proved or asserted
-    TIDY = "tidy"  # no label of ours is left over, the listing is as recorded
+    TIDY = "tidy"  # no leftover label of this rotation, the listing is as recorded
     RESUME_OLD = "resume-old"
     VERIFY_OLD = "verify-old"
     DEMOTE = "demote"
@@ -38,7 +38,7 @@ class Step(StrEnum):
     DESTROY_NEW = "destroy-new"
     PROVE_NEW_DEAD = "prove-new-dead"
     DISCARD_NEW = "discard-new"
-    INSPECT = "inspect"  # what is there is what we were told
+    INSPECT = "inspect"  # what is there is what the configuration says
     CLAIM = "claim"  # the world says that this installation owns it
     RELABEL = "relabel"  # leftover labels are gone
     FIND_DEAD = "find-dead"  # what readers get is of no use: gone, off, ended, refused or lost
@@ -133,7 +133,7 @@ def _undo(step: Step, *, of: Step, **otherwise: Any) -> Undo:
     return Undo(_row(step, HOLD, **otherwise), of)
 
 
-# Not the forward rows reversed: the label moves back before consumers are told, because readers
+# Not the forward rows reversed: the label moves back before consumers are notified, because readers
 # of the store would fetch the new value again, and they confirm the old one before the new dies.
 _REMOVE_NEW = (
     _undo(Step.SUSPEND_NEW,    of=Step.ISSUE),

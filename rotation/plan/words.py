@@ -38,7 +38,7 @@ class Needs(StrEnum):
     """What an identity has to have: without it the row is left out."""
 
     PROBE = "probe"
-    CHOSEN = "chosen"  # values that we choose, and the service is told
+    CHOSEN = "chosen"  # the runner chooses the values, and the service accepts them
     OVERLAP = "overlap"  # two credentials may live side by side
     SUSPEND = "suspend"  # an instance can be switched off and on again
     LIMIT = "limit"  # the issuer holds so many instances and no more

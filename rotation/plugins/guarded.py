@@ -1,4 +1,4 @@
-"""An adapter whose every error is one of ours, as `rotation.interfaces` asks for.
+"""An adapter that raises only `rotation.errors`, as `rotation.interfaces` asks for.
 
 What a vendor's answer or an adapter's mistake raises otherwise would end the whole process, with
 a text in it that nobody has looked at.
@@ -57,7 +57,7 @@ def _secret_in(adapter: str, method: str) -> Ambiguous:
         "adapter.secret",
         f"{adapter} put a secret into its own error in {method}; that is told to nobody, and what "
         "was asked for may have happened",
-        "report this to whoever wrote that plugin",
+        "report this to the author of that plugin",
     )
 
 

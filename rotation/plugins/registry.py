@@ -50,7 +50,7 @@ class Plugins:
         """What the entry point names. Raises UsageError where there is not exactly one that loads."""
         point = self._point(kind, name)
         try:
-            # `requests` fills sys.modules in a way that breaks whoever imports urllib3 meanwhile.
+            # `requests` fills sys.modules in a way that breaks a concurrent import of urllib3.
             with self._loading:
                 return point.load()
         except ImportError:
@@ -81,7 +81,7 @@ class Plugins:
 
     def _point(self, kind: str, name: str) -> EntryPoint:
         points = self._points.get((kind, name), [])
-        # By all groups: whoever may add options, or a doctor, to a name has it already.
+        # By all groups: a distribution that adds options or a doctor to a name could take it over anyway.
         if len(points) > 1 or (points and len(self._declared[name]) > 1):
             raise UsageError(
                 "plugin.twice",
@@ -93,7 +93,7 @@ class Plugins:
         return points[0]
 
     def _owners(self, name: str) -> list[str]:
-        """Read only to be told: a distribution's name costs more than all else that is asked of it."""
+        """Read only to be shown: a distribution's name costs more than all else that is asked of it."""
         return sorted({by.name if by else "?" for by in self._declared[name]})
 
     def _unknown(self, kind: str, name: str) -> UsageError:
@@ -229,7 +229,7 @@ def _command(
     connections: Declared,
     ask: Callable[[IssuerOptions, Connections], str | None],
 ) -> str | None:
-    """The service's own. Needs neither adapter nor login; None where the plugin does not tell."""
+    """The service's own. Needs neither adapter nor login; None where the plugin does not say."""
     try:
         issuer = installed().read_back("issuers", spec.issuer)
         return ask(issuer, {name: connection.options for name, connection in connections.items()})
@@ -284,7 +284,7 @@ class Registry:
         self._connections.close()
 
     def _build(self, spec: Specification) -> "Adapters":
-        from rotation.interfaces import Adapters  # noqa: PLC0415 -- whoever only looks binds nothing
+        from rotation.interfaces import Adapters  # noqa: PLC0415 -- a reader binds nothing
 
         context = self._context(spec)
         return Adapters(

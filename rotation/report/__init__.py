@@ -1,1 +1,1 @@
-"""What a person is told of a rotation, as values and words. Pure."""
+"""A rotation in words for an operator, as values. Pure."""

@@ -1,4 +1,4 @@
-"""What a person is told of a rotation: what works right now, until when, and what can be done.
+"""A rotation in words: what works right now, until when, and what can be done.
 
 Pure: no clock, no I/O. `status`, `show`, every error and the emergency say it in these words.
 """

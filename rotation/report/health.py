@@ -34,7 +34,7 @@ class CredentialStatus(StrEnum):
 
 
 class Readers(StrEnum):
-    """Which instance whoever reads the store gets."""
+    """The instance that readers of the store get."""
 
     OLD = "old"
     NEW = "new"
@@ -248,7 +248,7 @@ def may_be_at_risk(row: Identity) -> bool:
 
 
 def left_alive(rotation: Rotation) -> tuple[str, ...]:
-    """Instances of ours that a closed rotation left beside the current one: the next `issue` removes
+    """Instances that a closed rotation left beside the current one: the next `issue` removes
     them, and until then they live."""
     return tuple(sorted(leftovers_of(rotation.result)))
 

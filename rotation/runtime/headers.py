@@ -30,7 +30,7 @@ def retry_after(text: str, now: str = "") -> int | None:
 def _moment(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
-        # `-0000` is UTC of somebody who does not tell where he is.
+        # `-0000` is UTC from a host that does not give its zone.
         return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
     except (IndexError, OverflowError, TypeError, ValueError):
         return None

@@ -2,7 +2,7 @@
 
 Ours and every library's go through one handler to standard error: for a person on a terminal,
 one JSON object a line elsewhere, UTC. An event that holds the bytes of a live secret is replaced
-as a whole, not masked: a secret in a log is a bug of ours, and it has to be seen.
+as a whole, not masked: a secret in a log is a bug, and it has to be seen.
 """
 
 import logging
@@ -83,7 +83,7 @@ def _rendering(stream: TextIO, *, as_json: bool) -> list[Processor]:
 
 
 def _telling_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """When, how bad and what come first, for whoever reads the lines as they are."""
+    """When, how bad and what come first, for reading the lines as they are."""
     first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
     return {**first, **event}
 
@@ -196,6 +196,6 @@ def _escaped(text: str) -> str:
 
 
 def log_error(event: str, error: RotationError, **facts: str) -> None:
-    """An error of ours as an event. Its frames are of no use to whoever reads logs."""
+    """An error as an event. Its frames are of no use in a log."""
     log = structlog.get_logger("rotation")
     log.error(event, code=error.code, message=error.message, hint=error.hint, **facts)

@@ -1,4 +1,4 @@
-"""Whose a file is: whoever may change it, or the way to it, decides what a runner does with it."""
+"""Who may change a file, or the path to it: they decide what a runner does with it."""
 
 import errno
 import os

@@ -109,7 +109,7 @@ class Signals:
         if number == signal.SIGHUP and self._counts_hang_ups:
             self.reloads += 1
         elif not self.stopping:
-            # Told for good: this byte is left for whoever else waits.
+            # Stopping is final: this byte is left for all other waiters.
             self.stopping = True
             self.wake()
 

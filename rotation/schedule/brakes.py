@@ -22,7 +22,7 @@ REASON_BYTES_MAX = 16 * 1024
 
 
 class Installation(Protocol):
-    """As much of a journal as tells what stops everything."""
+    """As much of a journal as shows what stops everything."""
 
     def installation_entries(self) -> tuple[Entry, ...]: ...
 
@@ -59,7 +59,7 @@ def read_only_stop(journal: Installation) -> Iterator[PolicyRefusal]:
 def stop_if_behind(
     configuration: "Configuration", journal: "Journal", runner: str, now: datetime
 ) -> None:
-    """Many secrets of one connection with versions of ours that the journal does not know: then it
+    """Many secrets of one connection with marked versions that the journal does not know: then it
     is the journal that is lost or old, and whatever it says of the others is in doubt too."""
     latest = _latest(journal, "read_only")
     if latest is not None and latest.facts["read_only"]:

@@ -92,7 +92,7 @@ class Scheduler:
     def tick(self) -> None:
         """Every secret that is due and inside its window has an open rotation."""
         if self._reloaded:
-            # Each of them may go on earlier than it was told.
+            # Each of them may go on earlier than it was scheduled.
             self._reloaded, rows = False, self.runner.journal.identities()
             self._queue(row for row in rows if row.plan is not None and row.held is None)
         for opening in self.policy.due(self.runner.clock.now()):
@@ -298,7 +298,7 @@ class Scheduler:
 
 
 def _logging_errors(job: Callable[[], None]) -> Callable[[], None]:
-    """An error of a job is told as every error is, and the job comes again."""
+    """An error of a job is logged like any other, and the job runs again."""
 
     def run() -> None:
         try:

@@ -100,7 +100,7 @@ class Composed:
 
     @property
     def others(self) -> frozenset[str]:
-        """Keys that are no field of ours and that a template has a part of."""
+        """Keys that are no field of the credential and that a template has a part of."""
         names = {name for each in self._templates.values() for name in each.names}
         return frozenset(names - self._fields.keys())
 

@@ -22,7 +22,7 @@ class ServerClock:
         self._skew = timedelta()
 
     def now(self) -> datetime:
-        """The time that the server tells."""
+        """The server's time."""
         return self.moment() + self._skew
 
     def moment(self) -> datetime:

@@ -56,7 +56,7 @@ class Iam:
         return _principal(user, access_key_id)
 
     def _simulate(self, call: Call) -> Result:
-        """What the gate would say; whoever plugged an evaluator in is asked, as on a real call."""
+        """What the gate would say; an evaluator that is plugged in is asked, as on a real call."""
         asked = call.parameters
         context = {
             entry["ContextKeyName"]: entry["ContextKeyValues"][0]

@@ -1,4 +1,4 @@
-"""When a key was last used, as IAM tells it: coarse, late, and only the latest."""
+"""When a key was last used, as IAM reports it: coarse, late, and only the latest."""
 
 from __future__ import annotations
 

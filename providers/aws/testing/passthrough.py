@@ -1,4 +1,4 @@
-"""What moto answers itself: operations that have no rule of ours, on the same storage.
+"""What moto answers itself: operations without a rule here, on the same storage.
 
 They are named one by one. An operation that is neither here nor modelled is refused: a double that
 guesses is no oracle.

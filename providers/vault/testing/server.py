@@ -1,4 +1,4 @@
-"""A real Vault on this machine, which ends with whoever started it."""
+"""A real Vault on this machine, which ends with the process that started it."""
 
 import ctypes
 import json
@@ -20,11 +20,11 @@ from providers.vault.testing import binary
 STARTS_WITHIN_S = 30
 _PR_SET_PDEATHSIG = 1
 ZONE = "Asia/Tokyo"
-"""Vault tells times in its host's zone: here never in that of whoever reads them."""
+"""Vault gives times in its host's zone, which here is never the zone of the tests."""
 
 
 class Refused(Exception):
-    """An answer that is no success, as whoever set up a test wants to see it."""
+    """An answer that is no success, as the author of a test wants to see it."""
 
     def __init__(self, status: int, errors: object) -> None:
         super().__init__(f"{status}: {errors}")

@@ -29,8 +29,8 @@ REPLACED_WITHIN = timedelta(minutes=1)
 
 def place(cx: Context) -> Facts:
     """FIRST: the first version of an empty secret is current whatever we ask, so it is a marked
-    placeholder; a placeholder of ours is left as it is. A person asked for this: an empty secret
-    that nobody claims is claimed."""
+    placeholder; a marked placeholder is left as it is. An operator asked for this: an empty secret
+    without an owner is claimed."""
     state = cx.store_state()
     if state.claim is None and state.current is None:
         cx.store.claim(cx.installation)
@@ -305,7 +305,7 @@ def verify(cx: Context) -> Facts:
         raise NeedsPerson(
             "held.probe-meaningless",
             "the probe accepts a wrong secret; nothing was promoted",
-            "mend the probe or the service's authentication",
+            "fix the probe or the service's authentication",
         )
     return {**facts, "version": cx.new_version()}
 
@@ -319,7 +319,7 @@ def _check_probe(cx: Context) -> None:
         raise NeedsPerson(
             "held.probe-broken",
             "the probe refuses the old credential too; nothing was promoted",
-            "mend the probe, then `rotation resume`",
+            "fix the probe, then `rotation resume`",
             instances=cx.rotation.old,
         )
 

@@ -45,7 +45,7 @@ def check_writable(cx: Context, state: StoreState) -> None:
     if state.refusal is not None:
         code, sentence = state.refusal
         raise NeedsPerson(
-            code, sentence, "mend that, then resume; or take the secret out of rotation.yaml"
+            code, sentence, "fix this, then resume; or take the secret out of rotation.yaml"
         )
     check_claim(cx, state)
 
@@ -153,7 +153,7 @@ def check_pending(cx: Context, state: StoreState) -> None:
 
 
 def _staged(cx: Context) -> set[str]:
-    """Versions that attempts of ours may have staged."""
+    """Versions that this tool's attempts may have staged."""
     rows = {state.attempt for state in cx.rotation.states.values() if state.attempt}
     return {mark(cx.installation, attempt) for attempt in cx.rotation.attempts | rows}
 

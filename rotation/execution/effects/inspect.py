@@ -46,7 +46,7 @@ def inspect(cx: Context) -> Facts:
     logins = shared.found(cx, [handle], fields)
     if cx.rotation.rules.adopts:
         shared.check(cx, logins)
-    # After `resolve --accept-current` others of ours may live on: they are no strangers.
+    # After `resolve --accept-current` earlier instances may live on: they are no strangers.
     ours = {handle.id, cx.rotation.old, cx.rotation.new} | cx.rotation.ours
     created = stamp(handle.created) or cx.rotation.opened.facts.get("created")
     return {
@@ -75,7 +75,7 @@ def _claimable(cx: Context, state: StoreState) -> None:
 
 
 def _not_forgotten(cx: Context, current: str) -> None:
-    """An empty journal beside a version of ours is a lost journal, not a new one."""
+    """An empty journal beside a marked version is a lost journal, not a new one."""
     adopting = cx.rotation.rules.adopts and cx.rotation.mode is Mode.FORWARD
     take_over = cx.rotation.opened.facts.get("take_over") is True
     knows = current in (cx.rotation.baseline.version, *cx.rotation.baseline.known)

@@ -64,7 +64,7 @@ def _probe_tells(cx: Context, version: str) -> None:
         raise NeedsPerson(
             "held.probe-meaningless",
             "the probe accepts a wrong secret; nothing was replaced",
-            "mend the probe or the service's authentication, then `rotation resume`",
+            "fix the probe or the service's authentication, then `rotation resume`",
         )
 
 
@@ -81,5 +81,5 @@ def _broken(cx: Context, why: str, hint: str = "") -> NeedsPerson:
     return NeedsPerson(
         "held.probe-broken",
         f"{why}; nothing was replaced",
-        hint or f"mend the probe, then `rotation resume`; or see whether {cx.rotation.old} is dead",
+        hint or f"fix the probe, then `rotation resume`; or see whether {cx.rotation.old} is dead",
     )

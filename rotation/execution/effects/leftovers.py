@@ -139,12 +139,12 @@ def void(code: str, message: str, **facts: str) -> Transient:
 
 
 def staged_by(cx: Context) -> frozenset[str]:
-    """Versions that attempts of ours may have staged, or may yet stage."""
+    """Versions that this tool's attempts may have staged, or may yet stage."""
     return frozenset(mark(cx.installation, attempt) for attempt in cx.rotation.attempts)
 
 
 def pending(cx: Context, state: StoreState) -> list[str]:
-    """A late or abandoned staging of ours that is still labelled as pending."""
+    """A late or abandoned staging of this tool that is still labelled as pending."""
     mine = staged_by(cx)
     return [v.id for v in state.versions if PENDING in v.labels and v.id in mine]
 

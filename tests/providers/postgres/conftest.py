@@ -141,7 +141,7 @@ def fresh() -> str:
 
 @dataclass
 class Bench:
-    """What the server says of the issuer's deeds, asked as its administrator."""
+    """What the server says of the issuer's operations, asked as its administrator."""
 
     database: Database
     issuer: LoginIssuer

@@ -115,7 +115,7 @@ class Lags(ConnectionOptions):
     ("kind", "options", "option", "said"),
     [
         ("issuers", WithoutIdentity, "identity", "`identity` is missing"),
-        ("issuers", WithoutAnything, "", "`TRAITS`, `by_hand`"),
+        ("issuers", WithoutAnything, "", "`TRAITS`, `audit_command`, `by_hand`"),
         ("consumers", NoDataclass, "", "they are no dataclass"),
         ("consumers", Shadowing, "id", "`id` is no option of a plugin"),
         ("consumers", Typed, "type", "`type` is no option of a plugin"),

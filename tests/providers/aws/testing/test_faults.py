@@ -1,4 +1,4 @@
-"""Faults and foreign deeds, exactly where they were ordered."""
+"""Faults and foreign operations, exactly where they were ordered."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Foreign deeds obey the same rules and stand in the same log."""
+"""Foreign operations obey the same rules and stand in the same log."""
 
 import pytest
 
