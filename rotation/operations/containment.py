@@ -11,8 +11,8 @@ from typing import Any, NoReturn, Protocol
 from rotation.errors import Ambiguous, JournalError, NotYet, RotationError, Transient
 from rotation.execution.effects.emergency import switch_off
 from rotation.interfaces import Adapters
+from rotation.journal import spill
 from rotation.journal.entries import stamp
-from rotation.journal.spill import Spill, begin, places
 from rotation.machine.decide import Do, Held, Wait, next_action
 from rotation.machine.replay import Rotation, listed, replaced_by, replay
 from rotation.operations.installation import POLL, Installation
@@ -128,20 +128,20 @@ def without_journal(
             "end it by hand; make the journal writable, then declare the emergency again",
         )
     here.stop_on_signals()
-    spill = begin(
-        places(here.configuration.journal),
+    record = spill.begin(
+        spill.places(here.configuration.journal),
         uuid.uuid4().hex[:12],
         _header(here, target, found, facts),
     )
     scope = listed(facts, "scope")
-    failures = _switched_off(here, bound, scope, spill, watcher)
+    failures = _switched_off(here, bound, scope, record, watcher)
     if not failures:
         _mark(bound, found, scope)
-    if spill is not None:
-        spill.close()
+    if record is not None:
+        record.close()
     off = [handle for handle in scope if handle not in failures]
     down = not found.known or found.baseline.handle in off
-    path = spill.path if spill else None
+    path = record.path if record else None
     return SwitchedOff(off=off, failures=failures, spill=path, down=down)
 
 
@@ -169,7 +169,7 @@ def _switched_off(
     here: Installation,
     bound: Adapters,
     scope: Sequence[str],
-    spill: Spill | None,
+    record: spill.Spill | None,
     watcher: Watcher,
 ) -> dict[str, RotationError]:
     """What could not be. One that fails does not keep the others alive; what may pass is tried
@@ -185,7 +185,7 @@ def _switched_off(
             else:
                 failures.pop(handle, None)
                 watcher.is_off(handle)
-                _add(spill, {"contained": handle, "at": stamp(here.clock.now())})
+                _add(record, {"contained": handle, "at": stamp(here.clock.now())})
         left = [h for h, error in failures.items() if isinstance(error, Transient | Ambiguous)]
         if not left or here.stop():
             return {h: e for h, e in failures.items() if not isinstance(e, NotYet)}
@@ -193,10 +193,10 @@ def _switched_off(
         here.pause(here.clock.now() + AGAIN)
 
 
-def _add(spill: Spill | None, facts: Facts) -> None:
+def _add(record: spill.Spill | None, facts: Facts) -> None:
     with suppress(OSError):
-        if spill is not None:
-            spill.add(facts)
+        if record is not None:
+            record.add(facts)
 
 
 def _mark(bound: Adapters, found: ExposureReport, scope: Sequence[str]) -> None:
