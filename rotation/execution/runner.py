@@ -200,7 +200,7 @@ class _Run:
     def advance(self, until: Step | None) -> Action:
         if not self.entries:
             return Wait(None, "nothing was ever opened")
-        if self._follow_up(self.entries):
+        if self._follow_up(replay(self.entries)):
             self._append([])
         while True:
             rotation = replay(self.entries)
@@ -264,7 +264,8 @@ class _Run:
         """What is unwritten and what follows from it, with what was decided: nobody decides it again
         to know what this rotation waits for."""
         ahead = self._ahead(past, self.unwritten)
-        rotation, following = replay(ahead), self._follow_up(ahead)
+        rotation = replay(ahead)
+        following = self._follow_up(rotation)
         action, drafts = self._decide(rotation), (*self.unwritten, *following)
         if not drafts and is_told(ahead, rotation, action):
             return []
@@ -287,10 +288,9 @@ class _Run:
             raise StaleEpoch("journal.stale", "another runner took over")
         self.renewed_at = now
 
-    def _follow_up(self, entries: tuple[Entry, ...]) -> Sequence[Draft]:
+    def _follow_up(self, rotation: Rotation) -> Sequence[Draft]:
         """The entry that the next action needs before anything is done for it, decided inside the
         journal's transaction from all that landed before: a hold that came first wins."""
-        rotation = replay(entries)
         if rotation.outcome is not None:
             return []
         match self._decide(rotation):
