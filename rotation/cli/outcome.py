@@ -12,6 +12,7 @@ from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.output import as_json, plain, result
 from rotation.cli.session import Session
 from rotation.journal.entries import stamp
+from rotation.journal.facts import Cause, Inspected
 from rotation.machine.decide import Close, Do, Held, Wait
 from rotation.machine.replay import Outcome, Rotation, listed
 from rotation.plan import Step
@@ -148,8 +149,8 @@ def met_on_the_way(rotation: Rotation) -> dict[str, str] | None:
     state = rotation.states[row.position]
     return {
         "message": state.message or state.why or f"{row.name} was refused",
-        "code": str(state.facts.get("cause") or state.failed),
-        "hint": str(state.facts.get("hint") or ""),
+        "code": str(state.record(Cause).cause or state.failed),
+        "hint": state.record(Cause).hint or "",
     }
 
 
@@ -191,7 +192,7 @@ def _left(rotation: Rotation, name: str) -> list[str]:
 
 
 def _warnings(rotation: Rotation) -> list[str]:
-    stale = listed(rotation.state(Step.INSPECT).facts, "stale")
+    stale = rotation.state(Step.INSPECT).record(Inspected).stale
     if not stale:
         return []
     keys = plain(", ".join(stale))

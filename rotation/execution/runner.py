@@ -19,8 +19,9 @@ from rotation.execution.opening import (
 from rotation.interfaces import Adapters, Clock
 from rotation.journal import Decide, Journal
 from rotation.journal.chain import link
-from rotation.journal.entries import Draft, Entry, Kind, Lease, stamp
-from rotation.journal.facts import Baseline
+from rotation.journal.entries import Draft, Entry, Kind, Lease
+from rotation.journal.facts import Attempt, Baseline, Delay, Issued
+from rotation.journal.record import Record
 from rotation.machine.baseline import closing, left_by
 from rotation.machine.decide import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.machine.replay import Mode, Rotation, listed, replay
@@ -299,7 +300,7 @@ class _Run:
             case Held(code) if rotation.held is None:
                 return [Draft(kind=Kind.HELD, facts={"code": code, "changed": list(self.changed)})]
             case Wait(until, why, row) if row and rotation.states[row.position].is_news(until):
-                facts: Facts = {"until": stamp(until), "why": why, "window": True}
+                facts = Delay(until=until, why=why, window=True).facts
                 return [Draft(kind=Kind.WAITING, row=key_of(rotation, row), facts=facts)]
             case Do(row, False) if row.effect and not row.looks:
                 key, attempt = key_of(rotation, row), self.runner.new_attempt()
@@ -325,20 +326,20 @@ class _Run:
                 if not cx.in_doubt and not self._began(cx):
                     return  # a person's word landed meanwhile: it is decided anew
             acting = do.row.effect
-            facts = effect_for(rules, step)(cx)
+            record = effect_for(rules, step)(cx)
         except RotationError as error:
             # An effect is several calls: once one was asked for, only `void` says that nothing is left.
             begun = acting and (guard.asked or isinstance(error, Ambiguous))
-            doubtful = (begun or cx.in_doubt) and not error.facts.get("void")
+            doubtful = (begun or cx.in_doubt) and not Attempt.of(error.facts).void
             self._append([draft_of(cx, *failure_entry(cx, error, doubtful=doubtful))])
         else:
-            self._done(cx, facts)
+            self._done(cx, record)
 
-    def _done(self, cx: Context, facts: Facts) -> None:
+    def _done(self, cx: Context, record: Record) -> None:
         """The fact; that of a pure read waits while the next thing is another read: written at once
         they are four commits more, a fiftieth of a rotation's time, and the promised ratios have none
         left (`python -m benchmarks`). Refused logins have a cost: they are no read to be repeated."""
-        draft = draft_of(cx, Kind.DONE, facts)
+        draft = draft_of(cx, Kind.DONE, record)
         read = not cx.row.effect and cx.row.step is not Step.PROVE_OFF
         if read and cx.now - self.proved_at < FENCE:
             ahead = self._ahead(self.entries, [draft])
@@ -356,7 +357,7 @@ class _Run:
             rotation=rotation, row=do.row, spec=spec, attempt=attempt, in_doubt=in_doubt,
             bound=guard.wrap(self.runner.bind(spec)), clock=self.runner.clock,
             installation=self.runner.journal.installation,
-            note=lambda facts: self._note(cx, facts),
+            note=lambda made: self._note(cx, made),
             others=lambda logins: self.runner.live.others(spec, logins),
         )  # fmt: skip
         return cx
@@ -389,11 +390,11 @@ class _Run:
         if abs(self.runner.clock.now() - self.proved_at) > FENCE:
             self._write([])
 
-    def _note(self, cx: Context, facts: Facts) -> None:
+    def _note(self, cx: Context, made: Issued) -> None:
         """NOTED is durable before the bytes go to the store. Refused as stale, the instance is
         removed: its bytes went nowhere, and nobody else knows of it."""
         try:
-            self._write([draft_of(cx, Kind.NOTED, facts)])
+            self._write([draft_of(cx, Kind.NOTED, made)])
         except StaleEpoch:
-            self.runner.bind(cx.spec).issuer.destroy(str(facts["new"]))
+            self.runner.bind(cx.spec).issuer.destroy(str(made.new))
             raise

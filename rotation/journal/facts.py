@@ -1,14 +1,24 @@
 """What the journal's entries say, one record per kind. Nowhere else is a key of theirs spelled."""
 
 from rotation.journal.entries import Entry
-from rotation.journal.record import Content, Flag, Moment, Names, Record, Text
+from rotation.journal.record import (
+    Anything,
+    Content,
+    Count,
+    Flag,
+    Moment,
+    Names,
+    OneOrMore,
+    Record,
+    Text,
+)
 
 
 class Current(Record):
     """What readers get, as it was found or left."""
 
     # The store's version, and the instance whose bytes it has.
-    version: Text = Text()
+    version: Text = Text(logged=True)
     handle: Text = Text()
     # When the issuer made it, or a person said so (`stated`); when it ends by itself.
     created: Moment = Moment()
@@ -34,10 +44,115 @@ class Baseline(Current):
     attempts: Names = Names()
 
 
-class Issued(Record):
-    """`issue`: what was there before, what was made, and what a mint in doubt was seen to be."""
+# ------------------------------------------------------------------------------- what a row says
 
-    # Known before the mint: what was listed, what of it goes first, and labels to take off.
+
+class Delay(Record):
+    """WAITING, RETRY, IN_DOUBT: None where only a person's entry ends it."""
+
+    until: Moment = Moment(logged=True)
+    why: Text = Text(logged=True)
+    # A gate is what is waited for, and it may open earlier.
+    window: Flag = Flag()
+
+
+class Cause(Record):
+    """Why a row did not do what it is for, by codes, and what helps."""
+
+    # What it is held for or tried again for; of a failure the error's own is the cause.
+    code: Text = Text(logged=True)
+    cause: Text = Text(logged=True)
+    hint: Text = Text(logged=True)
+
+
+class Failure(Cause):
+    """FAILED, RETRY, IN_DOUBT."""
+
+    message: Text = Text(logged=True)
+    # It may have happened.
+    in_doubt: Flag = Flag()
+    # Somebody needs what was switched off.
+    complaint: Flag = Flag()
+    # What it is about, with commas between them.
+    instances: Text = Text()
+    # The issuer no longer knows whose instances these are.
+    all_gone: Flag = Flag()
+
+
+class Attempt(Record):
+    """What an attempt that did not succeed left."""
+
+    # Nothing: the next one starts anew. Of those that were in its way this one is gone.
+    void: Flag = Flag()
+    removed: Text = Text()
+    # The issuer was not asked for anything.
+    unsent: Flag = Flag()
+
+
+class Logins(Record):
+    """Progress of a row that logs in, in one round, and how many it was."""
+
+    logins: Count = Count(logged=True)
+    since: Moment = Moment()
+
+
+class Verified(Logins):
+    """`verify`, `verify-live`."""
+
+    version: Text = Text(logged=True)
+    # Nobody logged in: a person said that it goes without.
+    unverified: Flag = Flag()
+    probed_at: Moment = Moment()
+
+
+class Inspected(Current):
+    # Live instances beside the current one, with state, age and last use.
+    others: Anything = Anything()
+    # Keys of the secret that hold the credential as well.
+    stale: Names = Names()
+    # The installation that claims the secret.
+    claim: Text = Text()
+
+
+class Claimed(Record):
+    claim: Text = Text()
+
+
+class Relabelled(Record):
+    # "pending-removed" or "none", and the versions that the label was taken off.
+    repair: Text = Text()
+    pending: Names = Names()
+
+
+class Written(Record):
+    """`place`, `promote`, `deliver`, and their ways back: what readers get, or will."""
+
+    version: Text = Text(logged=True)
+
+
+class FoundDead(Written):
+    """What a replacement found readers to have."""
+
+    handle: Text = Text()
+    # How it was seen to be of no use (`execution.dead`).
+    dead: Text = Text()
+    # The version whose other keys stay.
+    base: Text = Text()
+    # The first of two refused logins.
+    since: Moment = Moment()
+
+
+class Room(Record):
+    """`make-room`: the instance that goes; None where there is room."""
+
+    spare: Text = Text()
+    destroyed: OneOrMore = OneOrMore(logged=True)
+
+
+class Issued(Record):
+    """`issue`: what was there before, and what was made."""
+
+    # What was listed, what of ours goes first, and versions that a label is taken off.
     inventory: Names = Names()
     removing: Names = Names()
     forgotten: Names = Names()
@@ -47,11 +162,127 @@ class Issued(Record):
     edited: Text = Text()
     # The store is asked first whether it takes what is to be made.
     rehearse: Flag = Flag()
-    # The instance that was made, and the version that it is staged as.
+    # The instance, and the version that it is staged as.
     new: Text = Text(logged=True)
+    new_version: Text = Text()
     created: Moment = Moment()
     expires: Moment = Moment()
-    new_version: Text = Text()
+
+
+class Doubt(Record):
+    """A mint in doubt: how far it was looked at."""
+
+    # The listing was read once, and did not have it.
+    read_once: Flag = Flag()
+    # One that nobody noted: since when its use is watched, and since when it is off.
+    doubt_of: Text = Text()
+    doubt_read_at: Moment = Moment()
+    doubt_off_at: Moment = Moment()
+
+
+class Leaving(Record):
+    """What an earlier rotation left, on its way out before anything new is made."""
+
+    leaving: Text = Text()
+    # It was found active.
+    active: Flag = Flag()
+    off_at: Moment = Moment()
+
+
+class Confirmed(Record):
+    # `types.Evidence` that this consumer moved.
+    evidence: Text = Text(logged=True)
+
+
+class Drained(Record):
+    last_used: Moment = Moment()
+    # Why consumers that are still declared need nothing, in a person's words.
+    gap: Text = Text()
+
+
+class LookedBefore(Record):
+    """The intent of `suspend` and `destroy`: what was seen just before."""
+
+    current: Text = Text()
+    listing: Names = Names()
+    last_used: Moment = Moment()
+    # Of a replacement: nobody can be using it.
+    destroying: Flag = Flag()
+
+
+class Suspended(Record):
+    suspended: Text = Text(logged=True)
+    # Somebody deleted it meanwhile.
+    gone: Flag = Flag()
+
+
+class Soaked(Record):
+    # What would have told of a use: "usage" or "none".
+    signal: Text = Text()
+
+
+class Destroyed(LookedBefore):
+    destroyed: OneOrMore = OneOrMore(logged=True)
+
+
+class Proof(Logins):
+    """`prove-off`, `prove-dead`: `types.Death`."""
+
+    grade: Text = Text(logged=True)
+    # It lives, and the next rotation removes it.
+    recorded: Text = Text()
+
+
+class Tidied(Record):
+    listing: Names = Names()
+
+
+class Exposure(Record):
+    """`evidence`: what containment and destruction erase."""
+
+    current: Text = Text()
+    labels: Content = Content()
+    # Each with state, age, last use and the service; by ids; those of the scope that were on.
+    instances: Anything = Anything()
+    listing: Names = Names()
+    active: Names = Names()
+
+
+class Contained(Record):
+    """`contain`, and what `sweep` contained after it."""
+
+    contained: Names = Names(logged=True)
+    at: Moment = Moment()
+    # The store has the mark by which other runners hear of it.
+    marked: Flag = Flag()
+
+
+class Resumed(Record):
+    resumed: Names = Names(logged=True)
+
+
+class PointerMoved(Record):
+    # A label named the new one for a while: since when it is back.
+    back_at: Moment = Moment()
+
+
+# -------------------------------------------------------------------- what a whole rotation says
+
+
+class Opened(Record):
+    """Why, and what a person said with it."""
+
+    reason: Text = Text(logged=True)
+    # Of a retirement: why consumers that are still declared need nothing.
+    gap: Text = Text()
+    # Of an adoption: when it was made; another installation's claim is overwritten.
+    created: Moment = Moment()
+    take_over: Flag = Flag()
+    # Of an emergency: what leaked; what of it was on when it was contained without the journal; what
+    # is nobody's of ours is destroyed as well.
+    scope: Names = Names(logged=True)
+    active: Names = Names()
+    destroy_foreign: Flag = Flag()
 
 
 class Bounds(Record):
@@ -63,3 +294,13 @@ class Bounds(Record):
 def baseline_of(entry: Entry) -> Baseline:
     """Nothing where it says nothing."""
     return Baseline.of(Bounds.of(entry.facts).baseline)
+
+
+# ------------------------------------------------------------------- what the installation says
+
+
+class Looked(Record):
+    """SEEN: live instances of a stream that a look found, and that are not known."""
+
+    stream: Text = Text("of")
+    instances: Names = Names()

@@ -18,15 +18,14 @@ Given = TypeVar("Given")
 
 
 class Fact(Generic[Read, Given]):
-    """One key: what is read of it, and what is written. logged: events of the log have it as well."""
+    """One key: what is read of it, and what is written. key: where it is not the attribute's name.
+    logged: events of the log have it as well."""
 
-    name: str
+    def __init__(self, key: str = "", *, logged: bool = False) -> None:
+        self.name, self.logged = key, logged
 
-    def __init__(self, *, logged: bool = False) -> None:
-        self.logged = logged
-
-    def __set_name__(self, owner: type["Record"], name: str) -> None:
-        self.name = name
+    def __set_name__(self, kind: type["Record"], name: str) -> None:
+        self.name = self.name or name
 
     @overload
     def __get__(self, record: None, kind: type["Record"]) -> Self: ...
@@ -56,6 +55,10 @@ class Flag(Fact[bool, bool]):
         return value is True
 
 
+def _names(value: Json) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
 class Moment(Fact[datetime | None, datetime | None]):
     def read(self, value: Json) -> datetime | None:
         return unstamp(value) if isinstance(value, str) else None
@@ -66,10 +69,30 @@ class Moment(Fact[datetime | None, datetime | None]):
 
 class Names(Fact[list[str], Iterable[str] | None]):
     def read(self, value: Json) -> list[str]:
-        return [str(item) for item in value] if isinstance(value, list) else []
+        return _names(value)
 
     def written(self, value: Iterable[str] | None) -> Json:
         return None if value is None else list(value)
+
+
+class OneOrMore(Fact[list[str], str | Iterable[str] | None]):
+    def read(self, value: Json) -> list[str]:
+        return [value] if isinstance(value, str) else _names(value)
+
+    def written(self, value: str | Iterable[str] | None) -> Json:
+        return value if isinstance(value, str | None) else list(value)
+
+
+class Count(Fact[int, int]):
+    def read(self, value: Json) -> int:
+        return 0 if value is None else int(str(value))
+
+
+class Anything(Fact[Json, Json]):
+    """For whoever shows it."""
+
+    def read(self, value: Json) -> Json:
+        return value
 
 
 class Content(Fact[Facts, Facts]):
@@ -86,11 +109,11 @@ class Record:
     keys: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, **values: object) -> None:
-        kind = type(self)
-        self._facts = {name: getattr(kind, name).written(value) for name, value in values.items()}
+        given = ((getattr(type(self), name), value) for name, value in values.items())
+        self._facts: Facts = {fact.name: fact.written(value) for fact, value in given}
 
     def __init_subclass__(cls) -> None:
-        cls.keys |= {name for name, value in vars(cls).items() if isinstance(value, Fact)}
+        cls.keys |= {fact.name for fact in vars(cls).values() if isinstance(fact, Fact)}
 
     @classmethod
     def of(cls, facts: Facts) -> Self:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from rotation.journal.facts import Baseline, Current, Issued
+from rotation.journal.facts import Baseline, Current, Destroyed, Issued, Room, Written
 from rotation.machine.leftover import Leftover, as_kept
-from rotation.machine.replay import Mode, Outcome, Rotation, listed, replaced_by, text
+from rotation.machine.replay import Mode, Outcome, Rotation, replaced_by
 from rotation.plan import Step
 from rotation.types import Facts
 
@@ -55,7 +55,7 @@ def _current(rotation: Rotation, outcome: Outcome) -> Baseline:
     """What readers get, where that is not what it was before."""
     inspected = _inspected(rotation) | Baseline(retired=False)
     if outcome is Outcome.ROLLED_BACK:
-        version = rotation.fact(Step.DEMOTE, "version") or rotation.value_of_old
+        version = rotation.state(Step.DEMOTE).record(Written).version or rotation.value_of_old
         return Baseline() if version is None else Baseline(version=version)
     if outcome is Outcome.SUCCEEDED and rotation.rules.retires:
         return Baseline(handle=None, retired=True)
@@ -68,14 +68,14 @@ def _current(rotation: Rotation, outcome: Outcome) -> Baseline:
     if rotation.done(Step.PROMOTE) and not rotation.state(Step.DEMOTE).done:
         return _issued(rotation)
     # A placeholder that stays current is what the next `create` finds.
-    placed = rotation.fact(Step.PLACE, "version")
+    placed = rotation.state(Step.PLACE).record(Written).version
     if not placed or rotation.intended(Step.PROMOTE):
         return Baseline()
     return Baseline(version=placed)
 
 
 def _edited(rotation: Rotation) -> Baseline:
-    edited = rotation.fact(Step.ISSUE, "edited")
+    edited = rotation.state(Step.ISSUE).record(Issued).edited
     return Baseline(version=edited) if edited else Baseline()
 
 
@@ -114,11 +114,11 @@ def _left_behind(rotation: Rotation, handle: str | None) -> dict[str, Leftover]:
 
 
 def _destroyed(rotation: Rotation) -> set[str | None]:
-    gone: set[str | None] = {rotation.fact(Step.MAKE_ROOM, "destroyed")}
+    gone: set[str | None] = {*rotation.state(Step.MAKE_ROOM).record(Room).destroyed}
     if (step := replaced_by(rotation)) is not None and rotation.done(step):
         gone.add(rotation.old)
     for step in (Step.DESTROY, Step.DESTROY_NEW):
         state = rotation.state(step)
         if state.done:
-            gone |= {text(state.facts.get("destroyed")), *listed(state.facts, "destroyed")}
+            gone |= {*state.record(Destroyed).destroyed}
     return gone

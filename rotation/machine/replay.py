@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from rotation.journal.entries import NEXT, NONSENSE, Entry, Kind, RowKey, corrupt, unstamp
-from rotation.journal.facts import baseline_of
+from rotation.journal.entries import NEXT, NONSENSE, Entry, Kind, RowKey, corrupt
+from rotation.journal.facts import Attempt, Cause, Delay, Failure, Logins, Room, baseline_of
 from rotation.machine.leftover import Leftover, leftovers_of
 from rotation.machine.rotation import Mode, Outcome, Rotation, RowState, listed, text
 from rotation.plan import OnFailure, RowInstance, Step
@@ -82,9 +82,6 @@ def _add(rotation: Rotation, entry: Entry) -> None:
         rotation.complained = any(state.complaint for state in rotation.states.values())
 
 
-_TOLD = {"cause", "code", "hint"}
-
-
 def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
     state = rotation.states.get(key.position)
     if state is None:
@@ -93,17 +90,19 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
         _fold_intent(rotation, state, entry)
     if key.round < state.round:
         return
-    if entry.facts.get("unsent") and key.step == replaced_by(rotation):
+    attempt = Attempt.of(entry.facts)
+    if attempt.unsent and key.step == replaced_by(rotation):
         state.intended = state.intended_before  # refused before anything was asked for
-    if entry.facts.get("void"):
+    if attempt.void:
         # That attempt left nothing behind but what is told of it: the next starts from nothing.
-        state.facts = {name: entry.facts[name] for name in _TOLD & entry.facts.keys()}
+        state.facts = Cause.only(entry.facts).facts
         state.attempt, state.in_doubt = None, False
-        rotation.leftovers.pop(str(entry.facts.get("removed")), None)
+        rotation.leftovers.pop(str(attempt.removed), None)
     else:
         state.facts = {**state.facts, **entry.facts}
         state.facts.pop(NEXT, None)
-    state.happened |= entry.kind in (Kind.DONE, Kind.IN_DOUBT) or bool(entry.facts.get("in_doubt"))
+    failure = Failure.of(entry.facts)
+    state.happened |= entry.kind in (Kind.DONE, Kind.IN_DOUBT) or failure.in_doubt
     match entry.kind:
         case Kind.DONE:
             state.done, state.done_at, state.in_doubt = True, _at(entry), False
@@ -111,10 +110,8 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
         case Kind.WAITING | Kind.RETRY | Kind.IN_DOUBT | Kind.OBSERVED:
             _fold_wait(state, entry)
         case Kind.FAILED:
-            state.failed = text(entry.facts.get("code"))
-            state.message = text(entry.facts.get("message"))
-            state.complaint = entry.facts.get("complaint") is True
-            state.in_doubt = entry.facts.get("in_doubt") is True
+            state.failed, state.message = failure.code, failure.message
+            state.complaint, state.in_doubt = failure.complaint, failure.in_doubt
             if _rolls_back(rotation, key.position) and rotation.undo:
                 rotation.mode = Mode.UNDO
         case _:
@@ -135,12 +132,12 @@ def _fold_intent(rotation: Rotation, state: RowState, entry: Entry) -> None:
 
 
 def _fold_wait(state: RowState, entry: Entry) -> None:
-    until = unstamp(text(entry.facts.get("until")))
-    state.why = text(entry.facts.get("why"))
-    if entry.facts.get("window"):
-        state.opens_at = until
+    wait = Delay.of(entry.facts)
+    state.why = wait.why
+    if wait.window:
+        state.opens_at = wait.until
         return
-    state.until, state.retrying = until, entry.kind in (Kind.RETRY, Kind.IN_DOUBT)
+    state.until, state.retrying = wait.until, entry.kind in (Kind.RETRY, Kind.IN_DOUBT)
     if state.retrying:
         state.tries += 1
         state.in_doubt = entry.kind is Kind.IN_DOUBT
@@ -169,14 +166,11 @@ def _after_done(rotation: Rotation, key: RowKey) -> None:
             rotation.states[suspend.position].in_doubt = False
 
 
-_PROGRESS = ("logins", "since")
-"""What counts only in its round: a login of an earlier one proves nothing in the next."""
-
-
 def _new_round(state: RowState) -> None:
     state.round += 1
     state.done, state.until, state.why, state.tries = False, None, None, 0
-    state.facts = {name: fact for name, fact in state.facts.items() if name not in _PROGRESS}
+    # A login of an earlier round proves nothing in the next.
+    state.facts = {name: fact for name, fact in state.facts.items() if name not in Logins.keys}
 
 
 def _fold_request(rotation: Rotation, entry: Entry) -> None:
@@ -246,7 +240,7 @@ def can_go_back(rotation: Rotation) -> bool:
         too_late += [Step.CONTAIN]  # the issuer cannot suspend: containing destroyed
     if is_past_return(rotation):
         return False
-    made_room = rotation.state(Step.MAKE_ROOM).facts.get("destroyed") is not None
+    made_room = bool(rotation.state(Step.MAKE_ROOM).record(Room).destroyed)
     return bool(rotation.undo) and not made_room and not any(map(rotation.intended, too_late))
 
 

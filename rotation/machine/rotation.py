@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from rotation.journal.entries import Entry, corrupt
-from rotation.journal.facts import Baseline
+from rotation.journal.facts import Baseline, FoundDead, Issued, Opened, Written
 from rotation.journal.record import Record
 from rotation.machine.leftover import Leftover
 from rotation.plan import PlanRules, RowInstance, Step, rules_of
@@ -149,38 +149,36 @@ class Rotation:
     @property
     def scope(self) -> list[str]:
         """Of an emergency: the instances that the person named or confirmed."""
-        return listed(self.opened.facts, "scope")
-
-    def fact(self, step: Step, name: str) -> str | None:
-        return text(self.state(step).facts.get(name))
+        return Opened.of(self.opened.facts).scope
 
     @property
     def old(self) -> str | None:
         """The handle that this rotation replaces or retires; of what was never adopted, as a
         replacement found it."""
-        return self.baseline.handle or self.fact(Step.FIND_DEAD, "handle")
+        return self.baseline.handle or self.state(Step.FIND_DEAD).record(FoundDead).handle
 
     @property
     def old_version(self) -> str | None:
         """What readers get before this rotation's promotion. edited: somebody wrote other keys of
         the secret since the journal recorded it, and `issue` found our own unchanged."""
-        found = self.fact(Step.PLACE, "version") or self.fact(Step.FIND_DEAD, "version")
-        return found or self.fact(Step.ISSUE, "edited") or self.baseline.version
+        placed = self.state(Step.PLACE).record(Written).version
+        found = placed or self.state(Step.FIND_DEAD).record(FoundDead).version
+        return found or self.state(Step.ISSUE).record(Issued).edited or self.baseline.version
 
     @property
     def value_of_old(self) -> str | None:
         """The version with the bytes of `old`. What was found dead may be another's, or nothing,
         which somebody wrote over it."""
-        replaced = self.fact(Step.FIND_DEAD, "version") is not None
+        replaced = self.state(Step.FIND_DEAD).record(FoundDead).version is not None
         return self.baseline.version if replaced else self.old_version
 
     @property
     def new(self) -> str | None:
-        return self.fact(Step.ISSUE, "new")
+        return self.state(Step.ISSUE).record(Issued).new
 
     @property
     def new_version(self) -> str | None:
-        return self.fact(Step.ISSUE, "new_version")
+        return self.state(Step.ISSUE).record(Issued).new_version
 
     def done(self, step: Step) -> bool:
         """Every row of that step is done (and there is one)."""

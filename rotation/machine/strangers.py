@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rotation.journal.entries import Entry, Kind
-from rotation.machine.replay import Rotation, listed
+from rotation.journal.facts import Inspected, Issued, Looked, Tidied
+from rotation.machine.replay import Rotation
 from rotation.plan import Step
-from rotation.types import Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +22,31 @@ class Seen:
 def seen_of(entries: Iterable[Entry]) -> Mapping[str, Seen]:
     """By stream, from the installation's entries."""
     return {
-        str(entry.facts["of"]): Seen(tuple(listed(entry.facts, "instances")), entry.at)
+        str(looked.stream): Seen(tuple(looked.instances), entry.at)
         for entry in entries
-        if entry.kind is Kind.SEEN
+        if entry.kind is Kind.SEEN and (looked := Looked.of(entry.facts))
     }
 
 
-def as_facts(stream: str, instances: Iterable[str]) -> Facts:
-    return {"of": stream, "instances": sorted(instances)}
+def as_facts(stream: str, instances: Iterable[str]) -> Looked:
+    return Looked(stream=stream, instances=sorted(instances))
+
+
+_LOOKS = (
+    (Step.INSPECT, Inspected.foreign),
+    (Step.ISSUE, Issued.inventory),
+    (Step.TIDY, Tidied.listing),
+)
 
 
 def unaccounted(rotation: Rotation, seen: Seen) -> tuple[str, ...]:
     """Of those, what the stream's latest rotation neither knows nor found gone."""
     left = set(seen.instances) - _known(rotation)
-    for step, name in (
-        (Step.INSPECT, "foreign"),
-        (Step.ISSUE, "inventory"),
-        (Step.TIDY, "listing"),
-    ):
+    for step, looked in _LOOKS:
         state = rotation.state(step)
         looked_at = state.began_at if step is Step.ISSUE else state.done_at
-        if name in state.facts and looked_at is not None and looked_at > seen.at:
-            left &= set(listed(state.facts, name))
+        if looked.name in state.facts and looked_at is not None and looked_at > seen.at:
+            left &= {*looked.read(state.facts[looked.name])}
     return tuple(sorted(left))
 
 

@@ -8,7 +8,7 @@ from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
 from rotation.execution.effects import drift, shared
 from rotation.execution.effects.context import Context
 from rotation.journal.entries import Draft, Kind
-from rotation.journal.facts import Baseline
+from rotation.journal.facts import Baseline, Issued, Written
 from rotation.machine.leftover import leftovers_of
 from rotation.machine.replay import Rotation, RowState, replay
 from rotation.machine.strangers import as_facts, seen_of
@@ -79,8 +79,8 @@ def _at_rest(rotation: Rotation, result: Baseline) -> Rotation:
     return replace(rotation, baseline=result, states=states, leftovers=left, attempts=attempts)
 
 
-def _nothing_to_note(facts: Facts) -> None:
-    raise AssertionError(f"a look notes nothing: {sorted(facts)}")
+def _nothing_to_note(made: Issued) -> None:
+    raise AssertionError(f"a look notes nothing: {made.new}")
 
 
 def _differences(cx: Context) -> Iterator[Difference]:
@@ -118,7 +118,7 @@ def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[
 def _current(rotation: Rotation) -> str | None:
     """What readers should get now: of an open rotation it depends on the promotion."""
     if rotation.outcome is None and rotation.state(Step.PROMOTE).done:
-        return rotation.fact(Step.DEMOTE, "version") or rotation.new_version
+        return rotation.state(Step.DEMOTE).record(Written).version or rotation.new_version
     return rotation.baseline.version
 
 
@@ -203,5 +203,5 @@ def is_news(here: Installation, stream: str, strangers: Collection[str]) -> bool
 
 def remember(here: Installation, stream: str, strangers: Collection[str]) -> None:
     """So that `status` shows them."""
-    draft = Draft(kind=Kind.SEEN, who=here.who, facts=as_facts(stream, strangers))
+    draft = Draft(kind=Kind.SEEN, who=here.who, facts=as_facts(stream, strangers).facts)
     here.journal.record(draft, here.runner.id, here.clock.now())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rotation.errors import JournalError, PolicyRefusal, UnknownName
 from rotation.journal.entries import Draft, Kind
+from rotation.journal.facts import Cause
 from rotation.machine.decide import Wait, next_action
 from rotation.machine.held import Exit
 from rotation.machine.replay import Rotation, RowState, replay
@@ -74,7 +75,7 @@ def _fits(rotation: Rotation, code: str | None, *, at_once: bool) -> bool:
         told = met(rotation, rotation.held)
         return code is not None and code in (rotation.held, told and told["code"])
     pause = pause_of(rotation) if at_once else None
-    return pause is not None and code in (None, pause.facts.get("code"))
+    return pause is not None and code in (None, pause.record(Cause).code)
 
 
 def _instead(rotation: Rotation, name: str, way: Exit) -> str:

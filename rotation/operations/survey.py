@@ -8,10 +8,10 @@ from typing import Protocol
 from rotation.errors import RotationError
 from rotation.interfaces import Adapters, Issuer
 from rotation.journal.entries import Entry, Identity, Kind
-from rotation.journal.facts import Baseline, baseline_of
+from rotation.journal.facts import Baseline, Exposure, Issued, baseline_of
 from rotation.machine.baseline import left_by
 from rotation.machine.leftover import Leftover, as_kept, leftovers_of
-from rotation.machine.replay import Mode, Rotation, listed, replay
+from rotation.machine.replay import Mode, Rotation, replay
 from rotation.plan import Step
 from rotation.types import KeyState, LastUsed, Specification, StoreState
 
@@ -129,8 +129,8 @@ def is_about_all(rotation: Rotation, *, others: bool) -> bool:
 
 
 def _at_opening(rotation: Rotation) -> set[str]:
-    evidence = rotation.state(Step.EVIDENCE).facts
-    return {*rotation.baseline.live, *listed(evidence, "listing"), *rotation.scope}
+    evidence = rotation.state(Step.EVIDENCE).record(Exposure)
+    return {*rotation.baseline.live, *evidence.listing, *rotation.scope}
 
 
 def outage_s(spec: Specification) -> int:
@@ -145,8 +145,9 @@ def made(history: Iterable[Entry]) -> set[str]:
     person called somebody else's."""
     ours: set[str] = set()
     for entry in history:
-        if entry.kind in (Kind.NOTED, Kind.DONE) and isinstance(entry.facts.get("new"), str):
-            ours.add(str(entry.facts["new"]))
+        new = Issued.of(entry.facts).new
+        if entry.kind in (Kind.NOTED, Kind.DONE) and new is not None:
+            ours.add(new)
         if entry.kind in (Kind.OPENED, Kind.CLOSED):
             ours |= {*baseline_of(entry).live}
         if entry.kind is Kind.REQUESTED and entry.facts.get("verb") == "foreign":

@@ -6,6 +6,7 @@ Pure: no clock, no I/O. `status`, `show`, every error and the emergency say it i
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotation.journal.facts import Destroyed, Proof
 from rotation.machine.held import REASONS, Exit
 from rotation.machine.replay import (
     Mode,
@@ -13,7 +14,6 @@ from rotation.machine.replay import (
     Rotation,
     can_go_back,
     is_past_return,
-    listed,
     replaced_by,
 )
 from rotation.plan import RowInstance, Step
@@ -152,9 +152,7 @@ def destroyed(rotation: Rotation) -> tuple[str, ...]:
     if replacing is not None:
         done = rotation.state(replacing).done
         return (rotation.old,) if done and rotation.old is not None else ()
-    facts = rotation.state(Step.DESTROY).facts
-    one = facts.get("destroyed")
-    return (one,) if isinstance(one, str) else tuple(listed(facts, "destroyed"))
+    return tuple(rotation.state(Step.DESTROY).record(Destroyed).destroyed)
 
 
 def death(rotation: Rotation) -> str | None:
@@ -162,7 +160,7 @@ def death(rotation: Rotation) -> str | None:
     if not destroyed(rotation):
         return None
     proven = rotation.state(Step.PROVE_DEAD)
-    return str(proven.facts["grade"]) if proven.done else Death.SENT
+    return str(proven.record(Proof).grade) if proven.done else Death.SENT
 
 
 def old_dies(rotation: Rotation, now: datetime) -> datetime | None:

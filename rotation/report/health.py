@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from rotation.journal.entries import Identity
+from rotation.journal.facts import Cause, Destroyed, Failure, FoundDead, Inspected
 from rotation.machine.leftover import leftovers_of
 from rotation.machine.replay import (
     Mode,
@@ -14,11 +15,9 @@ from rotation.machine.replay import (
     Rotation,
     RowState,
     failed_row,
-    listed,
     replaced_by,
 )
 from rotation.plan import RowInstance, Step, rules_of
-from rotation.types import Facts
 
 
 class CredentialStatus(StrEnum):
@@ -55,7 +54,7 @@ class RotationStatus:
 
 def standing(rotation: Rotation) -> RotationStatus:
     if rotation.mode is Mode.ACCEPT and rotation.state(Step.INSPECT).done:
-        return _accepted(rotation, rotation.fact(Step.INSPECT, "handle"))
+        return _accepted(rotation, rotation.state(Step.INSPECT).record(Inspected).handle)
     return RotationStatus(
         _given(rotation), _old_life(rotation), rotation.new, _new_life(rotation), _readers(rotation)
     )
@@ -71,7 +70,7 @@ def _accepted(rotation: Rotation, handle: str | None) -> RotationStatus:
 def _given(rotation: Rotation) -> str | None:
     """What readers had. A replacement may find another one than the journal has: somebody wrote."""
     found = rotation.rules.replaces_dead and rotation.state(Step.FIND_DEAD).done
-    return rotation.fact(Step.FIND_DEAD, "handle") if found else rotation.old
+    return rotation.state(Step.FIND_DEAD).record(FoundDead).handle if found else rotation.old
 
 
 def _old_life(rotation: Rotation) -> CredentialStatus:
@@ -86,7 +85,7 @@ def _old_life(rotation: Rotation) -> CredentialStatus:
         return _life_until_replaced(rotation.state(step))
     if rotation.rules.contains:
         off = rotation.state(Step.CONTAIN)
-        if rotation.old not in listed(rotation.opened.facts, "scope"):
+        if rotation.old not in rotation.scope:
             return CredentialStatus.WORKS
     if destroy.done:
         return CredentialStatus.GONE
@@ -107,17 +106,17 @@ def seen(rotation: Rotation, instance: str | None) -> CredentialStatus | None:
     if instance in instances_in_question(rotation) and rotation.held in _FOUND:
         return _FOUND[rotation.held]
     forward = rotation.rows if rotation.mode is Mode.UNDO else ()
-    told = [rotation.states[row.position].facts for row in forward]
+    failures = [rotation.states[row.position].record(Failure) for row in forward]
     return next(
-        (_FOUND[code] for facts in told
-         if (code := str(facts.get("code"))) in _FOUND and instance in _named(facts)),
+        (_FOUND[code] for failure in failures
+         if (code := str(failure.code)) in _FOUND and instance in _named(failure)),
         None,
     )  # fmt: skip
 
 
 def _all_gone(rotation: Rotation) -> bool:
     """The issuer no longer knows whose instances these are: its user, its role."""
-    return rotation.held is not None and present_state(rotation).facts.get("all_gone") is True
+    return rotation.held is not None and present_state(rotation).record(Failure).all_gone
 
 
 def seen_at(rotation: Rotation) -> datetime | None:
@@ -150,8 +149,8 @@ _FOUND = {
 
 def _life_of_dead(rotation: Rotation) -> CredentialStatus:
     """Of what a replacement replaces, as its first row saw it."""
-    found = rotation.fact(Step.FIND_DEAD, "dead")
-    if rotation.state(Step.DESTROY).facts.get("destroyed") or found == "gone":
+    found = rotation.state(Step.FIND_DEAD).record(FoundDead).dead
+    if rotation.state(Step.DESTROY).record(Destroyed).destroyed or found == "gone":
         return CredentialStatus.GONE
     if found is None:
         return CredentialStatus.UNPROVEN
@@ -179,7 +178,7 @@ def _new_life(rotation: Rotation) -> CredentialStatus:
 
 def _readers(rotation: Rotation) -> Readers:
     promote, demote = rotation.state(Step.PROMOTE), rotation.state(Step.DEMOTE)
-    if rotation.held and present_state(rotation).facts.get("cause") == "store.deleted":
+    if rotation.held and present_state(rotation).record(Cause).cause == "store.deleted":
         return Readers.NOBODY
     undoing = rotation.mode is Mode.UNDO and demote.in_doubt
     if undoing or (promote.in_doubt and not demote.done):
@@ -270,23 +269,22 @@ def met(rotation: Rotation, code: str) -> dict[str, str] | None:
     """The sentence that it is Held for, with that one's own code and what helps against it."""
     if code == "held.out-of-tries":
         state = max(rotation.states.values(), key=lambda state: state.tries)
-        told, cause = state.why, state.facts.get("code")
+        told, cause = state.why, state.record(Cause).code
     else:
         state = present_state(rotation)
-        told, cause = state.message, state.facts.get("cause")
+        told, cause = state.message, state.record(Cause).cause
     if told is None:
         return None
     return {
-        "message": told, "code": str(cause or code), "hint": str(state.facts.get("hint") or "")
+        "message": told, "code": str(cause or code), "hint": state.record(Cause).hint or ""
     }  # fmt: skip
 
 
 def instances_in_question(rotation: Rotation) -> tuple[str, ...]:
     """Those that a Held rotation is Held for, where its failed row names them."""
     row = failed_row(rotation)
-    return _named(rotation.states[row.position].facts) if row is not None else ()
+    return _named(rotation.states[row.position].record(Failure)) if row is not None else ()
 
 
-def _named(facts: Facts) -> tuple[str, ...]:
-    named = facts.get("instances")
-    return tuple(named.split(",")) if isinstance(named, str) and named else ()
+def _named(failure: Failure) -> tuple[str, ...]:
+    return tuple(failure.instances.split(",")) if failure.instances else ()

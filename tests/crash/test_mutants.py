@@ -14,11 +14,12 @@ from rotation.execution.dead import Dead, Found
 from rotation.execution.effects import context, create, drift, propagate, revoke
 from rotation.execution.effects import replace as replacing
 from rotation.journal.entries import RowKey
+from rotation.journal.facts import Confirmed, Destroyed, Issued, LookedBefore, Written
+from rotation.journal.record import Record
 from rotation.machine import baseline, replay
 from rotation.machine.decide import Close
 from rotation.machine.rotation import Rotation
 from rotation.plan import PLANS, Step, tables
-from rotation.types import Facts
 from tests.crash import test_doubt, test_emergency, test_others, test_replace
 from tests.support import stories
 from tests.support.stories import gap, seeded
@@ -67,33 +68,33 @@ def nothing(*names: tuple[Any, str]) -> Patch:
     return patch
 
 
-def effect(step: Step, instead: Callable[[context.Context], Facts]) -> Patch:
+def effect(step: Step, instead: Callable[[context.Context], Record]) -> Patch:
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(effects.EFFECTS, step, instead)  # type: ignore[arg-type]
 
     return patch
 
 
-def done(cx: context.Context) -> Facts:
-    return {"evidence": "elapsed", "version": cx.rotation.new_version}
+def done(cx: context.Context) -> Record:
+    return Confirmed(evidence="elapsed") | Written(version=cx.rotation.new_version)
 
 
-def mint_again_in_doubt(cx: context.Context) -> Facts:
+def mint_again_in_doubt(cx: context.Context) -> Record:
     cx.in_doubt = False
     return create.issue(cx)
 
 
-def unnoted(cx: context.Context) -> Facts:
+def unnoted(cx: context.Context) -> Record:
     cx.note = lambda facts: None
     return create.issue(cx)
 
 
 def delete_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    def look(cx: context.Context) -> Facts:
+    def look(cx: context.Context) -> Record:
         listing = cx.listing()
         if len(listing.handles) >= 2:
             cx.issuer.destroy(listing.handles[0].id)
-        return {"inventory": sorted(cx.listing().ids), "removing": []}
+        return Issued(inventory=sorted(cx.listing().ids), removing=[])
 
     monkeypatch.setitem(effects.LOOKS, Step.ISSUE, look)  # type: ignore[arg-type]
 
@@ -236,7 +237,7 @@ def promoted_first(rows: list[plan.Row]) -> list[plan.Row]:
     return rows
 
 
-def own(steps: str, step: Step, instead: Callable[[context.Context], Facts]) -> Patch:
+def own(steps: str, step: Step, instead: Callable[[context.Context], Record]) -> Patch:
     """Of what REPLACE does in its own way."""
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,9 +258,9 @@ def forgets_the_left(rotation: Rotation, key: RowKey) -> None:
         rotation.leftovers = {}
 
 
-def destroys_unseen(cx: context.Context) -> Facts:
-    looked = cx.looked or cx.state.facts
-    return revoke.destroy(cx) if looked["destroying"] else {"destroyed": []}
+def destroys_unseen(cx: context.Context) -> Record:
+    looked = LookedBefore.of(cx.looked.facts or cx.state.facts)
+    return revoke.destroy(cx) if looked.destroying else Destroyed(destroyed=[])
 
 
 believes = effect(Step.CONFIRM, done)

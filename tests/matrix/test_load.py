@@ -11,6 +11,7 @@ from typing import Self
 import pytest
 
 from rotation.execution.runner import Runner
+from rotation.journal.facts import Proof
 from rotation.journal.sql import SqlJournal, open_journal
 from rotation.machine.decide import Close, Wait
 from rotation.machine.replay import Outcome, Rotation, replay
@@ -121,6 +122,8 @@ def test_no_login_fails(
     assert client.refused == 0
     assert client.logins > 10 * times
     assert {rotation.outcome for rotation in done} == {Outcome.SUCCEEDED}
-    assert {rotation.fact(Step.PROVE_DEAD, "grade") for rotation in done} == {Death.PROVED}
+    assert {rotation.state(Step.PROVE_DEAD).record(Proof).grade for rotation in done} == {
+        Death.PROVED
+    }
     assert len(pair.issuer.live()) == 1
     assert pair.current_works()

@@ -19,10 +19,10 @@ from rotation.execution.effects import (
     verify,
 )
 from rotation.execution.effects.context import Context
+from rotation.journal.record import Record
 from rotation.plan import PlanRules, Step
-from rotation.types import Facts
 
-Effect: TypeAlias = Callable[[Context], Facts]
+Effect: TypeAlias = Callable[[Context], Record]
 
 LOOKS: Mapping[Step, Effect] = {**create.LOOKS, **revoke.LOOKS, **emergency.LOOKS}
 EFFECTS: Mapping[Step, Effect] = {

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from rotation.errors import NeedsPerson, NotYet, Refused, Transient
 from rotation.interfaces import Adapters, Clock, Consumer, Issuer, Probe, Store
-from rotation.journal.entries import Draft, Kind, RowKey, stamp, unstamp
+from rotation.journal.entries import Draft, Kind, RowKey
+from rotation.journal.facts import Issued, Logins
+from rotation.journal.record import Record
 from rotation.machine.replay import Rotation, RowState
 from rotation.plan import RowInstance, Step
 from rotation.types import (
-    Facts,
     Fields,
     Listing,
     PermissionSet,
@@ -38,10 +39,10 @@ class Context:
     installation: str
     attempt: str
     in_doubt: bool
-    note: Callable[[Facts], None]
+    note: Callable[[Issued], None]
     others: Callable[[Collection[str]], Sequence[str]]
     server_at: datetime | None = None
-    looked: Facts = field(default_factory=dict)
+    looked: Record = field(default_factory=Record)
 
     @property
     def now(self) -> datetime:
@@ -103,7 +104,7 @@ class Context:
         return version
 
 
-def draft_of(cx: Context, kind: Kind, facts: Facts) -> Draft:
+def draft_of(cx: Context, kind: Kind, record: Record) -> Draft:
     """An entry of the row."""
     return Draft(
         kind=kind,
@@ -111,7 +112,7 @@ def draft_of(cx: Context, kind: Kind, facts: Facts) -> Draft:
         attempt=cx.attempt if cx.row.effect else None,
         at=cx.now,
         server_at=cx.server_at,
-        facts=facts,
+        facts=record.facts,
     )
 
 
@@ -136,19 +137,17 @@ def done_at(cx: Context, step: Step) -> datetime | None:
 
 def logins_agree(
     cx: Context, fields: Fields, expected: Verdict, refusal: NeedsPerson | Refused
-) -> Facts:
+) -> Logins:
     """`row.successes` logins with the expected verdict, spread over the settle time. Probes never
     sleep: between two of them the row waits. The other verdict is waited out until the
     propagation bound is over, then it is `refusal`."""
     needed = cx.row.successes
     if expected is Verdict.REFUSED:
         needed = max(1, min(needed, cx.traits.failed_logins_safe))
-    seen = int(str(cx.state.facts.get("logins", 0)))
-    since = unstamp(str(cx.state.facts["since"])) if "since" in cx.state.facts else None
-    since = since or cx.now
+    before = cx.state.record(Logins)
+    seen, since = before.logins, before.since or cx.now
     pause = cx.settle / max(1, needed - 1)
     while seen < needed:
-        progress: Facts = {"logins": seen, "since": stamp(since)}
         if cx.probe.login(fields) is not expected:
             if cx.now >= since + _patience(cx, expected):
                 raise refusal
@@ -157,7 +156,7 @@ def logins_agree(
                 "verify.settling",
                 "waits for the change to be known everywhere",
                 until=until,
-                observed={**progress, "logins": 0},
+                observed=Logins(logins=0, since=since).facts,
             )
         seen += 1
         if seen < needed and pause:
@@ -165,9 +164,9 @@ def logins_agree(
                 "verify.spread",
                 f"{seen} of {needed} logins",
                 until=cx.now + pause,
-                observed={**progress, "logins": seen},
+                observed=Logins(logins=seen, since=since).facts,
             )
-    return {"logins": seen}
+    return Logins(logins=seen)
 
 
 def _pause(cx: Context, expected: Verdict) -> timedelta:

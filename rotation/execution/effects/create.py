@@ -8,12 +8,12 @@ from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, 
 from rotation.execution.effects import drift, leap, leftovers, neighbours, propagate, shared
 from rotation.execution.effects.context import Context, kept, logins_agree, wait_until
 from rotation.interfaces import DelegatedIssuer, RehearsesStaging
-from rotation.journal.entries import stamp, unstamp
-from rotation.machine.replay import listed, replaced_by, text
+from rotation.journal.facts import Attempt, Doubt, FoundDead, Issued, Verified, Written
+from rotation.journal.record import Record
+from rotation.machine.replay import replaced_by
 from rotation.plan import Step
 from rotation.types import (
     Credential,
-    Facts,
     Handle,
     Listing,
     PermissionSet,
@@ -27,7 +27,7 @@ REPLACED_WITHIN = timedelta(minutes=1)
 10 s); one that it has not made by then is asked for again."""
 
 
-def place(cx: Context) -> Facts:
+def place(cx: Context) -> Record:
     """FIRST: the first version of an empty secret is current whatever we ask, so it is a marked
     placeholder; a marked placeholder is left as it is. An operator asked for this: an empty secret
     without an owner is claimed."""
@@ -45,10 +45,10 @@ def place(cx: Context) -> Facts:
             "the secret already has a current version; nothing was touched",
             f"bring it under rotation with `rotation adopt {cx.spec.secret}`",
         )
-    return {"version": state.current or cx.store.place(cx.attempt)}
+    return Written(version=state.current or cx.store.place(cx.attempt))
 
 
-def look_issue(cx: Context) -> Facts:
+def look_issue(cx: Context) -> Record:
     """The inventory before the mint, and a store that answers. Only a world that equals the journal
     may be changed."""
     listing, state, forgotten = cx.listing(), cx.store_state(), list[str]()
@@ -71,59 +71,61 @@ def look_issue(cx: Context) -> Facts:
         if replaced_by(cx.rotation) is Step.ISSUE:
             leap.before_the_leap(cx, state)
     removing = leftovers.to_remove(cx, listing)
-    return {
-        "inventory": sorted(listing.ids - set(removing)),
-        "removing": list(removing),
-        "forgotten": list(forgotten),
-        **({"logins": list(logins)} if cx.traits.delegated else {}),
-        **({"edited": edited[0]} if edited and edited[0] != cx.rotation.old_version else {}),
-        **rehearsal(cx, state),
-    }
+    look = Issued(
+        inventory=sorted(listing.ids - set(removing)), removing=removing, forgotten=forgotten
+    )
+    if cx.traits.delegated:
+        look |= Issued(logins=logins)
+    if edited and edited[0] != cx.rotation.old_version:
+        look |= Issued(edited=edited[0])
+    return look | rehearsal(cx, state)
 
 
-def rehearsal(cx: Context, state: StoreState) -> Facts:
+def rehearsal(cx: Context, state: StoreState) -> Record:
     """Whether the store is asked, by a write, if it would take what is to be made. What the issuer
     makes would be for nothing, and without overlap it has replaced what readers have; chosen bytes
     are staged before the issuer hears of them."""
     asks = state.own_key or cx.traits.delegated or _failed_before(cx)
     can = state.current is not None and hasattr(cx.store, "rehearse")
-    return {"rehearse": True} if asks and can and cx.traits.origin == "assigned" else {}
+    rehearses = asks and can and cx.traits.origin == "assigned"
+    return Issued(rehearse=True) if rehearses else Record()
 
 
 def _failed_before(cx: Context) -> bool:
     return bool(cx.rotation.attempts - {*cx.rotation.baseline.attempts, cx.attempt})
 
 
-def issue(cx: Context) -> Facts:
+def issue(cx: Context) -> Record:
     """A new credential exists for us only once it is staged: one step, three durable points."""
     if cx.in_doubt:
         return settle_doubt(cx)
-    if cx.looked.get("removing"):
+    if Issued.of(cx.looked.facts).removing:
         raise Ambiguous("issue.leftover", "what was left behind goes first")
     new = _mint(cx)
     _check_new(cx, new.handle.id)
-    facts = _new_facts(new.handle)
+    made = _made(new.handle)
     if cx.traits.origin == "assigned":
-        cx.note(facts)
+        cx.note(made)
     version = _stage(cx, new)
-    return {**facts, "new_version": version}
+    return made | Issued(new_version=version)
 
 
 def _mint(cx: Context) -> Credential:
     try:
-        leftovers.unlabel(cx, listed(cx.looked, "forgotten"))
-        if cx.looked.get("rehearse"):
+        looked = Issued.of(cx.looked.facts)
+        leftovers.unlabel(cx, looked.forgotten)
+        if looked.rehearse:
             cast("RehearsesStaging", cx.store).rehearse(cx.attempt)
         return cx.issuer.issue(cx.attempt)
     except (Permanent, Transient) as definite:
-        definite.facts |= {"void": True, "unsent": True}
+        definite.facts |= Attempt(void=True, unsent=True).facts
         raise
 
 
 def _check_new(cx: Context, handle_id: str) -> None:
     """What was there before is nothing new, whatever the answer says: to go on would end in
     destroying what readers have, as the old one or as the new one."""
-    if handle_id not in {*listed(cx.looked, "inventory"), cx.rotation.old}:
+    if handle_id not in {*Issued.of(cx.looked.facts).inventory, cx.rotation.old}:
         return
     said = f"the service answered the mint with {handle_id}, which was there before"
     fields = kept(cx, cx.rotation.old_version) if cx.bound.probe is not None else None
@@ -142,16 +144,16 @@ def _check_new(cx: Context, handle_id: str) -> None:
     )
 
 
-def _new_facts(handle: Handle) -> Facts:
-    return {"new": handle.id, "created": stamp(handle.created), "expires": stamp(handle.expires)}
+def _made(handle: Handle) -> Issued:
+    return Issued(new=handle.id, created=handle.created, expires=handle.expires)
 
 
 def _stage(cx: Context, new: Credential) -> str:
-    onto = text(cx.looked.get("edited")) or cx.rotation.old_version
+    onto = Issued.of(cx.looked.facts).edited or cx.rotation.old_version
     if cx.rotation.rules.makes_first:
         onto = None
     if cx.rotation.rules.replaces_dead:
-        onto = cx.rotation.fact(Step.FIND_DEAD, "base")
+        onto = cx.rotation.state(Step.FIND_DEAD).record(FoundDead).base
     try:
         return cx.store.stage(cx.attempt, new, onto=onto)
     except (Permanent, Transient) as definite:
@@ -160,58 +162,61 @@ def _stage(cx: Context, new: Credential) -> str:
         # The bytes are nowhere and never will be: an instance that nobody can use must not live.
         if cx.traits.origin == "assigned":
             leftovers.destroy(cx, new.handle.id)
-        definite.facts["void"] = True
+        definite.facts |= Attempt(void=True).facts
         raise
 
 
-def settle_doubt(cx: Context) -> Facts:
+def settle_doubt(cx: Context) -> Record:
     """An intent without a fact: look at the world, then act."""
     began = cx.state.began_at
     assert began is not None, "doubt begins with an intent"
-    if removing := listed(cx.state.facts, "removing"):
-        return leftovers.remove(cx, removing[0])
+    known = cx.state.record(Issued)
+    if known.removing:
+        return leftovers.remove(cx, known.removing[0])
     version = mark(cx.installation, cx.attempt)
-    noted = cx.state.facts.get("new")
     wait_until(began + cx.settle, cx.now, "issue.doubt", "waits until the world has settled")
     if cx.traits.delegated:
         return _read_back(cx)
     state = cx.store_state()
-    staged = any(known.id == version for known in state.versions)
+    staged = any(each.id == version for each in state.versions)
     if cx.traits.origin == "chosen":
         if staged:
             handle = replace(cx.issuer.issue(cx.attempt).handle, created=began)
-            return {**_new_facts(handle), "new_version": version}
+            return _made(handle) | Issued(new_version=version)
         raise leftovers.void(
             "issue.nothing-staged", "nothing was staged; the next attempt starts anew"
         )
-    if isinstance(noted, str):
+    if known.new is not None:
         if staged:
-            return {"new_version": version}
-        leftovers.destroy(cx, noted)
-        raise leftovers.void("issue.bytes-lost", f"{noted} was never staged and has been removed")
+            return Issued(new_version=version)
+        leftovers.destroy(cx, known.new)
+        raise leftovers.void(
+            "issue.bytes-lost", f"{known.new} was never staged and has been removed"
+        )
     return _unnoted(cx, cx.listing())
 
 
-def _read_back(cx: Context) -> Facts:
+def _read_back(cx: Context) -> Record:
     """The service keeps what it made, so a lost answer is read and never asked for again."""
     new, began = cast("DelegatedIssuer", cx.issuer).read_back(), cx.state.began_at
-    if new.handle.id in listed(cx.state.facts, "inventory"):
+    known = cx.state.record(Issued)
+    if new.handle.id in known.inventory:
         if began is not None and cx.now < began + REPLACED_WITHIN:
             raise NotYet(
                 "issue.doubt",
                 "waits whether the service replaces it by itself: readers would be without it",
                 until=cx.now + max(REPLACED_WITHIN / 6, timedelta(seconds=1)),
-                observed={"read_once": True},
+                observed=Doubt(read_once=True).facts,
             )
         return _nothing_minted(cx)
-    if cx.state.facts.get("new") not in (None, new.handle.id):
+    if known.new not in (None, new.handle.id):
         raise leftovers.void("issue.replaced-again", "what was made is no longer the latest")
-    facts = _new_facts(new.handle)
-    cx.note(facts)
-    return {**facts, "new_version": _stage(cx, new)}
+    made = _made(new.handle)
+    cx.note(made)
+    return made | Issued(new_version=_stage(cx, new))
 
 
-def _unnoted(cx: Context, listing: Listing) -> Facts:
+def _unnoted(cx: Context, listing: Listing) -> Record:
     """BEGAN without NOTED: nothing was minted, or an instance whose bytes nobody has, or a
     colleague made one in the same minute. Being inside our window proves nothing; our own mark,
     where the issuer keeps one, proves all."""
@@ -221,7 +226,7 @@ def _unnoted(cx: Context, listing: Listing) -> Facts:
             raise leftovers.void(
                 "issue.bytes-lost", f"{handle.id} was never staged and has been removed"
             )
-    before = set(listed(cx.state.facts, "inventory"))
+    before = {*cx.state.record(Issued).inventory}
     unknown = sorted(listing.ids - before - cx.rotation.foreign)
     if not unknown:
         return _nothing_minted(cx)
@@ -231,39 +236,39 @@ def _unnoted(cx: Context, listing: Listing) -> Facts:
     return remove_unknown(cx, unknown[0])
 
 
-def _nothing_minted(cx: Context) -> Facts:
-    if cx.settle and not cx.state.facts.get("read_once"):
+def _nothing_minted(cx: Context) -> Record:
+    if cx.settle and not cx.state.record(Doubt).read_once:
         raise NotYet(
             "issue.doubt",
             "reads the listing a second time",
             until=cx.now + cx.settle,
-            observed={"read_once": True},
+            observed=Doubt(read_once=True).facts,
         )
     raise leftovers.void("issue.nothing-minted", "nothing was minted; the next attempt starts anew")
 
 
-def remove_unknown(cx: Context, handle_id: str) -> Facts:
+def remove_unknown(cx: Context, handle_id: str) -> Record:
     """Suspend, soak, destroy: only while it was never used, read twice across the report lag, or a
     person named it as ours."""
     if handle_id in cx.rotation.ours:
         return leftovers.remove(cx, handle_id)
-    facts = cx.state.facts if cx.state.facts.get("doubt_of") == handle_id else {}
+    before = cx.state.record(Doubt)
+    doubt = before if before.doubt_of == handle_id else Doubt()
     _never_used(cx, handle_id)
-    if not facts.get("doubt_read_at"):
+    if doubt.doubt_read_at is None:
         raise NotYet(
             "issue.doubt",
             f"watches whether {handle_id} is used",
             until=cx.now + max(cx.traits.report_lag, cx.settle),
-            observed={"doubt_of": handle_id, "doubt_read_at": stamp(cx.now), "doubt_off_at": None},
+            observed=Doubt(doubt_of=handle_id, doubt_read_at=cx.now, doubt_off_at=None).facts,
         )
-    suspended = unstamp(text(facts.get("doubt_off_at")))
-    if cx.traits.can_suspend and suspended is None:
+    if cx.traits.can_suspend and doubt.doubt_off_at is None:
         cx.issuer.suspend(handle_id)
         raise NotYet(
             "issue.doubt",
             f"{handle_id} is off; soaks before it is destroyed",
             until=cx.now + timedelta(seconds=cx.spec.soak_s),
-            observed={"doubt_off_at": stamp(cx.now)},
+            observed=Doubt(doubt_off_at=cx.now).facts,
         )
     leftovers.destroy(cx, handle_id)
     raise leftovers.void("issue.doubt-removed", f"{handle_id} was never used and has been removed")
@@ -281,22 +286,22 @@ def _never_used(cx: Context, handle_id: str) -> None:
         )
 
 
-def activate(cx: Context) -> Facts:
+def activate(cx: Context) -> Record:
     """Chosen values: every verifier accepts the staged value beside the old one."""
     fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
     cx.issuer.activate(Credential(handle=Handle(id=cx.new()), fields=fields))
-    return {}
+    return Record()
 
 
-def verify(cx: Context) -> Facts:
+def verify(cx: Context) -> Record:
     """Real logins with exactly the staged version, spread over the settle time; a wrong secret
     fails. Where the old one fails as well, the probe is broken and not the credential."""
     if cx.rotation.unverified:
-        return {"version": cx.new_version(), "unverified": True}
+        return Verified(version=cx.new_version(), unverified=True)
     fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
     refused = Refused("verify.refused", "the new credential does not log in; nothing was promoted")
     try:
-        facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
+        logins = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
     except Refused as error:
         if error is refused:
             _check_probe(cx)
@@ -307,7 +312,7 @@ def verify(cx: Context) -> Facts:
             "the probe accepts a wrong secret; nothing was promoted",
             "fix the probe or the service's authentication",
         )
-    return {**facts, "version": cx.new_version()}
+    return logins | Verified(version=cx.new_version())
 
 
 def _check_probe(cx: Context) -> None:

@@ -10,32 +10,32 @@ from rotation.execution.effects import drift, revoke, room
 from rotation.execution.effects.context import Context
 from rotation.interfaces import EndsSessions, Issuer
 from rotation.journal.entries import stamp
-from rotation.machine.replay import listed
+from rotation.journal.facts import Contained, Destroyed, Exposure, LookedBefore, Opened, Proof
+from rotation.journal.record import Record
 from rotation.plan import Step
-from rotation.types import PREVIOUS, Death, Facts, Handle, Json, KeyState, Listing, PermissionSet
+from rotation.types import PREVIOUS, Death, Handle, Json, KeyState, Listing, PermissionSet
 
 Told = TypeVar("Told")
 
 
-def evidence(cx: Context) -> Facts:
+def evidence(cx: Context) -> Record:
     """What containment and destruction erase: the listing, who used what last, the labels. What
     cannot be read is left out: nothing keeps a leaked credential alive."""
     listing, state = _read(cx.listing), _read(cx.store_state)
-    facts: Facts = {
-        "current": state.current if state else None,
-        "labels": dict(state.labels) if state else {},
-    }
+    found = Exposure(
+        current=state.current if state else None, labels=dict(state.labels) if state else {}
+    )
     if listing is None:
-        return facts
+        return found
     # What was contained without the journal is not active any more, and was.
-    before = listed(cx.rotation.opened.facts, "active")
+    before = Opened.of(cx.rotation.opened.facts).active
     active = [
         h.id
         for h in listing.handles
         if h.id in cx.rotation.scope and (h.state is KeyState.ACTIVE or h.id in before)
     ]
     seen: list[Json] = [_seen(cx, handle) for handle in listing.handles]
-    return {**facts, "instances": seen, "active": list(active), "listing": sorted(listing.ids)}
+    return found | Exposure(instances=seen, active=active, listing=sorted(listing.ids))
 
 
 def _seen(cx: Context, handle: Handle) -> list[Json]:
@@ -58,13 +58,13 @@ def _read(read: Callable[[], Told]) -> Told | None:
         return None
 
 
-def contain(cx: Context) -> Facts:
+def contain(cx: Context) -> Record:
     """Off, in the fastest reversible way; the store's mark tells runners that never heard of it."""
     failures = [error for handle_id in cx.rotation.scope if (error := _contained(cx, handle_id))]
     if failures:
         raise failures[0]
     marked = _read(lambda: _mark(cx)) or False
-    return {"contained": list(cx.rotation.scope), "at": stamp(cx.now), "marked": marked}
+    return Contained(contained=cx.rotation.scope, at=cx.now, marked=marked)
 
 
 def _mark(cx: Context) -> bool:
@@ -101,28 +101,28 @@ def _replaces_current(cx: Context) -> bool:
     return cx.rotation.old in cx.rotation.scope
 
 
-def prove_off(cx: Context) -> Facts:
+def prove_off(cx: Context) -> Record:
     """A current version that the journal does not know may hold anybody's bytes: they are not
     tried."""
-    return revoke.prove_off(cx) if _is_known(cx) else {"grade": Death.ASSERTED}
+    return revoke.prove_off(cx) if _is_known(cx) else Proof(grade=Death.ASSERTED)
 
 
 def _is_known(cx: Context) -> bool:
     return cx.rotation.old_version in cx.rotation.baseline.known
 
 
-def look_room(cx: Context) -> Facts:
+def look_room(cx: Context) -> Record:
     """Only if the issuer is full: one contained instance that readers' version does not name."""
     listing = cx.listing()
     present = [handle_id for handle_id in _may_be_destroyed(cx) if handle_id in listing.ids]
     return room.look(cx, listing, [h for h in present if h != cx.rotation.old] or present)
 
 
-def make_room(cx: Context) -> Facts:
+def make_room(cx: Context) -> Record:
     return room.made(cx, cx.looked or look_room(cx))
 
 
-def look_destroy(cx: Context) -> Facts:
+def look_destroy(cx: Context) -> Record:
     """A contained instance that is active again was revived by somebody: it is off once more."""
     listing = cx.listing()
     for handle_id in cx.rotation.scope:
@@ -138,7 +138,7 @@ def look_destroy(cx: Context) -> Facts:
             f"the current version {state.current} may name what is contained; nothing is destroyed",
             "see what it holds; then `rotation resolve --accept-current`, or an emergency for all",
         )
-    return {"current": state.current, "listing": sorted(listing.ids)}
+    return LookedBefore(current=state.current, listing=sorted(listing.ids))
 
 
 def _readers_are_on_the_new(current: str | None, cx: Context) -> None:
@@ -151,22 +151,22 @@ def _readers_are_on_the_new(current: str | None, cx: Context) -> None:
         )
 
 
-def destroy(cx: Context) -> Facts:
+def destroy(cx: Context) -> Record:
     """What is ours in scope; a foreign one only where the person said so."""
     destroyed = []
     for handle_id in _may_be_destroyed(cx):
         cx.issuer.destroy(handle_id, under=PermissionSet.REVOKE)
         destroyed.append(handle_id)
-    return {"destroyed": list(destroyed)}
+    return Destroyed(destroyed=destroyed)
 
 
 def _may_be_destroyed(cx: Context) -> list[str]:
-    foreign_too = cx.rotation.opened.facts.get("destroy_foreign") is True
+    foreign_too = Opened.of(cx.rotation.opened.facts).destroy_foreign
     ours = {*cx.rotation.baseline.live}
     return [handle_id for handle_id in cx.rotation.scope if foreign_too or handle_id in ours]
 
 
-def prove_dead(cx: Context) -> Facts:
+def prove_dead(cx: Context) -> Record:
     """By login where the bytes are those of the replaced version; asserted for all the others."""
     still = sorted(cx.listing().ids & set(destroyed(cx)))
     if still:
@@ -176,18 +176,19 @@ def prove_dead(cx: Context) -> Facts:
             until=cx.now + max(cx.settle, timedelta(seconds=1)),
         )
     if not _replaces_current(cx) or not _is_known(cx):
-        return {"grade": Death.ASSERTED}
+        return Proof(grade=Death.ASSERTED)
     return revoke.prove_dead(cx)
 
 
 def destroyed(cx: Context) -> list[str]:
-    return listed(cx.rotation.state(Step.DESTROY).facts, "destroyed")
+    return cx.rotation.state(Step.DESTROY).record(Destroyed).destroyed
 
 
-def sweep(cx: Context) -> Facts:
+def sweep(cx: Context) -> Record:
     """The issuer is listed again: what appeared since `evidence` and is not ours is contained, no
     label keeps the old bytes in reach, and no session that they opened where they were replaced."""
-    if cx.rotation.state(Step.CONTAIN).facts.get("marked") is False:
+    contained = cx.rotation.state(Step.CONTAIN).record(Contained)
+    if contained.has(Contained.marked) and not contained.marked:
         _mark(cx)
     listing = cx.listing()
     appeared = _appeared(cx, listing)
@@ -207,7 +208,7 @@ def sweep(cx: Context) -> Facts:
             "`rotation emergency --key-id ID --destroy-foreign` removes it",
             instances=",".join(appeared),
         )
-    return {"contained": []}
+    return Contained(contained=[])
 
 
 def _ends_sessions(issuer: Issuer) -> TypeGuard[EndsSessions]:
@@ -218,7 +219,7 @@ def _ends_sessions(issuer: Issuer) -> TypeGuard[EndsSessions]:
 def _appeared(cx: Context, listing: Listing) -> list[str]:
     if not cx.traits.overlap:
         return []  # there is one, and it is the new one
-    known = set(listed(cx.rotation.state(Step.EVIDENCE).facts, "listing"))
+    known = {*cx.rotation.state(Step.EVIDENCE).record(Exposure).listing}
     if not known:
         # Nothing was listed before: what is there may have been there all along.
         drift.check_unknown(cx, listing, {*cx.rotation.scope, cx.rotation.new or ""})

@@ -16,11 +16,12 @@ from rotation.errors import (
     Transient,
 )
 from rotation.execution.effects.context import Context
-from rotation.journal.entries import Kind, stamp
+from rotation.journal.entries import Kind
+from rotation.journal.facts import Attempt, Cause, Delay, Failure
+from rotation.journal.record import Record
 from rotation.machine.held import held_code
 from rotation.machine.replay import is_past_return
 from rotation.plan import URGENT, OnFailure, Step
-from rotation.types import Facts
 
 BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
 URGENT_MAX = timedelta(seconds=15)
@@ -31,29 +32,33 @@ _ANSWERED = (OnFailure.ROLL_BACK, OnFailure.HOLD)
 """Rows that a plain no ends. The others ask again."""
 
 
-def failure_entry(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind, Facts]:
+def failure_entry(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind, Record]:
     """doubtful: it may have happened. An error that is no answer of the world is raised."""
-    told: Facts = {"message": error.message, "hint": error.hint, **error.facts}
-    failed: Facts = {**told, "cause": error.code, "in_doubt": doubtful}
+    left = Attempt.of(error.facts)
+    told = Failure(message=error.message, hint=error.hint) | left
+    failed = told | Failure(cause=error.code, in_doubt=doubtful)
     match error:
         case NotYet():
             observed = {**(error.observed or {})}
             if cx.in_doubt:
-                observed.pop("void", None)  # it left nothing behind; the one before may have
-            until: Facts = {"until": stamp(error.until), "why": error.message}
-            return Kind.WAITING, {**observed, **until}
+                # It left nothing behind; the one before may have.
+                observed.pop(Attempt.void.name, None)
+            waits = Delay(until=error.until, why=error.message)
+            return Kind.WAITING, Delay.of(observed) | waits
         case Permanent() if _readers_wait(cx) and _is_settled(cx, error):
-            return Kind.FAILED, {**failed, "code": _unverified(cx, error)}
+            return Kind.FAILED, failed | Cause(code=_unverified(cx, error))
         case Complaint():
-            return Kind.FAILED, {**failed, "code": held_code(error), "complaint": True}
+            return Kind.FAILED, failed | Failure(code=held_code(error), complaint=True)
         case NeedsPerson():
-            return Kind.FAILED, {**failed, "code": held_code(error)}
+            return Kind.FAILED, failed | Cause(code=held_code(error))
         case Refused() if cx.row.on_failure in _ANSWERED:
-            return Kind.FAILED, {**failed, "code": held_code(error)}
-        case Permanent() if error.facts.get("void") and cx.row.on_failure in _ANSWERED:
-            return Kind.FAILED, {**failed, "code": "held.refused"}
+            return Kind.FAILED, failed | Cause(code=held_code(error))
+        case Permanent() if left.void and cx.row.on_failure in _ANSWERED:
+            return Kind.FAILED, failed | Cause(code="held.refused")
         case Transient() | Ambiguous() | Permanent():
-            return Kind.IN_DOUBT if doubtful else Kind.RETRY, {**told, **_again(cx, error)}
+            return Kind.IN_DOUBT if doubtful else Kind.RETRY, told | Cause(
+                code=error.code
+            ) | _again(cx, error)
         case _:
             raise error
 
@@ -72,10 +77,10 @@ def _unverified(cx: Context, error: Permanent) -> str:
     return "held.new-unverified" if told else held_code(error)
 
 
-def _again(cx: Context, error: RotationError) -> Facts:
+def _again(cx: Context, error: RotationError) -> Record:
     """Exponential, spread by a hash so that many rows do not return together, capped."""
     delay = min(BACKOFF_FIRST * 2 ** min(cx.state.tries, 12), BACKOFF_MAX)
-    if error.facts.get("void") and isinstance(error, Transient):
+    if Attempt.of(error.facts).void and isinstance(error, Transient):
         delay = min(delay, BACKOFF_FIRST)
     if cx.row.step in URGENT:
         delay = min(delay, URGENT_MAX)
@@ -86,4 +91,4 @@ def _again(cx: Context, error: RotationError) -> Facts:
     last = cx.rotation.last
     seed = hashlib.sha256(f"{last.stream}/{last.seq}".encode()).digest()[0]
     until = cx.now + delay * (1 + seed / 1024)
-    return {"code": error.code, "until": stamp(until), "why": error.message}
+    return Delay(until=until, why=error.message)

@@ -5,11 +5,12 @@ from rotation.errors import NeedsPerson
 from rotation.execution.effects import neighbours, shared
 from rotation.execution.effects.context import Context, kept, logins_agree
 from rotation.journal.entries import stamp
+from rotation.journal.facts import Claimed, Inspected, Opened, Relabelled
+from rotation.journal.record import Record
 from rotation.machine.replay import Mode
 from rotation.plan import Step
 from rotation.types import (
     PENDING,
-    Facts,
     Fields,
     Handle,
     Json,
@@ -24,7 +25,7 @@ from rotation.types import (
 )
 
 
-def inspect(cx: Context) -> Facts:
+def inspect(cx: Context) -> Record:
     """The current value is read once and its instance found at the issuer: that is the baseline.
     Other instances are listed and stay foreign."""
     state, listing = cx.store_state(), cx.listing()
@@ -48,24 +49,23 @@ def inspect(cx: Context) -> Facts:
         shared.check(cx, logins)
     # After `resolve --accept-current` earlier instances may live on: they are no strangers.
     ours = {handle.id, cx.rotation.old, cx.rotation.new} | cx.rotation.ours
-    created = stamp(handle.created) or cx.rotation.opened.facts.get("created")
-    return {
-        "version": current,
-        "handle": handle.id,
-        "created": created,
-        "stated": handle.created is None,
-        "expires": stamp(handle.expires),
-        "foreign": sorted(listing.ids - ours),
-        "others": _others(cx, listing, handle.id),
-        "stale": list(neighbours.stale(cx, current, handle.id)),
-        "logins": list(logins),
-        "known": sorted(state.pointers - _leftover(state)),
-        "claim": state.claim,
-    }
+    return Inspected(
+        version=current,
+        handle=handle.id,
+        created=handle.created or Opened.of(cx.rotation.opened.facts).created,
+        stated=handle.created is None,
+        expires=handle.expires,
+        foreign=sorted(listing.ids - ours),
+        others=_others(cx, listing, handle.id),
+        stale=neighbours.stale(cx, current, handle.id),
+        logins=logins,
+        known=sorted(state.pointers - _leftover(state)),
+        claim=state.claim,
+    )
 
 
 def _claimable(cx: Context, state: StoreState) -> None:
-    take_over = cx.rotation.opened.facts.get("take_over") is True
+    take_over = Opened.of(cx.rotation.opened.facts).take_over
     if state.claim is not None and state.claim != cx.installation and not take_over:
         raise NeedsPerson(
             "held.claim-foreign",
@@ -77,7 +77,7 @@ def _claimable(cx: Context, state: StoreState) -> None:
 def _not_forgotten(cx: Context, current: str) -> None:
     """An empty journal beside a marked version is a lost journal, not a new one."""
     adopting = cx.rotation.rules.adopts and cx.rotation.mode is Mode.FORWARD
-    take_over = cx.rotation.opened.facts.get("take_over") is True
+    take_over = Opened.of(cx.rotation.opened.facts).take_over
     knows = current in (cx.rotation.baseline.version, *cx.rotation.baseline.known)
     if adopting and not take_over and not knows and is_our_mark(current, cx.installation):
         raise NeedsPerson(
@@ -150,12 +150,12 @@ def _pending(state: StoreState) -> list[Version]:
     return [version for version in state.versions if PENDING in version.labels]
 
 
-def claim(cx: Context) -> Facts:
+def claim(cx: Context) -> Record:
     cx.store.claim(cx.installation)
-    return {"claim": cx.installation}
+    return Claimed(claim=cx.installation)
 
 
-def relabel(cx: Context) -> Facts:
+def relabel(cx: Context) -> Record:
     """The one safe repair: a pending label that nobody works on goes. It never promotes what this
     installation did not stage, and a foreign pending version is left to a person."""
     state = cx.store_state()
@@ -168,7 +168,7 @@ def relabel(cx: Context) -> Facts:
             )
     for version in pending:
         cx.store.unlabel(version, PENDING, under=PermissionSet.PROMOTE)
-    return {"repair": "pending-removed" if pending else "none", "pending": list(pending)}
+    return Relabelled(repair="pending-removed" if pending else "none", pending=pending)
 
 
 EFFECTS = {Step.INSPECT: inspect, Step.CLAIM: claim, Step.RELABEL: relabel}

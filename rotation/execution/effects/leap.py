@@ -8,7 +8,9 @@ from rotation.errors import NeedsPerson, Permanent
 from rotation.execution.effects import drift, propagate
 from rotation.execution.effects.context import Context
 from rotation.interfaces import DelegatedIssuer
-from rotation.types import Facts, Fields, PermissionSet, StoreState, Verdict
+from rotation.journal.facts import Failure
+from rotation.journal.record import Record
+from rotation.types import Fields, PermissionSet, StoreState, Verdict
 
 FOLLOWING = (
     PermissionSet.VERIFY,
@@ -18,7 +20,7 @@ FOLLOWING = (
 )
 
 
-def look_activate(cx: Context) -> Facts:
+def look_activate(cx: Context) -> Record:
     """Also after a wait for a window: the world may have changed since `issue` compared it. In
     doubt it may have happened, and there is only forward."""
     if not cx.in_doubt:
@@ -26,7 +28,7 @@ def look_activate(cx: Context) -> Facts:
         drift.compare_store(cx, state)
         propagate.rehearse(cx)
         before_the_leap(cx, state)
-    return {}
+    return Record()
 
 
 def before_the_leap(cx: Context, state: StoreState) -> None:
@@ -58,7 +60,7 @@ def _probe_tells(cx: Context, version: str) -> None:
     fields = cx.store.read(version, under=PermissionSet.PROVE)
     if cx.probe.login(fields) is Verdict.REFUSED and not _replaced_elsewhere(cx, fields):
         refuses = _broken(cx, "the probe refuses the credential that readers use")
-        refuses.facts["instances"] = cx.rotation.old
+        refuses.facts |= Failure(instances=cx.rotation.old).facts
         raise refuses
     if cx.probe.wrong(fields) is Verdict.ACCEPTED:
         raise NeedsPerson(

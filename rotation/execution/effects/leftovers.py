@@ -5,12 +5,11 @@ from datetime import timedelta
 from rotation.errors import Ambiguous, Denied, NeedsPerson, NotYet, Permanent, Transient
 from rotation.execution.effects import drift
 from rotation.execution.effects.context import Context, kept
-from rotation.journal.entries import stamp, unstamp
+from rotation.journal.facts import Attempt, Leaving, Opened
+from rotation.journal.record import Record
 from rotation.machine.leftover import Leftover
-from rotation.machine.replay import text
 from rotation.types import (
     PENDING,
-    Facts,
     Fields,
     KeyState,
     Listing,
@@ -29,7 +28,7 @@ def to_remove(cx: Context, listing: Listing) -> list[str]:
     return sorted(left & listing.ids if cx.traits.lists else left)
 
 
-def remove(cx: Context, handle_id: str) -> Facts:
+def remove(cx: Context, handle_id: str) -> Record:
     """In three steps, each recorded: how it was found, off, destroyed after the soak. No pointer
     may name it, and nobody who was given it may still use it, before each of them. It ends as a
     void attempt: the row that waited for it starts anew."""
@@ -37,23 +36,26 @@ def remove(cx: Context, handle_id: str) -> Facts:
         destroy(cx, handle_id)  # never staged: there is nobody to watch
         raise void("issue.leftover-removed", f"{handle_id} is gone", removed=handle_id)
     left = cx.rotation.leftovers.get(handle_id, Leftover())
-    facts = cx.state.facts if cx.state.facts.get("leaving") == handle_id else {}
-    off_at = unstamp(text(facts.get("off_at")))
-    if not facts:
+    going = cx.state.record(Leaving)
+    begun = going.leaving == handle_id
+    off_at = going.off_at if begun else None
+    if not begun:
         _is_another(cx, handle_id, left)
         _nobody_needs(cx, handle_id, left, off_at)
         handle = cx.listing().find(handle_id)
         active = handle is not None and handle.state is KeyState.ACTIVE
-        found: Facts = {"leaving": handle_id, "active": active, "off_at": None}
-        raise NotYet("issue.leftover", f"{handle_id} goes first", until=cx.now, observed=found)
+        found = Leaving(leaving=handle_id, active=active, off_at=None)
+        raise NotYet(
+            "issue.leftover", f"{handle_id} goes first", until=cx.now, observed=found.facts
+        )
     try:
         if cx.traits.can_suspend and off_at is None:
             _switch_off(cx, handle_id, left)
         _nobody_needs(cx, handle_id, left, off_at)
     except NeedsPerson as error:
-        if cx.traits.can_suspend and facts.get("active"):
+        if cx.traits.can_suspend and going.active:
             cx.issuer.resume(handle_id)
-        error.facts["leaving"] = None
+        error.facts |= Leaving(leaving=None).facts
         raise
     destroy(cx, handle_id, _bytes(cx, left))
     raise void("issue.leftover-removed", f"{handle_id} is gone", removed=handle_id)
@@ -66,7 +68,7 @@ def _switch_off(cx: Context, handle_id: str, left: Leftover) -> None:
         "issue.leftover",
         f"{handle_id} is off; soaks before it is destroyed",
         until=cx.now + timedelta(seconds=cx.spec.soak_s),
-        observed={"off_at": stamp(cx.now)},
+        observed=Leaving(off_at=cx.now).facts,
     )
 
 
@@ -99,7 +101,7 @@ def _nobody_needs(cx: Context, handle_id: str, left: Leftover, off_at: object) -
 
 def _retired_by_word(cx: Context) -> bool:
     """`drain` had that every consumer is gone, or a person's word for the gap, as its evidence."""
-    gap = cx.rotation.opened.facts.get("gap")
+    gap = Opened.of(cx.rotation.opened.facts).gap
     return cx.rotation.rules.retires and bool(gap or not cx.traits.reports_usage)
 
 
@@ -131,10 +133,11 @@ def destroy(cx: Context, handle_id: str, fields: Fields | None = None) -> None:
         ) from error
 
 
-def void(code: str, message: str, **facts: str) -> Transient:
+def void(code: str, message: str, removed: str | None = None) -> Transient:
     """The attempt left nothing behind."""
     error = Transient(code, message)
-    error.facts |= {"void": True, **facts}
+    left = Attempt(void=True) if removed is None else Attempt(void=True, removed=removed)
+    error.facts |= left.facts
     return error
 
 

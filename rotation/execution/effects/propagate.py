@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 
 from rotation.errors import NeedsPerson, Refused, RotationError
 from rotation.execution.effects.context import Context, done_at, wait_until
+from rotation.journal.facts import Attempt, Confirmed, Verified, Written
+from rotation.journal.record import Record
 from rotation.plan import Step
-from rotation.types import ConsumerSpec, Evidence, Facts, PermissionSet, Verdict
+from rotation.types import ConsumerSpec, Evidence, PermissionSet, Verdict
 
 VERIFY_AGE_MAX = timedelta(minutes=10)
 
@@ -20,12 +22,12 @@ def rehearse(cx: Context) -> None:
                 rehearsal()
 
 
-def promote(cx: Context) -> Facts:
+def promote(cx: Context) -> Record:
     _ready(cx)
     old = cx.rotation.old_version
     assert old is not None, "a promotion names the version that it expects"
     cx.store.promote(cx.new_version(), expecting=old)
-    return {"version": cx.new_version()}
+    return Written(version=cx.new_version())
 
 
 def _ready(cx: Context) -> None:
@@ -33,7 +35,7 @@ def _ready(cx: Context) -> None:
     if cx.traits.overlap and cx.rotation.rules.checks_drift:
         rehearse(cx)
     verified = cx.rotation.state(Step.VERIFY)
-    assert cx.bound.probe is None or verified.facts.get("version") == cx.new_version(), "I2"
+    assert cx.bound.probe is None or verified.record(Verified).version == cx.new_version(), "I2"
     since = None if cx.rotation.unverified else verified.done_at
     if since is not None and cx.now > since + VERIFY_AGE_MAX:
         fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
@@ -43,23 +45,23 @@ def _ready(cx: Context) -> None:
             )
 
 
-def deliver(cx: Context) -> Facts:
+def deliver(cx: Context) -> Record:
     fields = cx.store.read(cx.new_version(), under=PermissionSet.DELIVER)
     try:
         cx.consumer.deliver(cx.new_version(), fields)
     except RotationError as error:
         if cx.in_doubt:
-            error.facts.pop("void", None)  # an earlier call may have reached it
+            error.facts.pop(Attempt.void.name, None)  # an earlier call may have reached it
         raise
-    return {"version": cx.new_version()}
+    return Written(version=cx.new_version())
 
 
-def confirm(cx: Context) -> Facts:
+def confirm(cx: Context) -> Record:
     """Evidence, dated after the promotion, that this consumer moved. Where it is the issuer's
     usage report, the refresh time passes here and `drain` reads the report."""
     consumer = consumer_spec(cx)
     if consumer.confirms and consumer.pushed:
-        return {"evidence": Evidence.ACKNOWLEDGED}
+        return Confirmed(evidence=Evidence.ACKNOWLEDGED)
     given = given_at(cx, Step.PROMOTE, Step.DELIVER)
     refresh = timedelta(seconds=consumer.refresh_s)
     if consumer.accept_elapsed:
@@ -69,7 +71,7 @@ def confirm(cx: Context) -> Facts:
             "confirm.refresh",
             f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
         )
-        return {"evidence": Evidence.ELAPSED}
+        return Confirmed(evidence=Evidence.ELAPSED)
     if not cx.traits.reports_usage:
         raise NeedsPerson(
             "held.no-evidence",
@@ -82,7 +84,7 @@ def confirm(cx: Context) -> Facts:
         "confirm.refresh",
         f"{consumer.id} reads the store again within {consumer.refresh_s} s",
     )
-    return {"evidence": Evidence.USAGE}
+    return Confirmed(evidence=Evidence.USAGE)
 
 
 def consumer_spec(cx: Context) -> ConsumerSpec:

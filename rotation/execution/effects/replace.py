@@ -11,13 +11,13 @@ from rotation.execution.dead import OFF_FOR_GOOD, Dead
 from rotation.execution.effects import create, drift, leftovers, neighbours, propagate, revoke, room
 from rotation.execution.effects.context import Context, wait_until
 from rotation.interfaces import WritesOverLost
-from rotation.journal.entries import stamp, unstamp
-from rotation.machine.replay import text
+from rotation.journal.facts import Destroyed, FoundDead, Issued, LookedBefore, Proof, Written
+from rotation.journal.record import Record
 from rotation.plan import Step
-from rotation.types import PENDING, Death, Facts, KeyState, Listing, PermissionSet, Verdict
+from rotation.types import PENDING, Death, KeyState, Listing, PermissionSet, Verdict
 
 
-def find_dead(cx: Context) -> Facts:
+def find_dead(cx: Context) -> Record:
     """Twice where it is a login that tells: one refusal may be a service that is not yet settled."""
     state, listing = cx.store_state(), cx.listing()
     # What nobody adopted nobody claims: a person asked for this, as for a `create`.
@@ -39,16 +39,16 @@ def find_dead(cx: Context) -> Facts:
         _refused_again(cx)
     if unclaimed:
         cx.store.claim(cx.installation)
-    return {
-        "version": found.version or known[0],
-        "handle": found.handle,
-        "dead": found.dead,
-        "base": found.base,
-    }
+    return FoundDead(
+        version=found.version or known[0],
+        handle=found.handle,
+        dead=found.dead,
+        base=found.base,
+    )
 
 
 def _refused_again(cx: Context) -> None:
-    since = unstamp(text(cx.state.facts.get("since")))
+    since = cx.state.record(FoundDead).since
     if (
         cx.traits.failed_logins_safe > 1
         and cx.settle
@@ -58,28 +58,26 @@ def _refused_again(cx: Context) -> None:
             "replace.refused-once",
             "a login with the current credential was refused; one more tells",
             until=(since or cx.now) + cx.settle,
-            observed={"since": stamp(since or cx.now)},
+            observed=FoundDead(since=since or cx.now).facts,
         )
 
 
 def why_dead(cx: Context) -> Dead:
-    return Dead(str(cx.rotation.state(Step.FIND_DEAD).facts["dead"]))
+    return Dead(str(cx.rotation.state(Step.FIND_DEAD).record(FoundDead).dead))
 
 
-def look_issue(cx: Context) -> Facts:
+def look_issue(cx: Context) -> Record:
     """What is at the issuer is written down. What earlier rotations left stays for now: to watch it
     go would keep readers waiting."""
     listing, state = cx.listing(), cx.store_state()
     drift.check_slot(cx, listing)
-    return {
-        "inventory": sorted(listing.ids),
-        "removing": [],
-        "forgotten": list(leftovers.pending(cx, state)),
-        **create.rehearsal(cx, state),
-    }
+    look = Issued(
+        inventory=sorted(listing.ids), removing=[], forgotten=leftovers.pending(cx, state)
+    )
+    return look | create.rehearsal(cx, state)
 
 
-def look_room(cx: Context) -> Facts:
+def look_room(cx: Context) -> Record:
     """Only if the issuer is full: one of ours that nobody can be using. That is one that readers
     were never given and no label names, or the dead one itself."""
     listing = cx.listing()
@@ -87,7 +85,7 @@ def look_room(cx: Context) -> Facts:
     return room.look(cx, listing, [handle for some in unused for handle in some])
 
 
-def make_room(cx: Context) -> Facts:
+def make_room(cx: Context) -> Record:
     return room.made(cx, cx.looked or look_room(cx))
 
 
@@ -115,16 +113,16 @@ def _left_off(cx: Context, listing: Listing) -> list[str]:
     return sorted(off & cx.rotation.leftovers.keys())
 
 
-def promote(cx: Context) -> Facts:
+def promote(cx: Context) -> Record:
     """Over a value whose bytes are lost nothing can be merged."""
     old = cx.rotation.old_version
     if why_dead(cx) is not Dead.LOST or not cx.store_state().lost or old is None:
         return propagate.promote(cx)
     cast("WritesOverLost", cx.store).promote_over_lost(cx.new_version(), expecting=old)
-    return {"version": cx.new_version()}
+    return Written(version=cx.new_version())
 
 
-def confirm(cx: Context) -> Facts:
+def confirm(cx: Context) -> Record:
     """Readers had nothing that works, so nobody is asked to have moved: the time passes in which
     each fetches the new one, and no evidence is claimed."""
     consumer = propagate.consumer_spec(cx)
@@ -135,10 +133,10 @@ def confirm(cx: Context) -> Facts:
         "confirm.refresh",
         f"{consumer.id} reads the store again within {consumer.refresh_s} s",
     )
-    return {}
+    return Record()
 
 
-def look_destroy(cx: Context) -> Facts:
+def look_destroy(cx: Context) -> Record:
     """Readers are on the new one. The old one goes only where nobody can be using it: one that was
     switched on again meanwhile is recorded, and the next rotation removes it carefully."""
     state, listing = cx.store_state(), cx.listing()
@@ -147,27 +145,27 @@ def look_destroy(cx: Context) -> Facts:
     # An issuer that lists nothing is asked by a login, and a refused value can be dropped.
     refused = why_dead(cx) is Dead.REFUSED
     useless = _is_useless(cx, listing) if cx.traits.lists else refused
-    return {"current": state.current, "destroying": useless, "listing": sorted(listing.ids)}
+    return LookedBefore(current=state.current, destroying=useless, listing=sorted(listing.ids))
 
 
 def _is_useless(cx: Context, listing: Listing) -> bool:
     return cx.rotation.old not in listing.ids or bool(_off_for_good(cx, listing))
 
 
-def destroy(cx: Context) -> Facts:
+def destroy(cx: Context) -> Record:
     """Once more looked at, for nothing brings it back: a person may be mending it this moment."""
-    looked = cx.looked or cx.state.facts
+    looked = LookedBefore.of(cx.looked.facts or cx.state.facts)
     old = cx.rotation.old
-    if old is None or not looked.get("destroying"):
-        return {"destroyed": []}
+    if old is None or not looked.destroying:
+        return Destroyed(destroyed=[])
     if not cx.traits.lists:
-        return {"destroyed": [old] if _dropped(cx, old) else []}
+        return Destroyed(destroyed=[old] if _dropped(cx, old) else [])
     listing = cx.listing()
     if not _is_useless(cx, listing):
-        return {"destroyed": []}
+        return Destroyed(destroyed=[])
     if old in listing.ids:
         cx.issuer.destroy(old, under=PermissionSet.REVOKE)
-    return {"destroyed": [old]}
+    return Destroyed(destroyed=[old])
 
 
 def _dropped(cx: Context, old: str) -> bool:
@@ -181,10 +179,10 @@ def _dropped(cx: Context, old: str) -> bool:
     return True
 
 
-def prove_dead(cx: Context) -> Facts:
+def prove_dead(cx: Context) -> Record:
     """Where the old one is only recorded there is no death to prove."""
-    if cx.rotation.state(Step.DESTROY).facts.get("destroyed") == []:
-        return {"grade": Death.ASSERTED, "recorded": cx.rotation.old}
+    if not cx.rotation.state(Step.DESTROY).record(Destroyed).destroyed:
+        return Proof(grade=Death.ASSERTED, recorded=cx.rotation.old)
     return revoke.prove_dead(cx)
 
 

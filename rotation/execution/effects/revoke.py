@@ -14,11 +14,20 @@ from rotation.execution.effects.context import (
     wait_until,
 )
 from rotation.execution.effects.verify import check_grace, last_given, relies_on_usage, straggler
-from rotation.journal.entries import stamp
+from rotation.journal.facts import (
+    Confirmed,
+    Destroyed,
+    Logins,
+    LookedBefore,
+    Proof,
+    Soaked,
+    Suspended,
+    Tidied,
+)
+from rotation.journal.record import Record
 from rotation.plan import Step
 from rotation.types import (
     Death,
-    Facts,
     Fields,
     KeyState,
     Listing,
@@ -33,7 +42,7 @@ def old_handle(cx: Context) -> str:
     return cx.rotation.old
 
 
-def look_before_off(cx: Context) -> Facts:
+def look_before_off(cx: Context) -> Record:
     """I3, by fresh reads: what `suspend` and `destroy` record in their intent. All that was
     compared before the first effect is compared again."""
     state, listing = cx.store_state(), cx.listing()
@@ -49,7 +58,7 @@ def look_before_off(cx: Context) -> Facts:
         drift.check_no_drift(cx, state, listing)
         assert state.current != cx.rotation.old_version, "I2: what is current is never revoked"
     used = _unused_since(cx)
-    return {"current": state.current, "listing": sorted(listing.ids), "last_used": used}
+    return LookedBefore(current=state.current, listing=sorted(listing.ids), last_used=used)
 
 
 def _waits_are_over(cx: Context) -> None:
@@ -70,7 +79,7 @@ def _evidence(cx: Context) -> None:
     for consumer in cx.spec.consumers:
         if consumer.role == "reader" and not consumer.gone:
             state = cx.rotation.state(Step.CONFIRM, f"consumer:{consumer.id}")
-            assert state.facts.get("evidence"), f"I3: evidence of {consumer.id}"
+            assert state.record(Confirmed).evidence, f"I3: evidence of {consumer.id}"
 
 
 def _still_off(cx: Context, state: StoreState, listing: Listing) -> None:
@@ -86,7 +95,7 @@ def _still_off(cx: Context, state: StoreState, listing: Listing) -> None:
     )
 
 
-def _unused_since(cx: Context) -> str | None:
+def _unused_since(cx: Context) -> datetime | None:
     """The issuer's fresh report of the old one. Use after everybody should have moved is a
     complaint; use while it is off as well, but for our own probes (they come first: `prove-off`)."""
     if not cx.traits.reports_usage:
@@ -113,7 +122,7 @@ def _unused_since(cx: Context) -> str | None:
             )
         if relies_on_usage(cx):
             _still_quiet(cx, used)
-    return stamp(used)
+    return used
 
 
 def _still_quiet(cx: Context, used: datetime) -> None:
@@ -124,7 +133,7 @@ def _still_quiet(cx: Context, used: datetime) -> None:
         raise straggler(cx, old_handle(cx), used, used + quiet)
 
 
-def suspend(cx: Context) -> Facts:
+def suspend(cx: Context) -> Record:
     """Off, and then every pointer is read again: one that names the old one now brings it back.
     One that somebody deleted meanwhile needs nothing more."""
     gone = False
@@ -135,7 +144,7 @@ def suspend(cx: Context) -> Facts:
         if not gone:
             raise
     _still_not_pointed_at(cx)
-    return {"suspended": old_handle(cx), "gone": gone}
+    return Suspended(suspended=old_handle(cx), gone=gone)
 
 
 def _still_not_pointed_at(cx: Context) -> None:
@@ -158,9 +167,9 @@ def _not_pointed_at(cx: Context, state: StoreState) -> None:
         raise Complaint(behind.code, behind.message, behind.hint) from behind
 
 
-def prove_off(cx: Context) -> Facts:
+def prove_off(cx: Context) -> Record:
     fields = read_old_or_none(cx)
-    return {**_refused(cx, fields), "grade": Death.PROVED if fields else Death.ASSERTED}
+    return _refused(cx, fields) | Proof(grade=Death.PROVED if fields else Death.ASSERTED)
 
 
 def read_old_or_none(cx: Context) -> Fields | None:
@@ -168,16 +177,16 @@ def read_old_or_none(cx: Context) -> Fields | None:
     return if_kept(lambda: read_old(cx))
 
 
-def _refused(cx: Context, fields: Fields | None) -> Facts:
+def _refused(cx: Context, fields: Fields | None) -> Record:
     if fields is None:
-        return {"logins": 0}
+        return Logins(logins=0)
     alive = Refused(
         "held.still-alive", "the old credential still logs in after it was switched off"
     )
-    facts = logins_agree(cx, fields, Verdict.REFUSED, alive)
+    logins = logins_agree(cx, fields, Verdict.REFUSED, alive)
     if cx.traits.failed_logins_safe <= 1 and cx.rotation.new_version is not None:
         good_login(cx, cx.rotation.new_version)
-    return facts
+    return logins
 
 
 def good_login(cx: Context, version: str) -> None:
@@ -198,7 +207,7 @@ def _soaked_at(cx: Context) -> datetime:
     return suspended + timedelta(seconds=cx.spec.soak_s)
 
 
-def soak(cx: Context) -> Facts:
+def soak(cx: Context) -> Record:
     """It stays off; the signals are the issuer's usage report and the store's pointers, read
     whenever the row wakes."""
     until = _soaked_at(cx)
@@ -211,14 +220,14 @@ def soak(cx: Context) -> Facts:
             "the old credential is off; listens for complaints",
             until=min(until, cx.now + pause),
         )
-    return {"signal": "usage" if cx.traits.reports_usage else "none"}
+    return Soaked(signal="usage" if cx.traits.reports_usage else "none")
 
 
-def destroy(cx: Context) -> Facts:
+def destroy(cx: Context) -> Record:
     fields = _bytes_for_drop(cx)
     cx.issuer.destroy(old_handle(cx), fields)
     _pointer_still_new(cx)
-    return {"destroyed": old_handle(cx)}
+    return Destroyed(destroyed=old_handle(cx))
 
 
 def _pointer_still_new(cx: Context) -> None:
@@ -239,22 +248,22 @@ def _bytes_for_drop(cx: Context) -> Fields | None:
     return None if cx.traits.lists else read_old_or_none(cx)
 
 
-def prove_dead(cx: Context) -> Facts:
+def prove_dead(cx: Context) -> Record:
     """The grade is always printed: proved by a refused login, or asserted by the issuer."""
     tells = cx.bound.probe is not None and not cx.rotation.unverified
     fields = read_old_or_none(cx) if tells else None
     if fields is not None:
-        return {**_refused(cx, fields), "grade": Death.PROVED}
+        return _refused(cx, fields) | Proof(grade=Death.PROVED)
     if cx.traits.lists and old_handle(cx) in cx.listing().ids:
         raise NotYet(
             "prove-dead.listed",
             f"the issuer still lists {old_handle(cx)}",
             until=cx.now + max(cx.settle, timedelta(seconds=1)),
         )
-    return {"grade": Death.ASSERTED}
+    return Proof(grade=Death.ASSERTED)
 
 
-def tidy(cx: Context) -> Facts:
+def tidy(cx: Context) -> Record:
     """No pending label of ours is left, and the issuer lists what the journal will say it lists.
     What is retired leaves nothing of ours alive: no later `issue` would remove it."""
     # One that arrived late, after its attempt was given up, is a version that nobody needs.
@@ -267,7 +276,7 @@ def tidy(cx: Context) -> Facts:
     if cx.rotation.rules.checks_drift or cx.rotation.baseline.attempts:
         expected = drift.expected_instances(cx) | {*cx.rotation.scope}
         drift.check_unknown(cx, listing, expected - {g for g in gone if g})
-    return {"listing": sorted(listing.ids)}
+    return Tidied(listing=sorted(listing.ids))
 
 
 LOOKS = {Step.SUSPEND: look_before_off, Step.DESTROY: look_before_off}

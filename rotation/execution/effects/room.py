@@ -5,21 +5,22 @@ from collections.abc import Sequence
 
 from rotation.errors import SlotFull
 from rotation.execution.effects.context import Context
-from rotation.machine.replay import text
-from rotation.types import Facts, Handle, Listing, PermissionSet
+from rotation.journal.facts import Room
+from rotation.journal.record import Record
+from rotation.types import Handle, Listing, PermissionSet
 
 
-def look(cx: Context, listing: Listing, unused: Sequence[str]) -> Facts:
+def look(cx: Context, listing: Listing, unused: Sequence[str]) -> Record:
     """unused: of what is listed, those that nobody can be using, the best first. A destruction
     whose answer was lost is seen by what is listed no longer."""
-    most, begun = cx.traits.live_max, text(cx.state.facts.get("spare"))
+    most, begun = cx.traits.live_max, cx.state.record(Room).spare
     if begun is not None and begun not in listing.ids:
-        return {"spare": begun}
+        return Room(spare=begun)
     if most is None or len(listing.handles) < most:
-        return {"spare": None}
+        return Room(spare=None)
     spare = [*sorted(listing.ids & cx.rotation.given_up), *unused]
     if spare:
-        return {"spare": spare[0]}
+        return Room(spare=spare[0])
     raise SlotFull(
         "held.slot-full",
         f"the issuer is full, and none there is certainly unused: {_used_by(cx, listing)}; readers are "
@@ -42,8 +43,8 @@ def _known(cx: Context, handle: Handle) -> str:
     return f"{whose}, {f'last used {used:%Y-%m-%d %H:%M} UTC' if used else 'never used'}"
 
 
-def made(cx: Context, looked: Facts) -> Facts:
-    spare = text(looked["spare"])
+def made(cx: Context, looked: Record) -> Record:
+    spare = Room.of(looked.facts).spare
     if spare is not None:
         cx.issuer.destroy(spare, under=PermissionSet.REVOKE)
-    return {"destroyed": spare}
+    return Room(destroyed=spare)

@@ -12,15 +12,26 @@ from rotation.execution.effects.context import (
     wait_until,
 )
 from rotation.execution.effects.propagate import consumer_spec
-from rotation.journal.entries import stamp, unstamp
-from rotation.machine.replay import Mode, listed, text
+from rotation.journal.facts import (
+    Cause,
+    Destroyed,
+    Exposure,
+    Inspected,
+    Issued,
+    PointerMoved,
+    Proof,
+    Resumed,
+    Suspended,
+    Written,
+)
+from rotation.journal.record import Record
+from rotation.machine.replay import Mode
 from rotation.plan import Step
 from rotation.types import (
     COMPROMISED,
     PENDING,
     PREVIOUS,
     Death,
-    Facts,
     KeyState,
     PermissionSet,
     StoreState,
@@ -28,7 +39,7 @@ from rotation.types import (
 )
 
 
-def resume_old(cx: Context) -> Facts:
+def resume_old(cx: Context) -> Record:
     """Undoes only our own suspend of an instance that was found active; never what an emergency
     has marked."""
     _not_compromised(cx, cx.store_state())
@@ -37,7 +48,7 @@ def resume_old(cx: Context) -> Facts:
         cx.issuer.resume(handle_id)
     if cx.rotation.rules.contains and cx.rotation.old_version is not None:
         cx.store.unlabel(cx.rotation.old_version, COMPROMISED, under=PermissionSet.CONTAIN)
-    return {"resumed": list(resumed)}
+    return Resumed(resumed=resumed)
 
 
 def _not_compromised(cx: Context, state: StoreState) -> None:
@@ -54,10 +65,8 @@ def _not_compromised(cx: Context, state: StoreState) -> None:
 
 def _suspended_by_us(cx: Context) -> list[str]:
     if cx.rotation.rules.contains:
-        found = cx.rotation.state(Step.EVIDENCE).facts
-        if "active" not in found:
-            return _switched_on_by_hand(cx)
-        return listed(found, "active")
+        found = cx.rotation.state(Step.EVIDENCE).record(Exposure)
+        return found.active if found.has(Exposure.active) else _switched_on_by_hand(cx)
     assert cx.rotation.intended(Step.SUSPEND), "resume-old undoes our own suspend only"
     return [cx.rotation.old] if cx.rotation.old else []
 
@@ -75,11 +84,11 @@ def _switched_on_by_hand(cx: Context) -> list[str]:
     return []
 
 
-def verify_old(cx: Context) -> Facts:
+def verify_old(cx: Context) -> Record:
     """A fresh login with the old credential, just before readers are sent back to it."""
     fields = read_old(cx)
     if fields is None:
-        return {}
+        return Record()
     refused = Refused(
         "rollback.old-refused",
         "the old credential does not log in; readers stay on the new one",
@@ -88,13 +97,13 @@ def verify_old(cx: Context) -> Facts:
     return logins_agree(cx, fields, Verdict.ACCEPTED, refused)
 
 
-def demote(cx: Context) -> Facts:
+def demote(cx: Context) -> Record:
     state = cx.store_state()
     _not_compromised(cx, state)
     old = cx.rotation.old_version
     assert old is not None
     if state.current == old:
-        return {"version": old}
+        return Written(version=old)
     try:
         if state.current != cx.rotation.new_version and not cx.rotation.done(Step.PROMOTE):
             # The answer to our promotion was lost; a store without labels settles it by its value.
@@ -103,27 +112,27 @@ def demote(cx: Context) -> Facts:
     except Conflict:
         drift.check_current(cx, cx.store_state(), old)
         raise
-    return {"version": old}
+    return Written(version=old)
 
 
-def deliver_old(cx: Context) -> Facts:
+def deliver_old(cx: Context) -> Record:
     """What readers get from now on: the old version, or the one that a person accepted."""
     accepted = cx.rotation.mode is Mode.ACCEPT
-    version = cx.rotation.fact(Step.INSPECT, "version") if accepted else cx.rotation.old_version
+    version = _inspected(cx).version if accepted else cx.rotation.old_version
     if version is None or (cx.rotation.old is None and not accepted):
-        return {}
+        return Record()
     fields = cx.store.read(version, under=PermissionSet.DELIVER)
     cx.consumer.deliver(version, fields)
-    return {"version": version}
+    return Written(version=version)
 
 
-def confirm_old(cx: Context) -> Facts:
+def confirm_old(cx: Context) -> Record:
     """Elapsed time is enough on the way back: it is as long as on the way forward, and the new
     one must be quiet where the issuer reports use."""
     consumer = consumer_spec(cx)
     demoted = done_at(cx, Step.DEMOTE) or done_at(cx, Step.INSPECT)
     if consumer.confirms or demoted is None or cx.rotation.old is None:
-        return {}
+        return Record()
     refresh = timedelta(seconds=2 * consumer.refresh_s)
     wait_until(
         demoted + refresh,
@@ -139,7 +148,7 @@ def confirm_old(cx: Context) -> Facts:
                 "the new credential is still used",
                 until=cx.now + max(refresh, timedelta(seconds=1)),
             )
-    return {}
+    return Record()
 
 
 def _not_current(cx: Context) -> None:
@@ -151,50 +160,50 @@ def _not_current(cx: Context) -> None:
             "the store's current version is the new one again; it was not revoked",
             "see who moved the label; then `rotation resolve --accept-current`",
         )
-        moved.facts["back_at"] = None
+        moved.facts |= PointerMoved(back_at=None).facts
         raise moved
-    if cx.state.facts.get("code") == "held.pointer-moved":
+    if cx.state.record(Cause).code == "held.pointer-moved":
         _fetched_again(cx)
 
 
 def _fetched_again(cx: Context) -> None:
     """The label named the new one for a while, and a person put it back."""
-    back = unstamp(text(cx.state.facts.get("back_at"))) or cx.now
+    back = cx.state.record(PointerMoved).back_at or cx.now
     refresh = timedelta(seconds=2 * max((c.refresh_s for c in cx.spec.consumers), default=0))
     if cx.now < back + refresh:
         raise NotYet(
             "confirm.refresh",
             "readers who fetched the new one again read the store once more",
             until=back + refresh,
-            observed={"back_at": stamp(back)},
+            observed=PointerMoved(back_at=back).facts,
         )
 
 
-def suspend_new(cx: Context) -> Facts:
+def suspend_new(cx: Context) -> Record:
     if cx.rotation.new is None or _kept(cx):
-        return {}
+        return Record()
     _not_current(cx)
     handle = cx.listing().find(cx.rotation.new)
     if handle is not None and handle.state is KeyState.ACTIVE:
         cx.issuer.suspend(cx.rotation.new)
-    return {"suspended": cx.rotation.new}
+    return Suspended(suspended=cx.rotation.new)
 
 
-def destroy_new(cx: Context) -> Facts:
+def destroy_new(cx: Context) -> Record:
     if cx.rotation.new is None:
         return _nothing_minted(cx)
     if _kept(cx):
-        return {}
+        return Record()
     _not_current(cx)
     assert cx.rotation.new != cx.rotation.old, "only what was made is taken back"
     fields = None
     if not cx.traits.lists and cx.rotation.new_version is not None:
         fields = cx.store.read(cx.rotation.new_version, under=PermissionSet.VERIFY)
     cx.issuer.destroy(cx.rotation.new, fields)
-    return {"destroyed": cx.rotation.new}
+    return Destroyed(destroyed=cx.rotation.new)
 
 
-def _nothing_minted(cx: Context) -> Facts:
+def _nothing_minted(cx: Context) -> Record:
     """A mint in doubt may have left an instance that nobody has the bytes of (I8). One that a
     person named as ours since goes, as slowly as it would on the way forward."""
     issue = cx.rotation.state(Step.ISSUE)
@@ -202,41 +211,45 @@ def _nothing_minted(cx: Context) -> Facts:
         settled = issue.began_at + 2 * cx.settle
         wait_until(settled, cx.now, "issue.doubt", "waits until the world has settled")
         listing = cx.listing()
-        before = {*listed(issue.facts, "inventory"), *listed(issue.facts, "removing")}
+        looked = issue.record(Issued)
+        before = {*looked.inventory, *looked.removing}
         drift.check_unknown(cx, listing, before)
         for handle_id in sorted(drift.never_staged(cx, listing) - before):
             leftovers.destroy(cx, handle_id)
         for handle_id in sorted(listing.ids & cx.rotation.ours - before):
             create.remove_unknown(cx, handle_id)
-    return {}
+    return Record()
 
 
 def _kept(cx: Context) -> bool:
     """`resolve --accept-current` may find that readers use the new one already: then it stays."""
-    found = cx.rotation.fact(Step.INSPECT, "handle")
-    return cx.rotation.mode is Mode.ACCEPT and found == cx.rotation.new
+    return cx.rotation.mode is Mode.ACCEPT and _inspected(cx).handle == cx.rotation.new
 
 
-def prove_new_dead(cx: Context) -> Facts:
+def _inspected(cx: Context) -> Inspected:
+    return cx.rotation.state(Step.INSPECT).record(Inspected)
+
+
+def prove_new_dead(cx: Context) -> Record:
     if cx.rotation.new is None or _kept(cx):
-        return {}
+        return Record()
     if cx.bound.probe is None or cx.rotation.new_version is None:
-        return {"grade": Death.ASSERTED}
+        return Proof(grade=Death.ASSERTED)
     fields = cx.store.read(cx.rotation.new_version, under=PermissionSet.VERIFY)
     alive = Refused("held.still-alive", "the new credential still logs in after it was destroyed")
-    return {**logins_agree(cx, fields, Verdict.REFUSED, alive), "grade": Death.PROVED}
+    return logins_agree(cx, fields, Verdict.REFUSED, alive) | Proof(grade=Death.PROVED)
 
 
-def discard_new(cx: Context) -> Facts:
+def discard_new(cx: Context) -> Record:
     """No label names the dead new version any more, nor what an earlier attempt staged."""
     discarded = {cx.rotation.new_version, *leftovers.staged_by(cx)}
     if not discarded - {None}:
-        return {}
+        return Record()
     ours = (PENDING,) if _kept(cx) else (PENDING, PREVIOUS)
     for version in cx.store_state().versions:
         for label in sorted(version.labels.intersection(ours)) if version.id in discarded else ():
             cx.store.unlabel(version.id, label, under=PermissionSet.PROMOTE)
-    return {}
+    return Record()
 
 
 EFFECTS = {

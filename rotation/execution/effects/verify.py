@@ -5,22 +5,24 @@ from datetime import datetime, timedelta
 from rotation.errors import NeedsPerson, NotYet, Refused
 from rotation.execution.effects import drift
 from rotation.execution.effects.context import Context, done_at, logins_agree, wait_until
-from rotation.journal.entries import stamp
+from rotation.journal.facts import Confirmed, Drained, Inspected, Opened, Verified
+from rotation.journal.record import Record
 from rotation.plan import Step
-from rotation.types import Evidence, Facts, PermissionSet, Verdict
+from rotation.types import Evidence, PermissionSet, Verdict
 
 
-def verify_live(cx: Context) -> Facts:
+def verify_live(cx: Context) -> Record:
     """The promoted version, by its recorded id, read where consumers read it, logs in."""
     region = cx.row.subject.removeprefix("region:") if cx.row.subject != "-" else None
     if region is not None:
         drift.check_copy(cx, cx.store_state(), region)
-    version = cx.rotation.new_version or cx.rotation.fact(Step.INSPECT, "version")
+    inspected = cx.rotation.state(Step.INSPECT).record(Inspected)
+    version = cx.rotation.new_version or inspected.version
     assert version is not None, "verify-live comes after `issue` or `inspect`"
     fields = cx.store.read(version, under=PermissionSet.VERIFY, region=region)
     if cx.rotation.unverified:
-        return {"version": version, "unverified": True}
-    handle = cx.rotation.new or cx.rotation.fact(Step.INSPECT, "handle")
+        return Verified(version=version, unverified=True)
+    handle = cx.rotation.new or inspected.handle
     refused = Refused(
         "held.live-refused",
         "the current version does not log in",
@@ -28,14 +30,14 @@ def verify_live(cx: Context) -> Facts:
         instances=handle,
     )
     try:
-        facts = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
+        logins = logins_agree(cx, fields, Verdict.ACCEPTED, refused)
     except Refused:
         drift.check_lives(cx, handle)
         raise
-    return {**facts, "version": version, "probed_at": stamp(cx.now)}
+    return logins | Verified(version=version, probed_at=cx.now)
 
 
-def drain(cx: Context) -> Facts:
+def drain(cx: Context) -> Record:
     """Grace is over; where the evidence is the issuer's report, the new instance is used and the
     old one has been quiet for `quiet` plus the report's lag. Our own probes do not count."""
     if cx.rotation.rules.retires:
@@ -43,11 +45,11 @@ def drain(cx: Context) -> Facts:
     _consumers_declared(cx)
     check_grace(cx)
     if not relies_on_usage(cx):
-        return {}
+        return Record()
     assert cx.rotation.old is not None
-    facts = _quiet(cx, cx.rotation.old)
+    quiet = _quiet(cx, cx.rotation.old)
     _new_is_used(cx)
-    return facts
+    return quiet
 
 
 def check_grace(cx: Context) -> None:
@@ -72,16 +74,17 @@ def _consumers_declared(cx: Context) -> None:
 
 def relies_on_usage(cx: Context) -> bool:
     return any(
-        cx.rotation.state(Step.CONFIRM, f"consumer:{c.id}").facts.get("evidence") == Evidence.USAGE
+        cx.rotation.state(Step.CONFIRM, f"consumer:{c.id}").record(Confirmed).evidence
+        == Evidence.USAGE
         for c in cx.spec.consumers
     )
 
 
-def _quiet(cx: Context, handle_id: str) -> Facts:
+def _quiet(cx: Context, handle_id: str) -> Record:
     used = cx.issuer.usage(handle_id).last_used
     quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
     if used is None or cx.now >= used + quiet:
-        return {"last_used": stamp(used)}
+        return Drained(last_used=used)
     _still_promoted(cx, used)
     given = last_given(cx)
     if given is not None and used > given + timedelta(seconds=cx.spec.grace_s) + quiet:
@@ -129,9 +132,9 @@ def _new_is_used(cx: Context) -> None:
         )
 
 
-def _drain_retired(cx: Context) -> Facts:
+def _drain_retired(cx: Context) -> Record:
     """Every consumer is declared gone and the issuer shows quiet, or a person named the gap."""
-    gap = cx.rotation.opened.facts.get("gap")
+    gap = Opened.of(cx.rotation.opened.facts).gap
     staying = sorted(c.id for c in cx.spec.consumers if c.role == "reader" and not c.gone)
     if staying and not gap:
         raise NeedsPerson(
@@ -140,7 +143,7 @@ def _drain_retired(cx: Context) -> Facts:
             "`rotation abandon`; then state `gone: true` beside them, or retire with `--gap REASON`",
         )
     if cx.rotation.old is None or not cx.traits.reports_usage or gap:
-        return {"gap": gap}
+        return Drained(gap=gap)
     return _quiet(cx, cx.rotation.old)
 
 

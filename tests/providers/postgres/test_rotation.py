@@ -18,6 +18,7 @@ from providers.aws.testing.server import StrictAws
 from rotation.execution.runner import Runner
 from rotation.interfaces import Adapters
 from rotation.journal import Journal
+from rotation.journal.facts import Proof
 from rotation.journal.sql import open_journal
 from rotation.machine.decide import Close, Held, Wait
 from rotation.machine.replay import Outcome, Rotation, replay
@@ -175,7 +176,7 @@ BOTH = [pytest.param(UniqueLogins, id="unique"), pytest.param(PairOfLogins, id="
 def check(scene: Scene, rotations: list[Rotation]) -> None:
     for rotation in rotations:
         assert rotation.outcome == Outcome.SUCCEEDED
-        assert rotation.fact(Step.PROVE_DEAD, "grade") == Death.PROVED
+        assert rotation.state(Step.PROVE_DEAD).record(Proof).grade == Death.PROVED
     assert scene.logins.lets_in(scene.store.read())
     assert list(scene.logins._bench.live().values()) == [KeyState.ACTIVE]
 
