@@ -6,13 +6,14 @@ from contextlib import suppress
 
 import pytest
 
+from rotation.journal.facts import Proof
 from rotation.machine.decide import Action, Close, Held
 from rotation.machine.held import Exit
 from rotation.machine.leftover import Leftover, leftovers_of
 from rotation.plan import Step
 from rotation.report.describe import open_exits, what_works
 from rotation.report.health import consumers_at_risk, left_alive
-from rotation.types import CURRENT
+from rotation.types import CURRENT, Death
 from tests.support import stories
 from tests.support.acts import ask, dies_once
 from tests.support.crash import STREAM, Story
@@ -104,6 +105,13 @@ def test_killed_at_every_boundary(name: str, stride: int) -> None:
         if found or not isinstance(action, Close):
             bad.append((number, clean.boundaries.names[number], action, found[:2]))
     assert bad == []
+
+
+def test_what_was_replaced_in_place_is_proved_dead() -> None:
+    accident, world = ACCIDENTS["overwritten, in place"]
+    story = seeded(**world)
+    assert isinstance(replaced(story, accident), Close)
+    assert story.rotation().state(Step.PROVE_DEAD).record(Proof).grade == Death.PROVED
 
 
 def test_what_works_is_not_replaced() -> None:

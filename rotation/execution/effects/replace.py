@@ -181,7 +181,8 @@ def _dropped(cx: Context, old: str) -> bool:
 
 def prove_dead(cx: Context) -> Record:
     """Where the old one is only recorded there is no death to prove."""
-    if not cx.rotation.state(Step.DESTROY).record(Destroyed).destroyed:
+    before = cx.rotation.state(Step.DESTROY).record(Destroyed)
+    if before.has(Destroyed.destroyed) and not before.destroyed:
         return Proof(grade=Death.ASSERTED, recorded=cx.rotation.old)
     return revoke.prove_dead(cx)
 
