@@ -7,15 +7,15 @@ from typing import TypeAlias
 
 from rotation.cli.session import Session
 from rotation.cli.status_table import Health, Rank
-from rotation.journal.spill import Told, unmerged
+from rotation.journal.spill import SpillRecord, unmerged
 from rotation.machine.replay import replay
 from rotation.report.health import given
 
-Unmerged: TypeAlias = Mapping[str, list[Told]]
+Unmerged: TypeAlias = Mapping[str, list[SpillRecord]]
 """By stream."""
 
 
-def unmerged_json(session: Session) -> Iterator[tuple[Told, dict[str, str]]]:
+def unmerged_json(session: Session) -> Iterator[tuple[SpillRecord, dict[str, str]]]:
     """What an emergency did without the journal, and nobody brought in since."""
     configuration = session.configuration
     for path, told in unmerged(configuration.journal, configuration.installation, session.records):
@@ -29,7 +29,7 @@ def unmerged_json(session: Session) -> Iterator[tuple[Told, dict[str, str]]]:
         )
 
 
-def by_stream(spills: list[Told]) -> Unmerged:
+def by_stream(spills: list[SpillRecord]) -> Unmerged:
     found = defaultdict(list)
     for told in spills:
         found[told.stream].append(told)

@@ -24,11 +24,11 @@ from rotation.journal.facts import Attempt, Baseline, Delay, Issued
 from rotation.journal.record import Record
 from rotation.machine.baseline import closing, left_by
 from rotation.machine.decide import Action, Close, Do, Held, Wait, held, next_action, pending_resume
+from rotation.machine.decision import is_recorded, with_decision
 from rotation.machine.replay import Mode, Rotation, listed, replay
-from rotation.machine.told import is_told, telling
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowInstance, Step
 from rotation.plan.compiled import opened_facts
-from rotation.plan.specification import spec_from_json, told
+from rotation.plan.specification import changes, spec_from_json
 from rotation.plugins.guard import Guard, Stopped
 from rotation.types import OPEN_GATES, Facts, Gates, Specification
 
@@ -212,7 +212,7 @@ class _Run:
                 action = self.runner.stopped()
                 break
             self._perform(rotation, action)
-        if self.unwritten or not is_told(self.entries, rotation, self._decide(rotation)):
+        if self.unwritten or not is_recorded(self.entries, rotation, self._decide(rotation)):
             self._append([])
         return action
 
@@ -250,29 +250,29 @@ class _Run:
         if not self.entries or not (rotation := replay(self.entries)).readable:
             return []
         present = self.runner.live.specification(str(rotation.opened.facts["secret"]))
-        return [] if present is None else told(spec_from_json(rotation.spec), present)
+        return [] if present is None else changes(spec_from_json(rotation.spec), present)
 
     def _append(self, drafts: Sequence[Draft]) -> None:
         """Facts, and in the same transaction what follows from them."""
         now = self.runner.clock.now()
         if now - self.renewed_at > LEASE / 3:
             self._renew(now)
-        self._write(drafts, self._told)
+        self._write(drafts, self._with_decision)
         if self.decided is not None:
             self.decided = self.entries[-1].hash, self.decided[1]
 
-    def _told(self, past: tuple[Entry, ...]) -> Sequence[Draft]:
+    def _with_decision(self, past: tuple[Entry, ...]) -> Sequence[Draft]:
         """What is unwritten and what follows from it, with what was decided: nobody decides it again
         to know what this rotation waits for."""
         ahead = self._ahead(past, self.unwritten)
         rotation = replay(ahead)
         following = self._follow_up(rotation)
         action, drafts = self._decide(rotation), (*self.unwritten, *following)
-        if not drafts and is_told(ahead, rotation, action):
+        if not drafts and is_recorded(ahead, rotation, action):
             return []
         if following and isinstance(action, Do):
             self.decided = rotation.last.hash, replace(action, in_doubt=True)
-        return telling(drafts or (Draft(kind=Kind.WAITING),), rotation, action)
+        return with_decision(drafts or (Draft(kind=Kind.WAITING),), rotation, action)
 
     def _ahead(self, past: tuple[Entry, ...], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
         return past + link(
@@ -369,8 +369,8 @@ class _Run:
 
         def began(past: tuple[Entry, ...]) -> Sequence[Draft]:
             if past[-1].seq + len(self.unwritten) != seen:
-                return self._told(past)
-            return telling((*self.unwritten, intent), cx.rotation, Do(cx.row, in_doubt=True))
+                return self._with_decision(past)
+            return with_decision((*self.unwritten, intent), cx.rotation, Do(cx.row, in_doubt=True))
 
         self._write([], began)
         return self._is_fresh(self.entries[-1], cx.row)

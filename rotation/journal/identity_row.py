@@ -51,26 +51,26 @@ def identity_row(entries: tuple[Entry, ...], before: Identity | None) -> Identit
 class Standing:
     """What was decided last, and when. stands: nobody else wrote since."""
 
-    told: Facts
+    decided: Facts
     at: datetime
     stands: bool
 
 
 def standing(entries: Sequence[Entry]) -> Standing:
-    told, at, stands = Facts(), entries[0].at, False
+    decided, at, stands = Facts(), entries[0].at, False
     for entry in entries:
         found: Any = entry.facts.get(NEXT)
         if found is not None:
-            told, at, stands = {**found}, entry.at, True
+            decided, at, stands = {**found}, entry.at, True
         elif entry.kind is Kind.HELD:
-            told, at, stands = {"held": entry.facts["code"], "until": None}, entry.at, True
-        elif not (told.get("held") and entry.facts.get("verb") in _ASIDE):
-            told = {name: told[name] for name in ("phase", "row", "old") if name in told}
+            decided, at, stands = {"held": entry.facts["code"], "until": None}, entry.at, True
+        elif not (decided.get("held") and entry.facts.get("verb") in _ASIDE):
+            decided = {name: decided[name] for name in ("phase", "row", "old") if name in decided}
             at, stands = entry.at, False
-    return Standing(told, at, stands)
+    return Standing(decided, at, stands)
 
 
-def with_told(before: Identity, row: Identity, history: Sequence[Entry]) -> Identity:
+def with_decision(before: Identity, row: Identity, history: Sequence[Entry]) -> Identity:
     """`row` with what `before` says of the same entries, where they are of versions that wrote no
     `next`: what such a rotation waits for stands in its row alone."""
     *_, rotation = rotations(history)
@@ -82,17 +82,17 @@ def with_told(before: Identity, row: Identity, history: Sequence[Entry]) -> Iden
 
 def _open(entries: tuple[Entry, ...]) -> dict[str, Any]:
     opened, now = entries[0], standing(entries)
-    told, held = now.told, _text(now.told.get("held"))
+    decided, held = now.decided, _text(now.decided.get("held"))
     return {
         "plan": str(opened.facts["plan"]),
         "opened_at": opened.at,
-        "phase": _text(told.get("phase")),
-        "row": _text(told.get("row")),
-        "wake_at": unstamp(_text(told["until"])) if "until" in told else now.at,
-        "why": _text(told.get("why")),
+        "phase": _text(decided.get("phase")),
+        "row": _text(decided.get("row")),
+        "wake_at": unstamp(_text(decided["until"])) if "until" in decided else now.at,
+        "why": _text(decided.get("why")),
         "held": held,
-        "held_at": None if held is None else unstamp(_text(told.get("held_at"))) or now.at,
-        "old": _text(told.get("old")),
+        "held_at": None if held is None else unstamp(_text(decided.get("held_at"))) or now.at,
+        "old": _text(decided.get("old")),
         **_known(baseline_of(opened)),
     }
 

@@ -91,11 +91,11 @@ def _entry(values: Sequence[Any]) -> Entry:
         stream, seq, rotation, schema, kind, position, step, subject, round_, attempt,
         epoch, runner, who, at, server_at, facts, prev, hash_,
     ) = values  # fmt: skip
-    told = json.loads(facts)
-    if not isinstance(told, dict):
+    facts_read = json.loads(facts)
+    if not isinstance(facts_read, dict):
         raise TypeError
     if "\\u" in facts:
-        compact(told).encode()  # half a character is none
+        compact(facts_read).encode()  # half a character is none
     return Entry(
         stream=stream,
         seq=seq,
@@ -109,7 +109,7 @@ def _entry(values: Sequence[Any]) -> Entry:
         who=who,
         at=_time(at),
         server_at=None if server_at is None else _time(server_at),
-        facts=told,
+        facts=facts_read,
         prev=prev,
         hash=hash_,
     )

@@ -100,7 +100,7 @@ def _sync(directory: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class SpillRecord:
     """What a spill says. active: of the scope, what was found active before."""
 
     id: str
@@ -123,12 +123,12 @@ class Told:
         return f"{scope} of {self.secret} was switched off without the journal, which does not know it yet"
 
 
-def read(path: Path, installation: str) -> Told:
+def read(path: Path, installation: str) -> SpillRecord:
     """Raises UsageError where it is not whole, not ours, or where others could have written it."""
     lines = list(_lines(_text(path)))
     try:
         first = lines[0]
-        told = Told(
+        record = SpillRecord(
             id=first["id"],
             installation=first["installation"],
             stream=first["stream"],
@@ -144,19 +144,19 @@ def read(path: Path, installation: str) -> Told:
         )
     except (IndexError, KeyError, TypeError):
         raise _damaged() from None
-    if told.installation != installation:
+    if record.installation != installation:
         raise UsageError(
             "emergency.spill-foreign",
-            f"that spill is of installation {told.installation}, not of {installation}; "
+            f"that spill is of installation {record.installation}, not of {installation}; "
             "nothing was merged",
             "merge it with the configuration of that installation; where its journal is gone for "
-            f"good: `installation: {told.installation}`, a new `journal:`, `rotation init`, then "
-            f"`rotation rotate {told.secret} --replace`, and merge it last",
+            f"good: `installation: {record.installation}`, a new `journal:`, `rotation init`, then "
+            f"`rotation rotate {record.secret} --replace`, and merge it last",
         )
-    return told
+    return record
 
 
-def found(journal: Path, installation: str) -> Iterator[tuple[Path, Told]]:
+def found(journal: Path, installation: str) -> Iterator[tuple[Path, SpillRecord]]:
     """Those of that installation which lie where one may lie."""
     for directory in dict.fromkeys(places(journal)):
         for path in sorted(directory.glob("rotation-emergency-*.spill")):
@@ -170,11 +170,13 @@ class Records(Protocol):
     def history(self, stream: str) -> Iterable[Entry]: ...
 
 
-def unmerged(journal: Path, installation: str, records: Records) -> Iterator[tuple[Path, Told]]:
+def unmerged(
+    journal: Path, installation: str, records: Records
+) -> Iterator[tuple[Path, SpillRecord]]:
     """Those that nobody brought in yet."""
-    for path, told in found(journal, installation):
-        if not is_known((entry.facts for entry in records.history(told.stream)), told.id):
-            yield path, told
+    for path, record in found(journal, installation):
+        if not is_known((entry.facts for entry in records.history(record.stream)), record.id):
+            yield path, record
 
 
 def _text(path: Path) -> str:

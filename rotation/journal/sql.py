@@ -132,7 +132,7 @@ class SqlJournal(StreamJournal):
 
     def doubt(self, stream: str | None = None) -> str | None:
         if stream is None or self._doubted is not None:
-            self._doubted = _told(self.faults())
+            self._doubted = _in_words(self.faults())
         if stream is None or self._doubted is not None or self._seals is None:
             return self._doubted
         with self._file.read() as connection:
@@ -201,7 +201,7 @@ class SqlJournal(StreamJournal):
             after = place(page[-1])
 
 
-def _told(faults: Sequence[Fault]) -> str | None:
+def _in_words(faults: Sequence[Fault]) -> str | None:
     if not faults:
         return None
     return str(faults[0]) + (f", and {len(faults) - 1} more" if len(faults) > 1 else "")

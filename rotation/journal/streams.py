@@ -11,7 +11,7 @@ from rotation.errors import AlreadyOpen, JournalError, JournalMoved, StaleEpoch
 from rotation.journal import Decide
 from rotation.journal.chain import Summarise, blank, derived, fold, is_open, link
 from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, Kind, Lease
-from rotation.journal.identity_row import identity_row, with_told
+from rotation.journal.identity_row import identity_row, with_decision
 
 
 class Transaction(Protocol):
@@ -196,7 +196,7 @@ class StreamJournal(ABC):
             # Where the row was lost, no lease that an entry tells of may be given again.
             newest = replace(blank(stream), epoch=max(entry.epoch for entry in history))
             stood = before or newest
-            transaction.save(before, with_lease_of(stood, with_told(stood, row, history)))
+            transaction.save(before, with_lease_of(stood, with_decision(stood, row, history)))
 
     def _opened(
         self, row: Identity, past: Sequence[Entry], runner: str, draft: Draft, now: datetime

@@ -13,7 +13,7 @@ from rotation.errors import (
     UnknownName,
 )
 from rotation.journal.entries import NONSENSE, Draft, Kind, as_damage
-from rotation.journal.spill import Told, is_known
+from rotation.journal.spill import SpillRecord, is_known
 from rotation.machine.replay import Rotation, can_go_back, listed, replay
 from rotation.operations.containment import bound_for_containment
 from rotation.operations.installation import Installation
@@ -226,40 +226,40 @@ def looked_at(here: Installation, target: Target) -> ExposureReport:
 # ---------------------------------------------------------------------------- brought in later
 
 
-def merge(here: Installation, told: Told) -> tuple[Target, Facts]:
+def merge(here: Installation, record: SpillRecord) -> tuple[Target, Facts]:
     """What was contained without the journal goes into it, once. Returns what it is about, and what
     the journal was told of it."""
-    target = _target_of(here, told)
+    target = _target_of(here, record)
     facts: Facts = {
-        "spill": told.id, "reason": told.reason, "scope": list(told.scope),
-        "active": list(told.active), "contained": list(told.contained), "contained_at": told.at,
+        "spill": record.id, "reason": record.reason, "scope": list(record.scope),
+        "active": list(record.active), "contained": list(record.contained), "contained_at": record.at,
         "merged_by": here.who,
     }  # fmt: skip
-    if told.destroy_foreign:
+    if record.destroy_foreign:
         facts["destroy_foreign"] = True
-    while not is_known((e.facts for e in here.journal.history(told.stream)), told.id):
-        entries = here.journal.entries(told.stream)
+    while not is_known((e.facts for e in here.journal.history(record.stream)), record.id):
+        entries = here.journal.entries(record.stream)
         rotation = replay(entries) if entries else None
-        if rotation is not None and _covers(rotation, told.scope):
-            draft = Draft(kind=Kind.REQUESTED, who=told.who, facts={"verb": "merge", **facts})
-            here.journal.request(told.stream, draft, here.runner.id, here.clock.now())
+        if rotation is not None and _covers(rotation, record.scope):
+            draft = Draft(kind=Kind.REQUESTED, who=record.who, facts={"verb": "merge", **facts})
+            here.journal.request(record.stream, draft, here.runner.id, here.clock.now())
             continue
         found = looked_at(here, target)
-        facts["scope"] = list(dict.fromkeys([*told.scope, *found.declared]))
+        facts["scope"] = list(dict.fromkeys([*record.scope, *found.declared]))
         with suppress(JournalMoved):
             here.runner.open_emergency(
-                told.stream, target.spec, found.baseline,
-                who=told.who, facts=facts, seen=found.seen,
+                record.stream, target.spec, found.baseline,
+                who=record.who, facts=facts, seen=found.seen,
             )  # fmt: skip
     return target, facts
 
 
-def _target_of(here: Installation, told: Told) -> Target:
+def _target_of(here: Installation, record: SpillRecord) -> Target:
     """As the configuration has it now; as it was where its name stands for another identity."""
-    spec = here.live_specification(told.secret) or spec_from_json(told.spec)
-    if stream_of(spec.issuer.type, spec.identity) != told.stream:
-        spec = spec_from_json(told.spec)
-    return Target(here.called(told.secret), told.stream, spec)
+    spec = here.live_specification(record.secret) or spec_from_json(record.spec)
+    if stream_of(spec.issuer.type, spec.identity) != record.stream:
+        spec = spec_from_json(record.spec)
+    return Target(here.called(record.secret), record.stream, spec)
 
 
 def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:

@@ -15,8 +15,8 @@ def reach(here: Installation) -> str:
     if sealed is None:
         return "not sealed: whoever can write the journal's file can write it anew"
     before = sealed.facts.get("entries")
-    told = f"sealed since {sealed.at:%Y-%m-%d %H:%M}Z by {sealed.who}"
-    return f"{told}; {before} entries before that are only chained"
+    text = f"sealed since {sealed.at:%Y-%m-%d %H:%M}Z by {sealed.who}"
+    return f"{text}; {before} entries before that are only chained"
 
 
 def refuse_unproved(here: Installation) -> None:

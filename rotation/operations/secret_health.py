@@ -59,8 +59,8 @@ def _journal(rotation: Rotation, name: str) -> Iterator[Finding]:
         ways = ways_out(rotation, name)
         yield Finding(name, f"held: {why_held(rotation.held)}", Grade.HELD, rotation.held, ways[0])
     if left := left_alive(rotation):
-        told = f"an earlier rotation left {', '.join(left)} alive"
-        yield Finding(name, told, Grade.WRONG, "health.left-alive", f"rotation rotate {name}")
+        sentence = f"an earlier rotation left {', '.join(left)} alive"
+        yield Finding(name, sentence, Grade.WRONG, "health.left-alive", f"rotation rotate {name}")
 
 
 def _unclaimed(here: Installation, name: str) -> Iterator[Finding]:
@@ -68,16 +68,18 @@ def _unclaimed(here: Installation, name: str) -> Iterator[Finding]:
     state = here.bind(here.specification(name)).store.state()
     claim, current = state.claim, state.current
     if current is not None and is_our_mark(current, here.configuration.installation):
-        told = f"the current version {current} is ours, but this journal does not know the secret"
+        sentence = (
+            f"the current version {current} is ours, but this journal does not know the secret"
+        )
         next_ = (
             "restore the newest journal; if it is gone for good: "
             f"`rotation adopt {name} --take-over`"
         )
-        yield Finding(name, told, Grade.HELD, "held.journal-behind", next_)
+        yield Finding(name, sentence, Grade.HELD, "held.journal-behind", next_)
     elif claim not in (None, here.configuration.installation):
-        told = f"installation {claim} claims this secret"
+        sentence = f"installation {claim} claims this secret"
         next_ = f"if that one is gone: `rotation adopt {name} --take-over`"
-        yield Finding(name, told, Grade.HELD, "held.claim-foreign", next_)
+        yield Finding(name, sentence, Grade.HELD, "held.claim-foreign", next_)
 
 
 def refused_login(here: Installation, name: str) -> Iterator[Finding]:
@@ -92,11 +94,11 @@ def refused_login(here: Installation, name: str) -> Iterator[Finding]:
 
 
 def _refused(name: str, handle: str, fields: Fields) -> Finding:
-    told = f"a login with the current value ({handle}) was refused: readers may be down now"
+    sentence = f"a login with the current value ({handle}) was refused: readers may be down now"
     if fields.padded:
-        told += f"; {', '.join(fields.padded)} begins or ends with white space"
+        sentence += f"; {', '.join(fields.padded)} begins or ends with white space"
     next_ = f"`rotation rotate {name} --replace` looks again, and makes a new one if it is dead"
-    return Finding(f"{name}, login", told, Grade.DOWN, "health.login-refused", next_)
+    return Finding(f"{name}, login", sentence, Grade.DOWN, "health.login-refused", next_)
 
 
 def _mapped(here: Installation, name: str) -> Iterator[Finding]:
@@ -114,6 +116,6 @@ def _mapped(here: Installation, name: str) -> Iterator[Finding]:
     if bound.probe is not None and bound.probe.login(fields) is Verdict.REFUSED:
         yield _refused(name, handle, fields)
     if bound.issuer.traits.lists and listing.find(handle) is None:
-        told = f"the current value names {handle}, which the issuer does not list"
+        sentence = f"the current value names {handle}, which the issuer does not list"
         next_ = f"compare `fields:` and the issuer's user; dead: `rotation rotate {name} --replace`"
-        yield Finding(f"{name}, login", told, Grade.HELD, "held.instance-missing", next_)
+        yield Finding(f"{name}, login", sentence, Grade.HELD, "held.instance-missing", next_)

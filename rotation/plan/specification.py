@@ -64,10 +64,10 @@ def differences(stored: Specification, present: Specification) -> list[str]:
     return changed + [f"consumer:{name}" for name in _added(stored.consumers, present.consumers)]
 
 
-TOLD_MAX = 60
+SHOWN_MAX = 60
 
 
-def told(stored: Specification, present: Specification) -> list[str]:
+def changes(stored: Specification, present: Specification) -> list[str]:
     """The same, with the keys that changed, from what to what. Options hold no secrets."""
     return [
         f"{name}: {', '.join(keys)}" if (keys := list(_keys(name, stored, present))) else name
@@ -86,7 +86,7 @@ def _keys(name: str, stored: Specification, present: Specification) -> Iterator[
 
 def _short(value: object) -> str:
     text = json.dumps(value)
-    return text if len(text) <= TOLD_MAX else f"{text[:TOLD_MAX]}..."
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
 
 
 def waiting(stored: Specification, present: Specification) -> list[str]:

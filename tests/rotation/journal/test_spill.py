@@ -32,5 +32,5 @@ def test_a_line_that_the_disk_took_half_of_makes_no_nonsense_of_the_others(
             open_.add({"contained": "KEY1"})
     open_.add({"contained": "KEY2"})
     open_.close()
-    told = spill.read(open_.path, "0123456789ab")
-    assert (told.scope, told.contained) == (("KEY1", "KEY2"), ("KEY2",))
+    record = spill.read(open_.path, "0123456789ab")
+    assert (record.scope, record.contained) == (("KEY1", "KEY2"), ("KEY2",))

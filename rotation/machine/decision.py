@@ -11,7 +11,7 @@ from rotation.machine.replay import Rotation, failed_row
 from rotation.types import Facts
 
 
-def told(rotation: Rotation, action: Action) -> Facts:
+def decision_facts(rotation: Rotation, action: Action) -> Facts:
     """What waits for a gate whose end nobody knows is due: no entry tells that it opened."""
     row = action.row if isinstance(action, Do | Wait) else failed_row(rotation)
     facts: Facts = {} if row is None else {"phase": str(row.phase), "row": row.name}
@@ -24,17 +24,17 @@ def told(rotation: Rotation, action: Action) -> Facts:
     return {**facts, "old": rotation.old} if rotation.new_version else facts
 
 
-def telling(drafts: Sequence[Draft], rotation: Rotation, action: Action) -> list[Draft]:
+def with_decision(drafts: Sequence[Draft], rotation: Rotation, action: Action) -> list[Draft]:
     """The last of them says it; what is closed waits for nothing."""
     if isinstance(action, Close):
         return [*drafts]
     *before, last = drafts
-    return [*before, replace(last, facts={**last.facts, NEXT: told(rotation, action)})]
+    return [*before, replace(last, facts={**last.facts, NEXT: decision_facts(rotation, action)})]
 
 
-def is_told(entries: Sequence[Entry], rotation: Rotation, action: Action) -> bool:
+def is_recorded(entries: Sequence[Entry], rotation: Rotation, action: Action) -> bool:
     """Whether the journal has it. What is due is due whatever it says."""
-    decided, now = told(rotation, action), standing(entries)
+    decided, now = decision_facts(rotation, action), standing(entries)
     if rotation.outcome is not None or "until" not in decided:
         return True
-    return now.stands and {**now.told, "held_at": None} == {**decided, "held_at": None}
+    return now.stands and {**now.decided, "held_at": None} == {**decided, "held_at": None}
