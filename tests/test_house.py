@@ -120,6 +120,49 @@ def test_a_function_fits_on_a_screen() -> None:
     assert not long
 
 
+SPEAKS_OF_FACTS = ("machine", "execution", "report", "operations", "schedule", "cli")
+
+
+def is_facts(node: ast.AST) -> bool:
+    return getattr(node, "attr", getattr(node, "id", None)) == "facts"
+
+
+def spelled(node: ast.AST) -> list[ast.expr | None]:
+    """What stands where a key of an entry's facts is read or written."""
+    match node:
+        case ast.Subscript(value=of, slice=key) if is_facts(of):
+            return [key]
+        case ast.Call(func=ast.Attribute(value=of, attr="get" | "pop"), args=[key, *_]):
+            return [key] if is_facts(of) else []
+        case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[of]):
+            return [key] if is_facts(of) else []
+        case ast.keyword(arg="facts", value=ast.Dict(keys=keys)):
+            return keys
+        case ast.AnnAssign(annotation=ast.Name(id="Facts"), value=ast.Dict(keys=keys)):
+            return keys
+    return []
+
+
+# What is no fact of an entry by its name, or not yet one of a record.
+SPELLED_STILL = {
+    "rotation/report/events.py": "an event of the log, which says whose it is",
+    "rotation/machine/decision.py": "what was decided, as `next` has it",
+}
+
+
+def test_a_fact_of_the_journal_is_a_field_of_a_record() -> None:
+    """Its key is spelled in `journal.facts`, so a misspelled one does not read as absent."""
+    found = {
+        f"{in_repository(path)}:{node.lineno}"
+        for room in SPEAKS_OF_FACTS
+        for path in (ROOT / "rotation" / room).rglob("*.py")
+        if in_repository(path) not in SPELLED_STILL
+        for node in nodes(path)
+        if any(isinstance(key, ast.Constant) for key in spelled(node))
+    }
+    assert not found
+
+
 def test_a_module_has_one_subject() -> None:
     assert not {
         in_repository(path): lines(path) for path in shipped() if lines(path) > MODULE_LINES_MAX

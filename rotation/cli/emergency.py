@@ -18,9 +18,10 @@ from rotation.cli.session import Session, open_session
 from rotation.cli.without_journal import without_journal
 from rotation.errors import JournalError, RotationError, UsageError
 from rotation.journal.entries import NONSENSE, as_damage
+from rotation.journal.facts import Opened, Requested
 from rotation.journal.spill import read
 from rotation.machine.decide import Wait
-from rotation.machine.replay import listed, replay
+from rotation.machine.replay import replay
 from rotation.operations.containment import contain, frozen_runner, is_contained, still_given
 from rotation.operations.emergency import Asked, declare, looked_at, merge, to_cancel
 from rotation.operations.opening import is_open
@@ -139,7 +140,7 @@ def _carried_out(
     for line in contained_lines(rotation, found):
         note(line)
     if not is_contained(rotation):
-        for line in by_hand_lines(session, target.spec, listed(facts, "scope")):
+        for line in by_hand_lines(session, target.spec, Opened.of(facts).scope):
             note(line)
     streams, failures = {target.stream: target.name}, list[RotationError]()
     code = carry_out(session, streams, wait=True, here=here, failures=failures)
@@ -149,7 +150,7 @@ def _carried_out(
     if not here and (runner := frozen_runner(session, target.stream)) is not None:
         note(f"{runner} is alive and does not move: this process goes on in its place")
         code = carry_out(session, streams, wait=True, here=True)
-    for line in audit_lines(session, target.spec, listed(rotation.opened.facts, "scope")):
+    for line in audit_lines(session, target.spec, rotation.scope):
         note(line)
     return code
 
@@ -200,7 +201,7 @@ def _merge(session: Session, path: Path, *, here: bool) -> int:
 def _cancel(session: Session, name: str, *, yes: bool, here: bool) -> int:
     """A mistake: what was contained works again, what was made meanwhile goes."""
     rotation = to_cancel(session, name)
-    scope = ", ".join(listed(rotation.opened.facts, "scope"))
+    scope = ", ".join(rotation.scope)
     confirm_typed(name, f"Switch {scope} on again, although somebody called it leaked?", yes=yes)
-    request(session, rotation, "cancel")
+    request(session, rotation, Requested(verb="cancel"))
     return went_back(carry_out(session, {rotation.stream: name}, wait=True, here=here))

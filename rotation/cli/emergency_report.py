@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rotation.cli.output import plain
-from rotation.machine.replay import Rotation, listed, replaced_by
+from rotation.journal.facts import Contained
+from rotation.machine.replay import Rotation, replaced_by
 from rotation.operations.survey import ExposedCredential, ExposureReport
 from rotation.operations.under_way import UnderWay, is_open_since, shown_by
 from rotation.plan import Step
@@ -102,17 +103,17 @@ def contained_lines(rotation: Rotation, found: ExposureReport) -> list[str]:
     if replacing is not None:
         shown = f"{at}  {rotation.old} is replaced at the issuer; the proof that it is dead follows"
         return [plain(shown)]
-    contained = listed(state.facts, "contained")
+    contained = state.record(Contained)
     unmarked = f"{at}  the store could not be marked yet: only runners on this journal know"
     return [
         *(
             plain(f"{at}  the issuer says {handle} is off; the proof follows")
-            for handle in contained
+            for handle in contained.contained
         ),
-        *([unmarked] if state.facts.get("marked") is False else []),
+        *([unmarked] if contained.has(Contained.marked) and not contained.marked else []),
         *(
             plain(f"{at}  {suspect.id} is not in scope and was left {suspect.state}")
             for suspect in found.suspects
-            if suspect.id not in contained
+            if suspect.id not in contained.contained
         ),
     ]

@@ -22,7 +22,24 @@ from rotation.cli.progress import SPARED, evidence_of, is_spared
 from rotation.cli.session import Session, open_session
 from rotation.errors import UnknownName
 from rotation.journal.entries import Entry, stamp, unstamp
-from rotation.machine.replay import Rotation, listed, replay
+from rotation.journal.facts import (
+    Confirmed,
+    Contained,
+    Destroyed,
+    Drained,
+    FoundDead,
+    Issued,
+    Logins,
+    Opened,
+    Proof,
+    Relabelled,
+    Saved,
+    Soaked,
+    Suspended,
+    Written,
+)
+from rotation.journal.record import Fact
+from rotation.machine.replay import Rotation, replay
 from rotation.plan import RowInstance, Step
 from rotation.report.describe import (
     death,
@@ -75,10 +92,10 @@ def history(name: str | None, *, number: int) -> int:
 def _summary(rotation: Rotation) -> dict[str, Any]:
     opened = rotation.opened
     return {
-        "secret": opened.facts["secret"],
+        "secret": Opened.of(opened.facts).secret,
         "rotation": opened.seq,
         "plan": rotation.plan,
-        "trigger": opened.facts.get("trigger"),
+        "trigger": Opened.of(opened.facts).trigger,
         "who": opened.who,
         "opened_at": stamp(opened.at),
         "last_at": stamp(rotation.last.at),
@@ -95,12 +112,11 @@ def _summary(rotation: Rotation) -> dict[str, Any]:
 
 def _incident(rotation: Rotation) -> dict[str, Any]:
     """Of an emergency: why, what it was about, and what was saved before anything was erased."""
-    facts = rotation.opened.facts
-    evidence = rotation.state(Step.EVIDENCE).facts
+    saved = Saved.only(rotation.state(Step.EVIDENCE).facts)
     return {
-        "reason": facts.get("reason"),
-        "scope": listed(facts, "scope"),
-        "evidence": {name: evidence[name] for name in ("current", "instances") if name in evidence},
+        "reason": Opened.of(rotation.opened.facts).reason,
+        "scope": rotation.scope,
+        "evidence": saved.facts,
     }
 
 
@@ -111,12 +127,12 @@ def _row(rotation: Rotation, now: datetime) -> list[Cell]:
     opened = rotation.opened
     span = (rotation.last.at if rotation.outcome else now) - opened.at
     return [
-        Cell(plain(str(opened.facts["secret"])), {"bold": True}),
+        Cell(plain(Opened.of(opened.facts).secret), {"bold": True}),
         Cell(str(opened.seq)),
         Cell(rotation.plan),
         Cell(local(opened.at)),
         Cell(duration(span)),
-        Cell(plain(opened.who or str(opened.facts.get("trigger")))),
+        Cell(plain(opened.who or str(Opened.of(opened.facts).trigger))),
         _outcome_cell(rotation),
     ]
 
@@ -126,7 +142,7 @@ def _outcome_cell(rotation: Rotation) -> Cell:
         return Cell("held", {"fg": "red"}) if rotation.held else Cell("open", {"fg": "yellow"})
     good = rotation.outcome in ("succeeded", "accepted")
     grade = death(rotation)
-    reason = rotation.opened.facts.get("reason")
+    reason = Opened.of(rotation.opened.facts).reason
     refused = sent_back_by(rotation)
     return Cell(
         rotation.outcome
@@ -223,7 +239,7 @@ _STYLES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 def _lines(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
     opened = rotation.opened
-    by = opened.who or opened.facts.get("trigger")
+    by = opened.who or Opened.of(opened.facts).trigger
     yield plain(f"{name}  {rotation.plan}, opened {local(opened.at)} by {by}")
     yield from map(plain, _incident_lines(rotation, now))
     yield ""
@@ -241,13 +257,13 @@ def _lines(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
 
 
 def _incident_lines(rotation: Rotation, now: datetime) -> Iterator[str]:
-    incident, facts = _incident(rotation), rotation.opened.facts
+    incident, opened = _incident(rotation), Opened.of(rotation.opened.facts)
     if incident["reason"]:
         yield f"  reason: {incident['reason']}"
     if incident["scope"]:
         yield f"  scope: {', '.join(incident['scope'])}"
-    if "spill" in facts:
-        yield f"  contained without the journal {_when(facts['contained_at'], now)}"
+    if opened.spill:
+        yield f"  contained without the journal {_when(opened.contained_at, now)}"
     for handle, state, created, used, service in incident["evidence"].get("instances", ()):
         where = f" at {service}" if service else ""
         last = f"last used {_when(used, now)}{where}" if used else "no known use"
@@ -274,8 +290,11 @@ def _row_cells(rotation: Rotation, row: RowInstance, now: datetime) -> list[Cell
     ]
 
 
-_SHOWN = ("new", "new_version", "logins", "evidence", "version", "suspended", "destroyed",
-          "signal", "grade", "contained", "handle", "repair", "last_used")  # fmt: skip
+_SHOWN: tuple[Fact[Any, Any], ...] = (
+    Issued.new, Issued.new_version, Logins.logins, Confirmed.evidence, Written.version,
+    Suspended.suspended, Destroyed.destroyed, Soaked.signal, Proof.grade, Contained.contained,
+    FoundDead.handle, Relabelled.repair, Drained.last_used,
+)  # fmt: skip
 
 
 def _found(rotation: Rotation, row: RowInstance, now: datetime) -> str:
@@ -288,14 +307,14 @@ def _found(rotation: Rotation, row: RowInstance, now: datetime) -> str:
     if state.done and is_spared(row.step, state.facts):
         return SPARED
     return ", ".join(
-        f"{name.replace('_', ' ')} {_short(name, state.facts[name])}"
-        for name in _SHOWN
-        if state.facts.get(name)
+        f"{fact.name.replace('_', ' ')} {_short(fact, state.facts[fact.name])}"
+        for fact in _SHOWN
+        if state.facts.get(fact.name)
     )
 
 
-def _short(name: str, value: object) -> str:
-    if name == "evidence":
+def _short(fact: Fact[Any, Any], value: object) -> str:
+    if fact is Confirmed.evidence:
         return evidence_of(str(value))
     if isinstance(value, list):
         return " ".join(map(str, value))

@@ -10,9 +10,8 @@ from rotation.cli.options import here_option, name_argument, wait_option, yes_op
 from rotation.cli.prompts import checked_reason, confirm_typed
 from rotation.cli.session import open_session
 from rotation.errors import UsageError
-from rotation.journal.entries import stamp
+from rotation.journal.facts import Opened
 from rotation.operations import lifecycle
-from rotation.types import Facts
 
 
 @verb("create", "create billing-iam", "create billing-iam --wait")
@@ -52,13 +51,13 @@ def adopt(
     """
     with open_session(effectful=True) as session:
         entry = session.entry(name)
-        facts: Facts = {}
+        asked = Opened()
         if created is not None:
-            facts["created"] = stamp(_not_in_future(created, session.clock.now()))
+            asked |= Opened(created=_not_in_future(created, session.clock.now()))
         if take_over:
             confirm_typed(name, f"Take {name} over from the installation that claims it?", yes=yes)
-            facts["take_over"] = True
-        lifecycle.adopt(session, entry, facts)
+            asked |= Opened(take_over=True)
+        lifecycle.adopt(session, entry, asked.facts)
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)
 
 

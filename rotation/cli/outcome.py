@@ -12,9 +12,9 @@ from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.output import as_json, plain, result
 from rotation.cli.session import Session
 from rotation.journal.entries import stamp
-from rotation.journal.facts import Cause, Inspected
+from rotation.journal.facts import Cause, HeldFor, Inspected, Requested
 from rotation.machine.decide import Close, Do, Held, Wait
-from rotation.machine.replay import Outcome, Rotation, listed
+from rotation.machine.replay import Outcome, Rotation
 from rotation.plan import Step
 from rotation.report.describe import (
     awaited,
@@ -158,7 +158,7 @@ def sent_back(rotation: Rotation) -> list[str]:
     """Why it went back: who asked for it, or the row that was refused and what that met."""
     if rotation.asked is not None:
         by = rotation.asked.who or "a person"
-        return [f"  why: {plain(str(rotation.asked.facts['verb']))} by {plain(by)}"]
+        return [f"  why: {plain(str(Requested.of(rotation.asked.facts).verb))} by {plain(by)}"]
     row, found = sent_back_by(rotation), met_on_the_way(rotation)
     if row is None or found is None:
         return []
@@ -207,7 +207,7 @@ def held_lines(rotation: Rotation, code: str, name: str, now: datetime) -> list[
     lines = [
         f"  why: {why_held(code)}",
         *_met_lines(rotation, code),
-        *(f"  changed: {each}" for each in listed(rotation.last.facts, "changed")),
+        *(f"  changed: {each}" for each in HeldFor.of(rotation.last.facts).changed),
         f"  {works_now(rotation, now)}",
         *(f"  way out: {line}" for line in ways_out(rotation, name)),
         f"  code: {code}",

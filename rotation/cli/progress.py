@@ -8,15 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rotation.cli.app import settings
 from rotation.cli.output import note, plain
 from rotation.cli.session import Session
-from rotation.journal.entries import Entry, Kind, unstamp
-from rotation.machine.replay import Rotation, replay, text
+from rotation.journal.entries import Entry, Kind
+from rotation.journal.facts import (
+    Closed,
+    Confirmed,
+    Delay,
+    Destroyed,
+    HeldFor,
+    Issued,
+    Proof,
+    Suspended,
+)
+from rotation.journal.record import Fact
+from rotation.machine.replay import Rotation, replay
 from rotation.operations.advance import Show
 from rotation.plan import Step
 from rotation.report.describe import outcome_text, relative, row_mark, why_held
@@ -53,7 +64,7 @@ class Lines:
 
     def __call__(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            why = text(entry.facts.get("why")) if entry.kind is Kind.WAITING else None
+            why = Delay.of(entry.facts).why if entry.kind is Kind.WAITING else None
             before, at = self._waits.get(entry.stream, ("", entry.at))
             again = bool(why) and before == why and entry.at - at < SAID_AGAIN
             said = None if again else _said(entry)
@@ -92,19 +103,22 @@ def _words(entry: Entry) -> defaultdict[str, str]:
     words = defaultdict(str, facts)
     words["row"] = "" if entry.row is None else _row_name(entry.row.step, entry.row.subject)
     words["who"] = entry.who or "somebody"
-    until = unstamp(text(entry.facts.get("until")))
+    until = Delay.of(entry.facts).until
     if until is not None:
         day = "" if until.date() == entry.at.date() else f"{until:%Y-%m-%d} "
         words["until"] = f"{day}{until:%H:%M:%S}Z"
     words["looks"] = f"looks again at {words['until']}" if until else "until a person acts"
-    found = {**facts, "evidence": evidence_of(facts["evidence"])} if "evidence" in facts else facts
-    told = (found[name] for name in ("grade", "new", "suspended", "evidence") if name in facts)
+    used = Confirmed.of(entry.facts).evidence
+    said = (Proof.of(entry.facts).grade, Issued.of(entry.facts).new,
+            Suspended.of(entry.facts).suspended, evidence_of(used) if used else None)  # fmt: skip
     spared = entry.row is not None and is_spared(entry.row.step, entry.facts)
-    words["detail"] = next((f" ({value})" for value in told), f" ({SPARED})" if spared else "")
-    if "code" in facts:
-        words["held"] = why_held(facts["code"])
-    if "outcome" in facts:
-        words["outcome"] = outcome_text(facts["outcome"])
+    words["detail"] = next(
+        (f" ({value})" for value in said if value), f" ({SPARED})" if spared else ""
+    )
+    if entry.kind is Kind.HELD:
+        words["held"] = why_held(HeldFor.of(entry.facts).code)
+    if entry.kind is Kind.CLOSED:
+        words["outcome"] = outcome_text(Closed.of(entry.facts).outcome)
     return words
 
 
@@ -118,9 +132,11 @@ def evidence_of(grade: str) -> str:
 
 def is_spared(step: str, facts: Facts) -> bool:
     """Whether that step of a way back found that the new one is not there, or is what readers get."""
-    removes = {Step.SUSPEND_NEW: "suspended", Step.DESTROY_NEW: "destroyed",
-               Step.PROVE_NEW_DEAD: "grade"}  # fmt: skip
-    return step in removes and removes[Step(step)] not in facts
+    removes: Mapping[str, Fact[Any, Any]] = {
+        Step.SUSPEND_NEW: Suspended.suspended, Step.DESTROY_NEW: Destroyed.destroyed,
+        Step.PROVE_NEW_DEAD: Proof.grade,
+    }  # fmt: skip
+    return step in removes and removes[step].name not in facts
 
 
 def _row_name(step: str, subject: str) -> str:

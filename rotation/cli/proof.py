@@ -8,8 +8,8 @@ from rotation.cli.prompts import confirm
 from rotation.cli.session import Session
 from rotation.errors import JournalError, PolicyRefusal, UsageError
 from rotation.journal.entries import Draft, Kind
+from rotation.journal.facts import Sealed
 from rotation.operations.proof import latest_seal, opened_for_proof, reach
-from rotation.types import Facts
 
 if TYPE_CHECKING:
     from rotation.journal.seal import Fault
@@ -35,7 +35,7 @@ def seal_anew(session: Session, *, accept: bool, yes: bool) -> None:
             _refuse_unseen(faults, accept=accept)
             confirm("Take what no seal proves as it is?", yes=yes)
         accepted = [str(fault) for fault in faults] if accept else []
-        facts: Facts = {"entries": journal.size(), "accepted": accepted}
+        facts = Sealed(entries=journal.size(), accepted=accepted).facts
         draft = Draft(kind=Kind.SEALED, who=session.who, facts=facts)
         journal.seal(draft, session.runner.id, session.clock.now(), faults)
     finally:

@@ -18,6 +18,7 @@ from rotation.cli.output import done
 from rotation.cli.prompts import checked_reason, confirm
 from rotation.cli.session import open_session
 from rotation.errors import UsageError
+from rotation.journal.facts import Requested
 from rotation.machine.held import Exit
 from rotation.operations.requests import (
     chosen,
@@ -96,8 +97,10 @@ def resume(
                 asked = _ASKED[way].format(name=name, old=rotation.old)
                 confirm(asked, yes=yes)
         for rotation in found.values():
-            word = "now" if rotation.held is None else "resume"
-            request(session, rotation, word, now=at_once, **({more: True} if more else {}))
+            said = "now" if rotation.held is None else "resume"
+            destroy, unverified = way is Exit.DESTROY, way is Exit.UNVERIFIED
+            asks = Requested(verb=said, now=at_once, destroy=destroy, unverified=unverified)
+            request(session, rotation, asks)
         streams = {rotation.stream: name for name, rotation in found.items()}
         width = session.configuration.concurrency
         return carry_out(session, streams, wait=wait, here=here, width=width)
@@ -118,7 +121,7 @@ def rollback(name: str, *, yes: bool, wait: bool, here: bool) -> int:
         refuse_no_way_back(rotation, name)
         refuse_unbuilt(session, rotation, by_itself=here)
         confirm(f"Send the consumers of {name} back to {rotation.old}?", yes=yes)
-        request(session, rotation, "rollback")
+        request(session, rotation, Requested(verb="rollback"))
         return went_back(carry_out(session, {rotation.stream: name}, wait=wait, here=here))
 
 
@@ -166,7 +169,7 @@ def resolve(
         refuse_unbuilt(session, rotation, by_itself=here)
         refuse_unknown_instance(session, rotation, instance)
         confirm(question, yes=yes)
-        request(session, rotation, word, instance=instance)
+        request(session, rotation, Requested(verb=word, instance=instance))
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
 
 
@@ -184,7 +187,7 @@ def abandon(name: str, *, yes: bool) -> int:
         refuse_unless_exit(rotation, name, Exit.ABANDON)
         left = f"; {rotation.new} stays behind" if rotation.new else ""
         confirm(f"Close the rotation of {name} as it is{left}?", yes=yes)
-        request(session, rotation, "abandon")
+        request(session, rotation, Requested(verb="abandon"))
         carry_out(session, {rotation.stream: name}, wait=False, here=False)
         return OK
 
@@ -200,7 +203,7 @@ def pause(name: str, *, reason: str) -> int:
     """
     with open_session(effectful=True) as session:
         rotation = latest_rotation(session, name)
-        request(session, rotation, "hold", reason=checked_reason(reason))
+        request(session, rotation, Requested(verb="hold", reason=checked_reason(reason)))
         text = f"{name} is paused; `rotation unpause {name}` lets it go on"
         done("pause", text, secret=name, paused=True, reason=reason)
         return OK
@@ -214,7 +217,7 @@ def unpause(name: str, *, wait: bool, here: bool) -> int:
     """Let a paused secret go on."""
     with open_session(effectful=True) as session:
         rotation = paused_rotation(session, name)
-        request(session, rotation, "release")
+        request(session, rotation, Requested(verb="release"))
         if rotation.outcome is not None:
             text = f"{name} is no longer paused"
             done("pause", text, secret=name, paused=False, reason=None)

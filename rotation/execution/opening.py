@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import PolicyRefusal, UsageError
 from rotation.journal.entries import Draft, Kind
-from rotation.journal.facts import Baseline
+from rotation.journal.facts import Baseline, Opened
 from rotation.machine.baseline import closing
 from rotation.machine.replay import Outcome, Rotation
 from rotation.plan import Plan
@@ -59,9 +59,9 @@ def over(before: Rotation | None, opened: Draft) -> list[Draft]:
     """With the close of what is open. A person's hold outlives the rotation that it was put on."""
     if before is None:
         return [opened]
-    held = {"on_hold": before.on_hold, "on_hold_by": before.on_hold_by}
-    drafts = [replace(opened, facts={**opened.facts, **held})]
+    held = Opened(on_hold=before.on_hold, on_hold_by=before.on_hold_by)
+    drafts = [replace(opened, facts={**opened.facts, **held.facts})]
     if before.outcome is None:
         closed = closing(before, Outcome.SUPERSEDED)
-        drafts.insert(0, Draft(kind=Kind.CLOSED, who=opened.who, facts=closed))
+        drafts.insert(0, Draft(kind=Kind.CLOSED, who=opened.who, facts=closed.facts))
     return drafts

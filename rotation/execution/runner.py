@@ -20,12 +20,12 @@ from rotation.interfaces import Adapters, Clock
 from rotation.journal import Decide, Journal
 from rotation.journal.chain import link
 from rotation.journal.entries import Draft, Entry, Kind, Lease
-from rotation.journal.facts import Attempt, Baseline, Delay, Issued
+from rotation.journal.facts import Attempt, Baseline, Delay, HeldFor, Issued, Opened
 from rotation.journal.record import Record
 from rotation.machine.baseline import closing, left_by
 from rotation.machine.decide import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.machine.decision import is_recorded, with_decision
-from rotation.machine.replay import Mode, Rotation, listed, replay
+from rotation.machine.replay import Mode, Rotation, replay
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowInstance, Step
 from rotation.plan.compiled import opened_facts
 from rotation.plan.specification import changes, spec_from_json
@@ -74,9 +74,10 @@ class Runner:
         """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
         is open, PolicyRefusal where a person holds the identity, UsageError where the plan needs a
         credential that the journal does not know."""
+        asked = {**Opened(trigger=trigger).facts, **(facts or {})}
         while True:
             try:
-                entry = self._open(stream, plan, spec, {"trigger": trigger, **(facts or {})}, who)
+                entry = self._open(stream, plan, spec, asked, who)
             except JournalMoved:
                 continue  # a hold, or a whole rotation: decided anew
             self.follow([entry])
@@ -100,9 +101,8 @@ class Runner:
     ) -> Draft:
         # Every adapter is built: what cannot be is refused before anything is opened.
         content = opened_facts(plan, spec, self.bind(spec).issuer.traits)
-        return Draft(
-            kind=Kind.OPENED, who=who, facts={**content, "baseline": baseline.facts, **facts}
-        )
+        content |= {**Opened(baseline=baseline.facts).facts, **facts}
+        return Draft(kind=Kind.OPENED, who=who, facts=content)
 
     def open_emergency(
         self,
@@ -118,7 +118,7 @@ class Runner:
         COMPROMISED is open with the instances of `baseline`. Any other runner's next write is
         refused from here on. `facts` name the `scope` and the `reason`. seen: the seq that they
         were decided from; JournalMoved where the stream went on since."""
-        replaces = baseline.handle in listed(facts, "scope")
+        replaces = baseline.handle in Opened.of(facts).scope
         if not replaces and not self.bind(spec).issuer.traits.overlap:
             raise PolicyRefusal(
                 "emergency.not-current",
@@ -126,7 +126,7 @@ class Runner:
                 "declare the emergency without --key-id",
             )
         plan = COMPROMISED if replaces else CONTAIN_ONLY
-        facts = {"trigger": "emergency", **facts}
+        facts = {**Opened(trigger="emergency").facts, **facts}
         return self._supersede(stream, plan, spec, baseline, who=who, facts=facts, seen=seen)
 
     def open_replacement(
@@ -144,7 +144,7 @@ class Runner:
         refuse_emergency(before, spec)
         baseline = left_by(before)
         seen = entries[-1].seq if seen is None and entries else seen or 0
-        facts = Facts(trigger=trigger, reason=reason)
+        facts = Opened(trigger=trigger, reason=reason).facts
         return self._supersede(stream, REPLACE, spec, baseline, who=who, facts=facts, seen=seen)
 
     def _supersede(
@@ -242,14 +242,14 @@ class _Run:
             if reason is not None:
                 return Wait(None, f"read-only: {reason}", action.row)
         if Gate.WINDOW in action.row.gates:
-            gates = self.runner.live.gates(str(rotation.opened.facts["secret"]), now)
+            gates = self.runner.live.gates(Opened.of(rotation.opened.facts).secret, now)
             return next_action(rotation, now, gates)
         return action
 
     def _spec_changed(self) -> list[str]:
         if not self.entries or not (rotation := replay(self.entries)).readable:
             return []
-        present = self.runner.live.specification(str(rotation.opened.facts["secret"]))
+        present = self.runner.live.specification(Opened.of(rotation.opened.facts).secret)
         return [] if present is None else changes(spec_from_json(rotation.spec), present)
 
     def _append(self, drafts: Sequence[Draft]) -> None:
@@ -296,9 +296,9 @@ class _Run:
             return []
         match self._decide(rotation):
             case Close(outcome):
-                return [Draft(kind=Kind.CLOSED, facts=closing(rotation, outcome))]
+                return [Draft(kind=Kind.CLOSED, facts=closing(rotation, outcome).facts)]
             case Held(code) if rotation.held is None:
-                return [Draft(kind=Kind.HELD, facts={"code": code, "changed": list(self.changed)})]
+                return [Draft(kind=Kind.HELD, facts=HeldFor(code=code, changed=self.changed).facts)]
             case Wait(until, why, row) if row and rotation.states[row.position].is_news(until):
                 facts = Delay(until=until, why=why, window=True).facts
                 return [Draft(kind=Kind.WAITING, row=key_of(rotation, row), facts=facts)]

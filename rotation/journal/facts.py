@@ -1,16 +1,20 @@
 """What the journal's entries say, one record per kind. Nowhere else is a key of theirs spelled."""
 
+from collections.abc import Iterator
+
 from rotation.journal.entries import Entry
 from rotation.journal.record import (
     Anything,
     Content,
     Count,
+    Fact,
     Flag,
     Moment,
     Names,
     OneOrMore,
     Record,
     Text,
+    Word,
 )
 
 
@@ -237,13 +241,19 @@ class Tidied(Record):
     listing: Names = Names()
 
 
-class Exposure(Record):
-    """`evidence`: what containment and destruction erase."""
+class Saved(Record):
+    """`evidence`: what of containment and destruction erase is shown afterwards."""
 
     current: Text = Text()
-    labels: Content = Content()
-    # Each with state, age, last use and the service; by ids; those of the scope that were on.
+    # Each with state, age, last use and the service.
     instances: Anything = Anything()
+
+
+class Exposure(Saved):
+    """All of it."""
+
+    labels: Content = Content()
+    # By ids; those of the scope that were on.
     listing: Names = Names()
     active: Names = Names()
 
@@ -269,22 +279,6 @@ class PointerMoved(Record):
 # -------------------------------------------------------------------- what a whole rotation says
 
 
-class Opened(Record):
-    """Why, and what a person said with it."""
-
-    reason: Text = Text(logged=True)
-    # Of a retirement: why consumers that are still declared need nothing.
-    gap: Text = Text()
-    # Of an adoption: when it was made; another installation's claim is overwritten.
-    created: Moment = Moment()
-    take_over: Flag = Flag()
-    # Of an emergency: what leaked; what of it was on when it was contained without the journal; what
-    # is nobody's of ours is destroyed as well.
-    scope: Names = Names(logged=True)
-    active: Names = Names()
-    destroy_foreign: Flag = Flag()
-
-
 class Bounds(Record):
     """The two entries of a rotation that have a baseline."""
 
@@ -296,6 +290,62 @@ def baseline_of(entry: Entry) -> Baseline:
     return Baseline.of(Bounds.of(entry.facts).baseline)
 
 
+class Opened(Bounds):
+    """Beside what `plan.compiled` keeps: whose it is, why it was opened, and what a person said."""
+
+    plan: Word = Word(logged=True)
+    secret: Word = Word()
+    spec: Anything = Anything()
+    trigger: Text = Text(logged=True)
+    reason: Text = Text(logged=True)
+    # A person's pause that was put on the rotation before it.
+    on_hold: Text = Text()
+    on_hold_by: Text = Text()
+    # Of a retirement: why consumers that are still declared need nothing.
+    gap: Text = Text()
+    # Of an adoption: when it was made; another installation's claim is overwritten.
+    created: Moment = Moment()
+    take_over: Flag = Flag()
+    # Of a handover: the connection whose own login is rotated, and that login.
+    connection: Text = Text()
+    login: Text = Text()
+    # Of an emergency: what leaked; what is not ours is destroyed as well.
+    scope: Names = Names(logged=True)
+    destroy_foreign: Flag = Flag()
+    # What was contained without the journal: where it stood, which of it was on, when, and who
+    # brought it in.
+    spill: Text = Text()
+    contained: Names = Names(logged=True)
+    active: Names = Names()
+    contained_at: Text = Text()
+    merged_by: Text = Text()
+
+
+class HeldFor(Record):
+    code: Word = Word(logged=True)
+    # Options of the specification that are otherwise now.
+    changed: Names = Names()
+
+
+class Requested(Record):
+    """What a person asked for."""
+
+    verb: Text = Text(logged=True)
+    # Of `ours` and `foreign`.
+    instance: Text = Text()
+    reason: Text = Text(logged=True)
+    # Pauses after a failed try are over; the destruction is allowed; readers get it without a login.
+    now: Flag = Flag()
+    destroy: Flag = Flag()
+    unverified: Flag = Flag()
+
+
+class Closed(Bounds):
+    outcome: Word = Word(logged=True)
+    # A success that was to change the credential.
+    rotated: Flag = Flag()
+
+
 # ------------------------------------------------------------------- what the installation says
 
 
@@ -304,3 +354,30 @@ class Looked(Record):
 
     stream: Text = Text("of")
     instances: Names = Names()
+
+
+class Frozen(Record):
+    """FROZEN: of the two brakes the one that it names."""
+
+    # Every window is closed.
+    frozen: Flag = Flag()
+    # Nothing but containment has an effect.
+    read_only: Flag = Flag()
+    reason: Text = Text(logged=True)
+
+
+class Sealed(Record):
+    # How many entries there were, and the faults that a person took as they are.
+    entries: Anything = Anything()
+    accepted: Names = Names()
+
+
+def _logged(kind: type[Record]) -> Iterator[str]:
+    own = (fact for fact in vars(kind).values() if isinstance(fact, Fact))
+    yield from (fact.name for fact in own if fact.logged)
+    for each in kind.__subclasses__():
+        yield from _logged(each)
+
+
+LOGGED = tuple(dict.fromkeys(_logged(Record)))
+"""The keys that events of the log have as well."""

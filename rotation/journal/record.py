@@ -50,6 +50,15 @@ class Text(Fact[str | None, str | None]):
         return value if isinstance(value, str) else None
 
 
+class Word(Fact[str, str]):
+    """A text that every version writes; without it the journal is damaged."""
+
+    def read(self, value: Json) -> str:
+        if value is None:
+            raise LookupError(self.name)
+        return str(value)
+
+
 class Flag(Fact[bool, bool]):
     def read(self, value: Json) -> bool:
         return value is True

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from rotation.journal.facts import Baseline, Current, Destroyed, Issued, Room, Written
+from rotation.journal.facts import Baseline, Closed, Current, Destroyed, Issued, Room, Written
 from rotation.machine.leftover import Leftover, as_kept
 from rotation.machine.replay import Mode, Outcome, Rotation, replaced_by
 from rotation.plan import Step
-from rotation.types import Facts
 
 
 def left_by(before: Rotation | None) -> Baseline:
@@ -18,13 +17,13 @@ def left_by(before: Rotation | None) -> Baseline:
     return before.result
 
 
-def closing(rotation: Rotation, outcome: Outcome) -> Facts:
+def closing(rotation: Rotation, outcome: Outcome) -> Closed:
     """What CLOSED says. rotated: a success that was to change the credential."""
-    return {
-        "outcome": outcome,
-        "baseline": outcome_baseline(rotation, outcome).facts,
-        "rotated": outcome is Outcome.SUCCEEDED and not rotation.rules.keeps_credential,
-    }
+    return Closed(
+        outcome=outcome,
+        baseline=outcome_baseline(rotation, outcome).facts,
+        rotated=outcome is Outcome.SUCCEEDED and not rotation.rules.keeps_credential,
+    )
 
 
 def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Baseline:

@@ -5,9 +5,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from rotation.journal.entries import NEXT, NONSENSE, Entry, Kind, RowKey, corrupt
-from rotation.journal.facts import Attempt, Cause, Delay, Failure, Logins, Room, baseline_of
+from rotation.journal.facts import (
+    Attempt,
+    Cause,
+    Closed,
+    Delay,
+    Failure,
+    HeldFor,
+    Logins,
+    Opened,
+    Requested,
+    Room,
+    baseline_of,
+)
 from rotation.machine.leftover import Leftover, leftovers_of
-from rotation.machine.rotation import Mode, Outcome, Rotation, RowState, listed, text
+from rotation.machine.rotation import Mode, Outcome, Rotation, RowState
 from rotation.plan import OnFailure, RowInstance, Step
 from rotation.plan.compiled import rows_of
 
@@ -19,10 +31,8 @@ __all__ = [
     "can_go_back",
     "failed_row",
     "is_past_return",
-    "listed",
     "replaced_by",
     "replay",
-    "text",
 ]  # fmt: skip
 
 
@@ -40,13 +50,14 @@ def replay(entries: Sequence[Entry]) -> Rotation:
 
 def _fold(entries: Sequence[Entry]) -> Rotation:
     opened, compiled = entries[0], rows_of(entries[0])
+    said = Opened.of(opened.facts)
     assert opened.kind is Kind.OPENED, "a rotation begins with OPENED"
     baseline = baseline_of(opened)
     rows = compiled.rows + compiled.undo + compiled.accept
     rotation = Rotation(
         stream=opened.stream,
         opened=opened,
-        plan=str(opened.facts["plan"]),
+        plan=said.plan,
         rows=compiled.rows,
         undo=compiled.undo,
         accept=compiled.accept,
@@ -55,8 +66,8 @@ def _fold(entries: Sequence[Entry]) -> Rotation:
         baseline=baseline,
         foreign=frozenset(baseline.foreign),
         leftovers=leftovers_of(baseline),
-        on_hold=text(opened.facts.get("on_hold")),
-        on_hold_by=text(opened.facts.get("on_hold_by")),
+        on_hold=said.on_hold,
+        on_hold_by=said.on_hold_by,
         attempts=frozenset(baseline.attempts),
         readable=not compiled.unknown,
     )
@@ -74,9 +85,9 @@ def _add(rotation: Rotation, entry: Entry) -> None:
     elif entry.kind is Kind.REQUESTED:
         _fold_request(rotation, entry)
     elif entry.kind is Kind.HELD:
-        rotation.held, rotation.held_at = str(entry.facts["code"]), entry.at
+        rotation.held, rotation.held_at = HeldFor.of(entry.facts).code, entry.at
     elif entry.kind is Kind.CLOSED:
-        rotation.outcome = str(entry.facts["outcome"])
+        rotation.outcome = Closed.of(entry.facts).outcome
         rotation.result = baseline_of(entry)
     if entry.kind in (Kind.FAILED, Kind.REQUESTED):
         rotation.complained = any(state.complaint for state in rotation.states.values())
@@ -174,15 +185,15 @@ def _new_round(state: RowState) -> None:
 
 
 def _fold_request(rotation: Rotation, entry: Entry) -> None:
-    verb = entry.facts.get("verb")
-    instance = text(entry.facts.get("instance"))
+    asked = Requested.of(entry.facts)
+    verb, instance = asked.verb, asked.instance
     if verb == "hold":
-        rotation.on_hold = text(entry.facts.get("reason")) or "no reason was given"
+        rotation.on_hold = asked.reason or "no reason was given"
         rotation.on_hold_by = entry.who
     elif verb == "release":
         rotation.on_hold = rotation.on_hold_by = None
     elif verb in ("resume", "now"):
-        _go_on(rotation, entry)
+        _go_on(rotation, asked)
     elif verb in ("rollback", "cancel") and can_go_back(rotation):
         rotation.mode, rotation.asked = Mode.UNDO, entry
         _resume(rotation)
@@ -200,14 +211,14 @@ def _fold_request(rotation: Rotation, entry: Entry) -> None:
         rotation.abandoned = True
 
 
-def _go_on(rotation: Rotation, entry: Entry) -> None:
-    if entry.facts.get("now"):
+def _go_on(rotation: Rotation, asked: Requested) -> None:
+    if asked.now:
         _try_now(rotation)
-    if entry.facts.get("verb") == "resume":
+    if asked.verb == "resume":
         rotation.change_accepted |= rotation.held == "held.spec-changed"
         _resume(rotation)
-        rotation.destroy_released |= entry.facts.get("destroy") is True
-        rotation.unverified |= entry.facts.get("unverified") is True and is_past_return(rotation)
+        rotation.destroy_released |= asked.destroy
+        rotation.unverified |= asked.unverified and is_past_return(rotation)
 
 
 def _try_now(rotation: Rotation) -> None:

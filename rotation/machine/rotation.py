@@ -104,7 +104,7 @@ class Rotation:
 
     @property
     def spec(self) -> Facts:
-        spec = self.opened.facts["spec"]
+        spec = Opened.of(self.opened.facts).spec
         if not isinstance(spec, dict):
             raise corrupt(f"the specification of {self.stream}")
         return spec
@@ -184,13 +184,3 @@ class Rotation:
         """Every row of that step is done (and there is one)."""
         rows = [row for row in self.rows if row.step == step]
         return bool(rows) and all(self.states[row.position].done for row in rows)
-
-
-def text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def listed(facts: Facts, name: str) -> list[str]:
-    """The fact of that name where it is a list, else an empty one."""
-    value = facts.get(name)
-    return [str(item) for item in value] if isinstance(value, list) else []

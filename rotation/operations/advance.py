@@ -11,6 +11,7 @@ from typing import Any
 
 from rotation.errors import RotationError
 from rotation.journal.entries import Entry
+from rotation.journal.facts import Opened
 from rotation.machine.decide import Action, Do, Wait, next_action
 from rotation.machine.replay import Rotation, replay
 from rotation.operations.installation import POLL, Installation
@@ -129,7 +130,7 @@ def _watch(installation: Installation, stream: str, show: Show, stay: _Stay) -> 
 
 
 def _secret(rotation: Rotation) -> str:
-    return str(rotation.opened.facts["secret"])
+    return Opened.of(rotation.opened.facts).secret
 
 
 def _await_all(

@@ -13,8 +13,9 @@ from rotation.execution.effects.emergency import switch_off
 from rotation.interfaces import Adapters
 from rotation.journal import spill
 from rotation.journal.entries import stamp
+from rotation.journal.facts import Opened
 from rotation.machine.decide import Do, Held, Wait, next_action
-from rotation.machine.replay import Rotation, listed, replaced_by, replay
+from rotation.machine.replay import Rotation, replaced_by, replay
 from rotation.operations.installation import POLL, Installation
 from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
@@ -133,7 +134,7 @@ def without_journal(
         uuid.uuid4().hex[:12],
         _header(here, target, found, facts),
     )
-    scope = listed(facts, "scope")
+    scope = Opened.of(facts).scope
     failures = _switched_off(here, bound, scope, record, watcher)
     if not failures:
         _mark(bound, found, scope)
@@ -146,7 +147,7 @@ def without_journal(
 
 
 def _header(here: Installation, target: Target, found: ExposureReport, facts: Facts) -> Facts:
-    scope = listed(facts, "scope")
+    scope = Opened.of(facts).scope
     suspects = [suspect for suspect in found.suspects if suspect.id in scope]
     return {
         "installation": here.configuration.installation,
@@ -155,9 +156,9 @@ def _header(here: Installation, target: Target, found: ExposureReport, facts: Fa
         "spec": spec_to_json(target.spec),
         "who": here.who,
         "at": stamp(here.clock.now()),
-        "reason": facts["reason"],
+        "reason": Opened.of(facts).reason,
         "scope": list(scope),
-        "destroy_foreign": facts.get("destroy_foreign") is True,
+        "destroy_foreign": Opened.of(facts).destroy_foreign,
         "active": [s.id for s in suspects if s.state is KeyState.ACTIVE],
         "instances": [
             [s.id, str(s.state), stamp(s.created), stamp(s.last_used), s.service] for s in suspects

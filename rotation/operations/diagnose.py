@@ -7,6 +7,7 @@ from typing import TypeGuard
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
 from rotation.execution.effects.neighbours import stale_in
 from rotation.interfaces import Adapters, Consumer, Diagnosis, LabelSnapshot, Rehearses
+from rotation.journal.facts import Failure
 from rotation.journal.spill import unmerged
 from rotation.machine.held import Exit
 from rotation.machine.replay import replay
@@ -145,7 +146,7 @@ def _secret_check(here: Installation, name: str, *, login: bool) -> Finding:
         layout = _layout(here, name, login=login)
     except RotationError as error:
         known = here.records.identity(here.entry(name).stream)
-        down = error.facts.get("all_gone") and known is not None and known.is_alive
+        down = Failure.of(error.facts).all_gone and known is not None and known.is_alive
         return replace(failed(name, error), grade=Grade.DOWN) if down else failed(name, error)
     if layout is None:
         return Finding(name, "its store and issuer answer; nobody knows its label layouts")

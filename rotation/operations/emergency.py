@@ -13,8 +13,9 @@ from rotation.errors import (
     UnknownName,
 )
 from rotation.journal.entries import NONSENSE, Draft, Kind, as_damage
+from rotation.journal.facts import Opened, Requested
 from rotation.journal.spill import SpillRecord, is_known
-from rotation.machine.replay import Rotation, can_go_back, listed, replay
+from rotation.machine.replay import Rotation, can_go_back, replay
 from rotation.operations.containment import bound_for_containment
 from rotation.operations.installation import Installation
 from rotation.operations.requests import open_rotation_of
@@ -38,10 +39,9 @@ class Asked:
     yes: bool
 
     def facts(self) -> Facts:
-        facts: Facts = {"reason": self.reason or "not given"}
-        if self.destroy_foreign:
-            facts["destroy_foreign"] = True
-        return facts
+        asked = Opened(reason=self.reason or "not given")
+        foreign = Opened(destroy_foreign=True) if self.destroy_foreign else Opened()
+        return (asked | foreign).facts
 
 
 class Person(Protocol):
@@ -127,7 +127,7 @@ class _Declaring:
             if asked.key_id is None and why is None and not found.suspects:
                 return Declared(target, facts, nothing_lives=True)
             agreed = self._agreed(found, agreed)
-            facts["scope"] = list(agreed)
+            facts |= Opened(scope=agreed).facts
             if why is not None:
                 return Declared(target, facts, found, why)
             try:
@@ -230,22 +230,25 @@ def merge(here: Installation, record: SpillRecord) -> tuple[Target, Facts]:
     """What was contained without the journal goes into it, once. Returns what it is about, and what
     the journal was told of it."""
     target = _target_of(here, record)
-    facts: Facts = {
-        "spill": record.id, "reason": record.reason, "scope": list(record.scope),
-        "active": list(record.active), "contained": list(record.contained), "contained_at": record.at,
-        "merged_by": here.who,
-    }  # fmt: skip
+    facts = Opened(
+        spill=record.id, reason=record.reason, scope=record.scope, active=record.active,
+        contained=record.contained, contained_at=record.at, merged_by=here.who,
+    ).facts  # fmt: skip
     if record.destroy_foreign:
-        facts["destroy_foreign"] = True
+        facts |= Opened(destroy_foreign=True).facts
     while not is_known((e.facts for e in here.journal.history(record.stream)), record.id):
         entries = here.journal.entries(record.stream)
         rotation = replay(entries) if entries else None
         if rotation is not None and _covers(rotation, record.scope):
-            draft = Draft(kind=Kind.REQUESTED, who=record.who, facts={"verb": "merge", **facts})
+            draft = Draft(
+                kind=Kind.REQUESTED,
+                who=record.who,
+                facts={**Requested(verb="merge").facts, **facts},
+            )
             here.journal.request(record.stream, draft, here.runner.id, here.clock.now())
             continue
         found = looked_at(here, target)
-        facts["scope"] = list(dict.fromkeys([*record.scope, *found.declared]))
+        facts |= Opened(scope=dict.fromkeys([*record.scope, *found.declared])).facts
         with suppress(JournalMoved):
             here.runner.open_emergency(
                 record.stream, target.spec, found.baseline,
@@ -264,11 +267,7 @@ def _target_of(here: Installation, record: SpillRecord) -> Target:
 
 def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:
     """An emergency that is open is about all of it already."""
-    return (
-        rotation.outcome is None
-        and rotation.rules.contains
-        and {*scope} <= {*listed(rotation.opened.facts, "scope")}
-    )
+    return rotation.outcome is None and rotation.rules.contains and {*scope} <= {*rotation.scope}
 
 
 # -------------------------------------------------------------------------------- taken back

@@ -4,12 +4,12 @@ one is shown to be dead."""
 from typing import Any
 
 from rotation.errors import LoginRefused, PolicyRefusal, RotationError, UnknownName, UsageError
+from rotation.journal.facts import Opened
 from rotation.operations.installation import Installation
 from rotation.operations.logins import Login, ask
 from rotation.operations.opening import is_open, open_rotation
 from rotation.options import ConnectionOptions, values
 from rotation.plugins.registry import installed, parts_of
-from rotation.types import Facts
 
 
 def refuse_unfit(here: Installation, old: str, new: str, canary: str) -> None:
@@ -25,7 +25,8 @@ def open_proof(here: Installation, canary: str, before: Login, after: Login) -> 
         raise after.error
     _check_other(before, after)
     entry = here.entry(canary)
-    facts: Facts = {"connection": before.name, "login": after.own.id if after.own else None}
+    login = after.own.id if after.own else None
+    facts = Opened(connection=before.name, login=login).facts
     open_rotation(here, entry, "routine", trigger="handover", facts=facts)
     return entry.stream
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import PolicyRefusal, RotationError
 from rotation.interfaces import Store
+from rotation.journal.facts import Opened, Requested
 from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
 from rotation.operations.opening import open_rotation
@@ -32,7 +33,7 @@ def retire(here: Installation, entry: "ConfiguredSecret", gap: str | None) -> No
     """gap: why consumers that are still declared need nothing."""
     if not gap:
         _refuse_staying(here, entry)
-    facts: Facts = {"gap": gap} if gap else {}
+    facts = Opened(gap=gap).facts if gap else {}
     open_rotation(here, entry, "retire", trigger="person", facts=facts)
 
 
@@ -84,7 +85,7 @@ def _begin_anew(here: Installation, entry: "ConfiguredSecret") -> None:
     for stream in here.open_streams_of(entry.id):
         rotation = replay(here.journal.entries(stream))
         if rotation.rules.adopts:
-            request(here, rotation, "abandon")
+            request(here, rotation, Requested(verb="abandon"))
             here.runner.advance(stream)
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from rotation.execution.opening import refuse_doubtful
 from rotation.journal.entries import Entry, Kind
+from rotation.journal.facts import Sealed
 from rotation.operations.installation import Installation
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ def reach(here: Installation) -> str:
     sealed = latest_seal(here)
     if sealed is None:
         return "not sealed: whoever can write the journal's file can write it anew"
-    before = sealed.facts.get("entries")
+    before = Sealed.of(sealed.facts).entries
     text = f"sealed since {sealed.at:%Y-%m-%d %H:%M}Z by {sealed.who}"
     return f"{text}; {before} entries before that are only chained"
 

@@ -8,7 +8,7 @@ from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
 from rotation.execution.effects import drift, shared
 from rotation.execution.effects.context import Context
 from rotation.journal.entries import Draft, Kind
-from rotation.journal.facts import Baseline, Issued, Written
+from rotation.journal.facts import Baseline, Failure, Frozen, Issued, Written
 from rotation.machine.leftover import leftovers_of
 from rotation.machine.replay import Rotation, RowState, replay
 from rotation.machine.strangers import as_facts, seen_of
@@ -16,7 +16,7 @@ from rotation.operations.installation import Installation
 from rotation.plan import Step
 from rotation.report.health import CredentialStatus, Readers, given, standing
 from rotation.schedule.brakes import BEHIND_MIN, read_only
-from rotation.types import Facts, Listing, StoreState
+from rotation.types import Listing, StoreState
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def look(here: Installation, name: str) -> Found:
     try:
         return Found(list(_differences(_context(here, name, replay(entries)))))
     except RotationError as error:
-        down = error.facts.get("all_gone") is True and bool(given(replay(entries)))
+        down = Failure.of(error.facts).all_gone and bool(given(replay(entries)))
         unseen = Difference(error.code, error.message, error.hint, down=down)
         return Found([unseen], error, looked=False)
 
@@ -91,7 +91,7 @@ def _differences(cx: Context) -> Iterator[Difference]:
         except NotYet:
             continue  # on its way
         except NeedsPerson as difference:
-            named = str(difference.facts.get("instances", "")).split(",")
+            named = (Failure.of(difference.facts).instances or "").split(",")
             dead = difference.code in ("held.instance-missing", "held.found-suspended")
             yield Difference(
                 difference.code,
@@ -190,7 +190,7 @@ def may_go_on(here: Installation, found: Mapping[str, Found], *, accept: bool) -
 
 
 def go_on(here: Installation) -> None:
-    facts: Facts = {"read_only": False, "reason": "reconciled"}
+    facts = Frozen(read_only=False, reason="reconciled").facts
     draft = Draft(kind=Kind.FROZEN, who=here.who, facts=facts)
     here.journal.record(draft, here.runner.id, here.clock.now())
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rotation.errors import JournalError, PolicyRefusal, UnknownName
 from rotation.journal.entries import Draft, Kind
-from rotation.journal.facts import Cause
+from rotation.journal.facts import Cause, Frozen, Requested
 from rotation.machine.decide import Wait, next_action
 from rotation.machine.held import Exit
 from rotation.machine.replay import Rotation, RowState, replay
@@ -40,9 +40,9 @@ def open_rotation_of(here: Installation, name: str) -> Rotation:
     )
 
 
-def request(here: Installation, rotation: Rotation, word: str, **facts: str | bool | None) -> None:
-    content: Facts = {"verb": word, **{key: value for key, value in facts.items() if value}}
-    draft = Draft(kind=Kind.REQUESTED, who=here.who, facts=content)
+def request(here: Installation, rotation: Rotation, asked: Requested) -> None:
+    facts: Facts = {key: value for key, value in asked.facts.items() if value}
+    draft = Draft(kind=Kind.REQUESTED, who=here.who, facts=facts)
     here.journal.request(rotation.stream, draft, here.runner.id, here.clock.now())
 
 
@@ -165,7 +165,7 @@ def paused_rotation(here: Installation, name: str) -> Rotation:
 
 def freeze_all(here: Installation, reason: str | None) -> None:
     """Closes every window of the installation; without a reason they are open again."""
-    facts: Facts = {"frozen": reason is not None, "reason": reason}
+    facts = Frozen(frozen=reason is not None, reason=reason).facts
     draft = Draft(kind=Kind.FROZEN, who=here.who, facts=facts)
     here.journal.record(draft, here.runner.id, here.clock.now())
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from rotation.errors import RotationError
 from rotation.interfaces import Adapters, Issuer
 from rotation.journal.entries import Entry, Identity, Kind
-from rotation.journal.facts import Baseline, Exposure, Issued, baseline_of
+from rotation.journal.facts import Baseline, Exposure, Issued, Requested, baseline_of
 from rotation.machine.baseline import left_by
 from rotation.machine.leftover import Leftover, as_kept, leftovers_of
 from rotation.machine.replay import Mode, Rotation, replay
@@ -150,8 +150,9 @@ def made(history: Iterable[Entry]) -> set[str]:
             ours.add(new)
         if entry.kind in (Kind.OPENED, Kind.CLOSED):
             ours |= {*baseline_of(entry).live}
-        if entry.kind is Kind.REQUESTED and entry.facts.get("verb") == "foreign":
-            ours.discard(str(entry.facts.get("instance")))
+        asked = Requested.of(entry.facts)
+        if entry.kind is Kind.REQUESTED and asked.verb == "foreign":
+            ours.discard(str(asked.instance))
     return ours
 
 

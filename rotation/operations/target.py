@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rotation.errors import JournalError, UnknownName, UsageError
 from rotation.journal.entries import INSTALLATION, Identity, Kind
+from rotation.journal.facts import Opened
 from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
 from rotation.operations.survey import Past
@@ -130,7 +131,8 @@ def _of_row(here: Installation, past: Past, row: Identity) -> Target:
 
 
 def _names(kind: Kind, facts: Facts, name: str) -> bool:
-    return kind is Kind.OPENED and facts.get("secret") == name
+    opened = Opened.of(facts)
+    return kind is Kind.OPENED and opened.has(Opened.secret) and opened.secret == name
 
 
 def _strings(facts: Facts) -> set[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rotation.errors import PolicyRefusal
 from rotation.execution.runner import LEASE
+from rotation.journal.facts import Opened
 from rotation.machine.decide import Do, next_action
 from rotation.machine.replay import Rotation
 from rotation.operations.installation import Installation
@@ -57,7 +58,7 @@ def is_open_since(rotation: Rotation, name: str) -> str:
     opened, successor = rotation.opened, rotation.new or "not made yet"
     return (
         f"an emergency of {name} is open since {opened.at:%Y-%m-%d %H:%M:%S}Z by "
-        f"{opened.who} ('{opened.facts.get('reason')}'); its successor is {successor}"
+        f"{opened.who} ('{Opened.of(opened.facts).reason}'); its successor is {successor}"
     )
 
 

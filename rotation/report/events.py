@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import structlog
 
 from rotation.journal.entries import Entry, Kind
+from rotation.journal.facts import LOGGED
 from rotation.plan import STEPS
 from rotation.types import Facts
 
@@ -25,11 +26,6 @@ _OF_KIND = {
     Kind.CLOSED: (logging.INFO, "rotation.closed"),
 }
 
-_TOLD = (
-    "plan", "trigger", "new", "version", "evidence", "logins", "grade", "outcome", "verb", "reason", "code",
-    "cause", "message", "hint", "why", "until", "scope", "contained", "suspended", "destroyed", "resumed",
-)  # fmt: skip
-
 
 def events(
     entries: Sequence[Entry], secret_of: Callable[[str], str | None]
@@ -43,7 +39,7 @@ def events(
         if entry.row is not None:
             facts |= {"step": entry.row.step, "subject": entry.row.subject}
         facts |= {"who": entry.who}
-        facts |= {key: entry.facts[key] for key in _TOLD if key in entry.facts}
+        facts |= {key: entry.facts[key] for key in LOGGED if key in entry.facts}
         yield level, name, {k: v for k, v in facts.items() if v is not None and v != "-"}
 
 

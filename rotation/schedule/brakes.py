@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from rotation.errors import PolicyRefusal
 from rotation.journal.entries import Draft, Entry, Kind
+from rotation.journal.facts import Frozen
+from rotation.journal.record import Flag
 from rotation.runtime.ownership import ordinary
-from rotation.types import Facts
 
 if TYPE_CHECKING:
     from rotation.config import Configuration
@@ -61,8 +62,8 @@ def stop_if_behind(
 ) -> None:
     """Many secrets of one connection with marked versions that the journal does not know: then it
     is the journal that is lost or old, and whatever it says of the others is in doubt too."""
-    latest = _latest(journal, "read_only")
-    if latest is not None and latest.facts["read_only"]:
+    latest = _latest(journal, Frozen.read_only)
+    if latest is not None and Frozen.of(latest.facts).read_only:
         return
     behind: Counter[str] = Counter()
     for row in journal.held_for("held.journal-behind"):
@@ -75,7 +76,7 @@ def stop_if_behind(
             reason = (
                 f"{count} secrets of {connection} carry versions that this journal does not know"
             )
-            facts: Facts = {"read_only": True, "reason": reason}
+            facts = Frozen(read_only=True, reason=reason).facts
             journal.record(Draft(kind=Kind.FROZEN, facts=facts), runner, now)
             return
 
@@ -94,21 +95,21 @@ def frozen_by(journal: Installation, beside: Path | None = None) -> str | None:
                 return file.read(REASON_BYTES_MAX).decode().strip() or "freeze --all"
         except (OSError, UnicodeDecodeError):
             return f"freeze --all, and why cannot be read from {beside}"
-    return _reason(journal, "frozen")
+    return _reason(journal, Frozen.frozen)
 
 
 def read_only(journal: Installation) -> str | None:
     """Why nothing but containment may have an effect, until a person ran `reconcile`."""
-    return _reason(journal, "read_only")
+    return _reason(journal, Frozen.read_only)
 
 
-def _reason(journal: Installation, stop: str) -> str | None:
+def _reason(journal: Installation, stop: Flag) -> str | None:
     latest = _latest(journal, stop)
-    if latest is None or not latest.facts[stop]:
+    if latest is None or not stop.read(latest.facts[stop.name]):
         return None
-    return str(latest.facts.get("reason"))
+    return str(Frozen.of(latest.facts).reason)
 
 
-def _latest(journal: Installation, stop: str) -> Entry | None:
+def _latest(journal: Installation, stop: Flag) -> Entry | None:
     entries = [e for e in journal.installation_entries() if e.kind is Kind.FROZEN]
-    return next((entry for entry in reversed(entries) if stop in entry.facts), None)
+    return next((entry for entry in reversed(entries) if stop.name in entry.facts), None)
