@@ -318,7 +318,7 @@ def test_a_person_s_request_is_taken_at_once(real_hands: Hands, signals: Signals
     time.sleep(0.3)
     asked = time.monotonic()
     real_hands.journal.rows = {"a": row("a", wake=datetime.now(UTC))}
-    wait_for(lambda: real_hands.begun == ["a"])
+    wait_for(lambda: real_hands.begun[:1] == ["a"])
     assert time.monotonic() - asked < 5
     process.stop()
     assert process.left_nothing
@@ -329,7 +329,7 @@ def test_a_rotation_is_advanced_when_its_time_has_come(real_hands: Hands, signal
     soon = datetime.now(UTC) + timedelta(seconds=1)
     real_hands.journal.rows = {"a": row("a", wake=soon)}
     process = Process(scheduler(real_hands, signals))
-    wait_for(lambda: real_hands.begun == ["a"])
+    wait_for(lambda: real_hands.begun[:1] == ["a"])
     assert datetime.now(UTC) >= soon
     process.stop()
 
@@ -345,7 +345,7 @@ def test_a_hang_up_asks_again_who_waits_for_a_window(real_hands: Hands, signals:
     real_hands.journal.rows = {"a": row("a", wake=datetime.now(UTC) + timedelta(days=7))}
     process = Process(scheduler(real_hands, signals))
     signal.raise_signal(signal.SIGHUP)
-    wait_for(lambda: real_hands.begun == ["a"])
+    wait_for(lambda: real_hands.begun[:1] == ["a"])
     process.stop()
 
 
@@ -452,7 +452,7 @@ def test_the_call_in_flight_is_awaited_and_nothing_else_begins(
 def test_work_that_was_cut_short_is_said_to_be_left(real_hands: Hands, signals: Signals) -> None:
     real_hands.journal.rows = {"a": row("a", wake=datetime.now(UTC))}
     process = Process(scheduler(real_hands, signals))
-    wait_for(lambda: real_hands.begun == ["a"])
+    wait_for(lambda: real_hands.begun[:1] == ["a"])
     signals.stopping = True
     signals.wake()
     time.sleep(0.3)
@@ -470,7 +470,7 @@ def test_a_journal_that_fails_for_a_moment_is_waited_for(
     wait_for(lambda: real_hands.journal.asked >= 1)
     real_hands.journal.rows = {"a": row("a", wake=datetime.now(UTC))}
     real_hands.journal.broken = False
-    wait_for(lambda: real_hands.begun == ["a"])
+    wait_for(lambda: real_hands.begun[:1] == ["a"])
     process.stop()
 
 
