@@ -9,6 +9,7 @@ from typing import Any
 from rotation.cli.outcome import local
 from rotation.cli.output import Cell, plain
 from rotation.journal.entries import Identity, stamp
+from rotation.journal.identity_row import AT_ONCE
 from rotation.machine.replay import Rotation
 from rotation.report.describe import duration, relative
 from rotation.report.health import left_alive
@@ -179,7 +180,7 @@ def as_json(health: Health) -> dict[str, Any]:
         "plan": row.plan if row else None,
         "phase": row.phase if row else None,
         "row": row.row if row else None,
-        "waits_until": stamp(row.wake_at) if row else None,
+        "waits_until": stamp(row.wake_at) if row and row.wake_at != AT_ONCE else None,
         "waits_for": row.why if row else None,
         "held": row.held if row else None,
         "held_at": stamp(row.held_at) if row else None,

@@ -7,7 +7,7 @@ whoever claims it decides.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rotation.journal.chain import rotations
@@ -17,6 +17,9 @@ from rotation.types import Facts
 
 TOLD = ("phase", "row", "wake_at", "why", "held", "held_at", "old")
 """The columns that `next` is about."""
+
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+"""No time of an entry: what was typed while a clock was ahead would be due only then."""
 
 _ASIDE = frozenset({"hold", "release", "now", "merge"})
 """What a person says and nothing that is Held goes on by."""
@@ -88,7 +91,7 @@ def _open(entries: tuple[Entry, ...]) -> dict[str, Any]:
         "opened_at": opened.at,
         "phase": _text(decided.get("phase")),
         "row": _text(decided.get("row")),
-        "wake_at": unstamp(_text(decided["until"])) if "until" in decided else now.at,
+        "wake_at": unstamp(_text(decided["until"])) if "until" in decided else AT_ONCE,
         "why": _text(decided.get("why")),
         "held": held,
         "held_at": None if held is None else unstamp(_text(decided.get("held_at"))) or now.at,

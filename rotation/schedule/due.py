@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rotation.calendar import Freeze, gates, last_slot, next_slot
 from rotation.journal.entries import Identity, corrupt
+from rotation.journal.identity_row import AT_ONCE
 from rotation.machine.replay import Outcome
 from rotation.plan import rules_of
 
@@ -83,7 +84,8 @@ def _under_way(identity: Identity) -> Due | None:
     if identity.on_hold:
         return Due(DueState.HELD, "paused by a person")
     if identity.plan is not None:
-        return Due(DueState.OPEN, f"{identity.plan} under way", identity.wake_at)
+        at = None if identity.wake_at == AT_ONCE else identity.wake_at
+        return Due(DueState.OPEN, f"{identity.plan} under way", at)
     return None
 
 

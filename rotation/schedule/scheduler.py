@@ -84,7 +84,8 @@ class Scheduler:
     _postponed: dict[str, datetime] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WIDTH_MAX))
     _drained_until: float = 0.0
-    _reloaded: bool = False
+    # What was scheduled before this start may go on earlier: a freeze may have gone since.
+    _reloaded: bool = True
     _failing_since: float | None = None
 
     # --------------------------------------------------------------------------------- the jobs

@@ -12,7 +12,7 @@ import pytest
 from rotation.journal.chain import fold as fold_stream
 from rotation.journal.chain import rotations
 from rotation.journal.entries import Entry, Kind
-from rotation.journal.identity_row import identity_row
+from rotation.journal.identity_row import AT_ONCE, identity_row
 from rotation.journal.memory import MemoryJournal
 from rotation.journal.upkeep import check_entries
 from rotation.machine.decide import Close, Held, next_action
@@ -204,7 +204,7 @@ def test_what_an_earlier_version_left_open_is_due_or_held(name: str) -> None:
         if last.kind is Kind.HELD:
             assert (row.held, row.wake_at) == (last.facts["code"], None)
         elif row.plan is not None and row.held is None:
-            assert row.wake_at == last.at
+            assert row.wake_at == AT_ONCE
 
 
 @pytest.mark.parametrize("name", ["1-routine-assigned", "3-routine-assigned"])
@@ -212,7 +212,7 @@ def test_what_its_row_says_it_waits_for_stands_until_a_runner_decides(name: str)
     journal = replayed(history(name)[:12])
     (row,) = journal.identities()
     assert row.wake_at is not None
-    later = row.wake_at + timedelta(hours=1)
+    later = row.opened_at + timedelta(hours=1)
     asleep = replace(row, row="verify", phase="verify", why="settles", wake_at=later)
     with journal._transaction() as transaction:
         transaction.save(row, asleep)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from rotation.execution import runner
 from rotation.execution.runner import Live
-from rotation.journal.entries import NEXT, Entry, Identity, Kind
+from rotation.journal.entries import NEXT, Draft, Entry, Identity, Kind
+from rotation.journal.identity_row import AT_ONCE
 from rotation.journal.upkeep import check_entries
 from rotation.machine.decide import Action, Close, Do, Held, Wait, next_action
 from rotation.types import Gates
@@ -89,13 +91,22 @@ def test_what_a_person_asks_is_due_at_once_until_a_runner_decided() -> None:
     story = opened()
     before = asleep(story)
     request(story, "hold")
-    assert (row(story).wake_at, row(story).on_hold) == (story.world.now, True)
+    assert (row(story).wake_at, row(story).on_hold) == (AT_ONCE, True)
     assert story.runner().advance(STREAM) == Wait(None, story.rotation().paused)
     assert (row(story).wake_at, row(story).why) == (None, story.rotation().paused)
     request(story, "release")
-    assert row(story).wake_at == story.world.now
+    assert row(story).wake_at == AT_ONCE
     story.runner().advance(STREAM)
     assert row(story).wake_at == before.until
+
+
+def test_what_was_typed_while_a_clock_was_ahead_is_due_when_it_is_right_again() -> None:
+    story = opened()
+    asleep(story)
+    ahead = Draft(kind=Kind.REQUESTED, who="tester", facts={"verb": "hold"})
+    story.journal.request(STREAM, ahead, "typed", story.world.now + timedelta(hours=2))
+    request(story, "release")
+    assert [each.stream for each in story.journal.runnable(story.world.now)] == [STREAM]
 
 
 def test_a_second_look_writes_nothing() -> None:
@@ -144,7 +155,7 @@ def test_a_word_that_leads_nowhere_leaves_it_held_since_when_it_was() -> None:
     code = held(story)
     since = row(story).held_at
     request(story, "foreign")  # of no instance
-    assert (row(story).held, row(story).wake_at) == (None, story.world.now)
+    assert (row(story).held, row(story).wake_at) == (None, AT_ONCE)
     assert isinstance(story.runner().advance(STREAM), Held)
     assert (row(story).held, row(story).held_at, row(story).wake_at) == (code, since, None)
     assert list(check_entries(story.journal)) == []

@@ -326,11 +326,22 @@ def test_a_person_s_request_is_taken_at_once(real_hands: Hands, signals: Signals
 
 def test_a_rotation_is_advanced_when_its_time_has_come(real_hands: Hands, signals: Signals) -> None:
     real_hands.gate.set()
+    ticks: list[datetime] = []
+    process = Process(scheduler(real_hands, signals, due=lambda now: ticks.append(now) or []))
+    wait_for(lambda: ticks)
     soon = datetime.now(UTC) + timedelta(seconds=1)
     real_hands.journal.rows = {"a": row("a", wake=soon)}
-    process = Process(scheduler(real_hands, signals))
     wait_for(lambda: real_hands.begun[:1] == ["a"])
     assert datetime.now(UTC) >= soon
+    process.stop()
+
+
+def test_a_start_asks_again_who_waits_for_a_window(real_hands: Hands, signals: Signals) -> None:
+    """The freeze may have left the configuration while nobody served it."""
+    real_hands.gate.set()
+    real_hands.journal.rows = {"a": row("a", wake=datetime.now(UTC) + timedelta(days=30))}
+    process = Process(scheduler(real_hands, signals))
+    wait_for(lambda: real_hands.begun[:1] == ["a"])
     process.stop()
 
 
@@ -407,7 +418,8 @@ def test_a_clock_that_is_set_stalls_no_tick(
     hands.clock = cast("RealClock", SetClock)
     process = Process(scheduler(hands, signals, due=lambda now: ticks.append(1) or []))
     try:
-        wait_for(lambda: len(ticks) >= 2)
+        wait_for(lambda: len(ticks) >= 2 and hands.begun == ["a"])
+        hands.begun.clear()
         SetClock.back = by
         before = len(ticks)
         set_at = time.monotonic()
