@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rotation.cli.app import settings
 from rotation.cli.failures import CANCELLED, FAILED, LOCKED, OK, code_of, worst
@@ -9,6 +10,7 @@ from rotation.cli.outcome import exit_code_of, print_outcomes
 from rotation.cli.output import complain
 from rotation.cli.progress import progress
 from rotation.cli.session import Session
+from rotation.cli.strangers import as_looked_at
 from rotation.errors import RotationError
 from rotation.operations.advance import RunResult, advance_all
 from rotation.operations.onward import keeps_failing
@@ -27,7 +29,11 @@ def carry_out(
         ends = advance_all(
             session, list(streams), show, wait=wait, here=here, width=width, give_up=_give_up
         )
-    arrived = {streams[s]: end for s, end in ends.items() if isinstance(end, RunResult)}
+    arrived = {
+        streams[s]: replace(end, rotation=as_looked_at(session, end.rotation))
+        for s, end in ends.items()
+        if isinstance(end, RunResult)
+    }
     failures = [] if failures is None else failures
     failures += [end for end in ends.values() if isinstance(end, RotationError)]
     for failure in failures:

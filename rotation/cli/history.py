@@ -20,6 +20,7 @@ from rotation.cli.outcome import (
 from rotation.cli.output import Cell, as_json, plain, result, table
 from rotation.cli.progress import SPARED, evidence_of, is_spared
 from rotation.cli.session import Session, open_session
+from rotation.cli.strangers import as_looked_at
 from rotation.errors import UnknownName
 from rotation.journal.entries import Entry, stamp, unstamp
 from rotation.journal.facts import (
@@ -187,7 +188,7 @@ def _find(session: Session, name: str, number: int | None) -> Rotation:
         raise UnknownName(
             "cli.unknown-rotation", f"{name} does not have {which}", f"`rotation history {name}`"
         )
-    return wanted[0]
+    return as_looked_at(session, wanted[0])
 
 
 def _details(rotation: Rotation, name: str, now: datetime) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def _lift(session: Session, found: Mapping[str, Found], *, accept: bool) -> None
 
 def remember_strangers(session: Session, name: str, found: Found) -> None:
     if found.looked:
-        remember(session, session.entry(name).stream, found.strangers)
+        remember(session, session.entry(name).stream, found)
 
 
 def _print(name: str, found: Found) -> None:

@@ -3,7 +3,7 @@
 import gc
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,14 +19,14 @@ from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, wor
 from rotation.cli.output import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status_table import Health, Rank
-from rotation.cli.strangers import with_strangers
+from rotation.cli.strangers import as_looked_at, with_strangers
 from rotation.cli.unmerged import Unmerged, by_stream, unmerged_json, with_spills
 from rotation.journal.entries import Entry, Identity, stamp
 from rotation.journal.facts import baseline_of
 from rotation.machine.decide import next_action
 from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
 from rotation.machine.replay import Rotation, replay
-from rotation.machine.strangers import seen_of
+from rotation.machine.strangers import Seen, seen_of, with_look
 from rotation.report.describe import old_dies, ways_out, what_works
 from rotation.report.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
 from rotation.schedule.brakes import stops
@@ -89,12 +89,12 @@ def _healths(
     session: Session, names: Sequence[str], now: datetime, spills: Unmerged
 ) -> Iterator[Health]:
     seen = seen_of(session.records.installation_entries())
-    for stream, health in _by_stream(session, names, now):
+    for stream, health in _by_stream(session, names, now, seen):
         yield with_spills(session, with_strangers(session, health, stream, seen), stream, spills)
 
 
 def _by_stream(
-    session: Session, names: Sequence[str], now: datetime
+    session: Session, names: Sequence[str], now: datetime, seen: Mapping[str, Seen]
 ) -> Iterator[tuple[str, Health]]:
     records, freezes = session.records, session.configuration.freezes
     if names:
@@ -104,8 +104,9 @@ def _by_stream(
         found, closings = _all(session), records.closings(without=NOTHING_LEFT)
     left = _left_alive(closings)
     for stream, entry, row in found:
-        folds = row is not None and (may_be_at_risk(row) or stream in left)
-        rotation = replay(records.entries(stream)) if folds else None
+        off = stream in seen and bool(seen[stream].off)
+        folds = row is not None and (may_be_at_risk(row) or stream in left or off)
+        rotation = with_look(replay(records.entries(stream)), seen.get(stream)) if folds else None
         if entry is not None:
             yield stream, _health(entry, row, rotation, freezes, now)
         elif row is not None:
@@ -336,7 +337,7 @@ def _open_rotation(session: Session, health: Health) -> Rotation | None:
     if health.row is None or health.row.plan is None:
         return None
     rotation = replay(session.records.entries(health.row.stream))
-    return rotation if rotation.outcome is None else None
+    return as_looked_at(session, rotation) if rotation.outcome is None else None
 
 
 def _json(session: Session, health: Health, now: datetime) -> dict[str, Any]:

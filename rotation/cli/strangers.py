@@ -1,25 +1,29 @@
-"""Live instances that a look found beside what is known: written down, so that `status` shows them."""
+"""What a look found beside what is known: written down, so that `status` shows it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rotation.cli.output import note
 from rotation.cli.session import Session, open_session
 from rotation.cli.status_table import Health, Rank
 from rotation.errors import RotationError
-from rotation.machine.replay import replay
-from rotation.machine.strangers import Seen, unaccounted
+from rotation.machine.replay import Rotation, replay
+from rotation.machine.strangers import Seen, seen_of, unaccounted, with_look
+
+if TYPE_CHECKING:
+    from rotation.operations.reconcile import Found
 
 
-def remember(session: Session, stream: str, instances: Collection[str]) -> None:
+def remember(session: Session, stream: str, found: "Found") -> None:
     """Only what is news. An operator who may only read learns that nobody else will see it."""
     from rotation.operations import reconcile  # noqa: PLC0415 -- loads the effects; `status` does without
 
-    if not reconcile.is_news(session, stream, instances):
+    if not reconcile.is_news(session, stream, found):
         return
     try:
         with open_session(effectful=True) as writing:
-            reconcile.remember(writing, stream, instances)
+            reconcile.remember(writing, stream, found)
     except RotationError as error:
         note(f"not written down, so `rotation status` does not show it: {error.message}")
 
@@ -34,3 +38,9 @@ def with_strangers(
     left = unaccounted(replay(entries), told)
     rank = min(health.rank, Rank.UNACCOUNTED) if left else health.rank
     return replace(health, rank=rank, strangers=left, strangers_at=told.at)
+
+
+def as_looked_at(session: Session, rotation: Rotation) -> Rotation:
+    """With what a look found off since its own rows looked."""
+    seen = seen_of(session.records.installation_entries())
+    return with_look(rotation, seen.get(rotation.stream))

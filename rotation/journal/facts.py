@@ -354,6 +354,8 @@ class Looked(Record):
 
     stream: Text = Text("of")
     instances: Names = Names()
+    # What the open rotation has as working, and the issuer as switched off.
+    off: Names = Names()
 
 
 class Frozen(Record):

@@ -68,7 +68,7 @@ class Rotation:
     """One rotation, folded from its entries. leftovers: what the next `issue` removes first.
     attempts: under each of them a version may have been staged, or may be yet. unverified: a person
     said that the new one goes to readers without a login, for the old one is gone already. given_up:
-    instances that a person said nobody needs."""
+    instances that a person said nobody needs. found_off: what a look saw switched off since."""
 
     stream: str
     opened: Entry
@@ -97,6 +97,8 @@ class Rotation:
     result: Baseline = field(default_factory=Baseline)
     readable: bool = True
     complained: bool = False
+    found_off: frozenset[str] = frozenset()
+    found_off_at: datetime | None = None
 
     @property
     def rules(self) -> PlanRules:

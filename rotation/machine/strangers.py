@@ -2,7 +2,7 @@
 they are shown until a later look no longer finds them, a person says whose they are, or they go."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rotation.journal.entries import Entry, Kind
@@ -16,20 +16,31 @@ class Seen:
     """What the latest look at one stream found."""
 
     instances: tuple[str, ...]
+    off: tuple[str, ...]
     at: datetime
 
 
 def seen_of(entries: Iterable[Entry]) -> Mapping[str, Seen]:
     """By stream, from the installation's entries."""
     return {
-        str(looked.stream): Seen(tuple(looked.instances), entry.at)
+        str(looked.stream): Seen(tuple(looked.instances), tuple(looked.off), entry.at)
         for entry in entries
         if entry.kind is Kind.SEEN and (looked := Looked.of(entry.facts))
     }
 
 
-def as_facts(stream: str, instances: Iterable[str]) -> Looked:
-    return Looked(stream=stream, instances=sorted(instances))
+def as_facts(stream: str, instances: Iterable[str], off: Iterable[str]) -> Looked:
+    return Looked(stream=stream, instances=sorted(instances), off=sorted(off))
+
+
+def with_look(rotation: Rotation, seen: Seen | None) -> Rotation:
+    """As it stands with what a look found off, unless one of its own rows looked since."""
+    if seen is None or not seen.off or rotation.outcome is not None:
+        return rotation
+    looked = (rotation.held_at, *(state.done_at for state in rotation.states.values()))
+    if any(at is not None and at > seen.at for at in looked):
+        return rotation
+    return replace(rotation, found_off=frozenset(seen.off), found_off_at=seen.at)
 
 
 _LOOKS = (

@@ -1,6 +1,6 @@
 """Does the world equal the journal? Both are read, and nothing is changed there."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,7 +11,7 @@ from rotation.journal.entries import Draft, Kind
 from rotation.journal.facts import Baseline, Failure, Frozen, Issued, Written
 from rotation.machine.leftover import leftovers_of
 from rotation.machine.replay import Rotation, RowState, replay
-from rotation.machine.strangers import as_facts, seen_of
+from rotation.machine.strangers import as_facts, seen_of, with_look
 from rotation.operations.installation import Installation
 from rotation.plan import Step
 from rotation.report.health import CredentialStatus, Readers, given, standing
@@ -22,13 +22,14 @@ from rotation.types import Listing, StoreState
 @dataclass(frozen=True, slots=True)
 class Difference:
     """down: readers get it, and the issuer says that it is gone or off. strangers: live instances
-    that are not known."""
+    that are not known. off: what an open rotation has as working."""
 
     code: str
     message: str
     next: str
     down: bool = False
     strangers: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class Found:
     @property
     def strangers(self) -> frozenset[str]:
         return frozenset(each for difference in self.differences for each in difference.strangers)
+
+    @property
+    def off(self) -> frozenset[str]:
+        return frozenset(each for difference in self.differences for each in difference.off)
 
 
 def look(here: Installation, name: str) -> Found:
@@ -92,13 +97,15 @@ def _differences(cx: Context) -> Iterator[Difference]:
             continue  # on its way
         except NeedsPerson as difference:
             named = (Failure.of(difference.facts).instances or "").split(",")
-            dead = difference.code in ("held.instance-missing", "held.found-suspended")
+            off = difference.code == "held.found-suspended"
+            dead = off or difference.code == "held.instance-missing"
             yield Difference(
                 difference.code,
                 difference.message,
                 difference.hint,
                 down=dead and _given(cx.rotation) in named,
                 strangers=tuple(named) if difference.code == "held.unknown-instance" else (),
+                off=tuple(named) if off and cx.rotation.outcome is None else (),
             )
 
 
@@ -123,8 +130,7 @@ def _current(rotation: Rotation) -> str | None:
 
 
 def _instances(cx: Context, listing: Listing) -> None:
-    """While a rotation is open some are off by its own doing: only strangers count, and what it has
-    as alive."""
+    """While a rotation is open some are off by its own doing: where it did that, or may have."""
     if cx.rotation.outcome is None:
         drift.check_names(listing, drift.expected_instances(cx))
         drift.check_unknown(cx, listing, drift.expected_instances(cx))
@@ -153,11 +159,21 @@ def _readers_instance(cx: Context, listing: Listing) -> None:
 
 def _beside(cx: Context, listing: Listing) -> None:
     """What readers do not get and works all the same: the way back needs it, or the way on."""
-    now = standing(replace(cx.rotation, held=None))
-    lives = {now.old: now.old_life, now.new: now.new_life}
-    alive = {each for each, life in lives.items() if each and life is CredentialStatus.WORKS}
-    if cx.traits.lists and not cx.traits.delegated and (gone := sorted(alive - listing.ids)):
+    if not cx.traits.lists or cx.traits.delegated:
+        return
+    alive = _alive(cx.rotation)
+    if gone := sorted(alive - listing.ids):
         raise drift.missing(cx, gone)
+    if not cx.rotation.rules.contains:  # what is off already is as an emergency wants it
+        for handle in sorted(alive):
+            drift.check_active(listing, handle)
+
+
+def _alive(rotation: Rotation) -> set[str]:
+    """What should work, whatever it is Held for: what was not switched off here, nor may be."""
+    now = standing(replace(rotation, held=None))
+    lives = {now.old: now.old_life, now.new: now.new_life}
+    return {each for each, life in lives.items() if each and life is CredentialStatus.WORKS}
 
 
 def _given(rotation: Rotation) -> str | None:
@@ -195,13 +211,15 @@ def go_on(here: Installation) -> None:
     here.journal.record(draft, here.runner.id, here.clock.now())
 
 
-def is_news(here: Installation, stream: str, strangers: Collection[str]) -> bool:
-    """Live instances that a look found beside what is known, and no look before it."""
+def is_news(here: Installation, stream: str, found: Found) -> bool:
+    """What a look found beside what is known, and no look before it."""
     seen = seen_of(here.records.installation_entries()).get(stream)
-    return set(strangers) != set(seen.instances if seen else ())
+    told = with_look(replay(here.records.entries(stream)), seen).found_off
+    return found.strangers != frozenset(seen.instances if seen else ()) or found.off != told
 
 
-def remember(here: Installation, stream: str, strangers: Collection[str]) -> None:
-    """So that `status` shows them."""
-    draft = Draft(kind=Kind.SEEN, who=here.who, facts=as_facts(stream, strangers).facts)
+def remember(here: Installation, stream: str, found: Found) -> None:
+    """So that `status` shows it."""
+    facts = as_facts(stream, found.strangers, found.off).facts
+    draft = Draft(kind=Kind.SEEN, who=here.who, facts=facts)
     here.journal.record(draft, here.runner.id, here.clock.now())

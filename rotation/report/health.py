@@ -105,6 +105,8 @@ def seen(rotation: Rotation, instance: str | None) -> CredentialStatus | None:
         return CredentialStatus.GONE
     if instance in instances_in_question(rotation) and rotation.held in _FOUND:
         return _FOUND[rotation.held]
+    if instance in rotation.found_off:
+        return CredentialStatus.OFF
     forward = rotation.rows if rotation.mode is Mode.UNDO else ()
     failures = [rotation.states[row.position].record(Failure) for row in forward]
     return next(
@@ -129,6 +131,7 @@ def seen_at(rotation: Rotation) -> datetime | None:
     ]
     if rotation.held in {*_FOUND, "held.replaced-in-place"} or _all_gone(rotation):
         looks.append(rotation.held_at)
+    looks.append(rotation.found_off_at)
     return max((at for at in looks if at is not None), default=None)
 
 

@@ -172,3 +172,68 @@ def test_what_is_missing_in_the_middle_of_a_rotation_is_told(shell: Shell, of: s
     [difference] = told["secrets"][0]["differences"]
     assert difference["code"] == "held.instance-missing"
     assert of in difference["message"]
+
+
+def held_at_suspend(shell: Shell) -> Shell:
+    """Readers have KEY2; KEY1 could not be switched off, and works."""
+    shell.adopted().world.denied.add("issuer.suspend")
+    done = shell.run("rotate", "app", "--here", "--wait")
+    assert done.exit_code == 11, done.output
+    assert "KEY1 works too" in done.stdout
+    shell.world.denied.clear()
+    return shell
+
+
+@pytest.mark.parametrize("of", ["KEY1", "KEY2"])
+def test_what_is_off_and_was_not_switched_off_here_is_told(shell: Shell, of: str) -> None:
+    """As after the restore of a backup that was taken before the old one was switched off."""
+    held_at_suspend(shell).world.instances[of].active = False
+    told = shell.json("reconcile", "app", code=12 if of == "KEY2" else 11)
+    [difference] = told["secrets"][0]["differences"]
+    assert difference["code"] == "held.found-suspended"
+    assert of in difference["message"]
+
+
+def test_what_is_off_by_our_own_doing_is_no_difference(shell: Shell) -> None:
+    held_at_suspend(shell).run("resume", "app", "--yes", "--here")
+    assert not shell.world.instances["KEY1"].active
+    assert shell.json("reconcile", "app")["secrets"][0]["equal"]
+
+
+def test_what_a_look_found_off_is_not_said_to_work(shell: Shell) -> None:
+    held_at_suspend(shell).world.instances["KEY1"].active = False
+    shell.run("reconcile")
+    for words in (("status", "app"), ("show", "app"), ("run",)):
+        told = shell.run(*words).stdout
+        assert "KEY1 works too" not in told, words
+        assert "KEY1 is off, reversibly (seen" in told, words
+    [one] = shell.json("status", "app")["secrets"]
+    assert one["what_works"] == "KEY2 works, and readers get it; KEY1 is off, reversibly"
+    shell.world.instances["KEY1"].active = True
+    shell.run("reconcile")
+    assert "KEY1 works too" in shell.run("status", "app").stdout
+
+
+def test_what_readers_get_and_a_look_found_off_leaves_them_down(shell: Shell) -> None:
+    held_at_suspend(shell).world.instances["KEY2"].active = False
+    assert shell.run("status", "--check").exit_code == 11
+    shell.run("reconcile")
+    assert shell.run("status", "--check").exit_code == 12
+    assert shell.run("run").exit_code == 12
+
+
+def test_a_look_writes_only_news(shell: Shell) -> None:
+    held_at_suspend(shell).world.instances["KEY1"].active = False
+    shell.run("reconcile")
+    written = len(shell.journal.installation_entries())
+    shell.run("reconcile")
+    assert len(shell.journal.installation_entries()) == written
+
+
+def test_a_row_that_came_after_the_look_knows_better(shell: Shell) -> None:
+    held_at_suspend(shell).world.instances["KEY1"].active = False
+    shell.run("reconcile")
+    shell.world.instances["KEY1"].active = True
+    shell.world.denied.add("issuer.suspend")
+    assert shell.run("resume", "app", "--yes", "--here").exit_code == 11
+    assert "KEY1 works too" in shell.run("show", "app").stdout
