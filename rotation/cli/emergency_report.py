@@ -39,7 +39,7 @@ def scope_lines(
     if not found.known:
         lines.append("  the journal cannot be read: whose they are is not known, all are meant")
     if not found.store_reached:
-        lines.append("  the store does not answer: what is current is the journal's word")
+        lines.append("  the store cannot be asked: what is current is the journal's word")
     if traits.ends:
         lines.append(f"  what it ends as well: {traits.ends}")
     lines.append(f"  what it may not end: {traits.survives}")

@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol, cast
 
 from rotation.errors import Ambiguous, JournalError, NotYet, RotationError, Transient
 from rotation.execution.effects.emergency import switch_off
-from rotation.interfaces import Adapters
+from rotation.interfaces import Adapters, Store
 from rotation.journal import spill
 from rotation.journal.entries import stamp
 from rotation.journal.facts import Opened
@@ -39,13 +39,19 @@ class _NoStore:
 def bound_for_containment(
     here: Installation, spec: Specification
 ) -> tuple[Adapters, RotationError | None]:
-    """The adapters, or the issuer alone and why the others cannot be had."""
+    """The adapters, or those that it needs and why the others cannot be had."""
     try:
         return here.bind(spec), None
     except RotationError as error:
-        store: Any = _NoStore(error)
-        issuer = here.issuer(spec)
+        issuer, store = here.issuer(spec), _store(here, spec)
         return Adapters(issuer=issuer, store=store, probe=None, consumers={}), error
+
+
+def _store(here: Installation, spec: Specification) -> Store:
+    try:
+        return here.store(spec)
+    except RotationError as error:
+        return cast("Store", _NoStore(error))
 
 
 def contain(here: Installation, target: Target, waits: Callable[[Wait], None]) -> Rotation:

@@ -25,7 +25,7 @@ from rotation.types import Gates, Specification, Traits
 if TYPE_CHECKING:
     from rotation.config import Configuration, ConfiguredSecret
     from rotation.execution.runner import Runner
-    from rotation.interfaces import Adapters, Clock, Issuer
+    from rotation.interfaces import Adapters, Clock, Issuer, Store
     from rotation.journal.seal import Seals
     from rotation.machine.replay import Rotation
     from rotation.operations.sharing import Sharing
@@ -189,6 +189,9 @@ class Installation:
 
     def issuer(self, spec: Specification) -> "Issuer":
         return self.registry.issuer(spec)
+
+    def store(self, spec: Specification) -> "Store":
+        return self.registry.store(spec)
 
     def traits(self, spec: Specification) -> Traits:
         """Of the issuer; its adapter and its SDK are not loaded."""

@@ -17,11 +17,20 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rotation.errors import UsageError
 from rotation.options import ConnectionOptions, Connections, IssuerOptions, values
+from rotation.plugins.broken import telling_broken
 from rotation.plugins.guarded import guarded
 from rotation.types import PluginSpec, Specification, Traits, stream_of
 
 if TYPE_CHECKING:
-    from rotation.interfaces import Adapters, Clock, Connection, Issuer, PluginContext, Verifier
+    from rotation.interfaces import (
+        Adapters,
+        Clock,
+        Connection,
+        Issuer,
+        PluginContext,
+        Store,
+        Verifier,
+    )
 
 Options_co = TypeVar("Options_co", covariant=True)
 GROUP = "rotation."
@@ -49,16 +58,15 @@ class Plugins:
     def load(self, kind: str, name: str) -> Any:
         """What the entry point names. Raises UsageError where there is not exactly one that loads."""
         point = self._point(kind, name)
-        try:
-            # `requests` fills sys.modules in a way that breaks a concurrent import of urllib3.
-            with self._loading:
-                return point.load()
-        except ImportError:
-            raise UsageError(
-                "plugin.library-missing",
-                f"`{name}` needs a library that is not installed",
-                _how_to_install(point),
-            ) from None
+        # `requests` fills sys.modules in a way that breaks a concurrent import of urllib3.
+        with telling_broken(point), self._loading:
+            return point.load()
+
+    def build(self, kind: str, name: str, *given: Any, **named: Any) -> Any:
+        """The adapter, ready to be called."""
+        loaded = self.load(kind, name)
+        with telling_broken(self._point(kind, name)):
+            return guarded(loaded)(*given, **named)
 
     def options(self, kind: str, name: str) -> type[Any]:
         """The dataclass of a plugin's options; the plugin itself is not loaded. Where a name
@@ -106,15 +114,6 @@ class Plugins:
             f"no plugin of that name among the {kind}",
             f"{hint}; others come with packages of their own",
         )
-
-
-def _how_to_install(point: EntryPoint) -> str:
-    family, _, rest = point.module.partition(".")
-    if point.group == f"{GROUP}demos":
-        return "install rotation-demo; in the sources, `make demo` does"
-    if family == "providers":
-        return f"install rotation[{rest.partition('.')[0]}]"
-    return "install what the plugin's own documentation names"
 
 
 @cache
@@ -233,7 +232,7 @@ def _command(
     try:
         issuer = installed().read_back("issuers", spec.issuer)
         return ask(issuer, {name: connection.options for name, connection in connections.items()})
-    except (UsageError, AttributeError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 -- a plugin's own code, and without it there is a sentence
         return None
 
 
@@ -266,7 +265,16 @@ class Registry:
 
     def issuer(self, spec: Specification) -> "Issuer":
         """Alone: where the store, the probe or a consumer cannot be built, it still switches off."""
-        built: Issuer = self._plugin("issuers", spec.issuer, self._context(spec))
+        try:
+            context = self._context(spec)
+        except UsageError:
+            context = self._without_verifiers(spec)
+        built: Issuer = self._plugin("issuers", spec.issuer, context)
+        return built
+
+    def store(self, spec: Specification) -> "Store":
+        """Alone: where another part cannot be built, it still says what readers get."""
+        built: Store = self._plugin("stores", spec.store, self._without_verifiers(spec))
         return built
 
     def connection(self, name: str) -> "Connection":
@@ -299,10 +307,14 @@ class Registry:
         )
 
     def _context(self, spec: Specification) -> "PluginContext":
+        context = self._without_verifiers(spec)
+        return dataclasses.replace(context, verifiers=tuple(self._verifiers(spec, context)))
+
+    def _without_verifiers(self, spec: Specification) -> "PluginContext":
         from rotation.interfaces import PluginContext  # noqa: PLC0415
 
         issuer: type[IssuerOptions] = self._plugins.options("issuers", spec.issuer.type)
-        context = PluginContext(
+        return PluginContext(
             installation=self._configuration.installation,
             clock=self._clock,
             connections=self._connections,
@@ -315,18 +327,16 @@ class Registry:
             stream=stream_of(spec.issuer.type, spec.identity),
             waits=spec.waits,
         )
-        return dataclasses.replace(context, verifiers=tuple(self._verifiers(spec, context)))
 
     def _verifiers(self, spec: Specification, context: "PluginContext") -> Iterator["Verifier"]:
         for consumer in spec.consumers:
             if consumer.role == "verifier":
                 options = self._options("consumers", consumer.plugin)
-                verifier = guarded(self._plugins.load("verifiers", consumer.plugin.type))
-                yield verifier(options, context)
+                yield self._plugins.build("verifiers", consumer.plugin.type, options, context)
 
     def _plugin(self, kind: str, spec: PluginSpec, context: "PluginContext") -> Any:
         options = self._options(kind, spec)
-        return guarded(self._plugins.load(kind, spec.type))(options, context)
+        return self._plugins.build(kind, spec.type, options, context)
 
     def _options(self, kind: str, spec: PluginSpec) -> Any:
         try:
@@ -339,8 +349,9 @@ class Registry:
             ) from None
 
     def _open(self, connection: Plugin[ConnectionOptions]) -> Any:
-        adapter = guarded(self._plugins.load("connections", connection.type))
-        return adapter(
+        return self._plugins.build(
+            "connections",
+            connection.type,
             connection.options,
             installation=self._configuration.installation,
             clock=self._clock,
