@@ -53,7 +53,7 @@ STATUS = record(
     waits_until=maybe(TIME), waits_for=maybe(TEXT), held=maybe(TEXT), held_at=maybe(TIME),
     last_outcome=maybe(TEXT), last_success_at=maybe(TIME), what_works=maybe(TEXT), seen_at=maybe(TIME),
     old_dies_not_before=maybe(TIME), exits=NAMES, goes_on=GOES_ON, exception=maybe(TEXT),
-    strangers=NAMES, strangers_seen_at=maybe(TIME),
+    strangers=NAMES, strangers_seen_at=maybe(TIME), on_hold=maybe(TEXT), on_hold_by=maybe(TEXT),
 )  # fmt: skip
 
 ROTATIONS = record(
@@ -61,7 +61,7 @@ ROTATIONS = record(
     outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(TOLD), waits_until=maybe(TIME),
     waits_for=maybe(TEXT), old=maybe(TEXT), new=maybe(TEXT), destroyed=NAMES, left_alive=NAMES,
     death=maybe(TEXT), old_dies_not_before=maybe(TIME), what_works=TEXT, seen_at=maybe(TIME),
-    exits=NAMES, goes_on=GOES_ON, exit_code=COUNT,
+    exits=NAMES, goes_on=GOES_ON, on_hold=maybe(TEXT), on_hold_by=maybe(TEXT), exit_code=COUNT,
 )  # fmt: skip
 
 PAST = record(
@@ -144,7 +144,7 @@ SHAPES: dict[str, Schema] = {
     ),
     "rotation": record(
         **PAST["properties"], mode=TEXT, rows=listed(STEP), what_works=TEXT, seen_at=maybe(TIME),
-        old_dies_not_before=maybe(TIME), exits=NAMES,
+        old_dies_not_before=maybe(TIME), exits=NAMES, on_hold=maybe(TEXT), on_hold_by=maybe(TEXT),
     ),
     "rotations": record(rotations=listed(ROTATIONS)),
     "saved-plan": record(

@@ -14,6 +14,7 @@ from rotation.cli.outcome import (
     held_lines,
     local,
     met_on_the_way,
+    on_hold_json,
     sent_back,
     works_now,
 )
@@ -200,6 +201,7 @@ def _details(rotation: Rotation, name: str, now: datetime) -> dict[str, Any]:
         "seen_at": stamp(seen_at(rotation)),
         "old_dies_not_before": stamp(old_dies(rotation, now)),
         "exits": list(ways_out(rotation, name)),
+        **on_hold_json(rotation),
     }
 
 

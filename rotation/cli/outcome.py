@@ -26,6 +26,7 @@ from rotation.report.describe import (
     relative,
     sent_back_by,
     ways_out,
+    ways_out_lines,
     what_works,
     why_held,
 )
@@ -82,8 +83,16 @@ def outcome_json(
         "seen_at": stamp(seen_at(rotation)),
         "exits": [*ways_out(rotation, name), *ways_on(rotation, action, name)],
         "goes_on": goes_on_json(rotation, runner, now),
+        **on_hold_json(rotation),
         "exit_code": exit_code_of(arrival),
     }
+
+
+def on_hold_json(rotation: Rotation | None) -> dict[str, str | None]:
+    """Why a person paused it, and who."""
+    if rotation is None:
+        return {"on_hold": None, "on_hold_by": None}
+    return {"on_hold": rotation.on_hold, "on_hold_by": rotation.on_hold_by}
 
 
 def exit_code_of(arrival: "RunResult") -> int:
@@ -209,7 +218,8 @@ def held_lines(rotation: Rotation, code: str, name: str, now: datetime) -> list[
         *_met_lines(rotation, code),
         *(f"  changed: {each}" for each in HeldFor.of(rotation.last.facts).changed),
         f"  {works_now(rotation, now)}",
-        *(f"  way out: {line}" for line in ways_out(rotation, name)),
+        *([f"  {rotation.paused}"] if rotation.on_hold else []),
+        *(f"  way out: {line}" for line in ways_out_lines(rotation, name)),
         f"  code: {code}",
     ]
     return [plain(line) for line in lines]

@@ -15,7 +15,7 @@ from rotation.cli.app import settings, verb
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
 from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
-from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
+from rotation.cli.outcome import dies_lines, held_lines, local, on_hold_json, still_alive, works_now
 from rotation.cli.output import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status_table import Health, Rank
@@ -312,10 +312,15 @@ def _strangers(health: Health) -> list[str]:
 
 def _paused(session: Session, health: Health) -> list[str]:
     """Who paused it, why, and how it goes on."""
-    if health.row is None or not health.row.on_hold:
+    rotation = _on_hold(session, health)
+    if rotation is None:
         return []
-    rotation = replay(session.records.entries(health.row.stream))
     return [plain(rotation.paused), f"way out: rotation unpause {plain(health.secret)}"]
+
+
+def _on_hold(session: Session, health: Health) -> Rotation | None:
+    on_hold = health.row is not None and health.row.on_hold
+    return replay(session.records.entries(health.row.stream)) if on_hold and health.row else None
 
 
 def _down(health: Health, now: datetime) -> list[str]:
@@ -342,7 +347,8 @@ def _open_rotation(session: Session, health: Health) -> Rotation | None:
 
 def _json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
     told = {**status_table.as_json(health), **_rotation_json(session, health, now)}
-    return {**told, "exception": health.exempt or None}
+    paused = on_hold_json(_on_hold(session, health))
+    return {**told, **paused, "exception": health.exempt or None}
 
 
 def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _where(health: Health, now: datetime) -> str:
         return f"not known, alive: {', '.join(health.strangers)}"
     if row is not None and row.held is not None:
         since = f", {relative(row.held_at, now)}" if row.held_at else ""
-        return f"{row.held}{since}"
+        return f"{row.held}{since}{', paused' if row.on_hold else ''}"
     if row is not None and row.plan is not None:
         if row.on_hold:
             return f"{row.plan}, paused"

@@ -3,11 +3,12 @@
 Pure: no clock, no I/O. `status`, `show`, every error and the emergency say it in these words.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotation.journal.facts import Destroyed, Proof
-from rotation.machine.held import REASONS, Exit
+from rotation.machine.held import REASONS, Exit, Reason
 from rotation.machine.replay import (
     Mode,
     Outcome,
@@ -256,12 +257,20 @@ def row_mark(rotation: Rotation, row: RowInstance) -> str:
     return "waits" if state.until is not None else "open"
 
 
+def _reason(code: str) -> Reason:
+    return REASONS.get(code, REASONS["held.needs-person"])
+
+
 def why_held(code: str) -> str:
-    return REASONS.get(code, REASONS["held.needs-person"]).why
+    return _reason(code).why
 
 
 def exits_of(code: str) -> tuple[Exit, ...]:
-    return REASONS.get(code, REASONS["held.needs-person"]).exits
+    return _reason(code).exits
+
+
+_THROUGH_A_PAUSE = frozenset({Exit.ROLLBACK, Exit.ABANDON})
+"""The other ways would wait for its end."""
 
 
 _COMMANDS = {
@@ -279,12 +288,25 @@ _COMMANDS = {
 
 def ways_out(rotation: Rotation, secret: str) -> tuple[str, ...]:
     """What a person can type now, the likeliest first."""
+    return tuple(command for command, _ in _ways(rotation, secret))
+
+
+def ways_out_lines(rotation: Rotation, secret: str) -> list[str]:
+    """Each with what has to be done before it."""
+    return [
+        f"{command}, {first}" if first else command for command, first in _ways(rotation, secret)
+    ]
+
+
+def _ways(rotation: Rotation, secret: str) -> Iterator[tuple[str, str]]:
     about = instances_in_question(rotation)
     instance = about[0] if len(about) == 1 else "ID"
-    return tuple(
-        f"rotation {_COMMANDS[way]}".format(secret=secret, instance=instance)
-        for way in open_exits(rotation)
-    )
+    exits = open_exits(rotation)
+    if rotation.on_hold and rotation.rules.heeds_hold and not _THROUGH_A_PAUSE.issuperset(exits):
+        yield f"rotation unpause {secret}", ""
+    for way in exits:
+        command = f"rotation {_COMMANDS[way]}".format(secret=secret, instance=instance)
+        yield command, _reason(rotation.held or "").first.get(way, "")
 
 
 def can_roll_back(rotation: Rotation) -> bool:

@@ -223,7 +223,8 @@ def check_active(listing: Listing, handle_id: str) -> None:
         raise NeedsPerson(
             "held.found-suspended",
             f"{handle_id} is {handle.state}, and this rotation did not do it",
-            "see who suspended it: an emergency? then `rotation emergency`",
+            "see who suspended it: an emergency? then `rotation emergency`; else switch it on at the "
+            "service, then `rotation resume`",
             instances=handle_id,
         )
 

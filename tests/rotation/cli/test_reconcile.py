@@ -237,3 +237,13 @@ def test_a_row_that_came_after_the_look_knows_better(shell: Shell) -> None:
     shell.world.denied.add("issuer.suspend")
     assert shell.run("resume", "app", "--yes", "--here").exit_code == 11
     assert "KEY1 works too" in shell.run("show", "app").stdout
+
+
+def test_what_is_off_is_switched_on_before_it_is_resumed(shell: Shell) -> None:
+    """To resume alone leads to the same Held."""
+    held_at_suspend(shell).world.instances["KEY1"].active = False
+    done = shell.run("resume", "app", "--yes", "--here")
+    assert done.exit_code == 11
+    assert "else switch it on at the service, then `rotation resume`" in done.stdout
+    assert "way out: rotation resume app, once it is switched on again" in done.stdout
+    assert "rotation resume app" in shell.json("status", "app")["secrets"][0]["exits"]

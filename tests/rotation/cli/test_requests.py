@@ -228,3 +228,19 @@ def test_what_is_replaced_is_what_readers_get(shell: Shell) -> None:
     assert "readers get KEY9, which is gone" in done.stdout
     assert "KEY1, which is gone" not in done.stdout
     assert shell.world.instances["KEY1"].active
+
+
+def test_a_held_one_that_is_paused_says_so_and_how_it_goes_on(shell: Shell) -> None:
+    """To resume it would only make it wait."""
+    held_for_an_unknown_instance(shell).run("pause", "app", "--reason", "audit")
+    for words in (("status", "app"), ("show", "app"), ("run",)):
+        told = shell.run(*words).stdout
+        assert told.count("paused by alice: audit") == 1, words
+        assert told.index("way out: rotation unpause app") < told.index("way out: rotation resolve")
+    [status], [arrived] = shell.json("status")["secrets"], shell.json("run", code=11)["rotations"]
+    for document in (status, arrived, shell.json("show", "app")):
+        assert (document["on_hold"], document["on_hold_by"]) == ("audit", "alice")
+        assert document["exits"][0] == "rotation unpause app"
+    shell.run("unpause", "app")
+    assert shell.json("status")["secrets"][0]["on_hold"] is None
+    assert "unpause" not in shell.run("status", "app").stdout

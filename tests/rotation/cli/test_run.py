@@ -296,7 +296,7 @@ def test_stdout_is_json_alone_where_a_program_reads(shell: Shell, words: tuple[s
     assert list(told["rotations"][0]) == [
         "secret", "plan", "rotation", "state", "outcome", "held", "met", "waits_until", "waits_for",
         "old", "new", "destroyed", "left_alive", "death", "old_dies_not_before", "what_works", "seen_at",
-        "exits", "goes_on", "exit_code",
+        "exits", "goes_on", "on_hold", "on_hold_by", "exit_code",
     ]  # fmt: skip
 
 
