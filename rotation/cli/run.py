@@ -52,6 +52,8 @@ def run(
         names = {session.entry(name).id for name in only}
         _stop_if_behind(session)
         unknown = _unknown(session, names)
+        for entry, age in begin.undated(session, names):
+            note(f"{entry.id}: {age}")
         replacing = _replace_gone(session, names) if saved is None else []
         due, refused = _due(session) if saved is None else (begin.saved_plan(session, saved), [])
         wanted = [entry for entry in due if not names or entry.id in names]

@@ -28,6 +28,12 @@ def unknown(here: Installation, names: Collection[str]) -> NeedsPerson | None:
     return None
 
 
+def undated(here: Installation, names: Collection[str]) -> "Iterable[tuple[ConfiguredSecret, str]]":
+    from rotation.schedule import admission  # noqa: PLC0415
+
+    return admission.undated(here.configuration, here.journal, names, here.clock.now())
+
+
 def stops_if_behind(here: Installation) -> Iterable[PolicyRefusal]:
     """The next effect, here or in a live `serve`, waits for a person."""
     from rotation.schedule.brakes import read_only_stop, stop_if_behind  # noqa: PLC0415

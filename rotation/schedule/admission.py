@@ -102,6 +102,18 @@ def refuse_unknown(
         )
 
 
+def undated(
+    configuration: "Configuration", journal: "Journal", names: Collection[str], now: datetime
+) -> Iterator[tuple["ConfiguredSecret", str]]:
+    """Whose age nobody knows, and what that means: they become due by no age. names: only these,
+    or all."""
+    rows = {row.stream: row for row in journal.identities()}
+    for entry in configuration.secrets():
+        told = due(entry, rows.get(entry.stream), now)
+        if told.kind is DueState.UNKNOWN and (not names or entry.id in names):
+            yield entry, told.reason
+
+
 def _is_loading(row: Identity) -> bool:
     """It makes or hands out a credential just now; waiting for consumers loads nobody."""
     at_work = row.phase == "create" or (row.row or "").startswith(("promote", "deliver"))

@@ -57,8 +57,12 @@ class BadgeIssuer:
             badges = self._service.list()
         return Listing(
             handles=tuple(
-                Handle(id=badge, state=KeyState.ACTIVE if valid else KeyState.SUSPENDED)
-                for badge, valid in badges.items()
+                Handle(
+                    id=badge,
+                    created=made_at,
+                    state=KeyState.ACTIVE if valid else KeyState.SUSPENDED,
+                )
+                for badge, (made_at, valid) in badges.items()
             )
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,14 +19,17 @@ class ServiceError(Exception):
 @dataclass
 class BadgeService:
     badges: dict[str, str] = field(default_factory=dict)
+    made_at: dict[str, datetime] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     made: int = 0
     fault: tuple[str, str] | None = None
     """(operation, code) of the next call; `lost` does what was asked and does not answer."""
 
-    def list(self) -> dict[str, bool]:
-        """Each badge, and whether it is valid."""
-        return self._call("list", lambda: {b: b not in self.blocked for b in self.badges})
+    def list(self) -> dict[str, tuple[datetime, bool]]:
+        """Each badge: when it was made, and whether it is valid."""
+        return self._call(
+            "list", lambda: {b: (self.made_at[b], b not in self.blocked) for b in self.badges}
+        )
 
     def create(self) -> tuple[str, str]:
         return self._call("create", self._create)
@@ -53,7 +57,7 @@ class BadgeService:
             raise ServiceError("limit")
         self.made += 1
         badge, code = f"badge-{self.made}", f"code-of-badge-{self.made:08}"
-        self.badges[badge] = code
+        self.badges[badge], self.made_at[badge] = code, datetime.now(UTC)
         return badge, code
 
     def _set_valid(self, badge: str, *, valid: bool) -> None:

@@ -55,7 +55,7 @@ class SimulatedIssuer:
                 handles=tuple(
                     Handle(
                         id=i.id,
-                        created=i.created,
+                        created=i.created if self.world.dated else None,
                         state=KeyState.ACTIVE if i.active else KeyState.SUSPENDED,
                     )
                     for i in self.world.instances.values()
@@ -71,7 +71,8 @@ class SimulatedIssuer:
     def issue(self, attempt: str) -> Credential:
         if self.world.chosen:
             handle = f"GEN{attempt[:8]}"
-            return _credential(Instance(handle, f"canary-secret-{handle}", self.world.now))
+            new = Instance(handle, f"canary-secret-{handle}", self.world.now)
+            return _credential(new, dated=self.world.dated)
 
         def mint() -> Instance:
             if not self.world.overlap:
@@ -82,7 +83,7 @@ class SimulatedIssuer:
 
         result = self.world.call("issuer.issue", mint)
         assert isinstance(result, Instance)
-        return _credential(result)
+        return _credential(result, dated=self.world.dated)
 
     @first_change()
     def activate(self, new: Credential) -> None:
@@ -145,15 +146,15 @@ class SimulatedIssuer:
 
         result = self.world.call("issuer.read_back", read)
         assert isinstance(result, Instance)
-        return _credential(result)
+        return _credential(result, dated=self.world.dated)
 
     def handle_of(self, fields: Fields, version: str) -> str:
         return fields.public["id"]
 
 
-def _credential(instance: Instance) -> Credential:
+def _credential(instance: Instance, *, dated: bool) -> Credential:
     return Credential(
-        handle=Handle(id=instance.id, created=instance.created),
+        handle=Handle(id=instance.id, created=instance.created if dated else None),
         fields=_fields(instance.id, instance.secret),
     )
 

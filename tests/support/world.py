@@ -57,13 +57,14 @@ class World:
     it has; blind: it neither lists nor reports use. numbered: the store has no labels (KV version 2):
     a promotion is a write, and then a record of whose value that number holds. Without overlap there is one instance, and
     consumers are without access until they have what followed it: `gap` is how long. over: what
-    the newest number was written over. probed: what a broken probe is told instead of the truth. stale: other keys of the secret with the same bytes."""
+    the newest number was written over. probed: what a broken probe is told instead of the truth. dated: the issuer says when an instance was made. stale: other keys of the secret with the same bytes."""
 
     chosen: bool = False
     overlap: bool = True
     can_suspend: bool = True
     blind: bool = False
     numbered: bool = False
+    dated: bool = True
     lag: timedelta = timedelta(seconds=3)
     call_time: timedelta = timedelta(milliseconds=100)
     now: datetime = START

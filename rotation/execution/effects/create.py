@@ -1,7 +1,7 @@
 """create: a new instance exists, staged and proven, before anything old is touched."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
@@ -103,7 +103,7 @@ def issue(cx: Context) -> Record:
         raise Ambiguous("issue.leftover", "what was left behind goes first")
     new = _mint(cx)
     _check_new(cx, new.handle.id)
-    made = _made(new.handle)
+    made = _made(new.handle, cx.server_at or cx.now)
     if cx.traits.origin == "assigned":
         cx.note(made)
     version = _stage(cx, new)
@@ -144,8 +144,9 @@ def _check_new(cx: Context, handle_id: str) -> None:
     )
 
 
-def _made(handle: Handle) -> Issued:
-    return Issued(new=handle.id, created=handle.created, expires=handle.expires)
+def _made(handle: Handle, at: datetime) -> Issued:
+    """at: of our own mint; it dates what the service does not."""
+    return Issued(new=handle.id, created=handle.created or at, expires=handle.expires)
 
 
 def _stage(cx: Context, new: Credential) -> str:
@@ -182,7 +183,7 @@ def settle_doubt(cx: Context) -> Record:
     if cx.traits.origin == "chosen":
         if staged:
             handle = replace(cx.issuer.issue(cx.attempt).handle, created=began)
-            return _made(handle) | Issued(new_version=version)
+            return _made(handle, began) | Issued(new_version=version)
         raise leftovers.void(
             "issue.nothing-staged", "nothing was staged; the next attempt starts anew"
         )
@@ -211,7 +212,7 @@ def _read_back(cx: Context) -> Record:
         return _nothing_minted(cx)
     if known.new not in (None, new.handle.id):
         raise leftovers.void("issue.replaced-again", "what was made is no longer the latest")
-    made = _made(new.handle)
+    made = _made(new.handle, began or cx.now)
     cx.note(made)
     return made | Issued(new_version=_stage(cx, new))
 

@@ -5,7 +5,7 @@ from rotation.errors import NeedsPerson
 from rotation.execution.effects import neighbours, shared
 from rotation.execution.effects.context import Context, kept, logins_agree
 from rotation.journal.entries import stamp
-from rotation.journal.facts import Claimed, Inspected, Opened, Relabelled
+from rotation.journal.facts import Claimed, Inspected, Issued, Opened, Relabelled
 from rotation.journal.record import Record
 from rotation.machine.replay import Mode
 from rotation.plan import Step
@@ -52,8 +52,6 @@ def inspect(cx: Context) -> Record:
     return Inspected(
         version=current,
         handle=handle.id,
-        created=handle.created or Opened.of(cx.rotation.opened.facts).created,
-        stated=handle.created is None,
         expires=handle.expires,
         foreign=sorted(listing.ids - ours),
         others=_others(cx, listing, handle.id),
@@ -61,7 +59,21 @@ def inspect(cx: Context) -> Record:
         logins=logins,
         known=sorted(state.pointers - _leftover(state)),
         claim=state.claim,
-    )
+    ) | _dated(cx, handle)
+
+
+def _dated(cx: Context, handle: Handle) -> Inspected:
+    """By the issuer, else by a person, else as the journal knows of this instance already."""
+    if handle.created is not None:
+        return Inspected(created=handle.created, stated=False)
+    if said := Opened.of(cx.rotation.opened.facts).created:
+        return Inspected(created=said, stated=True)
+    if handle.id == cx.rotation.new:
+        return Inspected(created=cx.rotation.state(Step.ISSUE).record(Issued).created, stated=False)
+    if handle.id == cx.rotation.old:
+        before = cx.rotation.baseline
+        return Inspected(created=before.created, stated=before.stated)
+    return Inspected(created=None, stated=True)
 
 
 def _claimable(cx: Context, state: StoreState) -> None:
@@ -127,8 +139,7 @@ def _by_its_bytes(cx: Context, fields: Fields) -> Handle | None:
     known |= {instance: left.version for instance, left in cx.rotation.leftovers.items()}
     for instance, version in known.items():
         if instance is not None and kept(cx, version) == fields:
-            made = cx.rotation.baseline.created if instance == cx.rotation.old else None
-            return Handle(id=instance, created=made)
+            return Handle(id=instance)
     return None
 
 

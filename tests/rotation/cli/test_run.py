@@ -73,6 +73,20 @@ def test_an_empty_journal_in_the_place_of_the_true_one_is_noticed(shell: Shell) 
     assert "held.journal-behind" in [check["code"] for check in checks]
 
 
+def test_run_says_whose_age_nobody_knows(shell: Shell) -> None:
+    shell.world.dated = False
+    done = shell.adopted().run("run")
+    assert done.exit_code == 0
+    assert "app: its age is unknown: adopt it with --created" in done.stderr
+    made = f"{shell.world.now - timedelta(days=1):%Y-%m-%d}"
+    assert shell.run("adopt", "app", "--created", made, "--yes", "--wait").exit_code == 0
+    assert "its age" not in shell.run("run").stderr
+    shell.world.advance(shell.world.now + timedelta(days=80))
+    assert shell.run("run", "--wait").exit_code == 0
+    assert set(shell.world.instances) == {"KEY2"}
+    assert "its age" not in shell.run("run").stderr
+
+
 def test_what_rests_or_is_retired_need_not_be_known(shell: Shell) -> None:
     shell.configuration.entry = APP._replace(state="retired")
     assert shell.run("run").exit_code == 0
