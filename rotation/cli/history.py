@@ -52,9 +52,9 @@ from rotation.report.describe import (
     relative,
     row_mark,
     sent_back_by,
-    ways_out,
     what_works,
 )
+from rotation.report.exits import ways_out
 from rotation.report.health import seen_at
 
 

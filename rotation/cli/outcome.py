@@ -25,11 +25,9 @@ from rotation.report.describe import (
     outcome_text,
     relative,
     sent_back_by,
-    ways_out,
-    ways_out_lines,
     what_works,
-    why_held,
 )
+from rotation.report.exits import ways_out, ways_out_lines, why_held
 from rotation.report.health import consumers_at_risk, left_alive, met, seen_at
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from rotation.journal.record import Fact
 from rotation.machine.replay import Rotation, replay
 from rotation.operations.advance import Show
 from rotation.plan import Step
-from rotation.report.describe import outcome_text, relative, row_mark, why_held
+from rotation.report.describe import outcome_text, relative, row_mark
+from rotation.report.exits import why_held
 from rotation.report.health import present_row
 from rotation.types import Evidence, Facts
 

@@ -5,7 +5,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
@@ -13,22 +13,22 @@ from rotation.calendar import Freeze
 from rotation.cli import status_table
 from rotation.cli.app import settings, verb
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
-from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
+from rotation.cli.onward import goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
-from rotation.cli.outcome import dies_lines, held_lines, local, on_hold_json, still_alive, works_now
+from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
 from rotation.cli.output import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
+from rotation.cli.status_json import on_hold, open_rotation, secret_json
 from rotation.cli.status_table import Health, Rank
-from rotation.cli.strangers import as_looked_at, with_strangers
+from rotation.cli.strangers import with_strangers
 from rotation.cli.unmerged import Unmerged, by_stream, unmerged_json, with_spills
-from rotation.journal.entries import Entry, Identity, stamp
+from rotation.journal.entries import Entry, Identity
 from rotation.journal.facts import baseline_of
 from rotation.machine.decide import next_action
 from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
 from rotation.machine.replay import Rotation, replay
 from rotation.machine.strangers import Seen, seen_of, with_look
-from rotation.report.describe import old_dies, ways_out, what_works
-from rotation.report.health import consumers_at_risk, left_alive, may_be_at_risk, seen_at
+from rotation.report.health import consumers_at_risk, left_alive, may_be_at_risk
 from rotation.schedule.brakes import stops
 from rotation.schedule.due import DueState, due
 
@@ -76,7 +76,7 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         if settings().output == "json":
             as_json("status", {
                 "stops": stops_json(session), "unmerged": left, "summary": _summary(healths),
-                "secrets": [_json(session, health, now) for health in shown],
+                "secrets": [secret_json(session, health, now) for health in shown],
             })  # fmt: skip
         else:
             for each in left:
@@ -268,7 +268,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     if health.rotation is not None and (left := left_alive(health.rotation)):
         out.append(f"left alive: {still_alive(left, health.secret)}")
     out += _strangers(health)
-    rotation = _open_rotation(session, health)
+    rotation = open_rotation(session, health)
     if rotation is None and health.rank is Rank.DOWN:
         return [*_down(health, now), *out]
     if rotation is None:
@@ -312,15 +312,10 @@ def _strangers(health: Health) -> list[str]:
 
 def _paused(session: Session, health: Health) -> list[str]:
     """Who paused it, why, and how it goes on."""
-    rotation = _on_hold(session, health)
+    rotation = on_hold(session, health)
     if rotation is None:
         return []
     return [plain(rotation.paused), f"way out: rotation unpause {plain(health.secret)}"]
-
-
-def _on_hold(session: Session, health: Health) -> Rotation | None:
-    on_hold = health.row is not None and health.row.on_hold
-    return replay(session.records.entries(health.row.stream)) if on_hold and health.row else None
 
 
 def _down(health: Health, now: datetime) -> list[str]:
@@ -336,41 +331,6 @@ def _down(health: Health, now: datetime) -> list[str]:
         ),
         f"way out: rotation rotate {plain(health.secret)} --replace",
     ]
-
-
-def _open_rotation(session: Session, health: Health) -> Rotation | None:
-    if health.row is None or health.row.plan is None:
-        return None
-    rotation = replay(session.records.entries(health.row.stream))
-    return as_looked_at(session, rotation) if rotation.outcome is None else None
-
-
-def _json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
-    told = {**status_table.as_json(health), **_rotation_json(session, health, now)}
-    paused = on_hold_json(_on_hold(session, health))
-    return {**told, **paused, "exception": health.exempt or None}
-
-
-def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
-    rotation = _open_rotation(session, health)
-    if rotation is None:
-        return {
-            "what_works": None,
-            "seen_at": None,
-            "old_dies_not_before": None,
-            "exits": [],
-            "goes_on": None,
-        }
-    return {
-        "what_works": what_works(rotation),
-        "seen_at": stamp(seen_at(rotation)),
-        "old_dies_not_before": stamp(old_dies(rotation, now)),
-        "exits": [
-            *ways_out(rotation, health.secret),
-            *ways_on(rotation, next_action(rotation, now), health.secret),
-        ],
-        "goes_on": goes_on_json(rotation, session.at_work(rotation), now),
-    }
 
 
 def _summary(healths: Iterable[Health]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from rotation.machine.replay import replay
 from rotation.operations.findings import Finding, Grade, failed
 from rotation.operations.installation import Installation
 from rotation.operations.secret_health import Looked, findings, of_journal, refused_login
-from rotation.report.describe import leads_back, open_exits
+from rotation.report.exits import leads_back, open_exits
 from rotation.types import PENDING, PermissionSet, StoreState, Verdict
 
 HEALTHY = frozenset({"healthy", "in-progress"})

@@ -12,7 +12,7 @@ from rotation.machine.replay import Rotation, RowState, replay
 from rotation.operations.installation import Installation
 from rotation.operations.onward import is_retrying
 from rotation.plan.specification import spec_from_json
-from rotation.report.describe import can_roll_back, exits_of, leads_back, ways_out, why_held
+from rotation.report.exits import can_roll_back, exits_of, leads_back, ways_out, why_held
 from rotation.report.health import instances_in_question, met
 from rotation.types import Facts
 

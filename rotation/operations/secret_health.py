@@ -8,7 +8,8 @@ from rotation.machine.replay import Rotation, replay
 from rotation.operations.findings import Finding, Grade, failed
 from rotation.operations.installation import Installation
 from rotation.operations.reconcile import Found, look
-from rotation.report.describe import ways_out, what_works, why_held
+from rotation.report.describe import what_works
+from rotation.report.exits import ways_out, why_held
 from rotation.report.health import consumers_at_risk, left_alive
 from rotation.types import Fields, PermissionSet, Verdict, is_our_mark
 

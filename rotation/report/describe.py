@@ -3,18 +3,14 @@
 Pure: no clock, no I/O. `status`, `show`, every error and the emergency say it in these words.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotation.journal.facts import Destroyed, Proof
-from rotation.machine.held import REASONS, Exit, Reason
 from rotation.machine.replay import (
     Mode,
     Outcome,
     Rotation,
-    can_go_back,
-    is_past_return,
     replaced_by,
 )
 from rotation.plan import RowInstance, Step
@@ -25,8 +21,6 @@ from rotation.report.health import (
     RotationStatus,
     consumers_at_risk,
     found_dead,
-    instances_in_question,
-    seen,
     standing,
     takes_over,
 )
@@ -255,100 +249,6 @@ def row_mark(rotation: Rotation, row: RowInstance) -> str:
     if state.in_doubt:
         return "doubt"
     return "waits" if state.until is not None else "open"
-
-
-def _reason(code: str) -> Reason:
-    return REASONS.get(code, REASONS["held.needs-person"])
-
-
-def why_held(code: str) -> str:
-    return _reason(code).why
-
-
-def exits_of(code: str) -> tuple[Exit, ...]:
-    return _reason(code).exits
-
-
-_THROUGH_A_PAUSE = frozenset({Exit.ROLLBACK, Exit.ABANDON})
-"""The other ways would wait for its end."""
-
-
-_COMMANDS = {
-    Exit.RESUME: "resume {secret}",
-    Exit.ROLLBACK: "rollback {secret}",
-    Exit.ACCEPT_CURRENT: "resolve {secret} --accept-current",
-    Exit.OURS: "resolve {secret} --ours {instance}",
-    Exit.FOREIGN: "resolve {secret} --foreign {instance}",
-    Exit.ABANDON: "abandon {secret}",
-    Exit.DESTROY: "resume {secret} --destroy",
-    Exit.UNVERIFIED: "resume {secret} --unverified",
-    Exit.REPLACE: "rotate {secret} --replace",
-}
-
-
-def ways_out(rotation: Rotation, secret: str) -> tuple[str, ...]:
-    """What a person can type now, the likeliest first."""
-    return tuple(command for command, _ in _ways(rotation, secret))
-
-
-def ways_out_lines(rotation: Rotation, secret: str) -> list[str]:
-    """Each with what has to be done before it."""
-    return [
-        f"{command}, {first}" if first else command for command, first in _ways(rotation, secret)
-    ]
-
-
-def _ways(rotation: Rotation, secret: str) -> Iterator[tuple[str, str]]:
-    about = instances_in_question(rotation)
-    instance = about[0] if len(about) == 1 else "ID"
-    exits = open_exits(rotation)
-    if rotation.on_hold and rotation.rules.heeds_hold and not _THROUGH_A_PAUSE.issuperset(exits):
-        yield f"rotation unpause {secret}", ""
-    for way in exits:
-        command = f"rotation {_COMMANDS[way]}".format(secret=secret, instance=instance)
-        yield command, _reason(rotation.held or "").first.get(way, "")
-
-
-def can_roll_back(rotation: Rotation) -> bool:
-    """Only what was never destroyed can come back."""
-    open_and_own = rotation.outcome is None and not rotation.rules.contains
-    return open_and_own and can_go_back(rotation)
-
-
-def leads_back(rotation: Rotation) -> bool:
-    """Not to a credential that was just found dead, nor once more where it is under way; nor from
-    what somebody else wrote: only our own promotion is taken back."""
-    under_way = rotation.mode is Mode.UNDO
-    theirs = rotation.mode is Mode.ACCEPT and not rotation.intended(Step.PROMOTE)
-    leads = not under_way and not theirs and seen(rotation, rotation.old) is None
-    return can_roll_back(rotation) and leads
-
-
-def can_be_replaced(rotation: Rotation) -> bool:
-    """Only what readers cannot log in with, or what may be so: it is looked at once more. An
-    emergency makes a successor of its own."""
-    if rotation.rules.contains or (rotation.held == "held.live-refused" and leads_back(rotation)):
-        return False
-    return rotation.held == "held.probe-broken" or consumers_at_risk(rotation)
-
-
-def can_be_accepted(rotation: Rotation) -> bool:
-    """Not what is dead by now, or contained; of an adoption it is the claim that is wanted."""
-    contained = rotation.rules.contains and rotation.held == "held.pointer-moved"
-    return not is_past_return(rotation) and not contained and not rotation.rules.adopts
-
-
-def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
-    """The ways out that really work now: the reason's own, without a way back that is cut off."""
-    if rotation.held is None:
-        return ()
-    return tuple(
-        way
-        for way in exits_of(rotation.held)
-        if (way is not Exit.ROLLBACK or leads_back(rotation))
-        and (way is not Exit.ACCEPT_CURRENT or can_be_accepted(rotation))
-        and (way is not Exit.REPLACE or can_be_replaced(rotation))
-    )
 
 
 _OUTCOMES = {

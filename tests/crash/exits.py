@@ -18,7 +18,7 @@ from rotation.config import ConfiguredSecret
 from rotation.machine.decide import Action, Close, Held
 from rotation.machine.held import REASONS, Exit
 from rotation.machine.replay import Outcome
-from rotation.report.describe import open_exits, ways_out
+from rotation.report.exits import open_exits, ways_out
 from tests.rotation.cli.conftest import at_a_terminal
 from tests.support.crash import STREAM, Story
 

@@ -11,7 +11,8 @@ from rotation.machine.decide import Action, Close, Held
 from rotation.machine.held import Exit
 from rotation.machine.leftover import Leftover, leftovers_of
 from rotation.plan import Step
-from rotation.report.describe import open_exits, what_works
+from rotation.report.describe import what_works
+from rotation.report.exits import open_exits
 from rotation.report.health import consumers_at_risk, left_alive
 from rotation.types import CURRENT, Death
 from tests.support import stories

@@ -14,7 +14,14 @@ from rotation.machine.decide import Wait
 from rotation.machine.held import Exit
 from rotation.machine.replay import Rotation, replay
 from rotation.plan import PLANS, Step
-from rotation.report.describe import awaited, duration, old_dies, open_exits, relative, what_works
+from rotation.report.describe import (
+    awaited,
+    duration,
+    old_dies,
+    relative,
+    what_works,
+)
+from rotation.report.exits import open_exits
 from rotation.report.health import consumers_at_risk, standing
 from tests.support.simulator import (
     CURRENT,

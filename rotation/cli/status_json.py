@@ -1,0 +1,57 @@
+"""`status` for a program: one secret, with what only its journal tells."""
+
+from datetime import datetime
+from typing import Any
+
+from rotation.cli import status_table
+from rotation.cli.onward import goes_on_json, ways_on
+from rotation.cli.outcome import on_hold_json
+from rotation.cli.session import Session
+from rotation.cli.status_table import Health
+from rotation.cli.strangers import as_looked_at
+from rotation.journal.entries import stamp
+from rotation.machine.decide import next_action
+from rotation.machine.replay import Rotation, replay
+from rotation.report.describe import old_dies, what_works
+from rotation.report.exits import ways_out
+from rotation.report.health import seen_at
+
+
+def secret_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
+    told = {**status_table.as_json(health), **_rotation_json(session, health, now)}
+    paused = on_hold_json(on_hold(session, health))
+    return {**told, **paused, "exception": health.exempt or None}
+
+
+def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
+    rotation = open_rotation(session, health)
+    if rotation is None:
+        return {
+            "what_works": None,
+            "seen_at": None,
+            "old_dies_not_before": None,
+            "exits": [],
+            "goes_on": None,
+        }
+    return {
+        "what_works": what_works(rotation),
+        "seen_at": stamp(seen_at(rotation)),
+        "old_dies_not_before": stamp(old_dies(rotation, now)),
+        "exits": [
+            *ways_out(rotation, health.secret),
+            *ways_on(rotation, next_action(rotation, now), health.secret),
+        ],
+        "goes_on": goes_on_json(rotation, session.at_work(rotation), now),
+    }
+
+
+def open_rotation(session: Session, health: Health) -> Rotation | None:
+    if health.row is None or health.row.plan is None:
+        return None
+    rotation = replay(session.records.entries(health.row.stream))
+    return as_looked_at(session, rotation) if rotation.outcome is None else None
+
+
+def on_hold(session: Session, health: Health) -> Rotation | None:
+    on_hold = health.row is not None and health.row.on_hold
+    return replay(session.records.entries(health.row.stream)) if on_hold and health.row else None
