@@ -18,6 +18,7 @@ from providers.aws.alarms import (
     alarms,
     alive,
     fallback_name,
+    own_trail,
     rule_name,
     topic_name,
     undelivered_name,
@@ -66,7 +67,7 @@ class Trail(pulumi.ComponentResource):
         options = context.scope.options
         called = bucket_name(context.scope)
         part = partition(options.region)
-        trail_arn = f"arn:{part}:cloudtrail:{options.region}:{options.account}:trail/{name}"
+        trail_arn = own_trail(context.scope)
         bucket = aws.s3.Bucket(
             name,
             bucket=called,

@@ -80,6 +80,14 @@ def topic_name(scope: Scope) -> str:
     return scope.called(place(scope))
 
 
+def own_trail(scope: Scope) -> str:
+    """ARN of the trail that a stack makes."""
+    options = scope.options
+    region = options.region
+    called = topic_name(scope)
+    return f"arn:{partition(region)}:cloudtrail:{region}:{options.account}:trail/{called}"
+
+
 def trail_name(scope: Scope) -> str:
     """Of the stack's, or of the one that is there already."""
     there: str | None = scope.options.alarm_trail

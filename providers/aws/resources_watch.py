@@ -14,6 +14,7 @@ from providers.aws.alarms import (
     alarms,
     alive,
     fallback_name,
+    own_trail,
     rule_name,
     topic_name,
     undelivered_name,
@@ -201,7 +202,7 @@ def trail(stack: Stack) -> Iterator[Resource]:
     locks = list(_locks(bucket, stack.settings.trail_retention_days))
     yield from locks
     part = partition(options.region)
-    arn = f"arn:{part}:cloudtrail:{options.region}:{options.account}:trail/{name}"
+    arn = own_trail(stack.scope)
     policy = Resource(
         type="aws_s3_bucket_policy",
         name=name,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from providers.aws.alarms import IAM_REGION
+from providers.aws.alarms import IAM_REGION, own_trail
 from providers.aws.arns import partition, topics_of
 from providers.aws.iam import APPLICATION, ENVIRONMENT, OWNER, regions_of
 from providers.aws.names import role_arns
@@ -24,6 +24,11 @@ _TARGET = re.compile(
 )
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+HANDED_OVER = (
+    "leave alarm_trail out; or, to hand that trail over, take it and what belongs to it out of the "
+    "state first (`pulumi state delete --force URN` of each), and set `trail: false` beside it"
+)
 
 _TOLD = ("runner", "deployer")
 """The runner's own file has to name these too: the alarms must distinguish them from others."""
@@ -272,6 +277,11 @@ def obstacles(scope: Scope, settings: AwsStackOptions) -> Iterator[str]:
                 f"connection {scope.connection} names a role of its own for {under}; leave `roles:` "
                 "out, `bindings:` tells the runner those that this stack makes"
             )
+    if settings.trail and scope.options.alarm_trail == own_trail(scope):
+        yield (
+            f"connection {scope.connection}: alarm_trail is the trail that this stack makes, which "
+            f"it would delete: {HANDED_OVER}"
+        )
     watched = {*regions_of(scope), IAM_REGION} if settings.alarms else set()
     beyond = sorted(topics_of(scope.options).keys() - watched)
     if beyond:

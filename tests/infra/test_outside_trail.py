@@ -10,11 +10,12 @@ import pulumi
 import pytest
 
 from infra.aws_trail import MENDED
+from providers.aws.stack import HANDED_OVER
 from providers.aws.testing.server import StrictAws
 from providers.aws.trails import LOOKS
 from tests.infra.account import as_file
 from tests.infra.settings import ACCOUNT, AWS, IAM, secret, written
-from tests.infra.stack import Cloud, Stack, up
+from tests.infra.stack import PREFIX, Cloud, Stack, up
 from tests.infra.test_alarms import KEYS
 from tests.infra.test_pack import complaints
 from tests.infra.test_terraform import assert_same, printed
@@ -119,6 +120,33 @@ def test_who_may_not_look_is_told_what_it_takes(account: Account) -> None:
     said = account.refused()
     assert f"AWS did not say what trail {OURS} logs: it said AccessDeniedException" in said
     assert all(each in said for each in LOOKS)
+
+
+OWN = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/{PREFIX}"
+
+
+def test_the_stacks_own_trail_is_refused(account: Account) -> None:
+    """It would delete what it relies on."""
+    account.trails.create_trail(Name=PREFIX, S3BucketName="theirs", IsMultiRegionTrail=True)
+    account.trails.start_logging(Name=PREFIX)
+    wrong = f"connection main: alarm_trail is the trail that this stack makes, which it would delete: {HANDED_OVER}"
+    assert wrong in account.refused(OWN)
+    file = account.file(OWN)
+    with pytest.raises(AssertionError, match="is the trail that this stack makes, which it would"):
+        printed(file.parent, AWS, "--terraform")
+
+
+@pytest.mark.parametrize("part", [":trail/", HOME, ACCOUNT])
+def test_a_trail_that_has_a_part_of_that_name_is_another(account: Account, part: str) -> None:
+    other = {":trail/": ":trail/more-", HOME: "eu-west-3", ACCOUNT: "999988887777"}[part]
+    assert "is the trail that this stack makes" not in account.refused(OWN.replace(part, other))
+
+
+def test_its_own_trail_handed_over(account: Account) -> None:
+    account.trails.create_trail(Name=PREFIX, S3BucketName="theirs", IsMultiRegionTrail=True)
+    assert "is stopped and logs nothing" in account.refused(OWN, trail="false")
+    account.trails.start_logging(Name=PREFIX)
+    assert of_the_trail(account.up(OWN, trail="false")) == []
 
 
 def test_no_bucket_is_named_for_a_trail_that_is_not_made(account: Account) -> None:
