@@ -1,6 +1,7 @@
 """The documents say what the code does: generated parts are fresh, names exist, links resolve."""
 
 import importlib
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 COMMAND = re.compile(r"(?:^\$ |`)rotation ((?:-c \S+ )?[a-z][^`\n#|&>]*)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 NODE = re.compile(r"tests/[\w/]+\.py(?:::\w+)+")
+DOTTED = re.compile(r"\brotation(?:\.[A-Za-z_]\w*)+")
 FENCE = re.compile(r"```.*?```", re.DOTALL)
 
 
@@ -146,6 +148,27 @@ def is_a_test(node: str) -> bool:
     for each in names:
         found = getattr(found, each, None)
     return callable(found)
+
+
+def resolves(dotted: str) -> bool:
+    try:
+        pkgutil.resolve_name(dotted)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def test_every_dotted_name_of_ours_exists() -> None:
+    """Of three parts or more: events, files and groups of entry points have two as well."""
+    wrong = [
+        (name(page), dotted)
+        for page in PAGES
+        for dotted in DOTTED.findall(page.read_text())
+        if dotted.count(".") > 1
+        and not dotted.endswith((".json", ".yaml"))
+        and not resolves(dotted)
+    ]
+    assert not wrong
 
 
 @pytest.mark.parametrize("page", ["invariants.md", "guide.md"])

@@ -1,4 +1,4 @@
-"""What is shipped for tests: simulators, and the suites that hold a provider to the contract.
+"""What is shipped for tests: the suites that hold a provider to the contract.
 
 A suite is a class of tests. A provider's own test inherits from it and overrides one fixture,
 `bench`: the adapter together with the *service's* opinion of what the adapter did. The suites
