@@ -46,6 +46,7 @@ NAMES = listed(TEXT)
 DONE = {"message": TEXT}
 GOES_ON = maybe(record(who=maybe(TEXT), at=maybe(TIME), command=maybe(TEXT)))
 
+# current: what readers get now; old: what an open rotation replaces; on_hold: why it was paused.
 STATUS = record(
     secret=TEXT, class_=TEXT, state=TEXT, needs_attention=YES_OR_NO, age_s=maybe(COUNT),
     age_stated=YES_OR_NO, max_age_s=COUNT, due_at=maybe(TIME), why=TEXT, current=maybe(TEXT),

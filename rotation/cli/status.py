@@ -18,7 +18,7 @@ from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
 from rotation.cli.output import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
-from rotation.cli.status_json import on_hold, open_rotation, secret_json
+from rotation.cli.status_json import frozen_wait, on_hold, open_rotation, secret_json
 from rotation.cli.status_table import Health, Rank
 from rotation.cli.strangers import with_strangers
 from rotation.cli.unmerged import Unmerged, by_stream, unmerged_json, with_spills
@@ -276,7 +276,8 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     if rotation.held is not None:
         held = held_lines(rotation, rotation.held, health.secret, now)
         return [*(line.strip() for line in held), *_strangers(health)]
-    waits = health.row.why if health.row is not None else None
+    frozen = frozen_wait(session, rotation, now)
+    waits = frozen.why if frozen else health.row.why if health.row else None
     lines = [f"waits for: {plain(waits.removeprefix('waits for '))}"] if waits else []
     lines.append(plain(works_now(rotation, now)))
     lines += dies_lines(rotation, now)

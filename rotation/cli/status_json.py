@@ -10,11 +10,13 @@ from rotation.cli.session import Session
 from rotation.cli.status_table import Health
 from rotation.cli.strangers import as_looked_at
 from rotation.journal.entries import stamp
-from rotation.machine.decide import next_action
+from rotation.machine.decide import Wait, next_action
 from rotation.machine.replay import Rotation, replay
 from rotation.report.describe import old_dies, what_works
 from rotation.report.exits import ways_out
-from rotation.report.health import seen_at
+from rotation.report.health import given, seen_at
+from rotation.schedule.brakes import freeze_file, frozen_by
+from rotation.types import Gates
 
 
 def secret_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
@@ -34,6 +36,8 @@ def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str,
             "goes_on": None,
         }
     return {
+        **_current(rotation),
+        **_frozen(session, rotation, now),
         "what_works": what_works(rotation),
         "seen_at": stamp(seen_at(rotation)),
         "old_dies_not_before": stamp(old_dies(rotation, now)),
@@ -43,6 +47,27 @@ def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str,
         ],
         "goes_on": goes_on_json(rotation, session.at_work(rotation), now),
     }
+
+
+def _current(rotation: Rotation) -> dict[str, Any]:
+    """What readers get now. The row has what they got before it was opened; so it stays while a
+    move of the label is in doubt."""
+    found = given(rotation)
+    return {"current": next(iter(found))} if len(found) == 1 else {}
+
+
+def _frozen(session: Session, rotation: Rotation, now: datetime) -> dict[str, Any]:
+    waits = frozen_wait(session, rotation, now)
+    return {} if waits is None else {"waits_until": stamp(waits.until), "waits_for": waits.why}
+
+
+def frozen_wait(session: Session, rotation: Rotation, now: datetime) -> Wait | None:
+    """Of what a freeze by hand stops now: its row was written before that."""
+    reason = frozen_by(session.records, freeze_file(session.configuration))
+    if reason is None:
+        return None
+    action = next_action(rotation, now, Gates(open=False, frozen=reason))
+    return action if isinstance(action, Wait) and action.why == f"frozen: {reason}" else None
 
 
 def open_rotation(session: Session, health: Health) -> Rotation | None:

@@ -12,7 +12,7 @@ from rotation.config.configuration import Exempt
 from rotation.errors import JournalError, NeedsPerson
 from rotation.machine.replay import replay
 from rotation.report.health import seen_at
-from rotation.types import Handle, Listing
+from rotation.types import Gates, Handle, Listing
 from tests.rotation.cli.conftest import APP, DAY, STREAM, Shell
 from tests.support.simulator import SimulatedIssuer
 
@@ -327,3 +327,26 @@ def test_which_key_changed_under_an_open_rotation_is_told(shell: Shell) -> None:
     shell.configuration.spec = replace(spec, store=store)
     assert 'changed: store: place null -> "elsewhere"' in shell.run("run", "--here").output
     assert 'changed: store: place null -> "elsewhere"' in shell.run("status", "app").stdout
+
+
+def test_what_a_freeze_by_hand_stops_waits_for_its_end(shell: Shell) -> None:
+    """Its row was written before the freeze, with a time that is over."""
+    shell.adopted().gates = lambda now: Gates(open=False, opens_at=now + timedelta(hours=3))
+    shell.run("rotate", "app", "--here")
+    assert one(shell)["waits_until"] is not None
+    shell.world.advance(shell.world.now + timedelta(hours=4))
+    shell.run("freeze", "--reason", "incident")
+    told = one(shell)
+    assert (told["waits_until"], told["waits_for"]) == (None, "frozen: incident")
+    assert "waits for: frozen: incident" in shell.run("status").stdout
+    shell.run("freeze", "--lift")
+    assert "frozen" not in str(one(shell)["waits_for"])
+
+
+def test_current_is_what_readers_get_now(shell: Shell) -> None:
+    assert one(shell.adopted())["current"] == "KEY1"
+    shell.run("rotate", "app", "--here")
+    told = one(shell)
+    assert (told["row"], told["current"], told["old"]) == ("drain", "KEY2", "KEY1")
+    shell.run("rollback", "app", "--yes", "--here")
+    assert one(shell)["current"] == "KEY1"
