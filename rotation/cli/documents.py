@@ -127,9 +127,10 @@ SHAPES: dict[str, Schema] = {
     "init": record(config=TEXT, journal=TEXT, installation=TEXT, secret=maybe(TEXT)),
     "journal-backup": record(file=TEXT, **DONE),
     "journal-check": record(
-        whole=YES_OR_NO,
+        whole=YES_OR_NO, next=maybe(TEXT),
         findings=listed(record(code=TEXT, stream=TEXT, seq=maybe(COUNT), message=TEXT)),
     ),
+    "journal-repair": record(repaired=NAMES, next=TEXT, **DONE),
     "journal-restore": record(file=TEXT, former=maybe(TEXT), next=TEXT, **DONE),
     "journal-upgrade": record(had=COUNT, has=COUNT, **DONE),
     "merged": record(secret=TEXT, spill=TEXT, **DONE),

@@ -1,7 +1,9 @@
-"""`journal`: check, back up, restore, export and upgrade it as a whole."""
+"""`journal`: check, repair, back up, restore, export and upgrade it as a whole."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +15,14 @@ from rotation.cli.prompts import confirm
 from rotation.cli.proof import seal_anew
 from rotation.cli.session import Session, open_session
 from rotation.errors import JournalError, UsageError
-from rotation.operations.proof import reach
+from rotation.operations.proof import opened_for_proof, reach
+
+if TYPE_CHECKING:
+    from rotation.journal.upkeep import Finding
 
 journal = verb_group(
     "journal",
-    "Check, back up, restore, export or upgrade the journal.",
+    "Check, repair, back up, restore, export or upgrade the journal.",
     "journal check",
     "journal backup /backups/rotation-monday.db",
 )
@@ -31,20 +36,35 @@ def check() -> int:
     with open_session(effectful=False) as session:
         configuration = session.configuration
         findings = upkeep.check(configuration.journal, configuration.installation, session.seals)
-        proof = _reach(session)
+        proof, way_out = _reach(session), _way_out(findings)
         if settings().output == "json":
             told = [
                 {"code": f.code, "stream": f.stream, "seq": f.seq, "message": f.message}
                 for f in findings
             ]
-            as_json("journal-check", {"whole": not findings, "proof": proof, "findings": told})
+            document = {"whole": not findings, "proof": proof, "findings": told}
+            as_json("journal-check", {**document, "next": way_out})
             return LOCKED if findings else OK
         for found in findings:
             where = f"{found.stream} {found.seq or ''}".strip()
             result(plain(f"{where}: {found.message} [{found.code}]"))
         result(plain(proof))
         result("the journal is damaged" if findings else "the journal is whole")
+        if way_out is not None:
+            note(f"next: {way_out}")
         return LOCKED if findings else OK
+
+
+def _way_out(findings: "Sequence[Finding]") -> str | None:
+    """The mildest that can help: rows are derived, entries are not."""
+    from rotation.journal.upkeep import WRONG_ROW  # noqa: PLC0415
+
+    codes = {found.code for found in findings}
+    if not codes:
+        return None
+    if codes & WRONG_ROW:
+        return "rotation journal repair"
+    return "rotation journal seal" if codes == {"journal.seal"} else "rotation journal restore FILE"
 
 
 def _reach(session: Session) -> str:
@@ -52,6 +72,21 @@ def _reach(session: Session) -> str:
         return reach(session)
     except JournalError as error:
         return f"whether it was sealed is not known: {error.message}"
+
+
+@journal.add("repair", "journal repair")
+def repair() -> None:
+    """Derive anew the rows that do not follow from their entries. Changes no entry.
+
+    Where entries are missing or were changed, too, nothing is: `journal check` says so.
+    """
+    from rotation.journal import upkeep  # noqa: PLC0415
+
+    with open_session(effectful=True) as session, opened_for_proof(session, read_only=False) as own:
+        repaired = list(upkeep.repair(own))
+        text = f"rows written anew: {', '.join(repaired)}" if repaired else "nothing to repair"
+        done("journal-repair", text, repaired=repaired, next="rotation journal check")
+        note("next: rotation journal check")
 
 
 @journal.add("backup", "journal backup /backups/rotation-monday.db")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rotation.cli.app import Settings, settings
 from rotation.cli.output import note
 from rotation.errors import UsageError
-from rotation.operations.installation import Installation
+from rotation.operations.installation import SERVE, Installation
 
 if TYPE_CHECKING:
     from rotation.plugins.registry import Registry
@@ -41,6 +41,14 @@ class Session(Installation):
         if former not in self._renamed:
             self._renamed.add(former)
             note(f"{former} is called {name} now")
+
+    def repaired(self, stream: str) -> None:
+        if self.runs_as == SERVE:
+            import structlog  # noqa: PLC0415 -- only where lines are logged
+
+            structlog.get_logger("rotation").warning("journal.repaired", stream=stream)
+            return
+        note(f"the journal's row of {stream} did not follow from its entries, and was written anew")
 
 
 def configuration_path(chosen: Settings, *, effectful: bool) -> Path:

@@ -110,6 +110,10 @@ class Seals:
         with _still(connection):
             return self._fault_of(connection, stream)
 
+    def is_whole(self, connection: sqlite3.Connection, stream: str) -> bool:
+        """The same inside a transaction."""
+        return self._fault_of(connection, stream) is None
+
     def _fault_of(self, connection: sqlite3.Connection, stream: str) -> Fault | None:
         head, mac = _head(connection, stream), _stored(connection, stream)[0]
         if head is None:
@@ -242,6 +246,13 @@ class Moving:
     def before(self, stream: str) -> None:
         if stream not in self._before:
             self._before[stream] = self._seals.leaf_before(self._connection, stream)
+
+    def before_row(self, stream: str) -> None:
+        """A row that changes without an entry: only where its entries led to the one before."""
+        if stream not in self._before:
+            leaf = self._seals.leaf_before(self._connection, stream)
+            whole = leaf is not None and self._seals.is_whole(self._connection, stream)
+            self._before[stream] = leaf if whole else None
 
     def end(self) -> None:
         proven = {stream: leaf for stream, leaf in self._before.items() if leaf is not None}

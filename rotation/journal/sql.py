@@ -16,6 +16,7 @@ from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, stamp
 from rotation.journal.identity_row import identity_row
 from rotation.journal.migration import create, look_at, open_file
 from rotation.journal.rows import (
+    DERIVED_NAMES,
     entry_from,
     entry_values,
     identity_changes,
@@ -147,6 +148,11 @@ class SqlJournal(StreamJournal):
             without = "it is sealed, and the configuration names no `seal_key`"
             return [Fault(INSTALLATION, without)] if is_sealed(connection) else []
 
+    def strays(self) -> list[str]:
+        """Streams whose row is not of their last entry, or may say otherwise than it whether their
+        rotation is open, held or asleep."""
+        return self._read("strays", itemgetter(0))
+
     def size(self) -> int:
         """How many entries; reads them all."""
         return self._read("size", lambda row: int(row[0]))[0]
@@ -233,6 +239,8 @@ class _SqlTransaction:
         if before is None:
             self._run("insert_row", identity_values(row))
         elif changes := identity_changes(before, row):
+            if self._moving is not None and not changes.keys().isdisjoint(DERIVED_NAMES):
+                self._moving.before_row(row.stream)
             self._connection.execute(_update_row(*changes), {**changes, "of_stream": row.stream})
 
     def _run(self, query: str, values: Mapping[str, Any]) -> sqlite3.Cursor:

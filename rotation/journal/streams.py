@@ -48,6 +48,10 @@ class StreamJournal(ABC):
     def installation(self) -> str:
         return self._installation
 
+    @property
+    def summarise(self) -> Summarise:
+        return self._summarise
+
     @abstractmethod
     def _transaction(self) -> AbstractContextManager[Transaction]: ...
 
@@ -193,9 +197,9 @@ class StreamJournal(ABC):
             row = fold(history, self._summarise)
             if row is None:
                 return
-            # Where the row was lost, no lease that an entry tells of may be given again.
-            newest = replace(blank(stream), epoch=max(entry.epoch for entry in history))
-            stood = before or newest
+            # No lease that an entry tells of may be given again.
+            stood = before or blank(stream)
+            stood = replace(stood, epoch=max(stood.epoch, *(entry.epoch for entry in history)))
             transaction.save(before, with_lease_of(stood, with_decision(stood, row, history)))
 
     def _opened(

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -156,6 +156,27 @@ def rebuild(journal: SqlJournal) -> None:
         journal.rebuild(stream)
 
 
+WRONG_ROW = frozenset({"journal.row", "journal.epoch"})
+"""The entries are whole, and say what the row should."""
+
+
+def repair(journal: SqlJournal, streams: Iterable[str] | None = None) -> Iterator[str]:
+    """Derives the rows anew that do not follow from their entries, and names their streams; not
+    where the entries are broken too, for then the row may be all that tells what they were."""
+    for stream in journal.streams() if streams is None else streams:
+        with suppress(JournalError):
+            found = {finding.code for finding in _stream(journal, stream, journal.summarise)}
+            if found and found <= WRONG_ROW:
+                journal.rebuild(stream)
+                yield stream
+
+
+def repair_at_start(journal: SqlJournal) -> Iterator[str]:
+    """The same of what would mislead a scheduler, found without reading every entry. Not where a
+    seal is broken: a person has to see that first."""
+    return repair(journal, (each for each in journal.strays() if journal.doubt(each) is None))
+
+
 def export(journal: Journal) -> Iterator[str]:
     """Every entry as a line of canonical JSON. The hash is the SHA-256 of the line without it."""
     for stream in (INSTALLATION, *journal.streams()):
@@ -220,13 +241,16 @@ def _start_over(
 ) -> None:
     with open_journal(path, installation, seals=seals) as journal:
         streams = (INSTALLATION, *journal.streams())
-        # Rows are derived: whatever is wrong with them does not cost a backup its worth.
+        # Rows are derived, and are anew here: what is wrong with them costs a backup nothing.
         if journal.damage() or any(_chain(tuple(journal.history(stream))) for stream in streams):
             raise JournalError(
                 "journal.corrupt",
                 "the backup is damaged; nothing was replaced",
                 "take an older one",
             )
+        for stream in streams[1:]:
+            with suppress(JournalError):  # a rotation that this version does not understand
+                journal.rebuild(stream)
         journal.raise_epochs()
         journal.record(Draft(kind=Kind.RESTORED, who=who), runner, now)
 

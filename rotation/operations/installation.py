@@ -9,7 +9,7 @@ import pwd
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rotation.execution.runner import Runner
     from rotation.interfaces import Adapters, Clock, Issuer, Store
     from rotation.journal.seal import Seals
+    from rotation.journal.sql import SqlJournal
     from rotation.machine.replay import Rotation
     from rotation.operations.sharing import Sharing
     from rotation.plugins.registry import Declared, Registry
@@ -100,12 +101,27 @@ class Installation:
     def journal(self) -> Journal:
         from rotation.journal.sql import open_journal  # noqa: PLC0415
 
-        path, installation = self._journal_file(), self.configuration.installation
+        path, installation = self.journal_file(), self.configuration.installation
         seals = self.seals if self.effectful else None  # a reader needs no key
-        return open_journal(
+        journal = open_journal(
             path, installation,
             read_only=not self.effectful, patience_s=self.patience_s, seals=seals,
         )  # fmt: skip
+        if self.effectful:
+            self._repair(journal)
+        return journal
+
+    def _repair(self, journal: "SqlJournal") -> None:
+        """What the entries say is what is acted on. A journal that cannot be mended here is not
+        kept from an emergency."""
+        from rotation.journal.upkeep import repair_at_start  # noqa: PLC0415
+
+        with suppress(JournalError):
+            for stream in repair_at_start(journal):
+                self.repaired(stream)
+
+    def repaired(self, stream: str) -> None:
+        """Its row did not follow from its entries, and does now."""
 
     @cached_property
     def seals(self) -> "Seals | None":
@@ -124,9 +140,9 @@ class Installation:
             return self.journal
         from rotation.journal.sql import journal_for_looks  # noqa: PLC0415
 
-        return journal_for_looks(self._journal_file(), self.configuration.installation)
+        return journal_for_looks(self.journal_file(), self.configuration.installation)
 
-    def _journal_file(self) -> Path:
+    def journal_file(self) -> Path:
         path = self.configuration.journal
         if not path.exists():
             # Never made in passing: an empty journal beside marks in the world is a lost one.

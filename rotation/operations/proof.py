@@ -37,7 +37,5 @@ def latest_seal(here: Installation) -> Entry | None:
 def opened_for_proof(here: Installation, *, read_only: bool) -> "SqlJournal":
     from rotation.journal.sql import open_journal  # noqa: PLC0415
 
-    configuration = here.configuration
-    return open_journal(
-        configuration.journal, configuration.installation, read_only=read_only, seals=here.seals
-    )
+    path, installation = here.journal_file(), here.configuration.installation
+    return open_journal(path, installation, read_only=read_only, seals=here.seals)

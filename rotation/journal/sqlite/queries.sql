@@ -58,6 +58,24 @@ SELECT {identity} FROM identity WHERE wake_at <= :now ORDER BY wake_at
 -- name: next_wake
 SELECT min(wake_at) FROM identity WHERE wake_at IS NOT NULL
 
+-- name: strays
+SELECT identity.stream FROM identity CROSS JOIN entry AS last ON last.stream = identity.stream
+    AND last.seq = (SELECT max(seq) FROM entry WHERE entry.stream = identity.stream)
+WHERE identity.seq > 0 AND (
+    identity.seq <> last.seq OR identity.hash <> last.hash
+    OR identity.rotation > 0 AND CASE WHEN plan IS NULL THEN NOT EXISTS (
+        SELECT 1 FROM entry WHERE entry.stream = identity.stream
+            AND entry.seq > identity.rotation AND kind = 'closed'
+    ) ELSE
+        held IS NOT json_extract(last.facts, '$.next.held')
+        OR wake_at IS NOT iif(
+            json_type(last.facts, '$.next.until') IS NULL,
+            last.at, json_extract(last.facts, '$.next.until')
+        )
+    END
+)
+ORDER BY identity.stream
+
 -- name: insert_entry
 INSERT INTO entry ({entry}) VALUES ({entry_values})
 

@@ -130,6 +130,27 @@ def test_a_row_alone(sealed, path, seals):
     assert doubt(path, seals) == f"{APP}: its seal does not prove its head"
 
 
+def test_a_row_alone_that_is_derived_again_is_what_was_sealed(sealed, path, seals):
+    tamper(path, f"UPDATE identity SET retired = 1 WHERE stream = '{APP}'")
+    assert list(upkeep.repair(sealed)) == [APP]
+    assert doubt(path, seals) is None
+
+
+def test_a_wrong_row_that_was_accepted_is_sealed_anew_when_it_is_derived_again(sealed, path, seals):
+    tamper(path, f"UPDATE identity SET retired = 1 WHERE stream = '{APP}'")
+    sealed.seal(SEALED, "person", NOW, sealed.faults(thorough=True))
+    assert list(upkeep.repair(sealed)) == [APP]
+    assert doubt(path, seals) is None
+    assert sealed.faults(thorough=True) == []
+
+
+def test_no_runner_derives_a_row_again_that_no_seal_proves(sealed, path, seals):
+    """A person has to see first that somebody wrote it."""
+    tamper(path, f"UPDATE identity SET wake_at = NULL, seq = 1 WHERE stream = '{APP}'")
+    with writing(path, seals) as journal:
+        assert list(upkeep.repair_at_start(journal)) == []
+
+
 def test_the_tail_cut_and_rebuilt(sealed, path, seals):
     last = sealed.identity(APP).seq
     tamper(path, f"DELETE FROM entry WHERE stream = '{APP}' AND seq = {last}")

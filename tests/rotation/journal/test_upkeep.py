@@ -138,6 +138,42 @@ def test_a_dropped_table_is_derived_again_and_no_lease_of_before_counts(journal,
     assert lease.epoch > newest
 
 
+EDITED = [
+    "UPDATE identity SET wake_at = NULL",
+    "UPDATE identity SET wake_at = '2036-01-01T00:00:00.000000Z'",
+    "UPDATE identity SET held = 'held.denied', wake_at = NULL",
+    "UPDATE identity SET seq = 1, plan = NULL, hash = (SELECT hash FROM entry WHERE seq = 1)",
+    "UPDATE identity SET epoch = 0",
+]
+
+
+@pytest.mark.parametrize("statement", EDITED)
+def test_a_row_that_was_edited_is_derived_again_and_nothing_is_found_any_more(
+    journal, path, statement
+):
+    tamper(path, statement)
+    assert findings(journal) != set()
+    assert set(upkeep.repair(journal)) == {APP, "app-early"}
+    assert findings(journal) == set()
+    assert list(upkeep.repair(journal)) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entry SET who = 'eve' WHERE seq = 2",
+        "DELETE FROM entry WHERE stream <> 'app-early' AND seq = 6",
+    ],
+)
+def test_where_entries_are_broken_the_row_stays_to_tell_of_them(journal, path, statement):
+    tamper(path, "UPDATE identity SET wake_at = NULL")
+    tamper(path, statement)
+    before = journal.identity(APP)
+    assert APP not in set(upkeep.repair(journal))
+    assert journal.identity(APP) == before
+    assert findings(journal) != set()
+
+
 def test_a_line_of_the_export_proves_itself(journal):
     lines = [json.loads(line) for line in upkeep.export(journal)]
     streams = [INSTALLATION, *journal.streams()]
