@@ -8,11 +8,14 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from infra import state
 from infra.aws_stores import Surroundings
 from infra.names import copied
 from infra.settings import refused
-from providers.aws.arns import user_arn
+from providers.aws.alarms import own_trail
+from providers.aws.arns import partition, user_arn
 from providers.aws.iam import OWNER, regions_of
+from providers.aws.names import bucket_name
 from providers.aws.options import AccessKeyOptions, SecretsManagerOptions
 from providers.aws.stack import STACK_TAG
 from rotation.interfaces import Part
@@ -62,6 +65,7 @@ class Account:
             *self._elsewhere(),
             *self._taken_roles(),
             *self._made_by_another_stack(),
+            *self._left_bucket(),
         ]
         if problems:
             raise refused(*problems)
@@ -113,15 +117,33 @@ class Account:
     def _made_by_another_stack(self) -> Iterator[str]:
         """A rule, an alarm or a topic of that name would be written over."""
         for region in sorted({*regions_of(self._context.scope), *self._context.watched}):
-            told = self._ask(
-                f"what of this installation is in {region}",
-                "these credentials need tag:GetResources",
-                partial(self._owned, region),
-            )
-            for each in told.resource_tag_mapping_lists:
+            for each in self._tagged(region):
                 stack = each.tags.get(STACK_TAG, self._context.stack)
                 if stack != self._context.stack and self._prefix in each.resource_arn:
                     yield f"{each.resource_arn} exists: {copied(self._context.scope, stack)}"
+
+    def _left_bucket(self) -> Iterator[str]:
+        """A trail's bucket outlives it, and the stack. Where the trail is there too, both are in
+        the state."""
+        scope, region = self._context.scope, self._context.scope.options.region
+        if not self._context.makes_trail or self._context.settings.trail_bucket:
+            return
+        name = bucket_name(scope)
+        there = {each.resource_arn for each in self._tagged(region)}
+        left = f"arn:{partition(region)}:s3:::{name}" in there and own_trail(scope) not in there
+        if left and not state.holds("aws:s3/bucket:Bucket", "bucket", name):
+            yield (
+                f"bucket {name} is left of an earlier trail and exists already: "
+                f"rotation:trailBucket: {name} goes on with it"
+            )
+
+    def _tagged(self, region: str) -> Any:
+        """Of this installation."""
+        return self._ask(
+            f"what of this installation is in {region}",
+            "these credentials need tag:GetResources",
+            partial(self._owned, region),
+        ).resource_tag_mapping_lists
 
     def _owned(self, region: str) -> Any:
         owner = aws.resourcegroupstaggingapi.GetResourcesTagFilterArgs(

@@ -1,6 +1,9 @@
 """What is wrong is said at preview, all of it, before a single resource is declared."""
 
+import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -105,6 +108,43 @@ def test_what_another_stack_made_under_the_same_name(tmp_path: Path, kind: str) 
     assert f"{arn} exists: {COPIED}" in refused(written(tmp_path, secret()), AWS, cloud)
     assert cloud.made == ["pulumi:providers:aws"]
     assert not up(written(tmp_path, secret()), AWS, Cloud(tagged={arn: OURS})).wrong
+
+
+def told_by_the_engine(directory: Path, resources: list[dict[str, Any]] | None) -> None:
+    """A `pulumi stack export` of that state; None: none that answers."""
+    exported = json.dumps({"version": 3, "deployment": {"resources": resources}})
+    told = f"cat <<'END'\n{exported}\nEND" if resources is not None else "exit 1"
+    command = directory / "pulumi"
+    command.write_text(f"#!/bin/sh\n{told}\n")
+    command.chmod(0o700)
+
+
+BUCKET = f"{PREFIX}-trail-{ACCOUNT}"
+OF_THE_BUCKET = f"arn:aws:s3:::{BUCKET}"
+IN_STATE = {"type": "aws:s3/bucket:Bucket", "inputs": {"bucket": BUCKET}}
+
+
+def test_a_bucket_that_a_trail_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is never deleted, so what comes back would be refused in the middle of an apply."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    told_by_the_engine(tmp_path, [{"type": "pulumi:pulumi:Stack"}])
+    left = Cloud(tagged={OF_THE_BUCKET: OURS})
+    said = refused(file := written(tmp_path, secret()), AWS, left)
+    assert f"bucket {BUCKET} is left of an earlier trail" in said
+    assert f"rotation:trailBucket: {BUCKET} goes on with it" in said
+    assert left.made == ["pulumi:providers:aws"]
+    for without in ({"trailBucket": BUCKET}, {"trail": "false"}):
+        assert not up(file, {**AWS, **without}, Cloud(tagged={OF_THE_BUCKET: OURS})).wrong
+
+
+@pytest.mark.parametrize("resources", [[IN_STATE], None])
+def test_a_bucket_that_is_in_the_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resources: list[dict[str, Any]] | None
+) -> None:
+    """As after an `up` that ended between the two, or where nobody tells."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    told_by_the_engine(tmp_path, resources)
+    assert not up(written(tmp_path, secret()), AWS, Cloud(tagged={OF_THE_BUCKET: OURS})).wrong
 
 
 def test_a_role_that_another_stack_made(tmp_path: Path) -> None:
