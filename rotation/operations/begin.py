@@ -65,7 +65,7 @@ def open_all(here: Installation, entries: Iterable["ConfiguredSecret"]) -> Itera
     """Each that cannot be opened is reported, and the others go on."""
     for entry in entries:
         try:
-            open_rotation(here, entry, "routine", trigger="run")
+            _open_routine(here, entry, trigger="run")
         except AlreadyOpen:
             continue
         except RotationError as error:
@@ -104,5 +104,12 @@ def open_by_hand(here: Installation, entry: "ConfiguredSecret") -> Identity | No
     refuse_inactive(entry)
     if is_open(here, entry.stream):
         return here.journal.identity(entry.stream)
-    open_rotation(here, entry, "routine", trigger="person")
+    _open_routine(here, entry, trigger="person")
     return None
+
+
+def _open_routine(here: Installation, entry: "ConfiguredSecret", *, trigger: str) -> None:
+    from rotation.schedule.admission import refuse_unmerged  # noqa: PLC0415
+
+    refuse_unmerged(here.configuration, here.journal, entry.stream)
+    open_rotation(here, entry, "routine", trigger=trigger)

@@ -13,7 +13,7 @@ from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
 from rotation.plan import ROUTINE
 from rotation.plugins.guard import Guard, Stopped
-from rotation.schedule.admission import due_now, refuse_unknown
+from rotation.schedule.admission import due_now, refuse_unknown, refuse_unmerged
 from rotation.schedule.auto_replace import Gone, gone
 from rotation.schedule.brakes import stop_if_behind
 from rotation.schedule.scheduler import Opening, Waking
@@ -38,6 +38,7 @@ class BySchedule:
     log_error: LogError
     _stopped: str | None = field(default=None, init=False)
     _unknown: str | None = field(default=None, init=False)
+    _unmerged: set[str] = field(default_factory=set, init=False)
 
     def policy(self) -> Waking:
         return Waking(
@@ -56,6 +57,8 @@ class BySchedule:
         stop_if_behind(here.configuration, here.journal, here.runner.id, now)
         self._tell_unknown(now)
         for entry in self._due(now):
+            if self._is_unmerged(entry):
+                continue
             spec = here.configuration.specification(entry)
             yield Opening(stream=entry.stream, plan=ROUTINE, spec=spec)
 
@@ -80,6 +83,17 @@ class BySchedule:
             self._unknown = unknown.message
         else:
             self._unknown = None
+
+    def _is_unmerged(self, entry: "ConfiguredSecret") -> bool:
+        here = self.installation
+        try:
+            refuse_unmerged(here.configuration, here.journal, entry.stream)
+        except NeedsPerson as unmerged:
+            if unmerged.message not in self._unmerged:
+                self.log_error("serve.unmerged", unmerged, secret=entry.id)
+            self._unmerged.add(unmerged.message)
+            return True
+        return False
 
     def _due(self, now: datetime) -> list["ConfiguredSecret"]:
         """Nothing while everything is stopped."""

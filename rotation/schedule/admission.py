@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import NeedsPerson
 from rotation.journal.entries import Identity
+from rotation.journal.spill import unmerged
 from rotation.schedule.brakes import refuse_stopped, stops
 from rotation.schedule.due import Due, DueState, due, fraction, may_be_replaced
 
@@ -112,6 +113,17 @@ def undated(
         told = due(entry, rows.get(entry.stream), now)
         if told.kind is DueState.UNKNOWN and (not names or entry.id in names):
             yield entry, told.reason
+
+
+def refuse_unmerged(configuration: "Configuration", journal: "Journal", stream: str) -> None:
+    """What its emergency switched off without the journal would look like somebody else's doing."""
+    for path, told in unmerged(configuration.journal, configuration.installation, journal):
+        if told.stream == stream:
+            raise NeedsPerson(
+                "emergency.unmerged",
+                f"{told.unknown}; nothing was opened",
+                f"`rotation emergency merge {path}`",
+            )
 
 
 def _is_loading(row: Identity) -> bool:

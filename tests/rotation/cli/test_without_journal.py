@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from rotation.errors import Denied, JournalError, Transient, UsageError
 from rotation.journal import spill as spills
 from rotation.journal.memory import MemoryJournal
 from rotation.machine.replay import replay
+from rotation.operations.by_schedule import BySchedule
+from rotation.runtime import logs
 from rotation.types import CURRENT
-from tests.rotation.cli.conftest import STREAM, Shell, SimulatedSession
+from tests.rotation.cli.conftest import STREAM, Shell, SimulatedSession, at_work
 from tests.support.simulator import SimulatedIssuer
 from tests.support.world import INSTALLATION
 
@@ -122,6 +125,27 @@ def test_status_tells_of_what_nobody_brought_in(failing: Shell) -> None:
     assert "1 down" in told.stdout
     assert failing.run("emergency", "merge", str(path)).exit_code == 0
     assert failing.json("status", "--check")["unmerged"] == []
+
+
+@pytest.mark.parametrize("words", [("run",), ("rotate", "app")])
+def test_beside_a_spill_no_routine_is_opened(failing: Shell, words: tuple[str, ...]) -> None:
+    """It would be Held for what the emergency did, and none of the ways out names the merge."""
+    journal_of(failing).failing = WRITES
+    failing.run(*WORDS)
+    journal_of(failing).failing = ()
+    before = len(list(failing.journal.history(STREAM)))
+    done = failing.run(*words, "--here")
+    assert done.exit_code == 11, done.output
+    assert "code: emergency.unmerged" in done.stderr
+    assert f"rotation emergency merge {spilled(failing)}" in done.stderr.replace("\n", " ")
+    assert len(list(failing.journal.history(STREAM))) == before
+    schedule = BySchedule(installation=at_work(failing), log_error=logs.log_error)
+    with capture_logs() as captured:
+        assert not [*schedule.due(failing.world.now), *schedule.due(failing.world.now)]
+    [told] = captured
+    assert (told["event"], told["code"]) == ("serve.unmerged", "emergency.unmerged")
+    failing.run("emergency", "merge", str(spilled(failing)))
+    assert "emergency.unmerged" not in failing.run("run").output
 
 
 def test_beside_a_spill_a_secret_is_not_fine_though_its_readers_moved_on(failing: Shell) -> None:
