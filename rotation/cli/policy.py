@@ -37,7 +37,7 @@ def policy(
 ) -> None:
     """Print the permissions that the configuration needs.
 
-    FAMILY is a type of connection: aws, vault, postgres.
+    FAMILY is a type of connection: aws, http, postgres, vault.
     Exactly what `infra/` would declare: a document per permission set, with the names of the
     configured secrets. Reads the configuration and the file of --stack, and nothing else.
     """

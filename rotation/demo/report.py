@@ -39,8 +39,14 @@ def report(scenario: Scenario) -> int:
         ),
         ("rotation --help", "all verbs"),
         scenario.environment.words.other,
-        ("make sim", "the same machine under thousands of crashes and faults"),
+        *_in_the_sources(),
     )
+
+
+def _in_the_sources() -> Iterator[tuple[str, str]]:
+    """An installed demo has no Makefile."""
+    if (Path(__file__).parents[2] / "Makefile").is_file():
+        yield "make sim", "the same machine under thousands of crashes and faults"
 
 
 def _uses(scenario: Scenario) -> Iterator[Number]:

@@ -1,5 +1,6 @@
 """What a person does with a journal as a whole: check, copy, restore, export, rebuild, upgrade."""
 
+import glob
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
@@ -223,8 +224,9 @@ def restore(
             unborn.replace(path)
             migration.sync_directory(path.parent)
         finally:
-            for suffix in ("", "-wal", "-shm"):
-                _beside(unborn, suffix).unlink(missing_ok=True)
+            # Its log; and where the backup was brought forward, its older self: that is the backup.
+            for left in path.parent.glob(f"{glob.escape(unborn.name)}*"):
+                left.unlink(missing_ok=True)
     return aside
 
 

@@ -108,6 +108,13 @@ def _families(configuration: Configuration, plugins: Plugins) -> dict[str, str]:
 
 
 def renderer_of(plugins: Plugins, family: str) -> Renderer:
+    known = plugins.names("renderers")
+    if family not in known:
+        raise UsageError(
+            "plugin.unknown",
+            "that is no type of connection whose permissions can be printed",
+            f"name one of {', '.join(known)}",
+        )
     renderer: Renderer = plugins.load("renderers", family)()
     return renderer
 

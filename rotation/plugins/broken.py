@@ -50,6 +50,14 @@ def _place(point: EntryPoint, stray: BaseException) -> str:
     return lines[-1] if lines else point.value
 
 
+def without_options(kind: str, name: str) -> UsageError:
+    return UsageError(
+        "plugin.no-options",
+        f"`{name}` of the {kind} has no entry point in `rotation.options`",
+        "its package has to declare one of that name, with the dataclass of its options",
+    )
+
+
 def _how_to_install(point: EntryPoint) -> str:
     family, _, rest = point.module.partition(".")
     if point.group == "rotation.demos":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rotation.errors import UsageError
 from rotation.options import ConnectionOptions, Connections, IssuerOptions, values
-from rotation.plugins.broken import telling_broken
+from rotation.plugins.broken import telling_broken, without_options
 from rotation.plugins.guarded import guarded
 from rotation.types import PluginSpec, Specification, Traits, stream_of
 
@@ -75,6 +75,8 @@ class Plugins:
         self._point(kind, name)
         special = f"options.{kind}"
         group = special if (special, name) in self._points else "options"
+        if (group, name) not in self._points:
+            raise without_options(kind, name)
         loaded: type[Any] = self.load(group, name)
         return loaded
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from rotation.errors import JournalError
-from rotation.journal import sql, sqlite
+from rotation.journal import sql, sqlite, upkeep
 from rotation.journal.entries import Draft, Kind
 from rotation.journal.rows import DERIVED_NAMES, ENTRY_NAMES, IDENTITY_NAMES
 from rotation.journal.sql import journal_for_looks, open_journal
@@ -415,6 +415,15 @@ def test_an_older_journal_is_brought_forward_after_a_copy(older):
     connection.close()
     opening(older).close()
     assert copies(older) == [copy]
+
+
+def test_an_older_backup_is_restored_and_nothing_of_it_is_left_beside(older, tmp_path):
+    backup = tmp_path / "backup.db"
+    older.rename(backup)
+    upkeep.restore(older, ORIGIN, backup, runner="person", who="ada", now=NOW)
+    opening(older).close()
+    assert [each.name for each in older.parent.glob("*.schema-0-*")] == []
+    assert not list(older.parent.glob(f".{older.name}.*"))
 
 
 def test_a_migration_that_fails_leaves_the_older_journal(older, monkeypatch):

@@ -122,3 +122,5 @@ def test_a_family_without_a_renderer_has_no_policies(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         list(documents(load(file), "aws", none))
     assert refused.value.code == "plugin.unknown"
+    assert "renderer" not in f"{refused.value}"
+    assert refused.value.hint == "name one of nothing"

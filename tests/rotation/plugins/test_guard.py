@@ -14,9 +14,10 @@ from rotation.execution.effects import Context
 from rotation.execution.effects.neighbours import stale_in
 from rotation.execution.runner import LEASE
 from rotation.interfaces import Adapters, DelegatedIssuer, KeepsOthers, NamesLogins, Probe, Store
+from rotation.journal.record import Record
 from rotation.machine.decide import Wait
 from rotation.plugins.guard import READS, Guard, Stopped
-from rotation.types import Facts, PermissionSet
+from rotation.types import PermissionSet
 from tests.support import stories
 from tests.support.crash import STREAM
 
@@ -113,12 +114,12 @@ def frozen_at_its_first_effect(
     stories.open_plan(story, "routine")
     names = story.boundaries.names
 
-    def effect(cx: Context) -> Facts:
+    def effect(cx: Context) -> Record:
         story.world.advance(story.world.now + LEASE)
         assert story.journal.claim(STREAM, "another", story.world.now, LEASE, dead=lambda _: True)
         names.clear()
         then(cx, names)
-        return {}
+        return Record()
 
     for name in ("effect_for", "look_for"):
         monkeypatch.setattr(runner, name, lambda rules, step: effect)

@@ -192,6 +192,14 @@ def test_a_shipped_name_is_taken_over_by_no_group(group: str) -> None:
         assert "foreign" in caught.value.message
 
 
+def test_a_plugin_without_options_is_told_which_entry_point_is_missing() -> None:
+    point = EntryPoint("badges", "tests.docs.badge_issuer:BadgeIssuer", "rotation.issuers")
+    with pytest.raises(UsageError) as caught:
+        Plugins([point]).options("issuers", "badges")
+    assert caught.value.code == "plugin.no-options"
+    assert "`rotation.options`" in caught.value.message
+
+
 def test_an_unknown_name_is_not_repeated_but_its_neighbour_is() -> None:
     with pytest.raises(UsageError) as caught:
         installed().load("stores", "aws-secret-manager")
