@@ -21,6 +21,8 @@ from rotation.types import (
 )
 from tests.docs.badge_service import BadgeService, ServiceError
 
+WAIT = "it is tried again by itself; if it lasts, ask the badge office"
+
 
 @dataclass(frozen=True, kw_only=True)
 class BadgeOptions(IssuerOptions):
@@ -117,13 +119,13 @@ def _translated(operation: str, *, repeatable: bool = True) -> Iterator[None]:
                     "badges.denied", f"we may not {operation} badges", "grant it to our account"
                 ) from None
             case "slow-down" | "unreachable":
-                raise Transient("badges.busy", f"{operation} did not happen") from None
+                raise Transient("badges.busy", f"{operation} did not happen", WAIT) from None
             case "limit":
                 raise SlotFull("badges.full", "the door has three badges", "return one") from None
             case "unknown":
                 raise Conflict("badges.gone", "that badge is gone", "see who returned it") from None
             case "broken" | "lost" if repeatable:
-                raise Transient("badges.no-answer", f"{operation} was not answered") from None
+                raise Transient("badges.no-answer", f"no answer to {operation}", WAIT) from None
             case "broken" | "lost":
                 raise Ambiguous("badges.no-answer", f"{operation} may have happened") from None
             case code:
