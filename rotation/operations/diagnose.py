@@ -41,10 +41,26 @@ def all_checks(
     for each in (name for name in names if here.orphans_of(name)):
         yield from _orphan_checks(here, each)
     names = [name for name in names if here.configuration.secret(name) is not None]
+    yield from _plugin_checks(here, names)
     for each in names:
         told = [check for check in journal if check.subject == f"{each}, emergency"]
         yield from _of_secret(here, each, told, looked, login=login)
     yield from permission_checks(here, names, emergency=False)
+
+
+def _plugin_checks(here: Installation, names: Sequence[str]) -> Iterator[Finding]:
+    """Each that does not load, once, however many secrets name it."""
+    from rotation.plugins.registry import installed, parts_of  # noqa: PLC0415
+
+    specs = [here.specification(name) for name in names]
+    used = dict.fromkeys((kind, part.type) for spec in specs for kind, part in parts_of(spec))
+    for kind, plugin in used:
+        if plugin not in installed().names(kind):
+            continue  # a verifier alone, which is reported with its secret
+        try:
+            installed().load(kind, plugin)
+        except RotationError as error:
+            yield failed(f"plugin {plugin}", error)
 
 
 def _of_secret(
@@ -96,13 +112,19 @@ def permission_checks(
     from rotation.operations.preflight import EMERGENCY, permissions  # noqa: PLC0415 -- only here
 
     sets = EMERGENCY if emergency else tuple(PermissionSet)
-    yield from permissions(here, names, sets)
+    try:
+        yield from permissions(here, names, sets)
+    except RotationError as error:
+        yield failed("permissions", error)
 
 
 def alarm_checks(here: Installation, *, drill: bool) -> Iterator[Finding]:
     from rotation.operations.alarms import watched  # noqa: PLC0415 -- only here
 
-    yield from watched(here, drill=drill)
+    try:
+        yield from watched(here, drill=drill)
+    except RotationError as error:
+        yield failed("alarms", error)
 
 
 def _journal_checks(here: Installation) -> Iterator[Finding]:

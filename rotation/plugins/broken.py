@@ -46,6 +46,7 @@ def _place(point: EntryPoint, stray: BaseException) -> str:
         f"{frame.f_code.co_filename}:{line}"
         for frame, line in frames
         if frame.f_globals.get("__name__", "").partition(".")[0] == own
+        and not frame.f_code.co_filename.startswith("<")
     ]
     return lines[-1] if lines else point.value
 

@@ -57,28 +57,31 @@ class Plugins:
 
     def load(self, kind: str, name: str) -> Any:
         """What the entry point names. Raises UsageError where there is not exactly one that loads."""
-        point = self._point(kind, name)
+        return self._loaded(self._point(kind, name))
+
+    def _loaded(self, point: EntryPoint) -> Any:
         # `requests` fills sys.modules in a way that breaks a concurrent import of urllib3.
         with telling_broken(point), self._loading:
             return point.load()
 
     def build(self, kind: str, name: str, *given: Any, **named: Any) -> Any:
         """The adapter, ready to be called."""
-        loaded = self.load(kind, name)
         with telling_broken(self._point(kind, name)):
-            return guarded(loaded)(*given, **named)
+            return guarded(self.load(kind, name))(*given, **named)
 
     def options(self, kind: str, name: str) -> type[Any]:
         """The dataclass of a plugin's options; the plugin itself is not loaded. Where a name
         stands for plugins of two kinds, `rotation.options.<kind>` has what only one of them
         takes."""
-        self._point(kind, name)
-        special = f"options.{kind}"
-        group = special if (special, name) in self._points else "options"
-        if (group, name) not in self._points:
-            raise without_options(kind, name)
-        loaded: type[Any] = self.load(group, name)
+        loaded: type[Any] = self._loaded(self.point_of_options(kind, name))
         return loaded
+
+    def point_of_options(self, kind: str, name: str) -> EntryPoint:
+        self._point(kind, name)
+        for group in (f"options.{kind}", "options"):
+            if (group, name) in self._points:
+                return self._point(group, name)
+        raise without_options(kind, name)
 
     def read_back(self, kind: str, spec: PluginSpec) -> Any:
         """The options that `Plugin.specification` wrote down. TypeError or ValueError where the

@@ -80,7 +80,7 @@ class Scheduler:
     sweep: Callable[[], None] = lambda: None
     _lock: threading.Condition = field(default_factory=threading.Condition)
     _active: dict[str, str] = field(default_factory=dict)
-    _ready: dict[str, deque[str]] = field(default_factory=dict)
+    _ready: dict[str, deque[Identity]] = field(default_factory=dict)
     _postponed: dict[str, datetime] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WIDTH_MAX))
     _drained_until: float = 0.0
@@ -129,7 +129,7 @@ class Scheduler:
         with self._lock:
             self._ready.clear()
             for identity in sorted(identities, key=lambda row: not rules_of(row.plan).contains):
-                self._ready.setdefault(self.policy.lane(identity), deque()).append(identity.stream)
+                self._ready.setdefault(self.policy.lane(identity), deque()).append(identity)
             for lane in self._ready:
                 self._fill(lane)
 
@@ -146,10 +146,11 @@ class Scheduler:
         ready = self._ready.get(lane, deque())
         busy = sum(1 for other in self._active.values() if other == lane)
         while ready and busy < self.policy.width() and not self.signals.stopping:
-            stream = ready.popleft()
+            identity = ready.popleft()
+            stream = identity.stream
             if stream not in self._active and not self._is_postponed(stream):
                 self._active[stream] = lane
-                self._pool.submit(self._advance, stream)
+                self._pool.submit(self._advance, stream, identity.secret)
                 busy += 1
 
     def _is_postponed(self, stream: str) -> bool:
@@ -157,7 +158,7 @@ class Scheduler:
         # Longer than any pause: the clock was set back meanwhile.
         return until is not None and now < until <= now + AFTER_ERROR
 
-    def _advance(self, stream: str) -> None:
+    def _advance(self, stream: str, secret: str) -> None:
         pause = timedelta()
         try:
             action = self.runner.advance(stream)
@@ -165,10 +166,10 @@ class Scheduler:
                 pause = LATER if action.row is None else AFTER_ERROR
         except RotationError as error:
             # One secret's trouble is not the others'.
-            log_error("rotation.failed", error, stream=stream)
+            log_error("rotation.failed", error, secret=secret, stream=stream)
             pause = AFTER_ERROR
         except Exception:
-            log.exception("rotation.broke", stream=stream)
+            log.exception("rotation.broke", secret=secret, stream=stream)
             pause = AFTER_ERROR
         finally:
             self._ended(stream, pause)

@@ -2,8 +2,11 @@
 
 import importlib
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from click.testing import CliRunner, Result
 from providers.aws.testing import ADMIN
 from providers.aws.testing.server import StrictAws
 from rotation.cli.app import program
+from rotation.operations.installation import Installation
+from rotation.plan import ROUTINE
 from tests.elsewhere.conftest import _forget
 
 MODULES = {
@@ -121,6 +126,25 @@ class World:
         assert "EXAMPLE" not in done.output, done.output
         return done
 
+    def opens(self, *names: str) -> None:
+        """As if they had been due."""
+        path = self.directory / "rotation.yaml"
+        with Installation(configuration_path=path, effectful=True) as here:
+            for name in names:
+                stream, spec = here.entry(name).stream, here.specification(name)
+                here.runner.open(stream, ROUTINE, spec, trigger="test")
+
+    def process(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Of its own: it has read no options yet."""
+        done = subprocess.run(
+            [sys.executable, "-c", "from rotation.cli import main; main()",
+             "-c", str(self.directory / "rotation.yaml"), *words],
+            env={**os.environ, "PYTHONPATH": str(self.package.parent)},
+            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert "EXAMPLE" not in done.stdout + done.stderr
+        return done
+
     def status(self, user: str) -> dict[str, str]:
         listed = self.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
         return {key["AccessKeyId"]: key["Status"] for key in listed}
@@ -147,6 +171,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.syspath_prepend(package.parent)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr("rotation.runtime.process.harden", lambda: None)
+    monkeypatch.setattr("rotation.operations.advance.PATIENCE", timedelta())
     forget()
     with StrictAws() as strict:
         control = strict.control
@@ -187,3 +212,62 @@ def test_it_does_not_keep_a_leaked_key_alive(
     assert f"`acme-{module}`" in done.output
     assert "NOT CONTAINED" not in done.output
     assert ("the store cannot be asked" in done.output) == (module == "locker")
+
+
+@pytest.fixture
+def adopted(world: World) -> World:
+    for name in ("gate", "other"):
+        done = world.run("adopt", name, "--created", "2026-01-01", "--yes", "--wait")
+        assert done.exit_code == 0, done.output
+    return world
+
+
+@pytest.mark.parametrize(("module", "how"), BREAKS.values(), ids=list(BREAKS))
+def test_the_other_secret_goes_on_and_each_verb_says_what_is_broken(
+    adopted: World, module: str, how: Callable[[str], str]
+) -> None:
+    adopted.opens("gate", "other")
+    adopted.breaks(module, how)
+    before = adopted.status("other")
+    done = adopted.run("run")
+    assert done.exit_code not in (0, 255)
+    assert f"`acme-{module}`" in done.output
+    assert len(adopted.status("other")) > len(before)
+    assert adopted.run("status").exit_code in (0, 7)
+    told = adopted.run("doctor")
+    assert told.exit_code not in (0, 255)
+    assert f"acme-{module}" in told.output
+    done = adopted.run("reconcile")
+    assert done.exit_code != 255
+    assert f"`acme-{module}`" in done.output
+    assert "✓ other" in done.output
+
+
+OPTIONS = {
+    "raises": lambda text: text + RAISES,
+    "syntax error": lambda text: text + "\ndef broken(\n",
+    "missing class": lambda text: text.replace("class Options", "class Option"),
+    "unknown type": lambda text: text.replace("connection: str", "connection: Missing"),
+    "unknown type in quotes": lambda text: text.replace("connection: str", "connection: 'Missing'"),
+}
+
+
+@pytest.mark.parametrize("how", OPTIONS.values(), ids=list(OPTIONS))
+def test_options_that_do_not_load_are_an_error_of_the_line_that_names_them(
+    adopted: World, how: Callable[[str], str]
+) -> None:
+    adopted.breaks("desk_options", how)
+    [key] = adopted.status("gate")
+    for words in (
+        ("config", "check"),
+        ("run",),
+        ("status",),
+        ("doctor",),
+        ("emergency", "gate", "--yes", "--reason", "test"),
+    ):
+        done = adopted.process(*words)
+        told = done.stdout + done.stderr
+        assert done.returncode == 2, told
+        assert "rotation.yaml:8" in told
+        assert "desk_options" in told
+    assert f"--access-key-id {key} " in told
