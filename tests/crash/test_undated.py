@@ -87,6 +87,17 @@ def test_what_a_person_accepts_of_ours_keeps_its_age() -> None:
     assert told(story) == [DueState.LATER, DueState.DUE]
 
 
+@pytest.mark.parametrize("stride", [SOME, EVERY])
+def test_what_is_accepted_may_be_used(stride: int) -> None:
+    """It is no use of what is being taken back: readers have it, and keep it."""
+    whole = seeded(exclusive=True)
+    assert isinstance(promoted_then_accepted(whole), Close)
+    for number in taken(len(whole.boundaries.names), stride, "accepted"):
+        story = seeded(exclusive=True)
+        story.boundaries.kill_at = frozenset({number})
+        assert isinstance(promoted_then_accepted(story), Close), number
+
+
 def test_nobody_dates_what_was_there_before() -> None:
     story = seeded(dated=False)
     stories.without_faults(story, stories.adopt)

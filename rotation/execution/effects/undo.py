@@ -140,7 +140,7 @@ def confirm_old(cx: Context) -> Record:
         "confirm.refresh",
         f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
     )
-    if cx.traits.reports_usage and cx.rotation.new is not None:
+    if cx.traits.reports_usage and cx.rotation.new is not None and not _kept(cx):
         used = cx.issuer.usage(cx.rotation.new).last_used
         if used is not None and used > demoted + refresh:
             raise NotYet(
