@@ -10,10 +10,8 @@ from infra.aws_stores import Surroundings
 from infra.settings import refused
 from providers.aws.arns import region_of
 from providers.aws.options import ConnectionOptions
-from providers.aws.trails import LOOKS, Trail
+from providers.aws.trails import LOOKS, MENDED, Trail
 from providers.aws.wire import proxies
-
-MENDED = "let its owner change that, or leave `alarm_trail` out for one of the stack's own"
 
 
 def assert_heard(context: Surroundings) -> None:
@@ -21,12 +19,12 @@ def assert_heard(context: Surroundings) -> None:
     options: ConnectionOptions = context.scope.options
     if options.alarm_trail is None:
         return
-    client = _client(options, region_of(options.alarm_trail))
-
-    def ask(operation: str, **about: Any) -> Any:
-        return getattr(client, operation)(**about)
-
     try:
+        client = _client(options, region_of(options.alarm_trail))
+
+        def ask(operation: str, **about: Any) -> Any:
+            return getattr(client, operation)(**about)
+
         problems = list(Trail(options.alarm_trail, ask).wrong(context.logged))
     except (BotoCoreError, ClientError) as error:
         raise refused(

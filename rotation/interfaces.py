@@ -335,6 +335,7 @@ class AlarmFound:
     listeners: int  # how many it would reach
     drill: str  # how to provoke it
     drilled: bool = False  # it was provoked just now
+    leads_on: str = ""  # what else than to apply the stack mends it
 
 
 class AlarmCheck(Protocol):

@@ -24,7 +24,9 @@ _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,19}")
 _TOPIC = re.compile(
     r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):[\w-]{1,256}", re.ASCII
 )
-_TRAIL = re.compile(r"arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[\w.-]{3,128}", re.ASCII)
+_TRAIL = re.compile(
+    rf"arn:aws[a-z-]*:cloudtrail:{_REGION.pattern}:\d{{12}}:trail/[\w.-]{{3,128}}", re.ASCII
+)
 _USER = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 

@@ -1,11 +1,12 @@
 """The settings of one connection's stack, beside the configuration, and what follows from them."""
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from providers.aws.alarms import IAM_REGION, own_trail
-from providers.aws.arns import partition, topics_of
+from providers.aws.alarms import IAM_REGION, alarms, own_trail
+from providers.aws.arns import partition, region_of, topics_of
 from providers.aws.iam import APPLICATION, ENVIRONMENT, OWNER, regions_of
 from providers.aws.names import role_arns
 from providers.aws.options import ConnectionOptions
@@ -24,6 +25,9 @@ _TARGET = re.compile(
 )
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+PATTERN_MAX = 2048
+"""What EventBridge takes."""
 
 HANDED_OVER = (
     "leave alarm_trail out; or, to hand that trail over, take it and what belongs to it out of the "
@@ -268,6 +272,29 @@ def key_to_come(options: ConnectionOptions, what: str = "") -> str:
     return f"arn:{partition(region)}:kms:{region}:{options.account}:key/mrk-{filled * 32}"
 
 
+def _beyond(scope: Scope) -> Iterator[str]:
+    """A partition is a world of its own."""
+    options = scope.options
+    if trail := options.alarm_trail:
+        named = {trail.split(":")[1], partition(region_of(trail))}
+        if named != {partition(options.region)}:
+            yield (
+                f"connection {scope.connection}: alarm_trail is of another partition than its "
+                f"region or than {options.region}: no rule there would hear of it"
+            )
+
+
+def _too_long(scope: Scope) -> Iterator[str]:
+    """Once for an alarm, whatever its region."""
+    long = {each.name for each in alarms(scope) if len(json.dumps(each.pattern)) > PATTERN_MAX}
+    for name in sorted(long):
+        yield (
+            f"connection {scope.connection}: alarm {name} needs a pattern of more than "
+            f"{PATTERN_MAX:,} characters, which EventBridge does not take: shorten the names that "
+            "it is made of, of alarm_topics, alarm_trail, the prefix or the connection"
+        )
+
+
 def obstacles(scope: Scope, settings: AwsStackOptions) -> Iterator[str]:
     """Why this connection's stack cannot be made, whatever is there already."""
     roles = role_arns(scope)
@@ -282,6 +309,9 @@ def obstacles(scope: Scope, settings: AwsStackOptions) -> Iterator[str]:
             f"connection {scope.connection}: alarm_trail is the trail that this stack makes, which "
             f"it would delete: {HANDED_OVER}"
         )
+    yield from _beyond(scope)
+    if settings.alarms:
+        yield from _too_long(with_stack_settings(scope, settings))
     watched = {*regions_of(scope), IAM_REGION} if settings.alarms else set()
     beyond = sorted(topics_of(scope.options).keys() - watched)
     if beyond:

@@ -16,6 +16,11 @@ Ask = Callable[..., Answer]
 LOOKS = ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
 """What a look needs to be allowed."""
 
+MENDED = "let its owner change that, or leave `alarm_trail` out for one of the stack's own"
+
+UNASKED = f"compare its region with `alarm_trail`; to look takes {', '.join(LOOKS)}"
+"""What leads on where CloudTrail gave no answer."""
+
 HEARD = ("cloudtrail", "events", "iam", "kms", "monitoring", "secretsmanager", "sns", "sts")
 """Services that the alarms listen to."""
 
@@ -30,7 +35,7 @@ class Trail:
     def wrong(self, regions: Collection[str]) -> Iterator[str]:
         """Why rules in these regions would not hear of every management event."""
         if self._description is None:
-            yield f"there is no trail {self._arn}"
+            yield f"there is no trail {self._arn}: compare its name, region and account"
             return
         home = region_of(self._arn)
         beyond = sorted({*regions} - {home})

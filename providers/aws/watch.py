@@ -22,7 +22,7 @@ from providers.aws.alarms import (
 )
 from providers.aws.arns import partition, region_of, topics_of
 from providers.aws.errors import code_of, translated
-from providers.aws.trails import Answer, Trail
+from providers.aws.trails import MENDED, UNASKED, Answer, Trail
 from rotation.errors import Denied, RotationError
 from rotation.interfaces import AlarmFound, Scope
 from rotation.types import PermissionSet
@@ -38,14 +38,13 @@ EVENTS, ALARMS = "events.amazonaws.com", "cloudwatch.amazonaws.com"
 def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator[AlarmFound]:
     roles: Mapping[str, str] = connection.options.roles
     places: dict[str, _Place] = {}
-    trail = _trail(scope, connection)
+    yield from _trail(scope, connection)
     for alarm in alarms(scope):
-        here = places.setdefault(alarm.region, _Place(scope, connection, alarm.region, trail))
+        here = places.setdefault(alarm.region, _Place(scope, connection, alarm.region))
         yield AlarmFound(
             name=alarm.name,
             region=alarm.region,
             wrong=(
-                *here.unlogged,
                 *here.wrong_rule(alarm.name, alarm.state, alarm.pattern, tells=True),
                 *here.topic.wrong(),
                 *here.wrong_metric(
@@ -63,7 +62,6 @@ def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator
             name=SILENT,
             region=home.region,
             wrong=(
-                *home.unlogged,
                 *home.wrong_rule(LOOKS, EVERY_EVENT, alive(roles), tells=False),
                 *home.topic.wrong(),
                 *home.wrong_metric(rule_name(scope, SILENT), "breaching", home.topic),
@@ -73,26 +71,39 @@ def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator
         )
 
 
-def _trail(scope: Scope, connection: "AwsConnection") -> Trail | None:
-    """One that the stack did not make."""
+def _trail(scope: Scope, connection: "AwsConnection") -> Iterator[AlarmFound]:
+    """What is wrong with one that the stack did not make, once for all alarms: they go on being
+    looked at where nobody says."""
     arn = scope.options.alarm_trail
     if arn is None:
-        return None
+        return
     services = _Services(connection, region_of(arn))
 
     def ask(operation: str, **about: Any) -> Answer:
         return services.describe("cloudtrail", operation, of=arn, **about)
 
-    return Trail(arn, ask)
+    try:
+        wrong = tuple(Trail(arn, ask).wrong({each.region for each in alarms(scope)}))
+        leads_on = MENDED
+    except RotationError as error:
+        wrong = (f"trail {arn} could not be asked: {error.message}",)
+        leads_on = UNASKED
+    if wrong:
+        yield AlarmFound(
+            name="trail",
+            region=region_of(arn),
+            wrong=wrong,
+            listeners=0,
+            drill="",
+            leads_on=leads_on,
+        )
 
 
 class _Place:
     """What watches the runner in one region."""
 
-    def __init__(
-        self, scope: Scope, connection: "AwsConnection", region: str, trail: Trail | None
-    ) -> None:
-        self._scope, self.region, self._trail = scope, region, trail
+    def __init__(self, scope: Scope, connection: "AwsConnection", region: str) -> None:
+        self._scope, self.region = scope, region
         self._services = _Services(connection, region)
         own = topics_of(scope.options).get(region)
         self.topic = (
@@ -106,10 +117,6 @@ class _Place:
         account = self._scope.options.account
         arn = f"arn:{partition(self.region)}:sns:{self.region}:{account}:{name}"
         return _Topic(self._services, arn, publishers)
-
-    @cached_property
-    def unlogged(self) -> tuple[str, ...]:
-        return tuple(self._trail.wrong([self.region])) if self._trail else ()
 
     def wrong_rule(
         self, name: str, state: str, pattern: Mapping[str, Any], *, tells: bool

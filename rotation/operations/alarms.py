@@ -1,6 +1,7 @@
 """Whether the alarms that watch the runner would reach somebody."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rotation.errors import RotationError
 from rotation.interfaces import AlarmCheck, AlarmFound, Scope
@@ -35,13 +36,14 @@ def _of(here: Installation, scope: Scope, family: str, *, drill: bool) -> Iterat
 def _findings(connection: str, found: AlarmFound) -> Iterator[Finding]:
     subject = f"alarm {found.name} of {connection} in {found.region}"
     for wrong in found.wrong:
-        yield Finding(
+        finding = Finding(
             subject,
             wrong,
             Grade.WRONG,
             "doctor.alarm",
             "run `pulumi up`, and confirm subscriptions",
         )
+        yield replace(finding, next=found.leads_on) if found.leads_on else finding
     if not found.wrong:
         would = f"would reach {found.listeners} that confirmed"
         done = "; provoked just now: did it?" if found.drilled else f"; to try it: {found.drill}"

@@ -18,9 +18,11 @@ from providers.aws.clients import AwsConnection
 from providers.aws.resource_policies import policy_of_topic
 from providers.aws.testing import ADMIN
 from providers.aws.testing.server import StrictAws
+from providers.aws.trails import MENDED, UNASKED
 from providers.aws.watch import check
 from rotation.cli.app import program
 from rotation.config import load
+from rotation.interfaces import AlarmFound
 from rotation.permissions import compile  # noqa: A004
 from rotation.runtime.clock import SystemClock
 from tests.infra.account import as_file
@@ -247,17 +249,51 @@ def test_a_trail_of_the_organisations(trails: Any, watched: Watched) -> None:
     watched.apply()
     assert all(said[0].startswith("would reach") for said in watched.findings(0).values())
     trails.stop_logging(Name="company")
-    wrong = watched.wrong()
-    assert len(wrong) == 18
-    assert {each for said in wrong.values() for each in said} == {
-        f"trail {COMPANYS} is stopped and logs nothing"
+    assert watched.wrong() == {
+        f"trail of main in {HOME}": [f"trail {COMPANYS} is stopped and logs nothing"]
     }
     trails.start_logging(Name="company")
     trails.update_trail(Name="company", IsMultiRegionTrail=False)
-    for subject, said in watched.wrong().items():
-        region = subject.rpartition(" in ")[2]
-        assert said == [f"trail {COMPANYS} logs {HOME} alone, and not {region}"]
-        assert region != HOME
+    assert watched.wrong() == {
+        f"trail of main in {HOME}": [f"trail {COMPANYS} logs {HOME} alone, and not {COPY}, {IAM}"]
+    }
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("options", [f", alarm_trail: '{COMPANYS}'"])
+def test_what_leads_on_from_the_trail_is_its_owner(trails: Any, watched: Watched) -> None:
+    watched.apply()
+    trails.stop_logging(Name="company")
+    [found] = [each for each in looked(watched) if each.wrong]
+    assert (found.name, found.leads_on) == ("trail", MENDED)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("options", [f", alarm_trail: '{COMPANYS}'"])
+def test_a_trail_that_cannot_be_asked_hides_no_alarm(
+    trails: Any, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.apply()
+    with StrictAws(account=HERE) as aws:
+        aws.control.gate.deny("cloudtrail:DescribeTrails")
+        denying = aws.control.client("cloudtrail", region=HOME)
+        ordinary = AwsConnection.own
+
+        def own(self: AwsConnection, service: str, region: str) -> Any:
+            return denying if service == "cloudtrail" else ordinary(self, service, region)
+
+        monkeypatch.setattr(AwsConnection, "own", own)
+        [wrong, *alarms] = looked(watched)
+    assert wrong.wrong[0].startswith(f"trail {COMPANYS} could not be asked: ")
+    assert wrong.leads_on == UNASKED
+    assert len(alarms) == 18
+    assert not [each for each in alarms if each.wrong]
+
+
+def looked(watched: Watched) -> list[AlarmFound]:
+    [scope] = compile(load(watched.file))
+    looking = AwsConnection(scope.options, installation=scope.installation, clock=SystemClock())
+    return list(check(scope, looking, drill=False))
 
 
 RULE, TOPIC = f"{PREFIX}-pending-read", PREFIX

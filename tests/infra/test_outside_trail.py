@@ -9,10 +9,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.aws_trail import MENDED
 from providers.aws.stack import HANDED_OVER
 from providers.aws.testing.server import StrictAws
-from providers.aws.trails import LOOKS
+from providers.aws.trails import LOOKS, MENDED
 from tests.infra.account import as_file
 from tests.infra.settings import ACCOUNT, AWS, IAM, secret, written
 from tests.infra.stack import PREFIX, Cloud, Stack, up
@@ -105,7 +104,10 @@ def test_a_trail_that_would_leave_alarms_deaf(account: Account) -> None:
 
 
 def test_a_trail_that_is_not_there(account: Account) -> None:
-    assert f"there is no trail {ORGANISATIONS}; {MENDED}" in account.refused(ORGANISATIONS)
+    assert (
+        f"there is no trail {ORGANISATIONS}: compare its name, region and account; {MENDED}"
+        in account.refused(ORGANISATIONS)
+    )
 
 
 def test_a_trail_of_one_region_is_enough_for_what_is_there(account: Account) -> None:
@@ -140,6 +142,25 @@ def test_the_stacks_own_trail_is_refused(account: Account) -> None:
 def test_a_trail_that_has_a_part_of_that_name_is_another(account: Account, part: str) -> None:
     other = {":trail/": ":trail/more-", HOME: "eu-west-3", ACCOUNT: "999988887777"}[part]
     assert "is the trail that this stack makes" not in account.refused(OWN.replace(part, other))
+
+
+@pytest.mark.parametrize(
+    "other", ["arn:aws-cn:cloudtrail:eu-central-1", "arn:aws-us-gov:cloudtrail:us-gov-west-1"]
+)
+def test_a_trail_of_another_partition(account: Account, other: str) -> None:
+    said = account.refused(f"{other}:{ACCOUNT}:trail/company")
+    assert "connection main: alarm_trail is of another partition" in said
+
+
+def test_a_pattern_that_eventbridge_would_not_take(account: Account) -> None:
+    """Names that are each as long as they may be."""
+    topics = [f"arn:aws:sns:{each}:{ACCOUNT}:{'p' * 256}" for each in REGIONS.split(", ")]
+    file = account.file(OURS.replace("company", "t" * 128))
+    text = file.read_text().replace(", alarm_trail:", f", alarm_topics: {topics}, alarm_trail:")
+    file.write_text(text)
+    with pytest.raises(pulumi.RunError, match="alarm watch-changed needs a pattern of more than"):
+        up(file, AWS, cloud := Cloud())
+    assert set(cloud.made) <= {"pulumi:providers:aws"}
 
 
 def test_its_own_trail_handed_over(account: Account) -> None:

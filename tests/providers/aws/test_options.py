@@ -40,6 +40,7 @@ ROLE = "arn:aws:iam::123456789012:role/rotation/observe"
         ("proxy", "socks5://proxy.example.com"),
         ("proxy", f"http://{LOGIN}@proxy.example.com"),
         ("alarm_trail", "company"),
+        ("alarm_trail", "arn:aws:cloudtrail:-:123456789012:trail/company"),
         ("alarm_trail", "arn:aws:cloudtrail:eu-central-1:123456789012:trail/*"),
         ("alarm_trail", "arn:aws:sns:eu-central-1:123456789012:company"),
         ("settle_s", -1),

@@ -48,7 +48,7 @@ def test_the_usual_trail_lets_every_alarm_hear(theirs: Any) -> None:
 
 
 def test_a_trail_that_is_not_there(client: Any) -> None:
-    assert wrong(client) == [f"there is no trail {ARN}"]
+    assert wrong(client) == [f"there is no trail {ARN}: compare its name, region and account"]
 
 
 def test_a_trail_that_was_stopped(theirs: Any) -> None:
