@@ -159,18 +159,17 @@ class Scheduler:
         return until is not None and now < until <= now + AFTER_ERROR
 
     def _advance(self, stream: str, secret: str) -> None:
-        pause = timedelta()
+        pause = AFTER_ERROR  # also where the trouble cannot be logged
         try:
             action = self.runner.advance(stream)
+            pause = timedelta()
             if isinstance(action, Wait) and action.until is None:
                 pause = LATER if action.row is None else AFTER_ERROR
         except RotationError as error:
             # One secret's trouble is not the others'.
             log_error("rotation.failed", error, secret=secret, stream=stream)
-            pause = AFTER_ERROR
         except Exception:
             log.exception("rotation.broke", secret=secret, stream=stream)
-            pause = AFTER_ERROR
         finally:
             self._ended(stream, pause)
 

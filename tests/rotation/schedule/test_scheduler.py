@@ -257,6 +257,23 @@ def test_a_rotation_in_trouble_is_tried_again_later_and_the_others_go_on(
     assert drained() == ["a"]
 
 
+def test_trouble_that_cannot_be_logged_is_not_tried_again_at_once(
+    hands: Hands, signals: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("rotation.schedule.scheduler.log.exception", full)
+    hands.journal.rows = {"a": row("a")}
+    hands.outcome = lambda stream: ValueError("a bug")
+    hands.gate.set()
+    working = scheduler(hands, signals)
+    for _ in range(2):
+        working.drain()
+        wait_for(lambda: not working._active)
+    assert hands.begun == ["a"]
+
+
 def test_a_rotation_of_another_runner_is_asked_again_after_a_second(
     hands: Hands, signals: Signals
 ) -> None:
