@@ -25,7 +25,7 @@ from rotation.journal.record import Record
 from rotation.machine.baseline import closing, left_by
 from rotation.machine.decide import Action, Close, Do, Held, Wait, held, next_action, pending_resume
 from rotation.machine.decision import is_recorded, with_decision
-from rotation.machine.replay import Mode, Rotation, replay
+from rotation.machine.replay import Mode, Replayed, Rotation, replay
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowInstance, Step
 from rotation.plan.compiled import opened_facts
 from rotation.plan.specification import changes, spec_from_json
@@ -192,19 +192,19 @@ class _Run:
     def __init__(self, runner: Runner, lease: Lease) -> None:
         self.runner, self.lease, self.doubt = runner, lease, runner.journal.doubt(lease.stream)
         self.entries: tuple[Entry, ...] = runner.journal.entries(lease.stream)
-        self.unwritten, self.durable = tuple[Draft, ...](), len(self.entries)
+        self.replay, self.unwritten = Replayed(), tuple[Draft, ...]()
         self.decided: tuple[str, Action] | None = None
-        self.started = self.entries[-1].seq if self.entries else 0
+        self.durable, self.started = len(self.entries), self.entries[-1].seq if self.entries else 0
         self.renewed_at = self.proved_at = runner.clock.now()
         self.changed = self._spec_changed()
 
     def advance(self, until: Step | None) -> Action:
         if not self.entries:
             return Wait(None, "nothing was ever opened")
-        if self._follow_up(replay(self.entries)):
+        if self._follow_up(self.replay(self.entries)):
             self._append([])
         while True:
-            rotation = replay(self.entries)
+            rotation = self.replay(self.entries)
             action = self._decide(rotation)
             if not isinstance(action, Do) or action.row.step is until:
                 break
@@ -247,7 +247,7 @@ class _Run:
         return action
 
     def _spec_changed(self) -> list[str]:
-        if not self.entries or not (rotation := replay(self.entries)).readable:
+        if not self.entries or not (rotation := self.replay(self.entries)).readable:
             return []
         present = self.runner.live.specification(Opened.of(rotation.opened.facts).secret)
         return [] if present is None else changes(spec_from_json(rotation.spec), present)
@@ -265,7 +265,7 @@ class _Run:
         """What is unwritten and what follows from it, with what was decided: nobody decides it again
         to know what this rotation waits for."""
         ahead = self._ahead(past, self.unwritten)
-        rotation = replay(ahead)
+        rotation = self.replay(ahead)
         following = self._follow_up(rotation)
         action, drafts = self._decide(rotation), (*self.unwritten, *following)
         if not drafts and is_recorded(ahead, rotation, action):
@@ -343,7 +343,7 @@ class _Run:
         read = not cx.row.effect and cx.row.step is not Step.PROVE_OFF
         if read and cx.now - self.proved_at < FENCE:
             ahead = self._ahead(self.entries, [draft])
-            match self._decide(replay(ahead)):
+            match self._decide(self.replay(ahead)):
                 case Do(row, False) if not row.effect or row.looks:
                     self.entries, self.unwritten = ahead, (*self.unwritten, draft)
                     return
