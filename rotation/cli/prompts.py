@@ -13,30 +13,26 @@ _BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
 _WORD = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Returns if a person agrees. Without a terminal nothing is asked: exit 2 names the flag."""
-    if yes:
-        return
-    if not is_terminal():
+def _asks(question: str, *, yes: bool) -> bool:
+    if not yes and not is_terminal():
         raise UsageError(
             "cli.needs-yes",
             f"this needs an answer and there is no terminal: {question}",
             "--yes answers it",
         )
-    if not click.confirm(question, err=True):
+    return not yes
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Returns if a person agrees. Without a terminal nothing is asked: exit 2 names the flag."""
+    if _asks(question, yes=yes) and not click.confirm(question, err=True):
         raise _declined()
 
 
 def confirm_typed(word: str, question: str, *, yes: bool) -> None:
     """The same for what cannot be undone: the word has to be typed."""
-    if yes:
+    if not _asks(question, yes=yes):
         return
-    if not is_terminal():
-        raise UsageError(
-            "cli.needs-yes",
-            f"this needs an answer and there is no terminal: {question}",
-            "--yes answers it",
-        )
     typed = click.prompt(
         f"{question}\nType {word} to go on", err=True, default="", show_default=False
     )

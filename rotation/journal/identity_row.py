@@ -73,7 +73,7 @@ def standing(entries: Sequence[Entry]) -> Standing:
     return Standing(decided, at, stands)
 
 
-def with_decision(before: Identity, row: Identity, history: Sequence[Entry]) -> Identity:
+def with_kept_columns(before: Identity, row: Identity, history: Sequence[Entry]) -> Identity:
     """`row` with what `before` says of the same entries, where they are of versions that wrote no
     `next`: what such a rotation waits for stands in its row alone."""
     *_, rotation = rotations(history)

@@ -13,7 +13,7 @@ from rotation.errors import JournalMoved
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
 from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, stamp, unstamp
-from rotation.journal.identity_row import identity_row
+from rotation.journal.identity_row import AT_ONCE, identity_row
 from rotation.journal.migration import create, look_at, open_file
 from rotation.journal.rows import (
     DERIVED_NAMES,
@@ -151,7 +151,7 @@ class SqlJournal(StreamJournal):
     def strays(self) -> list[str]:
         """Streams whose row is not of their last entry, or may say otherwise than it whether their
         rotation is open, held or asleep."""
-        return self._read("strays", itemgetter(0))
+        return self._read("strays", itemgetter(0), at_once=stamp(AT_ONCE))
 
     def size(self) -> int:
         """How many entries; reads them all."""

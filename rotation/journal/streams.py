@@ -11,7 +11,7 @@ from rotation.errors import AlreadyOpen, JournalError, JournalMoved, StaleEpoch
 from rotation.journal import Decide
 from rotation.journal.chain import Summarise, blank, derived, fold, is_open, link
 from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, Kind, Lease
-from rotation.journal.identity_row import identity_row, with_decision
+from rotation.journal.identity_row import identity_row, with_kept_columns
 
 
 class Transaction(Protocol):
@@ -200,7 +200,7 @@ class StreamJournal(ABC):
             # No lease that an entry tells of may be given again.
             stood = before or blank(stream)
             stood = replace(stood, epoch=max(stood.epoch, *(entry.epoch for entry in history)))
-            transaction.save(before, with_lease_of(stood, with_decision(stood, row, history)))
+            transaction.save(before, with_lease_of(stood, with_kept_columns(stood, row, history)))
 
     def _opened(
         self, row: Identity, past: Sequence[Entry], runner: str, draft: Draft, now: datetime

@@ -27,7 +27,7 @@ from rotation.journal.entries import (
     entry_hash,
     stamp,
 )
-from rotation.journal.identity_row import identity_row, with_decision
+from rotation.journal.identity_row import identity_row, with_kept_columns
 from rotation.journal.seal import Seals
 from rotation.journal.sql import SqlJournal, open_journal
 from rotation.journal.streams import with_lease_of
@@ -141,7 +141,7 @@ def _row(
     except JournalError:
         yield _finding("journal.row", last, "this version does not understand the rotation")
     else:
-        if folded is None or with_decision(row, with_lease_of(row, folded), known) != row:
+        if folded is None or with_kept_columns(row, with_lease_of(row, folded), known) != row:
             yield _finding("journal.row", last, "the row does not follow from the entries")
     if row.epoch < max(entry.epoch for entry in entries):
         yield _finding("journal.epoch", last, "an entry has a higher epoch than the row")

@@ -109,7 +109,9 @@ def open_by_hand(here: Installation, entry: "ConfiguredSecret") -> Identity | No
 
 
 def _open_routine(here: Installation, entry: "ConfiguredSecret", *, trigger: str) -> None:
-    from rotation.schedule.admission import refuse_unmerged  # noqa: PLC0415
+    from rotation.schedule.admission import refusals_of_unmerged  # noqa: PLC0415
 
-    refuse_unmerged(here.configuration, here.journal, entry.stream)
+    refusal = refusals_of_unmerged(here.configuration, here.journal).get(entry.stream)
+    if refusal is not None:
+        raise refusal
     open_rotation(here, entry, "routine", trigger=trigger)

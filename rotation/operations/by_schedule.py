@@ -13,7 +13,7 @@ from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
 from rotation.plan import ROUTINE
 from rotation.plugins.guard import Guard, Stopped
-from rotation.schedule.admission import due_now, refuse_unknown, refuse_unmerged
+from rotation.schedule.admission import due_now, refusals_of_unmerged, refuse_unknown
 from rotation.schedule.auto_replace import Gone, gone
 from rotation.schedule.brakes import stop_if_behind
 from rotation.schedule.scheduler import Opening, Waking
@@ -56,8 +56,11 @@ class BySchedule:
         here = self.installation
         stop_if_behind(here.configuration, here.journal, here.runner.id, now)
         self._tell_unknown(now)
-        for entry in self._due(now):
-            if self._is_unmerged(entry):
+        found = self._due(now)
+        unmerged = refusals_of_unmerged(here.configuration, here.journal) if found else {}
+        for entry in found:
+            if (refusal := unmerged.get(entry.stream)) is not None:
+                self._say_unmerged(entry, refusal)
                 continue
             spec = here.configuration.specification(entry)
             yield Opening(stream=entry.stream, plan=ROUTINE, spec=spec)
@@ -84,16 +87,10 @@ class BySchedule:
         else:
             self._unknown = None
 
-    def _is_unmerged(self, entry: "ConfiguredSecret") -> bool:
-        here = self.installation
-        try:
-            refuse_unmerged(here.configuration, here.journal, entry.stream)
-        except NeedsPerson as unmerged:
-            if unmerged.message not in self._unmerged:
-                self.log_error("serve.unmerged", unmerged, secret=entry.id)
-            self._unmerged.add(unmerged.message)
-            return True
-        return False
+    def _say_unmerged(self, entry: "ConfiguredSecret", refusal: NeedsPerson) -> None:
+        if refusal.message not in self._unmerged:
+            self.log_error("serve.unmerged", refusal, secret=entry.id)
+        self._unmerged.add(refusal.message)
 
     def _due(self, now: datetime) -> list["ConfiguredSecret"]:
         """Nothing while everything is stopped."""

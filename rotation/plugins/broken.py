@@ -32,7 +32,7 @@ def telling_broken(point: EntryPoint) -> Iterator[None]:
             "plugin.broken",
             f"the plugin `{name}` ({kind}) broke off as it was loaded: "
             f"{type(stray).__name__} at {_place(point, stray)}; nothing was done with it",
-            "mend or reinstall that plugin, then run it again",
+            "fix or reinstall that plugin, then run it again",
         ) from None
 
 

@@ -115,15 +115,20 @@ def undated(
             yield entry, told.reason
 
 
-def refuse_unmerged(configuration: "Configuration", journal: "Journal", stream: str) -> None:
-    """What its emergency switched off without the journal would look like somebody else's doing."""
+def refusals_of_unmerged(
+    configuration: "Configuration", journal: "Journal"
+) -> dict[str, NeedsPerson]:
+    """By stream: what its emergency switched off without the journal would look like somebody else's
+    doing. Reads every spill there is."""
+    found: dict[str, NeedsPerson] = {}
     for path, told in unmerged(configuration.journal, configuration.installation, journal):
-        if told.stream == stream:
-            raise NeedsPerson(
-                "emergency.unmerged",
-                f"{told.unknown}; nothing was opened",
-                f"`rotation emergency merge {path}`",
-            )
+        refusal = NeedsPerson(
+            "emergency.unmerged",
+            f"{told.unknown}; nothing was opened",
+            f"`rotation emergency merge {path}`",
+        )
+        found.setdefault(told.stream, refusal)
+    return found
 
 
 def _is_loading(row: Identity) -> bool:

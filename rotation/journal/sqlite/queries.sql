@@ -70,7 +70,7 @@ WHERE identity.seq > 0 AND (
         held IS NOT json_extract(last.facts, '$.next.held')
         OR wake_at IS NOT iif(
             json_type(last.facts, '$.next.until') IS NULL,
-            last.at, json_extract(last.facts, '$.next.until')
+            :at_once, json_extract(last.facts, '$.next.until')
         )
     END
 )

@@ -100,3 +100,8 @@ def test_what_is_restored_has_the_rows_that_follow(asleep, tmp_path, assignment)
     asleep.journal.close()
     upkeep.restore(path, INSTALLATION, copy, runner="person", who="ada", now=asleep.world.now)
     assert upkeep.check(path, INSTALLATION) == ()
+
+
+def test_what_a_person_asked_is_due_at_once_and_no_stray(asleep):
+    stories.request(asleep, "hold")
+    assert asleep.journal.strays() == []
