@@ -13,7 +13,7 @@ from rotation.cli.session import Session
 from rotation.cli.strangers import as_looked_at
 from rotation.errors import RotationError
 from rotation.operations.advance import RunResult, advance_all
-from rotation.operations.onward import keeps_failing
+from rotation.operations.continuation import keeps_failing
 
 
 def carry_out(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rotation.cli.app import settings
+from rotation.cli.continuation import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
-from rotation.cli.onward import goes_on_json, goes_on_lines, ways_on
 from rotation.cli.output import as_json, plain, result
 from rotation.cli.session import Session
 from rotation.journal.entries import stamp

@@ -12,8 +12,8 @@ import click
 from rotation.calendar import Freeze
 from rotation.cli import status_table
 from rotation.cli.app import settings, verb
+from rotation.cli.continuation import goes_on_lines, ways_on
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
-from rotation.cli.onward import goes_on_lines, ways_on
 from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
 from rotation.cli.output import as_json, plain, result, table

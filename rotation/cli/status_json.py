@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from rotation.cli import status_table
-from rotation.cli.onward import goes_on_json, ways_on
+from rotation.cli.continuation import goes_on_json, ways_on
 from rotation.cli.outcome import on_hold_json
 from rotation.cli.session import Session
 from rotation.cli.status_table import Health

@@ -14,8 +14,8 @@ from rotation.journal.entries import Entry
 from rotation.journal.facts import Opened
 from rotation.machine.decide import Action, Do, Wait, next_action
 from rotation.machine.replay import Rotation, replay
+from rotation.operations.continuation import keeps_failing
 from rotation.operations.installation import POLL, Installation
-from rotation.operations.onward import keeps_failing
 from rotation.runtime.process import STOP_WITHIN, end_children
 
 PATIENCE = timedelta(seconds=90)

@@ -9,8 +9,8 @@ from rotation.journal.facts import Cause, Frozen, Requested
 from rotation.machine.decide import Wait, next_action
 from rotation.machine.held import Exit
 from rotation.machine.replay import Rotation, RowState, replay
+from rotation.operations.continuation import is_retrying
 from rotation.operations.installation import Installation
-from rotation.operations.onward import is_retrying
 from rotation.plan.specification import spec_from_json
 from rotation.report.exits import can_roll_back, exits_of, leads_back, ways_out, why_held
 from rotation.report.health import instances_in_question, met

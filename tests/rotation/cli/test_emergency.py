@@ -6,7 +6,7 @@ import click
 import pytest
 
 from rotation.cli import prompts
-from rotation.cli.onward import goes_on_lines
+from rotation.cli.continuation import goes_on_lines
 from rotation.cli.session import Session
 from rotation.machine.replay import replay
 from rotation.operations.survey import survey

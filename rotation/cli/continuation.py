@@ -6,7 +6,7 @@ from typing import Any
 from rotation.journal.entries import stamp
 from rotation.machine.decide import Action
 from rotation.machine.replay import Rotation
-from rotation.operations.onward import goes_on, is_retrying
+from rotation.operations.continuation import goes_on, is_retrying
 from rotation.report.describe import relative
 
 
