@@ -21,7 +21,7 @@ from rotation.cli.outcome import (
 from rotation.cli.output import Cell, as_json, plain, result, table
 from rotation.cli.progress import SPARED, evidence_of, is_spared
 from rotation.cli.session import Session, open_session
-from rotation.cli.strangers import as_looked_at
+from rotation.cli.unaccounted import as_looked_at
 from rotation.errors import UnknownName
 from rotation.journal.entries import Entry, stamp, unstamp
 from rotation.journal.facts import (

@@ -10,7 +10,7 @@ from rotation.cli.failures import AT_RISK, GENERIC, HELD, code_of, worst
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.output import as_json, note, plain, result
 from rotation.cli.session import Session, open_session
-from rotation.cli.strangers import remember
+from rotation.cli.unaccounted import remember
 from rotation.operations.reconcile import Difference, Found, go_on, look, may_go_on
 
 

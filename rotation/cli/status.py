@@ -20,14 +20,14 @@ from rotation.cli.output import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status_json import frozen_wait, on_hold, open_rotation, secret_json
 from rotation.cli.status_table import Health, Rank
-from rotation.cli.strangers import with_strangers
+from rotation.cli.unaccounted import with_strangers
 from rotation.cli.unmerged import Unmerged, by_stream, unmerged_json, with_spills
 from rotation.journal.entries import Entry, Identity
 from rotation.journal.facts import baseline_of
 from rotation.machine.decide import next_action
 from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
 from rotation.machine.replay import Rotation, replay
-from rotation.machine.strangers import Seen, seen_of, with_look
+from rotation.machine.unaccounted import Seen, seen_of, with_look
 from rotation.report.health import consumers_at_risk, left_alive, may_be_at_risk
 from rotation.schedule.brakes import stops
 from rotation.schedule.due import DueState, due

@@ -8,7 +8,7 @@ from rotation.cli.continuation import goes_on_json, ways_on
 from rotation.cli.outcome import on_hold_json
 from rotation.cli.session import Session
 from rotation.cli.status_table import Health
-from rotation.cli.strangers import as_looked_at
+from rotation.cli.unaccounted import as_looked_at
 from rotation.journal.entries import stamp
 from rotation.machine.decide import Wait, next_action
 from rotation.machine.replay import Rotation, replay

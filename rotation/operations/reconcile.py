@@ -11,7 +11,7 @@ from rotation.journal.entries import Draft, Kind
 from rotation.journal.facts import Baseline, Failure, Frozen, Issued, Written
 from rotation.machine.leftover import leftovers_of
 from rotation.machine.replay import Rotation, RowState, replay
-from rotation.machine.strangers import as_facts, seen_of, with_look
+from rotation.machine.unaccounted import as_facts, seen_of, with_look
 from rotation.operations.installation import Installation
 from rotation.plan import Step
 from rotation.report.health import CredentialStatus, Readers, given, standing

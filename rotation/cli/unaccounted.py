@@ -9,7 +9,7 @@ from rotation.cli.session import Session, open_session
 from rotation.cli.status_table import Health, Rank
 from rotation.errors import RotationError
 from rotation.machine.replay import Rotation, replay
-from rotation.machine.strangers import Seen, seen_of, unaccounted, with_look
+from rotation.machine.unaccounted import Seen, seen_of, unaccounted, with_look
 
 if TYPE_CHECKING:
     from rotation.operations.reconcile import Found
