@@ -12,10 +12,10 @@ from rotation.cli.failures import LOCKED, OK
 from rotation.cli.options import yes_option
 from rotation.cli.output import as_json, done, escaped, note, plain, result
 from rotation.cli.prompts import confirm
-from rotation.cli.proof import seal_anew
+from rotation.cli.sealing import seal_anew
 from rotation.cli.session import Session, open_session
 from rotation.errors import JournalError, UsageError
-from rotation.operations.proof import opened_for_proof, reach
+from rotation.operations.sealing import opened_for_proof, reach
 
 if TYPE_CHECKING:
     from rotation.journal.upkeep import Finding

@@ -144,7 +144,7 @@ def _proof(here: Installation) -> Iterator[Finding]:
     """How far back it is proved that nobody changed it; nothing without a key."""
     if here.configuration.seal_key is None:
         return
-    from rotation.operations.proof import reach, refuse_unproved  # noqa: PLC0415 -- only where there is one
+    from rotation.operations.sealing import reach, refuse_unproved  # noqa: PLC0415 -- only where there is one
 
     try:
         refuse_unproved(here)

@@ -9,7 +9,7 @@ from rotation.cli.session import Session
 from rotation.errors import JournalError, PolicyRefusal, UsageError
 from rotation.journal.entries import Draft, Kind
 from rotation.journal.facts import Sealed
-from rotation.operations.proof import latest_seal, opened_for_proof, reach
+from rotation.operations.sealing import latest_seal, opened_for_proof, reach
 
 if TYPE_CHECKING:
     from rotation.journal.seal import Fault
