@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from rotation.errors import Ambiguous, NeedsPerson, NotYet, Permanent, Refused, Transient
-from rotation.execution.effects import drift, leap, leftovers, neighbours, propagate, shared
+from rotation.execution.effects import cutover, drift, leftovers, neighbours, propagate, shared
 from rotation.execution.effects.context import Context, kept, logins_agree, wait_until
 from rotation.interfaces import DelegatedIssuer, RehearsesStaging
 from rotation.journal.facts import Attempt, Doubt, FoundDead, Issued, Verified, Written
@@ -66,10 +66,10 @@ def look_issue(cx: Context) -> Record:
         forgotten = leftovers.pending(cx, state)
         propagate.rehearse(cx)
         if _failed_before(cx):
-            leap.check_rights(state, (PermissionSet.MINT,))
+            cutover.check_rights(state, (PermissionSet.MINT,))
         logins = shared.look(cx, listing)
         if replaced_by(cx.rotation) is Step.ISSUE:
-            leap.before_the_leap(cx, state)
+            cutover.check_before(cx, state)
     removing = leftovers.to_remove(cx, listing)
     look = Issued(
         inventory=sorted(listing.ids - set(removing)), removing=removing, forgotten=forgotten
@@ -330,5 +330,5 @@ def _check_probe(cx: Context) -> None:
         )
 
 
-LOOKS = {Step.ISSUE: look_issue, Step.ACTIVATE: leap.look_activate}
+LOOKS = {Step.ISSUE: look_issue, Step.ACTIVATE: cutover.look_activate}
 EFFECTS = {Step.PLACE: place, Step.ISSUE: issue, Step.ACTIVATE: activate, Step.VERIFY: verify}

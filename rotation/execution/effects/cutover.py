@@ -27,11 +27,11 @@ def look_activate(cx: Context) -> Record:
         state = cx.store_state()
         drift.compare_store(cx, state)
         propagate.rehearse(cx)
-        before_the_leap(cx, state)
+        check_before(cx, state)
     return Record()
 
 
-def before_the_leap(cx: Context, state: StoreState) -> None:
+def check_before(cx: Context, state: StoreState) -> None:
     """Every right that the next rows need, as far as the store can be asked; and the probe, which
     must take what readers use now and refuse a wrong one."""
     staging = (PermissionSet.MINT,) if cx.traits.delegated else ()
