@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeGuard, TypeVar
 
 from rotation.errors import Conflict, NeedsPerson, NotYet, RotationError, StaleEpoch
-from rotation.execution.effects import drift, revoke, room
+from rotation.execution.effects import drift, free_slot, revoke
 from rotation.execution.effects.context import Context
 from rotation.interfaces import EndsSessions, Issuer
 from rotation.journal.entries import stamp
@@ -115,11 +115,11 @@ def look_room(cx: Context) -> Record:
     """Only if the issuer is full: one contained instance that readers' version does not name."""
     listing = cx.listing()
     present = [handle_id for handle_id in _may_be_destroyed(cx) if handle_id in listing.ids]
-    return room.look(cx, listing, [h for h in present if h != cx.rotation.old] or present)
+    return free_slot.look(cx, listing, [h for h in present if h != cx.rotation.old] or present)
 
 
 def make_room(cx: Context) -> Record:
-    return room.made(cx, cx.looked or look_room(cx))
+    return free_slot.made(cx, cx.looked or look_room(cx))
 
 
 def look_destroy(cx: Context) -> Record:

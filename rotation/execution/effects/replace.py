@@ -8,7 +8,15 @@ from typing import cast
 from rotation.errors import NeedsPerson, NotYet
 from rotation.execution import dead
 from rotation.execution.dead import OFF_FOR_GOOD, Dead
-from rotation.execution.effects import create, drift, leftovers, neighbours, propagate, revoke, room
+from rotation.execution.effects import (
+    create,
+    drift,
+    free_slot,
+    leftovers,
+    neighbours,
+    propagate,
+    revoke,
+)
 from rotation.execution.effects.context import Context, wait_until
 from rotation.interfaces import WritesOverLost
 from rotation.journal.facts import Destroyed, FoundDead, Issued, LookedBefore, Proof, Written
@@ -82,11 +90,11 @@ def look_room(cx: Context) -> Record:
     were never given and no label names, or the dead one itself."""
     listing = cx.listing()
     unused = _never_served(cx, listing), _off_for_good(cx, listing), _left_off(cx, listing)
-    return room.look(cx, listing, [handle for some in unused for handle in some])
+    return free_slot.look(cx, listing, [handle for some in unused for handle in some])
 
 
 def make_room(cx: Context) -> Record:
-    return room.made(cx, cx.looked or look_room(cx))
+    return free_slot.made(cx, cx.looked or look_room(cx))
 
 
 def _never_served(cx: Context, listing: Listing) -> list[str]:
