@@ -9,12 +9,12 @@ from rotation.operations.installation import Installation
 
 if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
-    from rotation.execution.dead import Found
+    from rotation.execution.dead_credential import Found
 
 
 def to_replace(here: Installation, entry: "ConfiguredSecret") -> "Found | None":
     """What was just seen to be dead; None where its replacement is open already, and goes on."""
-    from rotation.execution.dead import look  # noqa: PLC0415 -- only here
+    from rotation.execution.dead_credential import look  # noqa: PLC0415 -- only here
     from rotation.execution.effects.neighbours import lacking  # noqa: PLC0415 -- only here
 
     refuse_inactive(entry)

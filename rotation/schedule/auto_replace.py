@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rotation.errors import RotationError
-from rotation.execution import dead
-from rotation.execution.dead import Dead
+from rotation.execution import dead_credential
+from rotation.execution.dead_credential import Dead
 from rotation.interfaces import Adapters
 from rotation.journal.facts import Baseline
 from rotation.machine.baseline import left_by
@@ -91,7 +91,7 @@ def said_dead(bound: Adapters, baseline: Baseline, installation: str, now: datet
     state, listing = bound.store.state(), bound.issuer.listing()
     if version is None or state.refusal or (state.current, state.claim) != (version, installation):
         return None
-    said = dead.describe(bound, handle, listing, min(now, listing.server_at or now))
+    said = dead_credential.describe(bound, handle, listing, min(now, listing.server_at or now))
     if said not in SAID:
         return None
     fields = bound.store.read(version, under=PermissionSet.PROVE)

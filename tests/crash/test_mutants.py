@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rotation import plan
-from rotation.execution import dead, effects, runner
-from rotation.execution.dead import Dead, Found
+from rotation.execution import dead_credential, effects, runner
+from rotation.execution.dead_credential import Dead, Found
 from rotation.execution.effects import context, create, drift, propagate, revoke
 from rotation.execution.effects import replace as replacing
 from rotation.journal.entries import RowKey
@@ -324,7 +324,7 @@ MUTANTS: dict[str, tuple[Patch, Tell]] = {
         lost_replacement,
     ),
     "what works is replaced": (
-        other(dead, "look", lambda *args: Found("v0", "KEY1", Dead.GONE, "v0")),
+        other(dead_credential, "look", lambda *args: Found("v0", "KEY1", Dead.GONE, "v0")),
         test_replace.test_what_works_is_not_replaced,
     ),
     "one refusal is enough": (

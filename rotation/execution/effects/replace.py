@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import cast
 
 from rotation.errors import NeedsPerson, NotYet
-from rotation.execution import dead
-from rotation.execution.dead import OFF_FOR_GOOD, Dead
+from rotation.execution import dead_credential
+from rotation.execution.dead_credential import OFF_FOR_GOOD, Dead
 from rotation.execution.effects import (
     create,
     drift,
@@ -34,7 +34,7 @@ def find_dead(cx: Context) -> Record:
     # A lost value is what refuses to be written over; whose secret it is, is compared all the same.
     (drift.check_claim if state.lost else drift.check_writable)(cx, state)
     known = cx.rotation.baseline.version, cx.rotation.baseline.handle
-    found = dead.look(cx.bound, known, state, listing, cx.now)
+    found = dead_credential.look(cx.bound, known, state, listing, cx.now)
     if found.dead is None:
         raise NeedsPerson(
             "held.not-dead",
