@@ -29,7 +29,6 @@ from rotation.operations.requests import request
 from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
 from rotation.operations.under_way import UnderWay
-from rotation.types import Facts
 
 PATIENCE_S = 3.0
 """A leaked credential does not wait for a process that holds the journal and may be frozen."""
@@ -97,9 +96,9 @@ def _declare(session: Session, words: Sequence[str], asked: Asked, *, here: bool
         if declared.nothing_lives:
             return _replace(session, target.name, asked.reason, yes=asked.yes, here=here)
         if declared.found is not None and declared.why is not None:
-            return without_journal(session, target, declared.found, declared.facts, declared.why)
+            return without_journal(session, target, declared.found, declared.said, declared.why)
     found = declared.found or looked_at(session, target)
-    return _carried_out(session, target, found, declared.facts, here=here)
+    return _carried_out(session, target, found, declared.said, here=here)
 
 
 class _AtTerminal:
@@ -129,24 +128,24 @@ class _AtTerminal:
 
 
 def _carried_out(
-    session: Session, target: Target, found: ExposureReport, facts: Facts, *, here: bool
+    session: Session, target: Target, found: ExposureReport, said: Opened, *, here: bool
 ) -> int:
     """Contained here and now; the rest follows, by a live runner or by this process."""
     try:
         rotation = contain(session, target, _Waits(session, target))
     except (JournalError, *NONSENSE) as error:
         with offering_by_hand(session, (target.name,), None):
-            return without_journal(session, target, found, facts, as_damage(error))
+            return without_journal(session, target, found, said, as_damage(error))
     for line in contained_lines(rotation, found):
         note(line)
     if not is_contained(rotation):
-        for line in by_hand_lines(session, target.spec, Opened.of(facts).scope):
+        for line in by_hand_lines(session, target.spec, said.scope):
             note(line)
     streams, failures = {target.stream: target.name}, list[RotationError]()
     code = carry_out(session, streams, wait=True, here=here, failures=failures)
     lost = next((each for each in failures if isinstance(each, JournalError)), None)
     if lost is not None and still_given(session, target, found):
-        return _journal_lost(session, target, found, facts, lost)
+        return _journal_lost(session, target, found, said, lost)
     if not here and (runner := frozen_runner(session, target.stream)) is not None:
         note(f"{runner} is alive and does not move: this process goes on in its place")
         code = carry_out(session, streams, wait=True, here=True)
@@ -156,12 +155,12 @@ def _carried_out(
 
 
 def _journal_lost(
-    session: Session, target: Target, found: ExposureReport, facts: Facts, error: JournalError
+    session: Session, target: Target, found: ExposureReport, said: Opened, error: JournalError
 ) -> int:
     """After it had the containment. What an older copy of it would not know goes into a spill."""
     if not session.traits(target.spec).overlap:
         return AT_RISK
-    return without_journal(session, target, found, facts, error)
+    return without_journal(session, target, found, said, error)
 
 
 def _replace(session: Session, name: str, reason: str | None, *, yes: bool, here: bool) -> int:
@@ -188,14 +187,14 @@ class _Waits:
 
 def _merge(session: Session, path: Path, *, here: bool) -> int:
     """What was contained without the journal goes into it, and on to its successor."""
-    told = read(path, session.configuration.installation)
-    target, facts = merge(session, told)
-    said = f"{path} is in the journal; the file is no longer needed"
-    if not is_open(session, told.stream):
-        done("merged", said, secret=target.name, spill=str(path))
+    record = read(path, session.configuration.installation)
+    target, said = merge(session, record)
+    told = f"{path} is in the journal; the file is no longer needed"
+    if not is_open(session, record.stream):
+        done("merged", told, secret=target.name, spill=str(path))
         return OK
-    note(said)
-    return _carried_out(session, target, looked_at(session, target), facts, here=here)
+    note(told)
+    return _carried_out(session, target, looked_at(session, target), said, here=here)
 
 
 def _cancel(session: Session, name: str, *, yes: bool, here: bool) -> int:

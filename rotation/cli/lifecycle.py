@@ -57,7 +57,7 @@ def adopt(
         if take_over:
             confirm_typed(name, f"Take {name} over from the installation that claims it?", yes=yes)
             asked |= Opened(take_over=True)
-        lifecycle.adopt(session, entry, asked.facts)
+        lifecycle.adopt(session, entry, asked)
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)
 
 

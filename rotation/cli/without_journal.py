@@ -5,22 +5,22 @@ from rotation.cli.failures import AT_RISK, code_of, worst
 from rotation.cli.output import done, note, plain
 from rotation.cli.session import Session
 from rotation.errors import JournalError, RotationError
+from rotation.journal.facts import Opened
 from rotation.operations import containment
 from rotation.operations.containment import SwitchedOff
 from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
-from rotation.types import Facts
 
 
 def without_journal(
-    session: Session, target: Target, found: ExposureReport, facts: Facts, why: RotationError
+    session: Session, target: Target, found: ExposureReport, said: Opened, why: RotationError
 ) -> int:
     """why: nothing but the switch-off can be done. Returns the exit code."""
     what = (
         "the journal cannot be written" if isinstance(why, JournalError) else "no more can be done"
     )
     note(plain(f"{what}: {why.message}; containing without it"))
-    ended = containment.without_journal(session, target, found, facts, _Told(session))
+    ended = containment.without_journal(session, target, found, said, _Told(session))
     _print(session, target, found, ended, why)
     done(
         "contained",

@@ -27,10 +27,10 @@ from rotation.machine.decide import Action, Close, Do, Held, Wait, held, next_ac
 from rotation.machine.decision import is_recorded, with_decision
 from rotation.machine.replay import Mode, Replayed, Rotation, replay
 from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowInstance, Step
-from rotation.plan.compiled import opened_facts
+from rotation.plan.compiled import opening
 from rotation.plan.specification import changes, spec_from_json
 from rotation.plugins.guard import Guard, Stopped
-from rotation.types import OPEN_GATES, Facts, Gates, Specification
+from rotation.types import OPEN_GATES, Gates, Specification
 
 LEASE = timedelta(seconds=60)
 FENCE = timedelta(seconds=10)
@@ -69,12 +69,12 @@ class Runner:
 
     def open(
         self, stream: str, plan: Plan, spec: Specification, *, trigger: str, who: str | None = None,
-        facts: Facts | None = None,
+        said: Opened | None = None,
     ) -> Entry:  # fmt: skip
         """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
         is open, PolicyRefusal where a person holds the identity, UsageError where the plan needs a
         credential that the journal does not know."""
-        asked = {**Opened(trigger=trigger).facts, **(facts or {})}
+        asked = Opened(trigger=trigger) | (said or Opened())
         while True:
             try:
                 entry = self._open(stream, plan, spec, asked, who)
@@ -84,7 +84,7 @@ class Runner:
             return entry
 
     def _open(
-        self, stream: str, plan: Plan, spec: Specification, facts: Facts, who: str | None
+        self, stream: str, plan: Plan, spec: Specification, said: Opened, who: str | None
     ) -> Entry:
         refuse_doubtful(self.journal, stream)
         entries = self.journal.entries(stream)
@@ -92,17 +92,17 @@ class Runner:
         refuse_on_hold(before, spec)
         baseline = before.result if before else Baseline()
         refuse_unknown_credential(plan, baseline, spec)
-        draft, now = self._opened(plan, spec, baseline, facts, who), self.clock.now()
+        draft, now = self._opened(plan, spec, baseline, said, who), self.clock.now()
         seen = entries[-1].seq if entries else 0
         return self.journal.open(stream, self.id, spec.identity, spec.secret, draft, now, seen=seen)
 
     def _opened(
-        self, plan: Plan, spec: Specification, baseline: Baseline, facts: Facts, who: str | None
+        self, plan: Plan, spec: Specification, baseline: Baseline, said: Opened, who: str | None
     ) -> Draft:
         # Every adapter is built: what cannot be is refused before anything is opened.
-        content = opened_facts(plan, spec, self.bind(spec).issuer.traits)
-        content |= {**Opened(baseline=baseline.facts).facts, **facts}
-        return Draft(kind=Kind.OPENED, who=who, facts=content)
+        opened = opening(plan, spec, self.bind(spec).issuer.traits)
+        facts = (opened | Opened(baseline=baseline.facts) | said).facts
+        return Draft(kind=Kind.OPENED, who=who, facts=facts)
 
     def open_emergency(
         self,
@@ -111,14 +111,14 @@ class Runner:
         baseline: Baseline,
         *,
         who: str,
-        facts: Facts,
+        said: Opened,
         seen: int | None = None,
     ) -> Lease:
         """One transaction: whatever is open is closed as superseded, the epoch is raised and
         COMPROMISED is open with the instances of `baseline`. Any other runner's next write is
-        refused from here on. `facts` name the `scope` and the `reason`. seen: the seq that they
+        refused from here on. `said` names the scope and the reason. seen: the seq that they
         were decided from; JournalMoved where the stream went on since."""
-        replaces = baseline.handle in Opened.of(facts).scope
+        replaces = baseline.handle in said.scope
         if not replaces and not self.bind(spec).issuer.traits.overlap:
             raise PolicyRefusal(
                 "emergency.not-current",
@@ -126,8 +126,8 @@ class Runner:
                 "declare the emergency without --key-id",
             )
         plan = COMPROMISED if replaces else CONTAIN_ONLY
-        facts = {**Opened(trigger="emergency").facts, **facts}
-        return self._supersede(stream, plan, spec, baseline, who=who, facts=facts, seen=seen)
+        said = Opened(trigger="emergency") | said
+        return self._supersede(stream, plan, spec, baseline, who=who, said=said, seen=seen)
 
     def open_replacement(
         self, stream: str, spec: Specification, *, trigger: str, who: str | None = None,
@@ -144,16 +144,16 @@ class Runner:
         refuse_emergency(before, spec)
         baseline = left_by(before)
         seen = entries[-1].seq if seen is None and entries else seen or 0
-        facts = Opened(trigger=trigger, reason=reason).facts
-        return self._supersede(stream, REPLACE, spec, baseline, who=who, facts=facts, seen=seen)
+        said = Opened(trigger=trigger, reason=reason)
+        return self._supersede(stream, REPLACE, spec, baseline, who=who, said=said, seen=seen)
 
     def _supersede(
         self, stream: str, plan: Plan, spec: Specification, baseline: Baseline, *,
-        who: str | None, facts: Facts, seen: int | None,
+        who: str | None, said: Opened, seen: int | None,
     ) -> Lease:  # fmt: skip
         entries = self.journal.entries(stream)
         rotation = replay(entries) if entries else None
-        drafts = over(rotation, self._opened(plan, spec, baseline, facts, who))
+        drafts = over(rotation, self._opened(plan, spec, baseline, said, who))
         return self.journal.supersede(
             stream, self.id, spec.identity, spec.secret, drafts, self.clock.now(), LEASE, seen=seen
         )

@@ -14,10 +14,6 @@ SCHEMA = 3
 GENESIS = "0" * 64
 INSTALLATION = "installation"
 """The reserved stream for what concerns the whole installation."""
-NEXT = "next"
-"""The fact that says what its runner decided: `phase` and `row`; `until` and `why` of a wait, None
-where only an operator's entry ends it; `held` and, if it began earlier, `held_at`; `old` once there is a
-successor. Without `until` it goes on at once."""
 RESTORE = "rotation journal restore, from the latest backup"
 
 NONSENSE = (

@@ -285,17 +285,31 @@ class Bounds(Record):
     baseline: Content = Content()
 
 
+class Specified(Record):
+    """Of a rotation's specification what is read without understanding all of it."""
+
+    probe: Anything = Anything()
+    destroy_by_hand: Flag = Flag()
+
+
 def baseline_of(entry: Entry) -> Baseline:
     """Nothing where it says nothing."""
     return Baseline.of(Bounds.of(entry.facts).baseline)
 
 
 class Opened(Bounds):
-    """Beside what `plan.compiled` keeps: whose it is, why it was opened, and what a person said."""
+    """Whose it is, what it finishes on, why it was opened, and what a person said."""
 
     plan: Word = Word(logged=True)
+    plan_version: Count = Count()
     secret: Word = Word()
+    # As `plan.specification` keeps it, with its digest; its rows, as `plan.compiled` does.
+    spec_identity: Word = Word()
     spec: Anything = Anything()
+    spec_sha256: Text = Text()
+    rows: Anything = Anything()
+    undo: Anything = Anything()
+    accept: Anything = Anything()
     trigger: Text = Text(logged=True)
     reason: Text = Text(logged=True)
     # A person's pause that was put on the rotation before it.

@@ -8,11 +8,20 @@ whoever claims it decides.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from rotation.journal.chain import rotations
-from rotation.journal.entries import NEXT, Entry, Identity, Kind, unstamp
-from rotation.journal.facts import Baseline, baseline_of
+from rotation.journal.decided import Decided, Place, decided_in
+from rotation.journal.entries import Entry, Identity, Kind
+from rotation.journal.facts import (
+    Baseline,
+    Closed,
+    HeldFor,
+    Opened,
+    Requested,
+    Specified,
+    baseline_of,
+)
 from rotation.types import Facts
 
 TOLD = ("phase", "row", "wake_at", "why", "held", "held_at", "old")
@@ -35,17 +44,17 @@ def identity_row(entries: tuple[Entry, ...], before: Identity | None) -> Identit
     base = before or Identity(stream=opened.stream, identity="", secret="", seq=0, hash="")
     closed = next((entry for entry in entries if entry.kind is Kind.CLOSED), None)
     columns = _open(entries) if closed is None else _closed(entries, closed, base)
-    spec: Any = opened.facts["spec"]
+    said = Opened.of(opened.facts)
     return replace(
         base,
-        secret=str(opened.facts["secret"]),
-        identity=str(opened.facts["spec_identity"]),
+        secret=said.secret,
+        identity=said.spec_identity,
         seq=last.seq,
         hash=last.hash,
         rotation=opened.seq,
         on_hold=_is_on_hold(entries),
         epoch=max(base.epoch, last.epoch),
-        unverified=spec.get("probe") is None,
+        unverified=Specified.of(cast("Facts", said.spec)).probe is None,
         **columns,
     )
 
@@ -54,21 +63,21 @@ def identity_row(entries: tuple[Entry, ...], before: Identity | None) -> Identit
 class Standing:
     """What was decided last, and when. stands: nobody else wrote since."""
 
-    decided: Facts
+    decided: Decided
     at: datetime
     stands: bool
 
 
 def standing(entries: Sequence[Entry]) -> Standing:
-    decided, at, stands = Facts(), entries[0].at, False
+    decided, at, stands = Decided(), entries[0].at, False
     for entry in entries:
-        found: Any = entry.facts.get(NEXT)
-        if found is not None:
-            decided, at, stands = {**found}, entry.at, True
+        if (found := decided_in(entry)) is not None:
+            decided, at, stands = found, entry.at, True
         elif entry.kind is Kind.HELD:
-            decided, at, stands = {"held": entry.facts["code"], "until": None}, entry.at, True
-        elif not (decided.get("held") and entry.facts.get("verb") in _ASIDE):
-            decided = {name: decided[name] for name in ("phase", "row", "old") if name in decided}
+            held = HeldFor.of(entry.facts).code
+            decided, at, stands = Decided(held=held, until=None), entry.at, True
+        elif not (decided.held and Requested.of(entry.facts).verb in _ASIDE):
+            decided = Decided.of(Place.only(decided.facts).facts)
             at, stands = entry.at, False
     return Standing(decided, at, stands)
 
@@ -77,25 +86,25 @@ def with_kept_columns(before: Identity, row: Identity, history: Sequence[Entry])
     """`row` with what `before` says of the same entries, where they are of versions that wrote no
     `next`: what such a rotation waits for stands in its row alone."""
     *_, rotation = rotations(history)
-    says = "rows" not in rotation[0].facts or any(NEXT in entry.facts for entry in rotation)
-    if says or row.plan is None or before.seq != row.seq:
+    told = not Opened.of(rotation[0].facts).has(Opened.rows) or any(map(decided_in, rotation))
+    if told or row.plan is None or before.seq != row.seq:
         return row
     return replace(row, **{name: getattr(before, name) for name in TOLD})
 
 
 def _open(entries: tuple[Entry, ...]) -> dict[str, Any]:
     opened, now = entries[0], standing(entries)
-    decided, held = now.decided, _text(now.decided.get("held"))
+    decided = now.decided
     return {
-        "plan": str(opened.facts["plan"]),
+        "plan": Opened.of(opened.facts).plan,
         "opened_at": opened.at,
-        "phase": _text(decided.get("phase")),
-        "row": _text(decided.get("row")),
-        "wake_at": unstamp(_text(decided["until"])) if "until" in decided else AT_ONCE,
-        "why": _text(decided.get("why")),
-        "held": held,
-        "held_at": None if held is None else unstamp(_text(decided.get("held_at"))) or now.at,
-        "old": _text(decided.get("old")),
+        "phase": decided.phase,
+        "row": decided.row,
+        "wake_at": decided.until if decided.has(Decided.until) else AT_ONCE,
+        "why": decided.why,
+        "held": decided.held,
+        "held_at": None if decided.held is None else decided.held_at or now.at,
+        "old": decided.old,
         **_known(baseline_of(opened)),
     }
 
@@ -104,9 +113,11 @@ _NOTHING_OPEN = dict.fromkeys(("plan", "opened_at", *TOLD))
 
 
 def _closed(entries: Sequence[Entry], closed: Entry, base: Identity) -> dict[str, Any]:
-    outcome, result = closed.facts["outcome"], baseline_of(closed)
+    said, result = Closed.of(closed.facts), baseline_of(closed)
+    outcome = said.outcome
     changed = any(entry.row is not None and entry.row.step in _CHANGES for entry in entries)
-    rotated = closed.facts.get("rotated", outcome == "succeeded" and changed) is True
+    inferred = outcome == "succeeded" and changed
+    rotated = said.rotated if said.has(Closed.rotated) else inferred
     back = outcome == "rolled-back"
     already = base.plan is None and base.last_closed_at == closed.at
     return {
@@ -121,10 +132,11 @@ def _closed(entries: Sequence[Entry], closed: Entry, base: Identity) -> dict[str
 
 
 def _is_on_hold(entries: Sequence[Entry]) -> bool:
-    on_hold = isinstance(entries[0].facts.get("on_hold"), str)
+    on_hold = Opened.of(entries[0].facts).on_hold is not None
     for entry in entries:
-        if entry.kind is Kind.REQUESTED and entry.facts.get("verb") in ("hold", "release"):
-            on_hold = entry.facts["verb"] == "hold"
+        verb = Requested.of(entry.facts).verb if entry.kind is Kind.REQUESTED else None
+        if verb in ("hold", "release"):
+            on_hold = verb == "hold"
     return on_hold
 
 
@@ -136,7 +148,3 @@ def _known(baseline: Baseline) -> dict[str, Any]:
         "expires": baseline.expires,
         "stated": baseline.stated,
     }
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -89,13 +89,13 @@ def _entry(values: Sequence[Any]) -> Entry:
     _refuse_other(_ENTRY_SHAPE, values)
     (
         stream, seq, rotation, schema, kind, position, step, subject, round_, attempt,
-        epoch, runner, who, at, server_at, facts, prev, hash_,
+        epoch, runner, who, at, server_at, text, prev, hash_,
     ) = values  # fmt: skip
-    facts_read = json.loads(facts)
-    if not isinstance(facts_read, dict):
+    facts = json.loads(text)
+    if not isinstance(facts, dict):
         raise TypeError
-    if "\\u" in facts:
-        compact(facts_read).encode()  # half a character is none
+    if "\\u" in text:
+        compact(facts).encode()  # half a character is none
     return Entry(
         stream=stream,
         seq=seq,
@@ -109,7 +109,7 @@ def _entry(values: Sequence[Any]) -> Entry:
         who=who,
         at=_time(at),
         server_at=None if server_at is None else _time(server_at),
-        facts=facts_read,
+        facts=facts,
         prev=prev,
         hash=hash_,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from rotation.journal.facts import Specified
 from rotation.machine.held import REASONS, Exit
 from rotation.machine.replay import Mode, Outcome, Rotation, failed_row, replaced_by
 from rotation.plan import URGENT, Gate, OnFailure, RowInstance, Step
@@ -128,7 +129,7 @@ def _gated(rotation: Rotation, row: RowInstance, now: datetime, gates: Gates) ->
 
 
 def _by_hand(rotation: Rotation) -> bool:
-    return rotation.spec.get("destroy_by_hand") is True and not rotation.destroy_released
+    return Specified.of(rotation.spec).destroy_by_hand and not rotation.destroy_released
 
 
 def _fits(rotation: Rotation, row: RowInstance, now: datetime, gates: Gates) -> bool:

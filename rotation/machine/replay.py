@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from rotation.journal.entries import NEXT, NONSENSE, Entry, Kind, RowKey, corrupt
+from rotation.journal.decided import Deciding
+from rotation.journal.entries import NONSENSE, Entry, Kind, RowKey, corrupt
 from rotation.journal.facts import (
     Attempt,
     Cause,
@@ -123,7 +124,7 @@ def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
         rotation.leftovers.pop(str(attempt.removed), None)
     else:
         state.facts = {**state.facts, **entry.facts}
-        state.facts.pop(NEXT, None)
+        state.facts.pop(Deciding.next.name, None)
     failure = Failure.of(entry.facts)
     state.happened |= entry.kind in (Kind.DONE, Kind.IN_DOUBT) or failure.in_doubt
     match entry.kind:

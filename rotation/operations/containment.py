@@ -122,10 +122,10 @@ class SwitchedOff:
 
 
 def without_journal(
-    here: Installation, target: Target, found: ExposureReport, facts: Facts, watcher: Watcher
+    here: Installation, target: Target, found: ExposureReport, said: Opened, watcher: Watcher
 ) -> SwitchedOff:
     """Contain first, write after: what was switched off stands in a spill, which `merge` brings into
-    the journal. `facts` as COMPROMISED is opened with: the scope, the reason."""
+    the journal. said: as COMPROMISED is opened with it, the scope and the reason."""
     bound, _ = bound_for_containment(here, target.spec)
     if not bound.issuer.traits.overlap:
         raise JournalError(
@@ -138,9 +138,9 @@ def without_journal(
     record = spill.begin(
         spill.places(here.configuration.journal),
         uuid.uuid4().hex[:12],
-        _header(here, target, found, facts),
+        _header(here, target, found, said),
     )
-    scope = Opened.of(facts).scope
+    scope = said.scope
     failures = _switched_off(here, bound, scope, record, watcher)
     if not failures:
         _mark(bound, found, scope)
@@ -152,9 +152,8 @@ def without_journal(
     return SwitchedOff(off=off, failures=failures, spill=path, down=down)
 
 
-def _header(here: Installation, target: Target, found: ExposureReport, facts: Facts) -> Facts:
-    scope = Opened.of(facts).scope
-    suspects = [suspect for suspect in found.suspects if suspect.id in scope]
+def _header(here: Installation, target: Target, found: ExposureReport, said: Opened) -> Facts:
+    suspects = [suspect for suspect in found.suspects if suspect.id in said.scope]
     return {
         "installation": here.configuration.installation,
         "stream": target.stream,
@@ -162,9 +161,9 @@ def _header(here: Installation, target: Target, found: ExposureReport, facts: Fa
         "spec": spec_to_json(target.spec),
         "who": here.who,
         "at": stamp(here.clock.now()),
-        "reason": Opened.of(facts).reason,
-        "scope": list(scope),
-        "destroy_foreign": Opened.of(facts).destroy_foreign,
+        "reason": said.reason,
+        "scope": said.scope,
+        "destroy_foreign": said.destroy_foreign,
         "active": [s.id for s in suspects if s.state is KeyState.ACTIVE],
         "instances": [
             [s.id, str(s.state), stamp(s.created), stamp(s.last_used), s.service] for s in suspects

@@ -23,7 +23,7 @@ from rotation.operations.survey import ExposureReport, Past, survey
 from rotation.operations.target import Target, past_of, target_of
 from rotation.operations.under_way import UnderWay, under_way
 from rotation.plan.specification import spec_from_json
-from rotation.types import Facts, stream_of
+from rotation.types import stream_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +38,11 @@ class Asked:
     #: Agreed to what is shown first, and to nothing that comes after it.
     yes: bool
 
-    def facts(self) -> Facts:
+    def opened(self) -> Opened:
+        """As COMPROMISED is opened with it, but for the scope."""
         asked = Opened(reason=self.reason or "not given")
         foreign = Opened(destroy_foreign=True) if self.destroy_foreign else Opened()
-        return (asked | foreign).facts
+        return asked | foreign
 
 
 class Person(Protocol):
@@ -62,12 +63,12 @@ class Person(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The open emergency: facts as it was opened with. found: what was confirmed; None where
+    """The open emergency: said as it was opened with. found: what was confirmed; None where
     somebody else's is gone on with. why: the switch-off is all that can be done. nothing_lives:
     none was opened, for nothing is to be switched off."""
 
     target: Target
-    facts: Facts
+    said: Opened
     found: ExposureReport | None = None
     why: RotationError | None = None
     nothing_lives: bool = False
@@ -113,30 +114,30 @@ class _Declaring:
     def declared(self, why: RotationError | None) -> Declared:
         """Shown, confirmed and open. why: the switch-off is all that can be done."""
         target, asked, agreed = self.target, self.asked, list[str]()
-        facts = asked.facts()
+        said = asked.opened()
         bound, broken = bound_for_containment(self.here, target.spec)
         why = why or broken
         while True:
             before = self._latest()
             _refuse_on_hold(before, target, override=asked.override_hold)
             if why is None and (mine := self._joined(before)) is not None:
-                return Declared(target, mine.opened.facts)
+                return Declared(target, Opened.of(mine.opened.facts))
             found = survey(self.past, bound, target.stream, target.spec, asked.key_id)
             if found.seen != (before.last.seq if before is not None else 0):
                 continue  # somebody else may have declared it
             if asked.key_id is None and why is None and not found.suspects:
-                return Declared(target, facts, nothing_lives=True)
+                return Declared(target, said, nothing_lives=True)
             agreed = self._agreed(found, agreed)
-            facts |= Opened(scope=agreed).facts
+            said |= Opened(scope=agreed)
             if why is not None:
-                return Declared(target, facts, found, why)
+                return Declared(target, said, found, why)
             try:
-                self._open(found, facts)
+                self._open(found, said)
             except JournalMoved:
                 continue  # perhaps with the id of another instance: it is looked at again
             except (JournalError, *NONSENSE) as error:
-                return Declared(target, facts, found, as_damage(error))
-            return Declared(target, facts, found)
+                return Declared(target, said, found, as_damage(error))
+            return Declared(target, said, found)
 
     def _latest(self) -> Rotation | None:
         entries = self.past.entries(self.target.stream) if self.past is not None else ()
@@ -178,10 +179,10 @@ class _Declaring:
                 self.person.misses(self.target, handle)
         return left
 
-    def _open(self, found: ExposureReport, facts: Facts) -> None:
+    def _open(self, found: ExposureReport, said: Opened) -> None:
         self.here.runner.open_emergency(
             self.target.stream, self.target.spec, found.baseline,
-            who=self.here.who, facts=facts, seen=found.seen,
+            who=self.here.who, said=said, seen=found.seen,
         )  # fmt: skip
 
 
@@ -226,16 +227,16 @@ def looked_at(here: Installation, target: Target) -> ExposureReport:
 # ---------------------------------------------------------------------------- brought in later
 
 
-def merge(here: Installation, record: SpillRecord) -> tuple[Target, Facts]:
+def merge(here: Installation, record: SpillRecord) -> tuple[Target, Opened]:
     """What was contained without the journal goes into it, once. Returns what it is about, and what
     the journal was told of it."""
     target = _target_of(here, record)
-    facts = Opened(
+    said = Opened(
         spill=record.id, reason=record.reason, scope=record.scope, active=record.active,
         contained=record.contained, contained_at=record.at, merged_by=here.who,
-    ).facts  # fmt: skip
+    )  # fmt: skip
     if record.destroy_foreign:
-        facts |= Opened(destroy_foreign=True).facts
+        said |= Opened(destroy_foreign=True)
     while not is_known((e.facts for e in here.journal.history(record.stream)), record.id):
         entries = here.journal.entries(record.stream)
         rotation = replay(entries) if entries else None
@@ -243,18 +244,18 @@ def merge(here: Installation, record: SpillRecord) -> tuple[Target, Facts]:
             draft = Draft(
                 kind=Kind.REQUESTED,
                 who=record.who,
-                facts={**Requested(verb="merge").facts, **facts},
+                facts={**Requested(verb="merge").facts, **said.facts},
             )
             here.journal.request(record.stream, draft, here.runner.id, here.clock.now())
             continue
         found = looked_at(here, target)
-        facts |= Opened(scope=dict.fromkeys([*record.scope, *found.declared])).facts
+        said |= Opened(scope=dict.fromkeys([*record.scope, *found.declared]))
         with suppress(JournalMoved):
             here.runner.open_emergency(
                 record.stream, target.spec, found.baseline,
-                who=record.who, facts=facts, seen=found.seen,
+                who=record.who, said=said, seen=found.seen,
             )  # fmt: skip
-    return target, facts
+    return target, said
 
 
 def _target_of(here: Installation, record: SpillRecord) -> Target:

@@ -26,8 +26,8 @@ def open_proof(here: Installation, canary: str, before: Login, after: Login) -> 
     _check_other(before, after)
     entry = here.entry(canary)
     login = after.own.id if after.own else None
-    facts = Opened(connection=before.name, login=login).facts
-    open_rotation(here, entry, "routine", trigger="handover", facts=facts)
+    said = Opened(connection=before.name, login=login)
+    open_rotation(here, entry, "routine", trigger="handover", said=said)
     return entry.stream
 
 

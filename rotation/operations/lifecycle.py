@@ -9,7 +9,7 @@ from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
 from rotation.operations.opening import open_rotation
 from rotation.operations.requests import request
-from rotation.types import Facts, PermissionSet, is_our_mark
+from rotation.types import PermissionSet, is_our_mark
 from rotation.values.composed import Composed
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ def create(here: Installation, entry: "ConfiguredSecret") -> None:
     open_rotation(here, entry, "first", trigger="person")
 
 
-def adopt(here: Installation, entry: "ConfiguredSecret", facts: Facts) -> None:
+def adopt(here: Installation, entry: "ConfiguredSecret", said: Opened) -> None:
     """An existing credential comes under rotation, as the file says now."""
     _begin_anew(here, entry)
-    open_rotation(here, entry, "adopt", trigger="person", facts=facts)
+    open_rotation(here, entry, "adopt", trigger="person", said=said)
 
 
 def retire(here: Installation, entry: "ConfiguredSecret", gap: str | None) -> None:
     """gap: why consumers that are still declared need nothing."""
     if not gap:
         _refuse_staying(here, entry)
-    facts = Opened(gap=gap).facts if gap else {}
-    open_rotation(here, entry, "retire", trigger="person", facts=facts)
+    said = Opened(gap=gap) if gap else Opened()
+    open_rotation(here, entry, "retire", trigger="person", said=said)
 
 
 def _refuse_not_empty(here: Installation, entry: "ConfiguredSecret") -> None:

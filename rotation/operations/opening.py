@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from rotation.journal.facts import Opened
 from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
-from rotation.types import Facts
 
 if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
@@ -16,14 +16,14 @@ def open_rotation(
     plan: str,
     *,
     trigger: str,
-    facts: Facts | None = None,
+    said: Opened | None = None,
 ) -> None:
     """Raises AlreadyOpen where one is open."""
     from rotation.plan import PLANS  # noqa: PLC0415
 
     spec = here.configuration.specification(entry)
     runner = here.runner
-    runner.open(entry.stream, PLANS[plan], spec, trigger=trigger, who=here.who, facts=facts)
+    runner.open(entry.stream, PLANS[plan], spec, trigger=trigger, who=here.who, said=said)
 
 
 def is_open(here: Installation, stream: str) -> bool:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
 from rotation.errors import JournalError
-from rotation.journal.entries import NEXT, NONSENSE, Entry
+from rotation.journal.decided import Decided, Deciding
+from rotation.journal.entries import NONSENSE, Entry
+from rotation.journal.facts import Opened
 from rotation.journal.keyed import keyed, record
 from rotation.plan import (
     ACCEPT,
@@ -97,25 +99,25 @@ def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
     return tuple(f"consumer:{c.id}" for c in readers if c.pushed or not pushed_only)
 
 
-def opened_facts(plan: Plan, spec: Specification, traits: Traits) -> Facts:
+def opening(plan: Plan, spec: Specification, traits: Traits) -> Opened:
     """What a rotation finishes on, whatever the configuration says later."""
     plan = plan_for(plan, traits)
     rows = compile_rows(plan.rows, spec, traits)
     undo = compile_rollback(plan, spec, traits, start=len(rows))
     accept = compile_rows(ACCEPT, spec, traits, start=len(rows) + len(undo))
-    first: Facts = {"phase": str(rows[0].phase), "row": rows[0].name}
-    return {
-        "plan": plan.name,
-        "plan_version": plan.version,
-        "secret": spec.secret,
-        "spec_identity": spec.identity,
-        "spec": spec_to_json(spec),
-        "spec_sha256": spec_digest(spec),
-        "rows": [row_to_json(row) for row in rows],
-        "undo": [row_to_json(row) for row in undo],
-        "accept": [row_to_json(row) for row in accept],
-        NEXT: first,
-    }
+    first = Decided(phase=str(rows[0].phase), row=rows[0].name)
+    said = Opened(
+        plan=plan.name,
+        plan_version=plan.version,
+        secret=spec.secret,
+        spec_identity=spec.identity,
+        spec=spec_to_json(spec),
+        spec_sha256=spec_digest(spec),
+        rows=[row_to_json(row) for row in rows],
+        undo=[row_to_json(row) for row in undo],
+        accept=[row_to_json(row) for row in accept],
+    )
+    return said | Deciding(next=first.facts)
 
 
 def row_to_json(row: RowInstance) -> Json:
@@ -164,12 +166,11 @@ def rows_of(opened: Entry) -> Compiled:
     found = _compiled.get(opened.hash)
     if found is not None:
         return found
-    plan = PLANS.get(str(opened.facts["plan"]))
+    said = Opened.of(opened.facts)
+    plan = PLANS.get(said.plan)
     gates = _gates(plan) if plan is not None else {}
-    rows, undo, accept = (
-        _known_rows(opened.facts[name], gates) for name in ("rows", "undo", "accept")
-    )
-    known = plan is not None and _is_read(opened.facts["spec"])
+    rows, undo, accept = (_known_rows(kept, gates) for kept in (said.rows, said.undo, said.accept))
+    known = plan is not None and _is_read(said.spec)
     unknown = not known or None in (*rows, *undo, *accept)
     if len(_compiled) >= _COMPILED_MAX:
         _compiled.clear()

@@ -7,6 +7,7 @@ import structlog
 
 from rotation.journal.entries import Entry, Kind
 from rotation.journal.facts import LOGGED
+from rotation.journal.record import Count, Record, Text
 from rotation.plan import STEPS
 from rotation.types import Facts
 
@@ -27,6 +28,17 @@ _OF_KIND = {
 }
 
 
+class Whose(Record):
+    """What an event says beside the entry's own facts."""
+
+    secret: Text = Text()
+    stream: Text = Text()
+    seq: Count = Count()
+    step: Text = Text()
+    subject: Text = Text()
+    who: Text = Text()
+
+
 def events(
     entries: Sequence[Entry], secret_of: Callable[[str], str | None]
 ) -> Iterator[tuple[int, str, Facts]]:
@@ -35,11 +47,12 @@ def events(
         level, name = _OF_KIND.get(entry.kind, (logging.INFO, f"installation.{entry.kind}"))
         if entry.kind is Kind.DONE and entry.row is not None:
             name = f"rotation.{PAST.get(entry.row.step, entry.row.step)}"
-        facts: Facts = {"secret": secret_of(entry.stream), "stream": entry.stream, "seq": entry.seq}
+        whose = Whose(secret=secret_of(entry.stream), stream=entry.stream, seq=entry.seq)
         if entry.row is not None:
-            facts |= {"step": entry.row.step, "subject": entry.row.subject}
-        facts |= {"who": entry.who}
-        facts |= {key: entry.facts[key] for key in LOGGED if key in entry.facts}
+            whose |= Whose(step=entry.row.step, subject=entry.row.subject)
+        whose |= Whose(who=entry.who)
+        said = {key: entry.facts[key] for key in LOGGED if key in entry.facts}
+        facts = {**whose.facts, **said}
         yield level, name, {k: v for k, v in facts.items() if v is not None and v != "-"}
 
 

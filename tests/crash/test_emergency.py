@@ -7,11 +7,11 @@ import pytest
 
 from rotation.errors import JournalMoved
 from rotation.execution.runner import Runner
+from rotation.journal.facts import Opened
 from rotation.machine.decide import Action, Close, Held
 from rotation.operations.survey import survey
 from rotation.plan import PLANS
 from rotation.report.health import instances_in_question
-from rotation.types import Facts
 from tests.support import stories
 from tests.support.acts import declare
 from tests.support.crash import STREAM, Killed, Story
@@ -194,8 +194,8 @@ def test_nothing_is_destroyed_that_an_unknown_current_version_may_name() -> None
 
     def declaring(runner: Runner) -> None:
         seen = survey(story.journal, bound(story.world), STREAM, story.spec)
-        facts: Facts = {"scope": [foreign.id], "reason": "leaked", "destroy_foreign": True}
-        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
+        said = Opened(scope=[foreign.id], reason="leaked", destroy_foreign=True)
+        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", said=said)
 
     story.world.emergency = True
     story.survive(declaring)
@@ -220,16 +220,16 @@ def test_what_was_minted_after_the_look_is_looked_at_again() -> None:
     stories.open_plan(story, "routine")
     seen = survey(story.journal, bound(story.world), STREAM, story.spec)
     stories.advance_until(story, "issue")
-    facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
+    said = Opened(scope=list(seen.ours), reason="leaked")
     with pytest.raises(JournalMoved):
         story.runner().open_emergency(
-            STREAM, story.spec, seen.baseline, who="on-call", facts=facts, seen=seen.seen
+            STREAM, story.spec, seen.baseline, who="on-call", said=said, seen=seen.seen
         )
     assert story.rotation().plan == "routine"
     again = survey(story.journal, bound(story.world), STREAM, story.spec)
     assert again.ours == ["KEY1", "KEY2"]
     story.runner().open_emergency(
-        STREAM, story.spec, again.baseline, who="on-call", facts=facts, seen=again.seen
+        STREAM, story.spec, again.baseline, who="on-call", said=said, seen=again.seen
     )
 
 
@@ -252,9 +252,9 @@ def test_a_mint_that_died_with_its_runner_is_accounted_for_by_the_next_emergency
     lost = next(i for i in story.world.instances if i != "KEY1")
     story.world.emergency = True
     seen = survey(story.journal, bound(story.world), STREAM, story.spec)
-    facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
+    said = Opened(scope=list(seen.ours), reason="leaked")
     runner = story.runner()
-    runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
+    runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", said=said)
     action = story.drive()
     assert isinstance(action, Held)
     assert action.code == "held.unknown-instance"

@@ -9,11 +9,12 @@ import pytest
 
 from rotation.errors import Denied, Transient
 from rotation.execution.runner import Live, Runner
+from rotation.journal.facts import Opened
 from rotation.machine.decide import Close, Held, Wait, pending_resume
 from rotation.machine.held import REASONS
 from rotation.operations.survey import survey
 from rotation.plan import PLANS, Step
-from rotation.types import CURRENT, Facts, Gates
+from rotation.types import CURRENT, Gates
 from tests.crash import test_emergency
 from tests.support import stories
 from tests.support.acts import Jumped, ask, code, declare, dies_once, failing, forget_steps, opened
@@ -163,8 +164,8 @@ def test_room_is_not_made_with_a_key_that_is_not_ours() -> None:
 
     def declaring(runner: Runner) -> None:
         seen = survey(story.journal, bound(story.world), STREAM, story.spec)
-        facts: Facts = {"scope": sorted(story.world.instances), "reason": "leaked"}
-        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
+        said = Opened(scope=sorted(story.world.instances), reason="leaked")
+        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", said=said)
 
     person = next(i.id for i in story.world.instances.values() if i.by_person)
     story.survive(declaring)

@@ -34,6 +34,7 @@ from providers.aws.testing.server import StrictAws
 from providers.aws.wire import Wire
 from rotation.execution.runner import Runner
 from rotation.interfaces import Adapters, PluginContext
+from rotation.journal.facts import Opened
 from rotation.journal.sql import open_journal
 from rotation.machine.decide import Action, Close
 from rotation.machine.replay import replay
@@ -226,8 +227,8 @@ def emergency(story: Story) -> Action:
             return
         story.world.emergency = True
         seen = survey(story.journal, story.world.adapters(), STREAM, story.spec)
-        facts = {"scope": seen.ours, "reason": "leaked"}
-        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
+        said = Opened(scope=seen.ours, reason="leaked")
+        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", said=said)
 
     story.survive(declaring)
     return story.drive()

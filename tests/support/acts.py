@@ -9,11 +9,11 @@ import pytest
 
 from rotation.execution.runner import Runner
 from rotation.journal.entries import Draft, Kind
+from rotation.journal.facts import Opened
 from rotation.machine.decide import Held
 from rotation.machine.replay import replay
 from rotation.operations.survey import survey
 from rotation.plan import compiled
-from rotation.types import Facts
 from tests.support import stories
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import bound
@@ -106,7 +106,7 @@ def declare(story: Story, scope: Sequence[str] = ()) -> None:
             return
         story.world.emergency = True
         seen = survey(story.journal, bound(story.world), STREAM, story.spec)
-        facts: Facts = {"scope": list(scope) or seen.ours, "reason": "leaked"}
-        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", facts=facts)
+        said = Opened(scope=list(scope) or seen.ours, reason="leaked")
+        runner.open_emergency(STREAM, story.spec, seen.baseline, who="on-call", said=said)
 
     story.survive(declaring)

@@ -18,14 +18,14 @@ from providers.aws.testing.server import StrictAws
 from rotation.execution.runner import Runner
 from rotation.interfaces import Adapters
 from rotation.journal import Journal
-from rotation.journal.facts import Proof
+from rotation.journal.facts import Opened, Proof
 from rotation.journal.sql import open_journal
 from rotation.machine.decide import Close, Held, Wait
 from rotation.machine.replay import Outcome, Rotation, replay
 from rotation.operations.survey import survey
 from rotation.plan import PLANS, Step
 from rotation.report.describe import what_works
-from rotation.types import ConsumerSpec, Death, Facts, KeyState, PluginSpec, Specification
+from rotation.types import ConsumerSpec, Death, KeyState, PluginSpec, Specification
 from tests.matrix.aws import SecretsManager, connect
 from tests.matrix.postgres import OneInPlace, PairOfLogins, UniqueLogins, _Logins
 from tests.matrix.sides import INSTALLATION, context
@@ -256,8 +256,8 @@ def test_a_server_that_restarts_all_the_time_only_delays(scene: Scene):
 
 def declared_leaked(scene: Scene) -> None:
     seen = survey(scene.journal, scene.runner.bind(scene.spec), STREAM, scene.spec)
-    facts: Facts = {"scope": list(seen.ours), "reason": "leaked"}
-    scene.runner.open_emergency(STREAM, scene.spec, seen.baseline, who="on-call", facts=facts)
+    said = Opened(scope=list(seen.ours), reason="leaked")
+    scene.runner.open_emergency(STREAM, scene.spec, seen.baseline, who="on-call", said=said)
     assert scene.to_the_end().outcome == Outcome.SUCCEEDED
 
 

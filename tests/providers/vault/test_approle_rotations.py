@@ -20,6 +20,7 @@ from providers.vault.wire import Answer, Wire
 from rotation.execution.runner import Runner
 from rotation.interfaces import Adapters, PluginContext
 from rotation.journal.entries import Draft, Kind
+from rotation.journal.facts import Opened
 from rotation.journal.memory import MemoryJournal
 from rotation.machine.decide import Action, Close, Held, Wait
 from rotation.machine.replay import Outcome, replay
@@ -115,8 +116,8 @@ class Installed:
         self.journal.request(STREAM, draft, "tested", self.clock.now())
 
     def emergency(self) -> None:
-        facts = {"scope": [self.journal.identity(STREAM).handle]}
-        self.runner().open(STREAM, PLANS["compromised"], self.spec, trigger="test", facts=facts)
+        said = Opened(scope=[self.journal.identity(STREAM).handle])
+        self.runner().open(STREAM, PLANS["compromised"], self.spec, trigger="test", said=said)
 
     def rotate(self) -> Action:
         self.open("routine")

@@ -8,6 +8,7 @@ import pytest
 from rotation.cli import prompts
 from rotation.cli.continuation import goes_on_lines
 from rotation.cli.session import Session
+from rotation.journal.facts import Opened
 from rotation.machine.replay import replay
 from rotation.operations.survey import survey
 from tests.rotation.cli.conftest import STREAM, Shell
@@ -233,7 +234,7 @@ def test_after_a_stop_it_is_said_who_goes_on(shell: Shell) -> None:
     seen = survey(shell.journal, bound(shell.world), STREAM, shell.configuration.spec)
     runner.open_emergency(
         STREAM, shell.configuration.spec, seen.baseline,
-        who="alice", facts={"scope": ["KEY1"], "reason": "leak"},
+        who="alice", said=Opened(scope=["KEY1"], reason="leak"),
     )  # fmt: skip
     rotation, now = replay(shell.journal.entries(STREAM)), shell.world.now
     (stopped,) = goes_on_lines(rotation, None, now, stopped=True)

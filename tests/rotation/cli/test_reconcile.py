@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rotation.journal.entries import Draft, Kind, Lease
+from rotation.journal.facts import Opened
 from rotation.machine.replay import replay
 from rotation.types import CURRENT, PENDING, Facts
 from tests.rotation.cli.conftest import STREAM, Shell
@@ -112,10 +113,10 @@ def test_a_read_only_installation_still_contains(shell: Shell) -> None:
 
 def test_an_interrupted_containment_goes_on_where_everything_is_read_only(shell: Shell) -> None:
     shell.adopted()
-    facts: Facts = {"scope": ["KEY1"], "reason": "leaked"}
+    said = Opened(scope=["KEY1"], reason="leaked")
     baseline = replay(shell.journal.entries(STREAM)).result
     spec = shell.configuration.spec
-    shell.elsewhere().open_emergency(STREAM, spec, baseline, who="alice", facts=facts)
+    shell.elsewhere().open_emergency(STREAM, spec, baseline, who="alice", said=said)
     shell.journal.release(Lease(stream=STREAM, runner="serve-elsewhere", epoch=epoch(shell)))
     stop(shell)
     shell.run("run", "--here")

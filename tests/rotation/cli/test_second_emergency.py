@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rotation.execution.runner import Runner
+from rotation.journal.facts import Opened
 from rotation.journal.liveness import RunnerLock, runners_of
 from rotation.machine.replay import replay
 from rotation.operations import emergency
@@ -32,8 +33,8 @@ def declared(
     )  # fmt: skip
     spec = shell.configuration.spec
     seen = survey(shell.journal, bound(shell.world), STREAM, spec)
-    facts: Any = {"scope": list(scope), "reason": "pasted in a chat"}
-    other.open_emergency(STREAM, spec, seen.baseline, who="bob", facts=facts)
+    said = Opened(scope=list(scope), reason="pasted in a chat")
+    other.open_emergency(STREAM, spec, seen.baseline, who="bob", said=said)
     if until is not None:
         other.advance(STREAM, until=until)
 

@@ -9,7 +9,8 @@ import pytest
 
 from rotation.execution import runner
 from rotation.execution.runner import Live
-from rotation.journal.entries import NEXT, Draft, Entry, Identity, Kind
+from rotation.journal.decided import Deciding, decided_in
+from rotation.journal.entries import Draft, Entry, Identity, Kind
 from rotation.journal.identity_row import AT_ONCE
 from rotation.journal.upkeep import check_entries
 from rotation.machine.decide import Action, Close, Do, Held, Wait, next_action
@@ -188,8 +189,8 @@ def test_next_is_no_fact_of_a_row() -> None:
     story = opened()
     story.drive()
     rotation = story.rotation()
-    assert any(NEXT in entry.facts for entry in rotation_entries(story))
-    assert not any(NEXT in state.facts for state in rotation.states.values())
+    assert any(map(decided_in, rotation_entries(story)))
+    assert not any(state.record(Deciding).has(Deciding.next) for state in rotation.states.values())
 
 
 def rotation_entries(story: Story) -> list[Entry]:

@@ -8,7 +8,7 @@ import pytest
 from rotation.execution.effects import effect_for, look_for
 from rotation.journal.entries import SCHEMA, Entry, Kind
 from rotation.plan import ACCEPT, PLANS, Plan, PlanRules, plan_for, rules_of, tables
-from rotation.plan.compiled import compile_rollback, compile_rows, opened_facts, rows_of
+from rotation.plan.compiled import compile_rollback, compile_rows, opening, rows_of
 from rotation.types import Facts
 from tests.support.simulator import SimulatedIssuer
 from tests.support.stories import seeded
@@ -30,7 +30,7 @@ def test_rows_are_read_as_they_were_compiled(table: str, *, overlap: bool, chose
     plan = TABLES[table]
     story = seeded(overlap=overlap, chosen=chosen)
     spec, traits = story.spec, SimulatedIssuer(story.world).traits
-    read = rows_of(opened(opened_facts(plan, spec, traits)))
+    read = rows_of(opened(opening(plan, spec, traits).facts))
     here = plan_for(plan, traits)
     assert read.rows == compile_rows(here.rows, spec, traits)
     assert read.undo == compile_rollback(here, spec, traits, len(read.rows))
