@@ -126,14 +126,7 @@ class _Whole:
         stack, scope = self._stack, self._stack.scope
         name = scope.called(self._name, *what)
         kept = () if what else stack.kept
-        policy = Document(
-            name="-".join(("key", *what)),
-            kind="key policy",
-            holder="key",
-            content=resource_policies.policy_of_key(
-                scope.options.account, partition(scope.options.region)
-            ),
-        )
+        policy = self._key_policy(*what)
         key = Resource(
             type=KEY,
             name=name,
@@ -169,6 +162,15 @@ class _Whole:
                 "name": require_length(f"alias/{name}", ALIAS_MAX, "the key"),
                 "target_key_id": key.ref("key_id"),
             },
+        )
+
+    def _key_policy(self, *what: str) -> Document:
+        options = self._stack.scope.options
+        return Document(
+            name="-".join(("key", *what)),
+            kind="key policy",
+            holder="key",
+            content=resource_policies.policy_of_key(options.account, partition(options.region)),
         )
 
     def _kept(self, part: Part) -> Iterator[Resource]:

@@ -168,6 +168,9 @@ class Watching:
                 "region": region,
             },
         )
+        yield from self._subscriptions(topic, region)
+
+    def _subscriptions(self, topic: Resource, region: str) -> Iterator[Resource]:
         for email in self._stack.settings.alarm_emails:
             yield Resource(
                 type="aws_sns_topic_subscription",

@@ -119,18 +119,22 @@ def refused(code: str, call: str, of: str) -> RotationError:
             "see default_transaction_read_only of the server, the database and our login",
         )
     if code.startswith(_FULL_OR_STARTING) or code in _BUSY:
-        why = _NOT_NOW.get(code, "not now")
-        return Transient(
-            "postgres.busy",
-            f"{call} of {of}: {why} ({code}); nothing happened",
-            "nothing to do: it is tried again, later",
-        )
+        return _busy(code, call, of)
     if code.startswith(("08", "58", "XX")) or code in _ENDING:
         return no_answer(call, of)
     return Permanent(
         "postgres.refused",
         f"the server refuses to {call} {of} ({code})",
         "look the SQLSTATE up in PostgreSQL's manual",
+    )
+
+
+def _busy(code: str, call: str, of: str) -> Transient:
+    why = _NOT_NOW.get(code, "not now")
+    return Transient(
+        "postgres.busy",
+        f"{call} of {of}: {why} ({code}); nothing happened",
+        "nothing to do: it is tried again, later",
     )
 
 
