@@ -10,10 +10,10 @@ from rotation.cli.outcome import exit_code_of, print_outcomes
 from rotation.cli.output import complain
 from rotation.cli.progress import progress
 from rotation.cli.session import Session
-from rotation.cli.unaccounted import as_looked_at
 from rotation.errors import RotationError
 from rotation.operations.advance import RunResult, advance_all
 from rotation.operations.continuation import keeps_failing
+from rotation.operations.history import as_looked_at
 
 
 def carry_out(

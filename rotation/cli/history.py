@@ -1,8 +1,7 @@
 """What was: `history` lists rotations, `show` opens one."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 import click
@@ -20,10 +19,8 @@ from rotation.cli.outcome import (
 )
 from rotation.cli.output import Cell, as_json, plain, result, table
 from rotation.cli.progress import SPARED, evidence_of, is_spared
-from rotation.cli.session import Session, open_session
-from rotation.cli.unaccounted import as_looked_at
-from rotation.errors import UnknownName
-from rotation.journal.entries import Entry, stamp, unstamp
+from rotation.cli.session import open_session
+from rotation.journal.entries import stamp, unstamp
 from rotation.journal.facts import (
     Confirmed,
     Contained,
@@ -41,7 +38,8 @@ from rotation.journal.facts import (
     Written,
 )
 from rotation.journal.record import Fact
-from rotation.machine.replay import Rotation, replay
+from rotation.machine.replay import Rotation
+from rotation.operations.history import latest, the_one
 from rotation.plan import RowInstance, Step
 from rotation.report.describe import (
     death,
@@ -51,18 +49,12 @@ from rotation.report.describe import (
     outcome_text,
     relative,
     row_mark,
+    rows_taken,
     sent_back_by,
     what_works,
 )
 from rotation.report.exits import ways_out
 from rotation.report.health import seen_at
-
-
-def rotations(entries: Iterable[Entry]) -> Iterator[Rotation]:
-    """The stream's rotations, oldest first."""
-    for opened, group in groupby(entries, key=lambda entry: entry.rotation):
-        if opened:
-            yield replay(tuple(group))
 
 
 @verb("history", "history", "history billing-iam", "history -n 5 -o json")
@@ -71,14 +63,7 @@ def rotations(entries: Iterable[Entry]) -> Iterator[Rotation]:
 def history(name: str | None, *, number: int) -> int:
     """List past rotations, the latest first."""
     with open_session(effectful=False) as session:
-        streams = session.streams_of(name) if name else list(session.records.streams())
-        found = [
-            rotation
-            for stream in streams
-            for rotation in rotations(session.records.history(stream))
-        ]
-        found.sort(key=lambda rotation: rotation.opened.at, reverse=True)
-        found = found[:number]
+        found = latest(session, name, number)
         if settings().output == "json":
             as_json("history", {"rotations": [_summary(rotation) for rotation in found]})
             return 0
@@ -164,7 +149,7 @@ def show(name: str, *, number: int | None) -> int:
     When each row was done and what it found; what works now, and what can be done.
     """
     with open_session(effectful=False) as session:
-        rotation = _find(session, name, number)
+        rotation = the_one(session, name, number)
         now = session.clock.now()
         if settings().output == "json":
             as_json("rotation", _details(rotation, name, now))
@@ -174,45 +159,17 @@ def show(name: str, *, number: int | None) -> int:
         return 0
 
 
-def _find(session: Session, name: str, number: int | None) -> Rotation:
-    found = [
-        rotation
-        for stream in session.streams_of(name)
-        for rotation in rotations(session.records.history(stream))
-    ]
-    if number is None:
-        wanted = sorted(found, key=lambda rotation: rotation.opened.at)[-1:]
-    else:
-        wanted = [rotation for rotation in found if rotation.opened.seq == number]
-    if not wanted:
-        which = "a rotation yet" if number is None else f"a rotation {number}"
-        raise UnknownName(
-            "cli.unknown-rotation", f"{name} does not have {which}", f"`rotation history {name}`"
-        )
-    return as_looked_at(session, wanted[0])
-
-
 def _details(rotation: Rotation, name: str, now: datetime) -> dict[str, Any]:
     return {
         **_summary(rotation),
         "mode": rotation.mode,
-        "rows": [_row_json(rotation, row) for row in _rows(rotation)],
+        "rows": [_row_json(rotation, row) for row in rows_taken(rotation)],
         "what_works": what_works(rotation),
         "seen_at": stamp(seen_at(rotation)),
         "old_dies_not_before": stamp(old_dies(rotation, now)),
         "exits": list(ways_out(rotation, name)),
         **on_hold_json(rotation),
     }
-
-
-def _rows(rotation: Rotation) -> list[RowInstance]:
-    """Those of the present way, after the forward ones that were done before it was taken."""
-    forward = [
-        row
-        for row in rotation.rows
-        if rotation.states[row.position].intended or rotation.states[row.position].done
-    ]
-    return [*forward, *(row for row in rotation.active_rows if row not in forward)]
 
 
 def _row_json(rotation: Rotation, row: RowInstance) -> dict[str, Any]:
@@ -246,7 +203,7 @@ def _lines(rotation: Rotation, name: str, now: datetime) -> Iterator[str]:
     yield plain(f"{name}  {rotation.plan}, opened {local(opened.at)} by {by}")
     yield from map(plain, _incident_lines(rotation, now))
     yield ""
-    rows = [_row_cells(rotation, row, now) for row in _rows(rotation)]
+    rows = [_row_cells(rotation, row, now) for row in rows_taken(rotation)]
     yield from table(("", "", "", "", ""), rows, indent="  ")
     yield ""
     if rotation.outcome is not None:

@@ -12,13 +12,18 @@ from rotation.cli.failures import LOCKED, OK
 from rotation.cli.options import yes_option
 from rotation.cli.output import as_json, done, escaped, note, plain, result
 from rotation.cli.prompts import confirm
-from rotation.cli.sealing import seal_anew
-from rotation.cli.session import Session, open_session
-from rotation.errors import JournalError, UsageError
-from rotation.operations.sealing import opened_for_proof, reach
+from rotation.cli.session import open_session
+from rotation.operations.journal import (
+    back_up,
+    checked,
+    exported,
+    repaired,
+    restored,
+)
+from rotation.operations.sealing import reach, seal_anew
 
 if TYPE_CHECKING:
-    from rotation.journal.upkeep import Finding
+    from rotation.journal.seal import Fault
 
 journal = verb_group(
     "journal",
@@ -31,47 +36,25 @@ journal = verb_group(
 @journal.add("check", "journal check", "journal check -o json")
 def check() -> int:
     """Read every entry, follow the chain of hashes, and derive every row anew. Changes nothing."""
-    from rotation.journal import upkeep  # noqa: PLC0415 -- brings the database along
-
     with open_session(effectful=False) as session:
-        configuration = session.configuration
-        findings = upkeep.check(configuration.journal, configuration.installation, session.seals)
-        proof, way_out = _reach(session), _way_out(findings)
-        if settings().output == "json":
-            told = [
-                {"code": f.code, "stream": f.stream, "seq": f.seq, "message": f.message}
-                for f in findings
-            ]
-            document = {"whole": not findings, "proof": proof, "findings": told}
-            as_json("journal-check", {**document, "next": way_out})
-            return LOCKED if findings else OK
-        for found in findings:
-            where = f"{found.stream} {found.seq or ''}".strip()
-            result(plain(f"{where}: {found.message} [{found.code}]"))
-        result(plain(proof))
-        result("the journal is damaged" if findings else "the journal is whole")
-        if way_out is not None:
-            note(f"next: {way_out}")
-        return LOCKED if findings else OK
-
-
-def _way_out(findings: "Sequence[Finding]") -> str | None:
-    """The mildest that can help: rows are derived, entries are not."""
-    from rotation.journal.upkeep import WRONG_ROW  # noqa: PLC0415
-
-    codes = {found.code for found in findings}
-    if not codes:
-        return None
-    if codes & WRONG_ROW:
-        return "rotation journal repair"
-    return "rotation journal seal" if codes == {"journal.seal"} else "rotation journal restore FILE"
-
-
-def _reach(session: Session) -> str:
-    try:
-        return reach(session)
-    except JournalError as error:
-        return f"whether it was sealed is not known: {error.message}"
+        found = checked(session)
+    code = LOCKED if found.findings else OK
+    if settings().output == "json":
+        told = [
+            {"code": f.code, "stream": f.stream, "seq": f.seq, "message": f.message}
+            for f in found.findings
+        ]
+        document = {"whole": not told, "proof": found.proof, "findings": told}
+        as_json("journal-check", {**document, "next": found.way_out})
+        return code
+    for each in found.findings:
+        where = f"{each.stream} {each.seq or ''}".strip()
+        result(plain(f"{where}: {each.message} [{each.code}]"))
+    result(plain(found.proof))
+    result("the journal is damaged" if found.findings else "the journal is whole")
+    if found.way_out is not None:
+        note(f"next: {found.way_out}")
+    return code
 
 
 @journal.add("repair", "journal repair")
@@ -80,33 +63,20 @@ def repair() -> None:
 
     Where entries are missing or were changed, too, nothing is: `journal check` says so.
     """
-    from rotation.journal import upkeep  # noqa: PLC0415
-
-    with open_session(effectful=True) as session, opened_for_proof(session, read_only=False) as own:
-        repaired = list(upkeep.repair(own))
-        text = f"rows written anew: {', '.join(repaired)}" if repaired else "nothing to repair"
-        done("journal-repair", text, repaired=repaired, next="rotation journal check")
-        note("next: rotation journal check")
+    with open_session(effectful=True) as session:
+        streams = repaired(session)
+    text = f"rows written anew: {', '.join(streams)}" if streams else "nothing to repair"
+    done("journal-repair", text, repaired=streams, next="rotation journal check")
+    note("next: rotation journal check")
 
 
 @journal.add("backup", "journal backup /backups/rotation-monday.db")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def backup(file: Path) -> None:
     """Copy the journal into a new file, beside a live `serve`. There is no secret in it."""
-    from rotation.journal import upkeep  # noqa: PLC0415
-
-    if file.exists():
-        raise UsageError("cli.exists", f"{file} exists; nothing was written", "name a new file")
-    if not file.absolute().parent.is_dir():
-        raise UsageError(
-            "cli.no-directory",
-            f"there is no directory {file.absolute().parent} to write into; nothing was written",
-            "make it, or name another file",
-        )
     with open_session(effectful=False) as session:
-        configuration = session.configuration
-        upkeep.backup(configuration.journal, configuration.installation, file)
-        done("journal-backup", f"copied to {file}", file=str(file))
+        back_up(session, file)
+    done("journal-backup", f"copied to {file}", file=str(file))
 
 
 @journal.add("restore", "journal restore /backups/rotation-monday.db")
@@ -118,20 +88,13 @@ def restore(file: Path, *, yes: bool) -> None:
     What happened since the backup is unknown to it: the secrets that were rotated meanwhile are
     Held until a person decides. Refused while a runner is alive.
     """
-    from rotation.journal import upkeep  # noqa: PLC0415
-    from rotation.journal.liveness import new_runner_id  # noqa: PLC0415
-
     with open_session(effectful=True) as session:
-        configuration = session.configuration
-        confirm(f"Put {file} in the place of {configuration.journal}?", yes=yes)
-        aside = upkeep.restore(
-            configuration.journal, configuration.installation, file,
-            runner=new_runner_id(), who=session.who, now=session.clock.now(), seals=session.seals,
-        )  # fmt: skip
-        text = "restored" + (f"; the former one is {aside}" if aside else "")
-        kept = str(aside) if aside else None
-        done("journal-restore", text, file=str(file), former=kept, next="rotation reconcile")
-        note("next: rotation reconcile")
+        confirm(f"Put {file} in the place of {session.configuration.journal}?", yes=yes)
+        aside = restored(session, file)
+    text = "restored" + (f"; the former one is {aside}" if aside else "")
+    kept = str(aside) if aside else None
+    done("journal-restore", text, file=str(file), former=kept, next="rotation reconcile")
+    note("next: rotation reconcile")
 
 
 @journal.add("export", "journal export > audit.jsonl")
@@ -141,10 +104,8 @@ def export() -> None:
     The hash of an entry is the SHA-256 of its line without the hash, and with the characters that are
     escaped there, because they steer terminals, as themselves.
     """
-    from rotation.journal import upkeep  # noqa: PLC0415
-
     with open_session(effectful=False) as session:
-        for line in upkeep.export(session.journal):
+        for line in exported(session):
             sys.stdout.write(escaped(line) + "\n")
 
 
@@ -171,4 +132,24 @@ def seal(*, accept: bool, yes: bool) -> None:
     is broken it says which, and --accept seals what is there. Who did so is recorded.
     """
     with open_session(effectful=True) as session:
-        seal_anew(session, accept=accept, yes=yes)
+        accepted = seal_anew(session, _AtTerminal(yes=yes), accept=accept)
+        proof = reach(session)
+    if accepted is None:
+        done("journal-seal", f"nothing to do: {proof}", sealed=[])
+    else:
+        done("journal-seal", proof, accepted=accepted)
+
+
+class _AtTerminal:
+    def __init__(self, *, yes: bool) -> None:
+        self._yes = yes
+
+    def sees(self, faults: "Sequence[Fault]") -> None:
+        for fault in faults:
+            note(plain(str(fault)))
+
+    def begins(self) -> None:
+        confirm("Seal the journal as it is, from now on?", yes=self._yes)
+
+    def accepts(self) -> None:
+        confirm("Take what no seal proves as it is?", yes=self._yes)

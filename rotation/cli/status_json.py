@@ -8,10 +8,10 @@ from rotation.cli.continuation import goes_on_json, ways_on
 from rotation.cli.outcome import on_hold_json
 from rotation.cli.session import Session
 from rotation.cli.status_table import Health
-from rotation.cli.unaccounted import as_looked_at
 from rotation.journal.entries import stamp
 from rotation.machine.decide import Wait, next_action
 from rotation.machine.replay import Rotation, replay
+from rotation.operations.history import as_looked_at
 from rotation.report.describe import old_dies, what_works
 from rotation.report.exits import ways_out
 from rotation.report.health import given, seen_at

@@ -8,8 +8,8 @@ from rotation.cli.output import note
 from rotation.cli.session import Session, open_session
 from rotation.cli.status_table import Health, Rank
 from rotation.errors import RotationError
-from rotation.machine.replay import Rotation, replay
-from rotation.machine.unaccounted import Seen, seen_of, unaccounted, with_look
+from rotation.machine.replay import replay
+from rotation.machine.unaccounted import Seen, unaccounted
 
 if TYPE_CHECKING:
     from rotation.operations.reconcile import Found
@@ -38,9 +38,3 @@ def with_strangers(
     left = unaccounted(replay(entries), told)
     rank = min(health.rank, Rank.UNACCOUNTED) if left else health.rank
     return replace(health, rank=rank, strangers=left, strangers_at=told.at)
-
-
-def as_looked_at(session: Session, rotation: Rotation) -> Rotation:
-    """With what a look found off since its own rows looked."""
-    seen = seen_of(session.records.installation_entries())
-    return with_look(rotation, seen.get(rotation.stream))

@@ -1,13 +1,16 @@
-"""How far back a journal's seals prove it."""
+"""How far back a journal's seals prove it, and a person's word for what they do not."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
+from rotation.errors import JournalError, PolicyRefusal, UsageError
 from rotation.execution.opening import refuse_doubtful
-from rotation.journal.entries import Entry, Kind
+from rotation.journal.entries import Draft, Entry, Kind
 from rotation.journal.facts import Sealed
 from rotation.operations.installation import Installation
 
 if TYPE_CHECKING:
+    from rotation.journal.seal import Fault
     from rotation.journal.sql import SqlJournal
 
 
@@ -39,3 +42,69 @@ def opened_for_proof(here: Installation, *, read_only: bool) -> "SqlJournal":
 
     path, installation = here.journal_file(), here.configuration.installation
     return open_journal(path, installation, read_only=read_only, seals=here.seals)
+
+
+class Witness(Protocol):
+    """Whose word it is, behind whatever door. Raises where they do not agree."""
+
+    def sees(self, faults: "Sequence[Fault]") -> None:
+        """What no seal proves."""
+
+    def begins(self) -> None:
+        """The first seal is set on what is there."""
+
+    def accepts(self) -> None:
+        """What was seen is as it should be."""
+
+
+def seal_anew(here: Installation, witness: Witness, *, accept: bool) -> list[str] | None:
+    """The faults that are taken as they are. None: a seal proves everything already."""
+    if here.seals is None:
+        raise UsageError(
+            "journal.no-seal-key",
+            "the configuration names no `seal_key`; nothing was sealed",
+            "name a file of 32 random bytes or more there, mode 600, in a directory of its own",
+        )
+    journal = opened_for_proof(here, read_only=False)
+    try:
+        faults = journal.faults(thorough=True)
+        if not faults:
+            return None
+        if _is_first(here, faults):
+            _refuse_damaged(here)
+            witness.begins()
+        else:
+            witness.sees(faults)
+            _refuse_unaccepted(faults, accept=accept)
+            witness.accepts()
+        accepted = [str(fault) for fault in faults] if accept else []
+        facts = Sealed(entries=journal.size(), accepted=accepted).facts
+        draft = Draft(kind=Kind.SEALED, who=here.who, facts=facts)
+        journal.seal(draft, here.runner.id, here.clock.now(), faults)
+    finally:
+        journal.close()
+    return accepted
+
+
+def _is_first(here: Installation, faults: "Sequence[Fault]") -> bool:
+    """Nobody sealed it yet; seals that were taken away are not that."""
+    return not faults[0].stream and latest_seal(here) is None and len(faults) == 1
+
+
+def _refuse_damaged(here: Installation) -> None:
+    from rotation.journal import upkeep  # noqa: PLC0415 -- brings the database along
+
+    found = upkeep.check(here.configuration.journal, here.configuration.installation)
+    if found:
+        raise JournalError(
+            "journal.damaged", f"the journal is damaged: {found[0].message}; nothing was sealed"
+        )
+
+
+def _refuse_unaccepted(faults: "Sequence[Fault]", *, accept: bool) -> None:
+    if not accept:
+        raise PolicyRefusal(
+            "journal.seal-broken",
+            f"the journal may have been changed from outside, in {len(faults)} places; nothing was sealed",
+            "find out who wrote it, or restore a backup; then `rotation journal seal --accept`",
+        )

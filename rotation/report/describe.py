@@ -251,6 +251,16 @@ def row_mark(rotation: Rotation, row: RowInstance) -> str:
     return "waits" if state.until is not None else "open"
 
 
+def rows_taken(rotation: Rotation) -> list[RowInstance]:
+    """Those of the present way, after the forward ones that were done before it was taken."""
+    forward = [
+        row
+        for row in rotation.rows
+        if rotation.states[row.position].intended or rotation.states[row.position].done
+    ]
+    return [*forward, *(row for row in rotation.active_rows if row not in forward)]
+
+
 _OUTCOMES = {
     Outcome.SUCCEEDED: "done",
     Outcome.ROLLED_BACK: "rolled back: the old credential is current, as before",

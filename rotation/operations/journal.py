@@ -1,0 +1,99 @@
+"""What is asked of a journal as a whole."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rotation.errors import JournalError, UsageError
+from rotation.operations.installation import Installation
+from rotation.operations.sealing import opened_for_proof, reach
+
+if TYPE_CHECKING:
+    from rotation.journal.upkeep import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """findings: none, and it is whole. proof: how far back its seals prove it. way_out: the command
+    that mends it."""
+
+    findings: "Sequence[Finding]"
+    proof: str
+    way_out: str | None
+
+
+def checked(here: Installation) -> Checked:
+    """Changes nothing."""
+    from rotation.journal import upkeep  # noqa: PLC0415 -- brings the database along
+
+    configuration = here.configuration
+    findings = upkeep.check(configuration.journal, configuration.installation, here.seals)
+    return Checked(findings=findings, proof=_proof(here), way_out=way_out(findings))
+
+
+def _proof(here: Installation) -> str:
+    try:
+        return reach(here)
+    except JournalError as error:
+        return f"whether it was sealed is not known: {error.message}"
+
+
+def way_out(findings: "Sequence[Finding]") -> str | None:
+    """The mildest that can help: rows are derived, entries are not."""
+    from rotation.journal.upkeep import WRONG_ROW  # noqa: PLC0415
+
+    codes = {found.code for found in findings}
+    if not codes:
+        return None
+    if codes & WRONG_ROW:
+        return "rotation journal repair"
+    return "rotation journal seal" if codes == {"journal.seal"} else "rotation journal restore FILE"
+
+
+def repaired(here: Installation) -> list[str]:
+    """The streams whose row did not follow from their entries, and does now."""
+    from rotation.journal import upkeep  # noqa: PLC0415
+
+    with opened_for_proof(here, read_only=False) as own:
+        return list(upkeep.repair(own))
+
+
+def back_up(here: Installation, file: Path) -> None:
+    """Into a new file, beside a live writer."""
+    from rotation.journal import upkeep  # noqa: PLC0415
+
+    if file.exists():
+        raise UsageError("cli.exists", f"{file} exists; nothing was written", "name a new file")
+    if not file.absolute().parent.is_dir():
+        raise UsageError(
+            "cli.no-directory",
+            f"there is no directory {file.absolute().parent} to write into; nothing was written",
+            "make it, or name another file",
+        )
+    upkeep.backup(here.configuration.journal, here.configuration.installation, file)
+
+
+def restored(here: Installation, file: Path) -> Path | None:
+    """Where the journal is that the backup took the place of, if there was one."""
+    from rotation.journal import upkeep  # noqa: PLC0415
+    from rotation.journal.liveness import new_runner_id  # noqa: PLC0415
+
+    configuration = here.configuration
+    return upkeep.restore(
+        configuration.journal, configuration.installation, file,
+        runner=new_runner_id(), who=here.who, now=here.clock.now(), seals=here.seals,
+    )  # fmt: skip
+
+
+def exported(here: Installation) -> Iterator[str]:
+    from rotation.journal import upkeep  # noqa: PLC0415
+
+    return upkeep.export(here.journal)
+
+
+def upgraded(here: Installation) -> tuple[int, int]:
+    """The schema that it had, and the one it has."""
+    from rotation.journal import upkeep  # noqa: PLC0415
+
+    return upkeep.upgrade(here.configuration.journal, here.configuration.installation)
