@@ -1,6 +1,6 @@
-"""Whether what readers get is of no use: one look at store and issuer, and one login.
+"""Finds out whether the current credential is dead: one look at store and issuer, and one login.
 
-Asked by a person's `rotate --replace` before anything is opened, and by its first row again.
+`rotate --replace` asks this before it opens anything, and the first row of REPLACE asks it again.
 """
 
 from dataclasses import dataclass
@@ -20,29 +20,28 @@ from rotation.types import (
 
 
 class Dead(StrEnum):
-    """Why readers cannot log in with what they get, as it was seen."""
+    """Why readers cannot log in with the current credential."""
 
     GONE = "gone"  # the issuer no longer lists it
     SUSPENDED = "suspended"  # the issuer lists it as off
-    ENDED = "ended"  # its end, as the issuer tells it, is over
+    ENDED = "ended"  # its expiry, as the issuer reports it, has passed
     REFUSED = "refused"  # a login with it was refused
-    LOST = "lost"  # the store has no bytes of it, or none that can be read
+    LOST = "lost"  # the store has no bytes of it, or none that it can read
 
 
+# Nobody can be using it, wherever its bytes may be.
 OFF_FOR_GOOD = frozenset({Dead.GONE, Dead.SUSPENDED, Dead.ENDED})
-"""Nobody can be using it, wherever else its bytes may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """version: what readers get. handle: the instance that its bytes name, where they can be read;
-    else the one that the journal has. dead: None where nothing shows that it is. base: the version
-    whose other keys can be kept."""
+    """What one look found."""
 
-    version: str | None
+    version: str | None  # what readers get
+    # The instance that the bytes name; where they cannot be read, the one that the journal has.
     handle: str | None
-    dead: Dead | None
-    base: str | None = None
+    dead: Dead | None  # None: nothing shows that it is dead
+    base: str | None = None  # the version whose other keys can be kept
 
 
 def look(
@@ -52,8 +51,8 @@ def look(
     listing: Listing,
     now: datetime,
 ) -> Found:
-    """known: the version and the handle that the journal has as current. Raises what the reads
-    raise: an unreachable store or service tells nothing about a credential."""
+    """known: the current version and handle in the journal. Raises whatever the reads raise: an
+    unreachable store or service shows nothing about a credential."""
     version = state.current
     if version is None:
         return Found(None, known[1], Dead.LOST)
@@ -69,6 +68,7 @@ def look(
     return Found(version, handle, said or _refused(bound, fields), version)
 
 
+# The store answered, and what it has is not a credential.
 UNREADABLE = frozenset(
     {
         "store.version-missing",
@@ -78,14 +78,14 @@ UNREADABLE = frozenset(
         "store.binary",
     }
 )
-"""The store answered, and what it has is no credential."""
 
+# The issuer answered, and these bytes are none of its credentials.
 NOBODYS = frozenset({"issuer.unknown-value", "http.nobody-s", "http.id"})
-"""The issuer answered, and knows of nothing with these bytes."""
 
 
 def _handle_of(bound: Adapters, fields: Fields, version: str) -> str | None:
-    """None: nobody's. It may be of another place, where it works: a login tells."""
+    """None where the issuer does not know it. It may still work at another service: a login shows
+    that."""
     try:
         return bound.issuer.handle_of(fields, version)
     except NeedsPerson as error:
@@ -95,7 +95,7 @@ def _handle_of(bound: Adapters, fields: Fields, version: str) -> str | None:
 
 
 def describe(bound: Adapters, handle: str | None, listing: Listing, now: datetime) -> Dead | None:
-    """What the issuer says of it."""
+    """What the issuer's listing shows."""
     if not bound.issuer.traits.lists or handle is None:
         return None
     listed = listing.find(handle)

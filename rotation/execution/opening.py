@@ -1,5 +1,5 @@
-"""What keeps a rotation from being opened, and what outlives the one before. before: the identity's
-latest rotation."""
+"""Refuses to open a rotation where something forbids it, and carries over what outlives the
+rotation before. before: the latest rotation of the identity."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def refuse_doubtful(journal: "Journal", stream: str | None = None) -> None:
-    """What a rotation begins from has to be what was written."""
+    """A rotation must start from facts that nobody has altered."""
     doubt = journal.doubt(stream)
     if doubt is not None:
         raise PolicyRefusal(
@@ -46,7 +46,7 @@ def refuse_unknown_credential(plan: Plan, baseline: Baseline, spec: Specificatio
 
 
 def refuse_emergency(before: Rotation | None, spec: Specification) -> None:
-    """It has to contain first, and makes a successor of its own."""
+    """An emergency has to contain first, and makes its own successor."""
     if before is not None and before.outcome is None and before.rules.contains:
         raise PolicyRefusal(
             "replace.emergency",
@@ -56,7 +56,8 @@ def refuse_emergency(before: Rotation | None, spec: Specification) -> None:
 
 
 def over(before: Rotation | None, opened: Draft) -> list[Draft]:
-    """With the close of what is open. A person's hold outlives the rotation that it was put on."""
+    """The opening, preceded by the close of an open rotation. A person's hold outlives the rotation
+    that it was put on."""
     if before is None:
         return [opened]
     held = Opened(on_hold=before.on_hold, on_hold_by=before.on_hold_by)

@@ -1,4 +1,4 @@
-"""The runner: claim, decide, write the intent, act, write the fact. Only here order matters."""
+"""The runner: claim, decide, write the intent, act, write the fact. The order matters only here."""
 
 import uuid
 from collections.abc import Callable, Collection, Sequence
@@ -33,37 +33,36 @@ from rotation.plugins.guard import Guard, Stopped
 from rotation.types import OPEN_GATES, Gates, Specification
 
 LEASE = timedelta(seconds=60)
+# A runner that has not heard from the journal for so long asks it before the next call.
 FENCE = timedelta(seconds=10)
-"""After so long without a word from the journal, a runner asks it before the next call."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """What is read live, never from the stored specification: the secret's gates and what the
-    configuration says now (None: it no longer names the secret). read_only: why nothing but
-    containment may have an effect. others: which of its secrets have one of these logins, too."""
+    """What is read live and never from the stored specification."""
 
     gates: Callable[[str, datetime], Gates] = lambda secret, now: OPEN_GATES
+    # None: the configuration no longer names the secret.
     specification: Callable[[str], Specification | None] = lambda secret: None
-    read_only: Callable[[], str | None] = lambda: None
+    read_only: Callable[[], str | None] = lambda: None  # why only containment may have an effect
+    # Secrets of the configuration that use one of these logins too.
     others: Callable[[Specification, Collection[str]], Sequence[str]] = lambda spec, logins: ()
 
 
 @dataclass(kw_only=True)
 class Runner:
-    """Advances rotations. One instance serves many threads; that no two of them advance one stream
-    is the caller's part (a lease tells runners apart, not threads). `follow` is shown every entry
-    that this runner writes, after it is durable. `stopping` true: no further effect is begun."""
+    """Advances rotations. One instance serves many threads. The caller makes sure that no two
+    threads advance one stream: a lease tells runners apart, not threads."""
 
     journal: Journal
     bind: Callable[[Specification], Adapters]
     clock: Clock
     id: str
     live: Live = field(default_factory=Live)
-    follow: Callable[[Sequence[Entry]], None] = lambda entries: None
+    follow: Callable[[Sequence[Entry]], None] = lambda entries: None  # gets each durable entry
     dead: Callable[[str], bool | None] = lambda runner: None
     new_attempt: Callable[[], str] = lambda: uuid.uuid4().hex
-    stopping: Callable[[], bool] = lambda: False
+    stopping: Callable[[], bool] = lambda: False  # true: no further effect is begun
 
     # ------------------------------------------------------------------------------- opening
 
@@ -71,15 +70,15 @@ class Runner:
         self, stream: str, plan: Plan, spec: Specification, *, trigger: str, who: str | None = None,
         said: Opened | None = None,
     ) -> Entry:  # fmt: skip
-        """A rotation of that plan is open; nothing has been done yet. Raises AlreadyOpen where one
-        is open, PolicyRefusal where a person holds the identity, UsageError where the plan needs a
+        """Opens a rotation of that plan; nothing else is done yet. Raises AlreadyOpen where one is
+        open, PolicyRefusal where a person holds the identity, UsageError where the plan needs a
         credential that the journal does not know."""
         asked = Opened(trigger=trigger) | (said or Opened())
         while True:
             try:
                 entry = self._open(stream, plan, spec, asked, who)
             except JournalMoved:
-                continue  # a hold, or a whole rotation: decided anew
+                continue  # a hold or a whole rotation landed meanwhile: decide again
             self.follow([entry])
             return entry
 
@@ -99,7 +98,7 @@ class Runner:
     def _opened(
         self, plan: Plan, spec: Specification, baseline: Baseline, said: Opened, who: str | None
     ) -> Draft:
-        # Every adapter is built: what cannot be is refused before anything is opened.
+        # Builds every adapter, so that a broken one is refused before anything is opened.
         opened = opening(plan, spec, self.bind(spec).issuer.traits)
         facts = (opened | Opened(baseline=baseline.facts) | said).facts
         return Draft(kind=Kind.OPENED, who=who, facts=facts)
@@ -114,10 +113,10 @@ class Runner:
         said: Opened,
         seen: int | None = None,
     ) -> Lease:
-        """One transaction: whatever is open is closed as superseded, the epoch is raised and
-        COMPROMISED is open with the instances of `baseline`. Any other runner's next write is
-        refused from here on. `said` names the scope and the reason. seen: the seq that they
-        were decided from; JournalMoved where the stream went on since."""
+        """One transaction: closes an open rotation as superseded, raises the epoch and opens
+        COMPROMISED with the instances of `baseline`. From then on any other runner's write is
+        refused. `said` names the scope and the reason. seen: the seq that they were decided from;
+        raises JournalMoved where the stream has moved on."""
         replaces = baseline.handle in said.scope
         if not replaces and not self.bind(spec).issuer.traits.overlap:
             raise PolicyRefusal(
@@ -133,10 +132,9 @@ class Runner:
         self, stream: str, spec: Specification, *, trigger: str, who: str | None = None,
         reason: str | None = None, seen: int | None = None,
     ) -> Lease:  # fmt: skip
-        """REPLACE is open; a rotation that is open is closed as superseded in the same transaction.
-        Raises PolicyRefusal where that one is an emergency, which has to contain first, or where a
-        person holds the identity; JournalMoved where the stream went on meanwhile. seen: as for an
-        emergency."""
+        """Opens REPLACE and, in the same transaction, closes an open rotation as superseded. Raises
+        PolicyRefusal where that one is an emergency, which has to contain first, or where a person
+        holds the identity; JournalMoved where the stream has moved on. seen: as there."""
         refuse_doubtful(self.journal, stream)
         entries = self.journal.entries(stream)
         before = replay(entries) if entries else None
@@ -170,24 +168,24 @@ class Runner:
         try:
             action = run.advance(until)
         except StaleEpoch:
-            # Somebody took over. Whatever we had on the wire is theirs to look at: do nothing.
+            # Another runner has the lease now and looks at our last call. Do nothing more.
             return Wait(None, "another runner took over")
         except Stopped:
-            # The row stays in doubt, or as it was: the next runner looks at the world first.
+            # The row stays as it was, or in doubt: the next runner looks at the world first.
             action = self.stopped()
         if not run.has_closed:
             self.journal.release(lease)
         return action
 
     def stopped(self) -> Wait:
-        """How a rotation is left by a process that was told to stop."""
+        """The state in which a stopping process leaves a rotation."""
         return Wait(self.clock.now(), "stopping; resumed by the next runner")
 
 
 class _Run:
     """One claim of one stream. unwritten: facts of pure reads at the end of `entries`, beyond the
-    `durable` ones; they are written with the next entry, and a crash before it loses only what can
-    be read again."""
+    `durable` ones. They are written with the next entry; a crash loses only what can be read again.
+    """
 
     def __init__(self, runner: Runner, lease: Lease) -> None:
         self.runner, self.lease, self.doubt = runner, lease, runner.journal.doubt(lease.stream)
@@ -218,11 +216,11 @@ class _Run:
 
     @property
     def has_closed(self) -> bool:
-        """And with CLOSED given the lease back."""
+        """CLOSED has also given the lease back."""
         return any(e.kind is Kind.CLOSED and e.seq > self.started for e in self.entries[-1:])
 
     def _decide(self, rotation: Rotation) -> Action:
-        """Once for each state: what was decided in the journal's transaction is what is done."""
+        """Decided once for each state, so what the journal's transaction decided is what is done."""
         if self.decided is None or self.decided[0] != rotation.last.hash:
             self.decided = rotation.last.hash, self._decision(rotation)
         return self.decided[1]
@@ -236,7 +234,7 @@ class _Run:
         action = next_action(rotation, now)
         if not isinstance(action, Do) or self._is_fresh(rotation.last, action.row):
             return action
-        # Looked up only where it matters: both cost a read of the journal.
+        # Looked up only where needed: both read the journal.
         if action.row.effect and action.row.step is not Step.CONTAIN:
             reason = self.doubt or self.runner.live.read_only()
             if reason is not None:
@@ -253,7 +251,7 @@ class _Run:
         return [] if present is None else changes(spec_from_json(rotation.spec), present)
 
     def _append(self, drafts: Sequence[Draft]) -> None:
-        """Facts, and in the same transaction what follows from them."""
+        """Writes facts and, in the same transaction, what follows from them."""
         now = self.runner.clock.now()
         if now - self.renewed_at > LEASE / 3:
             self._renew(now)
@@ -262,8 +260,8 @@ class _Run:
             self.decided = self.entries[-1].hash, self.decided[1]
 
     def _with_decision(self, past: tuple[Entry, ...]) -> Sequence[Draft]:
-        """What is unwritten and what follows from it, with what was decided: nobody decides it again
-        to know what this rotation waits for."""
+        """What is unwritten and what follows from it, with the decision, so that readers of the
+        journal need not decide again what this rotation waits for."""
         ahead = self._ahead(past, self.unwritten)
         rotation = self.replay(ahead)
         following = self._follow_up(rotation)
@@ -290,8 +288,8 @@ class _Run:
         self.renewed_at = now
 
     def _follow_up(self, rotation: Rotation) -> Sequence[Draft]:
-        """The entry that the next action needs before anything is done for it, decided inside the
-        journal's transaction from all that landed before: a hold that came first wins."""
+        """The entry that must precede the next action. It is decided inside the journal's
+        transaction from all entries so far, so a hold that came first wins."""
         if rotation.outcome is not None:
             return []
         match self._decide(rotation):
@@ -309,7 +307,7 @@ class _Run:
                 return []
 
     def _is_fresh(self, last: Entry, row: RowInstance) -> bool:
-        """The intent is this run's own and nothing has been done for it yet: no doubt."""
+        """Whether this run wrote the intent itself and has not acted on it: then there is no doubt."""
         mine = last.seq > self.started and last.runner == self.runner.id
         began = last.row if mine and last.kind is Kind.BEGAN else None
         return began is not None and began.position == row.position
@@ -324,11 +322,11 @@ class _Run:
             if do.row.looks and not fresh and not (cx.in_doubt and step is Step.ISSUE):
                 cx.looked = look_for(rules, step)(cx)
                 if not cx.in_doubt and not self._began(cx):
-                    return  # a person's word landed meanwhile: it is decided anew
+                    return  # a person's command landed meanwhile: decide again
             acting = do.row.effect
             record = effect_for(rules, step)(cx)
         except RotationError as error:
-            # An effect is several calls: once one was asked for, only `void` says that nothing is left.
+            # An effect makes several calls: once one was sent, only `void` says that nothing is left.
             begun = acting and (guard.asked or isinstance(error, Ambiguous))
             doubtful = (begun or cx.in_doubt) and not Attempt.of(error.facts).void
             self._append([draft_of(cx, *failure_entry(cx, error, doubtful=doubtful))])
@@ -336,9 +334,9 @@ class _Run:
             self._done(cx, record)
 
     def _done(self, cx: Context, record: Record) -> None:
-        """The fact; that of a pure read waits while the next thing is another read: written at once
-        they are four commits more, a fiftieth of a rotation's time, and the promised ratios have none
-        left (`python -m benchmarks`). Refused logins have a cost: they are no read to be repeated."""
+        """Writes the fact. The fact of a pure read waits while the next row is another read: this
+        saves four commits, a fiftieth of a rotation's time, which the promised ratios need (`python
+        -m benchmarks`). Refused logins have a cost, so they are not treated as a read."""
         draft = draft_of(cx, Kind.DONE, record)
         read = not cx.row.effect and cx.row.step is not Step.PROVE_OFF
         if read and cx.now - self.proved_at < FENCE:
@@ -363,7 +361,7 @@ class _Run:
         return cx
 
     def _began(self, cx: Context) -> bool:
-        """The intent, at exactly the seq that it was decided and looked for; else what follows
+        """Writes the intent at exactly the seq that it was decided from; else writes what follows
         from what landed there."""
         seen, intent = cx.rotation.last.seq, draft_of(cx, Kind.BEGAN, cx.looked)
 
@@ -384,15 +382,15 @@ class _Run:
         self.runner.follow(self.entries[len(known) :])
 
     def _fence(self) -> None:
-        """A frozen process wakes up believing that no time has passed: what it still has in hand
-        must not reach the world once another runner is at work. No fence reaches the provider, so
-        this is asked as close to the call as can be."""
+        """A process that was frozen does not know that time has passed. Its calls must not reach
+        the world once another runner is at work. No provider checks our epoch, so the journal is
+        asked as shortly before the call as possible."""
         if abs(self.runner.clock.now() - self.proved_at) > FENCE:
             self._write([])
 
     def _note(self, cx: Context, made: Issued) -> None:
-        """NOTED is durable before the bytes go to the store. Refused as stale, the instance is
-        removed: its bytes went nowhere, and nobody else knows of it."""
+        """NOTED is durable before the bytes go to the store. If the write is refused as stale, the
+        instance is destroyed: its bytes went nowhere, and no other runner knows of it."""
         try:
             self._write([draft_of(cx, Kind.NOTED, made)])
         except StaleEpoch:

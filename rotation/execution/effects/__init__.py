@@ -1,7 +1,7 @@
-"""One short "make it so" function per step, a phase a file.
+"""One short function per step that makes it so; one file per phase.
 
-An effect makes something true and may be called again. A look reads the world before the intent;
-what it returns is recorded in the intent. Effects talk to each other only through the journal's
+An effect makes something true and is safe to repeat. A look reads the world before the intent is
+written; what it returns is recorded in the intent. Effects exchange data only through the journal's
 facts and the world.
 """
 

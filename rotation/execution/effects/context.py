@@ -1,4 +1,4 @@
-"""What an effect is given, and the reads that several of them share."""
+"""What an effect is given, and the reads that several effects share."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -21,15 +21,14 @@ from rotation.types import (
     Verdict,
 )
 
+# How long a switch-off may take to become effective. A login that still works after that is a
+# finding.
 PROPAGATION_MAX = timedelta(minutes=5)
-"""How long an off-switch may take to bite before "still alive" is a finding (faults.md IAM-14)."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Context:
-    """attempt: the id of this mint or write, durable in the intent. note: writes NOTED, durably,
-    before it returns. others: the secrets of the configuration that have one of these logins.
-    server_at: the latest time that a provider told us."""
+    """What one call of an effect works on."""
 
     rotation: Rotation
     row: RowInstance
@@ -37,11 +36,12 @@ class Context:
     bound: Adapters
     clock: Clock
     installation: str
-    attempt: str
+    attempt: str  # the id of this mint or write, durable in the intent
     in_doubt: bool
-    note: Callable[[Issued], None]
+    note: Callable[[Issued], None]  # writes NOTED, durable before it returns
+    # Other secrets of the configuration that use one of these logins.
     others: Callable[[Collection[str]], Sequence[str]]
-    server_at: datetime | None = None
+    server_at: datetime | None = None  # the latest time that a provider reported
     looked: Record = field(default_factory=Record)
 
     @property
@@ -105,7 +105,7 @@ class Context:
 
 
 def draft_of(cx: Context, kind: Kind, record: Record) -> Draft:
-    """An entry of the row."""
+    """An entry for the current row."""
     return Draft(
         kind=kind,
         row=key_of(cx.rotation, cx.row),
@@ -126,7 +126,7 @@ def wait_until(until: datetime, now: datetime, code: str, message: str) -> None:
 
 
 def done_at(cx: Context, step: Step) -> datetime | None:
-    """When the last row of that step was done, in its present round."""
+    """When the latest row of that step was done, in its current round."""
     times = [
         state.done_at
         for row in (*cx.rotation.rows, *cx.rotation.undo, *cx.rotation.accept)
@@ -138,9 +138,9 @@ def done_at(cx: Context, step: Step) -> datetime | None:
 def logins_agree(
     cx: Context, fields: Fields, expected: Verdict, refusal: NeedsPerson | Refused
 ) -> Logins:
-    """`row.successes` logins with the expected verdict, spread over the settle time. Probes never
-    sleep: between two of them the row waits. The other verdict is waited out until the
-    propagation bound is over, then it is `refusal`."""
+    """Collects `row.successes` logins with the expected verdict, spread over the settle time. A
+    probe never sleeps: the row waits between two logins. The other verdict is tolerated until the
+    propagation time is over; then `refusal` is raised."""
     needed = cx.row.successes
     if expected is Verdict.REFUSED:
         needed = max(1, min(needed, cx.traits.failed_logins_safe))
@@ -170,7 +170,8 @@ def logins_agree(
 
 
 def _pause(cx: Context, expected: Verdict) -> timedelta:
-    """Until the next try. Where refused logins lock somebody out, only so many are made."""
+    """The time until the next try. Where refused logins lock an account, it allows only a few
+    tries."""
     pause = max(cx.settle / 4, timedelta(seconds=1))
     if expected is Verdict.REFUSED:
         return pause
@@ -186,7 +187,8 @@ def _patience(cx: Context, expected: Verdict) -> timedelta:
 
 
 def read_old(cx: Context) -> Fields | None:
-    """The predecessor's bytes, by version id; None where this rotation has no predecessor."""
+    """The bytes of the old version, read by version id; None where this rotation has no old
+    credential."""
     version = cx.rotation.value_of_old
     if version is None or cx.rotation.old is None:
         return None

@@ -1,4 +1,4 @@
-"""create: a new instance exists, staged and proven, before anything old is touched."""
+"""create: a new instance is made, staged and verified before anything old is touched."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,15 +22,15 @@ from rotation.types import (
     mark,
 )
 
+# A service that keeps the credential itself may repeat a failed replacement (Vault: every 10 s).
+# After this time it is asked again.
 REPLACED_WITHIN = timedelta(minutes=1)
-"""A service that keeps the credential itself may repeat a replacement that failed (Vault: every
-10 s); one that it has not made by then is asked for again."""
 
 
 def place(cx: Context) -> Record:
-    """FIRST: the first version of an empty secret is current whatever we ask, so it is a marked
-    placeholder; a marked placeholder is left as it is. An operator asked for this: an empty secret
-    without an owner is claimed."""
+    """FIRST: the first version of an empty secret always becomes current, so it is a marked
+    placeholder. A marked placeholder that is there already is kept. An operator asked for this, so
+    an empty secret without an owner is claimed."""
     state = cx.store_state()
     if state.claim is None and state.current is None:
         cx.store.claim(cx.installation)
@@ -49,8 +49,8 @@ def place(cx: Context) -> Record:
 
 
 def look_issue(cx: Context) -> Record:
-    """The inventory before the mint, and a store that answers. Only a world that equals the journal
-    may be changed."""
+    """Reads the issuer's inventory and the store before the mint. Raises where the world differs
+    from the journal: then nothing is changed."""
     listing, state, forgotten = cx.listing(), cx.store_state(), list[str]()
     edited: tuple[str, ...] = ()
     logins: list[str] = []
@@ -82,9 +82,9 @@ def look_issue(cx: Context) -> Record:
 
 
 def rehearsal(cx: Context, state: StoreState) -> Record:
-    """Whether the store is asked, by a write, if it would take what is to be made. What the issuer
-    makes would be for nothing, and without overlap it has replaced what readers have; chosen bytes
-    are staged before the issuer hears of them."""
+    """Whether to test by a write that the store would accept the new value. If it refused after the
+    mint, a value that the issuer assigns would be lost; without overlap it has already replaced the
+    one that readers have. A chosen value needs no test: it is staged before the issuer gets it."""
     asks = state.own_key or cx.traits.delegated or _failed_before(cx)
     can = state.current is not None and hasattr(cx.store, "rehearse")
     rehearses = asks and can and cx.traits.origin == "assigned"
@@ -96,7 +96,8 @@ def _failed_before(cx: Context) -> bool:
 
 
 def issue(cx: Context) -> Record:
-    """A new credential exists for us only once it is staged: one step, three durable points."""
+    """Mints and stages in one step with three durable points. A new credential counts only once it
+    is staged."""
     if cx.in_doubt:
         return settle_doubt(cx)
     if Issued.of(cx.looked.facts).removing:
@@ -123,8 +124,8 @@ def _mint(cx: Context) -> Credential:
 
 
 def _check_new(cx: Context, handle_id: str) -> None:
-    """What was there before is nothing new, whatever the answer says: to go on would end in
-    destroying what readers have, as the old one or as the new one."""
+    """Refuses an answer that names an instance from before the mint. To go on would destroy what
+    readers have, once as the new credential or once as the old one."""
     if handle_id not in {*Issued.of(cx.looked.facts).inventory, cx.rotation.old}:
         return
     said = f"the service answered the mint with {handle_id}, which was there before"
@@ -145,7 +146,7 @@ def _check_new(cx: Context, handle_id: str) -> None:
 
 
 def _made(handle: Handle, at: datetime) -> Issued:
-    """at: of our own mint; it dates what the service does not."""
+    """at: when we minted it; used where the service reports no creation time."""
     return Issued(new=handle.id, created=handle.created or at, expires=handle.expires)
 
 
@@ -159,8 +160,8 @@ def _stage(cx: Context, new: Credential) -> str:
         return cx.store.stage(cx.attempt, new, onto=onto)
     except (Permanent, Transient) as definite:
         if cx.traits.delegated:
-            raise  # the service keeps what it made: it is read back
-        # The bytes are nowhere and never will be: an instance that nobody can use must not live.
+            raise  # the service keeps what it made, so it can be read back
+        # The bytes are lost, so an instance that nobody can use must not stay alive.
         if cx.traits.origin == "assigned":
             leftovers.destroy(cx, new.handle.id)
         definite.facts |= Attempt(void=True).facts
@@ -168,7 +169,7 @@ def _stage(cx: Context, new: Credential) -> str:
 
 
 def settle_doubt(cx: Context) -> Record:
-    """An intent without a fact: look at the world, then act."""
+    """An intent without a fact: looks at the world first, then acts."""
     began = cx.state.began_at
     assert began is not None, "doubt begins with an intent"
     known = cx.state.record(Issued)
@@ -198,7 +199,7 @@ def settle_doubt(cx: Context) -> Record:
 
 
 def _read_back(cx: Context) -> Record:
-    """The service keeps what it made, so a lost answer is read and never asked for again."""
+    """The service keeps what it made, so a lost answer is read back instead of requested again."""
     new, began = cast("DelegatedIssuer", cx.issuer).read_back(), cx.state.began_at
     known = cx.state.record(Issued)
     if new.handle.id in known.inventory:
@@ -218,9 +219,9 @@ def _read_back(cx: Context) -> Record:
 
 
 def _unnoted(cx: Context, listing: Listing) -> Record:
-    """BEGAN without NOTED: nothing was minted, or an instance whose bytes nobody has, or a
-    colleague made one in the same minute. Being inside our window proves nothing; our own mark,
-    where the issuer keeps one, proves all."""
+    """BEGAN without NOTED. Either nothing was minted, or there is an instance whose bytes are lost,
+    or a colleague made one at the same time. That it appeared during our attempt proves nothing;
+    our own mark, where the issuer keeps one, does."""
     for handle in listing.handles:
         if handle.mark == mark(cx.installation, cx.attempt):
             leftovers.destroy(cx, handle.id)
@@ -249,8 +250,8 @@ def _nothing_minted(cx: Context) -> Record:
 
 
 def remove_unknown(cx: Context, handle_id: str) -> Record:
-    """Suspend, soak, destroy: only while it was never used, read twice across the report lag, or a
-    person named it as ours."""
+    """Suspend, soak, destroy. Only an instance that was never used, read twice across the report's
+    lag, or one that an operator named as ours."""
     if handle_id in cx.rotation.ours:
         return leftovers.remove(cx, handle_id)
     before = cx.state.record(Doubt)
@@ -288,15 +289,16 @@ def _never_used(cx: Context, handle_id: str) -> None:
 
 
 def activate(cx: Context) -> Record:
-    """Chosen values: every verifier accepts the staged value beside the old one."""
+    """Chosen values: afterwards every verifier accepts the staged value as well as the old one."""
     fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)
     cx.issuer.activate(Credential(handle=Handle(id=cx.new()), fields=fields))
     return Record()
 
 
 def verify(cx: Context) -> Record:
-    """Real logins with exactly the staged version, spread over the settle time; a wrong secret
-    fails. Where the old one fails as well, the probe is broken and not the credential."""
+    """Logs in with exactly the staged version, several times over the settle time; a wrong secret
+    must be refused. Where the old credential is refused too, the probe is at fault, not the new
+    credential."""
     if cx.rotation.unverified:
         return Verified(version=cx.new_version(), unverified=True)
     fields = cx.store.read(cx.new_version(), under=PermissionSet.VERIFY)

@@ -1,5 +1,5 @@
-"""Without overlap the new credential kills the old one. What must work after that is tried before
-it, while a refusal still costs nobody anything."""
+"""Checks before the cutover. Without overlap the new credential ends the old one, so everything
+that must work afterwards is tried before, while a refusal harms no reader."""
 
 from collections.abc import Collection
 from typing import cast
@@ -21,8 +21,8 @@ FOLLOWING = (
 
 
 def look_activate(cx: Context) -> Record:
-    """Also after a wait for a window: the world may have changed since `issue` compared it. In
-    doubt it may have happened, and there is only forward."""
+    """Compares the world once more: it may have changed while the row waited for its window. In
+    doubt the cutover may have happened already; then there is only the way forward."""
     if not cx.in_doubt:
         state = cx.store_state()
         drift.compare_store(cx, state)
@@ -32,14 +32,14 @@ def look_activate(cx: Context) -> Record:
 
 
 def check_before(cx: Context, state: StoreState) -> None:
-    """Every right that the next rows need, as far as the store can be asked; and the probe, which
-    must take what readers use now and refuse a wrong one."""
+    """Raises where the store denies a right that the next rows need, as far as it can be asked, and
+    where the probe does not accept what readers use or does not refuse a wrong secret."""
     staging = (PermissionSet.MINT,) if cx.traits.delegated else ()
     check_rights(state, (*staging, *FOLLOWING))
     if cx.bound.probe is None or cx.rotation.old is None or cx.rotation.old_version is None:
         return
     try:
-        _probe_tells(cx, cx.rotation.old_version)
+        _check_probe(cx, cx.rotation.old_version)
     except NeedsPerson:
         raise
     except Permanent as broken:
@@ -56,7 +56,7 @@ def check_rights(state: StoreState, sets: Collection[PermissionSet]) -> None:
         )
 
 
-def _probe_tells(cx: Context, version: str) -> None:
+def _check_probe(cx: Context, version: str) -> None:
     fields = cx.store.read(version, under=PermissionSet.PROVE)
     if cx.probe.login(fields) is Verdict.REFUSED and not _replaced_elsewhere(cx, fields):
         refuses = _broken(cx, "the probe refuses the credential that readers use")
@@ -71,8 +71,8 @@ def _probe_tells(cx: Context, version: str) -> None:
 
 
 def _replaced_elsewhere(cx: Context, fields: Fields) -> bool:
-    """The service replaced it by itself: readers are out already, and the probe takes what it has
-    now."""
+    """Whether the service replaced the credential by itself: the probe accepts the service's
+    present value and not the one that readers have."""
     if not cx.traits.delegated:
         return False
     now = cast("DelegatedIssuer", cx.issuer).read_back().fields

@@ -1,4 +1,4 @@
-"""The world equals the journal, or nothing is touched."""
+"""Compares the world with the journal. Where they differ, nothing is touched."""
 
 from datetime import timedelta
 
@@ -17,17 +17,17 @@ from rotation.types import (
 )
 
 CLOCK_SKEW_MAX = timedelta(seconds=60)
+# A replica that takes longer will not get in sync by itself.
 COPIED_WITHIN = timedelta(hours=1)
-"""A copy that takes longer will not come by itself."""
 
 
 def check_no_drift(
     cx: Context, state: StoreState, listing: Listing, edited: tuple[str, ...] = ()
 ) -> None:
-    """Raises Held's reasons where a read of the store and the issuer differs from what the journal
-    last recorded: refusal, claim, copies, current version, labels, instances. Before the first
-    effect, and again before each that cannot be undone. edited: versions with our credential as it
-    was, the current one first."""
+    """Raises with a Held reason where the store or the issuer differs from what the journal last
+    recorded: refusal, claim, replicas, current version, labels, instances. Runs before the first
+    effect and again before each one that cannot be undone. edited: versions that keep our
+    credential and change other keys, the current one first."""
     compare_store(cx, state, edited)
     check_instances(cx, listing)
 
@@ -66,8 +66,8 @@ def check_claim(cx: Context, state: StoreState) -> None:
 
 
 def check_copies(cx: Context, state: StoreState) -> None:
-    """Readers of every copy that the store reports get what readers here get, whether or not the
-    configuration names its region."""
+    """Readers of every replica that the store reports get the same as readers here, even if the
+    configuration does not name its region."""
     for region in sorted({*state.replicas, *cx.spec.regions}):
         check_copy(cx, state, region)
 
@@ -131,7 +131,8 @@ def check_current(cx: Context, state: StoreState, expected: object) -> None:
 
 
 def check_clocks(cx: Context) -> None:
-    """The waits before a revocation are over by our clock: one that jumped ends them at once."""
+    """The waits before a revocation ended by our clock; a clock that jumped would end them too
+    early."""
     if cx.server_at is not None and abs(cx.now - cx.server_at) > CLOCK_SKEW_MAX:
         raise NeedsPerson(
             "held.clock",
@@ -153,14 +154,14 @@ def check_pending(cx: Context, state: StoreState) -> None:
 
 
 def _staged(cx: Context) -> set[str]:
-    """Versions that this tool's attempts may have staged."""
+    """Versions that attempts of this rotation may have staged."""
     rows = {state.attempt for state in cx.rotation.states.values() if state.attempt}
     return {mark(cx.installation, attempt) for attempt in cx.rotation.attempts | rows}
 
 
 def check_pointers(cx: Context, state: StoreState, edited: tuple[str, ...] = ()) -> None:
-    """Every labelled version is one that the journal knows. The mark of an emergency stays in the
-    store when that one is over and its version forgotten; nobody reads by it."""
+    """Every labelled version is known to the journal. The mark that an earlier emergency left is
+    ignored: its version may be forgotten, and no reader uses that label."""
     known = {*cx.rotation.baseline.known, cx.rotation.old_version, cx.rotation.new_version, *edited}
     known |= _staged(cx) | {left.version for left in cx.rotation.leftovers.values()}
     unknown = sorted(
@@ -178,15 +179,15 @@ def check_pointers(cx: Context, state: StoreState, edited: tuple[str, ...] = ())
 
 
 def check_instances(cx: Context, listing: Listing) -> None:
-    """The issuer lists exactly the instances that the journal has as live, and they are on."""
+    """The issuer lists every instance that the journal has as live, as active, and no unknown one."""
     if not cx.traits.lists or cx.traits.delegated:
         return
-    # One that is to be removed is off or gone in the middle of it.
+    # A leftover may be found off or gone in the middle of its removal.
     expected = expected_instances(cx) - cx.rotation.ours
     check_names(listing, expected)
     check_unknown(cx, listing, expected)
     off = {cx.rotation.old} if cx.in_doubt or cx.rotation.done(Step.SUSPEND) else set()
-    # One that somebody deleted meanwhile is where it was to be brought.
+    # If somebody deleted the old one meanwhile, SUSPEND and DESTROY have nothing left to do.
     gone = {cx.rotation.old} if cx.row.step in (Step.SUSPEND, Step.DESTROY) else off
     if unlisted := sorted(expected - listing.ids - gone):
         raise missing(cx, unlisted)
@@ -195,8 +196,8 @@ def check_instances(cx: Context, listing: Listing) -> None:
 
 
 def check_names(listing: Listing, expected: set[str]) -> None:
-    """Who renames a login takes it from all who have its old name, and it lives on: it is neither
-    gone nor a stranger."""
+    """A renamed login lives on under its new name, and everybody who has the old name is refused.
+    It is neither gone nor unknown."""
     for handle in listing.handles:
         if handle.renamed is not None and handle.renamed.was in expected - listing.ids:
             was, back = handle.renamed
@@ -230,7 +231,7 @@ def check_active(listing: Listing, handle_id: str) -> None:
 
 
 def check_lives(cx: Context, handle_id: str | None) -> None:
-    """What readers were given is there, and on, as far as the issuer tells."""
+    """What readers were given is listed and active, where the issuer can list."""
     if not cx.traits.lists or cx.traits.delegated or handle_id is None:
         return
     listing = cx.listing()
@@ -242,7 +243,7 @@ def check_lives(cx: Context, handle_id: str | None) -> None:
 
 def check_unknown(cx: Context, listing: Listing, expected: set[str]) -> None:
     if cx.traits.delegated:
-        return  # whatever is there, the service made
+        return  # the service made all of them
     known = expected | cx.rotation.foreign | cx.rotation.ours | never_staged(cx, listing)
     unknown = sorted(listing.ids - known)
     if unknown:
@@ -263,8 +264,8 @@ def _called(listing: Listing, handle_id: str) -> str:
 
 
 def never_staged(cx: Context, listing: Listing) -> set[str]:
-    """What carries the mark of an attempt of this rotation and is not its new one: a mint that
-    came to nothing, seen late or in a list that lags. Nobody has its bytes."""
+    """Instances with the mark of an attempt of this rotation that are not its new one. They come
+    from a mint that failed, seen late or in a lagging list. Nobody has their bytes."""
     attempts = cx.rotation.attempts - {*cx.rotation.baseline.attempts}
     marks = {mark(cx.installation, attempt) for attempt in attempts}
     found = {handle.id for handle in listing.handles if handle.mark in marks}
@@ -272,13 +273,13 @@ def never_staged(cx: Context, listing: Listing) -> set[str]:
 
 
 def expected_instances(cx: Context) -> set[str]:
-    """What is ours and alive, as far as the journal has it now."""
+    """Our live instances, as the journal has them now."""
     named = {cx.rotation.old, cx.rotation.new} - {None}
     return {str(instance) for instance in named} | cx.rotation.ours
 
 
 def check_slot(cx: Context, listing: Listing) -> None:
-    """A slot is never freed by us: full means Held."""
+    """Raises where the issuer has no free slot. This check never frees one."""
     most = cx.traits.live_max if cx.traits.overlap else None
     staying = listing.ids - cx.rotation.ours
     if most is not None and len(staying) >= most:

@@ -1,5 +1,5 @@
-"""COMPROMISED: contain first. No consumer's evidence is waited for, nothing contained is ever
-active again, and a free slot is the one thing that a destroy may come before a mint for."""
+"""COMPROMISED: contain first. It waits for no consumer's evidence and never switches on again what
+it contained. Only to free a slot may a destroy come before a mint."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,19 +15,19 @@ from rotation.journal.record import Record
 from rotation.plan import Step
 from rotation.types import PREVIOUS, Death, Handle, Json, KeyState, Listing, PermissionSet
 
-Told = TypeVar("Told")
+Answer = TypeVar("Answer")
 
 
 def evidence(cx: Context) -> Record:
-    """What containment and destruction erase: the listing, who used what last, the labels. What
-    cannot be read is left out: nothing keeps a leaked credential alive."""
+    """Records what containment and destruction erase: the listing, last uses, the labels. What
+    cannot be read is left out: a failed read must not keep a leaked credential alive."""
     listing, state = _read(cx.listing), _read(cx.store_state)
     found = Exposure(
         current=state.current if state else None, labels=dict(state.labels) if state else {}
     )
     if listing is None:
         return found
-    # What was contained without the journal is not active any more, and was.
+    # An instance that was contained without the journal is off now, and was active before.
     before = Opened.of(cx.rotation.opened.facts).active
     active = [
         h.id
@@ -49,7 +49,7 @@ def _seen(cx: Context, handle: Handle) -> list[Json]:
     ]
 
 
-def _read(read: Callable[[], Told]) -> Told | None:
+def _read(read: Callable[[], Answer]) -> Answer | None:
     try:
         return read()
     except StaleEpoch:
@@ -59,7 +59,8 @@ def _read(read: Callable[[], Told]) -> Told | None:
 
 
 def contain(cx: Context) -> Record:
-    """Off, in the fastest reversible way; the store's mark tells runners that never heard of it."""
+    """Switches off, in the fastest reversible way. A mark in the store tells other runners about
+    it."""
     failures = [error for handle_id in cx.rotation.scope if (error := _contained(cx, handle_id))]
     if failures:
         raise failures[0]
@@ -68,14 +69,15 @@ def contain(cx: Context) -> Record:
 
 
 def _mark(cx: Context) -> bool:
-    """What is off is off without it: where the store does not answer, `sweep` marks it."""
+    """Containment does not depend on the mark: where the store does not answer, `sweep` sets it."""
     if _replaces_current(cx) and cx.rotation.old_version is not None:
         cx.store.mark_compromised(cx.rotation.old_version)
     return True
 
 
 def _contained(cx: Context, handle_id: str) -> RotationError | None:
-    """One that cannot be switched off does not keep the others alive."""
+    """Returns the error, so that one instance that cannot be switched off does not keep the others
+    on."""
     try:
         switch_off(cx.issuer, handle_id)
     except StaleEpoch:
@@ -92,7 +94,7 @@ def switch_off(issuer: Issuer, handle_id: str) -> None:
     try:
         issuer.suspend(handle_id, under=PermissionSet.CONTAIN)
     except Conflict:
-        # Gone already is off; anything else is still in the listing.
+        # An instance that is gone is off. One that is still listed is not.
         if handle_id in issuer.listing().ids:
             raise
 
@@ -102,7 +104,7 @@ def _replaces_current(cx: Context) -> bool:
 
 
 def prove_off(cx: Context) -> Record:
-    """A current version that the journal does not know may hold anybody's bytes: they are not
+    """A current version that the journal does not know may hold anybody's credential, so it is not
     tried."""
     return revoke.prove_off(cx) if _is_known(cx) else Proof(grade=Death.ASSERTED)
 
@@ -112,7 +114,8 @@ def _is_known(cx: Context) -> bool:
 
 
 def look_room(cx: Context) -> Record:
-    """Only if the issuer is full: one contained instance that readers' version does not name."""
+    """Only if the issuer is full: one contained instance, preferably not the one that readers
+    get."""
     listing = cx.listing()
     present = [handle_id for handle_id in _may_be_destroyed(cx) if handle_id in listing.ids]
     return free_slot.look(cx, listing, [h for h in present if h != cx.rotation.old] or present)
@@ -123,7 +126,7 @@ def make_room(cx: Context) -> Record:
 
 
 def look_destroy(cx: Context) -> Record:
-    """A contained instance that is active again was revived by somebody: it is off once more."""
+    """Switches off again any contained instance that somebody reactivated."""
     listing = cx.listing()
     for handle_id in cx.rotation.scope:
         handle = listing.find(handle_id)
@@ -142,7 +145,7 @@ def look_destroy(cx: Context) -> Record:
 
 
 def _readers_are_on_the_new(current: str | None, cx: Context) -> None:
-    """I2: what readers get is never destroyed; a person may have moved the label back."""
+    """I2: what readers get is never destroyed, and somebody may have moved the label back."""
     if current != cx.rotation.new_version:
         raise NeedsPerson(
             "held.pointer-moved",
@@ -152,7 +155,7 @@ def _readers_are_on_the_new(current: str | None, cx: Context) -> None:
 
 
 def destroy(cx: Context) -> Record:
-    """What is ours in scope; a foreign one only where the person said so."""
+    """Destroys our instances in the scope; others only where the operator asked for it."""
     destroyed = []
     for handle_id in _may_be_destroyed(cx):
         cx.issuer.destroy(handle_id, under=PermissionSet.REVOKE)
@@ -167,7 +170,7 @@ def _may_be_destroyed(cx: Context) -> list[str]:
 
 
 def prove_dead(cx: Context) -> Record:
-    """By login where the bytes are those of the replaced version; asserted for all the others."""
+    """Proved by a login for the replaced version, whose bytes we have; asserted for all others."""
     still = sorted(cx.listing().ids & set(destroyed(cx)))
     if still:
         raise NotYet(
@@ -185,8 +188,9 @@ def destroyed(cx: Context) -> list[str]:
 
 
 def sweep(cx: Context) -> Record:
-    """The issuer is listed again: what appeared since `evidence` and is not ours is contained, no
-    label keeps the old bytes in reach, and no session that they opened where they were replaced."""
+    """Lists the issuer again. What appeared since `evidence` and is not ours is contained, the
+    previous label is taken off the old version, and sessions that the old credential opened are
+    ended where the login itself stays."""
     contained = cx.rotation.state(Step.CONTAIN).record(Contained)
     if contained.has(Contained.marked) and not contained.marked:
         _mark(cx)
@@ -212,16 +216,16 @@ def sweep(cx: Context) -> Record:
 
 
 def _ends_sessions(issuer: Issuer) -> TypeGuard[EndsSessions]:
-    # By name: the adapter may stand behind another object, which has no such type of its own.
+    # By name: the adapter may be wrapped in a proxy, which has no type of its own.
     return hasattr(issuer, "end_sessions")
 
 
 def _appeared(cx: Context, listing: Listing) -> list[str]:
     if not cx.traits.overlap:
-        return []  # there is one, and it is the new one
+        return []  # there is only one instance, the new one
     known = {*cx.rotation.state(Step.EVIDENCE).record(Exposure).listing}
     if not known:
-        # Nothing was listed before: what is there may have been there all along.
+        # Nothing was listed before, so every instance may have been there all along.
         drift.check_unknown(cx, listing, {*cx.rotation.scope, cx.rotation.new or ""})
         return []
     known |= {cx.rotation.new or "", *cx.rotation.foreign}
@@ -239,6 +243,6 @@ EFFECTS = {
     Step.MAKE_ROOM: make_room,
     Step.SWEEP: sweep,
 }
-"""Steps of this plan alone. Those that it does in its own way:"""
+# The steps that this plan does in its own way.
 OWN_LOOKS = {Step.DESTROY: look_destroy}
 OWN_EFFECTS = {Step.PROVE_OFF: prove_off, Step.DESTROY: destroy, Step.PROVE_DEAD: prove_dead}

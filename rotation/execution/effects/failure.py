@@ -1,4 +1,4 @@
-"""What an error becomes in the journal: a wait, another try, doubt, or a failure."""
+"""How an error is recorded in the journal: as a wait, another try, doubt, or a failure."""
 
 import hashlib
 from datetime import timedelta
@@ -26,22 +26,23 @@ from rotation.plan import URGENT, OnFailure, Step
 BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=2), timedelta(hours=1)
 URGENT_MAX = timedelta(seconds=15)
 OUTAGE_MAX = timedelta(seconds=30)
+# After so many refusals one more try will not help.
 REFUSALS_MAX = 5
-"""Then what is refused again and again will not be mended by one more try."""
+# Rows that end when the service plainly refuses. All others ask again.
 _ANSWERED = (OnFailure.ROLL_BACK, OnFailure.HOLD)
-"""Rows that a plain no ends. The others ask again."""
 
 
 def failure_entry(cx: Context, error: RotationError, *, doubtful: bool) -> tuple[Kind, Record]:
-    """doubtful: it may have happened. An error that is no answer of the world is raised."""
+    """Raises `error` itself where it is no answer from the world. doubtful: the effect may have
+    happened."""
     left = Attempt.of(error.facts)
-    told = Failure(message=error.message, hint=error.hint) | left
-    failed = told | Failure(cause=error.code, in_doubt=doubtful)
+    said = Failure(message=error.message, hint=error.hint) | left
+    failed = said | Failure(cause=error.code, in_doubt=doubtful)
     match error:
         case NotYet():
             observed = {**(error.observed or {})}
             if cx.in_doubt:
-                # It left nothing behind; the one before may have.
+                # This call left nothing behind; the one before it may have.
                 observed.pop(Attempt.void.name, None)
             waits = Delay(until=error.until, why=error.message)
             return Kind.WAITING, Delay.of(observed) | waits
@@ -56,7 +57,7 @@ def failure_entry(cx: Context, error: RotationError, *, doubtful: bool) -> tuple
         case Permanent() if left.void and cx.row.on_failure in _ANSWERED:
             return Kind.FAILED, failed | Cause(code="held.refused")
         case Transient() | Ambiguous() | Permanent():
-            return Kind.IN_DOUBT if doubtful else Kind.RETRY, told | Cause(
+            return Kind.IN_DOUBT if doubtful else Kind.RETRY, said | Cause(
                 code=error.code
             ) | _again(cx, error)
         case _:
@@ -64,7 +65,7 @@ def failure_entry(cx: Context, error: RotationError, *, doubtful: bool) -> tuple
 
 
 def _readers_wait(cx: Context) -> bool:
-    """The old one is dead, and readers have the new one only after this row."""
+    """Whether the old credential is dead and readers get the new one only after this row."""
     return is_past_return(cx.rotation) and cx.row.step in (Step.VERIFY, Step.PROMOTE)
 
 
@@ -73,12 +74,12 @@ def _is_settled(cx: Context, error: Permanent) -> bool:
 
 
 def _unverified(cx: Context, error: Permanent) -> str:
-    told = cx.row.step is Step.VERIFY and not isinstance(error, Denied | Conflict)
-    return "held.new-unverified" if told else held_code(error)
+    unverified = cx.row.step is Step.VERIFY and not isinstance(error, Denied | Conflict)
+    return "held.new-unverified" if unverified else held_code(error)
 
 
 def _again(cx: Context, error: RotationError) -> Record:
-    """Exponential, spread by a hash so that many rows do not return together, capped."""
+    """Exponential back-off with a limit, spread by a hash so that many rows do not return at once."""
     delay = min(BACKOFF_FIRST * 2 ** min(cx.state.tries, 12), BACKOFF_MAX)
     if Attempt.of(error.facts).void and isinstance(error, Transient):
         delay = min(delay, BACKOFF_FIRST)

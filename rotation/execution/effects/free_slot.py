@@ -1,5 +1,5 @@
-"""A free slot at an issuer that is full, while readers are without a working credential: one goes
-that nobody can be using, or that a person gave up."""
+"""Frees a slot at a full issuer while readers have no working credential. It removes an instance
+that nobody can be using, or one that an operator gave up."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,9 @@ from rotation.types import Handle, Listing, PermissionSet
 
 
 def look(cx: Context, listing: Listing, unused: Sequence[str]) -> Record:
-    """unused: of what is listed, those that nobody can be using, the best first. A destruction
-    whose answer was lost is seen by what is listed no longer."""
+    """Picks the instance to destroy; none where there is a free slot. unused: listed instances that
+    nobody can be using, the best choice first. If the answer to a destroy was lost, the listing
+    shows whether it happened."""
     most, begun = cx.traits.live_max, cx.state.record(Room).spare
     if begun is not None and begun not in listing.ids:
         return Room(spare=begun)

@@ -1,5 +1,5 @@
-"""ADOPT and REPAIR: what is there is read, written down and claimed; nothing is changed but our
-own marks and leftover labels."""
+"""ADOPT and REPAIR read, record and claim what is there. They change only our own marks and labels
+that were left behind."""
 
 from rotation.errors import NeedsPerson
 from rotation.execution.effects import neighbours, shared
@@ -26,8 +26,8 @@ from rotation.types import (
 
 
 def inspect(cx: Context) -> Record:
-    """The current value is read once and its instance found at the issuer: that is the baseline.
-    Other instances are listed and stay foreign."""
+    """Reads the current value once and finds its instance at the issuer: that is the baseline.
+    Other instances are listed as foreign."""
     state, listing = cx.store_state(), cx.listing()
     if state.refusal is not None:
         raise NeedsPerson(*state.refusal)
@@ -47,7 +47,8 @@ def inspect(cx: Context) -> Record:
     logins = shared.found(cx, [handle], fields)
     if cx.rotation.rules.adopts:
         shared.check(cx, logins)
-    # After `resolve --accept-current` earlier instances may live on: they are no strangers.
+    # After `resolve --accept-current` earlier instances of ours may still be alive; they are not
+    # foreign.
     ours = {handle.id, cx.rotation.old, cx.rotation.new} | cx.rotation.ours
     return Inspected(
         version=current,
@@ -63,7 +64,7 @@ def inspect(cx: Context) -> Record:
 
 
 def _dated(cx: Context, handle: Handle) -> Inspected:
-    """By the issuer, else by a person, else as the journal knows of this instance already."""
+    """Dates it by the issuer, else by the operator's word, else by what the journal knows of it."""
     if handle.created is not None:
         return Inspected(created=handle.created, stated=False)
     if said := Opened.of(cx.rotation.opened.facts).created:
@@ -87,7 +88,7 @@ def _claimable(cx: Context, state: StoreState) -> None:
 
 
 def _not_forgotten(cx: Context, current: str) -> None:
-    """An empty journal beside a marked version is a lost journal, not a new one."""
+    """A version with our mark that the journal does not know means that the journal was lost."""
     adopting = cx.rotation.rules.adopts and cx.rotation.mode is Mode.FORWARD
     take_over = Opened.of(cx.rotation.opened.facts).take_over
     knows = current in (cx.rotation.baseline.version, *cx.rotation.baseline.known)
@@ -100,7 +101,7 @@ def _not_forgotten(cx: Context, current: str) -> None:
 
 
 def _logs_in(cx: Context, fields: Fields, handle: Handle) -> None:
-    """Of a value that a person accepts. ADOPT and REPAIR have a row for it."""
+    """Checks a value that an operator accepts. ADOPT and REPAIR have their own row for this."""
     refused = NeedsPerson(
         "held.probe-broken",
         "the current value does not log in, and readers get it now; it was not accepted, and "
@@ -133,8 +134,8 @@ def _handle(cx: Context, fields: Fields, version: str, listing: Listing) -> Hand
 
 
 def _by_its_bytes(cx: Context, fields: Fields) -> Handle | None:
-    """An issuer that lists nothing knows its instances by their bytes alone: a person who wrote
-    the same ones again, beside another key, made no other instance."""
+    """An issuer that lists nothing knows an instance only by its bytes. Writing the same bytes
+    again, beside another key, makes no new instance."""
     known = {cx.rotation.old: cx.rotation.old_version, cx.rotation.new: cx.rotation.new_version}
     known |= {instance: left.version for instance, left in cx.rotation.leftovers.items()}
     for instance, version in known.items():
@@ -144,7 +145,7 @@ def _by_its_bytes(cx: Context, fields: Fields) -> Handle | None:
 
 
 def _others(cx: Context, listing: Listing, handle_id: str) -> list[Json]:
-    """A second live instance is a finding: it is shown with its age and last use."""
+    """Further live instances are a finding, shown with their age and last use."""
     others: list[Json] = []
     for handle in listing.handles:
         if handle.id != handle_id:
@@ -167,8 +168,8 @@ def claim(cx: Context) -> Record:
 
 
 def relabel(cx: Context) -> Record:
-    """The one safe repair: a pending label that nobody works on goes. It never promotes what this
-    installation did not stage, and a foreign pending version is left to a person."""
+    """Removes pending labels that no rotation needs. It never promotes a version that this
+    installation did not stage, and leaves another installation's pending version to a person."""
     state = cx.store_state()
     pending = [version.id for version in _pending(state)]
     for version in pending:

@@ -1,4 +1,4 @@
-"""What is ours and outlived its rotation goes before anything new is made: off, watched, gone."""
+"""Removes what earlier rotations left alive, before anything new is made: off, watched, destroyed."""
 
 from datetime import timedelta
 
@@ -20,8 +20,8 @@ from rotation.types import (
 
 
 def to_remove(cx: Context, listing: Listing) -> list[str]:
-    """Those that this rotation's own rows do not remove. Without overlap what was left behind may
-    be what the service accepts now, and it dies by being replaced."""
+    """Leftovers that no row of this rotation removes. Without overlap there are none: a leftover
+    may be what the service accepts now, and the next replacement ends it."""
     if not cx.traits.overlap:
         return []
     left = (cx.rotation.ours | drift.never_staged(cx, listing)) - set(cx.rotation.scope)
@@ -29,11 +29,11 @@ def to_remove(cx: Context, listing: Listing) -> list[str]:
 
 
 def remove(cx: Context, handle_id: str) -> Record:
-    """In three steps, each recorded: how it was found, off, destroyed after the soak. No pointer
-    may name it, and nobody who was given it may still use it, before each of them. It ends as a
-    void attempt: the row that waited for it starts anew."""
+    """Removes one leftover in three recorded steps: found, off, destroyed after the soak. Before
+    each step no pointer may name it, and no reader may still use it. It ends by raising a void
+    attempt, so that the waiting row starts again."""
     if handle_id not in cx.rotation.ours:
-        destroy(cx, handle_id)  # never staged: there is nobody to watch
+        destroy(cx, handle_id)  # never staged, so no reader can have it
         raise void("issue.leftover-removed", f"{handle_id} is gone", removed=handle_id)
     left = cx.rotation.leftovers.get(handle_id, Leftover())
     going = cx.state.record(Leaving)
@@ -73,7 +73,8 @@ def _switch_off(cx: Context, handle_id: str, left: Leftover) -> None:
 
 
 def _is_another(cx: Context, handle_id: str, left: Leftover) -> None:
-    """Its bytes are not what readers get under another name: to drop those would be an outage."""
+    """Stops where the leftover's bytes are what readers get under another id: dropping them would
+    be an outage."""
     bytes_ = _bytes(cx, left)
     if bytes_ is not None and bytes_ == kept(cx, cx.rotation.old_version):
         raise void(
@@ -100,7 +101,8 @@ def _nobody_needs(cx: Context, handle_id: str, left: Leftover, off_at: object) -
 
 
 def _retired_by_word(cx: Context) -> bool:
-    """`drain` had that every consumer is gone, or a person's word for the gap, as its evidence."""
+    """Whether `drain` already took its evidence: every consumer is gone, or an operator accepted
+    the gap."""
     gap = Opened.of(cx.rotation.opened.facts).gap
     return cx.rotation.rules.retires and bool(gap or not cx.traits.reports_usage)
 
@@ -115,16 +117,16 @@ def _still_needed(handle_id: str, why: str) -> NeedsPerson:
 
 
 def _bytes(cx: Context, left: Leftover) -> Fields | None:
-    """Only a verifier needs the bytes to drop; an issuer that lists destroys by id."""
+    """Only a verifier needs the bytes to drop a value; an issuer that lists destroys by id."""
     return None if cx.traits.lists else kept(cx, left.version)
 
 
 def destroy(cx: Context, handle_id: str, fields: Fields | None = None) -> None:
-    """Of an instance whose bytes nobody has, or should have any more."""
+    """Destroys an instance whose bytes nobody has, or should have any more."""
     try:
         cx.issuer.destroy(handle_id, fields)
     except Denied:
-        raise  # no repetition mends it, and it names the right that is missing
+        raise  # a repetition does not help, and the error names the missing right
     except (Permanent, Transient) as error:
         raise Ambiguous(
             "issue.not-removed",
@@ -134,7 +136,7 @@ def destroy(cx: Context, handle_id: str, fields: Fields | None = None) -> None:
 
 
 def void(code: str, message: str, removed: str | None = None) -> Transient:
-    """The attempt left nothing behind."""
+    """An error that says that the attempt left nothing behind."""
     error = Transient(code, message)
     left = Attempt(void=True) if removed is None else Attempt(void=True, removed=removed)
     error.facts |= left.facts
@@ -142,12 +144,12 @@ def void(code: str, message: str, removed: str | None = None) -> Transient:
 
 
 def staged_by(cx: Context) -> frozenset[str]:
-    """Versions that this tool's attempts may have staged, or may yet stage."""
+    """Versions that attempts of this rotation have staged or may still stage."""
     return frozenset(mark(cx.installation, attempt) for attempt in cx.rotation.attempts)
 
 
 def pending(cx: Context, state: StoreState) -> list[str]:
-    """A late or abandoned staging of this tool that is still labelled as pending."""
+    """Versions that attempts of this rotation staged and that still have the pending label."""
     mine = staged_by(cx)
     return [v.id for v in state.versions if PENDING in v.labels and v.id in mine]
 

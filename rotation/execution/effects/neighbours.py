@@ -1,5 +1,5 @@
-"""Other keys of the same secret: others may write them, and none of them may be left with the
-bytes of the old credential."""
+"""Other keys of the same secret. Other teams may write them, but none may keep the bytes of the old
+credential."""
 
 from typing import TypeGuard
 
@@ -19,8 +19,8 @@ from rotation.values.composed import Composed
 
 
 def stale_in(store: Store, spec: Specification, version: str, handle_id: str) -> list[str]:
-    """Keys that hold the bytes of that version, that nobody rotates and nobody accepted. Raises
-    NeedsPerson where a composed key is not what its template gives."""
+    """Keys that hold the bytes of that version, are not rotated and were not accepted as stale.
+    Raises NeedsPerson where a composed key is not what its template gives."""
     if not spec.keep_foreign or not _keeps_others(store):
         return []
     found = store.stale(version, handle_id, under=PermissionSet.PROVE)
@@ -28,8 +28,8 @@ def stale_in(store: Store, spec: Specification, version: str, handle_id: str) ->
 
 
 def lacking(store: Store, spec: Specification, version: str | None) -> list[str]:
-    """The parts of composed keys that neither the issuer gives nor that version; None: there is no
-    version whose other keys can be kept."""
+    """The parts of composed keys that come neither from the issuer nor from that version. None as a
+    version: no version has keys that can be kept."""
     others = Composed(spec.fields, spec.composed).others
     if version is None or not others or not _keeps_others(store):
         return sorted(others)
@@ -37,7 +37,7 @@ def lacking(store: Store, spec: Specification, version: str | None) -> list[str]
 
 
 def check_parts(store: Store, spec: Specification, version: str | None) -> None:
-    """Before a credential is made that could not be written."""
+    """Runs before a mint: without these parts the new credential could not be written."""
     if missing := lacking(store, spec, version):
         raise NeedsPerson(
             "store.missing-part",
@@ -49,7 +49,7 @@ def check_parts(store: Store, spec: Specification, version: str | None) -> None:
 
 
 def _keeps_others(store: Store) -> TypeGuard[KeepsOthers]:
-    # By name: the adapter may stand behind another object, which has no such type of its own.
+    # By name: the adapter may be wrapped in a proxy, which has no type of its own.
     return hasattr(store, "stale")
 
 
@@ -58,8 +58,9 @@ def stale(cx: Context, version: str, handle_id: str) -> list[str]:
 
 
 def edited(cx: Context, state: StoreState) -> tuple[str, ...]:
-    """Versions that somebody wrote beside a credential that stayed the same, the current one first.
-    Other keys of a shared secret are theirs to write: what they wrote is what we go on from."""
+    """Versions that somebody else wrote without changing our credential, the current one first.
+    Other keys of a shared secret are theirs to write, so the rotation continues from what they
+    wrote."""
     expected = cx.rotation.baseline.version
     if expected is not None and state.current == expected:
         return (expected,)
@@ -79,7 +80,7 @@ def edited(cx: Context, state: StoreState) -> tuple[str, ...]:
 
 
 def _own(cx: Context, version: str) -> Fields | None:
-    """None where our own keys are no credential any more."""
+    """None where our own keys no longer hold a credential."""
     try:
         return kept(cx, version)
     except NeedsPerson:

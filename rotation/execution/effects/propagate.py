@@ -1,4 +1,4 @@
-"""propagate: readers get the new version, pushed consumers are given it, and there is evidence."""
+"""propagate: readers get the new version, pushed consumers receive it, and evidence is collected."""
 
 from datetime import datetime, timedelta
 
@@ -13,10 +13,10 @@ VERIFY_AGE_MAX = timedelta(minutes=10)
 
 
 def rehearse(cx: Context) -> None:
-    """What would stop a delivery is told while it costs nobody anything."""
+    """Finds what would stop a delivery while nothing is changed yet."""
     for consumer in cx.spec.consumers:
         if consumer.role == "reader" and consumer.pushed and not consumer.gone:
-            # Asked by name: what stops calls at a shutdown stands before the adapter.
+            # By name: the adapter is wrapped in a proxy that stops calls at a shutdown.
             rehearsal = getattr(cx.bound.consumers.get(consumer.id), "rehearse", None)
             if rehearsal is not None:
                 rehearsal()
@@ -31,7 +31,7 @@ def promote(cx: Context) -> Record:
 
 
 def _ready(cx: Context) -> None:
-    """I2: what becomes current has logged in shortly before, as exactly that version."""
+    """I2: exactly the version that becomes current has logged in shortly before."""
     if cx.traits.overlap and cx.rotation.rules.checks_drift:
         rehearse(cx)
     verified = cx.rotation.state(Step.VERIFY)
@@ -57,8 +57,8 @@ def deliver(cx: Context) -> Record:
 
 
 def confirm(cx: Context) -> Record:
-    """Evidence, dated after the promotion, that this consumer moved. Where it is the issuer's
-    usage report, the refresh time passes here and `drain` reads the report."""
+    """Evidence that this consumer moved, dated after the promotion. Where the evidence is the
+    issuer's usage report, only the refresh time passes here; `drain` reads the report."""
     consumer = consumer_spec(cx)
     if consumer.confirms and consumer.pushed:
         return Confirmed(evidence=Evidence.ACKNOWLEDGED)

@@ -1,5 +1,6 @@
-"""REPLACE: readers are without a working credential, so a new one is made without evidence of the
-old. That the old one is of no use is seen first: what works is never replaced in this way."""
+"""REPLACE: readers have no working credential, so a new one is made without evidence about the old
+one. First it is checked that the old one is dead: a working credential is never replaced this way.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -26,12 +27,13 @@ from rotation.types import PENDING, Death, KeyState, Listing, PermissionSet, Ver
 
 
 def find_dead(cx: Context) -> Record:
-    """Twice where it is a login that tells: one refusal may be a service that is not yet settled."""
+    """Finds why the current credential is dead. A refused login is tried twice: the service may not
+    be settled yet."""
     state, listing = cx.store_state(), cx.listing()
-    # What nobody adopted nobody claims: a person asked for this, as for a `create`.
+    # A secret that was never adopted has no claim; an operator asked for this, as for a `create`.
     unclaimed = state.claim is None and not cx.rotation.baseline.handle
     state = replace(state, claim=cx.installation) if unclaimed else state
-    # A lost value is what refuses to be written over; whose secret it is, is compared all the same.
+    # A lost value may make the store refuse writes, so only the claim is compared.
     (drift.check_claim if state.lost else drift.check_writable)(cx, state)
     known = cx.rotation.baseline.version, cx.rotation.baseline.handle
     found = dead_credential.look(cx.bound, known, state, listing, cx.now)
@@ -75,8 +77,8 @@ def why_dead(cx: Context) -> Dead:
 
 
 def look_issue(cx: Context) -> Record:
-    """What is at the issuer is written down. What earlier rotations left stays for now: to watch it
-    go would keep readers waiting."""
+    """Records what the issuer has. Leftovers of earlier rotations stay for now: watching them go
+    would keep readers waiting."""
     listing, state = cx.listing(), cx.store_state()
     drift.check_slot(cx, listing)
     look = Issued(
@@ -86,8 +88,8 @@ def look_issue(cx: Context) -> Record:
 
 
 def look_room(cx: Context) -> Record:
-    """Only if the issuer is full: one of ours that nobody can be using. That is one that readers
-    were never given and no label names, or the dead one itself."""
+    """Only if the issuer is full: one of our instances that nobody can be using. Either readers
+    never got it and no label names it, or it is the dead one itself."""
     listing = cx.listing()
     unused = _never_served(cx, listing), _off_for_good(cx, listing), _left_off(cx, listing)
     return free_slot.look(cx, listing, [handle for some in unused for handle in some])
@@ -116,13 +118,13 @@ def _off_for_good(cx: Context, listing: Listing) -> list[str]:
 
 
 def _left_off(cx: Context, listing: Listing) -> list[str]:
-    """What an earlier rotation left, and the issuer lists as off."""
+    """Leftovers of earlier rotations that the issuer lists as off."""
     off = {handle.id for handle in listing.handles if handle.state is KeyState.SUSPENDED}
     return sorted(off & cx.rotation.leftovers.keys())
 
 
 def promote(cx: Context) -> Record:
-    """Over a value whose bytes are lost nothing can be merged."""
+    """Where the current bytes are lost, there is no value to merge with."""
     old = cx.rotation.old_version
     if why_dead(cx) is not Dead.LOST or not cx.store_state().lost or old is None:
         return propagate.promote(cx)
@@ -131,8 +133,8 @@ def promote(cx: Context) -> Record:
 
 
 def confirm(cx: Context) -> Record:
-    """Readers had nothing that works, so nobody is asked to have moved: the time passes in which
-    each fetches the new one, and no evidence is claimed."""
+    """Waits until every reader has had time to fetch the new credential. No evidence is needed:
+    readers had nothing that works."""
     consumer = propagate.consumer_spec(cx)
     refresh = timedelta(seconds=0 if consumer.pushed else consumer.refresh_s)
     wait_until(
@@ -145,12 +147,13 @@ def confirm(cx: Context) -> Record:
 
 
 def look_destroy(cx: Context) -> Record:
-    """Readers are on the new one. The old one goes only where nobody can be using it: one that was
-    switched on again meanwhile is recorded, and the next rotation removes it carefully."""
+    """Readers have the new credential. The old one goes only where nobody can be using it; if
+    somebody switched it on again, it is only recorded, and the next rotation removes it carefully.
+    """
     state, listing = cx.store_state(), cx.listing()
     drift.check_clocks(cx)
     drift.check_current(cx, state, cx.rotation.new_version)
-    # An issuer that lists nothing is asked by a login, and a refused value can be dropped.
+    # An issuer that cannot list is asked by a login; a refused value can be dropped.
     refused = why_dead(cx) is Dead.REFUSED
     useless = _is_useless(cx, listing) if cx.traits.lists else refused
     return LookedBefore(current=state.current, destroying=useless, listing=sorted(listing.ids))
@@ -161,7 +164,8 @@ def _is_useless(cx: Context, listing: Listing) -> bool:
 
 
 def destroy(cx: Context) -> Record:
-    """Once more looked at, for nothing brings it back: a person may be mending it this moment."""
+    """Looks once more, because a destroy cannot be undone and somebody may have repaired the
+    credential."""
     looked = LookedBefore.of(cx.looked.facts or cx.state.facts)
     old = cx.rotation.old
     if old is None or not looked.destroying:
@@ -177,7 +181,7 @@ def destroy(cx: Context) -> Record:
 
 
 def _dropped(cx: Context, old: str) -> bool:
-    """Asked with our own bytes: what was refused may be another value, written over them."""
+    """Tries our own bytes first: the refused value may be a different one, written over them."""
     fields = revoke.read_old_or_none(cx)
     if fields is None or cx.probe.login(fields) is Verdict.ACCEPTED:
         return False
@@ -188,7 +192,7 @@ def _dropped(cx: Context, old: str) -> bool:
 
 
 def prove_dead(cx: Context) -> Record:
-    """Where the old one is only recorded there is no death to prove."""
+    """Where the old credential was only recorded, there is no death to prove."""
     before = cx.rotation.state(Step.DESTROY).record(Destroyed)
     if before.has(Destroyed.destroyed) and not before.destroyed:
         return Proof(grade=Death.ASSERTED, recorded=cx.rotation.old)
@@ -196,7 +200,7 @@ def prove_dead(cx: Context) -> Record:
 
 
 EFFECTS = {Step.FIND_DEAD: find_dead}
-"""Steps of this plan alone. Those that it does in its own way:"""
+# The steps that this plan does in its own way.
 OWN_LOOKS = {Step.MAKE_ROOM: look_room, Step.ISSUE: look_issue, Step.DESTROY: look_destroy}
 OWN_EFFECTS = {
     Step.MAKE_ROOM: make_room,

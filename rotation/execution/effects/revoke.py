@@ -1,5 +1,5 @@
-"""revoke: the old credential is switched off, watched, destroyed and proven dead. Every act here
-stands on evidence that is fresh, and is bracketed by two reads of every pointer."""
+"""revoke: the old credential is switched off, watched, destroyed and proven dead. Every effect here
+needs fresh evidence, and every pointer is read before and after it."""
 
 from datetime import datetime, timedelta
 
@@ -43,7 +43,7 @@ def old_handle(cx: Context) -> str:
 
 
 def look_before_off(cx: Context) -> Record:
-    """I3, by fresh reads: what `suspend` and `destroy` record in their intent. All that was
+    """I3, by fresh reads: what `suspend` and `destroy` record in their intent. Everything that was
     compared before the first effect is compared again."""
     state, listing = cx.store_state(), cx.listing()
     drift.check_clocks(cx)
@@ -62,7 +62,7 @@ def look_before_off(cx: Context) -> Record:
 
 
 def _waits_are_over(cx: Context) -> None:
-    """Once more, now that the clocks agree: what ended them may have been a clock that jumped."""
+    """Checked again now that the clocks agree: a clock that jumped may have ended a wait too early."""
     if cx.in_doubt:
         return
     if cx.rotation.done(Step.SUSPEND):
@@ -72,7 +72,8 @@ def _waits_are_over(cx: Context) -> None:
 
 
 def _evidence(cx: Context) -> None:
-    """I3 stays on in production: no consumer without evidence, no revoke before verify-live."""
+    """I3, checked in production too: evidence of every consumer, and verify-live before any
+    revocation."""
     if cx.rotation.rules.retires:
         return
     assert cx.bound.probe is None or cx.rotation.done(Step.VERIFY_LIVE), "I3: verified live"
@@ -83,7 +84,7 @@ def _evidence(cx: Context) -> None:
 
 
 def _still_off(cx: Context, state: StoreState, listing: Listing) -> None:
-    """What needs the old one while it is off brings it back."""
+    """While the old credential is off, any sign that it is needed switches it on again."""
     if not cx.rotation.rules.retires:
         _not_pointed_at(cx, state)
     suspended, handle = done_at(cx, Step.SUSPEND), listing.find(old_handle(cx))
@@ -96,8 +97,8 @@ def _still_off(cx: Context, state: StoreState, listing: Listing) -> None:
 
 
 def _unused_since(cx: Context) -> datetime | None:
-    """The issuer's fresh report of the old one. Use after everybody should have moved is a
-    complaint; use while it is off as well, but for our own probes (they come first: `prove-off`)."""
+    """The issuer's fresh usage report of the old credential. Use after every consumer should have
+    moved is a complaint. So is use while it is off, except by our own probes in `prove-off`."""
     if not cx.traits.reports_usage:
         return None
     used = cx.issuer.usage(old_handle(cx)).last_used
@@ -126,7 +127,7 @@ def _unused_since(cx: Context) -> datetime | None:
 
 
 def _still_quiet(cx: Context, used: datetime) -> None:
-    """Quiet was the evidence, and a window or a person may have kept this row waiting since."""
+    """Quiet was the evidence, but this row may have waited for a window or a person since then."""
     drained = done_at(cx, Step.DRAIN)
     quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
     if drained is not None and used > drained and cx.now < used + quiet:
@@ -134,8 +135,8 @@ def _still_quiet(cx: Context, used: datetime) -> None:
 
 
 def suspend(cx: Context) -> Record:
-    """Off, and then every pointer is read again: one that names the old one now brings it back.
-    One that somebody deleted meanwhile needs nothing more."""
+    """Switches the old credential off, then reads every pointer again: one that names it brings it
+    back. If somebody deleted it meanwhile, nothing more is needed."""
     gone = False
     try:
         cx.issuer.suspend(old_handle(cx))
@@ -153,8 +154,8 @@ def _still_not_pointed_at(cx: Context) -> None:
 
 
 def _not_pointed_at(cx: Context, state: StoreState) -> None:
-    """A label that moved to the old version, or to one that we do not know and whose bytes we do
-    not read, and a copy that is behind: each may give readers the instance that is off now."""
+    """Raises a Complaint where readers may get the suspended instance: a label moved to the old
+    version or to an unknown one, or a replica is behind."""
     if state.current != cx.rotation.new_version or state.pending == cx.rotation.old_version:
         raise Complaint(
             "held.pointer-moved",
@@ -173,7 +174,7 @@ def prove_off(cx: Context) -> Record:
 
 
 def read_old_or_none(cx: Context) -> Fields | None:
-    """None where the store no longer has the bytes: then death is asserted, not proved."""
+    """None where the store no longer has the bytes: then the death is asserted, not proved."""
     return if_kept(lambda: read_old(cx))
 
 
@@ -190,7 +191,8 @@ def _refused(cx: Context, fields: Fields | None) -> Record:
 
 
 def good_login(cx: Context, version: str) -> None:
-    """Refused logins in a row lock out everybody who shares the name: one that succeeds ends it."""
+    """Repeated refused logins lock the account for everybody who shares its name; one good login
+    resets the count."""
     new = cx.store.read(version, under=PermissionSet.PROVE)
     if cx.probe.login(new) is Verdict.REFUSED:
         raise NeedsPerson(
@@ -208,8 +210,8 @@ def _soaked_at(cx: Context) -> datetime:
 
 
 def soak(cx: Context) -> Record:
-    """It stays off; the signals are the issuer's usage report and the store's pointers, read
-    whenever the row wakes."""
+    """The credential stays off. Each time the row wakes, the issuer's usage report and the store's
+    pointers are read as signals."""
     until = _soaked_at(cx)
     if cx.now < until:
         _unused_since(cx)
@@ -244,7 +246,7 @@ def _pointer_still_new(cx: Context) -> None:
 
 
 def _bytes_for_drop(cx: Context) -> Fields | None:
-    """Only a verifier needs the bytes to drop; an issuer that lists destroys by id."""
+    """Only a verifier needs the bytes to drop a value; an issuer that lists destroys by id."""
     return None if cx.traits.lists else read_old_or_none(cx)
 
 
@@ -264,15 +266,16 @@ def prove_dead(cx: Context) -> Record:
 
 
 def tidy(cx: Context) -> Record:
-    """No pending label of ours is left, and the issuer lists what the journal will say it lists.
-    What is retired leaves nothing of ours alive: no later `issue` would remove it."""
-    # One that arrived late, after its attempt was given up, is a version that nobody needs.
+    """No pending label of ours is left, and the issuer lists what the journal will record. A
+    retired secret leaves none of our instances alive, because no later `issue` would remove them.
+    """
+    # A staging that arrived after its attempt was given up is not needed.
     leftovers.unlabel(cx, sorted(leftovers.staged_by(cx)))
     listing = cx.listing()
     if cx.rotation.rules.retires and (left := leftovers.to_remove(cx, listing)):
         return leftovers.remove(cx, left[0])
     gone = {cx.rotation.old} if cx.rotation.rules.ends_current else set()
-    # An emergency leaves alone what is not in its scope, but for what a mint before it may have left.
+    # An emergency ignores what is outside of its scope, except what an earlier mint may have left.
     if cx.rotation.rules.checks_drift or cx.rotation.baseline.attempts:
         expected = drift.expected_instances(cx) | {*cx.rotation.scope}
         drift.check_unknown(cx, listing, expected - {g for g in gone if g})

@@ -1,7 +1,7 @@
-"""Two entries with one login in the world: each rotation of the one ends the other's credential.
+"""Two entries that log in as the same user: each rotation of one ends the other's credential.
 
-The configuration shows it where both say the login's name. Where a service or the secret says it,
-what was found of each entry is in the journal, and is compared before anything is made.
+Where both entries name their login, the configuration shows it. Where the service or the secret
+names it, the journal records the login of each entry, and it is compared before a mint.
 """
 
 from collections.abc import Collection
@@ -14,8 +14,8 @@ from rotation.types import Fields, Handle, Listing
 
 
 def found(cx: Context, handles: Collection[Handle], fields: Fields | None) -> list[str]:
-    """The logins of these instances by their names in the world. fields: what a service that keeps
-    the credential of another one has now: the other one knows it by a name of its own."""
+    """The names under which these instances log in. fields: the present value of a service that
+    keeps the credential for another one, which may know the login under a different name."""
     names = {handle.login for handle in handles if handle.login is not None}
     probe = cx.bound.probe
     if names and fields is not None and cx.traits.delegated and _names(probe):
@@ -24,7 +24,7 @@ def found(cx: Context, handles: Collection[Handle], fields: Fields | None) -> li
 
 
 def look(cx: Context, listing: Listing) -> list[str]:
-    """Before a mint: raises where another entry has one of them."""
+    """Runs before a mint: raises where another entry uses one of these logins."""
     fields = None
     if cx.traits.delegated and listing.handles:
         fields = cast("DelegatedIssuer", cx.issuer).read_back().fields
@@ -39,7 +39,7 @@ def own(cx: Context, listing: Listing) -> list[Handle]:
 
 
 def known(cx: Context, listing: Listing) -> list[str]:
-    """As far as it was recorded, or is listed: nobody logs in for it."""
+    """The logins that are recorded or listed; it makes no login of its own."""
     return [*found(cx, own(cx, listing), None), *cx.rotation.baseline.logins]
 
 
@@ -57,5 +57,5 @@ def check(cx: Context, names: Collection[str]) -> None:
 
 
 def _names(probe: Probe | None) -> TypeGuard[NamesLogins]:
-    # By name: the adapter may stand behind another object, which has no such type of its own.
+    # By name: the adapter may be wrapped in a proxy, which has no type of its own.
     return hasattr(probe, "login_name")

@@ -1,4 +1,4 @@
-"""undo: every consumer is back on the old credential before the new one dies."""
+"""undo: every consumer is back on the old credential before the new one is destroyed."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ from rotation.types import (
 
 
 def resume_old(cx: Context) -> Record:
-    """Undoes only our own suspend of an instance that was found active; never what an emergency
+    """Switches on only what this rotation suspended and had found active; never what an emergency
     has marked."""
     _not_compromised(cx, cx.store_state())
     resumed = _suspended_by_us(cx)
@@ -52,7 +52,7 @@ def resume_old(cx: Context) -> Record:
 
 
 def _not_compromised(cx: Context, state: StoreState) -> None:
-    """A mark on any other version is of an emergency that was over before this rotation began."""
+    """A mark on any other version is from an emergency that ended before this rotation began."""
     marked = state.labels.get(COMPROMISED)
     of_this = marked in (cx.rotation.old_version, cx.rotation.new_version)
     if not cx.rotation.rules.contains and marked is not None and of_this:
@@ -72,7 +72,7 @@ def _suspended_by_us(cx: Context) -> list[str]:
 
 
 def _switched_on_by_hand(cx: Context) -> list[str]:
-    """Nobody wrote down what was active: a person knows, and switches that on."""
+    """The instances that were active could not be read, so an operator has to switch them on."""
     handle = cx.listing().find(cx.rotation.old) if cx.rotation.old else None
     if handle is None or handle.state is not KeyState.ACTIVE:
         raise NeedsPerson(
@@ -106,7 +106,8 @@ def demote(cx: Context) -> Record:
         return Written(version=old)
     try:
         if state.current != cx.rotation.new_version and not cx.rotation.done(Step.PROMOTE):
-            # The answer to our promotion was lost; a store without labels settles it by its value.
+            # The answer to our promotion was lost. A store without labels recognises it by its
+            # value.
             cx.store.promote(cx.new_version(), expecting=old)
         cx.store.promote(old, expecting=cx.new_version())
     except Conflict:
@@ -116,7 +117,7 @@ def demote(cx: Context) -> Record:
 
 
 def deliver_old(cx: Context) -> Record:
-    """What readers get from now on: the old version, or the one that a person accepted."""
+    """Delivers what readers get from now on: the old version, or the one that an operator accepted."""
     accepted = cx.rotation.mode is Mode.ACCEPT
     version = _inspected(cx).version if accepted else cx.rotation.old_version
     if version is None or (cx.rotation.old is None and not accepted):
@@ -127,8 +128,8 @@ def deliver_old(cx: Context) -> Record:
 
 
 def confirm_old(cx: Context) -> Record:
-    """Elapsed time is enough on the way back: it is as long as on the way forward, and the new
-    one must be quiet where the issuer reports use."""
+    """On the way back, elapsed time is enough evidence: the wait is as long as on the way forward.
+    Where the issuer reports use, the new credential must be quiet as well."""
     consumer = consumer_spec(cx)
     demoted = done_at(cx, Step.DEMOTE) or done_at(cx, Step.INSPECT)
     if consumer.confirms or demoted is None or cx.rotation.old is None:
@@ -167,7 +168,7 @@ def _not_current(cx: Context) -> None:
 
 
 def _fetched_again(cx: Context) -> None:
-    """The label named the new one for a while, and a person put it back."""
+    """Waits where the label named the new version for a while and an operator put it back."""
     back = cx.state.record(PointerMoved).back_at or cx.now
     refresh = timedelta(seconds=2 * max((c.refresh_s for c in cx.spec.consumers), default=0))
     if cx.now < back + refresh:
@@ -204,8 +205,8 @@ def destroy_new(cx: Context) -> Record:
 
 
 def _nothing_minted(cx: Context) -> Record:
-    """A mint in doubt may have left an instance that nobody has the bytes of (I8). One that a
-    person named as ours since goes, as slowly as it would on the way forward."""
+    """A mint in doubt may have left an instance whose bytes are lost (I8). One that an operator has
+    named as ours is removed as slowly as on the way forward."""
     issue = cx.rotation.state(Step.ISSUE)
     if issue.in_doubt and cx.traits.origin == "assigned" and issue.began_at is not None:
         settled = issue.began_at + 2 * cx.settle
@@ -222,7 +223,7 @@ def _nothing_minted(cx: Context) -> Record:
 
 
 def _kept(cx: Context) -> bool:
-    """`resolve --accept-current` may find that readers use the new one already: then it stays."""
+    """Whether `resolve --accept-current` found that readers use the new one already: then it stays."""
     return cx.rotation.mode is Mode.ACCEPT and _inspected(cx).handle == cx.rotation.new
 
 
@@ -241,7 +242,7 @@ def prove_new_dead(cx: Context) -> Record:
 
 
 def discard_new(cx: Context) -> Record:
-    """No label names the dead new version any more, nor what an earlier attempt staged."""
+    """Takes the labels off the dead new version and off what earlier attempts staged."""
     discarded = {cx.rotation.new_version, *leftovers.staged_by(cx)}
     if not discarded - {None}:
         return Record()

@@ -12,7 +12,7 @@ from rotation.types import Evidence, PermissionSet, Verdict
 
 
 def verify_live(cx: Context) -> Record:
-    """The promoted version, by its recorded id, read where consumers read it, logs in."""
+    """Reads the promoted version by its recorded id, where consumers read it, and logs in with it."""
     region = cx.row.subject.removeprefix("region:") if cx.row.subject != "-" else None
     if region is not None:
         drift.check_copy(cx, cx.store_state(), region)
@@ -38,8 +38,9 @@ def verify_live(cx: Context) -> Record:
 
 
 def drain(cx: Context) -> Record:
-    """Grace is over; where the evidence is the issuer's report, the new instance is used and the
-    old one has been quiet for `quiet` plus the report's lag. Our own probes do not count."""
+    """Waits for the end of the grace period. Where the evidence is the issuer's usage report, the
+    new instance must be in use, and the old one quiet for `quiet` plus the report's lag. Our own
+    probes do not count as use."""
     if cx.rotation.rules.retires:
         return _drain_retired(cx)
     _consumers_declared(cx)
@@ -97,7 +98,8 @@ def _quiet(cx: Context, handle_id: str) -> Record:
 
 
 def straggler(cx: Context, handle_id: str, used: datetime, ripe: datetime) -> NeedsPerson:
-    """Everybody had the time to move, and somebody did not. ripe: when that use is long enough ago."""
+    """The old credential is used although every consumer had time to move. ripe: from when on it
+    counts as quiet if it is not used again."""
     return NeedsPerson(
         "held.straggler",
         f"{handle_id} was used at {used:%Y-%m-%d %H:%M:%S} UTC, when everybody should have moved: "
@@ -108,7 +110,8 @@ def straggler(cx: Context, handle_id: str, used: datetime, ripe: datetime) -> Ne
 
 
 def _still_promoted(cx: Context, used: datetime) -> None:
-    """The old one is used after everybody should have moved: a label may have been moved back."""
+    """Checks the label: use after every consumer should have moved may come from a label that was
+    moved back."""
     given = last_given(cx)
     longest = timedelta(seconds=max((c.refresh_s for c in cx.spec.consumers), default=0))
     if cx.rotation.new_version is not None and given is not None and used > given + longest:
@@ -116,7 +119,7 @@ def _still_promoted(cx: Context, used: datetime) -> None:
 
 
 def _new_is_used(cx: Context) -> None:
-    """By somebody else than our own probes."""
+    """By a consumer, not by our own probes."""
     usage = cx.issuer.usage(cx.new())
     probed = done_at(cx, Step.VERIFY_LIVE)
     promoted = done_at(cx, Step.PROMOTE)
@@ -133,7 +136,7 @@ def _new_is_used(cx: Context) -> None:
 
 
 def _drain_retired(cx: Context) -> Record:
-    """Every consumer is declared gone and the issuer shows quiet, or a person named the gap."""
+    """Every consumer is declared gone and the issuer shows quiet, or an operator accepted the gap."""
     gap = Opened.of(cx.rotation.opened.facts).gap
     staying = sorted(c.id for c in cx.spec.consumers if c.role == "reader" and not c.gone)
     if staying and not gap:
