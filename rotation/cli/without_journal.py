@@ -58,7 +58,7 @@ def _print(
         note(
             plain(
                 f"readers of {target.name} get {current}, which is off, and nothing replaces it "
-                "until that is mended"
+                "until that is fixed"
             )
         )
     repair = why.hint.partition(", then ")[0] or "make the journal writable again"

@@ -1,4 +1,4 @@
-"""What came of a rotation: the baseline that its close leaves. Pure."""
+"""The baseline that a rotation leaves when it closes. Pure."""
 
 from dataclasses import replace
 
@@ -9,7 +9,8 @@ from rotation.plan import Step
 
 
 def left_by(before: Rotation | None) -> Baseline:
-    """What the next rotation begins with. before: the identity's latest rotation."""
+    """The baseline that the next rotation starts from. before: the latest rotation of the
+    identity."""
     if before is None:
         return Baseline()
     if before.outcome is None:
@@ -18,7 +19,7 @@ def left_by(before: Rotation | None) -> Baseline:
 
 
 def closing(rotation: Rotation, outcome: Outcome) -> Closed:
-    """What CLOSED says. rotated: a success that was to change the credential."""
+    """The facts of CLOSED. rotated: it succeeded, and its plan changes the credential."""
     return Closed(
         outcome=outcome,
         baseline=outcome_baseline(rotation, outcome).facts,
@@ -27,8 +28,8 @@ def closing(rotation: Rotation, outcome: Outcome) -> Closed:
 
 
 def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Baseline:
-    """What the journal holds to be true of the world once this rotation is closed. live: every
-    instance that is ours, with those that the next `issue` removes (`ours`)."""
+    """What the journal takes to be true of the world once this rotation is closed. live: every
+    instance of ours, including those that the next `issue` removes (`ours`)."""
     before = rotation.baseline | _edited(rotation)
     current = before | _current(rotation, outcome)
     handle = current.handle
@@ -51,7 +52,7 @@ def outcome_baseline(rotation: Rotation, outcome: Outcome) -> Baseline:
 
 
 def _current(rotation: Rotation, outcome: Outcome) -> Baseline:
-    """What readers get, where that is not what it was before."""
+    """What readers get, where this rotation changed it."""
     inspected = _inspected(rotation) | Baseline(retired=False)
     if outcome is Outcome.ROLLED_BACK:
         version = rotation.state(Step.DEMOTE).record(Written).version or rotation.value_of_old
@@ -66,7 +67,7 @@ def _current(rotation: Rotation, outcome: Outcome) -> Baseline:
         return inspected
     if rotation.done(Step.PROMOTE) and not rotation.state(Step.DEMOTE).done:
         return _issued(rotation)
-    # A placeholder that stays current is what the next `create` finds.
+    # A placeholder stays current, and the next `create` finds it.
     placed = rotation.state(Step.PLACE).record(Written).version
     if not placed or rotation.intended(Step.PROMOTE):
         return Baseline()
@@ -96,7 +97,7 @@ def _issued(rotation: Rotation) -> Baseline:
 
 
 def _left_behind(rotation: Rotation, handle: str | None) -> dict[str, Leftover]:
-    """What is ours beside the current one, and not destroyed."""
+    """Our instances other than the current one that were not destroyed."""
     left = dict(rotation.leftovers)
     if rotation.old is not None:
         left.setdefault(rotation.old, Leftover(rotation.value_of_old, served=True))
@@ -104,7 +105,7 @@ def _left_behind(rotation: Rotation, handle: str | None) -> dict[str, Leftover]:
         served = rotation.intended(Step.PROMOTE)
         left.setdefault(rotation.new, Leftover(rotation.new_version, served))
     gone = _destroyed(rotation) | {handle}
-    # What a person declared leaked goes without anybody's evidence.
+    # An instance that a person declared leaked is removed without any evidence.
     return {
         instance: replace(it, served=it.served and instance not in rotation.scope)
         for instance, it in left.items()

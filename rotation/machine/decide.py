@@ -12,8 +12,8 @@ from rotation.types import OPEN_GATES, Gates
 
 CALL_DEADLINE = timedelta(seconds=20)
 TRIES_MAX = 12
+# No pause after a failed try is longer. A longer one was set while the clock was ahead.
 PAUSE_MAX = timedelta(minutes=80)
-"""No pause after a failed try is longer; one that seems to be was told by a clock that ran ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Do:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """until None: only a person's entry ends it."""
+    """until None: only an operator's command ends it."""
 
     until: datetime | None
     why: str
@@ -46,8 +46,8 @@ Action: TypeAlias = Do | Wait | Held | Close
 
 
 def next_action(rotation: Rotation, now: datetime, gates: Gates = OPEN_GATES) -> Action:
-    """What to do next. Rows wait for the rows that they come after; a waiting row stops only
-    those. A hold stops every row but `resume-old` and what a person asked for since."""
+    """What to do next. A row waits for the rows in its `after`; a waiting row stops only the rows
+    after it. Held stops every row except `resume-old` and what a person asked for since."""
     if rotation.outcome is not None:
         return Close(Outcome(rotation.outcome))
     resume_old = pending_resume(rotation)
@@ -77,7 +77,8 @@ def held(code: str) -> Held:
 
 
 def pending_resume(rotation: Rotation) -> RowInstance | None:
-    """A complaint after our suspend: the old credential comes back before anything else."""
+    """A complaint came after our suspend: the old credential is switched on before anything
+    else."""
     if rotation.mode is not Mode.FORWARD:
         return None
     if not rotation.complained or rotation.state(Step.RESUME_OLD).done:
@@ -133,7 +134,7 @@ def _by_hand(rotation: Rotation) -> bool:
 
 
 def _fits(rotation: Rotation, row: RowInstance, now: datetime, gates: Gates) -> bool:
-    """A windowed row starts only if it ends inside the window, and with it what has to follow at
+    """Whether a windowed row ends inside the window, together with the rows that must follow at
     once until every consumer has what readers get."""
     if not gates.open or gates.frozen:
         return False
@@ -146,7 +147,7 @@ def _fits(rotation: Rotation, row: RowInstance, now: datetime, gates: Gates) -> 
 
 
 def gives_up(row: RowInstance) -> bool:
-    """Whether too many failed tries are the end of it. What never gives up has to be done."""
+    """Whether too many failed tries make this row Held. All other rows are tried for ever."""
     return row.on_failure in (OnFailure.ROLL_BACK, OnFailure.HOLD) and row.step not in URGENT
 
 
@@ -155,8 +156,8 @@ def _attempt(rotation: Rotation, row: RowInstance, now: datetime) -> Action:
     ahead = state.retrying and state.until is not None and state.until - now > PAUSE_MAX
     if state.until is not None and state.until > now and not ahead:
         return Wait(state.until, state.why or row.name, row)
-    # Without overlap nothing is lost until the replacement was intended.
-    leaps = row.step is replaced_by(rotation) and not state.intended
-    if state.tries >= TRIES_MAX and (leaps or gives_up(row)):
+    # Without overlap nothing is lost until the replacement is intended.
+    before_cutover = row.step is replaced_by(rotation) and not state.intended
+    if state.tries >= TRIES_MAX and (before_cutover or gives_up(row)):
         return held("held.out-of-tries")
     return Do(row, state.in_doubt)

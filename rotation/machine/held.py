@@ -1,7 +1,7 @@
-"""The closed table of why a rotation is Held, and the exits that each reason has.
+"""The closed table of reasons why a rotation is Held, and the ways out of each.
 
-Held is open: it keeps the identity, nothing is undone, a person decides. Each code has a page in
-`docs/runbook/`.
+A Held rotation is open: it keeps the identity, nothing is undone, and a person decides. Each code
+has a page in `docs/runbook/`.
 """
 
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ class Exit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """why: one sentence for a person. exits: the likeliest first. first: what a person has to do
-    before some of them, which lead nowhere else."""
+    """One reason for being Held."""
 
-    why: str
-    exits: tuple[Exit, ...]
+    why: str  # one sentence for the operator
+    exits: tuple[Exit, ...]  # the likeliest first
+    # What has to be true before an exit helps.
     first: Mapping[Exit, str] = field(default_factory=dict)
 
 
@@ -180,19 +180,19 @@ REASONS: dict[str, Reason] = {
         "the probe refuses the credential that readers use: the probe is broken, or that one is dead",
         (Exit.RESUME, Exit.REPLACE, Exit.ROLLBACK, Exit.ABANDON),
         {
-            Exit.RESUME: "once the probe is mended",
+            Exit.RESUME: "once the probe works",
             Exit.REPLACE: "where the credential is dead, and not the probe",
         },
     ),
     "held.new-unverified": Reason(
         "the old credential is replaced already, and the probe does not accept the new one",
         (Exit.RESUME, Exit.UNVERIFIED, Exit.ABANDON),
-        {Exit.RESUME: "once the probe is mended"},
+        {Exit.RESUME: "once the probe works"},
     ),
     "held.probe-meaningless": Reason(
         "the probe accepts a wrong secret, so its success means nothing",
         _BACK,
-        {Exit.RESUME: "once the probe is mended", Exit.ROLLBACK: "once the probe is mended"},
+        {Exit.RESUME: "once the probe works", Exit.ROLLBACK: "once the probe works"},
     ),
     "held.spec-changed": Reason(
         "the configuration of this secret changed while its rotation is open", _BACK

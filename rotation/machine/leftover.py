@@ -1,4 +1,4 @@
-"""What is ours and outlived its rotation, as a baseline keeps it."""
+"""Instances of ours that outlived their rotation, as a baseline keeps them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,27 +12,26 @@ from rotation.types import Facts
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """An instance that outlived its rotation. version: where its bytes are, if they are
-    known to be anywhere. served: readers may have been given it."""
+    """An instance that outlived its rotation."""
 
-    version: str | None = None
-    served: bool = False
+    version: str | None = None  # where its bytes are, if that is known
+    served: bool = False  # readers may have been given it
 
 
 def as_kept(left: Mapping[str, Leftover]) -> Facts:
-    """For a baseline, by instance."""
+    """The value of a baseline's `ours`, by instance."""
     return {instance: keyed(it) for instance, it in sorted(left.items())}
 
 
+# How a baseline without leftovers is written.
 NOTHING_LEFT = compact(Baseline(ours=as_kept({})).facts)[1:-1]
-"""How a baseline without any is written."""
 
 
 def leftovers_of(baseline: Baseline) -> dict[str, Leftover]:
-    """What `as_kept` made of them."""
+    """The inverse of `as_kept`."""
     return {instance: _leftover(content) for instance, content in baseline.ours.items()}
 
 
 def _leftover(kept: Any) -> Leftover:
-    # Entries of a schema before 3 have a pair.
+    # Before schema 3 an entry had a pair here.
     return Leftover(*kept) if isinstance(kept, list) else record(Leftover, kept)

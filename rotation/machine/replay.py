@@ -38,9 +38,9 @@ __all__ = [
 
 
 def replay(entries: Sequence[Entry]) -> Rotation:
-    """Of one rotation's entries, OPENED first; not to be changed. With a row that this version of
-    the program does not know it is Held whatever happens, until it is abandoned. Raises JournalError
-    where they are none that a version of ours wrote."""
+    """Folds the entries of one rotation, OPENED first; the result must not be changed. A rotation
+    with a row that this version does not know is Held until it is abandoned. Raises JournalError
+    for entries that no version of this program wrote."""
     if not entries:
         raise corrupt("a rotation that has a row and no entries")
     try:
@@ -50,7 +50,7 @@ def replay(entries: Sequence[Entry]) -> Rotation:
 
 
 class Replayed:
-    """`replay`, which folds the same entries once in a row."""
+    """`replay` that folds the same entries only once in a row."""
 
     def __init__(self) -> None:
         self._last: Rotation | None = None
@@ -109,16 +109,17 @@ def _add(rotation: Rotation, entry: Entry) -> None:
 def _fold_row(rotation: Rotation, entry: Entry, key: RowKey) -> None:
     state = rotation.states.get(key.position)
     if state is None:
-        return  # of a row that this version does not know
+        return  # a row that this version does not know
     if entry.kind is Kind.BEGAN:
         _fold_intent(rotation, state, entry)
     if key.round < state.round:
         return
     attempt = Attempt.of(entry.facts)
     if attempt.unsent and key.step == replaced_by(rotation):
-        state.intended = state.intended_before  # refused before anything was asked for
+        state.intended = state.intended_before  # it failed before the issuer was asked
     if attempt.void:
-        # That attempt left nothing behind but what is told of it: the next starts from nothing.
+        # The attempt left nothing behind: keep only its cause, and let the next one start from
+        # nothing.
         state.facts = Cause.only(entry.facts).facts
         state.attempt, state.in_doubt = None, False
         rotation.leftovers.pop(str(attempt.removed), None)
@@ -177,11 +178,12 @@ def _rolls_back(rotation: Rotation, position: int) -> bool:
 
 def _after_done(rotation: Rotation, key: RowKey) -> None:
     if key.step == Step.ISSUE and not rotation.rules.replaces_dead:
-        # Nothing was minted before they were gone; those in an emergency's scope come later.
+        # `issue` removed them before it minted; in an emergency those in its scope are destroyed
+        # later.
         scope = rotation.scope
         rotation.leftovers = {i: it for i, it in rotation.leftovers.items() if i in scope}
-    # An undone suspend must be done again, and with it all that followed: a new round. What was
-    # complained of stays, until a person resumes.
+    # A suspend that was undone must be done again with all rows after it: a new round. The
+    # complaint stays until a person resumes.
     if key.step == Step.RESUME_OLD and rotation.mode is Mode.FORWARD:
         suspend = next((row for row in rotation.rows if row.step is Step.SUSPEND), None)
         if suspend is not None:
@@ -193,7 +195,7 @@ def _after_done(rotation: Rotation, key: RowKey) -> None:
 def _new_round(state: RowState) -> None:
     state.round += 1
     state.done, state.until, state.why, state.tries = False, None, None, 0
-    # A login of an earlier round proves nothing in the next.
+    # Logins of an earlier round prove nothing in the next one.
     state.facts = {name: fact for name, fact in state.facts.items() if name not in Logins.keys}
 
 
@@ -235,15 +237,15 @@ def _go_on(rotation: Rotation, asked: Requested) -> None:
 
 
 def _try_now(rotation: Rotation) -> None:
-    """The cause is over: no pause after a failed try is sat out. What waits for anything else does."""
+    """The cause is gone, so pauses after failed tries end. All other waits go on."""
     for state in rotation.states.values():
         if state.retrying:
             state.until, state.tries, state.retrying = None, 0, False
 
 
 def _give_up(rotation: Rotation, instance: str) -> None:
-    """A person's word stands for the evidence that nobody has it. Never for the current one, which
-    a mistyped id may name; of what was found dead it makes room."""
+    """A person's word replaces the evidence that nobody has this instance. It never applies to the
+    current one, which a mistyped id may name, except where that one was found dead."""
     if rotation.rules.replaces_dead and instance == rotation.old:
         rotation.given_up |= {instance}
     elif instance not in (rotation.old, rotation.new):
@@ -254,14 +256,14 @@ def _give_up(rotation: Rotation, instance: str) -> None:
 
 
 def can_go_back(rotation: Rotation) -> bool:
-    """Until destroy was intended. An emergency is cancelled only while nothing is destroyed or
-    promoted."""
+    """Possible until destroy is intended. An emergency can be cancelled only while nothing is
+    destroyed or promoted."""
     too_late = [Step.DESTROY]
     if rotation.rules.promotion_is_final:
         too_late += [Step.PROMOTE]
     resumes = any(row.step is Step.RESUME_OLD for row in rotation.undo)
     if not resumes:
-        too_late += [Step.CONTAIN]  # the issuer cannot suspend: containing destroyed
+        too_late += [Step.CONTAIN]  # the issuer cannot suspend, so containing destroyed
     if is_past_return(rotation):
         return False
     made_room = bool(rotation.state(Step.MAKE_ROOM).record(Room).destroyed)
@@ -269,8 +271,8 @@ def can_go_back(rotation: Rotation) -> bool:
 
 
 def replaced_by(rotation: Rotation) -> Step | None:
-    """Without overlap: the row at whose intent the old credential is lost for good, and the way
-    back with it. None where both live until the old one is destroyed."""
+    """Without overlap: the row whose intent ends the old credential for good, and with it the way
+    back. None where the old credential lives until it is destroyed."""
     steps = {row.step for row in rotation.rows}
     if not rotation.rules.risks_outage or steps & {Step.CONTAIN, Step.DESTROY}:
         return None
@@ -283,7 +285,7 @@ def is_past_return(rotation: Rotation) -> bool:
 
 
 def _resume(rotation: Rotation) -> None:
-    """The refused row and what comes after it are taken up again; every row has its tries again."""
+    """Takes up the failed row and the rows after it again; every row gets its tries back."""
     failed = failed_row(rotation)
     rotation.held = rotation.held_at = None
     for state in rotation.states.values():
@@ -297,8 +299,8 @@ def _resume(rotation: Rotation) -> None:
 
 
 def _from(rotation: Rotation, row: RowInstance) -> set[int]:
-    """That row and every row after it. A row beside it is not: an `issue` that is done must not
-    mint again because a proof that ran beside it was denied."""
+    """The row and all rows that depend on it. A parallel row is left alone: a finished `issue` must
+    not mint again because a proof beside it was denied."""
     found = {row.position}
     for other in rotation.rows:
         if not found.isdisjoint(other.after):
@@ -308,5 +310,5 @@ def _from(rotation: Rotation, row: RowInstance) -> set[int]:
 
 
 def failed_row(rotation: Rotation) -> RowInstance | None:
-    """The row of the present mode that was refused and has not been taken up again."""
+    """The row of the present mode that failed and was not taken up again."""
     return next((row for row in rotation.active_rows if rotation.states[row.position].failed), None)

@@ -1,4 +1,4 @@
-"""Where a rotation stands: what was intended, what is done, what a person asked for."""
+"""The state of a rotation: what was intended, what is done, what a person asked for."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,7 @@ Kept = TypeVar("Kept", bound=Record)
 class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
     ROLLED_BACK = "rolled-back"
-    ACCEPTED = "accepted"  # what a person found in the store is the new baseline
+    ACCEPTED = "accepted"  # the operator accepted what the store has as the new baseline
     ABANDONED = "abandoned"
     SUPERSEDED = "superseded"
 
@@ -31,22 +31,21 @@ class Mode(StrEnum):
 
 @dataclass(slots=True)
 class RowState:
-    """What the entries say of one row in its present round. `intended` and the facts of an attempt
-    outlive the round: what may have happened in the world does not unhappen. intended_before: by
-    an earlier attempt. Times are the provider's where it told one. retrying: `until` is the pause
-    after a failed try. opens_at: of its window, as last told; a window may open earlier."""
+    """The state of one row in its present round. `intended` and the facts of an attempt outlive a
+    round, because what happened in the world cannot be undone by counting again. Times are the
+    provider's where it reported one."""
 
     round: int = 0
     done: bool = False
     done_at: datetime | None = None
     intended: bool = False
-    intended_before: bool = False
+    intended_before: bool = False  # by an earlier attempt
     in_doubt: bool = False
     happened: bool = False
     began_at: datetime | None = None
     attempt: str | None = None
-    until: datetime | None = None
-    opens_at: datetime | None = None
+    until: datetime | None = None  # while `retrying`: the end of the pause after a failed try
+    opens_at: datetime | None = None  # its window, as last reported; it may open earlier
     why: str | None = None
     tries: int = 0
     retrying: bool = False
@@ -56,7 +55,7 @@ class RowState:
     facts: Facts = field(default_factory=dict)
 
     def record(self, kind: type[Kept]) -> Kept:
-        """What its entries say, a later one over those before it."""
+        """What the row's entries say; a later entry overrides an earlier one."""
         return kind.of(self.facts)
 
     def is_news(self, until: datetime | None) -> bool:
@@ -65,10 +64,7 @@ class RowState:
 
 @dataclass(slots=True)
 class Rotation:
-    """One rotation, folded from its entries. leftovers: what the next `issue` removes first.
-    attempts: under each of them a version may have been staged, or may be yet. unverified: a person
-    said that the new one goes to readers without a login, for the old one is gone already. given_up:
-    instances that a person said nobody needs. found_off: what a look saw switched off since."""
+    """One rotation, folded from its entries."""
 
     stream: str
     opened: Entry
@@ -85,19 +81,21 @@ class Rotation:
     held: str | None = None
     held_at: datetime | None = None
     asked: Entry | None = None
+    # The next `issue` removes these first.
     leftovers: dict[str, Leftover] = field(default_factory=dict)
-    attempts: frozenset[str] = frozenset()
+    attempts: frozenset[str] = frozenset()  # each may have staged a version, or may still do so
     foreign: frozenset[str] = frozenset()
-    given_up: frozenset[str] = frozenset()
+    given_up: frozenset[str] = frozenset()  # instances that a person said nobody needs
     abandoned: bool = False
     destroy_released: bool = False
+    # A person allowed the new credential to be promoted without a login: the old one is gone.
     unverified: bool = False
     change_accepted: bool = False
     outcome: str | None = None
     result: Baseline = field(default_factory=Baseline)
     readable: bool = True
     complained: bool = False
-    found_off: frozenset[str] = frozenset()
+    found_off: frozenset[str] = frozenset()  # seen switched off by a later look
     found_off_at: datetime | None = None
 
     @property
@@ -113,7 +111,7 @@ class Rotation:
 
     @property
     def paused(self) -> str:
-        """Who stopped it where it is, and why."""
+        """Who paused it, and why."""
         by = f" by {self.on_hold_by}" if self.on_hold_by else ""
         return f"paused{by}: {self.on_hold}"
 
@@ -129,14 +127,14 @@ class Rotation:
         return any(self.states[row.position].intended for row in self.rows if row.step == step)
 
     def _reached(self, undo: RowInstance) -> bool:
-        """A consumer that nothing was delivered to has what it had."""
+        """A consumer that got no delivery still has the old value."""
         if undo.of is not Step.DELIVER:
             return True
         delivered = self.state(Step.DELIVER, undo.subject)
         return delivered.happened or delivered.in_doubt
 
     def state(self, step: Step, subject: str = "-") -> RowState:
-        """Of the row with that step; an empty state where this rotation has no such row."""
+        """The state of the row with that step; an empty one where this rotation has no such row."""
         accepted = self.accept if self.mode is Mode.ACCEPT else ()
         for row in (*accepted, *self.rows, *self.undo, *self.accept):
             if row.step == step and row.subject == subject:
@@ -145,32 +143,32 @@ class Rotation:
 
     @property
     def ours(self) -> frozenset[str]:
-        """Instances that are to be removed, recorded as left behind or named by a person."""
+        """Instances to remove: recorded as left behind, or named as ours by a person."""
         return frozenset(self.leftovers)
 
     @property
     def scope(self) -> list[str]:
-        """Of an emergency: the instances that the person named or confirmed."""
+        """In an emergency: the instances that the operator named or confirmed."""
         return Opened.of(self.opened.facts).scope
 
     @property
     def old(self) -> str | None:
-        """The handle that this rotation replaces or retires; of what was never adopted, as a
-        replacement found it."""
+        """The handle that this rotation replaces or retires. For a secret that was never adopted it
+        is the one that the replacement found."""
         return self.baseline.handle or self.state(Step.FIND_DEAD).record(FoundDead).handle
 
     @property
     def old_version(self) -> str | None:
-        """What readers get before this rotation's promotion. edited: somebody wrote other keys of
-        the secret since the journal recorded it, and `issue` found our own unchanged."""
+        """What readers get before the promotion. edited: somebody wrote other keys of the secret
+        since the journal recorded it, and `issue` found our own keys unchanged."""
         placed = self.state(Step.PLACE).record(Written).version
         found = placed or self.state(Step.FIND_DEAD).record(FoundDead).version
         return found or self.state(Step.ISSUE).record(Issued).edited or self.baseline.version
 
     @property
     def value_of_old(self) -> str | None:
-        """The version with the bytes of `old`. What was found dead may be another's, or nothing,
-        which somebody wrote over it."""
+        """The version with the bytes of `old`. A replacement may have found another value written
+        over it."""
         replaced = self.state(Step.FIND_DEAD).record(FoundDead).version is not None
         return self.baseline.version if replaced else self.old_version
 
@@ -183,6 +181,6 @@ class Rotation:
         return self.state(Step.ISSUE).record(Issued).new_version
 
     def done(self, step: Step) -> bool:
-        """Every row of that step is done (and there is one)."""
+        """Whether there are rows of that step and all of them are done."""
         rows = [row for row in self.rows if row.step == step]
         return bool(rows) and all(self.states[row.position].done for row in rows)

@@ -1,5 +1,5 @@
-"""Live instances that a look found beside what is known, and that nobody accounted for since. Pure:
-they are shown until a later look no longer finds them, a person says whose they are, or they go."""
+"""Live instances that a look found and nobody has accounted for. Pure. They are shown until a later
+look no longer finds them, a person says whose they are, or they are removed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +34,8 @@ def as_facts(stream: str, instances: Iterable[str], off: Iterable[str]) -> Looke
 
 
 def with_look(rotation: Rotation, seen: Seen | None) -> Rotation:
-    """As it stands with what a look found off, unless one of its own rows looked since."""
+    """The rotation with the instances that the look found switched off, unless one of its own rows
+    has looked since."""
     if seen is None or not seen.off or rotation.outcome is not None:
         return rotation
     looked = (rotation.held_at, *(state.done_at for state in rotation.states.values()))
@@ -51,7 +52,7 @@ _LOOKS = (
 
 
 def unaccounted(rotation: Rotation, seen: Seen) -> tuple[str, ...]:
-    """Of those, what the stream's latest rotation neither knows nor found gone."""
+    """The instances of that look that the latest rotation neither knows nor found gone."""
     left = set(seen.instances) - _known(rotation)
     for step, looked in _LOOKS:
         state = rotation.state(step)

@@ -1,4 +1,4 @@
-"""The rows of one identity: compiled from a plan, and as OPENED keeps them."""
+"""The rows of one identity, compiled from a plan and as OPENED stores them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ def compile_rows(
 def compile_rollback(
     plan: Plan, spec: Specification, traits: Traits, start: int
 ) -> tuple[RowInstance, ...]:
-    """One after the other, each with the step that it undoes."""
+    """The rows of the rollback, in order, each with the step that it undoes."""
     compiled: list[RowInstance] = []
     for undo in plan.rollback:
         for subject in _subjects(undo.row, spec, traits):
@@ -100,7 +100,7 @@ def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
 
 
 def opening(plan: Plan, spec: Specification, traits: Traits) -> Opened:
-    """What a rotation finishes on, whatever the configuration says later."""
+    """What OPENED stores. The rotation finishes on it, whatever the configuration says later."""
     plan = plan_for(plan, traits)
     rows = compile_rows(plan.rows, spec, traits)
     undo = compile_rollback(plan, spec, traits, start=len(rows))
@@ -121,7 +121,7 @@ def opening(plan: Plan, spec: Specification, traits: Traits) -> Opened:
 
 
 def row_to_json(row: RowInstance) -> Json:
-    """A row as OPENED keeps it. Of its gates the window is written down."""
+    """A row as OPENED stores it. Of its gates only the window is stored."""
     kept = keyed(row)
     if Gate.WINDOW in kept.pop("gates", ()):
         kept["windowed"] = True
@@ -129,7 +129,7 @@ def row_to_json(row: RowInstance) -> Json:
 
 
 def _row(content: Mapping[str, Any], gates: PlanGates) -> RowInstance:
-    """Raises one of NONSENSE."""
+    """Raises an error of NONSENSE for a row that this version does not know."""
     of = content.get("of")
     window = (Gate.WINDOW,) if content.get("windowed") else ()
     return record(
@@ -148,12 +148,13 @@ def _row(content: Mapping[str, Any], gates: PlanGates) -> RowInstance:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The rows of one rotation. unknown: some were left out, for this version does not know them; or it
-    does not know the plan, or cannot read the specification."""
+    """The rows of one rotation."""
 
     rows: tuple[RowInstance, ...]
     undo: tuple[RowInstance, ...]
     accept: tuple[RowInstance, ...]
+    # Rows were left out because this version does not know them, or it does not know the plan or
+    # cannot read the specification.
     unknown: bool
 
 
@@ -162,7 +163,7 @@ _COMPILED_MAX = 4096
 
 
 def rows_of(opened: Entry) -> Compiled:
-    """Parsed once for each OPENED: a rotation is folded at every step."""
+    """Parsed once for each OPENED, because a rotation is folded at every step."""
     found = _compiled.get(opened.hash)
     if found is not None:
         return found
@@ -179,7 +180,7 @@ def rows_of(opened: Entry) -> Compiled:
 
 
 def _gates(plan: Plan) -> PlanGates:
-    """Those that are not written down: they are the plan's of that name, as its rules are."""
+    """Gates that are not stored. They follow the plan's present definition, as its rules do."""
     return {
         row.step: tuple(gate for gate in row.gates if gate is not Gate.WINDOW) for row in plan.rows
     }
@@ -190,11 +191,11 @@ def _known_rows(rows: Json, gates: PlanGates) -> list[RowInstance | None]:
     return [_row_or_none(row, gates) for row in cast("list[Any]", rows)]
 
 
+# The order of a row's values before schema 3, which stored no names.
 _BEFORE_3 = (
     "position", "phase", "step", "subject", "on_failure", "after", "effect", "looks", "windowed",
     "successes", "of",
 )  # fmt: skip
-"""The order of a row's values in entries of an earlier schema, which have no names."""
 
 
 def _row_or_none(kept: Any, gates: PlanGates) -> RowInstance | None:

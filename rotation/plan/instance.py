@@ -1,4 +1,4 @@
-"""A row of one identity."""
+"""A row of one identity, as OPENED stores it."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,6 @@ from rotation.plan.words import Gate, OnFailure, Phase
 
 @dataclass(frozen=True, slots=True)
 class RowInstance:
-    """As OPENED keeps it."""
-
     position: int
     phase: Phase
     step: Step

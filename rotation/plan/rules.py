@@ -1,12 +1,12 @@
-"""What a plan means, beyond its rows."""
+"""What a plan is for, beyond its rows."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRules:
-    """Code asks for one of these, never for a plan's name. Rules are not journaled: an open
-    rotation follows the rules that its plan has now."""
+    """Code asks for one of these and never for a plan's name. Rules are not stored in the journal:
+    an open rotation follows the present rules of its plan."""
 
     # It starts from the credential that the journal records as current, and ends it.
     ends_current: bool = False
@@ -26,9 +26,10 @@ class PlanRules:
     retires: bool = False
     # Credentials stay as they are; what is found becomes the baseline.
     keeps_credential: bool = False
-    # Readers may have a credential of somebody else, until it was inspected and claimed.
+    # Readers may have somebody else's credential until it is inspected and claimed.
     adopts: bool = False
-    # It stops before it acts where store or issuer differ from the journal, or a delivery would fail.
+    # It stops before acting where store or issuer differ from the journal, or a delivery would
+    # fail.
     checks_drift: bool = True
     # `pause` stops it where it is.
     heeds_hold: bool = True

@@ -1,4 +1,4 @@
-"""A specification as plain JSON: stored in OPENED, compared with what the configuration says now."""
+"""A specification as plain JSON: stored in OPENED and compared with the present configuration."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ def spec_to_json(spec: Specification) -> Facts:
 
 
 def spec_from_json(content: Facts) -> Specification:
-    """Raises JournalError where something is missing that has no default."""
+    """Raises JournalError where a key without a default is missing."""
     try:
         return _parsed(json.dumps(content, sort_keys=True))
     except NONSENSE:
@@ -35,7 +35,7 @@ def spec_from_json(content: Facts) -> Specification:
 
 @lru_cache(maxsize=512)
 def _parsed(text: str) -> Specification:
-    """Cached by its text: a rotation asks for the same one in every step."""
+    """Cached by text: a rotation needs the same specification in every step."""
     content: dict[str, Any] = json.loads(text)
     content["store"] = record(PluginSpec, content["store"])
     content["issuer"] = record(PluginSpec, content["issuer"])
@@ -54,8 +54,8 @@ def spec_digest(spec: Specification) -> str:
 
 
 def differences(stored: Specification, present: Specification) -> list[str]:
-    """What of the configuration must not change under an open rotation (DETAILS: Journal). Other
-    differences wait for the next rotation; a removed consumer stays until the close."""
+    """The parts of the configuration that must not change while a rotation is open. Other changes
+    wait for the next rotation; a removed consumer stays until the close."""
     changed = [
         name
         for name in ("identity", "issuer", "store", "fields", "composed")
@@ -68,7 +68,8 @@ SHOWN_MAX = 60
 
 
 def changes(stored: Specification, present: Specification) -> list[str]:
-    """The same, with the keys that changed, from what to what. Options hold no secrets."""
+    """The same as `differences`, with each changed key's old and new value. Options hold no
+    secrets."""
     return [
         f"{name}: {', '.join(keys)}" if (keys := list(_keys(name, stored, present))) else name
         for name in differences(stored, present)
@@ -90,7 +91,7 @@ def _short(value: object) -> str:
 
 
 def waiting(stored: Specification, present: Specification) -> list[str]:
-    """What changed without stopping an open rotation: it holds from the next one."""
+    """Changes that do not stop an open rotation: they apply from the next one on."""
     changed = [
         each.name
         for each in fields(Specification)

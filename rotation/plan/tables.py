@@ -1,4 +1,4 @@
-"""The steps, and the table of each plan: one row a line, done from the top to the bottom."""
+"""The steps, and the table of each plan: one row per line, done from top to bottom."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -41,7 +41,7 @@ class Step(StrEnum):
     INSPECT = "inspect"  # what is there is what the configuration says
     CLAIM = "claim"  # the world says that this installation owns it
     RELABEL = "relabel"  # leftover labels are gone
-    FIND_DEAD = "find-dead"  # what readers get is of no use: gone, off, ended, refused or lost
+    FIND_DEAD = "find-dead"  # the current credential is dead: gone, off, ended, refused or lost
     EVIDENCE = "evidence"  # what a containment erases is on record
     CONTAIN = "contain"  # every instance in scope is off
     MAKE_ROOM = "make-room"  # the issuer has a free slot
@@ -50,28 +50,25 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """past: how it is told once it is done. effect: it changes the world, so a durable intent
-    comes first. looks: it reads the world before that intent, and the intent records what it saw.
-    successes: how often a login must agree. after: the steps that it waits for; None: the row
-    before it."""
+    """What a step does, and how a plan uses it."""
 
     step: Step
-    past: str
+    past: str  # the event once it is done
     phase: Phase
     sets: tuple[PermissionSet, ...]
-    effect: bool = False
-    looks: bool = False
-    successes: int = 1
+    effect: bool = False  # it changes the world, so a durable intent comes first
+    looks: bool = False  # it reads the world before the intent, which records what it saw
+    successes: int = 1  # how many logins must agree
     per: Per = Per.SECRET
     needs: tuple[Needs, ...] = ()
     on_failure: OnFailure = HOLD
     gates: tuple[Gate, ...] = ()
-    after: tuple[Step, ...] | None = None
+    after: tuple[Step, ...] | None = None  # the steps that it waits for; None: the row before it
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """A row of a rollback; it is left out where no row of the step `of` was ever intended."""
+    """A row of a rollback; left out where no row of the step `of` was ever intended."""
 
     row: Row
     of: Step
@@ -86,7 +83,7 @@ class Plan:
     version: int = 1
 
 
-# What a step is in any plan. What its refusal leads to, what it waits for, is the plan's to say.
+# A step's properties in any plan. The plan says what its failure leads to and what it waits for.
 STEPS = {row.step: row for row in (
     Row(Step.PLACE,          "placed",           Phase.CREATE,    (OBSERVE, CLAIM, MINT), effect=True),
     Row(Step.MAKE_ROOM,      "room-made",        Phase.CREATE,    (OBSERVE, REVOKE), effect=True, looks=True, needs=(Needs.LIMIT,)),
@@ -121,11 +118,11 @@ STEPS = {row.step: row for row in (
     Row(Step.PROVE_NEW_DEAD, "new-death-proved", Phase.UNDO,      (VERIFY,), needs=(Needs.OVERLAP,)),
     Row(Step.DISCARD_NEW,    "new-discarded",    Phase.UNDO,      (OBSERVE, PROMOTE), effect=True),
 )}
-assert STEPS.keys() == set(Step), "every step is told what it is"
+assert STEPS.keys() == set(Step), "every step has its row"
 
 
 def _row(step: Step, on_failure: OnFailure, *gates: Gate, **otherwise: Any) -> Row:
-    """otherwise: what the step is in this plan alone."""
+    """otherwise: what differs for this step in this plan."""
     return replace(STEPS[step], on_failure=on_failure, gates=gates, **otherwise)
 
 
@@ -133,8 +130,9 @@ def _undo(step: Step, *, of: Step, **otherwise: Any) -> Undo:
     return Undo(_row(step, HOLD, **otherwise), of)
 
 
-# Not the forward rows reversed: the label moves back before consumers are notified, because readers
-# of the store would fetch the new value again, and they confirm the old one before the new dies.
+# Not the forward rows reversed. The label moves back before consumers get the old credential,
+# because readers of the store would otherwise fetch the new value again; and they confirm the old
+# one before the new one is destroyed.
 _REMOVE_NEW = (
     _undo(Step.SUSPEND_NEW,    of=Step.ISSUE),
     _undo(Step.DESTROY_NEW,    of=Step.ISSUE),
@@ -191,7 +189,7 @@ REPAIR = Plan("repair", PlanRules(keeps_credential=True), (
     _row(Step.VERIFY_LIVE, HOLD),
 ))
 
-# `tidy` removes what earlier rotations left behind: no later `issue` will.
+# Its `tidy` removes what earlier rotations left behind, because no later `issue` will.
 RETIRE = Plan("retire", PlanRules(ends_current=True, retires=True), (
     _row(Step.DRAIN,       HOLD),
     _row(Step.SUSPEND,     HOLD,        WINDOW),
@@ -204,8 +202,8 @@ RETIRE = Plan("retire", PlanRules(ends_current=True, retires=True), (
     _undo(Step.RESUME_OLD, of=Step.SUSPEND),
 ))
 
-# Readers are without a working credential already, so nothing is drained or soaked, and what is left
-# of the old one is removed only where it is off for good; else the next `issue` removes it, carefully.
+# Readers have no working credential already, so nothing is drained or soaked. The old one is
+# destroyed only where it is off for good; else the next `issue` removes it carefully.
 _REPLACES = PlanRules(replaces_dead=True, risks_outage=True, promotion_is_final=True)
 REPLACE = Plan("replace", _REPLACES, (
     _row(Step.FIND_DEAD,   HOLD),
@@ -222,9 +220,9 @@ REPLACE = Plan("replace", _REPLACES, (
     _row(Step.TIDY,        KEEP_TRYING),
 ), _REMOVE_NEW)
 
-# Contain first. Nothing waits for `confirm`; the proof that the old is off and the new one's way
-# to the readers run beside each other. Only a person's `emergency cancel` starts the way back, and
-# only while nothing was promoted or destroyed.
+# Contain first. Nothing waits for `confirm`. Proving that the old credential is off and bringing
+# the new one to the readers run in parallel. Only `emergency cancel` starts the way back, and only
+# while nothing was promoted or destroyed.
 _CONTAINS = PlanRules(contains=True, risks_outage=True, promotion_is_final=True,
                       checks_drift=False, heeds_hold=False)
 _SWITCH_ON = _undo(Step.RESUME_OLD, of=Step.CONTAIN, sets=(OBSERVE, REVOKE, CONTAIN))
@@ -246,7 +244,7 @@ COMPROMISED = Plan("compromised", _CONTAINS, (
     _row(Step.TIDY,        KEEP_TRYING),
 ), (_SWITCH_ON, *_REMOVE_NEW))
 
-# What was contained is not what readers use: nothing has to be replaced.
+# The contained instance is not the one that readers use, so nothing has to be replaced.
 CONTAIN_ONLY = Plan("compromised", _CONTAINS, (
     _row(Step.EVIDENCE,    HOLD),
     _row(Step.CONTAIN,     HOLD),
@@ -256,12 +254,11 @@ CONTAIN_ONLY = Plan("compromised", _CONTAINS, (
     _row(Step.TIDY,        KEEP_TRYING),
 ), (_SWITCH_ON,))
 
-# No overlap: one credential, and the new one kills the old one. Once that was intended there is
-# only forward, and what readers get follows at once; so there is nothing to drain, suspend, soak
-# or destroy, and the way back ends where the old one dies.
-_LEAPS = PlanRules(ends_current=True, risks_outage=True)
+# No overlap: the new credential ends the old one. Once that is intended there is no way back, and
+# what readers get follows at once. So nothing is drained, suspended, soaked or destroyed.
+_CUTS_OVER = PlanRules(ends_current=True, risks_outage=True)
 _DISCARD = (_undo(Step.DISCARD_NEW, of=Step.ISSUE),)
-IN_PLACE = Plan("in-place", _LEAPS, (
+IN_PLACE = Plan("in-place", _CUTS_OVER, (
     _row(Step.ISSUE,       ROLL_BACK),
     _row(Step.ACTIVATE,    KEEP_TRYING, WINDOW, looks=True, sets=(OBSERVE, VERIFY, MINT, PROVE)),
     _row(Step.VERIFY,      KEEP_TRYING),
@@ -273,7 +270,7 @@ IN_PLACE = Plan("in-place", _LEAPS, (
     _row(Step.TIDY,        KEEP_TRYING),
 ), _DISCARD)
 
-DELEGATED = Plan("delegated", _LEAPS, (
+DELEGATED = Plan("delegated", _CUTS_OVER, (
     _row(Step.ISSUE,       KEEP_TRYING, WINDOW),
     _row(Step.VERIFY,      KEEP_TRYING),
     _row(Step.PROMOTE,     KEEP_TRYING),
@@ -297,7 +294,7 @@ _REPLACE_IN_PLACE = Plan("replace", _REPLACES, (
     _row(Step.TIDY,        KEEP_TRYING),
 ), _DISCARD)
 
-# The leaked bytes are contained by new ones in their place: nothing else ends them.
+# Only new bytes in the place of the leaked ones contain them.
 _COMPROMISED_IN_PLACE = Plan("compromised", _CONTAINS, (
     _row(Step.EVIDENCE,    HOLD),
     _row(Step.ISSUE,       HOLD),
@@ -312,8 +309,8 @@ _COMPROMISED_IN_PLACE = Plan("compromised", _CONTAINS, (
     _row(Step.TIDY,        KEEP_TRYING),
 ))
 
-# `resolve --accept-current`: what is current is the new baseline; consumers are given it, and only
-# then what we minted meanwhile goes.
+# `resolve --accept-current`: the current version becomes the baseline; consumers get it, and then
+# the instance that this rotation minted is removed.
 ACCEPT = (
     _row(Step.INSPECT,        HOLD, phase=Phase.UNDO),
     _row(Step.DELIVER_OLD,    HOLD),
@@ -321,15 +318,15 @@ ACCEPT = (
     *(undo.row for undo in _REMOVE_NEW),
 )
 
+# The leaked credential works until these are done, so they are tried again soon, and for ever.
 URGENT = frozenset({Step.EVIDENCE, Step.CONTAIN})
-"""What leaked works until these are done: they are tried again soon, and for ever."""
 
 _ALL = (ROUTINE, FIRST, ADOPT, RETIRE, REPAIR, REPLACE, COMPROMISED, IN_PLACE, DELEGATED)
 PLANS = {plan.name: plan for plan in _ALL}
 
 
 def plan_for(plan: Plan, traits: Traits) -> Plan:
-    """What that plan is at an issuer with these traits."""
+    """The form of that plan for an issuer with these traits."""
     if traits.overlap:
         return plan
     if plan.name == "routine":
@@ -340,6 +337,6 @@ def plan_for(plan: Plan, traits: Traits) -> Plan:
 
 
 def rules_of(name: str | None) -> PlanRules:
-    """Of the plan of that name. Of none, or of one that this version does not know, those of a plan
-    without any: what is open under such a name is Held."""
+    """The rules of the plan with that name. An unknown name gets the defaults: a rotation that is
+    open under such a name is Held."""
     return PLANS[name].rules if name in PLANS else PlanRules()

@@ -1,4 +1,4 @@
-"""What a row of a plan can say, beside its step."""
+"""The words that describe a row of a plan."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ class Phase(StrEnum):
 
 
 class OnFailure(StrEnum):
-    """What a definite refusal of the row leads to. Whatever needs a person is Held in any row."""
+    """What a definite refusal of the row leads to. Whatever needs a person makes any row Held."""
 
     ROLL_BACK = "roll-back"
     WAIT = "wait"  # keep trying, both credentials stay alive, alert
@@ -23,8 +23,8 @@ class OnFailure(StrEnum):
 class Gate(StrEnum):
     """What the row waits for before it starts."""
 
-    WINDOW = "window"  # the inside of a window, outside of any freeze
-    BY_HAND = "by-hand"  # a person's word, where the specification says `destroy_by_hand`
+    WINDOW = "window"  # an open window, and no freeze
+    BY_HAND = "by-hand"  # an operator's command, where the specification says `destroy_by_hand`
 
 
 class Per(StrEnum):
@@ -35,10 +35,10 @@ class Per(StrEnum):
 
 
 class Needs(StrEnum):
-    """What an identity has to have: without it the row is left out."""
+    """What an identity must have; without it the row is left out."""
 
     PROBE = "probe"
     CHOSEN = "chosen"  # the runner chooses the values, and the service accepts them
     OVERLAP = "overlap"  # two credentials may live side by side
     SUSPEND = "suspend"  # an instance can be switched off and on again
-    LIMIT = "limit"  # the issuer holds so many instances and no more
+    LIMIT = "limit"  # the issuer allows only so many instances
