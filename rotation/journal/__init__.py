@@ -1,7 +1,7 @@
 """The journal: one append-only, hash-chained stream of entries per identity. It is the only truth.
 
-Entries never hold a secret. Beside them stands one derived table, `identity`, written in the same
-transaction and rebuildable from the entries; only its lease columns are not derived.
+Entries never hold a secret. The table `identity` is derived from them: it is written in the same
+transaction and can be rebuilt from the entries, except for its lease columns.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,12 +48,12 @@ __all__ = [
     "unstamp",
 ]
 
+# Pure: from the whole rotation's entries to the drafts that follow at exactly the next seq.
 Decide = Callable[[tuple[Entry, ...]], Sequence[Draft]]
-"""Pure: from the whole rotation's entries to the drafts that follow at exactly the next seq."""
 
 
 class Journal(Protocol):
-    """Every method is one transaction. Raises only JournalError and its kinds."""
+    """Every method is one transaction and raises only JournalError and its subclasses."""
 
     @property
     def installation(self) -> str: ...
@@ -63,12 +63,12 @@ class Journal(Protocol):
         ...
 
     def closing(self, stream: str) -> Entry | None:
-        """Of the latest rotation the entry that closed it: all that is read of it."""
+        """The entry that closed the latest rotation."""
         ...
 
     def closings(self, *, without: str) -> Iterator[Entry]:
-        """The same of all streams whose latest rotation is closed, but for those that have that text
-        in their facts, as they are written: most of a fleet's say the same."""
+        """The closing entries of all streams whose latest rotation is closed, except those whose
+        facts, as written, contain that text: in most of a fleet they are the same."""
         ...
 
     def history(self, stream: str) -> Iterator[Entry]:
@@ -86,7 +86,8 @@ class Journal(Protocol):
         ...
 
     def runnable(self, now: datetime) -> Sequence[Identity]:
-        """Open rotations whose wake_at has come, the longest waiting first; not the Held ones."""
+        """Open rotations whose wake_at has come, except the Held ones; the longest waiting
+        first."""
         ...
 
     def next_wake(self) -> datetime | None:
@@ -102,10 +103,10 @@ class Journal(Protocol):
         *,
         dead: Callable[[str], bool | None] = lambda runner: None,
     ) -> Lease | None:
-        """The lease, where nobody else holds it or its holder is `dead`; else None. Time decides
-        only where `dead` cannot tell (None): a runner that is seen to live keeps its lease, for a
-        frozen one may still have a call in hand.
-        Taking it from another runner raises the epoch; one's own is renewed."""
+        """The lease, if no other runner holds it or its holder is `dead`; else None. The lease's
+        time counts only where `dead` cannot tell (None): a runner that is known to live keeps its
+        lease, because a frozen one may still have a call in hand. Taking it from another runner
+        raises the epoch; a runner's own lease is renewed."""
         ...
 
     def release(self, lease: Lease) -> None: ...
@@ -121,9 +122,9 @@ class Journal(Protocol):
         *,
         seen: int,
     ) -> Entry:
-        """OPENED; needs no lease. An open rotation of this identity = AlreadyOpen. seen: the last
-        seq of the rotation that this was decided from, 0 where there never was one; where the
-        stream went on since: JournalMoved."""
+        """Writes OPENED; needs no lease. Raises AlreadyOpen where this identity has an open
+        rotation. seen: the last seq that this was decided from, 0 where there was none; raises
+        JournalMoved where the stream has moved on since."""
         ...
 
     def append(
@@ -135,15 +136,15 @@ class Journal(Protocol):
         known: Sequence[Entry] = (),
         then: Decide | None = None,
     ) -> tuple[Entry, ...]:
-        """Appends facts at the next free seq under the lease's epoch (a newer one: StaleEpoch),
-        then, in the same transaction, what `then` decides from the whole rotation. CLOSED gives
-        the lease back. Returns the whole rotation: `known`, what others appended meanwhile, and
-        what was appended now."""
+        """Appends facts at the next free seq under the lease's epoch, then, in the same
+        transaction, what `then` decides from the whole rotation. Raises StaleEpoch where a newer
+        epoch exists. CLOSED gives the lease back. Returns the whole rotation: `known`, what others
+        appended meanwhile, and the new entries."""
         ...
 
     def request(self, stream: str, draft: Draft, runner: str, now: datetime) -> Entry:
-        """A person's REQUESTED: needs no lease and no epoch, so a hold that lands first wins.
-        On a stream without an open rotation it belongs to the last one."""
+        """Appends an operator's REQUESTED. Needs no lease and no epoch, so a hold that lands first
+        wins. On a stream without an open rotation it belongs to the last one."""
         ...
 
     def supersede(  # noqa: PLR0913 -- what is opened, by whom, from what
@@ -158,9 +159,9 @@ class Journal(Protocol):
         *,
         seen: int | None = None,
     ) -> Lease:
-        """One transaction: raises the epoch whoever holds the lease, closes the open rotation
-        (drafts[0], CLOSED, left out where none is open) and opens another (drafts[-1]). seen: as
-        of `open`; None: whatever happened."""
+        """One transaction: raises the epoch, even if another runner holds the lease, closes the
+        open rotation (drafts[0], CLOSED, left out where none is open) and opens another
+        (drafts[-1]). seen: as for `open`; None: no check."""
         ...
 
     def record(self, draft: Draft, runner: str, now: datetime) -> Entry:
@@ -170,14 +171,15 @@ class Journal(Protocol):
     def installation_entries(self) -> tuple[Entry, ...]: ...
 
     def doubt(self, stream: str | None = None) -> str | None:
-        """Why this may not be what was written: a seal that does not prove what is there. Of that
-        stream, by its own seal and its latest rotation's hashes; None: of all heads."""
+        """Why the journal may have been altered: a seal that does not prove what is there. Checks
+        that stream's seal and the hashes of its latest rotation; None: the seals of all streams."""
         ...
 
 
 def refuse_secrets(drafts: Sequence[Draft]) -> None:
-    """The journal refuses, it does not mask: a live value in an entry is a bug."""
-    # One text for all: every live value has to be looked for in each text.
+    """Refuses an entry that contains a live secret value. It does not mask it: that would hide a
+    bug."""
+    # One text for all drafts: each live value has to be searched in each text.
     if contains_live_value(compact([[draft.facts, draft.who] for draft in drafts])):
         raise JournalError(
             "journal.secret-refused",

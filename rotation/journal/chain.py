@@ -1,4 +1,4 @@
-"""How drafts become entries of a stream, and what a whole stream folds to. Pure."""
+"""How drafts become entries, and how a stream folds to its derived row. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -22,11 +22,10 @@ from rotation.journal.entries import (
     entry_hash,
 )
 
+# From the latest rotation's entries, and the row as it was before the newest of them, to the row.
+# A later call must give what one call with all entries gives: f(e[:n], f(e[:k], row)) == f(e[:n],
+# row).
 Summarise = Callable[[tuple[Entry, ...], Identity | None], Identity]
-"""From the latest rotation's entries, and the row as it was before the newest of them, to the row.
-
-A later call must give what one call with all entries gives: f(e[:n], f(e[:k], row)) == f(e[:n], row).
-"""
 
 
 def link(
@@ -38,8 +37,8 @@ def link(
     runner: str,
     now: datetime,
 ) -> tuple[Entry, ...]:
-    """The drafts as the entries that follow the last of `past`; all of them or, if one may not be
-    written, none."""
+    """Links the drafts after the last entry of `past`: all of them or, if one must not be written,
+    none."""
     refuse_secrets(drafts)
     last = past[-1] if past else None
     entries: list[Entry] = []
@@ -73,11 +72,12 @@ def _linked(
         who=draft.who,
         at=at,
         server_at=draft.server_at,
-        # What a reader will get: the caller's own dictionary could change under the hash.
+        # What a reader will get. The caller could still change its own dictionary after the hash is
+        # taken.
         facts=as_read(draft.facts),
         prev=prev,
     )
-    # Before anybody has it; a copy would take as long as the hash.
+    # Set before anyone else has the entry; a copy would cost as much as the hash.
     object.__setattr__(entry, "hash", entry_hash(entry))
     return entry
 
@@ -89,18 +89,18 @@ def is_open(rotation: Iterable[Entry]) -> bool:
 
 
 def rotations(history: Iterable[Entry]) -> Iterator[tuple[Entry, ...]]:
-    """A stream cut into its rotations; first, if any, what came before the first OPENED."""
+    """The rotations of a stream; before them, if any, the entries that precede the first OPENED."""
     for _, entries in groupby(history, key=lambda entry: entry.rotation):
         yield tuple(entries)
 
 
 def blank(stream: str) -> Identity:
-    """The row of a stream that has no entry: it may hold a lease already."""
+    """The row of a stream without entries; it may already hold a lease."""
     return Identity(stream=stream, identity="", secret="", seq=0, hash=GENESIS)
 
 
 def derived(rotation: tuple[Entry, ...], before: Identity, summarise: Summarise) -> Identity:
-    """The row after these entries; requests that came before any rotation only move its end."""
+    """The row after these entries. Requests before the first rotation only move its end."""
     last = rotation[-1]
     if last.rotation == 0:
         return replace(before, seq=last.seq, hash=last.hash)
@@ -111,7 +111,8 @@ def derived(rotation: tuple[Entry, ...], before: Identity, summarise: Summarise)
 
 
 def fold(history: Iterable[Entry], summarise: Summarise) -> Identity | None:
-    """The derived row of a whole stream; its lease columns are not derived and mean nothing."""
+    """The derived row of a whole stream. Its lease columns are not derived and mean nothing
+    here."""
     row: Identity | None = None
     for rotation in rotations(history):
         row = derived(rotation, row or blank(rotation[0].stream), summarise)

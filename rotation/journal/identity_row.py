@@ -1,8 +1,9 @@
-"""The derived row that `status`, `due` and the runner's queue read: of the entries alone.
+"""The derived row that `status`, `due` and the runner's queue read. It depends on the entries
+alone.
 
-What an open rotation waits for is not decided again here: whoever appends says it, as `next` of the
-last entry. What others append, a person's word for one, says nothing: then it is due at once, and
-whoever claims it decides.
+What an open rotation waits for is not decided again here: the runner that appends an entry says it
+in the entry's `next`. An entry of somebody else, such as an operator's command, has none: then the
+rotation is due at once, and the runner that claims it decides.
 """
 
 from collections.abc import Sequence
@@ -24,22 +25,22 @@ from rotation.journal.facts import (
 )
 from rotation.types import Facts
 
+# The columns that `next` sets.
 TOLD = ("phase", "row", "wake_at", "why", "held", "held_at", "old")
-"""The columns that `next` is about."""
 
+# Earlier than any entry: a command typed while a clock ran ahead must not be due only then.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
-"""No time of an entry: what was typed while a clock was ahead would be due only then."""
 
+# Commands that do not let a Held rotation go on.
 _ASIDE = frozenset({"hold", "release", "now", "merge"})
-"""What a person says and nothing that is Held goes on by."""
 
+# The steps that change the credential, for a CLOSED of a version that did not record it.
 _CHANGES = frozenset({"issue", "destroy"})
-"""Steps by which a success changed the credential, where CLOSED is of a version that did not say so."""
 
 
 def identity_row(entries: tuple[Entry, ...], before: Identity | None) -> Identity:
-    """The row after these entries. A function of the whole stream: `before` is the row as it was
-    after any earlier prefix, and only counts what earlier rotations left."""
+    """The row after these entries. It is a function of the whole stream: `before` is the row after
+    any earlier prefix and contributes only what earlier rotations left."""
     opened, last = entries[0], entries[-1]
     base = before or Identity(stream=opened.stream, identity="", secret="", seq=0, hash="")
     closed = next((entry for entry in entries if entry.kind is Kind.CLOSED), None)
@@ -61,7 +62,7 @@ def identity_row(entries: tuple[Entry, ...], before: Identity | None) -> Identit
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What was decided last, and when. stands: nobody else wrote since."""
+    """The latest decision and its time. stands: nobody else has written since."""
 
     decided: Decided
     at: datetime
@@ -83,8 +84,8 @@ def standing(entries: Sequence[Entry]) -> Standing:
 
 
 def with_kept_columns(before: Identity, row: Identity, history: Sequence[Entry]) -> Identity:
-    """`row` with what `before` says of the same entries, where they are of versions that wrote no
-    `next`: what such a rotation waits for stands in its row alone."""
+    """`row` with the columns of `before` where the entries come from a version that wrote no
+    `next`: what such a rotation waits for is stored only in its row."""
     *_, rotation = rotations(history)
     told = not Opened.of(rotation[0].facts).has(Opened.rows) or any(map(decided_in, rotation))
     if told or row.plan is None or before.seq != row.seq:

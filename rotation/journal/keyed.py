@@ -1,8 +1,8 @@
-"""Records of the journal as keyed JSON, which a version before and one after can read.
+"""Records of the journal as keyed JSON that earlier and later versions can read.
 
-An unknown key is of a later version and is ignored: what must not be ignored is a step of its own, or a
-higher `entries.SCHEMA`. A missing key is of an earlier version and stands for the field's default, so a
-field that is added has one for ever.
+An unknown key comes from a later version and is ignored. What must not be ignored is a step of its
+own, or a higher `entries.SCHEMA`. A missing key comes from an earlier version and means the field's
+default, so a new field must keep its default for ever.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ Record = TypeVar("Record")
 
 
 def record(kind: type[Record], content: Mapping[str, Any]) -> Record:
-    """Raises TypeError where a key is missing that has no default."""
+    """Raises TypeError where a key without a default is missing."""
     shape: Any = kind
     return kind(**{each.name: content[each.name] for each in fields(shape) if each.name in content})
 
 
 def keyed(it: Any) -> dict[str, Any]:
-    """The fields that are not at their default; values as they are."""
+    """The fields that differ from their default, with unchanged values."""
     return {
         each.name: value
         for each in fields(it)

@@ -1,7 +1,7 @@
 """Which runners of this host are alive: each holds an operating-system lock while it lives.
 
-The kernel frees the lock with the process, however it ends, so a death is seen at once and a
-process that only hangs is not taken for dead.
+The kernel frees the lock when the process ends, however it ends. So a death is seen at once, and a
+process that only hangs does not count as dead.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ _LEGAL = re.compile(r"[A-Za-z0-9.-]{1,200}")
 
 
 def runners_of(journal: Path) -> Path:
-    """Where the runners of that journal keep their locks."""
+    """The directory in which the runners of that journal keep their locks."""
     return journal.absolute().parent / "runners"
 
 
@@ -40,7 +40,7 @@ class RunnerLock:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.runner_id = runner_id
         self._descriptor = os.open(directory / runner_id, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        # Waits only for a neighbour's look at the file, which is over in microseconds.
+        # Waits at most for another process that reads the file, for microseconds.
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def __enter__(self) -> Self:
@@ -50,14 +50,14 @@ class RunnerLock:
         self.close()
 
     def close(self) -> None:
-        # The file stays: a lease that was forgotten is free at once, as after a kill.
+        # The file stays, so that a lease that was not given back is free at once, as after a kill.
         os.close(self._descriptor)
 
 
 def is_dead(directory: Path, runner_id: str) -> bool | None:
-    """Whether that runner has certainly ended: its file is here and nobody holds it. False: it
-    lives. None: without a file nothing is known (another host, another journal), its lease runs
-    out by time."""
+    """Whether that runner has certainly ended: its file is here and nobody holds the lock. False:
+    it lives. None: there is no file (another host, another journal), so its lease has to run
+    out."""
     held = _is_held(directory / runner_id) if _is_legal(runner_id) else None
     return None if held is None else not held
 
@@ -70,11 +70,12 @@ def living(directory: Path) -> tuple[str, ...]:
 
 
 def sweep(directory: Path) -> None:
-    """Removes what the dead left, but not of the last day: a lease may still name those."""
+    """Removes the files of dead runners, except those of the last day, which a lease may still
+    name."""
     if not directory.is_dir():
         return
     written = {path: path.stat().st_mtime for path in directory.iterdir()}
-    # By the files' own clock: the newest one says what time it is.
+    # By the files' own times: the newest one tells the time.
     for path, at in written.items():
         if max(written.values()) - at > KEPT_SECONDS and _is_held(path) is False:
             path.unlink(missing_ok=True)
@@ -90,7 +91,7 @@ def _is_held(path: Path) -> bool | None:
     except FileNotFoundError:
         return None
     try:
-        # Shared, so that two who look at once do not take each other for the runner.
+        # Shared, so that two readers do not take each other for the runner.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -1,4 +1,4 @@
-"""The journal's twin in memory, for simulators and tests: the same rules, nothing survives."""
+"""The journal in memory, for simulators and tests: the same rules, and nothing survives."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ class MemoryJournal(StreamJournal):
         super().__init__(installation, summarise)
         self._entries: dict[str, list[Entry]] = {}
         self._rows: dict[str, Identity] = {}
-        self._lock = threading.RLock()  # what a transaction decides may read
+        self._lock = threading.RLock()  # a transaction's decision may read
 
     def entries(self, stream: str) -> tuple[Entry, ...]:
         with self._lock:
@@ -76,7 +76,7 @@ class MemoryJournal(StreamJournal):
 
 
 class _MemoryTransaction:
-    """Keeps what is written to itself until it commits."""
+    """Keeps its writes private until it commits."""
 
     def __init__(self, entries: dict[str, list[Entry]], rows: dict[str, Identity]) -> None:
         self._entries = entries

@@ -1,4 +1,4 @@
-"""A SQLite journal's birth, its origin, and how an older one is brought forward."""
+"""Creates a SQLite journal, checks whose it is, and brings an older one forward."""
 
 import os
 import secrets
@@ -13,7 +13,7 @@ from rotation.journal.sqlite import statements
 
 
 def create(path: Path, installation: str) -> None:
-    """A whole journal appears under its name, or nothing does; one that is there stays."""
+    """Creates a whole journal under that name, or nothing; an existing one stays."""
     if path.exists():
         return
     refuse_remains(path)
@@ -26,7 +26,7 @@ def create(path: Path, installation: str) -> None:
         try:
             os.link(unborn, path)
         except FileExistsError:
-            return  # somebody else was quicker
+            return  # another process was quicker
         sync_directory(path.parent)
     finally:
         unborn.unlink()
@@ -52,7 +52,7 @@ def _fill(path: Path, installation: str) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    # A new name is durable only when its directory is.
+    # A new name is durable only once its directory is.
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -67,7 +67,7 @@ def open_file(
     read_only: bool = False,
     patience_s: float | None = None,
 ) -> sqlite.File:
-    """The file of this installation's journal, at this version's schema."""
+    """Opens the file of this installation's journal at this version's schema."""
     sqlite.refuse_unsafe(path)
     sqlite.refuse_network(path)
     file = sqlite.File(path, read_only=read_only, patience_s=patience_s)
@@ -75,7 +75,7 @@ def open_file(
 
 
 def look_at(path: Path, installation: str) -> sqlite.File:
-    """The same for readers, also on a disk that takes no writes."""
+    """The same for readers, even on a disk that cannot be written."""
     sqlite.refuse_unreadable(path)
     return _at_this_schema(sqlite.File(path, read_only=True), installation, read_only=True)
 
@@ -151,7 +151,7 @@ def _refuse_upgrade(file: sqlite.File, schema: int, *, read_only: bool) -> None:
 
 
 def refuse_living(journal: Path) -> None:
-    """What changes a journal as a whole needs it for itself."""
+    """Whatever changes a journal as a whole needs it for itself: raises while a runner is alive."""
     runners = living(runners_of(journal))
     if runners:
         raise JournalError(
@@ -165,7 +165,7 @@ def _bring_forward(file: sqlite.File, schema: int) -> None:
     copy(file, file.path.with_name(f"{file.path.name}.schema-{schema}-{secrets.token_hex(4)}"))
     upgrades = statements.upgrades()
     with file.write() as connection:
-        # Read again under the write lock: another process may have been here first.
+        # Read again under the write lock: another process may have upgraded it already.
         for older in range(_read_schema(connection), SCHEMA):
             for statement in upgrades[older]:
                 connection.execute(statement)
@@ -173,8 +173,8 @@ def _bring_forward(file: sqlite.File, schema: int) -> None:
 
 
 def copy(file: sqlite.File, target: Path) -> None:
-    """A consistent copy beside live writers. A killed one leaves an empty file, which is refused
-    as a journal, under the name."""
+    """A consistent copy, made beside live writers. A copy that is killed leaves an empty file,
+    which is refused as a journal."""
     if target.exists():
         raise JournalError("journal.exists", f"{target} exists already", "choose another name")
     sqlite.create_private(target)

@@ -1,4 +1,4 @@
-"""Where a journal lies: a user who can replace it can stop every rotation in silence."""
+"""Where a journal lies. A user who can replace it can stop every rotation silently."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from rotation.runtime.ownership import flaws
 
 
 def refuse_replaceable(path: Path) -> None:
-    """A journal that somebody else owns, or may take away; or a link to one: what lies beside a
-    journal, as the locks of its runners, lies beside one name only."""
+    """Raises for a journal that somebody else owns or may remove, and for a link to one: the files
+    beside a journal, such as its runners' locks, belong to one name only."""
     if path.is_symlink():
         raise JournalError(
             "journal.link", f"{path} is a link", "name the journal's own file in the configuration"
@@ -23,7 +23,7 @@ def refuse_replaceable(path: Path) -> None:
 
 
 def refuse_open_way(path: Path) -> None:
-    """Not where somebody else may change the file, or a directory on the way to it."""
+    """Raises where somebody else may change the file or a directory on the way to it."""
     for flaw in flaws(path):
         code = "journal.owner" if flaw.foreign else "journal.mode"
         message = f"{flaw}, who could put another journal in the place of this one"

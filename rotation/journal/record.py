@@ -1,9 +1,9 @@
-"""A record: what one entry says, by attribute. It is a typed view of the entry's facts.
+"""A record: a typed view of an entry's facts, read by attribute.
 
-What an entry does not say is absent: None, False or empty for whoever reads, and no key in the journal.
-A null is said, and takes back what an entry before it said. A key that no record names is of another
-version: nobody reads it, and it stays where a later entry repeats what an earlier one said. What is there
-in another type than a version of ours writes reads as absent.
+A key that the entry does not have reads as None, False or empty, and a value that is not given
+writes no key. A null is a value: it takes back what an earlier entry said. A key that no record
+names comes from another version: it is not read, but it survives where a later entry repeats an
+earlier one. A value of another type than this version writes reads as absent.
 """
 
 from collections.abc import Iterable
@@ -18,8 +18,8 @@ Given = TypeVar("Given")
 
 
 class Fact(Generic[Read, Given]):
-    """One key: what is read of it, and what is written. key: where it is not the attribute's name.
-    logged: events of the log have it as well."""
+    """One key of a record. key: where it differs from the attribute's name. logged: events of the
+    log have this key too."""
 
     def __init__(self, key: str = "", *, logged: bool = False) -> None:
         self.name, self.logged = key, logged
@@ -35,7 +35,7 @@ class Fact(Generic[Read, Given]):
         return self if record is None else self.read(record.facts.get(self.name))
 
     def __set__(self, record: "Record", value: Given) -> None:
-        """Its type is what the record's constructor takes."""
+        """Only declares the type that the record's constructor takes."""
         raise AttributeError(f"{self.name}: an entry is never changed")
 
     def read(self, value: Json) -> Read:
@@ -98,14 +98,14 @@ class Count(Fact[int, int]):
 
 
 class Anything(Fact[Json, Json]):
-    """For whoever shows it."""
+    """A value that is only shown."""
 
     def read(self, value: Json) -> Json:
         return value
 
 
 class Content(Fact[Facts, Facts]):
-    """What has keys of its own."""
+    """A mapping with keys of its own."""
 
     def read(self, value: Json) -> Facts:
         return value if isinstance(value, dict) else {}
@@ -113,7 +113,7 @@ class Content(Fact[Facts, Facts]):
 
 @dataclass_transform(kw_only_default=True)
 class Record:
-    """Its subclasses are the kinds."""
+    """Each subclass is one kind of fact."""
 
     keys: ClassVar[frozenset[str]] = frozenset()
 
@@ -126,23 +126,23 @@ class Record:
 
     @classmethod
     def of(cls, facts: Facts) -> Self:
-        """They may have more keys than this kind."""
+        """A view of these facts, which may have more keys than this kind."""
         record = cls.__new__(cls)
         record._facts = facts  # noqa: SLF001 -- its own
         return record
 
     @classmethod
     def only(cls, facts: Facts) -> Self:
-        """Of them what this kind has keys for."""
+        """A view of only those facts that this kind has keys for."""
         return cls.of({name: facts[name] for name in cls.keys & facts.keys()})
 
     @property
     def facts(self) -> Facts:
-        """As the journal has them."""
+        """The facts as the journal has them."""
         return self._facts
 
     def has(self, fact: Fact[Read, Given]) -> bool:
-        """A null too is there."""
+        """Whether the key is there; a null counts."""
         return fact.name in self._facts
 
     def __or__(self, later: "Record") -> Self:

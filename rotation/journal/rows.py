@@ -1,5 +1,5 @@
-"""Entries and derived rows as a database keeps them: texts, whole numbers, nothing else. The same
-bytes in every one."""
+"""Entries and derived rows as a database stores them: texts and whole numbers, the same bytes in
+every database."""
 
 import json
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ _ENTRY_SHAPE = tuple(
 _TIMES = tuple(n for n, field in enumerate(fields(Identity)) if field.type == datetime | None)
 _FLAGS = tuple(n for n, field in enumerate(fields(Identity)) if field.type is bool)
 
-# The constructor of a frozen dataclass costs eight times as much, which a fleet would feel.
+# The constructor of a frozen dataclass takes eight times as long, which a large fleet would notice.
 _SETTERS = tuple(getattr(Identity, name).__set__ for name in IDENTITY_NAMES)
 
 
@@ -78,7 +78,7 @@ def entry_values(entry: Entry) -> dict[str, Any]:
 
 
 def entry_from(values: Sequence[Any]) -> Entry:
-    """In the order of ENTRY_NAMES. Raises JournalError where that is no entry."""
+    """From values in the order of ENTRY_NAMES. Raises JournalError where they are no entry."""
     try:
         return _entry(values)
     except NONSENSE:
@@ -95,7 +95,7 @@ def _entry(values: Sequence[Any]) -> Entry:
     if not isinstance(facts, dict):
         raise TypeError
     if "\\u" in text:
-        compact(facts).encode()  # half a character is none
+        compact(facts).encode()  # raises for half of a surrogate pair
     return Entry(
         stream=stream,
         seq=seq,
@@ -120,13 +120,13 @@ def identity_values(row: Identity) -> dict[str, Any]:
 
 
 def identity_changes(before: Identity, row: Identity) -> dict[str, Any]:
-    """Only these: an index whose column is not named costs no page."""
+    """Only the changed columns: an index whose column is not named costs no page."""
     columns = zip(IDENTITY_NAMES, _identity_values(row), _identity_values(before), strict=True)
     return {name: _plain(value) for name, value, was in columns if value != was}
 
 
 def identity_from(values: Sequence[Any]) -> Identity:
-    """In the order of IDENTITY_NAMES. Raises JournalError where that is no row."""
+    """From values in the order of IDENTITY_NAMES. Raises JournalError where they are no row."""
     try:
         return _identity(values)
     except NONSENSE:
@@ -151,14 +151,14 @@ Shape: TypeAlias = tuple[frozenset[type], ...]
 
 
 def _refuse_other(shape: Shape, values: Sequence[Any]) -> None:
-    """SQLite keeps in any column whatever it is given."""
+    """SQLite accepts a value of any type in any column."""
     if not _fits(tuple(map(type, values)), shape):
         raise TypeError
 
 
 @lru_cache(maxsize=1024)
 def _fits(types: tuple[type, ...], shape: Shape) -> bool:
-    """Kept: the rows of a fleet are of few kinds."""
+    """Cached: the rows of a fleet are of few kinds."""
     return all(kind in kinds for kind, kinds in zip(types, shape, strict=True))
 
 

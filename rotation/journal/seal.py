@@ -1,10 +1,11 @@
-"""Seals: what nobody can write into the journal's file who lacks a key that lies elsewhere.
+"""Seals: what cannot be forged in the journal's file without a key that lies elsewhere.
 
-Beside each stream lies a MAC of its head: its last entry and its derived row. One more seal is over
-all heads at once, a keyed set hash that costs the same however many there are (MSet-XOR-Hash): a
-stream that is gone with its own seal, or that was put back alone to an older state, is missed there.
-A transaction moves a seal on only from what it proves, so a broken one stays broken until a person
-accepts it. An older copy of the whole file proves itself; only who keeps `whole` elsewhere finds that.
+Beside each stream lies a MAC of its head, which is its last entry and its derived row. One more
+seal covers all heads. It is a keyed set hash (MSet-XOR-Hash), whose cost does not grow with their
+number; it detects a stream that was removed together with its seal or put back to an older state. A
+transaction renews a seal only if the old one proves what is there, so a broken seal stays broken
+until a person accepts it. An older copy of the whole file proves itself; only somebody who keeps a
+copy of `whole` elsewhere can detect that.
 """
 
 import errno
@@ -26,13 +27,13 @@ from rotation.journal.sqlite.statements import QUERIES
 from rotation.runtime.ownership import read_secret
 from rotation.types import SecretValue
 
+# Stands for a stream's name: the seal over all streams.
 WHOLE = ""
-"""In the place of a stream's name: the seal over all of them."""
 KEY_BYTES_MIN = 32
 
 
 class Fault(NamedTuple):
-    """What a seal does not prove. stream: empty where it is the one over all."""
+    """Something that a seal does not prove. stream: empty for the seal over all streams."""
 
     stream: str
     message: str
@@ -43,7 +44,7 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """accepted: up to this entry a person took the stream as it is."""
+    """accepted: a person accepted the stream up to this entry."""
 
     stream: str
     accepted: int
@@ -51,7 +52,7 @@ class _Head:
 
 
 def read_key(path: Path, journal: Path) -> SecretValue:
-    """Raises JournalError: a journal that cannot be sealed is not written."""
+    """Raises JournalError, because a journal that cannot be sealed must not be written."""
     next_step = (
         "`seal_key` names a file of 32 random bytes or more, mode 600, in a directory of its own"
     )
@@ -69,12 +70,12 @@ def read_key(path: Path, journal: Path) -> SecretValue:
             f"the key {path} cannot be used: {error.strerror}; nothing was written",
             next_step,
         ) from None
-    # One byte is one character: what is printed of it is found.
+    # One byte becomes one character, so that the key is found in any text that is printed.
     return SecretValue(content.strip().decode("latin-1"))
 
 
 def _private(path: Path) -> bytes:
-    """Raises OSError as `read_secret` does: the key must be private, for it makes seals."""
+    """Raises OSError like `read_secret`. The key must be private: its holder can make seals."""
     content = read_secret(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise PermissionError(errno.EPERM, "others may read it")
@@ -84,20 +85,20 @@ def _private(path: Path) -> bytes:
 
 
 class Seals:
-    """The key at work. It is in no text that leaves this class."""
+    """Holds the key. No text that leaves this class contains it."""
 
     def __init__(self, installation: str, key: SecretValue) -> None:
         self._installation = installation
         self._key = hashlib.sha256(key.reveal().encode("latin-1")).digest()
-        self._kept = key  # alive, so that every writer refuses a text with it
+        self._kept = key  # kept alive, so that every writer refuses a text that contains it
 
     def faults(self, connection: sqlite3.Connection, *, thorough: bool = False) -> list[Fault]:
-        """Of all heads, in one look beside live writers."""
+        """The faults of all heads, read at one moment beside live writers."""
         with _still(connection):
             return self.found(connection, thorough=thorough)
 
     def found(self, connection: sqlite3.Connection, *, thorough: bool) -> list[Fault]:
-        """The same inside a transaction."""
+        """`faults` inside a transaction."""
         faults = list(self._faults(connection))
         if thorough and is_sealed(connection):
             known = {fault.stream for fault in faults}
@@ -106,12 +107,12 @@ class Seals:
         return faults
 
     def fault_of(self, connection: sqlite3.Connection, stream: str) -> Fault | None:
-        """Of that stream's head, and of its latest rotation's entries."""
+        """Checks that stream's head and the entries of its latest rotation."""
         with _still(connection):
             return self._fault_of(connection, stream)
 
     def is_whole(self, connection: sqlite3.Connection, stream: str) -> bool:
-        """The same inside a transaction."""
+        """`fault_of` inside a transaction."""
         return self._fault_of(connection, stream) is None
 
     def _fault_of(self, connection: sqlite3.Connection, stream: str) -> Fault | None:
@@ -124,7 +125,7 @@ class Seals:
         return _broken(stream, entries, head)
 
     def seal_all(self, connection: sqlite3.Connection, faults: Iterable[Fault]) -> None:
-        """From now on. faults: in these streams a person accepts what is there."""
+        """Seals everything from now on. faults: a person accepts these streams as they are."""
         accepted, total = {fault.stream for fault in faults}, 0
         heads = []
         for stream in (INSTALLATION, *_streams(connection)):
@@ -140,8 +141,8 @@ class Seals:
         _put(connection, WHOLE, self._whole(total), 0)
 
     def leaf_before(self, connection: sqlite3.Connection, stream: str) -> int | None:
-        """What the seal over all holds of that stream, 0 for a new one; None: its seal does not
-        prove it, and must not be moved on."""
+        """What the seal over all streams holds for this one; 0 for a new stream. None: the stream's
+        own seal does not prove it, so it must not be renewed."""
         head, mac = _head(connection, stream), _stored(connection, stream)[0]
         if head is None:
             return 0 if mac is None else None
@@ -205,20 +206,22 @@ class Seals:
         return self._hash(b"head", text).hex()
 
     def _leaf(self, text: bytes) -> int:
-        # Another function than the MAC's: what a file shows must not tell what is summed up.
+        # A different function from the MAC's, so that what the file shows does not reveal what is
+        # summed up.
         return int.from_bytes(self._hash(b"leaf", text))
 
     def _text(self, head: _Head) -> bytes:
-        # What is empty is left out: a column that a later version adds breaks no seal.
+        # Empty values are left out, so that a column that a later version adds breaks no seal.
         values = {name: value for name, value in head.values.items() if value}
         content = [self._installation, head.stream, head.accepted, values]
         try:
             return compact(content).encode()
         except TypeError:
-            return repr(content).encode()  # bytes, which no writer put there and no seal proves
+            # bytes that no version of this program wrote; no seal proves them
+            return repr(content).encode()
 
     def _whole(self, total: int) -> str:
-        """Under a new mask each time: two of them tell nothing of what changed in between."""
+        """Masked anew each time, so that two values do not show what changed between them."""
         nonce = secrets.token_bytes(16)
         return nonce.hex() + (total ^ self._mask(nonce)).to_bytes(32).hex()
 
@@ -237,7 +240,7 @@ class Seals:
 
 
 class Moving:
-    """The seals of one transaction: what it is about to change is proved before, and sealed after."""
+    """The seals of one transaction: what it changes is proved before and sealed after."""
 
     def __init__(self, seals: Seals, connection: sqlite3.Connection) -> None:
         self._seals, self._connection = seals, connection
@@ -248,7 +251,8 @@ class Moving:
             self._before[stream] = self._seals.leaf_before(self._connection, stream)
 
     def before_row(self, stream: str) -> None:
-        """A row that changes without an entry: only where its entries led to the one before."""
+        """Prepares for a row that changes without an entry; allowed only where its entries prove
+        the row before."""
         if stream not in self._before:
             leaf = self._seals.leaf_before(self._connection, stream)
             whole = leaf is not None and self._seals.is_whole(self._connection, stream)
@@ -262,7 +266,7 @@ class Moving:
 
 @contextmanager
 def _still(connection: sqlite3.Connection) -> Iterator[None]:
-    """Everything that is read in it is of one moment."""
+    """Everything that is read inside it belongs to one moment."""
     connection.execute("BEGIN")
     try:
         yield
@@ -275,7 +279,8 @@ def is_sealed(connection: sqlite3.Connection) -> bool:
 
 
 def _broken(stream: str, entries: Iterable[Entry], head: _Head) -> Fault | None:
-    """The entries are not those that lead to the head; those that a person accepted count."""
+    """The fault of entries that do not lead to the head. Entries that a person accepted count as
+    good."""
     last, prev = None, None
     try:
         for entry in entries:

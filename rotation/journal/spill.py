@@ -1,8 +1,9 @@
-"""What an emergency did while the journal could not be written. A file of its own keeps it until
-`rotation emergency merge` brings it in.
+"""A spill: the file that records what an emergency did while the journal could not be written,
+until `rotation emergency merge` brings it in.
 
-Lines of canonical JSON, each with the hash of those before it: the first is durable before
-anything is switched off. A last line that was cut off is left out; any other damage is told.
+It has lines of canonical JSON, each with the hash of the lines before it. The first line is durable
+before anything is switched off. A last line that was cut off is ignored; any other damage is
+reported.
 """
 
 import hashlib
@@ -33,13 +34,13 @@ def places(journal: Path | None) -> Iterator[Path]:
         yield journal.absolute().parent
     with suppress(KeyError):
         yield Path(pwd.getpwuid(os.getuid()).pw_dir)
-    yield Path("/var/tmp")  # noqa: S108 -- the file is private and never made twice
+    yield Path("/var/tmp")  # noqa: S108 -- the file is private and its name is used once
     yield Path(tempfile.gettempdir())
 
 
 class Spill:
-    """An open one. What is added later is lost where the disk takes no more: the first line names
-    all that has to be looked at."""
+    """An open spill. If the disk is full, later lines are lost; the first line names everything
+    that has to be looked at."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
@@ -53,7 +54,7 @@ class Spill:
         try:
             self._write(f"{line}\n".encode())
         except OSError:
-            # Half a line would make a nonsense of every later one.
+            # Half a line would make every later one unreadable.
             os.ftruncate(self._descriptor, begun)
             os.lseek(self._descriptor, begun, os.SEEK_SET)
             raise
@@ -69,7 +70,8 @@ class Spill:
 
 
 def begin(directories: Iterator[Path], number: str, header: Facts) -> Spill | None:
-    """In the first that takes it; None where none does. It appears with its first line whole."""
+    """Makes a spill in the first directory that accepts it; None where none does. It appears under
+    its name only with its first line complete."""
     for directory in directories:
         path = directory / f"rotation-emergency-{number}.spill"
         unborn = path.with_name(f".{path.stem}.unborn")
@@ -91,7 +93,7 @@ def begin(directories: Iterator[Path], number: str, header: Facts) -> Spill | No
 
 
 def _sync(directory: Path) -> None:
-    # A new name is durable only when its directory is.
+    # A new name is durable only once its directory is.
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -101,7 +103,7 @@ def _sync(directory: Path) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpillRecord:
-    """What a spill says. active: of the scope, what was found active before."""
+    """The content of a spill. active: instances of the scope that were active before."""
 
     id: str
     installation: str
@@ -118,13 +120,14 @@ class SpillRecord:
 
     @property
     def unknown(self) -> str:
-        """While no journal has it."""
+        """What to say of it while no journal has it."""
         scope = ", ".join(self.scope)
         return f"{scope} of {self.secret} was switched off without the journal, which does not know it yet"
 
 
 def read(path: Path, installation: str) -> SpillRecord:
-    """Raises UsageError where it is not whole, not ours, or where others could have written it."""
+    """Raises UsageError where the file is damaged, belongs to another installation, or could have
+    been written by others."""
     lines = list(_lines(_text(path)))
     try:
         first = lines[0]
@@ -157,7 +160,7 @@ def read(path: Path, installation: str) -> SpillRecord:
 
 
 def found(journal: Path, installation: str) -> Iterator[tuple[Path, SpillRecord]]:
-    """Those of that installation which lie where one may lie."""
+    """The spills of that installation."""
     for directory in dict.fromkeys(places(journal)):
         for path in sorted(directory.glob("rotation-emergency-*.spill")):
             with suppress(UsageError):
@@ -165,7 +168,7 @@ def found(journal: Path, installation: str) -> Iterator[tuple[Path, SpillRecord]
 
 
 class Records(Protocol):
-    """As much of a journal as tells which spills it has."""
+    """The part of a journal that is needed to tell which spills it has."""
 
     def history(self, stream: str) -> Iterable[Entry]: ...
 
@@ -173,15 +176,15 @@ class Records(Protocol):
 def unmerged(
     journal: Path, installation: str, records: Records
 ) -> Iterator[tuple[Path, SpillRecord]]:
-    """Those that nobody brought in yet."""
+    """The spills that no journal has yet."""
     for path, record in found(journal, installation):
         if not is_known((entry.facts for entry in records.history(record.stream)), record.id):
             yield path, record
 
 
 def _text(path: Path) -> str:
-    """Anybody may put something of that name into a directory for all: whose it is, is asked of what
-    was opened, before a byte of it is read."""
+    """Anybody may create a file of that name in a shared directory, so the owner of the opened file
+    is checked before a byte of it is read."""
     try:
         with ordinary(path, links=False) as file:
             found = os.fstat(file.fileno())
@@ -235,5 +238,5 @@ def _damaged() -> UsageError:
 
 
 def is_known(facts: Iterable[Facts], number: str) -> bool:
-    """Whether a journal has that spill already."""
+    """Whether a journal already has that spill."""
     return any(each.get("spill") == number for each in facts)

@@ -27,15 +27,15 @@ from rotation.journal.seal import Fault, Moving, Seals, is_sealed
 from rotation.journal.sqlite.statements import QUERIES
 from rotation.journal.streams import StreamJournal
 
+# Readers of everything take so many rows at a time, so that they block nobody.
 PAGE = 1000
-"""Rows that a reader of everything takes at a time, so that it holds up nobody else."""
 
 T = TypeVar("T")
 
 
 @lru_cache(maxsize=256)
 def _update_row(*names: str) -> str:
-    """A rotation changes the same few sets of columns again and again."""
+    """Cached: a rotation changes the same few sets of columns again and again."""
     changes = ", ".join(f"{name} = :{name}" for name in names)
     return f"UPDATE identity SET {changes} WHERE stream = :of_stream"  # noqa: S608 -- our own names
 
@@ -49,10 +49,10 @@ def open_journal(
     seals: Seals | None = None,
     summarise: Summarise = identity_row,
 ) -> "SqlJournal":
-    """The journal in that file, which is made if there is none. An older one is brought forward
-    after a copy of it. read_only: beside a live writer, for whoever only looks; it must exist.
-    patience_s: how long another process may hold it; None: as long as any writer may.
-    seals: what it must prove, looked at here for whoever writes, and what moves on with it."""
+    """Opens the journal in that file and makes it if there is none. An older one is brought forward
+    after a copy of it. read_only: opens an existing one beside a live writer. patience_s: how long
+    another process may hold it; None: as long as any writer may. seals: checked here before any
+    write, and renewed with each one."""
     path = path.absolute()
     with sqlite.translated():
         if not read_only:
@@ -65,8 +65,8 @@ def open_journal(
 
 
 def journal_for_looks(path: Path, installation: str) -> "SqlJournal":
-    """The journal for readers: also one that others may read, on a disk that takes no
-    write. Nothing proves it here."""
+    """Opens the journal for readers, even one that others may read, on a disk that cannot be
+    written. Seals are not checked."""
     path = path.absolute()
     with sqlite.translated():
         return SqlJournal(installation, look_at(path, installation))
@@ -141,7 +141,7 @@ class SqlJournal(StreamJournal):
         return None if fault is None else str(fault)
 
     def faults(self, *, thorough: bool = False) -> list[Fault]:
-        """What the seals do not prove; thorough: the latest rotation of each stream is read, too."""
+        """What the seals do not prove. thorough: also reads the latest rotation of each stream."""
         with self._file.read() as connection:
             if self._seals is not None:
                 return self._seals.faults(connection, thorough=thorough)
@@ -149,17 +149,17 @@ class SqlJournal(StreamJournal):
             return [Fault(INSTALLATION, without)] if is_sealed(connection) else []
 
     def strays(self) -> list[str]:
-        """Streams whose row is not of their last entry, or may say otherwise than it whether their
-        rotation is open, held or asleep."""
+        """Streams whose row does not belong to their last entry, or may contradict it about whether
+        the rotation is open, held or waiting."""
         return self._read("strays", itemgetter(0), at_once=stamp(AT_ONCE))
 
     def size(self) -> int:
-        """How many entries; reads them all."""
+        """The number of entries; reads them all."""
         return self._read("size", lambda row: int(row[0]))[0]
 
     def seal(self, draft: Draft, runner: str, now: datetime, accepting: Sequence[Fault]) -> None:
-        """From now on, and SEALED says so. accepting: the faults that a person saw; where they are
-        others by now: JournalMoved."""
+        """Seals everything from now on, which SEALED records. accepting: the faults that a person
+        saw; raises JournalMoved where they have changed since."""
         assert self._seals is not None, "a journal that seals has the key"
         with self._file.write() as connection:
             if self._seals.found(connection, thorough=True) != list(accepting):
@@ -175,7 +175,7 @@ class SqlJournal(StreamJournal):
         return self._file.damage()
 
     def raise_epochs(self) -> None:
-        """No lease given until now is worth anything any more."""
+        """Makes every lease given so far worthless."""
         with self._file.write() as connection:
             connection.execute(QUERIES["raise_epochs"])
 

@@ -35,9 +35,9 @@ class Transaction(Protocol):
 
 
 class StreamJournal(ABC):
-    """Everything of a Journal that changes it. Where it is kept is the subclass's matter.
+    """All operations of a Journal that change it; the subclass stores it.
 
-    summarise: another one only in tests.
+    summarise: tests pass another one.
     """
 
     def __init__(self, installation: str, summarise: Summarise = identity_row) -> None:
@@ -186,18 +186,18 @@ class StreamJournal(ABC):
         return recorded[0]
 
     def doubt(self, stream: str | None = None) -> str | None:
-        """What has no file has nobody who writes past it."""
+        """Storage without a file cannot be written from outside."""
         return None
 
     def rebuild(self, stream: str) -> None:
-        """Derives the stream's row anew from its entries. The lease stays as it is."""
+        """Derives the stream's row again from its entries. The lease stays as it is."""
         with self._transaction() as transaction:
             before = transaction.row(stream)
             history = tuple(transaction.history(stream))
             row = fold(history, self._summarise)
             if row is None:
                 return
-            # No lease that an entry tells of may be given again.
+            # An epoch that an entry names must never be given again.
             stood = before or blank(stream)
             stood = replace(stood, epoch=max(stood.epoch, *(entry.epoch for entry in history)))
             transaction.save(before, with_lease_of(stood, with_kept_columns(stood, row, history)))
@@ -210,7 +210,7 @@ class StreamJournal(ABC):
 
 
 def with_lease_of(before: Identity, row: Identity) -> Identity:
-    """`row` with the columns that are not derived."""
+    """`row` with the lease columns of `before`, which are not derived."""
     return replace(
         row, epoch=before.epoch, lease_runner=before.lease_runner, lease_until=before.lease_until
     )
@@ -231,7 +231,7 @@ def _is_free(row: Identity, runner: str, now: datetime, dead: Callable[[str], bo
 
 
 def _holds(row: Identity, lease: Lease) -> bool:
-    # The runner too: after a restore an epoch of the lost time could come again.
+    # Compares the runner too: after a restore an epoch of the lost time could come again.
     return row.epoch == lease.epoch and row.lease_runner == lease.runner
 
 

@@ -1,4 +1,5 @@
-"""What a person does with a journal as a whole: check, copy, restore, export, rebuild, upgrade."""
+"""What an operator does with a journal as a whole: check, copy, restore, export, rebuild,
+upgrade."""
 
 import glob
 import os
@@ -35,7 +36,7 @@ from rotation.journal.streams import with_lease_of
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something in a journal that it cannot have written itself."""
+    """Something in a journal that this program cannot have written."""
 
     code: str
     stream: str
@@ -44,7 +45,7 @@ class Finding:
 
 
 def check(path: Path, installation: str, seals: Seals | None = None) -> tuple[Finding, ...]:
-    """Reads everything and folds everything again, beside a live writer. No finding: whole."""
+    """Reads and folds everything again, beside a live writer. No finding means that it is whole."""
     with open_journal(path, installation, read_only=True, seals=seals) as journal:
         return (*_damage(journal), *check_entries(journal), *_unproved(journal))
 
@@ -60,7 +61,8 @@ def _damage(journal: SqlJournal) -> Iterator[Finding]:
 
 
 def check_entries(journal: Journal, summarise: Summarise = identity_row) -> Iterator[Finding]:
-    """Of any journal: every stream is one unbroken chain, and every row follows from it."""
+    """Checks any journal: every stream is one unbroken chain, and every row follows from its
+    entries."""
     streams = (INSTALLATION, *journal.streams())
     unread = []
     for stream in streams:
@@ -132,7 +134,7 @@ def _row(
     if row.seq > last.seq:
         yield _finding("journal.entries-missing", last, f"the stream once ended at {row.seq}")
         return
-    # A live writer may have gone on since the row was read, and then it has a newer row.
+    # A live writer may have moved on since the row was read; then there is a newer row.
     if row.seq < last.seq and journal.identity(last.stream) == row:
         yield _finding("journal.row", last, f"the row ends at {row.seq}")
     known = [entry for entry in entries if entry.seq <= row.seq]
@@ -152,18 +154,19 @@ def _finding(code: str, entry: Entry, message: str) -> Finding:
 
 
 def rebuild(journal: SqlJournal) -> None:
-    """Derives every row anew. Safe beside a live writer."""
+    """Derives every row again. Safe beside a live writer."""
     for stream in journal.streams():
         journal.rebuild(stream)
 
 
+# Findings that leave the entries whole: the row can be derived from them.
 WRONG_ROW = frozenset({"journal.row", "journal.epoch"})
-"""The entries are whole, and say what the row should."""
 
 
 def repair(journal: SqlJournal, streams: Iterable[str] | None = None) -> Iterator[str]:
-    """Derives the rows anew that do not follow from their entries, and names their streams; not
-    where the entries are broken too, for then the row may be all that tells what they were."""
+    """Derives the rows again that do not follow from their entries, and yields their streams. Where
+    the entries are broken too it leaves the row alone: it may be the only evidence of what they
+    were."""
     for stream in journal.streams() if streams is None else streams:
         with suppress(JournalError):
             found = {finding.code for finding in _stream(journal, stream, journal.summarise)}
@@ -173,8 +176,8 @@ def repair(journal: SqlJournal, streams: Iterable[str] | None = None) -> Iterato
 
 
 def repair_at_start(journal: SqlJournal) -> Iterator[str]:
-    """The same of what would mislead a scheduler, found without reading every entry. Not where a
-    seal is broken: a person has to see that first."""
+    """`repair` for rows that would mislead a scheduler, found without reading every entry. Skips
+    streams with a broken seal: a person has to see those first."""
     return repair(journal, (each for each in journal.strays() if journal.doubt(each) is None))
 
 
@@ -193,7 +196,7 @@ def export(journal: Journal) -> Iterator[str]:
 
 
 def backup(path: Path, installation: str, target: Path) -> None:
-    """A consistent copy beside live writers, private, in one file that does not exist yet."""
+    """A consistent copy beside live writers: one private file, which must not exist yet."""
     with sqlite.translated():
         file = migration.open_file(path, installation, read_only=True)
         try:
@@ -206,8 +209,8 @@ def restore(
     path: Path, installation: str, source: Path, *, runner: str, who: str, now: datetime,
     seals: Seals | None = None,
 ) -> Path | None:  # fmt: skip
-    """The backup takes the journal's place; no lease of before is worth anything, and RESTORED
-    says so in the installation's stream. Returns where the replaced journal was put, if any.
+    """Puts the backup in the journal's place. Earlier leases become worthless, and RESTORED in the
+    installation's stream says so. Returns where the replaced journal was put, if there was one.
 
     Refused while a runner is alive, or if the backup is damaged or another installation's.
     """
@@ -224,7 +227,8 @@ def restore(
             unborn.replace(path)
             migration.sync_directory(path.parent)
         finally:
-            # Its log; and where the backup was brought forward, its older self: that is the backup.
+            # Its log and, where the backup was brought forward, the copy of its older schema: the
+            # backup itself.
             for left in path.parent.glob(f"{glob.escape(unborn.name)}*"):
                 left.unlink(missing_ok=True)
     return aside
@@ -243,7 +247,7 @@ def _start_over(
 ) -> None:
     with open_journal(path, installation, seals=seals) as journal:
         streams = (INSTALLATION, *journal.streams())
-        # Rows are derived, and are anew here: what is wrong with them costs a backup nothing.
+        # Rows are derived again here, so a backup with wrong rows is good.
         if journal.damage() or any(_chain(tuple(journal.history(stream))) for stream in streams):
             raise JournalError(
                 "journal.corrupt",
@@ -261,7 +265,7 @@ def _put_aside(path: Path) -> Path | None:
     if not path.exists():
         return None
     aside = path.with_name(f"{path.name}.replaced-{secrets.token_hex(4)}")
-    with suppress(JournalError):  # it may be too damaged, which is why it is replaced
+    with suppress(JournalError):  # it may be too damaged to read, which is why it is replaced
         file = sqlite.File(path)
         file.fold_log()
         file.close()
@@ -279,7 +283,7 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def upgrade(path: Path, installation: str) -> tuple[int, int]:
-    """Brings an older journal forward, after a copy. The schema that it had, and the one it has."""
+    """Brings an older journal forward, after a copy. Returns the schema before and after."""
     had = migration.schema_of(path)
     migration.open_file(path, installation).close()
     return had, SCHEMA

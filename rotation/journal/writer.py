@@ -1,28 +1,28 @@
-"""The one connection that writes. What its threads want to write at the same time is committed at
-once: the disk takes as long for thirty small transactions as for one."""
+"""The one connection that writes. Threads that write at the same time share a commit, because the
+disk takes as long for thirty small transactions as for one."""
 
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+# Opens a connection in autocommit mode that any thread may use.
 Connect = Callable[[], sqlite3.Connection]
-"""A connection in autocommit mode that any thread may use."""
 
 
 class Busy(sqlite3.OperationalError):
-    """The turn did not come in time."""
+    """The thread did not get its turn in time."""
 
     sqlite_errorcode = sqlite3.SQLITE_BUSY
     sqlite_errorname = "SQLITE_BUSY"
 
 
 class Interrupted(sqlite3.Error):
-    """Whoever committed for all was stopped in the middle of it."""
+    """The thread that commits for all was stopped while doing it."""
 
 
 class _Group:
-    """Transactions that become durable together. Each is still undone alone where it fails."""
+    """Transactions that become durable together. One that fails is undone alone."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -45,7 +45,7 @@ class _Group:
             self.connection.execute("ROLLBACK TO part")
             self.connection.execute("RELEASE part")
         except sqlite3.Error as failure:
-            # A full or broken disk makes SQLite undo all of it, the other parts as well.
+            # On a full or broken disk SQLite undoes all of it, including the other transactions.
             self.failure = failure
 
     def end(self) -> None:
@@ -59,14 +59,14 @@ class _Group:
             self._ended.set()
 
     def wait(self) -> None:
-        """Until it is durable; raises why it is not."""
+        """Returns once it is durable; raises the reason if it is not."""
         self._ended.wait()
         if not self.durable:
             raise self.failure or Interrupted
 
 
 class Writer:
-    """Threads take turns. Whoever finds nobody waiting behind it commits for all before it.
+    """Threads take turns. One that has nobody waiting behind it commits for all before it.
 
     check: raises where nothing may be written any more.
     """
@@ -104,7 +104,7 @@ class Writer:
         mine = self._turn.acquire(timeout=self._patience_s)
         with self._queue:
             self._waiting -= 1
-            # Somebody may have left the group to us in this very moment.
+            # Another thread may have just left the group to this one.
             if not mine and not self._turn.acquire(blocking=False):
                 raise Busy
 
@@ -134,5 +134,5 @@ class Writer:
             group.end()
         finally:
             if not group.durable:
-                self.close()  # nobody knows what state it is in
+                self.close()  # its state is unknown
             self._turn.release()

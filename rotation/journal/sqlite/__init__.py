@@ -16,11 +16,11 @@ from rotation.journal.entries import NONSENSE, RESTORE, corrupt
 from rotation.journal.place import refuse_open_way, refuse_replaceable
 from rotation.journal.writer import Busy, Connect, Writer
 
+# How long a writer waits for another one; less than the deadline of a provider's call.
 BUSY_SECONDS = 15
-"""How long a writer waits for another one; less than the deadline of a provider's call."""
 READERS = 8
 
-# WAL needs shared memory between all who open the file, and locks that work.
+# WAL needs shared memory between all processes that open the file, and locks that work.
 NETWORK_FILE_SYSTEMS = frozenset({
     "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre",
     "gpfs", "beegfs", "ncpfs", "davfs", "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse",
@@ -64,7 +64,7 @@ _ERRNOS = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Inside it the errors of database and system become the journal's, without SQLite's text."""
+    """Inside it, errors of SQLite and the system become JournalErrors without SQLite's text."""
     try:
         yield
     except sqlite3.Error as error:
@@ -87,7 +87,7 @@ def _meaning(error: sqlite3.Error) -> JournalError:
 
 
 class _Readers:
-    """Connections that read, each lent to one thread at a time and kept for the next one."""
+    """Connections for reading, each lent to one thread at a time and then reused."""
 
     def __init__(self, connect: Connect, patience_s: float) -> None:
         self._connect = connect
@@ -120,8 +120,8 @@ class _Readers:
 
 
 class File:
-    """The open file: one connection that writes, and several that read beside it. It never makes a
-    file: a lost journal stays lost."""
+    """The open file: one connection that writes, and several that read beside it. It never creates
+    a file, so a lost journal is noticed."""
 
     def __init__(
         self, path: Path, *, read_only: bool = False, patience_s: float | None = None
@@ -150,7 +150,7 @@ class File:
                 raise corrupt("a line of the journal") from None
 
     def copy_to(self, empty: Path) -> None:
-        """One file that can be carried away and read from anywhere."""
+        """Writes one file that can be moved anywhere and read there."""
         with (
             translated(),
             closing(_connect(self.path, read_only=True)) as source,
@@ -175,7 +175,7 @@ class File:
         self._writer.close()
 
     def _refuse_replaced(self) -> None:
-        # What is committed into a file that was removed or replaced is lost without a word.
+        # A commit into a file that was removed or replaced would be lost silently.
         try:
             same = os.path.samestat(self.path.stat(), self._opened)
         except FileNotFoundError:
@@ -198,14 +198,15 @@ def _connect(path: Path, *, read_only: bool, patience_s: float | None = None) ->
         check_same_thread=False,
     )
     if not read_only:
-        # Builds differ in their defaults, and some file systems refuse WAL in silence.
+        # Builds differ in their defaults, and some file systems silently refuse WAL.
         _set(connection, "journal_mode", "wal", "wal")
         _set(connection, "synchronous", "FULL", 2)
     return connection
 
 
 def _read_only(path: Path) -> str:
-    """A journal that was closed in order, on a disk that takes no write: nobody can change it."""
+    """The URI parameter for a journal that was closed properly on a disk that cannot be written:
+    nobody can change it."""
     at_rest = not path.with_name(f"{path.name}-wal").exists()
     unchanging = at_rest and not os.access(path.parent, os.W_OK)
     return "immutable=1" if unchanging else "mode=ro"
@@ -224,21 +225,21 @@ def _set(connection: sqlite3.Connection, pragma: str, value: str, expected: obje
 
 
 def prepare_directory(directory: Path) -> None:
-    """Private from creation on; an existing one may be read, not written, by others."""
+    """Makes the directory private. Others may read an existing one but not write to it."""
     if not directory.exists():
         directory.mkdir(mode=0o700, parents=True)
     refuse_open_way(directory)
 
 
 def refuse_unsafe(path: Path) -> None:
-    """A journal that is not there, that others can read or replace, or that is none."""
+    """Raises for a file that is missing, is no journal, or that others can read or replace."""
     refuse_unreadable(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise JournalError("journal.mode", f"others may read or write {path}", f"chmod 600 {path}")
 
 
 def refuse_unreadable(path: Path) -> None:
-    """The same, but for who else can read it: that harms nobody who only looks."""
+    """The same check without the readers' rights: others who can read it harm no reader."""
     if not path.exists():
         raise JournalError(
             "journal.missing", f"there is no journal at {path}", "`rotation init` makes one"

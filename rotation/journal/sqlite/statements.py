@@ -1,4 +1,4 @@
-"""The words of this database: what is asked of it, by name, and how its tables are made."""
+"""The SQL of this database: its queries by name, and how its tables are made."""
 
 import re
 from collections.abc import Sequence
@@ -36,10 +36,10 @@ def schema() -> list[str]:
 
 
 def upgrades() -> dict[int, list[str]]:
-    """From each older schema to the next one."""
+    """The statements that lead from each older schema to the next one."""
     return {int(older): _each(text) for older, text in _named(_text("upgrades.sql")).items()}
 
 
 def _each(text: str) -> list[str]:
-    """One by one: the driver would end a transaction before it ran several at once."""
+    """One by one, because the driver ends the transaction before it runs several at once."""
     return [statement for statement in text.split(";") if statement.strip()]
