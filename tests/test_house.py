@@ -18,6 +18,9 @@ from packaging.utils import canonicalize_name
 
 from rotation import plan
 
+# One worker parses the tree, once.
+pytestmark = pytest.mark.xdist_group("house")
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 

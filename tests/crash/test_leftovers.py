@@ -214,12 +214,13 @@ def test_a_persons_word_for_the_gap_holds_for_leftovers_too() -> None:
     assert story.world.instances == {}
 
 
-def test_killed_while_what_was_left_is_retired() -> None:
+@pytest.mark.parametrize("stride", [SOME, EVERY])
+def test_killed_while_what_was_left_is_retired(stride: int) -> None:
     clean = abandoned("verify")
     clean.boundaries.names.clear()
     retiring(clean)
     assert isinstance(clean.drive(), Close)
-    for number in range(3, len(clean.boundaries.names), 3):
+    for number in taken(len(clean.boundaries.names), stride, "retired"):
         story = abandoned("verify")
         story.boundaries.names.clear()
         retiring(story)

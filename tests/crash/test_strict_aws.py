@@ -1,7 +1,6 @@
 """The real adapters, a journal on disk and strict AWS: the runner is killed before and after every
 request to AWS and every write of the journal. Strict AWS alone is asked what came of it."""
 
-import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -43,6 +42,7 @@ from tests.crash.real import RealStory
 from tests.support import stories
 from tests.support.crash import STREAM, Story
 from tests.support.stories import Teller
+from tests.support.turns import taken
 from tests.support.world import Killed
 
 APP = "app"
@@ -253,19 +253,13 @@ def killed_at(
         return story, [*found, *story.violations()]
 
 
-SAMPLE = 3
-
-
-def sample(seed: str, count: int) -> list[int]:
-    return random.Random(seed).sample(range(count), SAMPLE)  # noqa: S311 -- the same ones each time
-
-
+@pytest.mark.parametrize("count", [1, pytest.param(5, marks=pytest.mark.every)])
 @pytest.mark.parametrize("name", STORIES)
-def test_killed_at_a_few_boundaries(place: Place, tmp_path: Path, name: str) -> None:
+def test_killed_at_a_few_boundaries(place: Place, tmp_path: Path, name: str, count: int) -> None:
     clean, found = killed_at(place, tmp_path / "clean", name, None)
     assert found == []
     names = list(clean.boundaries.names)
-    for boundary in sample(name, len(names)):
+    for boundary in taken(len(names), len(names) // count, name):
         _, found = killed_at(place, tmp_path / str(boundary), name, boundary)
         assert found == [], (boundary, names[boundary])
 

@@ -12,6 +12,7 @@ from rotation.journal.spill import Spill
 from tests.rotation.cli.conftest import STREAM, furnished
 from tests.rotation.cli.test_without_journal import WORDS, WRITES, FailingJournal
 from tests.support.crash import Boundaries, KillableJournal
+from tests.support.turns import EVERY, SOME, taken
 from tests.support.world import INSTALLATION
 
 
@@ -107,14 +108,15 @@ def test_killed_at_every_boundary_of_the_containment(
     assert bad == []
 
 
+@pytest.mark.parametrize("stride", [SOME, EVERY])
 def test_killed_at_every_boundary_of_the_merge(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
     clean = Told(tmp_path / "clean", monkeypatch)
     clean.begin(kill=None)
     names = clean.merge(kill=None)
     bad = []
-    for number in range(0, len(names), 3):
+    for number in taken(len(names), stride, "merge"):
         told = Told(tmp_path / str(number), monkeypatch)
         told.begin(kill=None)
         told.merge(kill=number)

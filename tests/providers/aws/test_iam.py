@@ -239,7 +239,7 @@ def test_too_many_without_a_common_path_are_named_by_tag_alone() -> None:
 
 
 @pytest.mark.parametrize("replicas", [(), ("eu-west-1",), ("eu-west-1", "eu-north-1", "eu-west-3")])
-@pytest.mark.parametrize("count", [1, 14, 28, 60, 250, 2000])
+@pytest.mark.parametrize("count", [1, 14, 28, 60, 250, pytest.param(2000, marks=pytest.mark.every)])
 def test_no_number_of_secrets_is_too_many(count: int, replicas: tuple[str, ...]) -> None:
     """Of names that begin with the application, 20 applications in two environments."""
     given = scope(

@@ -68,7 +68,7 @@ def answering(answers: list[Answer]) -> Any:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(answers=st.lists(ANSWER, min_size=1, max_size=5))
 def test_an_issuer_raises_only_what_is_ours(
     connection: HttpConnection, answers: list[Answer]
@@ -100,7 +100,7 @@ def outcome_of(call: Callable[[], Any]) -> Any:
         return error
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(answer=ANSWER)
 def test_a_probe_raises_only_what_is_ours(connection: HttpConnection, answer: Answer) -> None:
     request: Any = PROBE

@@ -211,11 +211,13 @@ def test_a_clock_that_is_set_back_prolongs_no_pause_after_a_failed_try(shell: Sh
 def test_a_live_serve_is_watched_to_the_end_where_told_to(shell: Shell) -> None:
     shell.adopted().living = "serve-elsewhere"
     serve = shell.elsewhere()
-    shell.on_pause = lambda: _advance(serve)
+    shell.on_pause = lambda: _advance(shell, serve)
     with RunnerLock(runners_of(shell.configuration.journal), "serve-elsewhere"):
         assert waited(shell, "rotate", "app", "--wait", code=0) > MOST
     assert set(shell.world.instances) == {"KEY2"}
 
 
-def _advance(serve: Runner) -> None:
+def _advance(shell: Shell, serve: Runner) -> None:
+    """Days of short pauses, told as a few long ones."""
+    shell.world.now += timedelta(minutes=2)
     serve.advance(STREAM)
