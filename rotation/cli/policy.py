@@ -1,7 +1,7 @@
 """`policy`: the permissions that a configuration needs, for use without `infra/`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,12 +9,16 @@ import click
 from rotation.cli.app import settings, verb
 from rotation.cli.options import known_connections, known_families
 from rotation.cli.output import as_json, note, verbatim
-from rotation.cli.session import Session, open_session
-from rotation.errors import UsageError
-from rotation.permissions.resources import Document, Made
-
-Found = tuple[str, Document]
-"""With its connection."""
+from rotation.cli.session import open_session
+from rotation.operations.policies import (
+    Found,
+    as_terraform,
+    compiled,
+    declared,
+    narrowed,
+    refuse_part,
+    stacked,
+)
 
 
 @verb("policy", "policy aws", "policy vault", "policy aws --holder revoke -o json",
@@ -42,77 +46,21 @@ def policy(
     configured secrets. Reads the configuration and the file of --stack, and nothing else.
     """
     if terraform:
-        _assert_whole(stack, connection, holder)
+        refuse_part(stack, connection, holder)
     with open_session(effectful=False) as session:
-        if terraform and stack is not None:
-            verbatim(json.dumps(_terraform(session, family, stack), indent=2))
+        made = [] if stack is None else stacked(session, family, stack)
+        for each in made:
+            for remark in each.remarks:
+                note(f"{each.scope.connection}: {remark}")
+        if terraform:
+            verbatim(json.dumps(as_terraform(family, made), indent=2))
             return
-        written = _policies(session, family) if stack is None else _all(session, family, stack)
-        found = [
-            (name, document)
-            for name, document in written
-            if connection in (None, name) and holder in (None, document.holder)
-        ]
-    if not found:
-        raise UsageError(
-            "policy.nothing",
-            "the configuration needs no such policy",
-            "`rotation config show` lists what is configured",
-        )
-    _print(family, found)
+        found = compiled(session, family) if stack is None else declared(made)
+        wanted = narrowed(found, connection, holder)
+    _print(family, wanted)
 
 
-def _assert_whole(stack: Path | None, connection: str | None, holder: str | None) -> None:
-    if stack is None or connection or holder:
-        raise UsageError(
-            "policy.terraform",
-            "--terraform prints a whole stack; nothing was printed",
-            "give --stack FILE with it, and neither --connection nor --holder",
-        )
-
-
-def _policies(session: Session, family: str) -> Iterator[Found]:
-    from rotation.permissions import documents  # noqa: PLC0415 -- no other verb needs it
-
-    for scope, written in documents(session.configuration, family):
-        for each in written:
-            content = json.loads(each.text) if each.text.startswith("{") else each.text
-            yield (
-                scope.connection,
-                Document(
-                    name=each.name,
-                    kind="policy",
-                    holder=each.holder,
-                    content=content,
-                    remark=each.remark,
-                ),
-            )
-
-
-def _all(session: Session, family: str, stack: Path) -> Iterator[Found]:
-    for each in _made(session, family, stack):
-        yield from ((each.scope.connection, document) for document in each.documents)
-
-
-def _made(session: Session, family: str, stack: Path) -> list[Made]:
-    """Says before it is made what a person has to know of it."""
-    from rotation.permissions.stack import made  # noqa: PLC0415
-
-    found = made(session.unbound, family, stack)
-    for each in found:
-        for remark in each.remarks:
-            note(f"{each.scope.connection}: {remark}")
-    return found
-
-
-def _terraform(session: Session, family: str, stack: Path) -> dict[str, object]:
-    from rotation.permissions.stack import stacked_of  # noqa: PLC0415
-    from rotation.permissions.terraform import configuration  # noqa: PLC0415
-
-    return configuration(family, stacked_of(family), _made(session, family, stack))
-
-
-def _print(family: str, found: list[Found]) -> None:
+def _print(family: str, found: Sequence[Found]) -> None:
     if settings().output == "json":
         documents = [
             {

@@ -11,12 +11,12 @@ import yaml
 from click.testing import CliRunner
 
 from rotation.cli import answers as answers_module
-from rotation.cli.answers import Answers
 from rotation.cli.app import program
-from rotation.cli.init import _document
 from rotation.config import load
 from rotation.errors import UsageError
 from rotation.journal.sql import open_journal
+from rotation.operations.answers import Answers
+from rotation.operations.founding import document
 
 
 def init(directory: Path, *words: str) -> dict[str, str]:
@@ -98,7 +98,7 @@ def test_none_of_a_thousand_files_is_refused_by_the_check(tmp_path: Path, count:
             consumers=dice.choice([(), ("api",), ("api", "api", "1")]),
             class_=dice.choice([None, "trial", "development"]),
         )
-        file.write_text(_document(installation, journal, said))
+        file.write_text(document(installation, journal, said))
         file.chmod(0o600)
         try:
             loaded = load(file)
