@@ -1,4 +1,4 @@
-"""What anybody may ask of an installation: returned as values or raised, never printed.
+"""What anybody may ask of an installation. Operations return values or raise; they never print.
 
-The command line, `serve` and whatever comes next (workers, pages, approvals) are doors to it.
+The command line and `serve` call them, and later workers, pages and approvals will.
 """

@@ -1,4 +1,4 @@
-"""Taking rotations as far as they go: in this process, or by watching a live `serve` do it."""
+"""Advances rotations as far as they go: in this process, or by watching a live `serve` do it."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,20 +18,20 @@ from rotation.operations.continuation import keeps_failing
 from rotation.operations.installation import POLL, Installation
 from rotation.runtime.process import STOP_WITHIN, end_children
 
+# The total time that a command waits for one rotation; the rest is left to the next `run`, unless
+# --wait is given. Even with --wait it does not wait out a longer pause after failed tries, which
+# ends only with its cause, nor a longer wait that another process waits for already.
 PATIENCE = timedelta(seconds=90)
-"""So much of waiting is sat out in all; what is left goes to the next `run`, unless --wait. With it,
-a pause after failed tries that grew beyond this is left as well: only the end of its cause helps;
-and a longer wait that another process sits out already, so that they do not pile up."""
 
+# The number of rotations that wait at the same time; no more than `width` of them work.
 THREADS_MAX = 64
-"""Rotations that wait at the same time; at work are no more than `width` of them."""
 
 Show = Callable[[Sequence[Entry]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """Where one rotation was left."""
+    """The state in which one rotation was left."""
 
     rotation: Rotation
     action: Action
@@ -47,9 +47,9 @@ def advance_all(
     width: int,
     give_up: Callable[[], None],
 ) -> Mapping[str, RunResult | RotationError]:
-    """Every stream to its close, to Held, or to a wait that is not sat out; one that cannot be
-    advanced at all does not stop the others. A live `serve` does the work and this process
-    watches, unless `here`. give_up: ends the process where a call outlives its deadline."""
+    """Advances every stream to its close, to Held, or to a wait that is too long. A stream that
+    cannot be advanced does not stop the others. Unless `here`, a live `serve` does the work and
+    this process watches. give_up: ends the process where a call outlives its deadline."""
     watched = not here and installation.live_runner() is not None
     if not watched:
         installation.runner.follow = show
@@ -74,7 +74,7 @@ def advance_all(
 
 @dataclass
 class _Stay:
-    """How much longer one rotation is stayed with. A chain of short waits is a long wait."""
+    """How much longer to wait for one rotation. Many short waits add up to a long one."""
 
     installation: Installation
     wait: bool
@@ -119,7 +119,7 @@ def _watch(installation: Installation, stream: str, show: Show, stay: _Stay) -> 
             moved.spent = timedelta()
         seen, rotation, now = entries, replay(entries), installation.clock.now()
         action = next_action(rotation, now, installation.gates(_secret(rotation), now))
-        # A rotation without new entries is not worked on, even if its runner is alive.
+        # A rotation without new entries is not being worked on, even if its runner is alive.
         working = isinstance(action, Do) and moved.spent < PATIENCE
         working = working and installation.live_runner() is not None
         if not working and not stay.sits_out(rotation, action):
@@ -136,8 +136,9 @@ def _secret(rotation: Rotation) -> str:
 def _await_all(
     installation: Installation, working: Sequence[Future[Any]], give_up: Callable[[], None]
 ) -> None:
-    """In the main thread, where signals arrive. Once told to stop, commands are asked to end; a
-    call that outlives its deadline does not keep the process: the journal has where it stands."""
+    """Runs in the main thread, where signals arrive. After a signal to stop, commands are asked to
+    end; a call that outlives its deadline does not keep the process, because the journal has the
+    state."""
     deadline = None
     while wait_for(working, timeout=POLL.total_seconds()).not_done:
         if installation.stop():

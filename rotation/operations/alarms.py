@@ -12,7 +12,7 @@ from rotation.plugins.registry import installed
 
 
 def watched(here: Installation, *, drill: bool) -> Iterator[Finding]:
-    """One finding for each alarm of each connection whose family has some."""
+    """One finding for each alarm of each connection whose family has alarms."""
     configuration = here.configuration
     for scope in compile(configuration):
         family = configuration.connections[scope.connection].type

@@ -1,5 +1,4 @@
-"""What is begun when somebody types `run` or names a secret: what is due, what is dead, what a saved
-plan holds."""
+"""What `run` or a named secret begins: secrets that are due, dead, or in a saved plan."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def unknown(here: Installation, names: Collection[str]) -> NeedsPerson | None:
-    """That secrets which should rotate are none that the journal knows."""
+    """An error where secrets that should rotate are unknown to the journal."""
     from rotation.schedule.admission import refuse_unknown  # noqa: PLC0415
 
     try:
@@ -35,7 +34,8 @@ def undated(here: Installation, names: Collection[str]) -> "Iterable[tuple[Confi
 
 
 def stops_if_behind(here: Installation) -> Iterable[PolicyRefusal]:
-    """The next effect, here or in a live `serve`, waits for a person."""
+    """Stops the installation where its journal is behind the world: the next effect, here or in a
+    live `serve`, then waits for an operator."""
     from rotation.schedule.brakes import read_only_stop, stop_if_behind  # noqa: PLC0415
 
     journal = here.journal
@@ -44,8 +44,8 @@ def stops_if_behind(here: Installation) -> Iterable[PolicyRefusal]:
 
 
 def due_now(here: Installation) -> Sequence["ConfiguredSecret"]:
-    """PolicyRefusal where everything is stopped. What is open goes on up to where it is stopped; a
-    containment goes on whatever is."""
+    """The secrets to open. Raises PolicyRefusal where everything is stopped. Rotations that are
+    open still go on up to where they are stopped, and a containment is never stopped."""
     from rotation.schedule import admission  # noqa: PLC0415
 
     refuse_doubtful(here.journal)
@@ -62,7 +62,7 @@ def saved_plan(here: Installation, saved: Path) -> Sequence["ConfiguredSecret"]:
 
 
 def open_all(here: Installation, entries: Iterable["ConfiguredSecret"]) -> Iterator[RotationError]:
-    """Each that cannot be opened is reported, and the others go on."""
+    """Opens each of them. One that cannot be opened is yielded as an error; the others go on."""
     for entry in entries:
         try:
             _open_routine(here, entry, trigger="run")
@@ -77,8 +77,8 @@ def gone(
     names: Collection[str],
     failed: Callable[["ConfiguredSecret", RotationError], None],
 ) -> "Iterator[Gone]":
-    """Of classes that are replaced by themselves. failed: is told of each that could not be looked
-    at."""
+    """Dead credentials of classes that are replaced automatically. failed: called for each secret
+    that could not be looked at."""
     from rotation.schedule import auto_replace  # noqa: PLC0415 -- only here
 
     configuration, now = here.configuration, here.clock.now()
@@ -92,7 +92,8 @@ def replace_gone(here: Installation, each: "Gone") -> None:
 
 
 def refuse_read_only(here: Installation) -> None:
-    """Before anything is opened or advanced. A frozen window is waited for, as any other."""
+    """Checked before anything is opened or advanced. A freeze does not refuse here: it is waited
+    for like any closed window."""
     from rotation.schedule.brakes import refuse_stopped  # noqa: PLC0415
 
     refuse_doubtful(here.journal)
@@ -100,7 +101,7 @@ def refuse_read_only(here: Installation) -> None:
 
 
 def open_by_hand(here: Installation, entry: "ConfiguredSecret") -> Identity | None:
-    """Due or not. Returns what is open already, and goes on."""
+    """Opens a rotation, due or not. Returns the one that is open already, if there is one."""
     refuse_inactive(entry)
     if is_open(here, entry.stream):
         return here.journal.identity(entry.stream)

@@ -1,4 +1,5 @@
-"""What an installation begins by itself: what is due, and what its issuer says is dead."""
+"""What an installation begins by itself: secrets that are due, and those that their issuer reports
+as dead."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class LogError(Protocol):
-    """What kept something from being begun, under the name of an event."""
+    """Logs what kept a rotation from being opened, under the name of an event."""
 
     def __call__(self, event: str, error: RotationError, **facts: str) -> None: ...
 
 
 @dataclass(kw_only=True)
 class BySchedule:
-    """By the configuration as it is now. An obstacle is reported once, as long as it stays the
+    """Follows the present configuration. An obstacle is reported once, as long as it stays the
     same."""
 
     installation: Installation
@@ -93,7 +94,7 @@ class BySchedule:
         self._unmerged.add(refusal.message)
 
     def _due(self, now: datetime) -> list["ConfiguredSecret"]:
-        """Nothing while everything is stopped."""
+        """The secrets to open; none while everything is stopped."""
         try:
             refuse_doubtful(self.installation.journal)
             found = due_now(self.installation.configuration, self.installation.journal, now)

@@ -1,4 +1,4 @@
-"""What leaked is switched off, here and now, by this process: with the journal, or without it."""
+"""Switches off what leaked, here and now, in this process: with the journal or without it."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ AGAIN = timedelta(seconds=5)
 
 
 class _NoStore:
-    """Where it cannot be built: whatever it is asked, that is why."""
+    """Stands for a store that cannot be built: every call raises the reason."""
 
     def __init__(self, why: RotationError) -> None:
         self._why = why
@@ -39,7 +39,7 @@ class _NoStore:
 def bound_for_containment(
     here: Installation, spec: Specification
 ) -> tuple[Adapters, RotationError | None]:
-    """The adapters, or those that it needs and why the others cannot be had."""
+    """The adapters, or those that are needed here and the reason why the others cannot be built."""
     try:
         return here.bind(spec), None
     except RotationError as error:
@@ -55,8 +55,8 @@ def _store(here: Installation, spec: Specification) -> Store:
 
 
 def contain(here: Installation, target: Target, waits: Callable[[Wait], None]) -> Rotation:
-    """Evidence and containment: whatever goes wrong is tried again at once. waits: is told of each
-    try that comes later."""
+    """Saves the evidence and contains. Whatever fails is tried again at once. waits: called before
+    each wait."""
     stream = target.stream
     rotation = replay(here.journal.entries(stream))
     contains = _containing(rotation)
@@ -72,7 +72,7 @@ def contain(here: Installation, target: Target, waits: Callable[[Wait], None]) -
             waits(action)
             here.pause(action.until)
         elif isinstance(action, Wait):
-            here.pause(here.clock.now() + POLL)  # another runner is at it
+            here.pause(here.clock.now() + POLL)  # another runner works on it
     return rotation
 
 
@@ -85,7 +85,7 @@ def _containing(rotation: Rotation) -> Step:
 
 
 def still_given(here: Installation, target: Target, found: ExposureReport) -> bool:
-    """As the store says, or while it does not answer: readers get what was switched off."""
+    """Whether readers still get what was switched off. True while the store does not answer."""
     try:
         state = here.bind(target.spec).store.state()
     except RotationError:
@@ -94,7 +94,7 @@ def still_given(here: Installation, target: Target, found: ExposureReport) -> bo
 
 
 def frozen_runner(here: Installation, stream: str) -> str | None:
-    """The live runner that was waited for, where it left undone what can be done now."""
+    """The live runner that was waited for, where it has not done what could be done by now."""
     rotation, now = replay(here.journal.entries(stream)), here.clock.now()
     undone = not here.stop() and isinstance(next_action(rotation, now), Do)
     return here.live_runner() if undone else None
@@ -104,7 +104,7 @@ def frozen_runner(here: Installation, stream: str) -> str | None:
 
 
 class Watcher(Protocol):
-    """Called for each as it happens."""
+    """Called as each thing happens."""
 
     def is_off(self, handle: str) -> None: ...
     def tries_again(self, why: RotationError) -> None: ...
@@ -112,20 +112,19 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchedOff:
-    """off: of the scope. failures: what is not, and why. spill: where it is recorded; None where no
-    file could be written either. down: readers get what is off, and nothing replaces it."""
+    """What was done without the journal."""
 
-    off: Sequence[str]
-    failures: Mapping[str, RotationError]
-    spill: Path | None
-    down: bool
+    off: Sequence[str]  # instances of the scope
+    failures: Mapping[str, RotationError]  # what is not off, and why
+    spill: Path | None  # where it is recorded; None: no file could be written either
+    down: bool  # readers get what is off, and nothing replaces it
 
 
 def without_journal(
     here: Installation, target: Target, found: ExposureReport, said: Opened, watcher: Watcher
 ) -> SwitchedOff:
-    """Contain first, write after: what was switched off stands in a spill, which `merge` brings into
-    the journal. said: as COMPROMISED is opened with it, the scope and the reason."""
+    """Contains first and records afterwards: a spill has what was switched off, and `merge` brings
+    it into the journal. said: the scope and the reason, as for opening COMPROMISED."""
     bound, _ = bound_for_containment(here, target.spec)
     if not bound.issuer.traits.overlap:
         raise JournalError(
@@ -178,8 +177,8 @@ def _switched_off(
     record: spill.Spill | None,
     watcher: Watcher,
 ) -> dict[str, RotationError]:
-    """What could not be. One that fails does not keep the others alive; what may pass is tried
-    again until a person stops it."""
+    """Returns what could not be switched off. One failure does not stop the others; a failure that
+    may pass is tried again until the operator stops it."""
     left = list(scope)
     failures: dict[str, RotationError] = {}
     while True:
@@ -206,7 +205,7 @@ def _add(record: spill.Spill | None, facts: Facts) -> None:
 
 
 def _mark(bound: Adapters, found: ExposureReport, scope: Sequence[str]) -> None:
-    """The store warns runners that never heard of it. What is off stays off without that."""
+    """Marks the store as a warning to other runners. Containment does not depend on it."""
     version = found.baseline.version
     if version is not None and found.baseline.handle in scope:
         with suppress(RotationError):

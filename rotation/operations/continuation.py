@@ -1,4 +1,4 @@
-"""Who goes on with what is left open, and from when on."""
+"""Which process continues an open rotation, and when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,23 +8,23 @@ from rotation.machine.replay import Rotation
 
 
 def is_retrying(rotation: Rotation, action: Action) -> bool:
-    """Whether it waits out the pause after a failed try."""
+    """Whether it waits for the end of the pause after a failed try."""
     row = action.row if isinstance(action, Wait) else None
     return row is not None and rotation.states[row.position].retrying
 
 
 def keeps_failing(rotation: Rotation, action: Action) -> bool:
-    """Whether it never comes to rest by itself while the cause stands."""
+    """Whether it will be tried for ever while the cause lasts."""
     row = action.row if isinstance(action, Wait) else None
     return row is not None and is_retrying(rotation, action) and not gives_up(row)
 
 
 @dataclass(frozen=True, slots=True)
 class GoesOn:
-    """who: the live runner that does it by itself; None where only `command` does. at: not before."""
+    """Who continues an open rotation."""
 
-    who: str | None
-    at: datetime | None
+    who: str | None  # the live runner that does it by itself; None: only `command` does
+    at: datetime | None  # not before this time
 
     @property
     def command(self) -> str | None:
@@ -32,8 +32,8 @@ class GoesOn:
 
 
 def goes_on(rotation: Rotation, runner: str | None, now: datetime) -> GoesOn | None:
-    """Who goes on with what is still open, and when. A Held one says its ways out itself, as does
-    one that a person paused."""
+    """Who continues it, and when. None where it is closed, Held or paused: those say their own way
+    out."""
     action = next_action(rotation, now)
     if rotation.outcome is not None or isinstance(action, Held) or rotation.on_hold:
         return None

@@ -49,7 +49,7 @@ def all_checks(
 
 
 def _plugin_checks(here: Installation, names: Sequence[str]) -> Iterator[Finding]:
-    """Each that does not load, once, however many secrets name it."""
+    """Reports each plugin that does not load, once, however many secrets name it."""
     from rotation.plugins.registry import installed, parts_of  # noqa: PLC0415
 
     specs = [here.specification(name) for name in names]
@@ -66,7 +66,8 @@ def _plugin_checks(here: Installation, names: Sequence[str]) -> Iterator[Finding
 def _of_secret(
     here: Installation, name: str, told: Sequence[Finding], looked: Looked, *, login: bool
 ) -> Iterator[Finding]:
-    """Its labels are called healthy only where nothing else of it says otherwise. told: before."""
+    """Everything about one secret. Its labels are called healthy only where nothing else is wrong
+    with it. told: the findings so far."""
     check = _secret_check(here, name, login=login)
     beside = list(_beside(here, name, check, looked, login=login))
     otherwise = any(not each.is_fine for each in (*told, *beside))
@@ -88,7 +89,7 @@ def _beside(
 
 
 def names_of(here: Installation, names: Sequence[str]) -> list[str]:
-    """Each once; none stands for all."""
+    """The ids of the named secrets, without repetition; of all secrets where no name is given."""
     if names:
         return list(dict.fromkeys(_name(here, name) for name in names))
     return [entry.id for entry in here.configuration.secrets()]
@@ -99,7 +100,8 @@ def _name(here: Installation, name: str) -> str:
 
 
 def _orphan_checks(here: Installation, name: str) -> Iterator[Finding]:
-    """Of what only the journal still knows: nobody says where it lies by now."""
+    """A secret that only the journal still knows: the configuration no longer says where it
+    lies."""
     for row in here.orphans_of(name):
         yield from of_journal(here, row.stream, name)
     told = "not in the configuration: nothing rotates it, and only the journal was asked"
@@ -141,7 +143,7 @@ def _journal_checks(here: Installation) -> Iterator[Finding]:
 
 
 def _proof(here: Installation) -> Iterator[Finding]:
-    """How far back it is proved that nobody changed it; nothing without a key."""
+    """Since when seals prove the journal; nothing without a key."""
     if here.configuration.seal_key is None:
         return
     from rotation.operations.sealing import reach, refuse_unproved  # noqa: PLC0415 -- only where there is one
@@ -155,7 +157,7 @@ def _proof(here: Installation) -> Iterator[Finding]:
 
 
 def _unmerged(here: Installation) -> Iterator[Finding]:
-    """What an emergency did without the journal, and nobody brought in since."""
+    """What an emergency did without the journal and nobody has merged since."""
     configuration = here.configuration
     for path, told in unmerged(configuration.journal, configuration.installation, here.records):
         merge = f"`rotation emergency merge {path}`"
@@ -173,7 +175,7 @@ def _secret_check(here: Installation, name: str, *, login: bool) -> Finding:
     if layout is None:
         return Finding(name, "its store and issuer answer; nobody knows its label layouts")
     healthy = layout.name in HEALTHY
-    # What the logins showed is what the repair stands on.
+    # The repair relies on what the logins showed.
     words = f"rotation doctor {name}{' --login' if login else ''} --repair"
     repair = f"{_words(layout, name)}: {words}" if layout.by_plan else _words(layout, name)
     if layout.by_rollback and _offers_rollback(here, name):
@@ -202,7 +204,7 @@ def _wellbeing_checks(
         found = list(findings(here, name, looked, login=login))
     except RotationError:
         return  # reported with the secret itself
-    # The same is not said twice, as a reason to be held and as a difference.
+    # The same text may come up twice, as a reason for Held and as a difference.
     yield from {(check.code, check.text): check for check in found}.values()
 
 
@@ -215,7 +217,7 @@ def _login_checks(here: Installation, name: str) -> Iterator[Finding]:
 
 
 def _delivery_checks(here: Installation, name: str) -> Iterator[Finding]:
-    """Each consumer that can be asked beforehand whether a delivery would reach it."""
+    """Each consumer that can tell beforehand whether a delivery would reach it."""
     try:
         consumers = here.bind(here.specification(name)).consumers
     except RotationError:
@@ -232,12 +234,12 @@ def _delivery_checks(here: Installation, name: str) -> Iterator[Finding]:
 
 
 def _rehearses(consumer: Consumer) -> TypeGuard[Rehearses]:
-    # By name: the adapter may stand behind another object, which has no such type of its own.
+    # By name: the adapter may be wrapped in a proxy, which has no type of its own.
     return hasattr(consumer, "rehearse")
 
 
 def _neighbour_checks(here: Installation, name: str) -> Iterator[Finding]:
-    """Other keys of the secret: what a rotation would stop for before it makes anything."""
+    """Other keys of the secret that would stop a rotation before its mint."""
     entries = here.records.entries(here.entry(name).stream)
     spec = here.specification(name)
     handle = replay(entries).old if entries else None
@@ -264,8 +266,8 @@ def _words(layout: Diagnosis, name: str) -> str:
 
 
 def _layout(here: Installation, name: str, *, login: bool) -> Diagnosis | None:
-    """None where this kind of store has no doctor. The reads themselves assert each connection's
-    account and that the issuer answers."""
+    """None where this kind of store has no doctor. The reads also assert each connection's account
+    and that the issuer answers."""
     from rotation.plugins.registry import installed  # noqa: PLC0415
 
     spec = here.specification(name)
@@ -299,7 +301,7 @@ def _look(here: Installation, name: str, bound: Adapters, *, login: bool) -> Lab
 
 
 def _has_no_value(bound: Adapters, version: str) -> bool:
-    """Only a read shows it. One that is not allowed shows nothing."""
+    """Whether a read shows that the version has no value. A read that is denied shows nothing."""
     try:
         bound.store.read(version, under=PermissionSet.PROVE)
     except RotationError as error:
@@ -308,8 +310,8 @@ def _has_no_value(bound: Adapters, version: str) -> bool:
 
 
 def _logins(bound: Adapters, state: StoreState) -> dict[str, bool]:
-    """One login with each labelled version. A probe that cannot say leaves it untried, but for
-    what readers get: that nobody could read it or try it is what there is to tell."""
+    """One login with each labelled version. Where a probe has no verdict, the version counts as
+    untried; for the version that readers get, the error is raised, because it is the finding."""
     if bound.probe is None:
         return {}
     tried = {}
@@ -324,7 +326,7 @@ def _logins(bound: Adapters, state: StoreState) -> dict[str, bool]:
 
 
 def to_repair(here: Installation, name: str, *, login: bool) -> str:
-    """What the one safe repair does, in words. PolicyRefusal where there is none."""
+    """What the one safe repair does, in words. Raises PolicyRefusal where there is none."""
     layout = _layout(here, name, login=login)
     if layout is None or not layout.by_plan:
         told = "its label layout is unknown" if layout is None else _words(layout, name)

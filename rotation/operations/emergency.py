@@ -1,4 +1,4 @@
-"""An emergency is declared: what leaked, what of it is switched off, and who agreed to that."""
+"""Declares an emergency: what leaked, what of it is switched off, and who agreed."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,7 +28,7 @@ from rotation.types import stream_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What was asked for beside the name."""
+    """What the operator asked for, besides the secret's name."""
 
     key_id: str | None
     reason: str | None
@@ -39,43 +39,42 @@ class Asked:
     yes: bool
 
     def opened(self) -> Opened:
-        """As COMPROMISED is opened with it, but for the scope."""
+        """The facts with which COMPROMISED is opened, without the scope."""
         asked = Opened(reason=self.reason or "not given")
         foreign = Opened(destroy_foreign=True) if self.destroy_foreign else Opened()
         return asked | foreign
 
 
 class Person(Protocol):
-    """Who declares it, behind whatever door."""
+    """The operator who declares it, whatever the user interface."""
 
     def doubts(self, doubt: str) -> None:
-        """The journal may have been changed from outside."""
+        """The journal may have been altered from outside."""
 
     def agrees(self, target: Target, found: ExposureReport, scope: Sequence[str]) -> None:
-        """Is shown what is to be switched off. Raises where they do not agree."""
+        """Shows what is to be switched off. Raises where the operator does not agree."""
 
     def misses(self, target: Target, handle: str) -> None:
-        """That one came after all was agreed, and is left alone."""
+        """That instance appeared after the operator agreed, and is left alone."""
 
     def meets(self, target: Target, other: UnderWay) -> None:
-        """Somebody declared it already."""
+        """Somebody has declared it already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The open emergency: said as it was opened with. found: what was confirmed; None where
-    somebody else's is gone on with. why: the switch-off is all that can be done. nothing_lives:
-    none was opened, for nothing is to be switched off."""
+    """The open emergency."""
 
     target: Target
-    said: Opened
+    said: Opened  # the facts that it was opened with
+    # What was confirmed; None: somebody else's emergency is continued.
     found: ExposureReport | None = None
-    why: RotationError | None = None
-    nothing_lives: bool = False
+    why: RotationError | None = None  # why nothing but the switch-off is possible
+    nothing_lives: bool = False  # none was opened, because there is nothing to switch off
 
 
 def declare(here: Installation, words: Sequence[str], asked: Asked, person: Person) -> Declared:
-    """By what the journal says; where that cannot be read, as without a journal."""
+    """Declares it from the journal, or without one where it cannot be read."""
     past, unwritable = past_of(here)
     if past is None:
         target = target_of(here, None, words, asked.key_id)
@@ -88,13 +87,13 @@ def declare(here: Installation, words: Sequence[str], asked: Asked, person: Pers
     except (JournalError, *NONSENSE) as error:
         damage = as_damage(error)
     if words and here.configuration.secret(words[0]) is None:
-        raise damage  # it alone knows what that is
+        raise damage  # only that process knows what it is
     target = target_of(here, None, words, asked.key_id)
     return _Declaring(here, None, target, asked, person).declared(damage)
 
 
 def _tell_doubt(here: Installation, stream: str, person: Person) -> None:
-    """It stops no containment, but whose an instance is may be what somebody wrote there."""
+    """A doubtful journal stops no containment, but it may be wrong about whose an instance is."""
     with suppress(JournalError):
         doubt = here.journal.doubt(stream)
         if doubt is not None:
@@ -112,7 +111,7 @@ class _Declaring:
     person: Person
 
     def declared(self, why: RotationError | None) -> Declared:
-        """Shown, confirmed and open. why: the switch-off is all that can be done."""
+        """Shows, confirms and opens the emergency. why: nothing but the switch-off is possible."""
         target, asked, agreed = self.target, self.asked, list[str]()
         said = asked.opened()
         bound, broken = bound_for_containment(self.here, target.spec)
@@ -134,7 +133,7 @@ class _Declaring:
             try:
                 self._open(found, said)
             except JournalMoved:
-                continue  # perhaps with the id of another instance: it is looked at again
+                continue  # perhaps under another instance's id: look again
             except (JournalError, *NONSENSE) as error:
                 return Declared(target, said, found, as_damage(error))
             return Declared(target, said, found)
@@ -152,7 +151,7 @@ class _Declaring:
         return None if other.stuck else other.rotation
 
     def _agreed(self, found: ExposureReport, agreed: Sequence[str]) -> list[str]:
-        """A person is asked again where it is no longer what they agreed to."""
+        """The scope. The operator is asked again where it is no longer what they agreed to."""
         scope = scope_of(found, self.asked.key_id, all_instances=self.asked.all_instances)
         if self.asked.yes and agreed:
             scope = self._as_shown(found, scope, agreed)
@@ -163,8 +162,8 @@ class _Declaring:
     def _as_shown(
         self, found: ExposureReport, scope: list[str], agreed: Sequence[str]
     ) -> list[str]:
-        """What was agreed to beforehand is about what was shown: what came meanwhile is left
-        alone, and named."""
+        """An agreement in advance covers what was shown: an instance that appeared meanwhile is
+        left alone and named."""
         left = [h for h in scope if h in agreed or h in found.declared]
         if not left:
             raise PolicyRefusal(
@@ -187,7 +186,7 @@ class _Declaring:
 
 
 def scope_of(found: ExposureReport, key_id: str | None, *, all_instances: bool) -> list[str]:
-    """What is switched off, of what was asked for."""
+    """The instances to switch off, of those that the operator asked for."""
     if key_id is not None:
         if key_id not in {suspect.id for suspect in found.suspects}:
             known = ", ".join(suspect.id for suspect in found.suspects) or "none"
@@ -197,7 +196,7 @@ def scope_of(found: ExposureReport, key_id: str | None, *, all_instances: bool) 
                 f"it lists: {known}",
             )
         return list(dict.fromkeys([*found.declared, key_id]))
-    # Without the journal nobody knows whose they are: all that were just read are meant.
+    # Without the journal nobody knows whose they are, so all that were just read are meant.
     meant = found.ours + (found.others if all_instances or not found.known else [])
     scope = [h for h in meant if not found.came_later(h)]
     scope = list(dict.fromkeys([*found.declared, *scope]))
@@ -228,8 +227,8 @@ def looked_at(here: Installation, target: Target) -> ExposureReport:
 
 
 def merge(here: Installation, record: SpillRecord) -> tuple[Target, Opened]:
-    """What was contained without the journal goes into it, once. Returns what it is about, and what
-    the journal was told of it."""
+    """Brings what was contained without the journal into it, once. Returns the target and the facts
+    that the journal got."""
     target = _target_of(here, record)
     said = Opened(
         spill=record.id, reason=record.reason, scope=record.scope, active=record.active,
@@ -259,7 +258,8 @@ def merge(here: Installation, record: SpillRecord) -> tuple[Target, Opened]:
 
 
 def _target_of(here: Installation, record: SpillRecord) -> Target:
-    """As the configuration has it now; as it was where its name stands for another identity."""
+    """The target by the present configuration; by the stored specification where the name stands
+    for another identity now."""
     spec = here.live_specification(record.secret) or spec_from_json(record.spec)
     if stream_of(spec.issuer.type, spec.identity) != record.stream:
         spec = spec_from_json(record.spec)
@@ -267,7 +267,7 @@ def _target_of(here: Installation, record: SpillRecord) -> Target:
 
 
 def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:
-    """An emergency that is open is about all of it already."""
+    """Whether an open emergency already covers all of it."""
     return rotation.outcome is None and rotation.rules.contains and {*scope} <= {*rotation.scope}
 
 
@@ -275,7 +275,7 @@ def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:
 
 
 def to_cancel(here: Installation, name: str) -> Rotation:
-    """The open emergency, which can still be taken back. PolicyRefusal otherwise."""
+    """The open emergency, if it can still be cancelled; else raises PolicyRefusal."""
     rotation = open_rotation_of(here, name)
     if not rotation.rules.contains:
         raise PolicyRefusal(

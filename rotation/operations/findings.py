@@ -1,4 +1,4 @@
-"""What a look found, and how bad that is."""
+"""A finding of a check, and how bad it is."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,14 +20,14 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """next: what a person does about it. error: of one that could not be looked at."""
+    """One finding."""
 
     subject: str
     text: str
     grade: Grade = Grade.FINE
     code: str | None = None
-    next: str = ""
-    error: RotationError | None = None
+    next: str = ""  # what an operator does about it
+    error: RotationError | None = None  # why it could not be looked at
 
     @property
     def is_fine(self) -> bool:

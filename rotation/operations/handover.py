@@ -1,5 +1,5 @@
-"""The tool's own login is changed by a person: the new one is proven by a whole rotation, the old
-one is shown to be dead."""
+"""Replaces the tool's own login, which a person changes: a whole rotation proves the new one, and a
+refused login shows that the old one is dead."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from rotation.plugins.registry import installed, parts_of
 
 
 def refuse_unfit(here: Installation, old: str, new: str, canary: str) -> None:
-    """Before anybody logs in."""
+    """Checked before anybody logs in."""
     _check_pair(here, old, new)
     _check_canary(here, canary, old)
 
 
 def open_proof(here: Installation, canary: str, before: Login, after: Login) -> str:
-    """A rotation of the canary, all of it with the new login. `here` logs in with that one in the
-    place of the old. Returns the stream."""
+    """Opens a rotation of the canary that uses only the new login; `here` must be logged in with
+    it. Returns the stream."""
     if after.error is not None:
         raise after.error
     _check_other(before, after)
@@ -98,8 +98,8 @@ def login_of(here: Installation, name: str) -> Login:
 
 
 def is_proved_dead(login: Login) -> bool:
-    """Whether its service refused it; False where nothing can be asked there. Raises where it is
-    still accepted, or nobody answered."""
+    """Whether its service refused it; False where the service cannot be asked. Raises where the
+    login is still accepted, or nothing answered."""
     if isinstance(login.error, LoginRefused):
         return True
     if login.error is not None:

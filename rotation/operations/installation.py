@@ -1,4 +1,5 @@
-"""One installation: its configuration, journal, plugins and runner, put together here and nowhere else.
+"""One installation: the only place that puts its configuration, journal, plugins and runner
+together.
 
 Each is opened when it is first used.
 """
@@ -33,15 +34,15 @@ if TYPE_CHECKING:
     from rotation.plugins.registry import Declared, Registry
     from rotation.runtime.process import Signals
 
+# The prefix of the runner's id of a live `serve`, which takes operators' requests at once.
 SERVE = "serve-"
-"""The runner's id of a live `serve` begins so: it takes people's requests at once."""
 
+# How often the journal is read for what another process writes.
 POLL = timedelta(milliseconds=300)
-"""How often the journal is asked for what another process writes."""
 
 
 def who() -> str:
-    """The operating system's user of this process; never what the environment says."""
+    """The operating system's user of this process, whatever the environment says."""
     uid = os.getuid()
     try:
         return pwd.getpwuid(uid).pw_name
@@ -51,7 +52,7 @@ def who() -> str:
 
 @dataclass(kw_only=True)
 class Installation:
-    """What the operations work on, as long as one process works on it."""
+    """What the operations of one process work on."""
 
     configuration_path: Path
     #: Whether the world or the journal may be changed; otherwise the journal is only read.
@@ -76,15 +77,15 @@ class Installation:
         return load(self.configuration_path)
 
     def reload(self) -> bool:
-        """The configuration as its file is now; what is open goes on. Whether it is still this
-        installation's: another's changes nothing."""
+        """Reads the configuration file again; open rotations go on. Returns whether it is still
+        this installation's configuration; another one changes nothing."""
         from rotation.config import load  # noqa: PLC0415
 
         before, fresh = self.configuration, load(self.configuration.path)
         if _journal_of(fresh) != _journal_of(before):
             return False
         if "registry" in self.__dict__:
-            # Somebody may be at work with its connections until the end.
+            # Other threads may use its connections until the end.
             self._exits.callback(self.registry.close)
             self.registry = self._plugins_of(fresh)
         self.configuration = fresh
@@ -92,7 +93,7 @@ class Installation:
 
     @cached_property
     def unbound(self) -> "Configuration":
-        """Without what a stack made: the next one is made from this."""
+        """The configuration without a stack's bindings: the next stack is made from it."""
         from rotation.config import load  # noqa: PLC0415
 
         return load(self.configuration_path, bindings=False)
@@ -112,8 +113,8 @@ class Installation:
         return journal
 
     def _repair(self, journal: "SqlJournal") -> None:
-        """What the entries say is what is acted on. A journal that cannot be mended here is not
-        kept from an emergency."""
+        """Derives wrong rows again from their entries. A journal that cannot be repaired here must
+        not stop an emergency."""
         from rotation.journal.upkeep import repair_at_start  # noqa: PLC0415
 
         with suppress(JournalError):
@@ -121,11 +122,11 @@ class Installation:
                 self.repaired(stream)
 
     def repaired(self, stream: str) -> None:
-        """Its row did not follow from its entries, and does now."""
+        """Called where the stream's row did not follow from its entries and was derived again."""
 
     @cached_property
     def seals(self) -> "Seals | None":
-        """What the journal must prove, where the configuration names a key."""
+        """The journal's seals, where the configuration names a key."""
         key, journal = self.configuration.seal_key, self.configuration.journal
         if key is None:
             return None
@@ -145,7 +146,7 @@ class Installation:
     def journal_file(self) -> Path:
         path = self.configuration.journal
         if not path.exists():
-            # Never made in passing: an empty journal beside marks in the world is a lost one.
+            # Never created on the way: an empty journal beside marks in the world means a lost one.
             raise JournalError(
                 "journal.missing",
                 f"there is no journal at {path}; nothing was done",
@@ -155,7 +156,7 @@ class Installation:
 
     @cached_property
     def runner(self) -> "Runner":
-        """Alive, for other runners of this host to see, until the process ends."""
+        """The runner. Other runners of this host see it as alive until the process ends."""
         from rotation.execution.runner import Live, Runner  # noqa: PLC0415
         from rotation.journal.liveness import (  # noqa: PLC0415
             RunnerLock,
@@ -199,7 +200,7 @@ class Installation:
         return Registry(LoggedInAs(configuration, self.logins), self.clock)
 
     def bind(self, spec: Specification) -> "Adapters":
-        with self._building:  # rotations are advanced by many threads
+        with self._building:  # many threads advance rotations
             registry = self.registry
         return registry.bind(spec)
 
@@ -210,18 +211,18 @@ class Installation:
         return self.registry.store(spec)
 
     def traits(self, spec: Specification) -> Traits:
-        """Of the issuer; its adapter and its SDK are not loaded."""
+        """The issuer's traits; its adapter and SDK are not loaded."""
         return self.registry.traits(spec)
 
     def by_hand(self, spec: Specification, handle: str) -> str | None:
-        """The service's own command that ends it; without the connection's part where the
+        """The service's own command that ends the instance; without the connection's part where the
         configuration cannot be read."""
         from rotation.plugins.registry import by_hand  # noqa: PLC0415
 
         return by_hand(spec, handle, self._connections())
 
     def audit_command(self, spec: Specification, handle: str) -> str | None:
-        """The service's own command that shows what was done with it."""
+        """The service's own command that shows what the instance was used for."""
         from rotation.plugins.registry import audit_command  # noqa: PLC0415
 
         return audit_command(spec, handle, self._connections())
@@ -239,7 +240,7 @@ class Installation:
         self.close()
 
     def close(self) -> None:
-        """Gives back what was opened; a runner that ends in order leaves no lock behind."""
+        """Closes what was opened. A runner that ends properly leaves no lock behind."""
         if "runner" in self.__dict__:
             self._lock.close()
         if "registry" in self.__dict__:
@@ -264,7 +265,7 @@ class Installation:
         return found
 
     def renamed(self, former: str, name: str) -> None:
-        """Somebody used a name that stands for another one by now."""
+        """Called where somebody used a former name."""
 
     def called(self, name: str) -> str:
         """The id of a configured secret; the name itself where only the journal knows it."""
@@ -272,7 +273,7 @@ class Installation:
         return name if found is None else found.id
 
     def stream_of(self, name: str) -> str:
-        """Of a configured secret, or of one that only the journal still knows."""
+        """The stream of a configured secret, or of one that only the journal still knows."""
         found = self._configured(name)
         if found is not None:
             return found.stream
@@ -282,13 +283,14 @@ class Installation:
         raise self.unknown(name)
 
     def orphans_of(self, name: str) -> list[Identity]:
-        """What only the journal still knows by that name, alive or open."""
+        """Streams of that name that only the journal still knows, alive or open."""
         if self.configuration.secret(name) is not None:
             return []
         return [row for row in self.records.identities() if row.secret == name and row.is_alive]
 
     def streams_of(self, name: str) -> list[str]:
-        """Its own first, then what was begun while the file gave its name to another credential."""
+        """The secret's own stream first, then those that were begun while its name stood for
+        another credential."""
         own, called = self.stream_of(name), self.called(name)
         found = {
             row.stream for row in self.records.identities() if self.called(row.secret) == called
@@ -329,15 +331,15 @@ class Installation:
     # ---------------------------------------------------------------------------- time, others
 
     def live_runner(self) -> str | None:
-        """The `serve` that is alive on this host, if any."""
+        """The live `serve` on this host, if there is one."""
         from rotation.journal.liveness import living, runners_of  # noqa: PLC0415
 
         directory = runners_of(self.configuration.journal)
         return next((name for name in living(directory) if name.startswith(SERVE)), None)
 
     def stays_elsewhere(self, rotation: "Rotation") -> bool:
-        """Whether another live process of this host was the last to take it on, and waits with it
-        as this one would; a `serve` is watched."""
+        """Whether another live process of this host advanced it last and now waits for it as this
+        one would. A `serve` does not count: it is watched."""
         from rotation.journal.liveness import is_dead, runners_of  # noqa: PLC0415
 
         last = rotation.last.runner
@@ -347,8 +349,8 @@ class Installation:
         return last != self.runner.id and is_dead(directory, last) is False
 
     def at_work(self, rotation: "Rotation") -> str | None:
-        """The live process of this host that goes on with it by itself: a `serve`, or a command
-        that was the last to write of it, if that is another one."""
+        """The live process of this host that continues it by itself: a `serve`, or the other
+        command that wrote of it last."""
         from rotation.journal.liveness import is_dead, runners_of  # noqa: PLC0415
 
         if (serve := self.live_runner()) is not None:
@@ -360,8 +362,8 @@ class Installation:
         return last if alive else None
 
     def stop_on_signals(self, *, reloads: bool = False) -> "Signals":
-        """From now on a signal ends the work in order: the call in flight is awaited, nothing else
-        is begun, the rest stays in the journal. A terminal that hangs up says the same, unless
+        """From now on a signal ends the work properly: the call in flight is awaited, nothing else
+        is begun, and the rest stays in the journal. A hang-up of the terminal does the same, unless
         `reloads`."""
         from rotation.runtime.process import Signals  # noqa: PLC0415
 
@@ -375,7 +377,8 @@ class Installation:
 
     def pause(self, until: datetime) -> None:
         assert self.signals is not None, "a process that waits can be asked to stop"
-        # Short slices and an end of its own: a clock that is set does not make it a long wait.
+        # Short slices with an end by the monotonic clock: setting the clock must not make the wait
+        # longer.
         end = time.monotonic() + (until - self.clock.now()).total_seconds()
         while not self.stop() and (left := self._left(until, end)) > 0:
             self.signals.wait(min(left, 5.0))

@@ -1,4 +1,4 @@
-"""A secret comes under rotation, and leaves it."""
+"""Brings a secret under rotation, and takes it out again."""
 
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def create(here: Installation, entry: "ConfiguredSecret") -> None:
-    """The first credential of an empty secret is begun."""
+    """Begins the first credential of an empty secret."""
     _refuse_not_empty(here, entry)
     _refuse_missing_parts(here, entry)
     open_rotation(here, entry, "first", trigger="person")
 
 
 def adopt(here: Installation, entry: "ConfiguredSecret", said: Opened) -> None:
-    """An existing credential comes under rotation, as the file says now."""
+    """Brings an existing credential under rotation, by the present configuration."""
     _begin_anew(here, entry)
     open_rotation(here, entry, "adopt", trigger="person", said=said)
 
@@ -38,7 +38,8 @@ def retire(here: Installation, entry: "ConfiguredSecret", gap: str | None) -> No
 
 
 def _refuse_not_empty(here: Installation, entry: "ConfiguredSecret") -> None:
-    """A typing mistake opens nothing. A marked placeholder is what an earlier attempt left."""
+    """Refuses a mistyped name before anything is opened. A marked placeholder is left from an
+    earlier attempt."""
     store = here.bind(here.configuration.specification(entry)).store
     current = store.state().current
     if current is None or is_our_mark(current, here.configuration.installation):
@@ -67,7 +68,7 @@ def _has_no_credential(store: Store, version: str) -> bool:
 
 
 def _refuse_missing_parts(here: Installation, entry: "ConfiguredSecret") -> None:
-    """An empty secret has no keys of others, and what is composed of one could not be written."""
+    """An empty secret has no other keys, so a template that needs one could not be written."""
     spec = here.configuration.specification(entry)
     if others := sorted(Composed(spec.fields, spec.composed).others):
         raise PolicyRefusal(
@@ -80,8 +81,9 @@ def _refuse_missing_parts(here: Installation, entry: "ConfiguredSecret") -> None
 
 
 def _begin_anew(here: Installation, entry: "ConfiguredSecret") -> None:
-    """An adoption changes nothing, so one that is open is in nobody's way: nor is one that the file
-    sent to another credential, by a wrong user or region."""
+    """Abandons an open adoption, which changes nothing, so it must not be in the way. So is one
+    that a mistake in the configuration, such as a wrong user or region, sent to another
+    credential."""
     for stream in here.open_streams_of(entry.id):
         rotation = replay(here.journal.entries(stream))
         if rotation.rules.adopts:

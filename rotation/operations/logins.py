@@ -1,4 +1,4 @@
-"""What each connection logs in with: the tool's own credentials are inventory as well."""
+"""What each connection logs in with: the tool's own credentials belong to the inventory too."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from rotation.operations.installation import Installation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """One connection: what it logs in with, or why that could not be found out."""
+    """What one connection logs in with, or why that is not known."""
 
     name: str
     type: str

@@ -1,4 +1,4 @@
-"""A rotation is opened because somebody wants it."""
+"""Opens a rotation that an operator asked for."""
 
 from typing import TYPE_CHECKING
 

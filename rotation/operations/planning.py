@@ -1,4 +1,4 @@
-"""What is due and when, and a plan that is saved today and carried out another day."""
+"""What is due and when, and plans that are saved today and carried out later."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def planned(here: Installation, name: str | None, now: datetime) -> Iterator[Pla
 
 
 def as_saved(here: Installation, work: Sequence[Planned]) -> dict[str, Any]:
-    """What is due, and where the journal stood: `load_plan` refuses if either moved."""
+    """What is due, and the journal's position: `load_plan` refuses if either has changed."""
     return {
         "kind": "saved-plan",
         "installation": here.configuration.installation,
@@ -59,7 +59,8 @@ def as_saved(here: Installation, work: Sequence[Planned]) -> dict[str, Any]:
 
 
 def load_plan(here: Installation, saved: Path) -> list["ConfiguredSecret"]:
-    """The entries of a saved plan. Refused where the journal or a specification moved since."""
+    """The entries of a saved plan. Raises where the journal or a specification has changed
+    since."""
     content = _read(saved)
     if content.get("installation") != here.configuration.installation:
         raise UsageError(
@@ -84,7 +85,7 @@ def load_plan(here: Installation, saved: Path) -> list["ConfiguredSecret"]:
 
 
 def write_plan(document: Mapping[str, Any], out: Path) -> None:
-    """Over an earlier one, and over nothing else: a mistyped name may be the journal's."""
+    """Overwrites an earlier plan and nothing else: a mistyped name may be the journal's."""
     if os.path.lexists(out) and not _is_plan(_content(out)):
         raise UsageError(
             "plan.in-the-way",
@@ -95,7 +96,7 @@ def write_plan(document: Mapping[str, Any], out: Path) -> None:
     unborn.unlink(missing_ok=True)
     unborn.touch(0o600, exist_ok=False)
     unborn.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
-    unborn.replace(out)  # a link is replaced, not what it leads to
+    unborn.replace(out)  # replaces a link, not the file that it leads to
 
 
 def _read(saved: Path) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def _read(saved: Path) -> dict[str, Any]:
 
 
 def _content(saved: Path) -> Any:
-    """None where it is no JSON, or no ordinary file."""
+    """None where the file is no JSON, or no ordinary file."""
     try:
         with ordinary(saved) as file:
             return json.load(file)

@@ -1,4 +1,4 @@
-"""What the permission sets can really do, beside what the configuration needs of them."""
+"""What the permission sets really allow, compared with what the configuration needs."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -20,9 +20,9 @@ def permissions(
     names: Collection[str],
     sets: Collection[PermissionSet] = tuple(PermissionSet),
 ) -> Iterator[Finding]:
-    """One finding for each connection that has roles, and one for each thing that is missing."""
+    """One finding for each connection that has roles, and one for each missing permission."""
     configuration = here.configuration
-    # Only a family with a preflight is known to have roles at all.
+    # Only a family with a preflight is known to have roles.
     can_ask = installed().names("preflights")
     for scope in compile(configuration):
         family = configuration.connections[scope.connection].type
@@ -55,7 +55,7 @@ def _of(
 
 
 def _set_names(sets: Collection[str]) -> Iterator[str]:
-    """The claim is a person's: not every family can ask for it with the runner's login."""
+    """The claim may be a person's task: not every family can check it with the runner's login."""
     yield from sorted(set(sets) - {PermissionSet.CLAIM})
     if PermissionSet.CLAIM in sets:
         yield "claim where this login may take it"

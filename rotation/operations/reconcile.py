@@ -1,4 +1,4 @@
-"""Does the world equal the journal? Both are read, and nothing is changed there."""
+"""Compares the world with the journal. Both are read, and the world is not changed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,24 +21,23 @@ from rotation.types import Listing, StoreState
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """down: readers get it, and the issuer says that it is gone or off. strangers: live instances
-    that are not known. off: what an open rotation has as working."""
+    """One difference."""
 
     code: str
     message: str
     next: str
-    down: bool = False
-    strangers: tuple[str, ...] = ()
-    off: tuple[str, ...] = ()
+    down: bool = False  # readers get an instance that the issuer lists as gone or off
+    strangers: tuple[str, ...] = ()  # unknown live instances
+    off: tuple[str, ...] = ()  # instances that an open rotation has as working
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """error: why the store or the issuer did not answer. looked: they did."""
+    """What one look found."""
 
     differences: Sequence[Difference]
-    error: RotationError | None = None
-    looked: bool = True
+    error: RotationError | None = None  # why the store or the issuer did not answer
+    looked: bool = True  # both answered
 
     @property
     def strangers(self) -> frozenset[str]:
@@ -66,7 +65,7 @@ def look(here: Installation, name: str) -> Found:
 
 
 def _context(here: Installation, name: str, rotation: Rotation) -> Context:
-    """A look from where the rotation stands; of a closed one, from what it left."""
+    """A context for a look at a rotation: at its present step or, if it is closed, after it."""
     spec = here.specification(name)
     if rotation.outcome is not None:
         rotation = _at_rest(rotation, rotation.result)
@@ -94,7 +93,7 @@ def _differences(cx: Context) -> Iterator[Difference]:
         try:
             check()
         except NotYet:
-            continue  # on its way
+            continue  # still on its way
         except NeedsPerson as difference:
             named = (Failure.of(difference.facts).instances or "").split(",")
             off = difference.code == "held.found-suspended"
@@ -123,14 +122,15 @@ def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[
 
 
 def _current(rotation: Rotation) -> str | None:
-    """What readers should get now: of an open rotation it depends on the promotion."""
+    """What readers should get now. In an open rotation it depends on the promotion."""
     if rotation.outcome is None and rotation.state(Step.PROMOTE).done:
         return rotation.state(Step.DEMOTE).record(Written).version or rotation.new_version
     return rotation.baseline.version
 
 
 def _instances(cx: Context, listing: Listing) -> None:
-    """While a rotation is open some are off by its own doing: where it did that, or may have."""
+    """Compares the instances. An open rotation may have switched some off itself, or may be about
+    to."""
     if cx.rotation.outcome is None:
         drift.check_names(listing, drift.expected_instances(cx))
         drift.check_unknown(cx, listing, drift.expected_instances(cx))
@@ -141,7 +141,8 @@ def _instances(cx: Context, listing: Listing) -> None:
 
 
 def _readers_instance(cx: Context, listing: Listing) -> None:
-    """What readers get is alive, but for an emergency or a replacement, which is open for that."""
+    """Checks that what readers get is alive, unless an open emergency or replacement explains that
+    it is not."""
     handle = _given(cx.rotation)
     rules = cx.rotation.rules
     meant = rules.contains or rules.replaces_dead or rules.retires or not cx.traits.lists
@@ -158,19 +159,20 @@ def _readers_instance(cx: Context, listing: Listing) -> None:
 
 
 def _beside(cx: Context, listing: Listing) -> None:
-    """What readers do not get and works all the same: the way back needs it, or the way on."""
+    """Checks instances that readers do not get but that the way back or the way on needs."""
     if not cx.traits.lists or cx.traits.delegated:
         return
     alive = _alive(cx.rotation)
     if gone := sorted(alive - listing.ids):
         raise drift.missing(cx, gone)
-    if not cx.rotation.rules.contains:  # what is off already is as an emergency wants it
+    if not cx.rotation.rules.contains:  # in an emergency they are meant to be off
         for handle in sorted(alive):
             drift.check_active(listing, handle)
 
 
 def _alive(rotation: Rotation) -> set[str]:
-    """What should work, whatever it is Held for: what was not switched off here, nor may be."""
+    """Instances that should work, whatever the rotation is Held for: it did not switch them off,
+    and cannot have."""
     now = standing(replace(rotation, held=None))
     lives = {now.old: now.old_life, now.new: now.new_life}
     return {each for each, life in lives.items() if each and life is CredentialStatus.WORKS}
@@ -186,8 +188,8 @@ def _given(rotation: Rotation) -> str | None:
 
 
 def may_go_on(here: Installation, found: Mapping[str, Found], *, accept: bool) -> bool:
-    """Whether a read-only installation may have effects again, now that a person looked. Refused
-    where the journal is the wrong one."""
+    """Whether a read-only installation may have effects again, now that a person has looked. Raises
+    where this is the wrong journal."""
     reason = read_only(here.records)
     if reason is None:
         return False
@@ -212,14 +214,14 @@ def go_on(here: Installation) -> None:
 
 
 def is_news(here: Installation, stream: str, found: Found) -> bool:
-    """What a look found beside what is known, and no look before it."""
+    """Whether this look found something unknown that no earlier look had found."""
     seen = seen_of(here.records.installation_entries()).get(stream)
     told = with_look(replay(here.records.entries(stream)), seen).found_off
     return found.strangers != frozenset(seen.instances if seen else ()) or found.off != told
 
 
 def remember(here: Installation, stream: str, found: Found) -> None:
-    """So that `status` shows it."""
+    """Records it, so that `status` shows it."""
     facts = as_facts(stream, found.strangers, found.off).facts
     draft = Draft(kind=Kind.SEEN, who=here.who, facts=facts)
     here.journal.record(draft, here.runner.id, here.clock.now())

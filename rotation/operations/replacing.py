@@ -1,4 +1,4 @@
-"""Replacing a credential that is dead: looked at first, refused where it works."""
+"""Replaces a dead credential. It is looked at first, and refused where it works."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def to_replace(here: Installation, entry: "ConfiguredSecret") -> "Found | None":
-    """What was just seen to be dead; None where its replacement is open already, and goes on."""
+    """What was just found dead; None where a replacement is open already and goes on."""
     from rotation.execution.dead_credential import look  # noqa: PLC0415 -- only here
     from rotation.execution.effects.neighbours import lacking  # noqa: PLC0415 -- only here
 
@@ -39,13 +39,13 @@ def to_replace(here: Installation, entry: "ConfiguredSecret") -> "Found | None":
 
 
 def open_replacement(here: Installation, entry: "ConfiguredSecret", reason: str | None) -> None:
-    """A rotation that is open is superseded."""
+    """Opens the replacement; an open rotation is superseded."""
     spec = here.configuration.specification(entry)
     here.runner.open_replacement(entry.stream, spec, trigger="person", who=here.who, reason=reason)
 
 
 def _refuse_missing_parts(missing: list[str], entry: "ConfiguredSecret") -> None:
-    """A composed key could not be written without the lost part: refused before one is made."""
+    """Refused before a mint: without the lost part, a composed key could not be written."""
     if missing:
         raise PolicyRefusal(
             "replace.missing-parts",

@@ -1,4 +1,4 @@
-"""What a person decides is an entry: the journal has it, and a runner acts on it."""
+"""An operator's decision is an entry in the journal, and a runner acts on it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +52,7 @@ def request(here: Installation, rotation: Rotation, asked: Requested) -> None:
 def chosen(
     here: Installation, names: Sequence[str], all_of: str | None, *, at_once: bool
 ) -> dict[str, Rotation]:
-    """By name, or whatever is open and fits."""
+    """The rotations of those names, or all open ones that match."""
     if names:
         return {name: open_rotation_of(here, name) for name in dict.fromkeys(names)}
     found = {}
@@ -79,7 +79,7 @@ def _fits(rotation: Rotation, code: str | None, *, at_once: bool) -> bool:
 
 
 def _instead(rotation: Rotation, name: str, way: Exit) -> str:
-    """What leads on where it is not Held."""
+    """What helps a rotation that is not Held."""
     if rotation.on_hold:
         return f"`rotation unpause {name}` lets it go on"
     if pause_of(rotation) is not None:
@@ -90,7 +90,7 @@ def _instead(rotation: Rotation, name: str, way: Exit) -> str:
 
 
 def pause_of(rotation: Rotation) -> RowState | None:
-    """Of the row whose pause after a failed try is being waited out."""
+    """The state of the row that waits for the end of the pause after a failed try."""
     action = next_action(rotation, rotation.last.at)
     if not isinstance(action, Wait) or action.row is None or not is_retrying(rotation, action):
         return None
@@ -113,8 +113,8 @@ def refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
 
 
 def refuse_unbuilt(here: Installation, rotation: Rotation, *, by_itself: bool) -> None:
-    """What this process could not go on with is refused before it is asked for. by_itself: it is
-    to go on in any case, also beside a live runner."""
+    """Refuses a request that this process could not act on. by_itself: it will act itself even
+    beside a live runner."""
     if rotation.readable and (by_itself or here.live_runner() is None):
         here.bind(spec_from_json(rotation.spec))
 
@@ -132,8 +132,8 @@ def refuse_no_way_back(rotation: Rotation, name: str) -> None:
 
 
 def refuse_unknown_instance(here: Installation, rotation: Rotation, instance: str | None) -> None:
-    """Where the Held row says which instances it is about, only those can be meant; else one that
-    the issuer lists, or that an earlier rotation left."""
+    """Where the failed row names instances, only one of them is meant; else one that the issuer
+    lists or an earlier rotation left."""
     if instance is None:
         return
     about = instances_in_question(rotation)
@@ -164,15 +164,15 @@ def paused_rotation(here: Installation, name: str) -> Rotation:
 
 
 def freeze_all(here: Installation, reason: str | None) -> None:
-    """Closes every window of the installation; without a reason they are open again."""
+    """Closes every window of the installation. reason None: they are open again."""
     facts = Frozen(frozen=reason is not None, reason=reason).facts
     draft = Draft(kind=Kind.FROZEN, who=here.who, facts=facts)
     here.journal.record(draft, here.runner.id, here.clock.now())
 
 
 def freeze_beside(here: Installation, reason: str | None) -> Path:
-    """The same by a file, without the journal: every runner of it reads that file before it
-    promotes, switches off or destroys. Returns the file."""
+    """The same freeze by a file, without the journal: every runner of the installation reads it
+    before it promotes, switches off or destroys. Returns the file."""
     from rotation.schedule.brakes import freeze_file  # noqa: PLC0415 -- only here
 
     path = freeze_file(here.configuration)

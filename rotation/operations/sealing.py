@@ -1,4 +1,4 @@
-"""How far back a journal's seals prove it, and a person's word for what they do not."""
+"""How much of a journal its seals prove, and how an operator seals it again."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -24,7 +24,7 @@ def reach(here: Installation) -> str:
 
 
 def refuse_unproved(here: Installation) -> None:
-    """Beside a live writer, changing nothing."""
+    """Raises where a seal proves nothing. Safe beside a live writer; changes nothing."""
     journal = opened_for_proof(here, read_only=True)
     try:
         refuse_doubtful(journal)

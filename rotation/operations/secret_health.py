@@ -1,5 +1,5 @@
-"""What `doctor` reports of one secret beside its labels: readers, an open rotation, the world against
-the journal, the login that its fields make."""
+"""What `doctor` reports of a secret besides its labels: its readers, an open rotation, differences
+between world and journal, and a login with its fields."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,12 +13,12 @@ from rotation.report.exits import ways_out, why_held
 from rotation.report.health import consumers_at_risk, left_alive
 from rotation.types import Fields, PermissionSet, Verdict, is_our_mark
 
+# Called for each secret that was compared with the journal.
 Looked = Callable[[str, Found], None]
-"""Called for each secret that was compared with the journal."""
 
 
 def findings(here: Installation, name: str, looked: Looked, *, login: bool) -> Iterator[Finding]:
-    """Nothing where all is as the journal has it."""
+    """Nothing where everything is as the journal has it."""
     entries = here.records.entries(here.entry(name).stream)
     if entries:
         yield from _journal(replay(entries), name)
@@ -35,14 +35,14 @@ def findings(here: Installation, name: str, looked: Looked, *, login: bool) -> I
 
 
 def _cautions(here: Installation, name: str) -> Iterator[Finding]:
-    """Nothing is wrong yet."""
+    """Risks where nothing is wrong yet."""
     issuer = here.bind(here.specification(name)).issuer
-    # By name: the adapter may stand behind another object, which has no such type of its own.
+    # By name: the adapter may be wrapped in a proxy, which has no type of its own.
     if hasattr(issuer, "cautions"):
         try:
             cautions: Sequence[tuple[str, str, str]] = issuer.cautions()
         except RotationError:
-            return  # what does not answer is reported with the secret itself
+            return  # an issuer that does not answer is reported with the secret itself
         for code, sentence, next_ in cautions:
             yield Finding(f"{name}, in an emergency", sentence, Grade.FINE, code, next_)
 
@@ -65,7 +65,8 @@ def _journal(rotation: Rotation, name: str) -> Iterator[Finding]:
 
 
 def _unclaimed(here: Installation, name: str) -> Iterator[Finding]:
-    """Of a secret that the journal does not know: whether it could be adopted, or was."""
+    """A secret that the journal does not know: whether it can be adopted, or was adopted
+    already."""
     state = here.bind(here.specification(name)).store.state()
     claim, current = state.claim, state.current
     if current is not None and is_our_mark(current, here.configuration.installation):
@@ -84,7 +85,8 @@ def _unclaimed(here: Installation, name: str) -> Iterator[Finding]:
 
 
 def refused_login(here: Installation, name: str) -> Iterator[Finding]:
-    """Where the issuer does not answer, what readers get may still be asked."""
+    """Where the issuer does not answer, a login can still show whether readers have a working
+    credential."""
     bound = here.bind(here.specification(name))
     version = bound.store.state().current
     if version is None or bound.probe is None:
@@ -103,7 +105,8 @@ def _refused(name: str, handle: str, fields: Fields) -> Finding:
 
 
 def _mapped(here: Installation, name: str) -> Iterator[Finding]:
-    """The current value, read by the secret's `fields:`, names an instance that the issuer lists."""
+    """Whether the current value, read by the secret's `fields:`, names an instance that the issuer
+    lists."""
     bound = here.bind(here.specification(name))
     version = bound.store.state().current
     if version is None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Records(Protocol):
-    """What is read of a journal."""
+    """The part of a journal that is read here."""
 
     def entries(self, stream: str) -> tuple["Entry", ...]: ...
     def closing(self, stream: str) -> "Entry | None": ...
@@ -23,8 +23,8 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """By what the configuration says of each entry, and what the journal last found of it. Who is
-    retired, or no longer configured, rotates nothing. configuration: as it is now."""
+    """Compares what the configuration says of each entry and what the journal last found. A secret
+    that is retired or no longer configured counts no more, because nothing rotates it."""
 
     configuration: Callable[[], "Configuration"]
     records: Records
@@ -38,7 +38,7 @@ class Sharing:
         return [
             entry.id
             for entry in configuration.secrets()
-            if entry.turns  # only of some kinds are there several ways to one login
+            if entry.turns  # only some kinds of issuer reach one login in several ways
             and (entry.issuer, entry.identity) != (spec.issuer.type, spec.identity)
             and entry is not own
             and not wanted.isdisjoint(self._names(entry))
@@ -50,7 +50,8 @@ class Sharing:
         return {*entry.turns, *found}
 
     def _left(self, stream: str) -> Baseline:
-        """A rotation that is over says it in one entry: each other one is asked before each mint."""
+        """The close of a rotation has it in one entry; every other entry of the configuration is
+        asked before each mint."""
         closed = self.records.closing(stream)
         if closed is not None:
             return baseline_of(closed)

@@ -1,4 +1,5 @@
-"""What a person sees before an emergency: which instances are ours, which are not, what breaks."""
+"""What an operator sees before an emergency: which instances are ours, which are not, and what
+breaks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from rotation.machine.replay import Mode, Rotation, replay
 from rotation.plan import Step
 from rotation.types import KeyState, LastUsed, Specification, StoreState
 
+# Roughly what a replacement takes besides its waits: mint, stage, promote.
 CALLS_S = 5
-"""What the calls of a replacement take beside its waits, about: mint, stage, promote."""
 
 
 class Past(Protocol):
-    """The half of a journal that an emergency reads; it may be one that cannot be written."""
+    """The part of a journal that an emergency reads, which may be one that cannot be written."""
 
     def entries(self, stream: str) -> tuple[Entry, ...]: ...
     def history(self, stream: str) -> Iterator[Entry]: ...
@@ -43,28 +44,27 @@ class ExposedCredential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureReport:
-    """baseline: what COMPROMISED begins with. outage_s: how long readers will be without a working
-    credential if nothing disturbs it. moved: an open rotation has evidence that everybody uses the
-    current one. known: the journal could be read. seen: the last seq of the stream that it was read
-    from. under_way: the emergency that is open already."""
+    """What the survey found."""
 
-    baseline: Baseline
+    baseline: Baseline  # what COMPROMISED starts from
     suspects: tuple[ExposedCredential, ...]
-    outage_s: int
+    outage_s: int  # how long readers have no working credential, if nothing delays it
     store_reached: bool
-    seen: int
-    moved: bool = False
-    known: bool = True
-    under_way: Rotation | None = None
+    seen: int  # the last seq of the stream that was read
+    moved: bool = False  # an open rotation has evidence that every consumer uses the current one
+    known: bool = True  # the journal could be read
+    under_way: Rotation | None = None  # the emergency that is open already
 
     @property
     def declared(self) -> list[str]:
-        """What the open emergency switches off: whatever supersedes that one has to go on with it."""
+        """What the open emergency switches off; an emergency that supersedes it has to cover the
+        same."""
         scope = self.under_way.scope if self.under_way is not None else []
         return [suspect.id for suspect in self.suspects if suspect.id in scope]
 
     def came_later(self, handle: str) -> bool:
-        """Than the open emergency: its successor perhaps, so nobody meant it who did not name it."""
+        """Whether the instance is newer than the open emergency: it may be the successor, so it
+        counts only where the operator named it."""
         return self.under_way is not None and not was_there(self.under_way, handle)
 
     @property
@@ -83,11 +83,11 @@ def survey(
     spec: Specification,
     named: str | None = None,
 ) -> ExposureReport:
-    """Reads the issuer, the store and the journal; changes nothing. Whatever the journal ever made
-    of what is listed is ours, an open rotation's new instance too. A store that cannot be reached
-    leaves the journal's word for what is current; without a journal nobody knows whose they are.
-    An issuer that does not list leaves the journal's word, and `named`, where a person names one:
-    it can perhaps be switched off all the same."""
+    """Reads the issuer, the store and the journal; changes nothing. An instance is ours if the
+    journal ever made it, even in an open rotation. Where the store cannot be reached, the journal
+    says what is current. Without a journal nobody knows whose an instance is. An issuer that does
+    not list leaves the journal's instances and `named`, which an operator names; perhaps it can be
+    switched off all the same."""
     entries = journal.entries(stream) if journal is not None else ()
     rotation = replay(entries) if entries else None
     state = _state(bound)
@@ -108,7 +108,7 @@ def survey(
 
 
 def emergency_under_way(rotation: Rotation | None) -> Rotation | None:
-    """The rotation, if it is an open emergency that nobody sent back."""
+    """The rotation, if it is an open emergency that was not cancelled."""
     if rotation is None or rotation.outcome is not None or not rotation.rules.contains:
         return None
     return rotation if rotation.mode is Mode.FORWARD else None
@@ -121,8 +121,8 @@ def was_there(rotation: Rotation, handle: str) -> bool:
 
 
 def is_about_all(rotation: Rotation, *, others: bool) -> bool:
-    """Whether that emergency switches off all that was ours when it was opened; others: and all
-    that was not."""
+    """Whether that emergency switches off everything that was ours when it was opened; others: and
+    everything that was not."""
     if others:
         return rotation.done(Step.EVIDENCE) and _at_opening(rotation) <= {*rotation.scope}
     return {*rotation.baseline.live} - rotation.foreign <= {*rotation.scope}
@@ -134,15 +134,15 @@ def _at_opening(rotation: Rotation) -> set[str]:
 
 
 def outage_s(spec: Specification) -> int:
-    """From the switch-off until the slowest reader has the successor: it is made and logs in over
-    the settle time, then read."""
+    """From the switch-off until the slowest reader has the new credential: it is made, logs in over
+    the settle time, and is then read."""
     readers = [c.refresh_s for c in spec.consumers if c.role == "reader" and not c.gone]
     return CALLS_S + spec.settle_s + max(readers, default=0)
 
 
 def made(history: Iterable[Entry]) -> set[str]:
-    """Every instance that this stream's rotations minted or began with, by its id, but those that a
-    person called somebody else's."""
+    """Every instance that this stream's rotations minted or started from, except those that an
+    operator called foreign."""
     ours: set[str] = set()
     for entry in history:
         new = Issued.of(entry.facts).new
@@ -157,7 +157,8 @@ def made(history: Iterable[Entry]) -> set[str]:
 
 
 def _with_found(baseline: Baseline, ours: Sequence[str]) -> Baseline:
-    """With what is ours and alive although the journal took it for gone."""
+    """The baseline with instances of ours that are alive although the journal took them for
+    gone."""
     left = leftovers_of(baseline)
     for instance in {*ours} - {*left, baseline.handle}:
         left[instance] = Leftover()
@@ -172,8 +173,8 @@ def _state(bound: Adapters) -> StoreState | None:
 
 
 def _baseline(rotation: Rotation | None, state: StoreState | None) -> Baseline:
-    """As the journal has it, with what the store names as current. A version that the journal does
-    not know may be a copy of the current credential: that one counts as what readers get."""
+    """The journal's baseline with the store's current version. A version that the journal does not
+    know may be a copy of the current credential, so it counts as what readers get."""
     current = state.current if state is not None else None
     if rotation is None:
         return Baseline(version=current, handle=None, known=[])
@@ -184,7 +185,7 @@ def _baseline(rotation: Rotation | None, state: StoreState | None) -> Baseline:
 
 
 def _reading(known: Baseline, version: str | None) -> Baseline:
-    """Another version is current than the journal says."""
+    """The baseline where the store's current version is not the journal's."""
     left = leftovers_of(known)
     named = next((i for i, leftover in left.items() if leftover.version == version), None)
     handle = known.handle
@@ -225,7 +226,7 @@ def _suspects(
 
 
 def _usage(issuer: Issuer, handle_id: str) -> LastUsed | None:
-    """Not known is no reason to let a leaked one live."""
+    """An unknown last use is no reason to keep a leaked credential alive."""
     try:
         return issuer.usage(handle_id)
     except RotationError:
@@ -233,7 +234,7 @@ def _usage(issuer: Issuer, handle_id: str) -> LastUsed | None:
 
 
 def _unlisted(live: Sequence[str], ours: set[str], current: str | None) -> list[ExposedCredential]:
-    """An issuer that lists nothing: the journal's word."""
+    """For an issuer that does not list: what the journal knows."""
     return [
         ExposedCredential(
             id=handle, state=KeyState.UNKNOWN, created=None, last_used=None, service=None,

@@ -1,4 +1,4 @@
-"""Which secret an emergency is about: the configuration's, or one that only the journal knows."""
+"""Which secret an emergency is about: a configured one, or one that only the journal knows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from rotation.types import Facts, Json, Specification
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """spec: as the configuration has it now; where it no longer names the secret, as the journal
-    stored it."""
+    """spec: from the present configuration; where that no longer names the secret, from the
+    journal."""
 
     name: str
     stream: str
@@ -24,7 +24,7 @@ class Target:
 
 
 def past_of(here: Installation) -> tuple[Past | None, JournalError | None]:
-    """The journal as far as it can be read, and why it can only be read, or not even that."""
+    """The journal as far as it can be read, and the reason if it cannot be written or read."""
     try:
         journal: Past = here.journal
         journal.identity(INSTALLATION)
@@ -45,7 +45,8 @@ def past_of(here: Installation) -> tuple[Past | None, JournalError | None]:
 def target_of(
     here: Installation, past: Past | None, words: Sequence[str], key_id: str | None
 ) -> Target:
-    """By its name, a former one too; a key's id alone is looked up in all that the journal has."""
+    """The secret by its name, which may be a former one, or by a key's id, which is searched in the
+    whole journal."""
     if len(words) == 1:
         return _by_name(here, past, words[0])
     if words or key_id is None:
@@ -78,15 +79,15 @@ def _by_name(here: Installation, past: Past | None, name: str) -> Target:
 
 
 def row_of(past: Past, name: str | None, key_id: str | None) -> Identity | None:
-    """The stream of that name, a former one too, or else the one whose entries know that id. What
-    cannot be read hides no other; JournalError where it may be the one."""
+    """The stream of that name, which may be a former one, or else the one whose entries contain
+    that id. An unreadable stream hides no other; raises JournalError where it may be the one."""
     unread: list[JournalError] = []
     rows = _rows(past, unread)
     if name is not None:
         whose = next((row for row in rows if row.secret == name), None)
         found = whose or _known(past, rows, lambda kind, facts: _names(kind, facts, name), unread)
     else:
-        # The others have to be read to their beginning.
+        # All others have to be read to their beginning.
         rows.sort(key=lambda row: key_id not in (row.handle, row.old))
         found = _known(past, rows, lambda _, facts: key_id in _strings(facts), unread)
     if found is None and unread:
@@ -122,7 +123,7 @@ def _known(
 
 
 def _of_row(here: Installation, past: Past, row: Identity) -> Target:
-    """Where the name stands for another identity by now, the stream's own specification holds."""
+    """Where the name stands for another identity now, the stream's own specification counts."""
     configured = here.configuration.secret(row.secret)
     if configured is not None and configured.stream == row.stream:
         spec = here.configuration.specification(configured)
@@ -136,7 +137,7 @@ def _names(kind: Kind, facts: Facts, name: str) -> bool:
 
 
 def _strings(facts: Facts) -> set[str]:
-    """However deep they lie."""
+    """All texts, at any depth."""
     found, left = set[str](), list[Json]([facts])
     while left:
         match left.pop():

@@ -1,4 +1,5 @@
-"""An emergency that somebody else declared already: joined where nobody alive is at it."""
+"""An emergency that somebody else declared already: this process joins it if no live process
+continues it."""
 
 from dataclasses import dataclass
 
@@ -14,8 +15,8 @@ from rotation.plan import Step
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """rotation: the open emergency that does what is asked for. stuck: a live process has it and
-    does not move, so another one is opened; otherwise this process goes on with it."""
+    """An open emergency that does what is asked for. stuck: a live process has it and does not
+    move, so another one is opened; otherwise this process continues it."""
 
     rotation: Rotation
     stuck: bool
@@ -24,7 +25,7 @@ class UnderWay:
 def under_way(
     here: Installation, name: str, rotation: Rotation | None, key_id: str | None, *, others: bool
 ) -> UnderWay | None:
-    """Refused where somebody alive goes on with it."""
+    """None where there is no such emergency. Raises where a live process continues it."""
     found = emergency_under_way(rotation)
     if found is None or not _covers(found, key_id, others=others):
         return None
@@ -47,8 +48,8 @@ def _covers(rotation: Rotation, key_id: str | None, *, others: bool) -> bool:
 
 
 def _is_stuck(here: Installation, rotation: Rotation) -> bool:
-    """Before readers have a successor: a process that is frozen helps nobody, and only another
-    emergency takes what it holds."""
+    """Whether a live process hangs before readers have a new credential. Only another emergency can
+    take the rotation away from it."""
     now = here.clock.now()
     undone = isinstance(next_action(rotation, now), Do) and not rotation.done(Step.PROMOTE)
     return undone and now - rotation.last.at >= LEASE

@@ -1,6 +1,6 @@
 """A rotation in words: what works right now, until when, and what can be done.
 
-Pure: no clock, no I/O. `status`, `show`, every error and the emergency say it in these words.
+Pure: no clock, no I/O. `status`, `show`, every error and the emergency use these words.
 """
 
 from dataclasses import replace
@@ -26,7 +26,7 @@ from rotation.report.health import (
 )
 from rotation.types import Death, Specification
 
-# What somebody else put into the store may not log in, whatever we knew of the one before.
+# A value that somebody else wrote may not log in, whatever is known of the one before.
 _UNRECORDED = frozenset({"held.foreign-mark", "held.journal-behind", "held.world-changed"})
 
 
@@ -109,7 +109,7 @@ def _not_given(rotation: Rotation) -> tuple[str, ...]:
 
 
 def _unread_new(now: RotationStatus, *, given: bool) -> str:
-    """given: readers got it before the way back."""
+    """given: readers had it before the way back."""
     if now.new is None:
         return ""
     has = "some may still have it" if given else "nobody has it yet"
@@ -142,7 +142,7 @@ def _after_close(rotation: Rotation) -> str:
 
 
 def destroyed(rotation: Rotation) -> tuple[str, ...]:
-    """What this rotation destroyed going forward, or killed by replacing it."""
+    """What this rotation destroyed going forward, or ended by replacing it."""
     replacing = replaced_by(rotation)
     if replacing is not None:
         done = rotation.state(replacing).done
@@ -151,7 +151,7 @@ def destroyed(rotation: Rotation) -> tuple[str, ...]:
 
 
 def death(rotation: Rotation) -> str | None:
-    """The grade in which those are dead; None while nothing is destroyed."""
+    """How certain their death is; None while nothing is destroyed."""
     if not destroyed(rotation):
         return None
     proven = rotation.state(Step.PROVE_DEAD)
@@ -159,8 +159,8 @@ def death(rotation: Rotation) -> str | None:
 
 
 def old_dies(rotation: Rotation, now: datetime) -> datetime | None:
-    """The earliest time at which the old one is destroyed; windows and people may delay it. None
-    where nothing is going to be destroyed, or it is already."""
+    """The earliest time at which the old credential is destroyed; windows and people may delay it.
+    None where nothing will be destroyed, or it is already."""
     ends = not any(row.step is Step.DESTROY for row in rotation.rows)
     undoing = rotation.mode is not Mode.FORWARD
     over = rotation.outcome is not None or not rotation.readable
@@ -178,8 +178,9 @@ def old_dies(rotation: Rotation, now: datetime) -> datetime | None:
 
 
 def awaited(rotation: Rotation, now: datetime) -> tuple[tuple[str, ...], timedelta] | None:
-    """Consumers whose delivery or confirmation is asked for again and again, and how long after it
-    the old one dies at the earliest: until then that time slides along with the clock."""
+    """Consumers whose delivery or confirmation is tried again and again, and how long after it the
+    old credential is destroyed at the earliest. Until they confirm, that time moves along with the
+    clock."""
     if old_dies(rotation, now) is None or not rotation.rules.overlaps:
         return None
     spec = spec_from_json(rotation.spec)
@@ -198,13 +199,13 @@ def awaited(rotation: Rotation, now: datetime) -> tuple[tuple[str, ...], timedel
 
 
 def _confirms(spec: Specification, row: RowInstance) -> bool:
-    """Whoever does not is waited for by the clock."""
+    """Whether that consumer confirms. One that does not is waited for by the clock."""
     named = (each for each in spec.consumers if f"consumer:{each.id}" == row.subject)
     return row.step is Step.CONFIRM and any(each.confirms for each in named)
 
 
 def overlap_before_suspend(spec: Specification) -> timedelta:
-    """From the last delivery until the old one may be switched off."""
+    """From the last delivery until the old credential may be switched off."""
     by_usage = any(not c.confirms and not c.accept_elapsed for c in spec.consumers)
     return timedelta(seconds=max(spec.grace_s, spec.quiet_s if by_usage else 0))
 
@@ -221,14 +222,14 @@ def _given(rotation: Rotation, now: datetime) -> datetime:
 
 
 def outage_window(spec: Specification, start: datetime) -> tuple[datetime, datetime]:
-    """Without overlap: from when until when consumers fail that still hold the old value, if
-    nothing has to be waited out."""
+    """Without overlap: from when until when consumers with the old value fail, if nothing delays
+    it."""
     readers = [c.refresh_s for c in spec.consumers if c.role == "reader" and not c.gone]
     return start, start + timedelta(seconds=spec.settle_s + max(readers, default=0))
 
 
 def forecast(spec: Specification, start: datetime) -> dict[Step, datetime]:
-    """The earliest time of each step that people wait for, if nothing has to be waited out."""
+    """The earliest time of each step that people wait for, if nothing delays it."""
     promoted = start + timedelta(seconds=spec.settle_s)
     suspended = promoted + overlap_before_suspend(spec)
     return {
@@ -240,7 +241,7 @@ def forecast(spec: Specification, start: datetime) -> dict[Step, datetime]:
 
 
 def row_mark(rotation: Rotation, row: RowInstance) -> str:
-    """How a row stands, in one word: done, doubt, failed, waits or open."""
+    """The state of a row in one word: done, doubt, failed, waits or open."""
     state = rotation.states[row.position]
     if state.done:
         return "done"
@@ -271,7 +272,8 @@ _OUTCOMES = {
 
 
 def sent_back_by(rotation: Rotation) -> RowInstance | None:
-    """The row whose refusal took a rotation back; None where a person did, or nothing."""
+    """The row whose refusal started the rollback; None where a person started it, or there is
+    none."""
     if rotation.mode is not Mode.UNDO or rotation.asked is not None:
         return None
     return next((row for row in rotation.rows if rotation.states[row.position].failed), None)
@@ -281,6 +283,7 @@ def outcome_text(outcome: str) -> str:
     return _OUTCOMES[Outcome(outcome)]
 
 
+# What is wrong with a credential that is to be replaced.
 DEAD = {
     "gone": "is gone: the issuer no longer lists it",
     "suspended": "is switched off",
@@ -288,7 +291,6 @@ DEAD = {
     "refused": "does not log in",
     "lost": "is lost: the store has no bytes of it that can be read",
 }
-"""What was seen of a credential that is to be replaced."""
 
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 

@@ -29,7 +29,7 @@ _OF_KIND = {
 
 
 class Whose(Record):
-    """What an event says beside the entry's own facts."""
+    """What an event says besides the entry's own facts."""
 
     secret: Text = Text()
     stream: Text = Text()
@@ -60,8 +60,9 @@ def observer(
     secret_of: Callable[[str], str | None] = lambda stream: None,
     opened_of: Callable[[str], Sequence[Entry]] = lambda stream: (),
 ) -> Callable[[Sequence[Entry]], None]:
-    """A follower of a runner that logs each entry once it is durable. opened_of: the stream's
-    OPENED, where another process wrote it: what a person asked for, and why, is logged as well."""
+    """A follower of a runner that logs each entry once it is durable. opened_of: returns the
+    stream's OPENED where another process wrote it, so that the operator's request and its reason
+    are logged too."""
     log = structlog.get_logger("rotation")
     seen: dict[str, int] = {}
 

@@ -1,4 +1,4 @@
-"""What a person can do with a Held rotation, as far as it really leads on. Pure: no clock, no I/O."""
+"""What an operator can do with a Held rotation, as far as it helps. Pure: no clock, no I/O."""
 
 from collections.abc import Iterator
 
@@ -20,8 +20,8 @@ def exits_of(code: str) -> tuple[Exit, ...]:
     return _reason(code).exits
 
 
+# The other ways out would wait for the end of the pause.
 _THROUGH_A_PAUSE = frozenset({Exit.ROLLBACK, Exit.ABANDON})
-"""The other ways would wait for its end."""
 
 
 _COMMANDS = {
@@ -38,12 +38,12 @@ _COMMANDS = {
 
 
 def ways_out(rotation: Rotation, secret: str) -> tuple[str, ...]:
-    """What a person can type now, the likeliest first."""
+    """The commands that help now, the likeliest first."""
     return tuple(command for command, _ in _ways(rotation, secret))
 
 
 def ways_out_lines(rotation: Rotation, secret: str) -> list[str]:
-    """Each with what has to be done before it."""
+    """Each command with what has to be done before it."""
     return [
         f"{command}, {first}" if first else command for command, first in _ways(rotation, secret)
     ]
@@ -67,8 +67,8 @@ def can_roll_back(rotation: Rotation) -> bool:
 
 
 def leads_back(rotation: Rotation) -> bool:
-    """Not to a credential that was just found dead, nor once more where it is under way; nor from
-    what somebody else wrote: only our own promotion is taken back."""
+    """Whether a rollback helps. It does not where the old credential was found dead or a rollback
+    is under way, nor for what somebody else wrote: only our own promotion is taken back."""
     under_way = rotation.mode is Mode.UNDO
     theirs = rotation.mode is Mode.ACCEPT and not rotation.intended(Step.PROMOTE)
     leads = not under_way and not theirs and seen(rotation, rotation.old) is None
@@ -76,21 +76,22 @@ def leads_back(rotation: Rotation) -> bool:
 
 
 def can_be_replaced(rotation: Rotation) -> bool:
-    """Only what readers cannot log in with, or what may be so: it is looked at once more. An
-    emergency makes a successor of its own."""
+    """Only where readers cannot log in, or may not be able to: REPLACE looks once more. An
+    emergency makes its own successor."""
     if rotation.rules.contains or (rotation.held == "held.live-refused" and leads_back(rotation)):
         return False
     return rotation.held == "held.probe-broken" or consumers_at_risk(rotation)
 
 
 def can_be_accepted(rotation: Rotation) -> bool:
-    """Not what is dead by now, or contained; of an adoption it is the claim that is wanted."""
+    """Not what is dead or contained by now. An adoption is Held for its claim, which this does not
+    give."""
     contained = rotation.rules.contains and rotation.held == "held.pointer-moved"
     return not is_past_return(rotation) and not contained and not rotation.rules.adopts
 
 
 def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
-    """The ways out that really work now: the reason's own, without a way back that is cut off."""
+    """The ways out that work now: those of the reason, without a way back that is cut off."""
     if rotation.held is None:
         return ()
     return tuple(

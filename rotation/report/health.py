@@ -1,6 +1,5 @@
-"""How a secret stands for those who use it: what each instance is worth as far as it was seen, and
-whether readers have one that works. Pure: no clock, no I/O. Every screen and exit code asks here.
-"""
+"""How a secret stands for its users: the state of each instance as far as it was seen, and whether
+readers have a working one. Pure: no clock, no I/O. Every screen and exit code asks here."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,12 +20,12 @@ from rotation.plan import RowInstance, Step, rules_of
 
 
 class CredentialStatus(StrEnum):
-    """How one instance stands, as the journal has it."""
+    """The state of one instance, as the journal has it."""
 
     UNPROVEN = "unproven"
     WORKS = "works"
     REFUSED = "refused"  # it should log in, and does not
-    DOUBTFUL = "doubtful"  # an off-switch was sent, its answer is unknown
+    DOUBTFUL = "doubtful"  # a switch-off was sent, its answer is unknown
     OFF = "off"
     GOING = "going"  # its destruction was sent, its answer is unknown
     GONE = "gone"
@@ -61,14 +60,16 @@ def standing(rotation: Rotation) -> RotationStatus:
 
 
 def _accepted(rotation: Rotation, handle: str | None) -> RotationStatus:
-    """It was found at the issuer and logged in, and what was minted meanwhile goes."""
+    """The accepted instance was found at the issuer and logged in; what was minted meanwhile is
+    removed."""
     life, new = seen(rotation, handle) or CredentialStatus.WORKS, rotation.new
     beside = new if new != handle else None
     return RotationStatus(handle, life, beside, _new_life(rotation), Readers.OLD)
 
 
 def _given(rotation: Rotation) -> str | None:
-    """What readers had. A replacement may find another one than the journal has: somebody wrote."""
+    """What readers had. A replacement may find another credential than the journal has, which
+    somebody wrote."""
     found = rotation.rules.replaces_dead and rotation.state(Step.FIND_DEAD).done
     return rotation.state(Step.FIND_DEAD).record(FoundDead).handle if found else rotation.old
 
@@ -97,8 +98,8 @@ def _old_life(rotation: Rotation) -> CredentialStatus:
 
 
 def seen(rotation: Rotation, instance: str | None) -> CredentialStatus | None:
-    """What the world showed of it when the rotation was held, whatever the journal had before; on
-    the way back also what it was held for on the way forward."""
+    """What the world showed of an instance when the rotation was Held, whatever the journal had
+    before. On the way back it includes what the rotation was Held for on the way forward."""
     if rotation.held == "held.replaced-in-place" and instance == rotation.old:
         return CredentialStatus.GONE
     if instance is not None and _all_gone(rotation):
@@ -117,13 +118,13 @@ def seen(rotation: Rotation, instance: str | None) -> CredentialStatus | None:
 
 
 def _all_gone(rotation: Rotation) -> bool:
-    """The issuer no longer knows whose instances these are: its user, its role."""
+    """The issuer no longer knows the user or role that owns these instances."""
     return rotation.held is not None and present_state(rotation).record(Failure).all_gone
 
 
 def seen_at(rotation: Rotation) -> datetime | None:
-    """When what is said of it was last seen: by a row that compares the world or logs in, or by
-    what it is held for. None: not since it was opened."""
+    """When its state was last seen: by a row that compares the world or logs in, or by the reason
+    for Held. None: not since it was opened."""
     looks = [
         rotation.states[row.position].done_at
         for row in (*rotation.rows, *rotation.undo, *rotation.accept)
@@ -151,7 +152,7 @@ _FOUND = {
 
 
 def _life_of_dead(rotation: Rotation) -> CredentialStatus:
-    """Of what a replacement replaces, as its first row saw it."""
+    """The state of what a replacement replaces, as its first row saw it."""
     found = rotation.state(Step.FIND_DEAD).record(FoundDead).dead
     if rotation.state(Step.DESTROY).record(Destroyed).destroyed or found == "gone":
         return CredentialStatus.GONE
@@ -161,7 +162,7 @@ def _life_of_dead(rotation: Rotation) -> CredentialStatus:
 
 
 def _life_until_replaced(replaced: RowState) -> CredentialStatus:
-    """The new one kills it, and that cannot be undone."""
+    """The new credential ends it, and that cannot be undone."""
     if replaced.done:
         return CredentialStatus.GONE
     return CredentialStatus.GOING if replaced.intended else CredentialStatus.WORKS
@@ -211,7 +212,7 @@ def consumers_at_risk(rotation: Rotation) -> bool:
     }
     no = now.readers is Readers.NOBODY and now.old is not None
     if rotation.rules.retires:
-        return False  # nobody is left who reads it, or a person said so
+        return False  # no reader is left, or an operator said so
     replacing = rotation.rules.replaces_dead and now.readers is Readers.OLD
     return no or replacing or read in bad or rotation.held == "held.pointer-moved-late"
 
@@ -230,28 +231,30 @@ def given(rotation: Rotation) -> frozenset[str]:
 
 
 def takes_over(rotation: Rotation) -> bool:
-    """What readers get is not ours to know yet: it is what somebody else wrote."""
+    """Whether readers may get what somebody else wrote, so that we do not know it yet."""
     accepting = rotation.mode is Mode.ACCEPT and not rotation.state(Step.INSPECT).done
     return rotation.rules.adopts or accepting
 
 
 def found_dead(rotation: Rotation) -> tuple[str, CredentialStatus] | None:
-    """Of what somebody else wrote: what readers get, where that was found to be of no use."""
+    """Where somebody else wrote what readers get, and it was found dead: that instance and its
+    state."""
     about = instances_in_question(rotation)
     life = seen(rotation, about[0]) if about else None
     return None if life is None else (about[0], life)
 
 
 def may_be_at_risk(row: Identity) -> bool:
-    """Whether it is worth to fold that rotation: in all others readers have what works."""
+    """Whether that rotation needs to be folded to find out; in all others readers have what
+    works."""
     if row.plan is not None:
         return row.held is not None or rules_of(row.plan).risks_outage
     return row.last_outcome not in (None, Outcome.SUCCEEDED, Outcome.ACCEPTED)
 
 
 def left_alive(rotation: Rotation) -> tuple[str, ...]:
-    """Instances that a closed rotation left beside the current one: the next `issue` removes
-    them, and until then they live."""
+    """Instances that a closed rotation left beside the current one; they live until the next
+    `issue` removes them."""
     return tuple(sorted(leftovers_of(rotation.result)))
 
 
@@ -269,7 +272,7 @@ def present_state(rotation: Rotation) -> RowState:
 
 
 def met(rotation: Rotation, code: str) -> dict[str, str] | None:
-    """The sentence that it is Held for, with that one's own code and what helps against it."""
+    """The sentence that it is Held for, with its code and what helps against it."""
     if code == "held.out-of-tries":
         state = max(rotation.states.values(), key=lambda state: state.tries)
         told, cause = state.why, state.record(Cause).code
@@ -284,7 +287,7 @@ def met(rotation: Rotation, code: str) -> dict[str, str] | None:
 
 
 def instances_in_question(rotation: Rotation) -> tuple[str, ...]:
-    """Those that a Held rotation is Held for, where its failed row names them."""
+    """The instances that a Held rotation is Held for, where its failed row names them."""
     row = failed_row(rotation)
     return _named(rotation.states[row.position].record(Failure)) if row is not None else ()
 

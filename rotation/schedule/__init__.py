@@ -1,1 +1,2 @@
-"""When nobody types anything: what is due, how many at once, and what stops it."""
+"""What the schedule starts without an operator: which secrets are due, how many at once, and what
+stops it."""

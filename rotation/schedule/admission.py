@@ -1,4 +1,4 @@
-"""How many at once: what is due now and may be opened, the longest overdue first."""
+"""How many at once: the due secrets that may be opened, the longest overdue first."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from rotation.config import Configuration, ConfiguredSecret
     from rotation.journal import Journal
 
+# Further names are only counted.
 NAMED_MAX = 5
-"""More are counted."""
 
+# The schedule opens at most this share of all secrets in that time, but at least three.
 AT_ONCE_MIN, AT_ONCE_SHARE, AT_ONCE_SPAN = 3, 0.2, timedelta(hours=1)
-"""The schedule opens at most this share of all secrets within that time, but three at least."""
 
 
 def due_now(
     configuration: "Configuration", journal: "Journal", now: datetime
 ) -> list["ConfiguredSecret"]:
     """What the schedule may open now: due, inside its window, and not too many. Raises
-    PolicyRefusal where there is something, and the whole installation is stopped."""
+    PolicyRefusal where something is due and the whole installation is stopped."""
     rows = {row.stream: row for row in journal.identities()}
     found: list[tuple[ConfiguredSecret, Due]] = []
     busy: Counter[str] = Counter()
@@ -46,8 +46,8 @@ def due_now(
 def admitted(
     found: Iterable[tuple["ConfiguredSecret", Due]], room: int, busy: Counter[str], cap: int
 ) -> Iterator["ConfiguredSecret"]:
-    """Of those that are due, at most `room`, and no connection busier than `cap`: the longest
-    overdue first, and where many are due since the same moment, in an order of no meaning."""
+    """At most `room` of those that are due, with no connection busier than `cap`. The longest
+    overdue come first; equal ones follow in an arbitrary order."""
     busy = busy.copy()
     for entry, _ in sorted(found, key=lambda each: (each[1].at, fraction(each[0].stream))):
         if room > 0 and busy[entry.connection] < cap:
@@ -65,8 +65,9 @@ def room(configuration: "Configuration", rows: Iterable[Identity], now: datetime
 def replaceable(
     configuration: "Configuration", journal: "Journal", now: datetime
 ) -> list["ConfiguredSecret"]:
-    """Whom the schedule may replace once its issuer says that it is dead: by its class, and as far
-    as its past allows. One that was just made is not listed everywhere yet."""
+    """The secrets that the schedule may replace once their issuer reports them dead, by their class
+    and their past. A credential that was just made may not be listed everywhere yet, so it is left
+    out."""
     chosen = [
         entry
         for entry in configuration.secrets()
@@ -83,8 +84,9 @@ def replaceable(
 def refuse_unknown(
     configuration: "Configuration", journal: "Journal", names: Collection[str], now: datetime
 ) -> None:
-    """A secret that should rotate and is not in the journal never becomes due. An empty journal in
-    the place of the true one would stop everything in silence. names: only these, or all."""
+    """Raises where a secret that should rotate is not in the journal: it would never become due,
+    and an empty journal in the place of the true one would stop everything silently. names: only
+    these, or all."""
     known = {row.stream for row in journal.identities()}
     wanted = (entry for entry in configuration.secrets() if not names or entry.id in names)
     unknown = [
@@ -106,8 +108,8 @@ def refuse_unknown(
 def undated(
     configuration: "Configuration", journal: "Journal", names: Collection[str], now: datetime
 ) -> Iterator[tuple["ConfiguredSecret", str]]:
-    """Whose age nobody knows, and what that means: they become due by no age. names: only these,
-    or all."""
+    """Secrets whose age is unknown, so that no age makes them due, and what that means. names: only
+    these, or all."""
     rows = {row.stream: row for row in journal.identities()}
     for entry in configuration.secrets():
         told = due(entry, rows.get(entry.stream), now)
@@ -118,8 +120,8 @@ def undated(
 def refusals_of_unmerged(
     configuration: "Configuration", journal: "Journal"
 ) -> dict[str, NeedsPerson]:
-    """By stream: what its emergency switched off without the journal would look like somebody else's
-    doing. Reads every spill there is."""
+    """By stream: secrets with an unmerged spill. What the emergency switched off would look like
+    somebody else's change. Reads every spill."""
     found: dict[str, NeedsPerson] = {}
     for path, told in unmerged(configuration.journal, configuration.installation, journal):
         refusal = NeedsPerson(
@@ -132,12 +134,13 @@ def refusals_of_unmerged(
 
 
 def _is_loading(row: Identity) -> bool:
-    """It makes or hands out a credential just now; waiting for consumers loads nobody."""
+    """Whether it is creating or handing out a credential now. Waiting for consumers loads no
+    service."""
     at_work = row.phase == "create" or (row.row or "").startswith(("promote", "deliver"))
     return row.plan is not None and row.held is None and at_work
 
 
 def _is_recent(row: Identity, now: datetime) -> bool:
     times = (row.opened_at, row.last_success_at)
-    # Nor in the future: what a clock said that was set back since holds nothing up.
+    # Nor in the future: a time from a clock that was set back since must not block anything.
     return any(at is not None and abs(now - at) < AT_ONCE_SPAN for at in times)

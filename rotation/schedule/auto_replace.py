@@ -1,7 +1,8 @@
-"""Replacing without a person what its issuer says is gone or has ended, where the class allows it.
+"""Replaces, without an operator, what its issuer reports as gone or ended, where the class allows
+it.
 
-Only the issuer's own word opens it, with a refused login beside it: a list that lags, one that may
-not be read and a service that does not answer tell nothing.
+It needs the issuer's own report and a refused login. A lagging list, a denied read or a service
+that does not answer is no report.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
     from rotation.config import Configuration, ConfiguredSecret
     from rotation.journal import Journal
 
+# A suspended one may be off because of an emergency, or because a person is investigating.
 SAID = frozenset({Dead.GONE, Dead.ENDED})
-"""One that is switched off may be so by an emergency, or by a person who looks into something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """seen: the journal's seq that it was looked at from."""
+    """seen: the seq of the journal that it was looked at from."""
 
     stream: str
     spec: Specification
@@ -47,8 +48,9 @@ def gone(
     failed: Callable[["ConfiguredSecret", RotationError], None],
     names: Collection[str] = (),
 ) -> Iterator[Gone]:
-    """Looked at one after the other, no more than may be opened at once; none while everything is
-    stopped. failed: is told of those that could not be looked at. names: those alone, if any."""
+    """Looks at one secret after the other, no more than may be opened at once; at none while
+    everything is stopped. failed: called for those that could not be looked at. names: only these,
+    if any."""
     waiting = [e for e in replaceable(configuration, journal, now) if not names or e.id in names]
     if not waiting or any(stops(configuration, journal)) or journal.doubt() is not None:
         return
@@ -83,8 +85,8 @@ def _look(
 
 
 def said_dead(bound: Adapters, baseline: Baseline, installation: str, now: datetime) -> Dead | None:
-    """None where the store is not as the journal has it: then it is for a person. An end is over
-    only when the service's clock says so as well."""
+    """None where the store is not as the journal has it: then a person decides. An expiry counts
+    only when the service's clock has passed it too."""
     traits, version, handle = bound.issuer.traits, baseline.version, baseline.handle
     if bound.probe is None or not traits.lists or traits.failed_logins_safe < 1:
         return None

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from rotation.config import Configuration
     from rotation.journal import Journal
 
+# So many secrets of one connection that show a journal that is behind make the installation
+# read-only.
 BEHIND_MIN = 3
-"""So many secrets of one connection that a journal is behind: the installation is read-only."""
 
 REASON_BYTES_MAX = 16 * 1024
 
 
 class Installation(Protocol):
-    """As much of a journal as shows what stops everything."""
+    """The part of a journal that shows what stops everything."""
 
     def installation_entries(self) -> tuple[Entry, ...]: ...
 
@@ -34,7 +35,7 @@ def refuse_stopped(stopped: Iterable[PolicyRefusal]) -> None:
 
 
 def stops(configuration: "Configuration", journal: Installation) -> Iterator[PolicyRefusal]:
-    """What keeps every secret where it is."""
+    """Everything that stops every secret now."""
     yield from read_only_stop(journal)
     beside = freeze_file(configuration)
     reason = frozen_by(journal, beside)
@@ -60,8 +61,9 @@ def read_only_stop(journal: Installation) -> Iterator[PolicyRefusal]:
 def stop_if_behind(
     configuration: "Configuration", journal: "Journal", runner: str, now: datetime
 ) -> None:
-    """Many secrets of one connection with marked versions that the journal does not know: then it
-    is the journal that is lost or old, and whatever it says of the others is in doubt too."""
+    """Makes the installation read-only where many secrets of one connection have marked versions
+    that the journal does not know. Then the journal is lost or old, and wrong about other secrets
+    too."""
     latest = _latest(journal, Frozen.read_only)
     if latest is not None and Frozen.of(latest.facts).read_only:
         return
@@ -82,13 +84,13 @@ def stop_if_behind(
 
 
 def freeze_file(configuration: "Configuration") -> Path:
-    """Beside the journal: it is there while `freeze --all` holds."""
+    """The file beside the journal that is there while `freeze --all` holds."""
     return configuration.journal.with_name(configuration.journal.name + ".frozen")
 
 
 def frozen_by(journal: Installation, beside: Path | None = None) -> str | None:
-    """Why a person closed every window; None while they are open. beside: the freeze that needs no
-    journal; a file that is there but cannot be read closes them too."""
+    """Why every window is closed; None while they are open. beside: the freeze file, which needs no
+    journal; if it is there but cannot be read, windows are closed too."""
     if beside is not None and beside.exists():
         try:
             with ordinary(beside) as file:
@@ -99,7 +101,7 @@ def frozen_by(journal: Installation, beside: Path | None = None) -> str | None:
 
 
 def read_only(journal: Installation) -> str | None:
-    """Why nothing but containment may have an effect, until a person ran `reconcile`."""
+    """Why nothing but containment may have an effect, until a person runs `reconcile`."""
     return _reason(journal, Frozen.read_only)
 
 

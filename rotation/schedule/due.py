@@ -1,8 +1,8 @@
 """Why a secret is due, or why not: pure checks, asked in order, each with its reason.
 
-Due-ness is a function of journal, configuration and time; nothing remembers a next run. A runner
-that was down for a week finds each secret due once, and a clock that jumps changes an answer, not
-a state.
+Whether a secret is due follows from journal, configuration and time; nothing stores a next run. A
+runner that was down for a week finds each secret due once, and a clock that jumps changes an
+answer, not a state.
 """
 
 import hashlib
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
 
 ROLLBACKS_MAX = 3
+# The pause after a rollback; each further one in a row doubles it.
 PAUSE = timedelta(hours=24)
-"""After a rollback; each further one in a row doubles it."""
 
+# A secret is not rotated again before this part of its life is over. Otherwise a margin longer than
+# the life, or an expiry or age that no rotation changes, would make it due for ever.
 LIFE_SHARE, REST_MIN, REST_MAX = 3, timedelta(minutes=10), timedelta(days=1)
-"""Not before that part of its life is over is a secret rotated again: a margin longer than the life,
-or an end or age that no rotation moves, would make it due for ever."""
 
 
 class DueState(StrEnum):
     DUE = "due"
     LATER = "later"
-    OPEN = "open"  # a rotation is on its way
+    OPEN = "open"  # a rotation is open
     HELD = "held"  # a person must decide
     NEVER = "never"  # the journal does not know it: adopt or create it
-    UNKNOWN = "unknown"  # nobody knows how old its credential is
+    UNKNOWN = "unknown"  # the age of its credential is unknown
     PAUSED = "paused"
     RETIRED = "retired"
 
@@ -56,7 +56,7 @@ def due(
     now: datetime,
     freezes: Sequence[Freeze] = (),
 ) -> Due:
-    """How the secret stands. identity: what the journal says of its stream."""
+    """How the secret stands. identity: the row of its stream in the journal."""
     if entry.state == "retired":
         return Due(DueState.RETIRED, "retired by the configuration")
     if entry.state == "paused" and entry.until is not None and now < entry.until:
@@ -90,8 +90,8 @@ def _under_way(identity: Identity) -> Due | None:
 
 
 def _ageless(entry: "ConfiguredSecret", identity: Identity, now: datetime) -> Due | None:
-    """Never "due since 1970": the age of what nobody dated is asked for, not assumed. An end that
-    its issuer told counts all the same."""
+    """An unknown age is reported, not assumed: such a secret is never "due since 1970". An expiry
+    that its issuer reports counts all the same."""
     if identity.created is not None:
         return None
     unknown = "its age is unknown: adopt it with --created"
@@ -117,7 +117,7 @@ def _rolled_back(identity: Identity, now: datetime) -> Due | None:
 
 
 def _again(rolled_back: Due | None, told: Due) -> Due:
-    """The pause after a rollback makes nothing due sooner than it is."""
+    """The later of both: the pause after a rollback makes nothing due sooner."""
     if rolled_back is None or (rolled_back.at and told.at and told.at > rolled_back.at):
         return told
     return rolled_back
@@ -141,8 +141,8 @@ def _in_time(
 def _reasons(
     entry: "ConfiguredSecret", identity: Identity, now: datetime
 ) -> Iterator[tuple[datetime, str]]:
-    """When it is due, by each of the rules that it is under. Jitter delays what a schedule says;
-    never what has an end of its own."""
+    """When it is due, by each rule that applies. Jitter delays what a schedule says, never an
+    expiry."""
     schedule, created = entry.schedule, identity.created
     spread = timedelta()
     if schedule.jitter_s:
@@ -164,8 +164,8 @@ def _reasons(
 
 
 def _before_its_end(entry: "ConfiguredSecret", identity: Identity, end: datetime) -> datetime:
-    """By the margin; where the life of what we made is no longer than that, once a part of it is
-    over, or it would be due for ever."""
+    """The expiry less the margin. Where the life is no longer than the margin, a part of the life
+    instead; else it would be due for ever."""
     at = end - timedelta(seconds=entry.margin_s)
     made, last = identity.created, identity.last_success_at
     if last is None:
@@ -181,8 +181,8 @@ def _rested(identity: Identity, at: datetime, rest: timedelta) -> datetime:
 
 
 def _slot(cron: str, zone: str, since: datetime, now: datetime) -> datetime | None:
-    """The slot that is due: the latest one, if it came after the last success; missed ones before
-    it are made up for by the same rotation. Else the next one."""
+    """The slot that is due: the latest one, if it came after the last success; one rotation makes
+    up for all missed ones. Else the next slot."""
     latest = last_slot(cron, zone, now)
     return latest if latest is not None and latest > since else next_slot(cron, zone, now)
 
@@ -193,8 +193,9 @@ def fraction(stream: str) -> float:
 
 
 def may_be_replaced(identity: Identity, now: datetime) -> bool:
-    """Nothing is open, or a rotation that is held because its credential is not there any more;
-    and none was closed within a day, or within a part of its life where that is shorter."""
+    """Whether a replacement may be opened: nothing is open, or a rotation is Held because its
+    credential is gone; and none was closed within a day, or within a part of the credential's life
+    where that is shorter."""
     missing = identity.held == "held.instance-missing" and rules_of(identity.plan).overlaps
     if not (identity.plan is None or missing) or identity.on_hold or identity.retired:
         return False

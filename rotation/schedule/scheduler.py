@@ -1,8 +1,9 @@
-"""What happens when nobody types anything: due rotations are opened, open ones are advanced.
+"""What happens without an operator: due rotations are opened, open ones are advanced.
 
-Nothing durable is in here. Four jobs: `tick` opens what is due, `watch` what has to be replaced,
-`drain` advances what the journal says can go on, `housekeeping` sweeps up after dead runners. The journal is asked a few times a
-second when it wakes next, so a person's request and a dead runner's work are taken at once.
+It stores nothing durable. It has four jobs: `tick` opens what is due, `watch` what has to be
+replaced, `drain` advances what can go on by the journal, `housekeeping` removes what dead runners
+left. It asks the journal for its next wake-up a few times a second, so it takes operators' requests
+and a dead runner's work at once.
 """
 
 import threading
@@ -32,14 +33,14 @@ TICK = timedelta(seconds=60)
 WATCH = timedelta(minutes=5)
 HOUSEKEEPING = timedelta(hours=1)
 POLL = timedelta(milliseconds=250)
+# The wait where the journal names no time to wake.
 IDLE = timedelta(hours=1)
-"""When the journal names no time to wake."""
 
+# The wait before a rotation that another runner has is tried again.
 LATER = timedelta(seconds=1)
-"""Until a rotation is tried again that somebody else works on."""
 AFTER_ERROR = timedelta(seconds=30)
+# How long the journal may fail before this process ends, so that its supervisor notices.
 JOURNAL_PATIENCE = timedelta(seconds=60)
-"""How long a journal may fail before this process ends, for its supervisor to see."""
 
 WIDTH_MAX = 64
 
@@ -57,10 +58,10 @@ class Opening:
 
 @dataclass(kw_only=True)
 class Waking:
-    """What of the configuration the scheduler needs, always as it is now.
+    """What the scheduler needs of the configuration, always as it is now.
 
-    due: what to open now. gone: what to replace now, looked at one after the other. lane: the connection that a rotation loads; `width` of them at once are
-    advanced on each lane.
+    due: what to open now. gone: what to replace now, looked at one after the other. lane: the
+    connection that a rotation loads; `width` of them at once are advanced on each lane.
     """
 
     due: Callable[[datetime], Iterable[Opening]]
@@ -84,7 +85,7 @@ class Scheduler:
     _postponed: dict[str, datetime] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WIDTH_MAX))
     _drained_until: float = 0.0
-    # What was scheduled before this start may go on earlier: a freeze may have gone since.
+    # After a start, rotations may go on earlier than scheduled: a freeze may have ended.
     _reloaded: bool = True
     _failing_since: float | None = None
 
@@ -93,7 +94,7 @@ class Scheduler:
     def tick(self) -> None:
         """Every secret that is due and inside its window has an open rotation."""
         if self._reloaded:
-            # Each of them may go on earlier than it was scheduled.
+            # Each of them may go on earlier than scheduled.
             self._reloaded, rows = False, self.runner.journal.identities()
             self._queue(row for row in rows if row.plan is not None and row.held is None)
         for opening in self.policy.due(self.runner.clock.now()):
@@ -107,7 +108,7 @@ class Scheduler:
                 log_error("rotation.not-opened", error, secret=opening.spec.secret)
 
     def watch(self) -> None:
-        """What its issuer says is dead is being replaced, where its class says so."""
+        """What its issuer reports as dead is being replaced, where its class allows it."""
         for gone in self.policy.gone(self.runner.clock.now()):
             if self.signals.stopping:
                 return
@@ -121,8 +122,7 @@ class Scheduler:
                 log.warning("rotation.replaces", secret=gone.spec.secret, reason=gone.reason)
 
     def drain(self) -> None:
-        """Whatever can go on now is being advanced, emergencies first, no lane beyond its
-        width."""
+        """Whatever can go on now is being advanced, emergencies first, no lane beyond its width."""
         self._queue(self.runner.journal.runnable(self.runner.clock.now()))
 
     def _queue(self, identities: Iterable[Identity]) -> None:
@@ -142,7 +142,7 @@ class Scheduler:
     # ---------------------------------------------------------------------------- the advancing
 
     def _fill(self, lane: str) -> None:
-        """Under the lock."""
+        """Call it only under the lock."""
         ready = self._ready.get(lane, deque())
         busy = sum(1 for other in self._active.values() if other == lane)
         while ready and busy < self.policy.width() and not self.signals.stopping:
@@ -155,18 +155,18 @@ class Scheduler:
 
     def _is_postponed(self, stream: str) -> bool:
         until, now = self._postponed.get(stream), self.runner.clock.now()
-        # Longer than any pause: the clock was set back meanwhile.
+        # A longer pause means that the clock was set back.
         return until is not None and now < until <= now + AFTER_ERROR
 
     def _advance(self, stream: str, secret: str) -> None:
-        pause = AFTER_ERROR  # also where the trouble cannot be logged
+        pause = AFTER_ERROR  # even where the error cannot be logged
         try:
             action = self.runner.advance(stream)
             pause = timedelta()
             if isinstance(action, Wait) and action.until is None:
                 pause = LATER if action.row is None else AFTER_ERROR
         except RotationError as error:
-            # One secret's trouble is not the others'.
+            # One secret's error must not stop the others.
             log_error("rotation.failed", error, secret=secret, stream=stream)
         except Exception:
             log.exception("rotation.broke", secret=secret, stream=stream)
@@ -190,7 +190,7 @@ class Scheduler:
     # ------------------------------------------------------------------------------- the process
 
     def run(self) -> bool:
-        """Until a signal says stop. False where rotations that could have gone on were left."""
+        """Runs until a signal to stop. False where rotations that could have gone on were left."""
         jobs = BackgroundScheduler(
             executors={"default": JobThreads(4)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -236,20 +236,20 @@ class Scheduler:
             self.reload()
             self._reloaded = True
         if self._reloaded:
-            # Again and again: one that comes while another runs is left out.
+            # Set again and again, because a run that would overlap another one is skipped.
             tick.modify(next_run_time=self.runner.clock.now())
 
     def _follow_clock(self, job: Job, interval: timedelta) -> None:
-        """A job's next time is one of the clock, which may be set back by hours; so is the end of
-        a pause after a failed try."""
+        """A job's next time is a time of the clock, which may be set back by hours; the same goes
+        for the end of a pause after a failed try."""
         now = self.runner.clock.now()
         if job.next_run_time > now + interval:
             self._reloaded = True
             job.modify(next_run_time=now)
 
     def _wake(self, drain: Job) -> None:
-        """The drain job runs when the journal wakes next. While it takes long, because much is
-        waiting, it does not run more often than a tenth of the time."""
+        """Runs the drain job at the journal's next wake-up. A drain that takes long, because much
+        is waiting, is not run more than a tenth of the time."""
         wake, now = self._next_wake(), self.runner.clock.now()
         if wake is None or time.monotonic() < self._drained_until:
             return
@@ -279,7 +279,7 @@ class Scheduler:
             self._drained_until = time.monotonic() + 10 * (time.monotonic() - began)
 
     def _await_calls(self) -> bool:
-        """Calls in flight are awaited, commands are asked to end. Whether a rotation was left in
+        """Awaits calls in flight and asks commands to end. Returns whether a rotation was left in
         the middle."""
         deadline = time.monotonic() + STOP_WITHIN.total_seconds()
         with self._lock:
@@ -299,7 +299,7 @@ class Scheduler:
 
 
 def _logging_errors(job: Callable[[], None]) -> Callable[[], None]:
-    """An error of a job is logged like any other, and the job runs again."""
+    """Logs a job's error like any other, so that the job runs again."""
 
     def run() -> None:
         try:
