@@ -20,7 +20,7 @@ from rotation.journal.sql import SqlJournal, open_journal
 from rotation.machine.decide import Close
 from rotation.plan import PLANS
 from rotation.types import Specification
-from tests.matrix.conftest import Services
+from tests.matrix.services import Services
 from tests.matrix.sides import INSTALLATION
 from tests.matrix.vault import KV
 from tests.matrix.world import Pair

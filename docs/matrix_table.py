@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from rotation.types import Traits
-from tests.crash.test_pairs import ISSUERS as TRAITS
-from tests.matrix.conftest import IN_PLACE, ISSUERS, STORES
+from tests.matrix.services import IN_PLACE, ISSUERS, STORES
+from tests.support.pairs import ISSUERS as TRAITS
 
 
 def matrix() -> str:

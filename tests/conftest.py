@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from rotation.cli import output
 from rotation.cli.documents import schema_of
-from tests.shapes import mismatches
+from tests.support.shapes import mismatches
 from tests.support.turns import TURN
 
 # A loaded machine is no bug, and a failure must come back when the test runs again.

@@ -227,6 +227,24 @@ def test_tests_lie_where_their_subject_lies() -> None:
     ]
 
 
+# It calls the stories of its folder one by one, each with a bug planted.
+CALLS_TESTS = {"tests/crash/test_mutants.py"}
+
+
+def test_nothing_is_imported_from_a_test_or_a_conftest_because_pytest_alone_loads_them() -> None:
+    """What two of them share is in `tests/support/`."""
+    looked = (
+        path for top in ("tests", "docs", "benchmarks") for path in (ROOT / top).rglob("*.py")
+    )
+    assert not [
+        f"{in_repository(path)}: {name}"
+        for path in looked
+        if in_repository(path) not in CALLS_TESTS
+        for name in imported(path)
+        if any(part == "conftest" or part.startswith("test_") for part in name.split("."))
+    ]
+
+
 def test_only_a_clock_asks_the_time() -> None:
     assert not [
         f"{in_repository(path)}:{line} {call}"

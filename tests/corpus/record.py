@@ -5,9 +5,9 @@ import sys
 from rotation.journal import upkeep
 from rotation.journal.entries import SCHEMA
 from tests.corpus.replay import JOURNALS, decisions, entry, keep_decisions, lines_of
-from tests.crash.test_emergency import STORIES as EMERGENCIES
-from tests.crash.test_replace import ACCIDENTS, replaced
 from tests.support.crash import STREAM
+from tests.support.emergencies import STORIES as EMERGENCIES
+from tests.support.replacing import ACCIDENTS, replaced
 from tests.support.stories import STORIES, seeded
 
 PLANS = (

@@ -19,8 +19,8 @@ from rotation.machine.decide import Action, Close, Held
 from rotation.machine.held import REASONS, Exit
 from rotation.machine.replay import Outcome
 from rotation.report.exits import open_exits, ways_out
-from tests.rotation.cli.conftest import at_a_terminal
 from tests.support.crash import STREAM, Story
+from tests.support.shell import at_a_terminal
 
 Repair = Callable[[Story], None]
 GREEN = "green"

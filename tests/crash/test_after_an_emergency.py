@@ -6,8 +6,7 @@ import pytest
 from rotation.machine.decide import Close
 from rotation.plan import PLANS, Step
 from rotation.types import COMPROMISED
-from tests.crash import test_emergency
-from tests.support import stories
+from tests.support import emergencies, stories
 from tests.support.acts import declare
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import bound
@@ -15,7 +14,7 @@ from tests.support.simulator import bound
 
 def after_an_emergency(**issuer: bool) -> Story:
     story = stories.seeded(exclusive=True, **issuer)
-    assert isinstance(test_emergency.emergency(story), Close)
+    assert isinstance(emergencies.emergency(story), Close)
     story.world.emergency = False
     return story
 
@@ -73,5 +72,5 @@ def test_a_store_that_does_not_answer_keeps_nothing_alive() -> None:
     story.world.denied.clear()
     stories.request(story, "resume")
     assert isinstance(story.drive(), Close)
-    assert test_emergency.findings(story) == []
+    assert emergencies.findings(story) == []
     assert story.world.labels[COMPROMISED] == "v0", "marked once the store could be"

@@ -18,8 +18,7 @@ from rotation.types import (
     is_any_mark,
     mark,
 )
-from tests.crash import test_emergency
-from tests.support import stories
+from tests.support import emergencies, stories
 from tests.support.acts import ask, code, declare, dies_once, failing, opened
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import SimulatedStore, bound
@@ -234,7 +233,7 @@ def test_an_emergency_takes_what_was_left_behind_as_well() -> None:
     declare(story)
     assert set(story.rotation().scope) == {"KEY1", "KEY2"}
     assert isinstance(story.drive(), Close)
-    assert test_emergency.findings(story) == []
+    assert emergencies.findings(story) == []
     assert leftovers_of(story.rotation().result) == {}
 
 

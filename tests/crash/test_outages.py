@@ -9,8 +9,7 @@ from rotation.errors import Transient
 from rotation.journal.entries import Kind
 from rotation.machine.decide import Close
 from rotation.plan import Step
-from tests.crash import test_emergency
-from tests.support import stories
+from tests.support import emergencies, stories
 from tests.support.acts import declare
 from tests.support.crash import Story
 
@@ -48,7 +47,7 @@ def test_an_emergency_mints_nothing_for_a_store_that_is_away() -> None:
     declare(story)
     assert isinstance(story.drive(), Close)
     assert story.world.minted == 2
-    assert test_emergency.findings(story) == []
+    assert emergencies.findings(story) == []
 
 
 def test_a_containment_is_tried_until_the_issuer_answers() -> None:
@@ -63,4 +62,4 @@ def test_a_containment_is_tried_until_the_issuer_answers() -> None:
         e for e in story.entries() if e.kind is Kind.DONE and e.row and e.row.step == Step.CONTAIN
     )
     assert contained.at - began - outage < timedelta(seconds=30)
-    assert test_emergency.findings(story) == []
+    assert emergencies.findings(story) == []

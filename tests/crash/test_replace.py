@@ -1,13 +1,12 @@
 """REPLACE, killed at every boundary: what readers get is dead, and afterwards they have what works;
 nothing is unaccounted for, and what works is never replaced."""
 
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from rotation.journal.facts import Proof
-from rotation.machine.decide import Action, Close, Held
+from rotation.machine.decide import Close, Held
 from rotation.machine.held import Exit
 from rotation.machine.leftover import Leftover, leftovers_of
 from rotation.plan import Step
@@ -18,76 +17,25 @@ from rotation.types import CURRENT, Death
 from tests.support import stories
 from tests.support.acts import ask, dies_once
 from tests.support.crash import STREAM, Story
-from tests.support.stories import IN_PLACE, NEVER_OFF, seeded
+from tests.support.replacing import (
+    ACCIDENTS,
+    Accident,
+    another,
+    findings,
+    gone,
+    lost,
+    overwritten,
+    replaced,
+    suspended,
+)
+from tests.support.stories import NEVER_OFF, seeded
 from tests.support.turns import EVERY, SOME, taken
 from tests.support.world import Killed, World
-
-Accident = Callable[[World], None]
-
-
-def gone(world: World) -> None:
-    world.instances.pop("KEY1")
-
-
-def suspended(world: World) -> None:
-    world.instances["KEY1"].active = False
-
-
-def overwritten(world: World) -> None:
-    """The instance lives, and the store has other bytes: somebody's memory may have the real ones."""
-    world.versions["v0"] = ("KEY1", "not-the-secret-any-more")
-
-
-def lost(world: World) -> None:
-    del world.versions["v0"]
-
-
-def another(world: World) -> None:
-    """Somebody wrote a value over ours that nobody accepts; ours is as alive as it was."""
-    world.versions["v1"] = ("KEY9", "of-another-place")
-    world.move(CURRENT, "v1")
-
-
-ACCIDENTS: dict[str, tuple[Accident, dict[str, bool]]] = {
-    "gone": (gone, {"exclusive": True}),
-    "gone, chosen": (gone, {"chosen": True}),
-    "gone, in place": (gone, IN_PLACE),
-    "suspended": (suspended, {"exclusive": True}),
-    "suspended, numbered": (suspended, {"exclusive": True, "numbered": True}),
-    "overwritten": (overwritten, {"exclusive": True}),
-    "overwritten, never off": (overwritten, NEVER_OFF),
-    "overwritten, blind": (overwritten, {**NEVER_OFF, "blind": True}),
-    "overwritten, in place": (overwritten, IN_PLACE),
-    "overwritten, delegated": (overwritten, {"overlap": False}),
-    "lost": (lost, {"exclusive": True}),
-    "lost, blind": (lost, {**NEVER_OFF, "blind": True}),
-    "lost, in place": (lost, IN_PLACE),
-    "lost, numbered": (lost, {"exclusive": True, "numbered": True}),
-    "another's": (another, {"exclusive": True}),
-    "another's, numbered": (another, {"exclusive": True, "numbered": True}),
-    "another's, blind": (another, {**NEVER_OFF, "blind": True}),
-    "another's, in place": (another, IN_PLACE),
-}
-
-
-def replaced(story: Story, accident: Accident) -> Action:
-    return stories.replaced(lambda story: accident(story.world))(story)
 
 
 def lives(story: Story) -> bool:
     """The one that there was before the accident."""
     return "KEY1" in story.world.instances and story.world.instances["KEY1"].active
-
-
-def findings(story: Story) -> list[str]:
-    """Everybody has what works, whoever reads late too; from here on an outage is one."""
-    world = story.world
-    world.advance(world.now + world.lag * 20)
-    world.emergency = False
-    world.outages.clear()
-    handle, secret = world.versions[world.labels["current"]]
-    dead = [] if world.accepts(handle, secret) else [f"current {handle} is dead"]
-    return [*dead, *story.violations()]
 
 
 @pytest.mark.parametrize("stride", [SOME, EVERY])

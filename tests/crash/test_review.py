@@ -15,8 +15,7 @@ from rotation.machine.held import REASONS
 from rotation.operations.survey import survey
 from rotation.plan import PLANS, Step
 from rotation.types import CURRENT, Gates
-from tests.crash import test_emergency
-from tests.support import stories
+from tests.support import emergencies, stories
 from tests.support.acts import Jumped, ask, code, declare, dies_once, failing, forget_steps, opened
 from tests.support.crash import STREAM, Story
 from tests.support.simulator import SimulatedIssuer, bound
@@ -41,7 +40,7 @@ def test_resume_after_a_denied_proof_does_not_mint_again() -> None:
     ask(story, "resume")
     assert isinstance(story.drive(), Close)
     assert story.world.minted == 2
-    assert test_emergency.findings(story) == []
+    assert emergencies.findings(story) == []
 
 
 def test_resume_gives_a_row_its_tries_again() -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from rotation.machine.decide import Action, Close
 from rotation.schedule.due import DueState, due
-from tests.rotation.cli.conftest import APP
 from tests.support import stories
 from tests.support.acts import declare
 from tests.support.crash import STREAM, Story
+from tests.support.shell import APP
 from tests.support.stories import STORIES, seeded
 from tests.support.turns import EVERY, SOME, taken
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from rotation.journal.spill import Spill
-from tests.rotation.cli.conftest import STREAM, furnished
-from tests.rotation.cli.test_without_journal import WORDS, WRITES, FailingJournal
 from tests.support.crash import Boundaries, KillableJournal
+from tests.support.failing_journal import WORDS, WRITES, FailingJournal
+from tests.support.shell import STREAM, furnished
 from tests.support.turns import EVERY, SOME, taken
 from tests.support.world import INSTALLATION
 

@@ -8,15 +8,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
-from providers.aws.testing import ADMIN, StrictControl
+from providers.aws.testing import ADMIN, StrictControl, spawn_strict_aws
 from rotation.cli.app import program
 
 MAIN = "from rotation.cli import main; main()"
@@ -201,3 +203,29 @@ secrets:
         lines = self.succeeds("journal", "export").splitlines()
         found = [json.loads(line) for line in lines]
         return [entry for entry in found if re.match("aws-iam", entry["stream"])]
+
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[StrictControl]:
+    with spawn_strict_aws() as control:
+        yield control
+
+
+@pytest.fixture
+def installation(aws: StrictControl, tmp_path: Path) -> Iterator[Installation]:
+    number = next(_numbers)
+    name = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{number}"
+    root = tmp_path / "installation"
+    root.mkdir(mode=0o700)
+    made = Installation(root, aws, user=f"app-{name}", secret=f"e2e/{name}")
+    made.furnish()
+    yield made
+    aws.faults.clear()
+    aws.faults.latency(0)
+    for process in made.started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()

@@ -7,15 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rotation.config import plugins
-from rotation.plugins import registry
+from tests.support.elsewhere import forget_plugins
 
 HERE = Path(__file__).parent
-
-
-def _forget() -> None:
-    for remembered in (registry.installed, plugins.options_shape, plugins._breaches):
-        remembered.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +22,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copy(HERE / "entry_points.txt", about)
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(site)
-        _forget()
+        forget_plugins()
         yield site
     for name in [name for name in sys.modules if name.partition(".")[0] == "acme_rotation"]:
         del sys.modules[name]
-    _forget()
+    forget_plugins()

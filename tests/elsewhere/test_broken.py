@@ -18,7 +18,7 @@ from providers.aws.testing.server import StrictAws
 from rotation.cli.app import program
 from rotation.operations.installation import Installation
 from rotation.plan import ROUTINE
-from tests.elsewhere.conftest import _forget
+from tests.support.elsewhere import forget_plugins
 from tests.support.turns import one_in
 
 MODULES = {
@@ -155,7 +155,7 @@ def forget() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "acme_parts"]:
         del sys.modules[name]
     importlib.invalidate_caches()
-    _forget()
+    forget_plugins()
 
 
 @pytest.fixture

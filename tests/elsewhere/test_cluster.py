@@ -7,23 +7,8 @@ from typing import Any
 
 import pytest
 
-from rotation.interfaces import PluginContext
-from rotation.runtime.clock import SystemClock
 from rotation.testing.consumer import ConsumerBench, ConsumerConformance
-
-PATH = "billing/mail"
-
-
-def built(directory: str) -> Any:
-    from acme_rotation.cluster import Cluster, ClusterConsumer  # noqa: PLC0415 -- as installed
-    from acme_rotation.options import ClusterConnection, ClusterOptions  # noqa: PLC0415
-
-    there = ClusterConnection(directory=directory)
-    cluster = Cluster(there, installation="0123456789ab", clock=SystemClock())
-    context = PluginContext(
-        installation="0123456789ab", clock=SystemClock(), connections={"cluster": cluster}
-    )
-    return ClusterConsumer(ClusterOptions(connection="cluster", path=PATH), context)
+from tests.support.elsewhere import PATH, built
 
 
 class Bench:
@@ -43,7 +28,7 @@ class Bench:
         return f"""
 import sys
 sys.path[:0] = [{str(self._site)!r}, {str(Path(__file__).parents[2])!r}]
-from tests.elsewhere.test_cluster import built
+from tests.support.elsewhere import built
 from rotation.testing.consumer import fields
 consumer = built({str(self._directory)!r})
 def deliver():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from providers.aws.iam import IamRenderer
 from rotation.interfaces import Scope
-from tests.providers.aws.test_iam import parts, scope
+from tests.support.aws_policies import parts, scope
 
 APPLICATIONS, ENVIRONMENTS = 20, ("production", "test")
 SIZES = (3, 28, 200, 2_000)

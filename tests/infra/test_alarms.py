@@ -26,17 +26,13 @@ from rotation.interfaces import AlarmFound
 from rotation.permissions import compile  # noqa: A004
 from rotation.runtime.clock import SystemClock
 from tests.infra.account import as_file
+from tests.infra.keys import KEYS
 from tests.infra.settings import ACCOUNT, AWS, secret, written
 from tests.infra.stack import KEY_ID, PREFIX, Cloud, Stack, up
 
 HERE = "123456789012"  # moto's account
 SETTINGS = {key: value.replace(ACCOUNT, HERE) for key, value in AWS.items()}
 HOME, COPY, IAM = "eu-central-1", "eu-west-1", "us-east-1"
-
-KEYS = (
-    f"[default]\naws_access_key_id={ADMIN.access_key_id}\n"
-    f"aws_secret_access_key={ADMIN.secret_access_key}\n"
-)
 
 
 @dataclass

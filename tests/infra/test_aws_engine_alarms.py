@@ -11,14 +11,14 @@ import pytest
 from providers.aws.testing.bus import hears
 from providers.aws.testing.topics import ALARMS, EVENTS, publishes
 from tests.infra.account import ACCOUNT
+from tests.infra.aws_engine import MISSING
 from tests.infra.engine import Engine
 from tests.infra.settings import ACCOUNT as USUAL
 from tests.infra.settings import AWS, listed, secret, written
-from tests.infra.test_aws_engine import MISSING
 from tests.infra.whole import REGIONS, WholeAccount, opened
-from tests.providers.aws.test_alarms import ATTACKS, DAYS
-from tests.providers.aws.test_iam import INSTALLATION
 from tests.providers.aws.trail import Event
+from tests.support.aws_alarms import ATTACKS, DAYS
+from tests.support.aws_policies import INSTALLATION
 
 pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=MISSING),

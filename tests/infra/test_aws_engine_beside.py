@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.infra.account import ACCOUNT
+from tests.infra.aws_engine import MISSING
 from tests.infra.engine import Engine
 from tests.infra.settings import ACCOUNT as USUAL
 from tests.infra.settings import AWS, IAM, listed, secret, written
-from tests.infra.test_aws_engine import MISSING
 from tests.infra.whole import Things, WholeAccount, opened
 
 pytestmark = [

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.infra.aws_engine import MISSING, Team, evaluator, team
 from tests.infra.engine import PROJECT
-from tests.infra.test_aws_engine import MISSING, Team, evaluator, team
 from tests.infra.whole import Things
 
 __all__ = ["evaluator", "team"]

@@ -18,7 +18,7 @@ from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet
 from tests.infra import evaluation
 from tests.infra.evaluation import Evaluator, Question
-from tests.providers.aws.test_iam import ACCOUNT, HOME, INSTALLATION, parts, rendered, scope
+from tests.support.aws_policies import ACCOUNT, HOME, INSTALLATION, parts, rendered, scope
 
 TAG = "aws:ResourceTag/rotation:"
 

@@ -12,9 +12,9 @@ from providers.aws.stack import AwsStackOptions
 from rotation.config import load
 from rotation.permissions import compile  # noqa: A004 -- the field's own word
 from rotation.permissions.resources import Made
+from tests.infra.pack import complaints
 from tests.infra.settings import ACCOUNT, AWS, IAM, secret, written
 from tests.infra.stack import Cloud, arguments_of, sdk, up
-from tests.infra.test_pack import complaints
 
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/organisation"
 

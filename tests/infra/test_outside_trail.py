@@ -13,11 +13,11 @@ from providers.aws.stack import HANDED_OVER
 from providers.aws.testing.server import StrictAws
 from providers.aws.trails import LOOKS, MENDED
 from tests.infra.account import as_file
+from tests.infra.keys import KEYS
+from tests.infra.pack import complaints
 from tests.infra.settings import ACCOUNT, AWS, IAM, secret, written
 from tests.infra.stack import PREFIX, Cloud, Stack, up
-from tests.infra.test_alarms import KEYS
-from tests.infra.test_pack import complaints
-from tests.infra.test_terraform import assert_same, printed
+from tests.infra.terraform import assert_same, printed
 
 HOME, COPY = "eu-central-1", "eu-west-1"
 OURS = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/company"

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi_policy import EnforcementLevel, PolicyResourceOptions, ResourceValidationArgs
+from pulumi_policy import EnforcementLevel
 
 from infra.pack.rules import RULES
+from tests.infra.pack import complaints
 from tests.infra.settings import ACCOUNT, AWS, IAM, KV, VAULT, secret, written
 from tests.infra.stack import KEY_ID, Cloud, Registered, up
 
@@ -16,18 +17,6 @@ WIDE = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 SECRET, USER, ROLE = (
     "aws:secretsmanager/secret:Secret", "aws:iam/user:User", "aws:iam/role:Role",
 )  # fmt: skip
-
-
-def complaints(
-    kind: str, properties: dict[str, Any], ignored: tuple[str, ...] = ()
-) -> dict[str, list[str]]:
-    """Rule -> what it says."""
-    options = PolicyResourceOptions(False, list(ignored), False, [], [], None, [])
-    args = ResourceValidationArgs(kind, properties, f"urn::{kind}", "it", options, None)
-    found: dict[str, list[str]] = {}
-    for rule in RULES:
-        rule.validate(args, lambda text, *_, r=rule: found.setdefault(r.name, []).append(text))
-    return found
 
 
 def document(**statement: Any) -> dict[str, str]:

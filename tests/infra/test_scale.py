@@ -16,7 +16,7 @@ from rotation.interfaces import Need, Scope
 from rotation.types import PermissionSet
 from tests.infra import evaluation, scale
 from tests.infra.evaluation import Evaluator, Question
-from tests.providers.aws.test_iam import ACCOUNT, CONNECTION, INSTALLATION, rendered
+from tests.support.aws_policies import ACCOUNT, CONNECTION, INSTALLATION, rendered
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -6,7 +6,7 @@ import pytest
 
 from infra.settings import ROOT
 from tests.infra.engine import STACK, missing
-from tests.infra.test_engine import MISSING, Team, login, team, token
+from tests.infra.vault_engine import MISSING, Team, login, team, token
 
 __all__ = ["team"]
 pytestmark = [

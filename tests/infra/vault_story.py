@@ -32,9 +32,9 @@ from tests.infra.vault_secrets import (
     SECRET,
     SUSPENDS,
 )
-from tests.providers.postgres.conftest import EMERGENCY, RUNNER, Database, prepared
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, postgres_server
 from tests.real.vault_server import running
+from tests.support.postgres import EMERGENCY, RUNNER, Database, prepared
 
 A_PERSON = {"no_default_policy": False}
 """A token as a sign-in gives it."""

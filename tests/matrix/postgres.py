@@ -9,7 +9,7 @@ from providers.postgres.options import LoginOptions, ProbeOptions
 from providers.postgres.probe import LoginProbe
 from rotation.interfaces import Issuer, PluginContext, Probe, Verifier
 from tests.matrix.sides import Value
-from tests.providers.postgres.conftest import Bench, Database
+from tests.support.postgres import Bench, Database
 
 PASSWORD = "made-by-a-person-long-ago"
 

@@ -11,7 +11,7 @@ from benchmarks.logins import Product, bare_of
 from benchmarks.report import spoken
 from providers.vault.testing import binary
 from rotation.journal.sql import open_journal
-from tests.matrix.conftest import Services
+from tests.matrix.services import Services
 from tests.matrix.sides import INSTALLATION
 from tests.matrix.wire import tapped
 

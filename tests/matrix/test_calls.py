@@ -16,8 +16,8 @@ from rotation.config.loading import load
 from rotation.machine.decide import Close
 from rotation.permissions import calls
 from rotation.plan import ROUTINE
-from tests.matrix.conftest import Services
 from tests.matrix.http import SCOPES
+from tests.matrix.services import Services
 from tests.matrix.vault import KV
 from tests.matrix.world import Pair, story
 from tests.support import stories

@@ -10,8 +10,8 @@ import pytest
 from rotation.machine.decide import Close, Held
 from rotation.plan import PLANS, Step
 from rotation.types import PermissionSet
-from tests.matrix.conftest import STORES, Services
-from tests.matrix.test_matrix import sample
+from tests.matrix.samples import sample
+from tests.matrix.services import STORES, Services
 from tests.matrix.world import Pair, PairStory, story
 from tests.support import stories
 from tests.support.crash import STREAM

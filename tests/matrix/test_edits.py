@@ -8,8 +8,8 @@ import pytest
 
 from rotation.execution.runner import Live
 from rotation.machine.decide import Action, Close, Held
-from tests.matrix.conftest import STORES, Services
-from tests.matrix.test_matrix import sample
+from tests.matrix.samples import sample
+from tests.matrix.services import STORES, Services
 from tests.matrix.world import Pair, story
 from tests.support import stories
 from tests.support.crash import Story

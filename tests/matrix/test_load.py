@@ -17,7 +17,7 @@ from rotation.machine.decide import Close, Wait
 from rotation.machine.replay import Outcome, Rotation, replay
 from rotation.plan import PLANS, Step
 from rotation.types import Death
-from tests.matrix.conftest import Services
+from tests.matrix.services import Services
 from tests.matrix.sides import INSTALLATION
 from tests.matrix.world import Pair
 

@@ -1,6 +1,5 @@
 """Every issuer with every store: rotated, rolled back, and resumed after a kill at any request."""
 
-import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +8,11 @@ import pytest
 
 from rotation.machine.decide import Close
 from rotation.types import Traits
-from tests.matrix.conftest import ISSUERS, STORES, Services
+from tests.matrix.samples import Names, sample
+from tests.matrix.services import ISSUERS, STORES, Services
 from tests.matrix.world import Pair, PairStory, story
 from tests.support import stories
 from tests.support.stories import Teller
-
-Names = Callable[[], str]
-SAMPLE = 2
 
 
 def last_way_back(traits: Traits) -> str:
@@ -49,10 +46,6 @@ MATRIX = [
     for store in STORES
     for ending in ENDINGS
 ]
-
-
-def sample(seed: str, count: int) -> list[int]:
-    return random.Random(seed).sample(range(count), SAMPLE)  # noqa: S311 -- the same ones each time
 
 
 @dataclass

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from rotation.machine.decide import Close
-from tests.matrix.conftest import IN_PLACE, ISSUERS, STORES, Services
 from tests.matrix.generated import GeneratedTokens
+from tests.matrix.samples import Names, sample
+from tests.matrix.services import IN_PLACE, ISSUERS, STORES, Services
 from tests.matrix.sides import Value
-from tests.matrix.test_matrix import Names, sample
 from tests.matrix.world import Pair, PairStory, story
 from tests.support import stories
 

@@ -10,7 +10,7 @@ from rotation.execution.effects import inspect
 from rotation.machine.decide import Action, Close, Held
 from rotation.machine.leftover import leftovers_of
 from rotation.plan import PLANS
-from tests.matrix.conftest import STORES, Services
+from tests.matrix.services import STORES, Services
 from tests.matrix.world import Pair, PairStory, story
 from tests.support import stories
 from tests.support.crash import STREAM

@@ -9,7 +9,7 @@ from providers.aws.testing import StrictControl
 from rotation.journal.entries import Draft, Kind
 from rotation.machine.decide import Action, Close, Held
 from rotation.machine.replay import Outcome
-from tests.matrix.conftest import Services
+from tests.matrix.services import Services
 from tests.matrix.world import Pair, story
 from tests.support import stories
 

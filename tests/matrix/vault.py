@@ -26,9 +26,9 @@ from providers.vault.static_roles import DatabaseStaticRole
 from providers.vault.wire import vault_time
 from rotation.interfaces import Issuer, PluginContext, Probe, Store, Verifier
 from tests.matrix.sides import INSTALLATION, Value
-from tests.providers.postgres.conftest import Database
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, PostgresServer
 from tests.real.vault_server import Refused, VaultServer
+from tests.support.postgres import Database
 
 KV = "secret"
 

@@ -16,8 +16,8 @@ from providers.aws.testing import ADMIN, StrictControl, spawn_strict_aws
 from rotation.interfaces import PluginContext
 from rotation.runtime.clock import SystemClock
 from rotation.testing import CallFault
+from tests.support.aws import INSTALLATION
 
-INSTALLATION = "0123456789ab"
 _numbers = count(1)
 
 

@@ -12,8 +12,8 @@ from providers.aws.testing import StrictControl
 from rotation.interfaces import Scope
 from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet
-from tests.providers.aws.conftest import INSTALLATION
-from tests.providers.aws.test_iam import parts, scope
+from tests.support.aws import INSTALLATION
+from tests.support.aws_policies import parts, scope
 
 EVERY = tuple(PermissionSet)
 KEY = f"arn:aws:kms:eu-central-1:123456789012:key/mrk-{'1' * 32}"

@@ -7,7 +7,7 @@ import pytest
 
 from providers.aws.testing.server import StrictAws
 from providers.aws.trails import HEARD, Trail
-from tests.providers.aws.test_alarms import watched
+from tests.support.aws_alarms import watched
 
 HOME, ELSEWHERE = "eu-central-1", "us-east-1"
 ARN = f"arn:aws:cloudtrail:{HOME}:123456789012:trail/theirs"

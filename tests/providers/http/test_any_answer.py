@@ -20,7 +20,7 @@ from providers.http.testing.acme import PROBE
 from rotation.errors import RotationError
 from rotation.runtime.clock import SystemClock
 from rotation.types import Credential, Fields, SecretValue, contains_live_value
-from tests.providers.http.conftest import ATTEMPT, INSTALLATION, context, declared
+from tests.support.http import ATTEMPT, INSTALLATION, context, declared
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),

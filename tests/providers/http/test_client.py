@@ -24,7 +24,7 @@ from providers.http.testing.service import Fault
 from rotation.errors import Ambiguous, Denied, NeedsPerson, Permanent, Transient, UsageError
 from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet
-from tests.providers.http.conftest import INSTALLATION, connected
+from tests.support.http import INSTALLATION, connected
 
 WHO = Sent(method="GET", path="/v1/whoami", headers={"X-Key": "unknown"})
 READ, MINT = Call("look"), Call("mint", repeatable=False)

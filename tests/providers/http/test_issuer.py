@@ -5,7 +5,7 @@ import pytest
 from providers.http.issuer import HttpApiIssuer
 from providers.http.testing.acme import DECLARATION, IDEMPOTENT, Acme
 from rotation.testing.issuer import IssuerConformance
-from tests.providers.http.conftest import Bench, connected, context, declared
+from tests.support.http import Bench, connected, context, declared
 
 
 class TestConformanceOfH2(IssuerConformance, traits=declared().TRAITS):

@@ -20,7 +20,7 @@ from rotation.errors import (
     Transient,
 )
 from rotation.types import Fields, KeyState, contains_live_value, mark
-from tests.providers.http.conftest import ATTEMPT, INSTALLATION, Bench, context, declared
+from tests.support.http import ATTEMPT, INSTALLATION, Bench, context, declared
 
 OTHER = "2" * 32
 

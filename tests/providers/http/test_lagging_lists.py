@@ -10,11 +10,11 @@ import pytest
 from providers.http.issuer import HttpApiIssuer
 from providers.http.options import HttpApiOptions
 from providers.http.testing.acme import Acme
-from providers.http.testing.service import Got, Instance, Reply, Service
+from providers.http.testing.service import Got, Reply, Service
 from providers.http.testing.vendors import Grafana
 from rotation.errors import Ambiguous, NeedsPerson, RotationError
 from rotation.types import mark
-from tests.providers.http.conftest import ATTEMPT, INSTALLATION, MONTH, Bench, connected, context
+from tests.support.http import ATTEMPT, INSTALLATION, MONTH, Bench, connected, context, replacing
 
 LAG_S = 1.0
 
@@ -75,27 +75,6 @@ def test_a_list_that_lags_for_longer_than_it_may_is_doubt_and_says_only_what_was
     assert "does not list" in caught.value.message
     assert "removed" not in caught.value.message
     assert len(grafana.instances) == 1
-
-
-def replacing(acme: Acme, *, relabels: bool) -> list[str]:
-    """Its create gives the one key that there is another value; returns what was called so."""
-    answer, calls = acme.answer, list[str]()
-
-    def in_place(operation: str, got: Got) -> Reply:
-        if operation != "create":
-            return answer(operation, got)
-        calls.append(operation)
-        [(handle, old)] = acme.instances.items()
-        made = answer(operation, got)
-        document: Any = made.document
-        new: Instance = acme.instances.pop(document["key"]["id"])
-        new.id, new.label = handle, new.label if relabels else old.label
-        acme.instances[handle] = new
-        document["key"] |= {"id": handle, "name": new.label}
-        return made
-
-    acme.answer = in_place  # type: ignore[method-assign]
-    return calls
 
 
 @pytest.mark.parametrize("relabels", [True, False])

@@ -14,7 +14,7 @@ from providers.http.listing import Pager
 from providers.http.options import ConnectionOptions
 from rotation.errors import NeedsPerson, RotationError
 from rotation.runtime.clock import SystemClock
-from tests.providers.http.conftest import INSTALLATION
+from tests.support.http import INSTALLATION
 
 READ = Call("look")
 FIRST = Sent(method="GET", path="/keys")

@@ -24,7 +24,7 @@ from rotation.config import ConfigInvalid, Configuration, load
 from rotation.config.json_schema import of_document
 from rotation.plan.specification import differences, spec_from_json, spec_to_json
 from rotation.plugins.registry import Registry
-from tests.providers.http.conftest import declared
+from tests.support.http import declared
 
 CONNECTION = ConnectionOptions(origin="https://api.example.com", credentials={"token": "/run/t"})
 LOGIN = "canary:canary"

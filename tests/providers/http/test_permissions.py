@@ -8,7 +8,7 @@ from providers.http.permissions import GRANTS
 from providers.http.testing.acme import Acme
 from providers.http.testing.service import Got, Reply
 from rotation.types import PermissionSet
-from tests.providers.http.conftest import ATTEMPT, connected, context, declared
+from tests.support.http import ATTEMPT, connected, context, declared
 
 
 class Watched(Acme):

@@ -14,7 +14,7 @@ from rotation.errors import NeedsPerson, Permanent, Transient
 from rotation.testing import CallFault
 from rotation.testing.probe import ProbeConformance
 from rotation.types import Fields, SecretValue, Verdict, contains_live_value
-from tests.providers.http.conftest import context, unreachable
+from tests.support.http import context, unreachable
 
 
 def probe_of(connection: HttpConnection, **more: Any) -> HttpProbe:

@@ -22,8 +22,7 @@ from rotation.machine.replay import Outcome, replay
 from rotation.plan import PLANS, Step
 from rotation.plugins.registry import Registry
 from rotation.report.describe import what_works
-from tests.providers.http.conftest import INSTALLATION
-from tests.providers.http.test_lagging_lists import replacing
+from tests.support.http import INSTALLATION, replacing
 
 IDEMPOTENT = {"idempotency_header": "Idempotency-Key", "idempotency_window": "1d"}
 

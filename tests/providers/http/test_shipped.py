@@ -18,7 +18,7 @@ from providers.http.testing.vendors import Cloudflare, Datadog, GitLab, Grafana
 from rotation.errors import NeedsPerson
 from rotation.testing.issuer import IssuerLife
 from rotation.types import Verdict
-from tests.providers.http.conftest import ATTEMPT, MONTH, Bench, connected, context
+from tests.support.http import ATTEMPT, MONTH, Bench, connected, context
 
 POLICIES = [{"effect": "allow", "permission_groups": [{"id": "c8"}], "resources": {"zone": "*"}}]
 

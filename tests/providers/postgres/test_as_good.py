@@ -8,8 +8,7 @@ import pytest
 from providers.postgres.login import LoginIssuer
 from rotation.errors import NeedsPerson
 from rotation.types import Credential, Fields, KeyState, PermissionSet, SecretValue
-
-from .conftest import ATTEMPTS, Bench, Database, await_no_session
+from tests.support.postgres import ATTEMPTS, Bench, Database, await_no_session
 
 ONE, TWO, THREE = ATTEMPTS[:3]
 

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from tests.providers.postgres.conftest import ATTEMPTS, Bench, Database
+from tests.support.postgres import ATTEMPTS, Bench, Database
 
 
 @pytest.mark.parametrize("mode", ["group", "pair"])

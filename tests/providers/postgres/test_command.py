@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, binaries
-
-from .conftest import EMERGENCY, RUNNER, Database
+from tests.support.postgres import EMERGENCY, RUNNER, Database
 
 MAIN = "from rotation.cli import main; main()"
 

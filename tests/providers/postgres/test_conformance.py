@@ -18,8 +18,7 @@ from rotation.testing.issuer import IssuerConformance
 from rotation.testing.probe import ProbeConformance
 from rotation.types import Fields, Traits
 from tests.real.postgres_server import PostgresServer, wait_for
-
-from .conftest import ATTEMPTS, Bench, Database
+from tests.support.postgres import ATTEMPTS, Bench, Database
 
 
 def claimed(**mode: Any) -> Traits:

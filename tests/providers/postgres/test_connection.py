@@ -24,8 +24,7 @@ from rotation.errors import Denied, NeedsPerson, Permanent, Transient, UsageErro
 from rotation.runtime.clock import SystemClock
 from rotation.types import PermissionSet, SecretValue
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD
-
-from .conftest import ATTEMPTS, INSTALLATION, RUNNER, Database
+from tests.support.postgres import ATTEMPTS, INSTALLATION, RUNNER, Database
 
 OBSERVE = PermissionSet.OBSERVE
 

@@ -19,8 +19,7 @@ from rotation.errors import RotationError
 from rotation.runtime.deadline import ANSWER_BYTES_MAX
 from rotation.types import PermissionSet, SecretValue
 from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD
-
-from .conftest import Database
+from tests.support.postgres import Database
 
 SHORT_S = 1.5
 ENDLESS_S = 30

@@ -7,8 +7,7 @@ import pytest
 
 from providers.postgres.login import LoginIssuer
 from rotation.errors import NeedsPerson
-
-from .conftest import ATTEMPTS, Bench, Database
+from tests.support.postgres import ATTEMPTS, Bench, Database
 
 ONE, TWO = ATTEMPTS[:2]
 

@@ -1,43 +1,25 @@
 """A rotation that a difference stopped: every way out that is printed leads out, on a real server."""
 
-import time
-
 import pytest
 
-from rotation.journal.entries import Draft, Kind
-from rotation.machine.decide import Held, Wait
+from rotation.machine.decide import Wait
 from rotation.machine.replay import Outcome
-from rotation.plan import PLANS
-
-from .test_rotation import BOTH, STREAM, Scene, check, scene, strict
+from tests.support.postgres_scene import (
+    BOTH,
+    STREAM,
+    Scene,
+    ask,
+    check,
+    held,
+    opened,
+    run,
+    scene,
+    strict,
+)
 
 __all__ = ["scene", "strict"]
 
 PAIR = [BOTH[1]]
-
-
-def held(scene: Scene) -> tuple[str, str]:
-    """The step that stopped it, and why."""
-    while not isinstance(action := scene.runner.advance(STREAM), Held):
-        assert isinstance(action, Wait)
-        assert action.until is not None
-        time.sleep(max(0.0, (action.until - scene.clock.now()).total_seconds()))
-    failed = [entry for entry in scene.journal.entries(STREAM) if entry.kind is Kind.FAILED]
-    assert failed[-1].row is not None
-    return failed[-1].row.step, str(failed[-1].facts["cause"])
-
-
-def ask(scene: Scene, word: str) -> None:
-    draft = Draft(kind=Kind.REQUESTED, who="on-call", facts={"verb": word})
-    scene.journal.request(STREAM, draft, scene.runner.id, scene.clock.now())
-
-
-def run(scene: Scene, sql: str) -> None:
-    scene.logins._database.server.run(sql)
-
-
-def opened(scene: Scene) -> None:
-    scene.runner.open(STREAM, PLANS["routine"], scene.spec, trigger="test")
 
 
 # What a person did, how it is called, and how it is put right.

@@ -1,29 +1,24 @@
 """The set-up on every version that can be had here: each of them has its own rules for roles."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from providers.postgres.connection import PostgresConnection
 from providers.postgres.login import LoginIssuer
-from providers.postgres.options import ConnectionOptions, LoginOptions
-from rotation.runtime.clock import SystemClock
+from providers.postgres.options import LoginOptions
 from rotation.types import KeyState, PermissionSet, Verdict
 from tests.real.postgres_server import installed, postgres_server
-
-from .conftest import (
+from tests.support.postgres import (
     ATTEMPTS,
-    EMERGENCY,
     INSTALLATION,
-    RUNNER,
     Bench,
     Database,
     prepared,
     setup_sql,
 )
+from tests.support.postgres_setup import WORDS, by_the_administrator, managed_server
 
 
 @pytest.fixture(scope="module", params=sorted(installed()) or [None])
@@ -129,42 +124,11 @@ def test_what_failed_changed_nothing(any_version: Database):
 
 # ---------------------------------------------------------- an administrator who is no superuser
 
-WORDS = "of-the-administrator"
-
 
 @pytest.fixture(scope="module", params=sorted(installed()) or [None])
 def managed(request: pytest.FixtureRequest, the_passwords: dict[str, Path]) -> Iterator[Database]:
     with managed_server(request.param, the_passwords) as database:
         yield database
-
-
-@contextmanager
-def managed_server(version: int | None, the_passwords: dict[str, Path]) -> Iterator[Database]:
-    """As on a managed server: may make roles and schemas, and gives no role of PostgreSQL's away."""
-    with postgres_server(version) as server:
-        server.run(f"create role master login createrole createdb password '{WORDS}'")
-        server.run("grant create on database postgres to master")
-        options = ConnectionOptions(
-            host=server.host,
-            port=server.port,
-            database="postgres",
-            system_identifier=server.system_identifier,
-            user=RUNNER,
-            password_file=str(the_passwords[RUNNER]),
-            emergency_user=EMERGENCY,
-            emergency_password_file=str(the_passwords[EMERGENCY]),
-        )
-        connection = PostgresConnection(options, installation=INSTALLATION, clock=SystemClock())
-        yield Database(server, options, connection)
-
-
-def by_the_administrator(managed: Database, passwords: dict[str, Path], *parts: LoginOptions):
-    for _ in range(2):
-        with managed.server.connect("master", WORDS) as connection:
-            connection.execute(setup_sql(managed.options, *parts))
-    with managed.server.connect("master", WORDS) as connection:
-        for name, file in passwords.items():
-            connection.execute(f"alter role {name} password '{file.read_text().strip()}'")
 
 
 def test_an_administrator_who_is_no_superuser_sets_it_up(

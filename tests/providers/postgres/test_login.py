@@ -5,8 +5,7 @@ import pytest
 from providers.postgres.login import LoginIssuer
 from rotation.errors import Conflict, Denied, NeedsPerson, NotYet, Permanent, Refused, SlotFull
 from rotation.types import Credential, Fields, Handle, KeyState, PermissionSet, SecretValue, mark
-
-from .conftest import (
+from tests.support.postgres import (
     ATTEMPTS,
     EMERGENCY,
     INSTALLATION,

@@ -7,11 +7,18 @@ import pytest
 
 from rotation.machine.replay import replay
 from rotation.report.describe import what_works
-
-from .conftest import RUNNER
-from .test_exits import ask, held
-from .test_renamed import in_grace
-from .test_rotation import BOTH, STREAM, Scene, check, scene, strict
+from tests.support.postgres import RUNNER
+from tests.support.postgres_scene import (
+    BOTH,
+    STREAM,
+    Scene,
+    ask,
+    check,
+    held,
+    in_grace,
+    scene,
+    strict,
+)
 
 __all__ = ["scene", "strict"]
 

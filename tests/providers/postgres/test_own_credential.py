@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from tests.providers.postgres.conftest import RUNNER, Database
+from tests.support.postgres import RUNNER, Database
 
 
 def test_our_login_tells_when_its_password_ends(database: Database) -> None:

@@ -8,8 +8,7 @@ import pytest
 from providers.postgres.permissions import GRANTS
 from providers.postgres.session import Session
 from rotation.types import PermissionSet
-
-from .conftest import ATTEMPTS, EMERGENCY, RUNNER, Database
+from tests.support.postgres import ATTEMPTS, EMERGENCY, RUNNER, Database
 
 FUNCTIONS = {grant.function for grants in GRANTS["postgres-login"].values() for grant in grants}
 FOR_EMERGENCIES = {

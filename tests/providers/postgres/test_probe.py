@@ -6,8 +6,7 @@ from providers.postgres.options import ProbeOptions
 from providers.postgres.probe import LoginProbe
 from rotation.errors import NeedsPerson, Permanent, Refused, Transient
 from rotation.types import Fields, SecretValue, Verdict
-
-from .conftest import ATTEMPTS, Database
+from tests.support.postgres import ATTEMPTS, Database
 
 
 @pytest.fixture

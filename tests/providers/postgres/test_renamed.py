@@ -6,14 +6,22 @@ import pytest
 
 from providers.postgres.login import LoginIssuer
 from rotation.errors import RotationError
-from rotation.machine.decide import Wait
 from rotation.machine.replay import Outcome, replay
 from rotation.report.describe import what_works
 from rotation.types import Credential, KeyState
-
-from .conftest import ATTEMPTS, Bench, Database
-from .test_exits import ask, held, opened, run
-from .test_rotation import BOTH, STREAM, Scene, check, scene, strict
+from tests.support.postgres import ATTEMPTS, Bench, Database
+from tests.support.postgres_scene import (
+    BOTH,
+    STREAM,
+    Scene,
+    ask,
+    check,
+    held,
+    in_grace,
+    run,
+    scene,
+    strict,
+)
 
 __all__ = ["scene", "strict"]
 
@@ -57,18 +65,6 @@ def _refusal(act: Callable[[], object]) -> str | None:
     except RotationError as error:
         return error.code
     return None
-
-
-def in_grace(scene: Scene) -> str:
-    """The old login of a rotation that waits before it switches it off."""
-    check(scene, [scene.does("adopt"), scene.does("routine")][1:])
-    opened(scene)
-    before = scene.store.read()
-    while scene.store.read() == before:
-        assert isinstance(scene.runner.advance(STREAM), Wait)
-    old = replay(scene.journal.entries(STREAM)).old
-    assert old is not None
-    return old
 
 
 @pytest.mark.parametrize("scene", BOTH[:1], indirect=True)

@@ -14,10 +14,9 @@ from providers.postgres.session import Session
 from rotation.errors import NeedsPerson, RotationError, Transient
 from rotation.types import Credential, Fields, Handle, PermissionSet, SecretValue
 from tests.real.postgres_server import PostgresServer, installed, postgres_server
-
-from .conftest import ATTEMPTS, Bench, Database, await_no_session, setup_sql
-from .conftest import prepared as set_up_by_a_superuser
-from .test_grants import WORDS, by_the_administrator, managed_server
+from tests.support.postgres import ATTEMPTS, Bench, Database, await_no_session, setup_sql
+from tests.support.postgres import prepared as set_up_by_a_superuser
+from tests.support.postgres_setup import WORDS, by_the_administrator, managed_server
 
 ONE, TWO, THREE = ATTEMPTS[:3]
 BY_A_PERSON = "from-before-EXAMPLE"

@@ -20,8 +20,8 @@ from rotation.interfaces import Clock, PluginContext
 from rotation.runtime.clock import SystemClock
 from rotation.testing import CallFault
 from tests.real.vault_server import VaultServer, running
+from tests.support.vault import INSTALLATION
 
-INSTALLATION = "0123456789ab"
 _numbers = count(1)
 
 

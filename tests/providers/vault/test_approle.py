@@ -1,16 +1,14 @@
 """Secret ids of AppRoles on a real Vault, whose lockout is as it comes."""
 
-import re
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from providers.vault import errors
 from providers.vault.approle import AppRoleIssuer
 from providers.vault.approle_probe import VaultLogin
 from providers.vault.clients import VaultConnection
@@ -18,95 +16,17 @@ from providers.vault.options import AppRoleOptions, LoginOptions
 from rotation.errors import Denied, NeedsPerson, NotYet, RotationError
 from rotation.interfaces import PluginContext
 from rotation.journal.entries import stamp, unstamp
-from rotation.runtime.clock import SystemClock
 from rotation.testing import CallFault
 from rotation.testing.issuer import IssuerConformance
 from rotation.testing.probe import ProbeConformance
 from rotation.types import Fields, KeyState, PermissionSet, SecretValue, Traits, Verdict, mark
-from tests.providers.vault.conftest import INSTALLATION
-from tests.real.vault_server import Refused, VaultServer
+from tests.support.approle import PLENTY, AppRole, context, inject_fault, issuer_of, role
+from tests.support.vault import INSTALLATION
 
-PLENTY = 1_000_000
+__all__ = ["context", "role"]
+
 CONTAIN = PermissionSet.CONTAIN
 ATTEMPT = "1" * 32
-
-
-@dataclass
-class AppRole:
-    """A role as the infrastructure made it, and what Vault itself says of it."""
-
-    vault: VaultServer
-    mount: str
-    name: str
-
-    def __post_init__(self) -> None:
-        self.path = f"auth/{self.mount}/role/{self.name}"
-
-    def set(self, **settings: object) -> None:
-        self.vault.api("POST", self.path, {"token_ttl": "1h", **settings})
-
-    def accessors(self) -> list[str]:
-        try:
-            return self.vault.api("LIST", f"{self.path}/secret-id")["data"]["keys"]
-        except Refused:  # 404: Vault lists nothing where there is nothing
-            return []
-
-    def secret_id(self, accessor: str) -> dict:
-        body = {"secret_id_accessor": accessor}
-        return self.vault.api("POST", f"{self.path}/secret-id-accessor/lookup", body)["data"]
-
-    def login(self, fields: Fields) -> str:
-        """What a consumer does; its token."""
-        body = {**fields.public, **{k: v.reveal() for k, v in fields.secret.items()}}
-        return self.vault.api("POST", f"auth/{self.mount}/login", body)["auth"]["client_token"]
-
-    def accepts(self, fields: Fields) -> bool:
-        try:
-            self.login(fields)
-        except Refused:
-            return False
-        return True
-
-    def lives(self, token: str) -> bool:
-        try:
-            self.vault.api("GET", "auth/token/lookup-self", token=token)
-        except Refused:
-            return False
-        return True
-
-    def unlock(self) -> None:
-        accessor = self.vault.api("GET", f"sys/auth/{self.mount}")["data"]["accessor"]
-        role_id = self.vault.api("GET", f"{self.path}/role-id")["data"]["role_id"]
-        self.vault.api("POST", f"sys/locked-users/{accessor}/unlock/{role_id}", {})
-
-    def locked(self) -> int:
-        accessor = self.vault.api("GET", f"sys/auth/{self.mount}")["data"]["accessor"]
-        locked = self.vault.api("GET", f"sys/locked-users?mount_accessor={accessor}")
-        return locked["data"]["total"]
-
-    def tokens(self) -> int:
-        return len(self.vault.api("LIST", "auth/token/accessors")["data"]["keys"])
-
-
-@pytest.fixture
-def role(vault: VaultServer, fresh_name: str) -> AppRole:
-    mount = f"approle-{fresh_name}"
-    vault.api("POST", f"sys/auth/{mount}", {"type": "approle"})
-    role = AppRole(vault, mount, fresh_name)
-    role.set()
-    return role
-
-
-@pytest.fixture
-def context(connection: VaultConnection) -> PluginContext:
-    return PluginContext(
-        installation=INSTALLATION, clock=SystemClock(), connections={"main": connection}
-    )
-
-
-def issuer_of(role: AppRole, context: PluginContext, **options: object) -> AppRoleIssuer:
-    named = {"connection": "main", "mount": role.mount, "role": role.name}
-    return AppRoleIssuer(AppRoleOptions(**named, **options), context)
 
 
 @pytest.fixture
@@ -120,40 +40,6 @@ def probe(role: AppRole, context: PluginContext) -> VaultLogin:
 
 
 # ------------------------------------------------------------------------------- conformance
-
-
-@contextmanager
-def inject_fault(
-    connection: VaultConnection, path: str, kind: CallFault, only: str = ""
-) -> Iterator[None]:
-    """The next request to that path (`only`: by that method) meets this, on its way to the real
-    Vault or back."""
-    send = connection._wire.send
-
-    def troubled(method: str, at: str, **request):
-        if re.search(path, at) is None or only not in method:
-            return send(method, at, **request)
-        connection._wire.send = send
-        call, repeatable = f"{method} {at}", request.get("repeatable", True)
-        match kind:
-            case CallFault.DENIED:
-                raise errors.refused(403, errors.DENIED, call, repeatable=repeatable)
-            case CallFault.THROTTLED:
-                raise errors.refused(429, "429", call, repeatable=repeatable)
-            case CallFault.UNREACHABLE:
-                raise errors.unreachable(call)
-            case CallFault.BROKEN:
-                raise errors.refused(500, "500", call, repeatable=repeatable)
-            case CallFault.LOST:
-                with suppress(RotationError):
-                    send(method, at, **request)
-                raise errors.no_answer(call, repeatable=repeatable)
-
-    connection._wire.send = troubled
-    try:
-        yield
-    finally:
-        connection._wire.send = send
 
 
 @dataclass

@@ -9,7 +9,7 @@ from providers.vault.clients import VaultConnection
 from providers.vault.doctor import LAYOUTS, diagnose
 from rotation.interfaces import Diagnosis, LabelSnapshot
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS
-from tests.providers.vault.test_kv2 import THIRD, Bench, bench, credential, promoted
+from tests.support.vault_kv import THIRD, Bench, bench, credential, promoted
 
 __all__ = ["bench"]
 INSTALLATION = Bench.installation

@@ -15,8 +15,8 @@ from rotation.errors import RotationError
 from rotation.machine.decide import Close
 from rotation.machine.replay import Outcome
 from rotation.testing import CallFault
-from tests.providers.vault.test_approle_rotations import Installed, installed, kv, role
-from tests.providers.vault.test_approle_rotations import specification as specified
+from tests.support.approle_rotations import Installed, installed, kv, role
+from tests.support.approle_rotations import specification as specified
 
 __all__ = ["kv", "role"]
 

@@ -10,7 +10,7 @@ from providers.vault.options import KvOptions
 from providers.vault.permissions import CONNECTION, GRANTS, Grant
 from rotation.errors import Conflict, Denied
 from rotation.types import COMPROMISED, PENDING, PREVIOUS, PermissionSet
-from tests.providers.vault.test_kv2 import FIRST, SECOND, THIRD, credential
+from tests.support.vault_kv import FIRST, SECOND, THIRD, credential
 
 CONTAIN, PROMOTE = PermissionSet.CONTAIN, PermissionSet.PROMOTE
 PATH = "team/app"

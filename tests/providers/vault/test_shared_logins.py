@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from .test_static_roles import LONG, StaticRole, postgres, role
+from tests.support.static_roles import LONG, StaticRole, postgres, role
 
 __all__ = ["postgres", "role"]
 MAIN = "from rotation.cli import main; main()"

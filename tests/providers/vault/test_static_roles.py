@@ -1,17 +1,16 @@
 """Static roles of Vault's database engine, with a real PostgreSQL behind it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-import psycopg
 import pytest
 
 from providers.vault import errors
 from providers.vault.clients import VaultConnection
 from providers.vault.kv2 import KvStore
 from providers.vault.options import DatabaseStaticOptions, KvOptions
-from providers.vault.static_roles import AUTOMATIC_MIN, DatabaseStaticRole
+from providers.vault.static_roles import DatabaseStaticRole
 from providers.vault.wire import Answer
 from rotation.errors import Ambiguous, Conflict, NeedsPerson, RotationError
 from rotation.interfaces import Adapters, PluginContext
@@ -21,83 +20,13 @@ from rotation.runtime.clock import SystemClock
 from rotation.testing import CallFault
 from rotation.testing.issuer import IssuerConformance
 from rotation.types import Fields, KeyState, SecretValue, Verdict
-from tests.providers.vault.conftest import INSTALLATION
-from tests.providers.vault.test_approle import inject_fault
-from tests.providers.vault.test_approle_permissions import asked, granted, restricted
-from tests.providers.vault.test_approle_rotations import (
-    STREAM,
-    Clock,
-    Installed,
-    kv,
-    specification,
-)
-from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, PostgresServer, postgres_server
-from tests.real.vault_server import VaultServer
+from tests.support.approle import inject_fault
+from tests.support.approle_rotations import STREAM, Clock, Installed, kv, specification
+from tests.support.static_roles import StaticRole, postgres, role
+from tests.support.vault import INSTALLATION, asked, granted, restricted
 
-__all__ = ["kv"]
+__all__ = ["kv", "postgres", "role"]
 ATTEMPT = "1" * 32
-LONG = f"{AUTOMATIC_MIN.days}d"
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
-        yield server
-
-
-@dataclass
-class StaticRole:
-    vault: VaultServer
-    postgres: PostgresServer
-    name: str
-
-    @property
-    def mount(self) -> str:
-        return f"database-{self.name}"
-
-    def set_up(self) -> None:
-        """As the infrastructure does it; Vault replaces the password when the role is made."""
-        self.postgres.run(f"create role \"{self.name}\" login password 'set by a person'")
-        vault, at = self.vault, f"{self.postgres.host}:{self.postgres.port}"
-        vault.api("POST", f"sys/mounts/{self.mount}", {"type": "database"})
-        config = {
-            "plugin_name": "postgresql-database-plugin",
-            "allowed_roles": [self.name],
-            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@{at}/postgres",
-            "username": ADMIN,
-            "password": ADMIN_PASSWORD,
-        }
-        vault.api("POST", f"{self.mount}/config/postgres", config)
-        self.set(LONG)
-
-    def set(self, period: str) -> None:
-        body = {"db_name": "postgres", "username": self.name, "rotation_period": period}
-        self.vault.api("POST", f"{self.mount}/static-roles/{self.name}", body)
-
-    def accepts(self, fields: Fields) -> bool:
-        password = fields.secret["password"].reveal()
-        try:
-            self.postgres.connect(fields.public["username"], password).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    def replacements(self) -> list[str]:
-        """What Vault's audit log has of requests that replaced the password."""
-        path = f"{self.mount}/rotate-role/{self.name}"
-        return [r["request"]["id"] for r in self.vault.requests() if r["request"]["path"] == path]
-
-    def rotated(self) -> str:
-        data = self.vault.api("GET", f"{self.mount}/static-creds/{self.name}")["data"]
-        return data["last_vault_rotation"]
-
-
-@pytest.fixture
-def role(vault: VaultServer, postgres: PostgresServer, fresh_name: str) -> Iterator[StaticRole]:
-    role = StaticRole(vault, postgres, fresh_name)
-    role.set_up()
-    yield role
-    vault.api("DELETE", f"sys/mounts/{role.mount}")  # gives its connections back
 
 
 @pytest.fixture

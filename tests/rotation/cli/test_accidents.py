@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rotation.types import CURRENT
-from tests.rotation.cli.conftest import APP, Shell, furnished
+from tests.support.shell import APP, Shell, furnished
 from tests.support.turns import EVERY, SOME, taken
 from tests.support.world import World
 

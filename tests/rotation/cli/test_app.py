@@ -27,7 +27,7 @@ from rotation.errors import (
     UsageError,
 )
 from rotation.types import SecretValue
-from tests.rotation.cli.conftest import Shell
+from tests.support.shell import Shell
 
 
 def load(name: str) -> click.Command:

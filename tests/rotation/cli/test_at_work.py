@@ -2,8 +2,7 @@
 
 from rotation.journal.liveness import RunnerLock, runners_of
 from rotation.machine.replay import replay
-from tests.rotation.cli.conftest import STREAM, Shell
-from tests.rotation.cli.test_requests import draining
+from tests.support.shell import STREAM, Shell, draining
 
 
 def test_a_living_command_that_works_on_it_is_named(shell: Shell) -> None:

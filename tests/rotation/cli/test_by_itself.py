@@ -10,7 +10,7 @@ import pytest
 from rotation.errors import Transient
 from rotation.machine.replay import replay
 from rotation.types import CURRENT, KeyState, Listing
-from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.shell import STREAM, Shell
 from tests.support.simulator import SimulatedIssuer
 from tests.support.world import Instance
 

@@ -3,14 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from rotation.cli.app import program
 from rotation.runtime import process
-from tests.rotation.cli.conftest import Shell
+from tests.support.configured import file, run, told
+from tests.support.shell import Shell
+
+__all__ = ["file"]
 
 CANARY = "canary-hunter2-hunter2"
 
@@ -19,28 +19,6 @@ CANARY = "canary-hunter2-hunter2"
 def _not_hardened(monkeypatch: pytest.MonkeyPatch) -> None:
     # It cannot be taken back, and the tests' own process needs its core dumps and its umask.
     monkeypatch.setattr(process, "harden", lambda: None)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    directory = tmp_path / "etc"
-    directory.mkdir(mode=0o700)
-    config = directory / "rotation.yaml"
-    made = run(config, "init", "--journal", str(tmp_path / "journal.db"), "--account",
-               "111122223333", "--user", "billing", "--secret", "prod/billing", "--consumer",
-               "prod-billing")  # fmt: skip
-    assert made.exit_code == 0, made.output
-    return config
-
-
-def run(config: Path, *words: str) -> Result:
-    return CliRunner().invoke(program, ["-c", str(config), *words])
-
-
-def told(config: Path, *words: str, code: int = 0) -> Any:
-    done = run(config, *words, "-o", "json")
-    assert done.exit_code == code, done.output
-    return json.loads(done.stdout)
 
 
 def test_a_valid_file_says_so(file: Path) -> None:

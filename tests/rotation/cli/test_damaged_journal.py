@@ -13,8 +13,7 @@ from click.testing import CliRunner, Result
 from providers.aws.testing import StrictControl
 from rotation.cli.app import program
 from rotation.runtime import process
-from tests.e2e.conftest import aws
-from tests.e2e.installation import Installation
+from tests.e2e.installation import Installation, aws
 
 __all__ = ["aws"]  # the fixture
 

@@ -10,8 +10,8 @@ from rotation.errors import JournalError, Refused
 from rotation.journal.memory import MemoryJournal
 from rotation.plugins.registry import installed
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, PluginSpec
-from tests.rotation.cli.conftest import STREAM, Shell
 from tests.support import simulator
+from tests.support.shell import STREAM, Shell
 from tests.support.simulator import PushedConsumer
 
 

@@ -11,7 +11,7 @@ from rotation.cli.session import Session
 from rotation.journal.facts import Opened
 from rotation.machine.replay import replay
 from rotation.operations.survey import survey
-from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.shell import STREAM, Shell
 from tests.support.simulator import SimulatedIssuer, bound
 
 

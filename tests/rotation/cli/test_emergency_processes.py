@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import aws, installation
-from tests.e2e.installation import Installation
+from tests.e2e.installation import Installation, aws, installation
 
 __all__ = ["aws", "installation"]  # the fixtures
 

@@ -11,7 +11,7 @@ import providers
 import rotation
 from rotation.cli.output import next_step
 from rotation.errors import Refused, RotationError, UsageError
-from tests.rotation.cli.conftest import Shell
+from tests.support.shell import Shell
 
 ROOT = Path(__file__).parents[3]
 EXPLICIT = {"UsageError", "UnknownName", "PolicyRefusal", "ConfigInvalid", "RotationError"}

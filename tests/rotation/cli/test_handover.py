@@ -5,7 +5,7 @@ import pytest
 from rotation.errors import Denied, LoginRefused, Transient
 from rotation.operations import handover
 from rotation.operations.logins import Login
-from tests.rotation.cli.conftest import Shell
+from tests.support.shell import Shell
 
 
 @pytest.mark.parametrize(

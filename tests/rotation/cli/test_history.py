@@ -1,6 +1,6 @@
 """`history` and `show`: what was, row by row."""
 
-from tests.rotation.cli.conftest import Shell
+from tests.support.shell import Shell
 
 
 def test_the_latest_rotation_comes_first(shell: Shell) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from rotation.journal.sql import open_journal
-from tests.rotation.cli.test_config import file, run, told  # noqa: F401 -- a fixture
 from tests.support import stories
+from tests.support.configured import file, run, told
 from tests.support.world import INSTALLATION
+
+__all__ = ["file"]
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +20,7 @@ def _not_hardened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rotation.runtime.process.harden", lambda: None)
 
 
-def test_each_verb_is_one_document(file: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_each_verb_is_one_document(file: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     made: Any = told(file, "journal", "backup", str(copy))
     assert (made["kind"], made["file"], copy.exists()) == ("journal-backup", str(copy), True)
@@ -29,7 +31,7 @@ def test_each_verb_is_one_document(file: Path, tmp_path: Path) -> None:  # noqa:
 
 
 @pytest.fixture
-def rotated(file: Path, tmp_path: Path) -> Path:  # noqa: F811
+def rotated(file: Path, tmp_path: Path) -> Path:
     """With a secret whose rotation is open."""
     own = told(file, "config", "show")["installation"]
     file.write_text(file.read_text().replace(own, INSTALLATION))

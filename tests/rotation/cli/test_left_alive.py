@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from rotation.types import CURRENT
-from tests.rotation.cli.conftest import Shell
+from tests.support.shell import Shell
 
 STILL_ALIVE = (
     "KEY1 is still alive; the next rotation removes it once nobody uses it: rotation rotate app"

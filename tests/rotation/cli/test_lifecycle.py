@@ -5,7 +5,7 @@ import pytest
 from rotation.errors import NeedsPerson
 from rotation.journal.entries import Kind
 from rotation.types import CURRENT, stream_of
-from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.shell import STREAM, Shell
 from tests.support.simulator import SimulatedStore
 
 

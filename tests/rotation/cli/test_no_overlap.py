@@ -3,7 +3,7 @@
 import pytest
 
 from rotation.errors import Transient
-from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.shell import STREAM, Shell
 
 
 @pytest.fixture(params=["in-place", "delegated"])

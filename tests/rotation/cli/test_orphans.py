@@ -6,7 +6,7 @@ import pytest
 
 from rotation.config import ConfiguredSecret
 from rotation.errors import UsageError
-from tests.rotation.cli.conftest import APP, STREAM, FakeConfiguration, Shell, SimulatedSession
+from tests.support.shell import APP, STREAM, FakeConfiguration, Shell, SimulatedSession
 
 
 @dataclass

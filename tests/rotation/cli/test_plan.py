@@ -11,7 +11,7 @@ import pytest
 from rotation.cli import output
 from rotation.journal.entries import stamp
 from rotation.types import CURRENT
-from tests.rotation.cli.conftest import APP, Shell
+from tests.support.shell import APP, Shell
 
 
 def test_it_says_what_is_due_and_why_and_asks_nobody(shell: Shell) -> None:

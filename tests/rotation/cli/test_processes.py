@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import aws, installation
-from tests.e2e.installation import MAIN, Installation, wait_for
+from tests.e2e.installation import MAIN, Installation, aws, installation, wait_for
 
 __all__ = ["aws", "installation"]  # the fixtures
 

@@ -8,7 +8,7 @@ from rotation.journal.entries import Draft, Kind, Lease
 from rotation.journal.facts import Opened
 from rotation.machine.replay import replay
 from rotation.types import CURRENT, PENDING, Facts
-from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.shell import STREAM, Shell
 from tests.support.world import World
 
 

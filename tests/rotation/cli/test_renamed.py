@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from rotation.config import ConfiguredSecret
-from tests.rotation.cli.conftest import STREAM, FakeConfiguration, Shell
+from tests.support.shell import STREAM, FakeConfiguration, Shell
 
 
 @dataclass

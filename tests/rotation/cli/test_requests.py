@@ -7,23 +7,7 @@ import pytest
 
 from rotation.journal.entries import Kind
 from rotation.types import CURRENT
-from tests.rotation.cli.conftest import STREAM, Shell
-
-
-def held_for_an_unknown_instance(shell: Shell) -> Shell:
-    shell.adopted()
-    shell.world.mint(by_person=True)
-    done = shell.run("rotate", "app")
-    assert done.exit_code == 11, done.output
-    assert "rotation resolve app --foreign KEY2" in done.stdout
-    return shell
-
-
-def draining(shell: Shell) -> Shell:
-    done = shell.adopted().run("rotate", "app")
-    assert done.exit_code == 0, done.output
-    assert "waits until" in done.stdout
-    return shell
+from tests.support.shell import STREAM, Shell, draining, held_for_an_unknown_instance
 
 
 def test_nothing_open_is_refused_with_what_works(shell: Shell) -> None:

@@ -15,7 +15,7 @@ from rotation.journal.memory import MemoryJournal
 from rotation.machine.decide import Action
 from rotation.machine.replay import replay
 from rotation.types import CURRENT, Gates
-from tests.rotation.cli.conftest import APP, STREAM, Shell
+from tests.support.shell import APP, STREAM, Shell
 from tests.support.world import INSTALLATION
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from rotation.cli.app import program
 from rotation.cli.documents import SHAPES
-from tests.shapes import mismatches
+from tests.support.shapes import mismatches
 
 
 def run(*words: str) -> tuple[int, str, str]:

@@ -2,8 +2,6 @@
 how it is lifted."""
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,33 +13,17 @@ from rotation.journal.seal import Seals
 from rotation.journal.sql import open_journal
 from rotation.runtime import process
 from rotation.types import SecretValue
-from tests.rotation.cli.conftest import STREAM, Shell, at_a_terminal
-from tests.rotation.cli.test_config import file, run, told  # noqa: F401 -- a fixture
+from tests.support.configured import KEY, file, keyed, run, tamper, told
+from tests.support.shell import STREAM, Shell, at_a_terminal
 from tests.support.simulator import specification
 from tests.support.world import INSTALLATION, World
 
-KEY = "EXAMPLE-key-of-the-seals-" + "k" * 32
+__all__ = ["file", "keyed"]
 
 
 @pytest.fixture(autouse=True)
 def _not_hardened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "harden", lambda: None)
-
-
-@pytest.fixture
-def keyed(file: Path, tmp_path: Path) -> Path:  # noqa: F811
-    key = tmp_path / "keys" / "seal.key"
-    key.parent.mkdir(mode=0o700)
-    key.write_text(KEY)
-    key.chmod(0o600)
-    file.write_text(file.read_text() + f"\nseal_key: {key}\n")
-    return file
-
-
-def tamper(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute(statement).rowcount > 0
-        connection.commit()
 
 
 def test_a_person_says_from_when_on(keyed: Path, tmp_path: Path) -> None:
@@ -56,7 +38,7 @@ def test_a_person_says_from_when_on(keyed: Path, tmp_path: Path) -> None:
     assert not any(KEY.encode() in content for content in written)
 
 
-def test_without_a_key_nothing_is_sealed(file: Path) -> None:  # noqa: F811
+def test_without_a_key_nothing_is_sealed(file: Path) -> None:
     done = run(file, "journal", "seal", "--yes")
     assert (done.exit_code, "journal.no-seal-key" in done.stderr) == (2, True)
     assert "not sealed" in run(file, "journal", "check").stdout

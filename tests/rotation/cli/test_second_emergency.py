@@ -16,7 +16,7 @@ from rotation.machine.replay import replay
 from rotation.operations import emergency
 from rotation.operations.survey import survey
 from rotation.plan import ROUTINE, Step
-from tests.rotation.cli.conftest import STREAM, Shell
+from tests.support.shell import STREAM, Shell
 from tests.support.simulator import SimulatedClock, bound
 
 AGAIN = ("emergency", "app", "--yes", "--reason", "found in a log")

@@ -13,7 +13,7 @@ from rotation.errors import JournalError, NeedsPerson
 from rotation.machine.replay import replay
 from rotation.report.health import seen_at
 from rotation.types import Gates, Handle, Listing
-from tests.rotation.cli.conftest import APP, DAY, STREAM, Shell
+from tests.support.shell import APP, DAY, STREAM, Shell
 from tests.support.simulator import SimulatedIssuer
 
 

@@ -13,8 +13,7 @@ from rotation.execution.runner import Runner
 from rotation.journal.entries import Kind
 from rotation.journal.liveness import RunnerLock, runners_of
 from rotation.machine.replay import replay
-from tests.rotation.cli.conftest import STREAM, Shell
-from tests.rotation.cli.test_requests import draining, held_for_an_unknown_instance
+from tests.support.shell import STREAM, Shell, draining, held_for_an_unknown_instance
 
 MOST = timedelta(seconds=90 + 5)  # with what the calls between two waits take
 

@@ -1,5 +1,5 @@
 """What is asked of an installation that stands in a simulated world."""
 
-from tests.rotation.cli.conftest import shell
+from tests.support.shell import shell
 
 __all__ = ["shell"]

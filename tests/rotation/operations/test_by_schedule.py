@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from rotation.operations.by_schedule import BySchedule
 from rotation.runtime import logs
-from tests.rotation.cli.conftest import Shell, at_work
+from tests.support.shell import Shell, at_work
 
 
 @pytest.mark.parametrize("words", [("freeze", "--all"), ("freeze",)])

@@ -11,7 +11,7 @@ from rotation.operations.emergency import Asked, declare
 from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
 from rotation.operations.under_way import UnderWay
-from tests.rotation.cli.conftest import Shell, at_work
+from tests.support.shell import Shell, at_work
 
 LEAKED = Asked(
     key_id=None, reason="pasted in a chat", override_hold=False, all_instances=False,

@@ -4,7 +4,7 @@ import pytest
 
 from rotation.errors import UnknownName
 from rotation.operations.history import latest, the_one
-from tests.rotation.cli.conftest import Shell, at_work
+from tests.support.shell import Shell, at_work
 
 
 def test_the_latest_comes_first_and_no_more_than_were_asked_for(shell: Shell) -> None:

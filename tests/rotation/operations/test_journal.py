@@ -11,8 +11,9 @@ from rotation.journal.upkeep import Finding
 from rotation.operations.installation import Installation
 from rotation.operations.journal import back_up, checked, way_out
 from rotation.operations.sealing import seal_anew
-from tests.rotation.cli.test_config import file  # noqa: F401 -- a fixture
-from tests.rotation.cli.test_seal import keyed, tamper  # noqa: F401 -- a fixture
+from tests.support.configured import file, keyed, tamper
+
+__all__ = ["file", "keyed"]
 
 
 class Auditor:
@@ -49,7 +50,7 @@ def test_the_mildest_that_can_help_is_the_way_out(
 
 
 def test_what_was_found_is_returned(
-    file: Path,  # noqa: F811
+    file: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with Installation(configuration_path=file, effectful=False) as here:
@@ -58,7 +59,7 @@ def test_what_was_found_is_returned(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_copy_replaces_nothing(file: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_copy_replaces_nothing(file: Path, tmp_path: Path) -> None:
     taken, nowhere = tmp_path / "taken", tmp_path / "nowhere" / "copy.db"
     taken.write_text("somebody's")
     with Installation(configuration_path=file, effectful=False) as here:
@@ -69,7 +70,7 @@ def test_a_copy_replaces_nothing(file: Path, tmp_path: Path) -> None:  # noqa: F
 
 
 def test_a_broken_seal_is_seen_before_it_is_accepted(
-    keyed: Path,  # noqa: F811
+    keyed: Path,
     tmp_path: Path,
 ) -> None:
     auditor = Auditor()

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from contextlib import contextmanager
+from typing import Any
 
 import boto3
 import pytest
@@ -9,10 +9,7 @@ from botocore.exceptions import ClientError
 
 from providers.aws.testing import ADMIN, StrictControl
 from providers.aws.testing.server import StrictAws
-
-
-class Refused(Protocol):
-    def __call__(self, code: str) -> AbstractContextManager[None]: ...
+from tests.support.aws import Refused
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from providers.aws.testing import StrictControl
-from tests.providers.aws.testing.conftest import Refused
+from tests.support.aws import Refused
 
 ORGANISATIONS = "arn:aws:cloudtrail:eu-west-3:999988887777:trail/organisation"
 
