@@ -1,8 +1,8 @@
 """When: windows in local time, freezes, intervals and cron. Pure; every answer is in UTC.
 
-A window lasts from the first moment at which a clock on the wall there shows `from` or later, until
-the first at which it shows `to` or later. So it is right on the days on which clocks are set: where
-a time comes twice the first one counts, where it is skipped the gap's end does.
+A window lasts from the first moment at which a local wall clock shows `from` or later, until the
+first at which it shows `to` or later. So it is right on days on which clocks are set: where a time
+comes twice, the first one counts; where it is skipped, the end of the gap does.
 """
 
 import re
@@ -16,8 +16,8 @@ from rotation.types import Gates
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DAY = timedelta(days=1)
+# Days to look ahead for a window: each weekday twice, because a clock change may skip one.
 HORIZON = 15
-"""Days to look ahead for a window: each weekday twice, should a clock change swallow one."""
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 _DAYS = "|".join(DAYS)
@@ -37,7 +37,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """When rotating is allowed: some days of the week, between two times on the wall."""
+    """When rotating is allowed: some days of the week, between two local times."""
 
     from_: str = field(metadata={"doc": "when it opens, e.g. 09:00"})
     to: str = field(metadata={"doc": "its hard end, e.g. 16:00; earlier than `from` = next day"})
@@ -52,7 +52,7 @@ class Window:
         zone(self.zone)
 
     def spans(self, context: datetime) -> Iterator[Span]:
-        """Those that may cover `context`, and the ones of the days after it, in order."""
+        """The windows that may cover `context`, and those of the days after it, in order."""
         today = context.astimezone(self._zone).date()
         for offset in range(-1, HORIZON):
             day = today + offset * DAY
@@ -111,7 +111,7 @@ class Freeze:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """When a secret is rotated before its age asks for it, and when it may be."""
+    """When a secret is rotated before its age requires it, and when it may be."""
 
     every_s: int | None = field(default=None, metadata={"doc": "interval since the last success"})
     cron: str | None = field(default=None, metadata={"doc": "five fields; 1 is Monday"})
@@ -131,7 +131,7 @@ class Schedule:
             _check_cron(self.cron)
 
     def over(self, outer: "Schedule") -> "Schedule":
-        """Its own word, and the other's where it is silent."""
+        """Its own values, and the other's where it has none."""
         own = self if self.every_s or self.cron else outer
         return Schedule(
             every_s=own.every_s,
@@ -143,8 +143,8 @@ class Schedule:
 
 
 def gates(schedule: Schedule, freezes: Sequence[Freeze], now: datetime) -> Gates:
-    """Whether windowed rows may start now. The end of a window is where the next freeze begins,
-    if that comes first."""
+    """Whether windowed rows may start now. A window ends where a freeze begins, if that comes
+    first."""
     return _gates(schedule, tuple(freezes), now)
 
 
@@ -164,7 +164,7 @@ def _gates(schedule: Schedule, freezes: tuple[Freeze, ...], now: datetime) -> Ga
 
 
 def _open_until(windows: Sequence[Window], now: datetime) -> datetime | None:
-    """The end of the windows that cover `now`, those that follow without a gap included."""
+    """The end of the windows that cover `now`, including those that follow without a gap."""
     end = None
     for span in sorted(span for window in windows for span in window.spans(now)):
         if span.covers(end or now):
@@ -191,7 +191,7 @@ def _next_opening(windows: Sequence[Window], freezes: Sequence[Freeze], now: dat
 
 @lru_cache(maxsize=4096)
 def last_slot(cron: str, zone_name: str, now: datetime) -> datetime | None:
-    """The latest moment, `now` included, at which the cron text says so."""
+    """The latest moment, up to and including `now`, that matches the cron text."""
     after = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     return _slot(cron, zone_name, after, reverse=True)
 
@@ -204,7 +204,7 @@ def next_slot(cron: str, zone_name: str, now: datetime) -> datetime | None:
 
 @lru_cache(maxsize=4096)
 def slots_in_a_day(cron: str) -> int:
-    """On a day on which there are any: all such days have the same."""
+    """The number of slots on a day that has any; all such days have the same number."""
     from cronsim import CronSim  # noqa: PLC0415
 
     slots = CronSim(cron, datetime(2025, 12, 31, 23, 59, tzinfo=UTC))
@@ -274,17 +274,17 @@ def _clock(since_midnight: timedelta) -> time:
 
 
 def _both(local: datetime) -> tuple[datetime, datetime]:
-    """The two readings of a time on the wall; they differ where clocks are set."""
+    """The two readings of a local time; they differ where clocks are set."""
     return local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
 
 
 def _first_shown(local: datetime) -> datetime:
-    """When the wall first shows that time or later."""
+    """When a local clock first shows that time or later."""
     early, late = sorted(_both(local))
     shown = local.replace(tzinfo=None)
     if early.astimezone(local.tzinfo).replace(tzinfo=None) == shown:
         return early
-    while late - early > timedelta(microseconds=1):  # skipped: find the moment of the leap
+    while late - early > timedelta(microseconds=1):  # skipped: find the moment of the jump
         middle = early + (late - early) / 2
         if middle.astimezone(local.tzinfo).replace(tzinfo=None) < shown:
             early = middle

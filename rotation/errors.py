@@ -25,8 +25,8 @@ from rotation.types import Facts
 
 class RotationError(Exception):
     """`code` is stable, dotted, lower case; `message` says what happened and what state it left;
-    `hint` is one next step; NEXT is it where the kind alone decides. None of them ever holds a
-    secret or a vendor's raw text."""
+    `hint` is one next step. NEXT is the next step where the kind of error alone decides it. None of
+    them ever holds a secret or a vendor's raw text."""
 
     NEXT: ClassVar[str] = ""
 
@@ -70,7 +70,8 @@ class Ambiguous(RotationError):
 
 
 class Permanent(RotationError):
-    """`unchanged`: nothing else that was asked for changes anything, and this was refused."""
+    """`unchanged`: the world is as it was, because the first call that would change anything was
+    refused."""
 
     unchanged: bool = False
     NEXT = "`rotation status NAME` says what works now and shows the ways out"
@@ -93,13 +94,13 @@ class Denied(NeedsPerson):
 
 
 class LoginRefused(Denied):
-    """What we ourselves log in with: the service was asked, and does not take it (any more)."""
+    """The service was asked and does not accept (any more) what we ourselves log in with."""
 
 
 @contextmanager
 def first_change(refused: type[Permanent] = Denied) -> Iterator[None]:
-    """Around the first call by which a method of an adapter changes anything, and what it reads
-    before: denied, it left the world as it was; refused in any way, where the adapter says so."""
+    """Wraps the first call of an adapter's method that changes anything, and the reads before it. A
+    denial then left the world as it was; so did any refusal, where the adapter says so."""
     try:
         yield
     except refused as error:

@@ -22,8 +22,8 @@ from rotation.types import (
     Verdict,
 )
 
+# The version of this page; raised only when a provider must change.
 CONTRACT = 1
-"""The version of this page; raised only when a provider must change."""
 
 
 class Clock(Protocol):
@@ -36,10 +36,10 @@ class Verifier(Protocol):
     """A service that must accept a generated value before anybody uses it."""
 
     def accept(self, handle_id: str, value: SecretValue) -> None:
-        """The service accepts `value`, beside the ones that it accepts already."""
+        """The service accepts `value`, beside those that it accepts already."""
 
     def drop(self, handle_id: str, value: SecretValue | None) -> None:
-        """The service refuses the value known as `handle_id`; unknown to it is success."""
+        """The service refuses the value known as `handle_id`; a value unknown to it = success."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,18 +72,18 @@ class Issuer(Protocol):
         ...
 
     def issue(self, attempt: str) -> Credential:
-        """Assigned: mint one, sent exactly once; a lost answer is Ambiguous, never repeated.
-        Chosen: make the bytes. Nothing happens at the service; the handle is a function of
-        `attempt`."""
+        """Assigned: mints one. The request is sent exactly once; a lost answer is Ambiguous, never
+        repeated. Chosen: makes the bytes; nothing happens at the service, and the handle is a
+        function of `attempt`."""
         ...
 
     def activate(self, new: Credential) -> None:
-        """Chosen values: the service accepts it from now on; without overlap it refuses every
-        older one from then on. Assigned: nothing to do."""
+        """Chosen values: the service accepts it from now on; without overlap it refuses every older
+        one. Assigned: does nothing."""
         ...
 
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
-        """Off, reversibly. Gone already = Conflict."""
+        """Switches it off, reversibly. An instance that is gone = Conflict."""
         ...
 
     def resume(self, handle_id: str) -> None: ...
@@ -92,10 +92,11 @@ class Issuer(Protocol):
         self, handle_id: str, fields: Fields | None = None, *,
         under: PermissionSet = PermissionSet.REVOKE,
     ) -> None:  # fmt: skip
-        """Gone for good; gone already = success. `fields`: its bytes, where they can be read."""
+        """Destroys it for good; an instance that is gone = success. `fields`: its bytes, where they
+        can be read."""
 
     def usage(self, handle_id: str) -> LastUsed:
-        """Only where `traits.reports_usage`. An instance that is gone has no report."""
+        """Called only where `traits.reports_usage`. An instance that is gone has no report."""
         ...
 
     def handle_of(self, fields: Fields, version: str) -> str:
@@ -104,38 +105,39 @@ class Issuer(Protocol):
 
 
 class EndsSessions(Protocol):
-    """Also of an issuer with `overlap=False` whose sessions outlive the bytes that opened them."""
+    """An issuer with `overlap=False` whose sessions outlive the bytes that opened them."""
 
     def end_sessions(self, handle_id: str) -> None:
-        """In an emergency, under *contain*: those that were open before this instance, the one in
-        force, are over, and perhaps some that it opened since. None of them = success."""
+        """In an emergency, under *contain*: ends the sessions that were opened before this
+        instance, which is the one in force, and perhaps some that it opened since. No session =
+        success."""
 
 
 class Cautions(Protocol):
-    """Also of an issuer that can see how its service is set up."""
+    """An issuer that can see how its service is set up."""
 
     def cautions(self) -> Sequence[tuple[str, str, str]]:
-        """Code, sentence and next step of what works today and would go badly in an emergency."""
+        """Code, sentence and next step of what works today and would go wrong in an emergency."""
 
 
 class WritesOverLost(Protocol):
-    """Also of a store whose current version can lose its value (`StoreState.lost`)."""
+    """A store whose current version can lose its value (`StoreState.lost`)."""
 
     def promote_over_lost(self, to: str, *, expecting: str) -> None:
-        """As `Store.promote`, where what is current has no value; one that has = Conflict."""
+        """Like `Store.promote`, for a current version without value; one with a value = Conflict."""
 
 
 class DelegatedIssuer(Issuer, Protocol):
-    """A service that keeps the one credential of an identity itself and replaces it when asked
+    """A service that keeps the only credential of an identity itself and replaces it when asked
     (Vault's static roles). Traits: assigned, `overlap=False`, `lists=True`.
 
-    A handle stands for one replacement, so that two listings tell whether one happened. `issue`
-    asks for one, sent exactly once, and returns what is there afterwards. `destroy` of a handle
-    that was replaced is success.
+    A handle stands for one replacement, so two listings show whether one happened. `issue` requests
+    one, sent exactly once, and returns what is there afterwards. `destroy` of a replaced handle =
+    success.
     """
 
     def read_back(self) -> Credential:
-        """What the service has now; a handle that was not listed before settles a lost answer of
+        """What the service has now. A handle that was not listed before settles a lost answer of
         `issue`. A service that cannot say when it last replaced the credential = NeedsPerson."""
 
 
@@ -147,17 +149,19 @@ class Store(Protocol):
         ...
 
     def stage(self, attempt: str, new: Credential, *, onto: str | None) -> str:
-        """The value is in the pending slot under this attempt's mark; what readers get is
+        """Puts the value into the pending slot under this attempt's mark; what readers get is
         unchanged. All other fields are copied from version `onto`, byte for byte. Returns the
         version. The same token with other bytes = Conflict."""
         ...
 
     def read(self, version: str, *, under: PermissionSet, region: str | None = None) -> Fields:
-        """The owned fields of exactly that version, and what is composed of them. `under` is verify, deliver or prove; `region` reads a replica. Not there (yet) = Transient."""
+        """The owned fields of exactly that version, and what is composed of them. `under` is
+        verify, deliver or prove; `region` reads a replica. A version that is not there (yet) =
+        Transient."""
         ...
 
     def place(self, attempt: str) -> str:
-        """An empty secret gets a marked placeholder; returns the version. Not empty = Conflict."""
+        """Gives an empty secret a marked placeholder; returns the version. Not empty = Conflict."""
         ...
 
     def promote(self, to: str, *, expecting: str) -> None:
@@ -165,7 +169,7 @@ class Store(Protocol):
         ...
 
     def unlabel(self, version: str, label: str, *, under: PermissionSet) -> None:
-        """That label no longer names that version; not there = success."""
+        """That label no longer names that version. A label that is not there = success."""
         ...
 
     def mark_compromised(self, version: str) -> None: ...
@@ -179,8 +183,8 @@ class KeepsOthers(Protocol):
     """A store that keeps keys of others in the same secret as the credential's fields."""
 
     def stale(self, version: str, handle_id: str, *, under: PermissionSet) -> Collection[str]:
-        """Foreign keys of that version that nevertheless hold its bytes, or its instance's name.
-        A composed key that differs from its template = NeedsPerson."""
+        """Foreign keys of that version that hold its bytes or its instance's name. A composed key
+        that differs from its template = NeedsPerson."""
 
     def lacking(self, version: str, *, under: PermissionSet) -> Collection[str]:
         """The parts of composed keys that no field and no key of that version supplies."""
@@ -188,10 +192,10 @@ class KeepsOthers(Protocol):
 
 
 class RehearsesStaging(Protocol):
-    """A store that can be asked whether it would take a staged value, while nothing is made yet."""
+    """A store that can be asked whether it would accept a staged value, before anything is made."""
 
     def rehearse(self, attempt: str) -> None:
-        """Raises what `stage` would; nobody reads what it writes."""
+        """Raises what `stage` would raise. No reader gets what it writes."""
 
 
 class Probe(Protocol):
@@ -204,24 +208,25 @@ class Probe(Protocol):
 
 
 class NamesLogins(Protocol):
-    """Also of a probe whose service knows a login by a name of its own."""
+    """A probe whose service knows a login by another name."""
 
     def login_name(self, fields: Fields) -> str | None:
-        """As `Handle.login`, by the word of the service that took it; None where it refused."""
+        """Like `Handle.login`, as the service that accepts the login names it; None: refused."""
 
 
 class Consumer(Protocol):
     """An application or a service that uses the secret."""
 
     def deliver(self, version: str, fields: Fields) -> None:
-        """It has that version, and runs on it if it `confirms`. `void`: left as it was."""
+        """The consumer has that version, and runs on it if it `confirms`. An error with `void` left
+        it as it was."""
 
 
 class Rehearses(Protocol):
-    """Also of a consumer that can be asked beforehand whether a delivery would reach it."""
+    """A consumer that can tell beforehand whether a delivery would reach it."""
 
     def rehearse(self) -> None:
-        """Raises what a delivery would be refused for; nothing is changed for anybody."""
+        """Raises the reason why a delivery would be refused; changes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +237,7 @@ class OwnCredential:
     id: str | None = None  # its public name
     created: datetime | None = None
     expires: datetime | None = None
-    accepted: bool | None = True  # the service took it; None where it cannot be asked
+    accepted: bool | None = True  # whether the service accepted it; None: it cannot be asked
 
 
 class Connection(Protocol):
@@ -240,7 +245,8 @@ class Connection(Protocol):
     `LOGIN` names the fields of the login and `owner` the team that answers for it."""
 
     def own_credential(self) -> OwnCredential:
-        """Logs in. LoginRefused only where the service does not take it: an old one is dead then."""
+        """Logs in. Raises LoginRefused only where the service does not accept the login: then an
+        old one is dead."""
 
     def close(self) -> None: ...
 
@@ -272,7 +278,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """One of its family's grants that a part needs under one permission set."""
+    """A grant of the family that a part needs under one permission set."""
 
     under: PermissionSet
     part: Part
@@ -281,7 +287,7 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """All that one connection has to allow."""
+    """Everything that one connection has to allow."""
 
     installation: str
     connection: str
@@ -291,7 +297,8 @@ class Scope:
     known: Mapping[str, str] = field(default_factory=dict)  # name in rotation.yaml -> exact name
 
     def called(self, *what: str) -> str:
-        """The name of what is made for it. Others share the place, with installations of their own."""
+        """The name of a resource made for it. Other installations share the place, so theirs is
+        part of it."""
         return "-".join((self.options.name_prefix, self.installation, *what))
 
 
@@ -307,7 +314,7 @@ class PolicyDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a permission set asks of a service for a secret, in its family's own words."""
+    """A call that a permission set makes to a service for a secret, in its family's own words."""
 
     under: PermissionSet
     secret: str
@@ -321,13 +328,13 @@ class Preflight(Protocol):
     def __call__(
         self, scope: Scope, connection: Any, sets: Collection[PermissionSet]
     ) -> Iterator[Call]:
-        """What it would refuse. A set without a role of its own is not asked about."""
+        """The calls that the service would refuse, of the sets that have a role of their own."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFound:
-    """An alarm as it was found at the service."""
+    """An alarm as the service has it."""
 
     name: str
     region: str
@@ -335,23 +342,23 @@ class AlarmFound:
     listeners: int  # how many it would reach
     drill: str  # how to provoke it
     drilled: bool = False  # it was provoked just now
-    leads_on: str = ""  # what else than to apply the stack mends it
+    leads_on: str = ""  # what fixes it, where applying the stack does not
 
 
 class AlarmCheck(Protocol):
     """Entry points `rotation.watches`, by the type of the connection."""
 
     def __call__(self, scope: Scope, connection: Any, *, drill: bool) -> Iterator[AlarmFound]:
-        """Looks at what the stack declares, with an operator's own credentials. `drill` provokes
-        what does no harm. Yields nothing where no stack made roles."""
+        """Looks for the alarms that the stack declares, with an operator's own credentials. `drill`
+        provokes those that are harmless. Yields nothing where no stack made roles."""
 
 
 class Renderer(Protocol):
     """Entry points `rotation.renderers`, by the type of the connection."""
 
     def grants(self) -> Mapping[str, Mapping[PermissionSet, Sequence[Any]]]:
-        """By the type of the plugin. Each has a `when`: `always`, or what a secret must have for
-        the grant to be needed."""
+        """By the type of the plugin. Each grant has a `when`: `always`, or what a secret must have
+        for it."""
         ...
 
     def documents(self, scope: Scope) -> Sequence[PolicyDocument]: ...
@@ -360,9 +367,10 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSnapshot:
-    """What a doctor of a kind of store is shown of a secret; entry points `rotation.doctors`.
-    open_version: what an open rotation of ours staged. logs_in: version -> whether its login works,
-    of those that were tried. valueless: labelled versions that were read and have no value."""
+    """What a doctor for a kind of store sees of a secret; entry points `rotation.doctors`.
+    open_version: the version that an open rotation of ours staged. logs_in: version -> whether its
+    login works, for those that were tried. valueless: labelled versions that were read and have no
+    value."""
 
     state: StoreState
     installation: str
@@ -371,15 +379,16 @@ class LabelSnapshot:
     valueless: frozenset[str] = frozenset()
 
     def works(self, label: str) -> bool | None:
-        """None: nobody tried."""
+        """None where it was not tried."""
         version = self.state.labels.get(label)
         return None if version is None else self.logs_in.get(version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What a doctor finds. by_plan: REPAIR can do it; by_rollback: or the way back of what is open;
-    else a person, by `repair` (NAME: the secret). down: readers get what does not log in."""
+    """What a doctor finds. by_plan: REPAIR can fix it; by_rollback: so can a rollback of the open
+    rotation; else an operator does, by `repair` (NAME: the secret). down: readers get what does not
+    log in."""
 
     name: str
     meaning: str

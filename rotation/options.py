@@ -19,7 +19,7 @@ Connections = Mapping[str, Any]
 
 
 class PluginOptions(Protocol):
-    """What every plugin of a secret answers, whatever its kind."""
+    """What every plugin of a secret has, whatever its kind."""
 
     # The types of connection that it can use, and the one that it does use, by name.
     CONNECTIONS: ClassVar[tuple[str, ...]] = ()
@@ -34,8 +34,8 @@ class PluginOptions(Protocol):
         return {}
 
     def grants(self) -> Mapping[PermissionSet, Sequence[Any]]:
-        """What its connection has to allow, in the words of the connection's family. Plugins of
-        that family need not say: it knows their grants."""
+        """What its connection has to allow, in the words of the connection's family. That family's
+        own plugins leave it out: the family knows their grants."""
         return {}
 
 
@@ -43,12 +43,12 @@ class IssuerOptions(PluginOptions, Protocol):
     # The fields of what it makes, and those of them that are no secret.
     FIELDS: ClassVar[tuple[str, ...]] = ()
     PUBLIC: ClassVar[frozenset[str]] = frozenset()
-    # How old its credentials should become at most, and who says so.
+    # The advised maximum age of its credentials, and whose advice it is.
     ADVISED: ClassVar[tuple[timedelta, str] | None] = None
 
     # Accepts that the new credential ends the old one before consumers have it.
     in_place: bool = False
-    # False: a verifier has to be declared, or this has to be true. None: none is asked for.
+    # False: a verifier has to be declared, or this has to be true. None: no verifier is needed.
     unverified: bool | str | None = None
 
     @property
@@ -69,7 +69,8 @@ class IssuerOptions(PluginOptions, Protocol):
         return self.FIELDS
 
     def turns(self, connections: Connections) -> tuple[str, ...]:
-        """A name for each login that its rotations replace, where that is not the identity alone."""
+        """A name for each login that its rotations replace, where the identity alone does not say
+        it."""
         return ()
 
     def by_hand(self, handle_id: str, connections: Connections) -> str | None:
@@ -105,7 +106,7 @@ class ProbeOptions(PluginOptions, Protocol): ...
 class ConsumerOptions(PluginOptions, Protocol):
     # verifier: the service that accepts and drops values.
     role: Literal["reader", "verifier"] = "reader"
-    # The longest time until it uses what it was given, where it does not confirm.
+    # The longest time until it uses a new version, where it does not confirm.
     refresh_s: int = 0
 
     @property
@@ -127,7 +128,7 @@ class ConnectionOptions(Protocol):
     owner: str | None = None
     # How long the service may need until a change holds everywhere.
     settle_s: int = 0
-    # Permission set -> what its calls are made under.
+    # Permission set -> the role that makes its calls.
     roles: Mapping[str, Any] = MappingProxyType({})
     # How a stack names what it makes: the connection's first name, and the prefix of each name.
     was: str | None = None
@@ -135,7 +136,7 @@ class ConnectionOptions(Protocol):
 
 
 def values(options: Any) -> Iterator[tuple[str, Any]]:
-    """Each of a plugin's own options, and what was chosen for it."""
+    """Each of a plugin's own options, and its value."""
     return ((field.name, getattr(options, field.name)) for field in fields(options))
 
 

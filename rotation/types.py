@@ -16,8 +16,8 @@ from typing import Literal, NamedTuple, NoReturn, TypeAlias
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 Facts: TypeAlias = dict[str, Json]
 
+# Shorter values are refused: searching texts for them would match everywhere.
 SECRET_LENGTH_MIN = 8
-"""Shorter values are refused by policy: searching for them in texts would hit everything."""
 
 
 class SecretValue:
@@ -69,7 +69,7 @@ _live_lock = threading.Lock()
 
 
 def _spellings(value: str) -> Iterator[str]:
-    raw = value.encode(errors="surrogatepass")  # what a service may have sent, too
+    raw = value.encode(errors="surrogatepass")  # a service may have sent even that
     yield value
     yield base64.b64encode(raw).decode().rstrip("=")
     yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
@@ -186,20 +186,20 @@ class Traits:
     origin: Literal["assigned", "chosen"]
     can_suspend: bool
     reports_usage: bool
-    # Old and new work side by side. False: a new credential ends the old one at once, so a
-    # rotation only goes forward once that was intended (IN_PLACE where values are chosen, DELEGATED
-    # where they are assigned: a `DelegatedIssuer`). Such an issuer cannot suspend, and its options
-    # must say `in_place: true`.
+    # Old and new work side by side. False: a new credential ends the old one at once, so once that
+    # is intended the rotation only goes forward (IN_PLACE where values are chosen, DELEGATED where
+    # they are assigned: a `DelegatedIssuer`). Such an issuer cannot suspend, and its options must
+    # say `in_place: true`.
     overlap: bool = True
     lists: bool = True
     # How many instances may exist at once; suspended ones count.
     live_max: int | None = None
     # How late a usage report may be.
     report_lag: timedelta = timedelta()
-    # How many failed logins do no harm, and what more of them would lock.
+    # How many failed logins do no harm, and what further ones would lock.
     failed_logins_safe: int = 1
     failed_logins_lock: str = "nothing known"
-    # What an emergency cannot end: things that were obtained with the credential before.
+    # What outlives an emergency: things that were obtained with the credential before.
     survives: str = "sessions that were obtained with it earlier, until they end by themselves"
     # What else ends when one instance is contained.
     ends: str = ""
@@ -236,13 +236,13 @@ class StoreState:
     # region -> "in-sync" | "in-progress" | "failed"
     replicas: Mapping[str, str] = field(default_factory=dict)
     server_at: datetime | None = None
-    # Asks the service what these sets should be able to do and may not. Nothing if it cannot say.
+    # Asks the service which permissions these sets lack. Nothing where it cannot say.
     missing: Callable[[Collection[PermissionSet]], tuple[str, ...]] = field(
         default=lambda sets: (), compare=False
     )
-    # The refusal is because the current version has lost its value: readers get nothing.
+    # The store refuses because the current version has lost its value: readers get nothing.
     lost: bool = False
-    # The encryption key has an owner of its own, who may refuse; only a write shows that.
+    # The encryption key has its own owner, who may refuse; only a write shows that.
     own_key: bool = False
 
     @cached_property
@@ -328,9 +328,9 @@ class ConsumerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specification:
-    """The resolved specification of one identity: all that a rotation must hold on to.
-    Stored whole in OPENED; a rotation finishes on the one it began with. No owner, schedule,
-    endpoint or connection credential in it: those are read live. All times in whole seconds."""
+    """The resolved specification of one identity: everything that a rotation keeps to the end. It
+    is stored whole in OPENED. Owner, schedule, endpoint and connection credentials are not in it:
+    those are read live. All times in whole seconds."""
 
     secret: str
     identity: str
@@ -378,8 +378,8 @@ def require(holds: object, complaint: str) -> None:
 
 
 def is_origin(url: str) -> bool:
-    """`http(s)://HOST` or `http(s)://HOST:PORT` and nothing else, so that every library finds the same
-    host in it: they differ on a backslash, and on what stands before an @."""
+    """`http(s)://HOST` or `http(s)://HOST:PORT` and nothing else, so that every library finds the
+    same host in it. Libraries differ on a backslash and on what precedes an @."""
     origin = r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
     return re.fullmatch(origin, url, re.ASCII) is not None
 

@@ -1,4 +1,4 @@
-"""Who may change a configuration: it is code that runs with the runner's rights."""
+"""Who may change a configuration, which is code that runs with the runner's rights."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,12 +1,12 @@
-"""Secrets that differ in nothing but names from one before them.
+"""Reads secrets quickly that differ only in names from an earlier one.
 
-A fleet's inventory is written by a program: a hundred thousand lines with the same keys, plugins,
-connections and times. What was found right in one of them is not looked at again in the others;
-their names are, each of them, by the rules that names are always under. A line that is not like
-any before it, or whose names are not right, is read thoroughly, and that says what is wrong.
+A program writes a fleet's inventory: a hundred thousand lines with the same keys, plugins,
+connections and times. What was found right in one line is not checked again in the others; their
+names are, by the usual rules. A line that is unlike all earlier ones, or whose names are wrong, is
+read by the full reader, which says what is wrong.
 
-Without it `plan` over 100,000 secrets takes more than twice as long, which is more than is promised:
-`python -m benchmarks` measures it.
+Without it `plan` over 100,000 secrets takes more than twice as long, which exceeds the promised
+limit: `python -m benchmarks` measures it.
 """
 
 import re
@@ -26,19 +26,19 @@ from rotation.options import IssuerOptions
 from rotation.options import values as chosen
 from rotation.plugins.registry import Plugin
 
+# The number of secrets that are remembered. With more kinds of them little would be gained.
 LEARNT_MAX = 4096
-"""Secrets that are remembered. With more kinds of them little would be gained."""
 
 _PLAIN = r'[^"\\\x00-\x1f]*'
+# A text under a key. Where nothing is escaped, a quote before a colon ends a key.
 _VALUE = re.compile(f'": ?"({_PLAIN})"')
-"""A text under a key: where nothing is escaped, a quote before a colon ends a key."""
 
 _OWN = (("id",), ("application",), ("environment",), ("owner",))
 
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """Of a plugin: those that are the same in all lines, and where the names stand."""
+    """A plugin's options: those that are the same in all lines, and the places of the names."""
 
     kind: type
     same: Mapping[str, Any]
@@ -51,7 +51,7 @@ class _Options:
 
 @dataclass(frozen=True, slots=True)
 class _Like:
-    """A secret that was found right, and where in its line the names stand."""
+    """A secret that was found right, and the places of the names in its line."""
 
     entry: ConfiguredSecret
     remarks: tuple[Problem, ...]
@@ -69,7 +69,7 @@ class _Like:
     def named(
         self, values: Sequence[str], context: Surroundings, file: str, line: int, text: bytes
     ) -> ConfiguredSecret:
-        """Another one. Raises Invalid or ValueError where a name is not right."""
+        """Another secret like it. Raises Invalid or ValueError where a name is wrong."""
         own_id, application, environment, owner = [values[place] for place in self.own]
         check_names(own_id, application, environment, owner)
         too_old = self.entry.max_age_s > AGE_LIMITS.get(environment, self.entry.max_age_s)
@@ -91,7 +91,7 @@ class _Like:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Lines with the same bytes around their texts. rest: the texts that are no names."""
+    """Lines with the same bytes around their texts. rest: the places of texts that are no names."""
 
     rest: Sequence[int]
     rest_of: Callable[[Sequence[str]], Any]
@@ -99,7 +99,7 @@ class _Shape:
 
 
 class Alike:
-    """What was learnt of the secrets so far."""
+    """What was learnt from the secrets so far."""
 
     def __init__(self, context: Surroundings) -> None:
         self._context = context
@@ -110,8 +110,8 @@ class Alike:
     def entry(
         self, text: bytes, file: str, line: int, *, suspicious: bool = False
     ) -> tuple[ConfiguredSecret, Sequence[Problem]] | None:
-        """The secret of that line, and what a person should know of it; None: read it
-        thoroughly. suspicious: it may hold a secret."""
+        """The secret of that line and the warnings about it; None: use the full reader. suspicious:
+        it may hold a secret."""
         if b"\\" in text:
             return None
         try:
@@ -123,7 +123,7 @@ class Alike:
             return None
 
     def _compared(self, text: str) -> tuple[_Like | None, Sequence[str]]:
-        """What it is like, and its values."""
+        """The secret that it is like, and its own values."""
         if self._usual is not None:
             pattern, like = self._usual
             if usual := pattern.fullmatch(text):
@@ -141,38 +141,38 @@ class Alike:
         entry: ConfiguredSecret,
         remarks: Sequence[Problem],
     ) -> None:
-        """Of a secret without a mistake."""
+        """Learns from a secret without a mistake."""
         if self._learnt >= LEARNT_MAX or b"\\" in text or _starts_commands(resolved):
             return
         parts = _VALUE.split(text.decode())
         texts = dict(_texts(raw))
         if [*texts.values()] != parts[1::2]:
-            return  # written in a way of its own
+            return  # written in an unusual way
         like = _like({where: n for n, where in enumerate(texts)}, resolved, entry, remarks)
         rest = [n for n in range(len(texts)) if n not in like.places]
         known = self._shapes.setdefault(tuple(parts[::2]), _Shape(rest, itemgetter(*rest), {}))
         if known.rest == rest:
             known.likes[known.rest_of(parts[1::2])] = like
             self._learnt += 1
-            # Most fleets have one kind above all, and one look is quicker than taking it apart.
+            # Most fleets have mainly one kind, and one match is quicker than taking the line apart.
             self._usual = self._usual or (_pattern(parts, like.places), like)
 
 
 def _starts_commands(resolved: Resolved) -> bool:
-    """By what may be one of the names."""
+    """Commands may depend on one of the names."""
     secret = resolved.secret
     return bool(secret.store.options.commands() or secret.issuer.options.commands())
 
 
 def _pattern(parts: Sequence[str], names: Container[int]) -> re.Pattern[str]:
-    """Of lines that differ in their names alone."""
+    """A pattern for lines that differ only in their names."""
     values = [_PLAIN if n in names else re.escape(it) for n, it in enumerate(parts[1::2])]
     context = map(re.escape, parts[::2])
     return re.compile(next(context) + "".join(f'": ?"({it})"{next(context)}' for it in values))
 
 
 def _texts(value: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:
-    """Every text under a key, in the order in which they are written."""
+    """Every text under a key, in the order of the file."""
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(inner, dict | list):
             yield from _texts(inner, (*where, key))
@@ -199,7 +199,8 @@ def _like(
 
 
 def _nature(issuer: IssuerOptions) -> tuple[Any, ...]:
-    """All that the rules for a whole secret ask of its issuer's options, but the identity."""
+    """Everything that the rules for a whole secret read of its issuer's options, except the
+    identity."""
     return issuer.TRAITS, issuer.fields(), issuer.unverified, issuer.life_s
 
 

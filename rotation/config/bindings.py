@@ -1,4 +1,4 @@
-"""What a stack made: roles and other names, so that nobody copies them by hand."""
+"""What a stack made, such as roles and names, so that nobody has to copy it by hand."""
 
 import json
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ _WHERE = ("bindings",)
 
 
 def bound(raw: dict[str, Any], path: Path) -> Iterator[Problem]:
-    """Adds to the connections what the file says of them; what a connection says itself stays.
-    An absent file binds nothing: then base credentials do what no role is named for."""
+    """Adds the file's values to the connections; a connection's own values stay. An absent file
+    adds nothing: then calls without a role use the base credentials."""
     try:
         with ordinary(path) as file:
             content = json.loads(file.read(BYTES_MAX))
@@ -55,7 +55,7 @@ def _is_known(content: Any) -> bool:
 
 
 def _beyond(bindings: dict[str, dict[str, Any]]) -> Iterator[Problem]:
-    """Who may write the stack's output does not decide where a runner's calls go."""
+    """A writer of the stack's output must not decide where a runner's calls go."""
     beyond = sorted({key for told in bindings.values() for key in told} - TOLD)
     if beyond:
         yield Problem(

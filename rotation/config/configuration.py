@@ -1,4 +1,4 @@
-"""A configuration that was read and found right: one snapshot, which never changes."""
+"""A valid configuration: one snapshot, which never changes."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from rotation.types import Specification, stream_of
 
 
 class Exempt(NamedTuple):
-    """From the age that its environment allows, limit_s, until then."""
+    """An exception from the age limit of an environment, limit_s, until a time."""
 
     owner: str
     reason: str
@@ -31,12 +31,12 @@ class Exempt(NamedTuple):
 
 
 class ConfiguredSecret(NamedTuple):
-    """A configured secret. Small, for there may be a hundred thousand: what is rarely asked for is
-    read again from `text`, its own JSON.
+    """A configured secret. It is small, because there may be a hundred thousand: what is rarely
+    needed is read again from `text`, its own JSON.
 
-    place: its secret in the store. turns: what its rotations replace, where
-    the identity does not tell. connection: the one that its rotations load most. until: while
-    it is paused. period_s: the age at which it is due.
+    place: its secret in the store. turns: what its rotations replace, where the identity does not
+    say it. connection: the one that its rotations load most. until: the end of a pause. period_s:
+    the age at which it is due.
     """
 
     id: str
@@ -62,11 +62,11 @@ class ConfiguredSecret(NamedTuple):
     turns: tuple[str, ...] = ()
 
     def exempt_at(self, now: datetime) -> Exempt | None:
-        """The exception that still holds."""
+        """The exception, if it still holds."""
         return self.exception if self.exception and now < self.exception.until else None
 
     def over_s(self, now: datetime) -> int:
-        """By how much it may live less now that its exception is over."""
+        """By how much its life is shorter now that its exception has ended."""
         over = self.exception is not None and self.exempt_at(now) is None
         return self.max_age_s - self.exception.limit_s if over and self.exception else 0
 
@@ -77,14 +77,14 @@ class ConfiguredSecret(NamedTuple):
 
 
 def connection_of(secret: Secret) -> str:
-    """The issuer's, else the store's: what a rotation loads."""
+    """The connection that a rotation loads: the issuer's, else the store's."""
     return secret.issuer.options.connection or secret.store.options.connection or ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Configuration:
-    """warnings: findings that are no errors. renamed: former name -> id. digest: of all its files,
-    SHA-256. concurrency: rotations at work at once on one connection."""
+    """warnings: findings that are no errors. renamed: former name -> id. digest: SHA-256 of all its
+    files. concurrency: how many rotations work at once on one connection."""
 
     path: Path
     installation: str
@@ -106,7 +106,7 @@ class Configuration:
         return self.surroundings.connections
 
     def secret(self, name: str) -> ConfiguredSecret | None:
-        """By its id, or by the one that it had before."""
+        """The secret of that id, or of that former id."""
         return self.entries.get(self.renamed.get(name, name))
 
     def secrets(self) -> Iterator[ConfiguredSecret]:
@@ -119,7 +119,7 @@ class Configuration:
         return self.surroundings.classes[entry.class_name].replace == "by-itself"
 
     def specification(self, entry: ConfiguredSecret) -> Specification:
-        """All that a rotation of that secret holds on to."""
+        """Everything that a rotation of that secret keeps to the end."""
         secret = shape(Secret).read(json.loads(entry.text))
         return specification(resolve(secret, self.surroundings), self.surroundings)
 

@@ -1,7 +1,8 @@
-"""Whether a plugin's options keep the contract of `rotation.options`: asked when it is first named.
+"""Whether a plugin's options keep the contract of `rotation.options`; checked when the plugin is
+first named.
 
-What breaks it is said with the plugin, the option, and where its code stands; the core reads them
-without looking afterwards.
+A finding names the plugin, the option and the place of its code. The core reads checked options
+without looking at them again.
 """
 
 import ast
@@ -19,7 +20,7 @@ from rotation.options import KINDS, PluginOptions
 
 
 def broken(kind: str, name: str, options: Any, taken: Iterable[str]) -> Iterator[Problem]:
-    """taken: the keys that stand beside the options, and are not the plugin's."""
+    """taken: the keys beside the options that do not belong to the plugin."""
     contract = KINDS[kind]
     for option, what in _breaches(contract, options, {"type", *taken}):
         yield Problem(
@@ -32,7 +33,7 @@ def broken(kind: str, name: str, options: Any, taken: Iterable[str]) -> Iterator
 
 
 def _breaches(contract: type, options: Any, taken: set[str]) -> Iterator[tuple[str, str]]:
-    """Option, or member of the contract, and what is wrong with it."""
+    """An option or member of the contract, and what is wrong with it."""
     if not (isinstance(options, type) and dataclasses.is_dataclass(options)):
         yield "", "they are no dataclass"
         return
@@ -54,7 +55,8 @@ def _breaches(contract: type, options: Any, taken: set[str]) -> Iterator[tuple[s
 
 
 def _members(contract: type) -> Mapping[str, Any]:
-    """What the contract has, and the annotation of what an option may answer; else None."""
+    """The members of the contract, each with the annotation that an option of that name must fit;
+    None: no option may have that name."""
     bases = [each for each in contract.__mro__ if each.__module__ == contract.__module__]
     names = {name for each in bases for name in (*vars(each), *inspect.get_annotations(each))}
     hints = {
@@ -82,7 +84,7 @@ def _unreadable(option: str, annotation: Any, taken: set[str]) -> str | None:
 
 
 def _other(option: str, given: Any, wanted: Any) -> str | None:
-    """An option that answers what the core asks must answer in the core's words."""
+    """An option that the core reads must have the type that the core expects."""
     if wanted is None:
         return f"`{option}` is no option, for the contract has another use for that name"
     if not _fits(given, wanted):
@@ -91,7 +93,7 @@ def _other(option: str, given: Any, wanted: Any) -> str | None:
 
 
 def _accident(options: type, field: "dataclasses.Field[Any]") -> str | None:
-    """A bare `connection: str` takes the contract's answer for its default."""
+    """A bare `connection: str` takes the contract's class attribute for its default."""
     stated = any(field.name in vars(each) for each in _beside_the_contract(options))
     if stated or field.default is dataclasses.MISSING:
         return None
@@ -103,7 +105,7 @@ def _beside_the_contract(options: type) -> Iterator[type]:
 
 
 def _fits(given: Any, wanted: Any) -> bool:
-    """Whatever is of the given type is of the wanted one."""
+    """Whether every value of the given type is one of the wanted type."""
     if wanted is Any:
         return True
     if get_origin(given) is Annotated:
@@ -134,7 +136,7 @@ def _spelt(annotation: Any) -> str:
 def _wrong_data(
     options: Any, members: Mapping[str, Any], own: Mapping[str, object]
 ) -> Iterator[tuple[str, str]]:
-    """What the class itself says, for all of its options."""
+    """Attributes of the class that count for all its options."""
     for member in ("CONNECTIONS", "FIELDS"):
         said = options.__dict__.get(member, ()) if member in members else ()
         if not isinstance(said, tuple) or not all(type(each) is str for each in said):
@@ -144,7 +146,7 @@ def _wrong_data(
 
 
 def _place(options: Any, option: str) -> str:
-    """File and line: of that option, else of the class."""
+    """The file and line of that option, else of the class."""
     with suppress(OSError, TypeError, SyntaxError):
         file = inspect.getsourcefile(options)
         lines, first = inspect.getsourcelines(options)

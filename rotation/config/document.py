@@ -1,7 +1,7 @@
 """Strict YAML 1.2, core schema, to plain values: no tags, no merge keys, no key twice.
 
-`parse` keeps no positions, for ten thousand secrets have half a million of them. Findings need a
-few, so `lines` walks the text again and looks only for those.
+`parse` keeps no positions, because ten thousand secrets have half a million of them. Findings need
+a few, so `lines` reads the text again and looks only for those.
 """
 
 import contextlib
@@ -15,8 +15,8 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave 
 from rotation.config.findings import Problem, Where
 
 DEPTH_MAX = 20
+# The number of values that aliases may repeat: nested ones multiply.
 ALIASED_MAX = 100_000
-"""How many values aliases may repeat: nested ones multiply."""
 
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -35,8 +35,8 @@ Parsed: TypeAlias = tuple[Any, list[tuple[int, Problem]], dict[Where, int]]
 
 
 def parse(text: str) -> Parsed:
-    """The document's value, what is wrong with the text, each with its line, and the lines of the
-    items of its lists. Reading stops at a text that is no YAML: then the value is None."""
+    """The document's value, what is wrong with the text, each with its line, and the lines of its
+    lists' items. Reading stops where the text is not YAML: then the value is None."""
     reader = _Reader()
     try:
         value = reader.document(text)
@@ -46,8 +46,8 @@ def parse(text: str) -> Parsed:
 
 
 def lines(text: str, wanted: Iterable[Where]) -> dict[Where, int]:
-    """The line of each value, or of the innermost value around it that is there. In a mapping it
-    is the line of the key."""
+    """The line of each value, or of the innermost value around it that exists. In a mapping it is
+    the line of the key."""
     targets = set(wanted)
     context = {where[:n] for where in targets for n in range(len(where) + 1)}
     reader = _Reader(context)
@@ -83,7 +83,7 @@ class _Reader:
             self._next()  # the stream's beginning
             return self._only_document()
         except yaml.MarkedYAMLError as error:
-            # libyaml's words are constant; the excerpt that PyYAML would add is not ours to print.
+            # libyaml's own words are constant. The excerpt that PyYAML would add may hold a secret.
             mark: Any = error.problem_mark
             raise _Stop(mark.line + 1 if mark else 1, f"not YAML: {error.problem}") from None
         except yaml.YAMLError:

@@ -13,8 +13,9 @@ from rotation.errors import UsageError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# Further findings are counted, not kept: a generated inventory may repeat one mistake a hundred
+# thousand times.
 FINDINGS_MAX = 1000
-"""More are counted, not kept: a generated inventory repeats one mistake a hundred thousand times."""
 
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}|[A-Za-z_-]{1,31}")
 
@@ -30,7 +31,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One finding. It never holds the content of a value: that might be a secret."""
+    """One finding. It never holds the content of a value, which might be a secret."""
 
     file: str
     line: int
@@ -47,8 +48,8 @@ class Finding:
 
 
 class ConfigInvalid(UsageError):
-    """Every mistake of a configuration at once, and what else was found; `further` are the mistakes
-    that were only counted."""
+    """Every mistake of a configuration at once, and all other findings; `further` mistakes were
+    only counted."""
 
     def __init__(self, findings: Sequence[Finding], further: int = 0) -> None:
         errors = [finding for finding in findings if finding.level is Level.ERROR]
@@ -88,7 +89,7 @@ def invalid(code: str, message: str, hint: str = "", where: Where = ()) -> Inval
 def collected(
     problems: list[Problem], step: Callable[P, T], *given: P.args, **more: P.kwargs
 ) -> T | None:
-    """What the step returns; None where it was Invalid, and then its problems are added."""
+    """What the step returns; None where it raises Invalid, and then its problems are added."""
     try:
         return step(*given, **more)
     except Invalid as error:
@@ -97,7 +98,7 @@ def collected(
 
 
 def named(key: str) -> str:
-    """A key as it may be printed: what is no plain name may be a value in the wrong place."""
+    """A key as it may be printed. One that is no plain name may be a value in the wrong place."""
     return key if _PLAIN_NAME.fullmatch(key) and not looks_secret(key) else "?"
 
 
@@ -110,7 +111,7 @@ def spell(where: Where) -> str:
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """A hint that names what was probably meant, or what there is."""
+    """A hint that names the probable intention, or what there is."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
     if near:

@@ -1,4 +1,4 @@
-"""Secrets where none belongs: what looks like one is found wherever it stands, and never shown."""
+"""Finds what looks like a secret anywhere in a configuration, and never shows it."""
 
 import itertools
 import re
@@ -6,23 +6,23 @@ import string
 from collections.abc import Iterator
 from typing import Any
 
+# As long as an AWS secret key. Names may be as long, but consist of words.
 RUN_MIN = 40
-"""As long as an AWS secret key. Names are as long, too, but made of words."""
+# How often, per character, random text changes between lower case, upper case and the rest.
 CHANGES_MIN = 0.38
-"""How often, for each character, lower case, upper case and the rest change in random text."""
 
 _KNOWN = re.compile(
     r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN |\bgh[pousr]_\w{30}|\bgithub_pat_[A-Za-z0-9]{20}"
     r"|\bxox[abeprs]-\w|\bhv[sbr]\.\w{20}|\bAIza[\w-]{30}|\b[rs]k_live_\w{20}|\bglpat-[\w-]{20}"
     r"|\beyJ[\w-]{10,}\.eyJ|://[^/\s:@]*:(?!\{[\w.-]+\}@)[^/\s@]+@"
 )
+# Everything that `_KNOWN` matches has a word of this length, or one of these beginnings.
 _WORD_MIN = 20
-"""All that `_KNOWN` knows has a word as long as this, or one of these beginnings."""
 _BEGINNINGS = (b"://", b"-----BEGIN", b"eyJ", b"hvs.", b"hvb.", b"hvr.", b"xox", b"AIza", b"glpat-")
 _RUN = re.compile(rf"[A-Za-z0-9+/]{{{RUN_MIN},}}")
+# A hexadecimal id as one part of a path, such as an installation's own mark: it counts as one word,
+# however often letters and digits change. A random key never contains such a part.
 _ID_IN_A_PATH = re.compile(r"(?<=/)[0-9a-f]{8,32}(?=/|$)")
-"""An installation's own mark, or any other hexadecimal id, as one part of a path: one word of it,
-however often its letters and digits change. In a random key no such part ever stands."""
 
 
 def _stencil(allowed: str) -> bytes:
@@ -35,14 +35,15 @@ _RUNS = _stencil(string.ascii_letters + string.digits + "+/")
 
 
 def may_hold_one(text: bytes) -> bool:
-    """Quick, for a whole file; `find` then looks at each value. It does not see through escapes."""
+    """A quick check of a whole file; `find` then looks at each value. It does not see through
+    escapes."""
     if b"x" * _WORD_MIN in text.translate(_WORDS) or b"x" * RUN_MIN in text.translate(_RUNS):
         return True
     return any(beginning in text for beginning in _BEGINNINGS)
 
 
 def find(value: Any, where: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Each place in a plain value where a secret seems to stand."""
+    """Each place in a plain value where there seems to be a secret."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if looks_secret(key):

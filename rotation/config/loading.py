@@ -32,27 +32,27 @@ from rotation.config.uniqueness import Taken
 from rotation.errors import UsageError
 from rotation.runtime.ownership import ordinary
 
+# Bytes of an inventory that are read together.
 BLOCK = 1 << 20
-"""Bytes of an inventory that are looked at together."""
 
+# For the YAML file: all its values are held in memory before any of them is judged.
 FILE_BYTES_MAX = 16 << 20
-"""Of the YAML file: every value of it is held, and looked at, before anything can be said of it."""
 
+# For one secret in an inventory.
 LINE_BYTES_MAX = 1 << 20
-"""Of one secret in an inventory."""
 
 
 def load(path: Path, *, bindings: bool = True) -> Configuration:
     """The configuration of that file and of the inventories that it names. Raises ConfigInvalid
-    with all that is wrong, UsageError where the file cannot be read. bindings: with what the stack made,
-    if there is a stack; the stack itself reads the file without."""
+    with all that is wrong, UsageError where the file cannot be read. bindings: with what the stack
+    made, if there is a stack; the stack itself reads the file without."""
     with _uncollected():
         return _Loading(path, bindings=bindings).configuration()
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Reading leaves no cycles behind, and looking for some takes a quarter of its time."""
+    """Reading leaves no reference cycles, and looking for them takes a quarter of its time."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -63,7 +63,7 @@ def _uncollected() -> Iterator[None]:
 
 
 class _Report:
-    """Problems as they come, each with its file and, where it is known already, its line."""
+    """Collects problems, each with its file and, where it is known already, its line."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[str, int | None, Problem]] = []
@@ -81,16 +81,16 @@ class _Report:
 
     @property
     def further(self) -> int:
-        """How many were not kept."""
+        """The number of findings that were not kept."""
         return self._count.total() - len(self._kept)
 
     @property
     def further_errors(self) -> int:
-        """How many of those are mistakes."""
+        """The number of those that are mistakes."""
         return max(self._count[Level.ERROR] - FINDINGS_MAX, 0)
 
     def findings(self, text: str) -> list[Finding]:
-        """text: of the file whose problems came without a line."""
+        """text: the file whose problems have no line yet."""
         asked = [problem.where for _, line, problem in self._kept if line is None]
         lines = document.lines(text, asked) if asked else {}
         found = [
@@ -198,7 +198,7 @@ class _Loading:
             raise self._refusal("") from None
 
     def _surroundings(self, raw: Mapping[str, Any]) -> Surroundings:
-        """What can be read of them, so that the secrets' own mistakes come to light as well."""
+        """Whatever can be read of them, so that the secrets' own mistakes are found as well."""
         connections, broken = _readable(raw, "connections")
         declared, unreadable = _readable(raw, "classes")
         classes, problems = policy_classes(declared)
@@ -235,7 +235,7 @@ class _Loading:
         former = resolved.secret.was
         if former is not None:
             self._rename(former, entry, where)
-        elif not leaking and not files:  # each has a place of its own
+        elif not leaking and not files:  # each of these has a place of its own
             self._alike.learn(text, raw, resolved, entry, found)
 
     def _add(self, entry: ConfiguredSecret, found: Iterable[Problem], where: Where = ()) -> None:
@@ -268,7 +268,7 @@ class _Loading:
     def _report_problems(
         self, file: str, line: int, problems: Iterable[Problem], where: Where
     ) -> None:
-        # In the YAML file each problem's own line is looked up when it is needed.
+        # For the YAML file, each problem's line is looked up only when it is needed.
         known = None if where else line
         self._report.add(file, known, (problem.under(*where) for problem in problems))
 
@@ -330,7 +330,7 @@ def _leaks(raw: Any) -> Iterable[Problem]:
 
 
 def _block(file: BinaryIO) -> list[bytes]:
-    """Whole lines; one that is too long is cut, and is no JSON then."""
+    """Whole lines. A line that is too long is cut, and then is no JSON."""
     lines, size = [], 0
     while size < BLOCK and (line := file.readline(LINE_BYTES_MAX)):
         lines.append(line)

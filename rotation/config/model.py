@@ -1,4 +1,5 @@
-"""What `rotation.yaml` may say. Each class is one mapping of the file; its fields are the keys."""
+"""What `rotation.yaml` may contain. Each class is one mapping of the file; its fields are the
+keys."""
 
 import re
 from collections.abc import Mapping
@@ -37,7 +38,7 @@ def _is_name(text: str) -> bool:
 
 
 def check_names(id_: str, application: str, environment: str, owner: str) -> None:
-    """Those that every secret has. Raises ValueError where one is not right."""
+    """The names that every secret has. Raises ValueError where one is wrong."""
     if not (_is_name(id_) and _is_name(application) and _is_name(environment)):
         names = zip(_NAMES, (id_, application, environment), strict=True)
         wrong = next(key for key, name in names if not _is_name(name))
@@ -46,7 +47,7 @@ def check_names(id_: str, application: str, environment: str, owner: str) -> Non
 
 
 def _read_one(raw: Any) -> str:
-    """Whose the credential is: one name."""
+    """The owner of the credential: one name."""
     if type(raw) is list:
         raise invalid(
             "config.shared-credential",
@@ -70,7 +71,7 @@ FieldNames = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongerLife:
-    """Why a credential may become older than its environment allows, for a while."""
+    """Why a credential may live longer than its environment allows, for a while."""
 
     owner: str = field(metadata={"doc": "who answers for it"})
     reason: str = field(metadata={"doc": "why"})
@@ -82,7 +83,7 @@ class LongerLife:
         _check_day("until", self.until)
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: a fleet's inventory makes a lot of them
+@dataclass(slots=True, kw_only=True)  # not frozen: a fleet's inventory makes many of them
 class Secret:
     """One credential: where it lives, who issues it, who uses it."""
 

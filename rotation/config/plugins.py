@@ -16,7 +16,7 @@ from rotation.types import ConsumerSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What every consumer says, whatever its type."""
+    """What every consumer has, whatever its type."""
 
     id: str = field(metadata={"doc": "its name, once in this secret"})
     accept_elapsed: bool = field(
@@ -37,7 +37,8 @@ def read_plugin(kind: str, raw: Any) -> Plugin[Any]:
 
 
 def a(kind: str, *, repeats: bool = False) -> As:
-    """Annotates a field that names a plugin of that kind. repeats: many secrets say the same."""
+    """Annotates a field that names a plugin of that kind. repeats: many secrets have the same
+    value."""
     read = partial(read_plugin, kind)
     return As(remembering(read) if repeats else read, like=kind)
 
@@ -71,7 +72,7 @@ def _specification(head: Head, plugin: Plugin[ConsumerOptions]) -> ConsumerSpec:
 
 
 def options_of(consumer: ConsumerSpec) -> ConsumerOptions:
-    """As they were read."""
+    """The consumer's options, as they were read."""
     options: ConsumerOptions = installed().read_back("consumers", consumer.plugin)
     return options
 

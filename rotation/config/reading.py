@@ -1,8 +1,8 @@
-"""Plain values to dataclasses, with everything that is wrong with them at once.
+"""Reads plain values into dataclasses and reports everything that is wrong with them at once.
 
-The configuration's own parts and the options of plugins are read by the same rules: a field's
-annotation says what is expected, `__post_init__` raises ValueError("key: rule") for the rest.
-A field `refresh_s` is the key `refresh`, a duration; `class_` is the key `class`.
+The configuration's own parts and the options of plugins follow the same rules: a field's annotation
+says what is expected; `__post_init__` raises ValueError("key: rule") for the rest. A field
+`refresh_s` is the key `refresh`, a duration; `class_` is the key `class`.
 """
 
 import dataclasses
@@ -26,12 +26,13 @@ from rotation.config.findings import Invalid, Problem, invalid, named, nearest
 
 T = TypeVar("T")
 REMEMBERED_MAX = 4096
+# Takes a plain value, returns what it means, raises Invalid.
 Read = Callable[[Any], Any]
-"""Takes a plain value, returns what it means, raises Invalid."""
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
 
+# Keys of later versions. This version refuses what it does not enforce.
 LATER = frozenset(
     {
         "approvals", "approvers", "blast", "brownout", "canary", "dependents", "heartbeat",
@@ -39,7 +40,6 @@ LATER = frozenset(
         "tripwire", "usage", "waves",
     }
 )  # fmt: skip
-"""Words of later versions. What this version does not enforce it does not accept."""
 
 _SECRET_WORDS = re.compile(
     r"(?i)(.*[_-])?(password|passwd|passphrase|secret|secret[_-]?key|token|api[_-]?key"
@@ -49,8 +49,8 @@ _SECRET_WORDS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class As:
-    """Annotates a field whose values are read by a function of their own. like: what they look
-    like, for the schema: another annotation, or the kind of plugin that they name."""
+    """Annotates a field that has its own reading function. like: its form in the schema, as another
+    annotation or as the kind of plugin that it names."""
 
     read: Read
     like: Any
@@ -136,7 +136,7 @@ def seconds(raw: Any) -> int:
 
 
 def unknown_key(key: str, known: Mapping[str, object]) -> Problem:
-    """A key that means nothing here; its value is not looked at."""
+    """A key that has no meaning here; its value is not looked at."""
     if key in LATER:
         return Problem(
             (key,),
@@ -261,7 +261,7 @@ def expected(what: str, raw: Any) -> Invalid:
 
 
 def _complaint(text: str, raw: Mapping[str, Any]) -> Problem:
-    """`key: rule`, as `__post_init__` says it, to a problem at that key."""
+    """Turns `key: rule`, from `__post_init__`, into a problem at that key."""
     name, colon, rule = text.partition(": ")
     key = name.partition(".")[0]
     for candidate in (key, key.removesuffix("_s")):
@@ -273,7 +273,8 @@ def _complaint(text: str, raw: Mapping[str, Any]) -> Problem:
 
 
 def remembering(read: Read) -> Read:
-    """The same, for values that most secrets of a fleet repeat: each distinct one is read once."""
+    """The same reader, for values that most secrets of a fleet repeat: each distinct one is read
+    once."""
     known: dict[str, Any] = {}
 
     def read_once(raw: Any) -> Any:

@@ -25,36 +25,36 @@ from rotation.config.times import Timing, bearable, format_duration, of_its_envi
 from rotation.options import ConnectionOptions, IssuerOptions, PluginOptions, StoreOptions
 from rotation.plugins.registry import Plugin
 
+# The owner that `rotation init` writes where none was given.
 NOBODY_YET = "nobody-yet"
-"""The owner that `rotation init` writes where it was given none."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What secrets are read against."""
+    """The context in which secrets are read."""
 
     connections: Mapping[str, Plugin[ConnectionOptions]]
     classes: Mapping[str, PolicyClass]
     file_roots: tuple[str, ...] = ()
     has_commands: bool = False
+    # Names of connections and classes that have findings of their own.
     unreadable: frozenset[str] = frozenset()
-    """Names of connections and classes that have findings of their own."""
+    # Kinds of options with names of connections that are known to fit.
     fitting: set[tuple[type, str]] = field(default_factory=set, repr=False)
-    """Kinds of options with names of connections that were found to go together."""
+    # By class, longest refresh and whether the issuer can suspend; there are only a few.
     timings: "dict[tuple[str, int, bool], Timing]" = field(default_factory=dict, repr=False)
-    """By class, longest refresh and whether the issuer can suspend: there are only a few."""
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
-        """Of the connections."""
+        """The options of the connections."""
         return {name: connection.options for name, connection in self.connections.items()}
 
 
 @dataclass(slots=True)
 class Resolved:
-    """A secret, read against its surroundings. place: of the store's secret; turns: what its
-    rotations replace at the issuer; fields: issuer's field -> key in the secret; files: where its
-    plugins name one that they write."""
+    """A secret with everything that follows from its context. place: of the store's secret; turns:
+    what its rotations replace at the issuer; fields: issuer field -> key in the secret; files:
+    where its plugins name one that they write."""
 
     secret: Secret
     identity: str
@@ -109,7 +109,7 @@ def resolve(secret: Secret, context: Surroundings) -> Resolved:
 
 
 def warnings(resolved: Resolved) -> Iterator[Problem]:
-    """What is allowed, but a person should know."""
+    """What is allowed but should be known."""
     secret, max_age = resolved.secret, resolved.timing.max_age
     age, source = secret.issuer.options.ADVISED or (timedelta.max, "")
     if max_age > age.total_seconds():
@@ -138,7 +138,7 @@ def warnings(resolved: Resolved) -> Iterator[Problem]:
 
 
 def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
-    """Who uses it, who answers for it, and who said that it may live longer."""
+    """Who uses it, who answers for it, and who allowed it to live longer."""
     if not any(consumer.role == "reader" for consumer in secret.consumers):
         yield Problem(
             ("consumers",),
@@ -169,7 +169,7 @@ Parts = Iterable[tuple[Where, Plugin[PluginOptions]]]
 
 
 def _plugins(secret: Secret) -> Parts:
-    """Each of its plugins, and where it stands."""
+    """Each of its plugins, with its place in the file."""
     yield ("store",), secret.store
     yield ("issuer",), secret.issuer
     if secret.probe is not None:
@@ -179,7 +179,7 @@ def _plugins(secret: Secret) -> Parts:
 
 
 def _connected(plugins: Parts, context: Surroundings) -> None:
-    """Each part names a connection that is there and of a type that it can use."""
+    """Each part names a connection that exists and has a type that it can use."""
     problems, complete = [], True
     for part, plugin in plugins:
         name, kind = plugin.options.connection, type(plugin.options)
@@ -245,7 +245,7 @@ def _overlap(secret: Secret) -> Iterator[Problem]:
 
 
 def _started(plugins: Parts, context: Surroundings) -> Iterator[Problem]:
-    """What is started on this host comes from the declared directory."""
+    """Commands that start on this host must come from the declared directory."""
     for part, plugin in plugins:
         commands = plugin.options.commands()
         if commands and not context.has_commands:
@@ -262,7 +262,7 @@ def _started(plugins: Parts, context: Surroundings) -> Iterator[Problem]:
 
 
 def _written(files: Mapping[Where, str], context: Surroundings) -> Iterator[Problem]:
-    """What is written on this host stays in the declared directories."""
+    """Files that are written on this host must be inside the declared directories."""
     for where, path in files.items():
         if not _is_inside(path, context.file_roots):
             yield Problem(
@@ -289,9 +289,9 @@ def _identified(
 def located(
     store: StoreOptions, issuer: Plugin[IssuerOptions], context: Surroundings
 ) -> tuple[str, str, tuple[str, ...]]:
-    """The place of the secret, the identity that its credentials belong to, and what its rotations
-    replace where the identity alone does not tell: two entries that have one of those in common
-    end each other's."""
+    """The place of the secret, the identity of its credentials, and what its rotations replace
+    where the identity does not say it. Two entries that share one of those would end each other's
+    credentials."""
     part = "store"
     try:
         place = f"{store.home(context.options)}/{store.location}"

@@ -9,16 +9,16 @@ from rotation.config.findings import Problem, invalid
 from rotation.config.model import DAY, PolicyClass, Secret
 from rotation.config.reading import UNITS
 
+# The built-in policy classes. None of them may be given a longer life. `trial` waits minutes where
+# the others wait days, so that a first rotation can be watched to its end.
 BUILT_IN = {
     "production": PolicyClass(max_age_s=90 * DAY),
     "development": PolicyClass(max_age_s=180 * DAY),
     "trial": PolicyClass(max_age_s=7 * DAY, margin_s=DAY, quiet_s=5 * 60, soak_s=5 * 60),
 }
-"""The policy classes that are always there. None of them may be given a longer life. `trial` waits
-minutes where the others wait days: for a first rotation that is watched to its end."""
 
+# By environment, for any class: a longer life needs an exception with an end.
 AGE_LIMITS = {"production": 90 * DAY, "development": 180 * DAY}
-"""By environment, whatever the class is called: more needs an exception that ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def format_duration(seconds: int) -> str:
 def policy_classes(
     declared: Mapping[str, PolicyClass],
 ) -> tuple[dict[str, PolicyClass], list[Problem]]:
-    """The declared and the built-in ones, and what is wrong with them."""
+    """The declared and the built-in classes, and what is wrong with them."""
     classes = dict(BUILT_IN)
     problems = []
     for name, policy in declared.items():
@@ -73,7 +73,8 @@ def policy_classes(
 
 
 def of_its_environment(secret: Secret, policy: PolicyClass) -> None:
-    """Raises Invalid where a class is longer than its environment allows without an exception."""
+    """Raises Invalid where a class allows a longer life than its environment, without an
+    exception."""
     limit, given = AGE_LIMITS.get(secret.environment), policy.max_age_s or 0
     if secret.exception is not None and (limit is None or given <= limit):
         raise invalid(
@@ -128,7 +129,7 @@ def bearable(secret: Secret, schedule: Schedule, timing: Timing) -> None:
 
 
 def _check_life(secret: Secret, timing: Timing) -> None:
-    """Where the issuer's options say how long its credentials live."""
+    """Checks the times against the lifetime that the issuer's options state."""
     life = secret.issuer.options.life_s
     if life is None:
         return
@@ -152,7 +153,7 @@ def _check_life(secret: Secret, timing: Timing) -> None:
 
 
 def _check_quota(secret: Secret, schedule: Schedule, timing: Timing) -> None:
-    """Each rotation makes versions, and the store may bear only so many in a day."""
+    """Each rotation makes versions, and the store may allow only so many in a day."""
     most = secret.store.options.VERSIONS_A_DAY
     if most is None:
         return
@@ -178,7 +179,7 @@ def _check_quota(secret: Secret, schedule: Schedule, timing: Timing) -> None:
 
 
 def _a_day(schedule: Schedule, timing: Timing) -> Iterator[tuple[str, int]]:
-    """How many rotations, by each rule that it is under."""
+    """How many rotations a day, by each rule that applies."""
     yield "period", DAY // timing.period
     if schedule.every_s is not None:
         yield "every", DAY // schedule.every_s

@@ -1,4 +1,4 @@
-"""What an entry has for itself alone: its name, its credential, its place in the store, its files."""
+"""What no two entries may share: name, credential, place in the store, files."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,7 +7,7 @@ from rotation.config.findings import Problem, Where
 
 
 class Taken:
-    """By the entries that were read so far."""
+    """What the entries that were read so far have."""
 
     def __init__(self) -> None:
         self.entries: dict[str, ConfiguredSecret] = {}
@@ -16,7 +16,8 @@ class Taken:
         self._delivered: dict[str, ConfiguredSecret] = {}
 
     def twice(self, entry: ConfiguredSecret) -> Iterator[Problem]:
-        """What another entry has already: every credential has one entry, and one owner."""
+        """Problems where another entry has it already: every credential has one entry and one
+        owner."""
         other = self.entries.setdefault(entry.id, entry)
         if other is not entry:
             yield Problem(("id",), "config.duplicate-id", f"there is a secret `{entry.id}` already")
@@ -30,7 +31,7 @@ class Taken:
             yield _same(entry, other, ("store",), "config.duplicate-store")
 
     def files_twice(self, files: Mapping[Where, str], entry: ConfiguredSecret) -> Iterator[Problem]:
-        """Whoever reads a file gets what was delivered there last."""
+        """A file that two secrets write holds only the latest delivery."""
         for where, path in files.items():
             other = self._delivered.setdefault(path, entry)
             if other is not entry:

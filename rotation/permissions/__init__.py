@@ -1,6 +1,6 @@
 """Which permissions a configuration needs, and no more: compiled from the families' own grants.
 
-Knows no cloud: what a grant means, and how a policy is written, is its family's business.
+It knows no cloud: each family defines what a grant means and how a policy is written.
 """
 
 from rotation.permissions.compiler import (

@@ -1,4 +1,5 @@
-"""A configuration's secrets and their plugins' grants, to what each connection must allow."""
+"""Compiles a configuration's secrets and their plugins' grants to what each connection must
+allow."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from rotation.types import PermissionSet, PluginSpec, Specification
 
 Grants = Mapping[str, Mapping[PermissionSet, Sequence[Any]]]
 
+# What the plan RETIRE uses, and an emergency meanwhile. A retired secret is never minted again.
 RETIRING = frozenset(
     {
         PermissionSet.OBSERVE,
@@ -23,11 +25,10 @@ RETIRING = frozenset(
         PermissionSet.CONTAIN,
     }
 )
-"""What plan RETIRE uses, and an emergency meanwhile. A retired secret is never minted again."""
 
 
+# The conditions in a grant's `when` that are decided here. All others are decided by the family.
 DECIDED_HERE = frozenset({"foreign-fields", "pushed-consumer"})
-"""What `when` of a grant may ask of a secret. Everything else is decided by its family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def documents(
 
 
 def _refuse_same_names(scope: Scope, written: Sequence[PolicyDocument]) -> None:
-    """One of two documents of one name is lost wherever they are put."""
+    """Two documents of the same name would overwrite each other wherever they are stored."""
     names = Counter(document.name for document in written)
     twice = sorted(name for name, count in names.items() if count > 1)
     if twice:
@@ -89,7 +90,7 @@ def _refuse_same_names(scope: Scope, written: Sequence[PolicyDocument]) -> None:
 def calls(
     configuration: Configuration, entry: ConfiguredSecret, plugins: Plugins | None = None
 ) -> Iterator[tuple[str, Call]]:
-    """What the permission sets of that secret call, each with the family that it is called in."""
+    """What the permission sets of that secret call, each with the call's family."""
     plugins = plugins or installed()
     families = _families(configuration, plugins)
     secrets = [_secret(configuration, entry, plugins, None)] if families else []

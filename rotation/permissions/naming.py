@@ -1,4 +1,4 @@
-"""Names that are made of others, held against what a service takes."""
+"""Names that are composed of others, checked against what a service accepts."""
 
 from collections.abc import Iterable
 
@@ -7,13 +7,13 @@ from rotation.interfaces import Scope
 
 
 def place(scope: Scope) -> str:
-    """What the things of a connection are called after: its first name."""
+    """The first name of a connection, from which the names of its resources are made."""
     was: str | None = scope.options.was
     return was or scope.connection
 
 
 def assert_apart(scopes: Iterable[Scope]) -> None:
-    """Two connections whose things have the same names would write over each other's."""
+    """Two connections whose resources have the same names would overwrite each other's."""
     first: dict[str, str] = {}
     for scope in scopes:
         other = first.setdefault(place(scope), scope.connection)
@@ -27,7 +27,7 @@ def assert_apart(scopes: Iterable[Scope]) -> None:
 
 
 def require_length(name: str, most: int, what: str) -> str:
-    """The same name. One that the service would refuse is refused before anything is made."""
+    """The name, if the service accepts its length. Raises before anything is made."""
     if len(name) > most:
         raise UsageError(
             "policy.name-too-long",

@@ -1,4 +1,4 @@
-"""What a stack makes of a configuration, in words that any tool for stacks knows: Terraform's."""
+"""What a stack makes of a configuration, in Terraform's words, which any tool for stacks knows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from rotation.interfaces import Scope
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """An input in a language of its own. holder: the permission set that it is for, or its kind;
-    content: JSON as a mapping, every other language as its text. remark: what a person has to know
-    of it."""
+    content: JSON as a mapping, every other language as its text. remark: what an operator should
+    know about it."""
 
     name: str
     kind: str
@@ -22,7 +22,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What another resource turns out to have: `TYPE.NAME.ATTRIBUTE`."""
+    """An attribute of another resource, known once that is made: `TYPE.NAME.ATTRIBUTE`."""
 
     type: str
     name: str
@@ -31,8 +31,9 @@ class Ref:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """type: with `data.` before that of what is only looked up. kept: no run may destroy it. changed: inputs that others change afterwards. after: it needs
-    those, though no input says so."""
+    """type: prefixed with `data.` for what is only looked up. kept: no run may destroy it. changed:
+    inputs that others change afterwards. after: resources that it needs although no input names
+    them."""
 
     type: str
     name: str
@@ -47,9 +48,9 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What one connection needs. provider: how it is reached. to_come: texts inside of documents
-    and inputs that stand for what only exists afterwards. bindings: what the runner reads of it.
-    remarks: what a person has to know before it is made."""
+    """What one connection needs. provider: how it is reached. to_come: texts in documents and
+    inputs that stand for values that exist only afterwards. bindings: what the runner reads of it.
+    remarks: what an operator should know before it is made."""
 
     scope: Scope
     resources: Sequence[Resource]
@@ -67,12 +68,12 @@ class Made:
 
 
 class Stacked(Protocol):
-    """A family whose connections a stack can be made for."""
+    """A family for whose connections a stack can be made."""
 
     source: str
     version: str
+    # The stack's settings beside the configuration.
     options: type[Any]
-    """The stack's settings beside the configuration."""
 
     def mistakes(self, settings: Any, scopes: Sequence[Scope]) -> Iterator[str]:
         """Why no stack can be made with those settings."""

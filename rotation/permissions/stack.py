@@ -1,4 +1,5 @@
-"""All that a family's connections need, beside their policies: for a stack that is not `infra/`."""
+"""Everything that a family's connections need beside their policies, for a stack that is not
+`infra/`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ BYTES_MAX = 1 << 20
 
 
 def stacked_of(family: str, plugins: Plugins | None = None) -> Stacked:
-    """Raises UsageError where that family has no more than policies."""
+    """Raises UsageError where that family has only policies."""
     renderer: Any = renderer_of(plugins or installed(), family)
     if not hasattr(renderer, "stack"):
         raise UsageError(
@@ -31,7 +32,7 @@ def stacked_of(family: str, plugins: Plugins | None = None) -> Stacked:
 
 
 def made(configuration: Configuration, family: str, file: Path) -> list[Made]:
-    """Of each connection of that family. Raises UsageError with all that is wrong."""
+    """What each connection of that family needs. Raises UsageError with all that is wrong."""
     stacked = stacked_of(family)
     settings = _read(stacked, file)
     scopes = [

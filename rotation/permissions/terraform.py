@@ -9,8 +9,8 @@ from typing import Any
 from rotation.permissions.naming import place
 from rotation.permissions.resources import Document, Made, Ref, Resource, Stacked
 
+# The version of what the runner reads as `bindings:`.
 SCHEMA_VERSION = 1
-"""Of what the runner reads as `bindings:`."""
 
 _NO_LABEL = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -34,7 +34,7 @@ def configuration(family: str, stacked: Stacked, made: Iterable[Made]) -> dict[s
 
 
 def label(name: str) -> str:
-    """The name, where Terraform takes it; names that it does not take stay apart."""
+    """A label that Terraform accepts; different names get different labels."""
     fit = _NO_LABEL.sub("-", name)
     if fit != name or not fit[0].isalpha():
         return f"r-{fit}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
@@ -84,7 +84,7 @@ def _written(value: Any, to_come: Mapping[str, Ref]) -> Any:
 
 
 def _text(text: str, to_come: Mapping[str, Ref]) -> str:
-    """Nothing in a name or a document is a template of Terraform's."""
+    """Escapes the text, so that nothing in a name or a document acts as a Terraform template."""
     written = text.replace("${", "$${").replace("%{", "%%{")
     for stand_in, ref in to_come.items():
         written = written.replace(stand_in, _reference(ref))

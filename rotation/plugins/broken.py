@@ -1,6 +1,6 @@
-"""What a plugin raises while it is loaded or built, told as an error that names it.
+"""Turns what a plugin raises while it is loaded or built into an error that names it.
 
-Its own text may hold a secret, so only its kind and its place are told.
+Its own text may hold a secret, so only its kind and its place are shown.
 """
 
 import traceback
@@ -14,7 +14,7 @@ from rotation.types import contains_live_value
 
 @contextmanager
 def telling_broken(point: EntryPoint) -> Iterator[None]:
-    """Around the plugin's own code. What it says in our words passes."""
+    """Wraps the plugin's own code. A RotationError passes unchanged."""
     try:
         yield
     except RotationError:
@@ -37,7 +37,8 @@ def telling_broken(point: EntryPoint) -> Iterator[None]:
 
 
 def _place(point: EntryPoint, stray: BaseException) -> str:
-    """The last line of the plugin's own package; where none of it ran, what its entry point names."""
+    """The last line of the plugin's own package that ran; where none did, what its entry point
+    names."""
     if isinstance(stray, SyntaxError) and stray.filename:
         return f"{stray.filename}:{stray.lineno}"
     own = point.module.partition(".")[0]

@@ -1,4 +1,4 @@
-"""One guard around every adapter: before a call begins it is asked whether it still may."""
+"""One guard around every adapter: it checks before each call whether the call may still begin."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,38 +8,40 @@ from typing import Any, cast
 from rotation.errors import Permanent
 from rotation.interfaces import Adapters, Consumer, Issuer, Probe, Store
 
+# Methods that change nothing. Every other method counts as a change, and so does one that is added
+# later: if a change were taken for a read, its failure would count as "did not happen", and a mint
+# would be sent twice.
 READS = frozenset({
     "listing", "usage", "handle_of", "read_back", "state", "read", "stale", "lacking", "login",
     "login_name", "wrong",
 })  # fmt: skip
-"""What changes nothing. Every other method may, one that is added later as well: what is taken for a
-read by mistake is told as if it had not happened, and a mint would be sent twice."""
 
+# A mint may have been noted just now, and only this call saves its bytes: it is sent even while the
+# process stops.
 ALWAYS = "stage"
-"""A mint may just have been noted, and its bytes are nowhere else: told to stop, this still goes."""
 
 
 class Stopped(Exception):
-    """The process was told to stop before this call began. Whatever row it belongs to stays as the
-    journal has it and is resumed by the next runner."""
+    """The process was told to stop before this call began. The row stays as the journal has it, and
+    the next runner resumes it."""
 
 
 def unfenced() -> None:
-    """A look holds no lease that could be lost."""
+    """The fence of a look, which holds no lease that it could lose."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Guard:
-    """Of the calls of one row. stopping: no call begins once it is true: Stopped. fence: raises
-    StaleEpoch where this runner was frozen and another took over. asked: a change was asked for,
-    and its answer was not a plain no."""
+    """Guards the calls of one row. stopping: once it is true, no call begins and Stopped is raised.
+    fence: raises StaleEpoch where this runner was frozen and another took over. asked: a change was
+    requested, and the answer was not a plain refusal."""
 
     stopping: Callable[[], bool]
     fence: Callable[[], None] = unfenced
     asked: bool = False
 
     def wrap(self, bound: Adapters) -> Adapters:
-        """The same adapters. What is no method of theirs is read as it is."""
+        """The same adapters, guarded. Attributes that are no methods are read directly."""
         return Adapters(
             issuer=cast("Issuer", _Guarded(self, bound.issuer)),
             store=cast("Store", _Guarded(self, bound.store)),

@@ -1,7 +1,7 @@
-"""An adapter that raises only `rotation.errors`, as `rotation.interfaces` asks for.
+"""Makes an adapter raise only `rotation.errors`, as `rotation.interfaces` demands.
 
-What a vendor's answer or an adapter's mistake raises otherwise would end the whole process, with
-a text in it that nobody has looked at.
+Any other exception, from a vendor's answer or an adapter's mistake, would end the whole process and
+print a text that may hold a secret.
 """
 
 import functools
@@ -18,7 +18,7 @@ from rotation.types import contains_live_value
 
 @cache
 def guarded(adapter: Any) -> Any:
-    """The same class, but for that."""
+    """A subclass that raises nothing else."""
     if not inspect.isclass(adapter):
         return adapter
     methods = {
@@ -52,7 +52,7 @@ def _coded(method: Callable[..., Any], adapter: str) -> Callable[..., Any]:
 
 
 def _secret_in(adapter: str, method: str) -> Ambiguous:
-    """Looked for while it lives: once it is forgotten nobody would know it in a text."""
+    """Checked while the secret is in memory: afterwards no text can be searched for it."""
     return Ambiguous(
         "adapter.secret",
         f"{adapter} put a secret into its own error in {method}; that is told to nobody, and what "
@@ -62,6 +62,6 @@ def _secret_in(adapter: str, method: str) -> Ambiguous:
 
 
 def _where(stray: BaseException) -> str:
-    """Its kind and its place, never its text."""
+    """The exception's kind and place, never its text."""
     last = traceback.extract_tb(stray.__traceback__)[-1]
     return f"{type(stray).__name__}, {Path(last.filename).name}:{last.lineno}"

@@ -1,7 +1,7 @@
 """Plugins by name, and the adapters of one secret, ready to be called.
 
-A plugin is loaded when it is named, never before. A name that two distributions declare is an
-error, ours included: nothing slips in under a name that is trusted already.
+A plugin is loaded only when it is named. A name that two distributions declare is an error, even if
+one of them is ours: no package can take over a name that is trusted already.
 """
 
 import dataclasses
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 Options_co = TypeVar("Options_co", covariant=True)
 GROUP = "rotation."
+# The number of adapters that are kept: a store caches which label a version has.
 BOUND_MAX = 4096
-"""Adapters that are kept: a store remembers which label a version has."""
 
 
 class Plugins:
@@ -56,7 +56,7 @@ class Plugins:
         return sorted(name for group, name in self._points if group == kind)
 
     def load(self, kind: str, name: str) -> Any:
-        """What the entry point names. Raises UsageError where there is not exactly one that loads."""
+        """What the entry point names. Raises UsageError unless exactly one loads."""
         return self._loaded(self._point(kind, name))
 
     def _loaded(self, point: EntryPoint) -> Any:
@@ -70,9 +70,9 @@ class Plugins:
             return guarded(self.load(kind, name))(*given, **named)
 
     def options(self, kind: str, name: str) -> type[Any]:
-        """The dataclass of a plugin's options; the plugin itself is not loaded. Where a name
-        stands for plugins of two kinds, `rotation.options.<kind>` has what only one of them
-        takes."""
+        """The dataclass of a plugin's options; the plugin itself is not loaded. Where plugins of
+        two kinds have the same name, `rotation.options.<kind>` has the options of only one of
+        them."""
         loaded: type[Any] = self._loaded(self.point_of_options(kind, name))
         return loaded
 
@@ -84,8 +84,8 @@ class Plugins:
         raise without_options(kind, name)
 
     def read_back(self, kind: str, spec: PluginSpec) -> Any:
-        """The options that `Plugin.specification` wrote down. TypeError or ValueError where the
-        plugin no longer understands them."""
+        """Reads back the options that `Plugin.specification` wrote. Raises TypeError or ValueError
+        where the plugin no longer understands them."""
         given = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in spec.options.items()
@@ -94,7 +94,7 @@ class Plugins:
 
     def _point(self, kind: str, name: str) -> EntryPoint:
         points = self._points.get((kind, name), [])
-        # By all groups: a distribution that adds options or a doctor to a name could take it over anyway.
+        # Across all groups: adding options or a doctor to a name could otherwise take it over.
         if len(points) > 1 or (points and len(self._declared[name]) > 1):
             raise UsageError(
                 "plugin.twice",
@@ -106,11 +106,11 @@ class Plugins:
         return points[0]
 
     def _owners(self, name: str) -> list[str]:
-        """Read only to be shown: a distribution's name costs more than all else that is asked of it."""
+        """Read only to be shown, because reading a distribution's name is slow."""
         return sorted({by.name if by else "?" for by in self._declared[name]})
 
     def _unknown(self, kind: str, name: str) -> UsageError:
-        """The name itself is not repeated: it may be anything that stood in the file."""
+        """The name itself is not repeated: it may be anything from the file."""
         known = self.names(kind)
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"there is {', '.join(known) or 'none'}"
@@ -140,8 +140,8 @@ class Plugin(Generic[Options_co]):
     options: Options_co
 
     def specification(self) -> PluginSpec:
-        """As plain JSON, without what is left at its default: an option that a later version
-        adds changes nothing for a rotation that is open."""
+        """As plain JSON, without options at their default: a new option of a later version then
+        changes nothing for an open rotation."""
         kind: Any = type(self.options)
         usual = _defaults(kind)
         return PluginSpec(
@@ -156,7 +156,7 @@ class Plugin(Generic[Options_co]):
 
 @cache
 def _defaults(options: Any) -> Mapping[str, Any]:
-    """Asked for each plugin of each secret."""
+    """Cached, because it is needed for each plugin of each secret."""
     return {
         field.name: field.default
         if field.default_factory is dataclasses.MISSING
@@ -219,12 +219,12 @@ Declared = Mapping[str, Plugin[ConnectionOptions]]
 
 
 def by_hand(spec: Specification, handle_id: str, connections: Declared) -> str | None:
-    """How a person ends that instance without us."""
+    """The command by which an operator ends that instance without this tool."""
     return _command(spec, connections, lambda issuer, known: issuer.by_hand(handle_id, known))
 
 
 def audit_command(spec: Specification, handle_id: str, connections: Declared) -> str | None:
-    """How a person sees what was done with it."""
+    """The command that shows what the instance was used for."""
     return _command(spec, connections, lambda issuer, known: issuer.audit_command(handle_id, known))
 
 
@@ -233,7 +233,7 @@ def _command(
     connections: Declared,
     ask: Callable[[IssuerOptions, Connections], str | None],
 ) -> str | None:
-    """The service's own. Needs neither adapter nor login; None where the plugin does not say."""
+    """The service's own command, without adapter or login; None where the plugin has none."""
     try:
         issuer = installed().read_back("issuers", spec.issuer)
         return ask(issuer, {name: connection.options for name, connection in connections.items()})
@@ -242,8 +242,8 @@ def _command(
 
 
 class Registry:
-    """Builds adapters from specifications. A connection is opened once, when it is first used,
-    and shared by all threads."""
+    """Builds adapters from specifications. A connection is opened when it is first used and shared
+    by all threads."""
 
     def __init__(
         self, configuration: Configured, clock: "Clock", plugins: Plugins | None = None
@@ -256,7 +256,7 @@ class Registry:
         self._lock = threading.Lock()
 
     def bind(self, spec: Specification) -> "Adapters":
-        """The adapters of that specification; the same ones for the same specification."""
+        """The adapters of that specification; the same objects for the same specification."""
         with self._lock:
             if spec in self._bound:
                 self._bound.move_to_end(spec)
@@ -269,7 +269,7 @@ class Registry:
         return bound
 
     def issuer(self, spec: Specification) -> "Issuer":
-        """Alone: where the store, the probe or a consumer cannot be built, it still switches off."""
+        """The issuer alone: it can switch off even where another part cannot be built."""
         try:
             context = self._context(spec)
         except UsageError:
@@ -278,7 +278,7 @@ class Registry:
         return built
 
     def store(self, spec: Specification) -> "Store":
-        """Alone: where another part cannot be built, it still says what readers get."""
+        """The store alone: it can tell what readers get even where another part cannot be built."""
         built: Store = self._plugin("stores", spec.store, self._without_verifiers(spec))
         return built
 
@@ -288,12 +288,12 @@ class Registry:
         return found
 
     def traits(self, spec: Specification) -> Traits:
-        """Of the issuer, which may follow from its options; its SDK is not loaded."""
+        """The issuer's traits, which may depend on its options; its SDK is not loaded."""
         issuer: IssuerOptions = self._options("issuers", spec.issuer)
         return issuer.TRAITS
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Closes the connections."""
         self._connections.close()
 
     def _build(self, spec: Specification) -> "Adapters":

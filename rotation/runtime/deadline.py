@@ -1,7 +1,7 @@
-"""A call to a service ends, and its answer has a limit, whatever the service does.
+"""Ends a call to a service after a deadline, and limits the length of its answer.
 
-A time-out of a socket begins anew with every byte, so one byte a second holds a call for ever; a
-deadline does not. Standard library alone: each family brings its own HTTP client.
+A socket's time-out starts again with every byte, so one byte a second would hold a call for ever; a
+deadline does not. Standard library only: each family brings its own HTTP client.
 """
 
 import heapq
@@ -13,15 +13,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
+# For one call of a method, below the 20 seconds that the contract allows.
 CALL_S = 18.0
-"""For one call of a method: under the 20 seconds that the contract allows."""
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
 class Connection(Protocol):
-    """As the standard library's: the socket, once it is connected."""
+    """Like the standard library's connections: has the socket, once it is connected."""
 
     sock: Any
 
@@ -31,8 +31,8 @@ class TooLong(OSError):
 
 
 class Deadline:
-    """Of the calls that this thread makes inside. Once it is over the connection that is watched is
-    cut, and leaving raises TimeoutError."""
+    """Limits the calls that this thread makes inside it. When the time is over, the watched
+    connection is cut, and leaving the block raises TimeoutError."""
 
     def __init__(self, seconds: float = CALL_S) -> None:
         self._seconds = max(seconds, 0.1)
@@ -54,15 +54,16 @@ class Deadline:
             raise TimeoutError
 
     def watch(self, connection: Connection) -> None:
-        """Cut this one. Raises TimeoutError where it is over already."""
+        """Cuts this connection at the deadline. Raises TimeoutError where the deadline has
+        passed."""
         with self._lock:
-            # Where the answer ends with the connection, only the answer still has its socket.
+            # If the answer ends with the connection, only the answer still has its socket.
             self._watched, self._opened = connection, connection.sock
             if self._over:
                 raise TimeoutError
 
     def cut(self) -> None:
-        """The time is over; nothing where the call has ended."""
+        """Called at the deadline; does nothing where the call has ended."""
         with self._lock:
             if self._left:
                 return
@@ -70,16 +71,16 @@ class Deadline:
             opened: Any = self._opened or (self._watched and self._watched.sock)
             if opened is not None:
                 try:
-                    # Not the TLS socket's own: that one goes on in plain text. TLS inside of TLS, to
-                    # a proxy, is no socket, but has one.
+                    # The plain socket: a TLS socket's own shutdown would go on in plain text. TLS
+                    # inside TLS, to a proxy, is no socket but has one.
                     socket.socket.shutdown(getattr(opened, "socket", opened), socket.SHUT_RDWR)
                 except OSError:
-                    return  # it is closed
+                    return  # it is closed already
 
 
 class _Watchdog:
-    """One thread for all deadlines: one for each would cost more than many a call. It is woken only
-    for what ends before everything that it knows."""
+    """One thread for all deadlines: one for each would cost more than many calls. It is woken only
+    for a deadline that is earlier than all others."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -117,8 +118,8 @@ _here = threading.local()
 
 
 class Watched:
-    """Mixed into a client's connection, which may come from its pool: this thread's deadline cuts
-    it."""
+    """A mixin for a client's connections, even those from its pool: the deadline of this thread
+    cuts them."""
 
     sock: Any
 
@@ -137,7 +138,7 @@ class Watched:
 
 
 def read_answer(read: Callable[[int], bytes]) -> bytes:
-    """All that `read` gives. Raises TooLong beyond the limit."""
+    """Reads to the end. Raises TooLong beyond the limit."""
     parts, size = [], 0
     while part := read(_CHUNK):
         parts.append(part)

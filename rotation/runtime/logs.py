@@ -1,8 +1,8 @@
-"""Logs: where they are configured, and the gate that no secret passes.
+"""Logs: their configuration, and a gate that no secret passes.
 
-Ours and every library's go through one handler to standard error: for a person on a terminal,
-one JSON object a line elsewhere, UTC. An event that holds the bytes of a live secret is replaced
-as a whole, not masked: a secret in a log is a bug, and it has to be seen.
+Our logs and those of every library go through one handler to standard error: readable lines on a
+terminal, else one JSON object per line, in UTC. An event that holds the bytes of a live secret is
+replaced as a whole, not masked: a secret in a log is a bug and must be noticed.
 """
 
 import logging
@@ -26,7 +26,7 @@ LEVELS = {
     "error": logging.ERROR,
 }
 
-# At lower levels they log requests, answers and statements whole, secrets included.
+# At lower levels they log whole requests, answers and statements, with their secrets.
 CAPPED = ("apscheduler", "boto3", "botocore", "hvac", "s3transfer", "urllib3")
 
 SECRET_REFUSED = "log.secret-refused"
@@ -36,8 +36,8 @@ UNREADABLE = "log.unreadable"
 def configure(
     level: str = "info", *, stream: TextIO | None = None, as_json: bool | None = None
 ) -> None:
-    """Every log of this process goes to `stream` (standard error), from `level` on. as_json: None
-    asks the stream whether a person reads it. May be called again; the last call holds."""
+    """Sends every log of this process to `stream` (standard error), from `level` on. as_json None:
+    JSON unless the stream is a terminal. May be called again; the last call counts."""
     stream = stream or sys.stderr
     as_json = not stream.isatty() if as_json is None else as_json
     first: list[Processor] = [
@@ -60,7 +60,7 @@ def configure(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # The plain renderer: the pretty ones show local variables.
+                # The plain renderer, because the others show local variables.
                 structlog.processors.format_exc_info,
                 refuse_secrets,
                 *_rendering(stream, as_json=as_json),
@@ -72,7 +72,7 @@ def configure(
 
 def _rendering(stream: TextIO, *, as_json: bool) -> list[Processor]:
     if as_json:
-        # json.dumps writes plain ASCII: control characters come out escaped.
+        # json.dumps writes plain ASCII, so control characters are escaped.
         return [_telling_first, structlog.processors.JSONRenderer()]
     console = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),
@@ -83,7 +83,7 @@ def _rendering(stream: TextIO, *, as_json: bool) -> list[Processor]:
 
 
 def _telling_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """When, how bad and what come first, for reading the lines as they are."""
+    """Puts time, level and event first, for people who read the raw lines."""
     first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
     return {**first, **event}
 
@@ -91,7 +91,7 @@ def _telling_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
 def _take_over(handler: logging.Handler, level: int) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(True)
-    # Python's own report of a log that failed prints its arguments.
+    # Python's own report of a failed log call prints its arguments.
     logging.raiseExceptions = False
     for name in CAPPED:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -112,7 +112,7 @@ class _Handler(logging.StreamHandler[TextIO]):
     def format(self, record: logging.LogRecord) -> str:
         try:
             return super().format(record)
-        except Exception:  # noqa: BLE001 -- whatever a foreign argument's own text does
+        except Exception:  # noqa: BLE001 -- a foreign argument's own `str` may raise anything
             told = logging.LogRecord(
                 "rotation", logging.ERROR, "", 0, f"{UNREADABLE} from {record.name}", None, None
             )
@@ -120,7 +120,7 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 def _is_not_capped(record: logging.LogRecord) -> bool:
-    """Holds whatever level somebody sets on a library's logger, or on a child of it."""
+    """Works whatever level is set on a library's logger or on its children."""
     return record.levelno >= logging.WARNING or record.name.split(".")[0] not in CAPPED
 
 
@@ -128,7 +128,7 @@ def _is_not_capped(record: logging.LogRecord) -> bool:
 
 
 def refuse_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """The event, unless it holds a live secret: then an error that names the field."""
+    """The event, or, where it holds a live secret, an error that names the field."""
     if not contains_live_value("\0".join(_texts(event))):
         return event
     leaking = (
@@ -163,7 +163,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def escape_controls(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Nobody's text can start a line of its own, move the cursor or turn the reading direction."""
+    """No text can start a line of its own, move the cursor or change the writing direction."""
     safe = {_escaped(name): _without_controls(value) for name, value in event.items()}
     if isinstance(trace := event.get("exception"), str):
         safe["exception"] = "\n".join(f"    | {_escaped(line)}" for line in trace.splitlines())
@@ -196,6 +196,6 @@ def _escaped(text: str) -> str:
 
 
 def log_error(event: str, error: RotationError, **facts: str) -> None:
-    """An error as an event. Its frames are of no use in a log."""
+    """Logs an error as an event, without its traceback, which does not help there."""
     log = structlog.get_logger("rotation")
     log.error(event, code=error.code, message=error.message, hint=error.hint, **facts)

@@ -1,4 +1,4 @@
-"""Who may change a file, or the path to it: they decide what a runner does with it."""
+"""Who may change a file or the path to it: they decide what a runner does with it."""
 
 import errno
 import os
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 SECRET_BYTES_MAX = 64 * 1024
+# As many as the system itself follows.
 LINKS_MAX = 40
-"""As many as the system itself follows."""
 
 
 class Flaw(NamedTuple):
-    """A file, a link or a directory on the way. foreign: it is somebody else's; else it is ours, and
-    others may change it."""
+    """A file, link or directory on the way that somebody else may change. foreign: it belongs to
+    somebody else; otherwise it is ours, and its mode lets others change it."""
 
     place: Path
     foreign: bool
@@ -29,8 +29,8 @@ class Flaw(NamedTuple):
 
 
 def flaws(path: Path) -> Iterator[Flaw]:
-    """Everything on the way to `path`, itself included, that somebody else may change. Raises
-    OSError where it is not there."""
+    """Everything on the way to `path`, including itself, that somebody else may change. Raises
+    OSError where it does not exist."""
     for place in dict.fromkeys(_way(path.absolute())):
         status = os.lstat(place)
         if status.st_uid not in (0, os.geteuid()):
@@ -40,8 +40,8 @@ def flaws(path: Path) -> Iterator[Flaw]:
 
 
 def _way(path: Path, links: int = 0) -> Iterator[Path]:
-    """Every name that is looked up, those of links and of what they lead to included: who may change
-    one link in the middle decides where it ends."""
+    """Every name that is looked up, including those of links and their targets: somebody who may
+    change one link decides where the path ends."""
     for place in reversed((path, *path.parents)):
         yield place
         if place.is_symlink():
@@ -56,13 +56,13 @@ def _is_open(place: Path, status: os.stat_result) -> bool:
     if not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return False
     if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
-        return False  # like /tmp: others may add names, but not replace ours
+        return False  # like /tmp: others may add names but not replace ours
     return not os.statvfs(place).f_flag & os.ST_RDONLY
 
 
 def ordinary(path: Path, *, links: bool = True) -> BinaryIO:
-    """Opened for reading. A pipe must not hold us up, and a device may never end: OSError. links:
-    whether it may be one."""
+    """Opens an ordinary file for reading. Raises OSError for a pipe, which might block, and a
+    device, which might never end. links: whether it may be a link."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
     file = os.fdopen(os.open(path, flags), "rb")
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -72,8 +72,9 @@ def ordinary(path: Path, *, links: bool = True) -> BinaryIO:
 
 
 def read_secret(path: Path) -> bytes:
-    """What a file says that we log in with: a short one, which nobody but root and this user can
-    have put there. Links are followed, for a pod's files are some. Raises OSError, whose `strerror` says why not, without the path."""
+    """The content of a file with a secret: a short one, which only root and this user can have
+    written. Links are followed, because a pod's files are links. Raises OSError, whose `strerror`
+    gives the reason without the path."""
     for flaw in flaws(path):
         why = "somebody else owns" if flaw.foreign else "others may change"
         raise PermissionError(errno.EPERM, f"{why} it, or a directory on the way to it")
@@ -85,12 +86,12 @@ def read_secret(path: Path) -> bytes:
 
 
 def read_word(path: Path) -> str:
-    """What such a file says, in ASCII and without the space around it. Raises OSError as above, and
-    where it says nothing."""
+    """The content of such a file as ASCII without surrounding space. Raises OSError as above, and
+    for an empty file."""
     try:
         text, why = read_secret(path).decode("ascii").strip(), "it is empty"
     except UnicodeDecodeError:
         text, why = "", "it is no text"
-    if not text:  # out here, for the error above holds the bytes
+    if not text:  # outside of the `except`, whose error holds the bytes
         raise OSError(errno.EINVAL, why)
     return text

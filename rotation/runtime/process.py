@@ -1,4 +1,4 @@
-"""What a process that holds secrets must be: no core dumps, private files, an orderly end."""
+"""What a process that holds secrets needs: no core dumps, private files, an orderly end."""
 
 import ctypes
 import faulthandler
@@ -16,25 +16,26 @@ from typing import Self
 
 from rotation.errors import UsageError
 
+# Variables that write down what is encrypted, or log in as somebody else.
 AMBIENT = ("SSLKEYLOGFILE", "NETRC")
-"""Variables that write down what is encrypted, or log in as somebody else."""
 
+# From a signal to stop until the end. The longest call takes 20 s, and its fact may wait for the
+# journal.
 STOP_WITHIN = timedelta(seconds=27)
-"""Once told to stop. The longest call is 20 s, and its fact may wait for the journal."""
 
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 3, 4
 _THREADS = Path("/proc/self/task")
 
 
 def harden() -> None:
-    """Nobody but this user reads what the process writes, and nothing writes down its memory.
-    Raises UsageError where that cannot be had."""
+    """Makes files private to this user and prevents memory dumps. Raises UsageError where that is
+    not possible."""
     _refuse_ambient()
     os.umask(0o077)
     faulthandler.disable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
-        # A dump that goes to a pipe ignores the limit, but not this.
+        # A dump into a pipe ignores the limit, but not this.
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     if not dumps_are_off():
         raise UsageError(
@@ -64,12 +65,12 @@ def _refuse_ambient() -> None:
 
 
 class Signals:
-    """SIGTERM and SIGINT set `stopping`, for good; SIGHUP is counted, or stops as well where
-    nothing is reloaded. `wait` returns early for each of them, in every thread once it is to stop.
-    A second signal to stop does nothing more, up to the end of the process.
+    """SIGTERM and SIGINT set `stopping` for good. SIGHUP is counted, or stops as well where nothing
+    is reloaded. Each of them makes `wait` return early, and a stop does so in every thread. A
+    second signal to stop does nothing more.
 
-    Python's handlers run between two instructions of the main thread, so they take no lock; the
-    kernel may choose another thread, so the interpreter itself writes into the pipe.
+    Python's handlers run between two instructions of the main thread, so they must take no lock.
+    The kernel may choose another thread, so the interpreter itself writes into the pipe.
     """
 
     def __init__(self, *, reloads: bool = True) -> None:
@@ -94,12 +95,12 @@ class Signals:
         os.close(self._woken)
 
     def wake(self) -> None:
-        """Whoever waits goes on. From any thread."""
-        with suppress(BlockingIOError):  # then it is being woken already
+        """Wakes a waiting thread. May be called from any thread."""
+        with suppress(BlockingIOError):  # then a wake-up is under way already
             os.write(self._wake, b".")
 
     def wait(self, seconds: float) -> None:
-        """Until somebody wakes, or that long."""
+        """Waits so long, or until a wake-up."""
         select.select([self._woken], [], [], seconds)
         if not self.stopping:
             with suppress(BlockingIOError):
@@ -109,14 +110,14 @@ class Signals:
         if number == signal.SIGHUP and self._counts_hang_ups:
             self.reloads += 1
         elif not self.stopping:
-            # Stopping is final: this byte is left for all other waiters.
+            # Stopping is final: this byte stays for all other waiting threads.
             self.stopping = True
             self.wake()
 
 
 def end_children() -> int:
-    """Every child of this process is asked to end, with its group where it leads one; how many
-    those were. Linux only: elsewhere they end by their own time-out."""
+    """Asks every child of this process to end, with its group where it leads one, and returns their
+    number. Linux only: elsewhere they end by their own time-out."""
     children = set(_children())
     for child in children:
         with suppress(ProcessLookupError, PermissionError):

@@ -1,1 +1,1 @@
-"""What stands in a secret: its fields, texts made of them, copies that would go stale."""
+"""The values in a secret: its fields, texts composed of them, copies that would go stale."""

@@ -1,5 +1,5 @@
-"""Texts of a secret that are made of its fields, such as a URL with user name and password in it:
-written from a template, each part escaped for its place."""
+"""Texts of a secret that are composed of its fields, such as a URL with user name and password.
+They follow a template, with each part escaped for its place."""
 
 import re
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Template:
         return _PART.sub(part, self.text)
 
     def agrees(self, text: str, values: Mapping[str, str]) -> bool:
-        """Whether a reader takes the same from `text` as from what we would write."""
+        """Whether a reader gets the same values from `text` as from what we would write."""
         ours = self.filled(values)
         if self._url is not None:
             return _settled(text) == _settled(ours)
@@ -59,7 +59,7 @@ class Template:
 
 
 def _settled(url: str) -> str:
-    """The same URL with nothing escaped that need not be, so that two spellings compare equal."""
+    """The same URL with only the necessary escapes, so that two spellings compare equal."""
     head, mark, query = url.partition("?")
     return _unescaped(head, f"{_NEEDS_NO_ESCAPE}+") + mark + _unescaped(query, _NEEDS_NO_ESCAPE)
 
@@ -87,8 +87,8 @@ def _words(text: str) -> list[tuple[str, str]] | None:
 
 
 class Composed:
-    """composed: key of the secret -> template; fields: issuer field -> key of the secret. A part
-    is an issuer field, or another key, which stays as it is."""
+    """composed: key of the secret -> template; fields: issuer field -> key of the secret. A part is
+    an issuer field, or another key, which stays as it is."""
 
     def __init__(self, fields: Mapping[str, str], composed: Mapping[str, str]) -> None:
         self._fields = fields
@@ -100,16 +100,16 @@ class Composed:
 
     @property
     def others(self) -> frozenset[str]:
-        """Keys that are no field of the credential and that a template has a part of."""
+        """Keys in templates that are no fields of the credential."""
         names = {name for each in self._templates.values() for name in each.names}
         return frozenset(names - self._fields.keys())
 
     def lacking(self, data: Mapping[str, Any]) -> frozenset[str]:
-        """Those of `others` that `data` gives no text or number for."""
+        """The keys of `others` for which `data` has no text or number."""
         return frozenset(name for name in self.others if not _is_part(data.get(name)))
 
     def filled(self, own: Mapping[str, str], others: Mapping[str, Any]) -> dict[str, str]:
-        """own: our values by key. Raises NeedsPerson where a part is nowhere."""
+        """own: our values by key. Raises NeedsPerson where a part is missing."""
         return {
             key: template.filled(self._values(key, template, own, others))
             for key, template in self._templates.items()

@@ -1,4 +1,4 @@
-"""Where else in a secret the bytes of its credential stand: what would go stale in silence."""
+"""Finds other copies of the credential's bytes in its secret, which would go stale silently."""
 
 import base64
 import binascii
@@ -13,18 +13,19 @@ from rotation.types import SECRET_LENGTH_MIN, Fields, SecretValue
 
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{12,}")
 _IN_URL = re.compile(r":([^:@/]*)@")
+# An encoded text may hold another one: a registry's login in a configuration in base64.
 _DEPTH_MAX = 2
-"""An encoded text may hold another one: a registry's login in a configuration in base64."""
+# A name as long as an access key id is unmistakable anywhere; a short one, such as `app`, may be
+# anything.
 _TELLING_LENGTH = 16
-"""A name as long as an access key id is itself wherever it stands; `app` may be anything."""
 _USER_KEY = re.compile(r"user|login|role", re.IGNORECASE)
 
 
 def stale_keys(
     data: Mapping[str, Any], ours: Collection[str], fields: Fields, handle_id: str
 ) -> tuple[str, ...]:
-    """The keys, beside `ours`, whose values hold a secret of `fields`, or the instance's name where
-    a login is written, plain or in a usual encoding."""
+    """The keys, beside `ours`, whose values hold a secret of `fields` or, where a login is written,
+    the instance's name; plain or in a usual encoding."""
     return tuple(
         sorted(
             key

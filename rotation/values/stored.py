@@ -1,4 +1,5 @@
-"""What every store asks of the fields of a credential, whatever the form in which it keeps them."""
+"""What every store checks in the fields of a credential, whatever the form in which it keeps
+them."""
 
 import re
 from collections.abc import Mapping
@@ -11,13 +12,13 @@ _BLANK = re.compile(r"\s*|<[\w .-]*>|\$\{.*\}|change_?me|placeholder|todo", re.I
 
 
 def is_masked(text: str) -> bool:
-    """Whether somebody put a mask where a value was."""
+    """Whether a mask was written in the place of a value."""
     return _MASKED.fullmatch(text) is not None
 
 
 def checked_value(name: str, new: Fields) -> str:
-    """The value of that issuer field. Raises where it can be none: a redacted record must never be
-    written back."""
+    """The value of that issuer field. Raises where it cannot be one: a redacted record must never
+    be written back."""
     public = name in new.public
     if not public and name not in new.secret:
         raise Permanent(
@@ -46,7 +47,7 @@ def masked(what: str) -> NeedsPerson:
 
 
 def split_public_and_secret(values: Mapping[str, str], public: frozenset[str]) -> Fields:
-    """values: by issuer field. The public ones in the open, all others wrapped."""
+    """values: by issuer field. Public ones stay plain, all others are wrapped."""
     return Fields(
         public={name: value for name, value in values.items() if name in public},
         secret={name: SecretValue(value) for name, value in values.items() if name not in public},
