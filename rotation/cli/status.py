@@ -1,15 +1,13 @@
 """`status`: what an operator looks at every day."""
 
 import gc
-import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
 
 import click
 
-from rotation.calendar import Freeze
 from rotation.cli import status_table
 from rotation.cli.app import settings, verb
 from rotation.cli.continuation import goes_on_lines, ways_on
@@ -18,30 +16,21 @@ from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
 from rotation.cli.output import as_json, plain, result, table
 from rotation.cli.session import Session, open_session
-from rotation.cli.status_json import frozen_wait, on_hold, open_rotation, secret_json
-from rotation.cli.status_table import Health, Rank
-from rotation.cli.unaccounted import with_strangers
-from rotation.cli.unmerged import Unmerged, by_stream, unmerged_json, with_spills
-from rotation.journal.entries import Entry, Identity
-from rotation.journal.facts import baseline_of
+from rotation.cli.status_json import secret_json
+from rotation.journal.spill import SpillRecord
 from rotation.machine.decide import next_action
-from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
-from rotation.machine.replay import Rotation, replay
-from rotation.machine.unaccounted import Seen, seen_of, with_look
-from rotation.report.health import consumers_at_risk, left_alive, may_be_at_risk
+from rotation.operations.fleet import (
+    Health,
+    Rank,
+    frozen_wait,
+    most_urgent,
+    on_hold,
+    open_rotation,
+    spilled,
+    standing,
+)
+from rotation.report.health import left_alive
 from rotation.schedule.brakes import stops
-from rotation.schedule.due import DueState, due
-
-if TYPE_CHECKING:
-    from rotation.config import ConfiguredSecret
-
-Found: TypeAlias = "tuple[str, ConfiguredSecret | None, Identity | None]"
-"""A stream, with its secret and its row where there are any."""
-
-Closing: TypeAlias = Entry | None
-
-SHOWN = 20
-"""Lines without --all; whatever needs attention is shown up to three times as many."""
 
 
 @verb("status", "status", "status billing-iam", "status --check -o json")
@@ -69,10 +58,10 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         return tell_connections()
     gc.disable()  # this process ends soon; over a fleet, looking for cycles takes a fifth of it
     with open_session(effectful=False) as session:
-        now, found = session.clock.now(), list(unmerged_json(session))
-        left, spills = [each for _, each in found], by_stream([told for told, _ in found])
-        healths = list(_healths(session, names, now, spills))
-        shown = _shown(healths, everything=everything or bool(names))
+        now, spills = session.clock.now(), list(spilled(session))
+        left = [_unmerged(path, told) for path, told in spills]
+        healths = list(standing(session, names, now, spills))
+        shown = most_urgent(healths, everything=everything or bool(names))
         if settings().output == "json":
             as_json("status", {
                 "stops": stops_json(session), "unmerged": left, "summary": _summary(healths),
@@ -85,139 +74,12 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         return _exit_code(healths, left=bool(left)) if check else OK
 
 
-def _healths(
-    session: Session, names: Sequence[str], now: datetime, spills: Unmerged
-) -> Iterator[Health]:
-    seen = seen_of(session.records.installation_entries())
-    for stream, health in _by_stream(session, names, now, seen):
-        yield with_spills(session, with_strangers(session, health, stream, seen), stream, spills)
-
-
-def _by_stream(
-    session: Session, names: Sequence[str], now: datetime, seen: Mapping[str, Seen]
-) -> Iterator[tuple[str, Health]]:
-    records, freezes = session.records, session.configuration.freezes
-    if names:
-        found: Iterable[Found] = list(_named(session, names))
-        closings: Iterable[Closing] = (records.closing(stream) for stream, *_ in found)
-    else:
-        found, closings = _all(session), records.closings(without=NOTHING_LEFT)
-    left = _left_alive(closings)
-    for stream, entry, row in found:
-        off = stream in seen and bool(seen[stream].off)
-        folds = row is not None and (may_be_at_risk(row) or stream in left or off)
-        rotation = with_look(replay(records.entries(stream)), seen.get(stream)) if folds else None
-        if entry is not None:
-            yield stream, _health(entry, row, rotation, freezes, now)
-        elif row is not None:
-            yield stream, _orphan(row, rotation, now)
-
-
-def _named(session: Session, names: Sequence[str]) -> Iterator[Found]:
-    records = session.records
-    orphans = [row for name in dict.fromkeys(names) for row in session.orphans_of(name)]
-    yield from ((row.stream, None, row) for row in orphans)
-    told = {row.secret for row in orphans}
-    for entry in dict.fromkeys(session.entry(name) for name in names if name not in told):
-        yield entry.stream, entry, records.identity(entry.stream)
-        for stream in session.open_streams_of(entry.id):
-            if stream != entry.stream:
-                yield stream, None, records.identity(stream)
-
-
-def _all(session: Session) -> Iterator[Found]:
-    rows = {row.stream: row for row in session.records.identities()}
-    for entry in session.configuration.secrets():
-        yield entry.stream, entry, rows.pop(entry.stream, None)
-    yield from ((stream, None, row) for stream, row in rows.items() if row.is_alive)
-
-
-def _left_alive(closings: Iterable[Closing]) -> frozenset[str]:
-    """By the closes alone: to fold each rotation of a large fleet takes long."""
-    closed = (each for each in closings if each is not None)
-    return frozenset(each.stream for each in closed if leftovers_of(baseline_of(each)))
-
-
-def _orphan(row: Identity, rotation: Rotation | None, now: datetime) -> Health:
-    """Only the journal still names it: nothing rotates it, and what is open goes on."""
-    held = Rank.HELD if row.held is not None else Rank.ORPHANED
-    return Health(
-        secret=row.secret,
-        policy="?",
-        rank=Rank.DOWN if rotation is not None and consumers_at_risk(rotation) else held,
-        max_age=timedelta(),
-        age=now - row.created if row.created is not None else None,
-        due_at=None,
-        why="not in the configuration",
-        row=row,
-        rotation=rotation,
-    )
-
-
-def _health(
-    entry: "ConfiguredSecret", row: Identity | None, rotation: Rotation | None,
-    freezes: Sequence[Freeze], now: datetime,
-) -> Health:  # fmt: skip
-    told = due(entry, row, now, freezes)
-    age = now - row.created if row is not None and row.created is not None else None
-    max_age = timedelta(seconds=entry.max_age_s - entry.over_s(now))
-    return Health(
-        secret=entry.id,
-        policy=entry.class_name,
-        rank=_rank(row, rotation, max_age, told.kind, now),
-        max_age=max_age,
-        age=age,
-        due_at=told.at
-        if told.kind in (DueState.DUE, DueState.LATER, DueState.PAUSED, DueState.UNKNOWN)
-        else None,
-        why=told.reason,
-        row=row,
-        exempt=str(entry.exempt_at(now) or ""),
-        rotation=rotation,
-    )
-
-
-def _rank(
-    row: Identity | None,
-    rotation: Rotation | None,
-    max_age: timedelta,
-    kind: DueState,
-    now: datetime,
-) -> Rank:
-    if rotation is not None and consumers_at_risk(rotation):
-        return Rank.DOWN
-    if row is not None and row.held is not None:
-        return Rank.HELD
-    if kind is DueState.RETIRED:
-        return Rank.RETIRED
-    if row is not None and row.plan is None and row.expires is not None and row.expires <= now:
-        return Rank.DOWN
-    if row is not None and row.created is not None and now - row.created > max_age:
-        return Rank.PAST_MAX_AGE
-    if rotation is not None and left_alive(rotation):
-        return Rank.LEFT_ALIVE
-    if row is not None and row.on_hold:
-        return Rank.ON_HOLD
-    return _BY_KIND[kind]
-
-
-_BY_KIND = {
-    DueState.HELD: Rank.HELD,
-    DueState.NEVER: Rank.UNKNOWN,
-    DueState.UNKNOWN: Rank.UNKNOWN,
-    DueState.OPEN: Rank.OPEN,
-    DueState.DUE: Rank.DUE,
-    DueState.LATER: Rank.FINE,
-    DueState.PAUSED: Rank.PAUSED,
-}
-
-
-def _shown(healths: list[Health], *, everything: bool) -> list[Health]:
-    if everything:
-        return sorted(healths, key=lambda health: health.order)
-    urgent = sum(health.rank.needs_attention for health in healths)
-    many = min(max(SHOWN, urgent), 3 * SHOWN)
-    return heapq.nsmallest(many, healths, key=lambda health: health.order)
+def _unmerged(path: Path, told: SpillRecord) -> dict[str, str]:
+    return {
+        "code": "emergency.unmerged",
+        "message": told.unknown,
+        "hint": f"`rotation emergency merge {path}`",
+    }
 
 
 def _print(session: Session, healths: list[Health], shown: list[Health], now: datetime) -> None:

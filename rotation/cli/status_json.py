@@ -7,16 +7,13 @@ from rotation.cli import status_table
 from rotation.cli.continuation import goes_on_json, ways_on
 from rotation.cli.outcome import on_hold_json
 from rotation.cli.session import Session
-from rotation.cli.status_table import Health
 from rotation.journal.entries import stamp
-from rotation.machine.decide import Wait, next_action
-from rotation.machine.replay import Rotation, replay
-from rotation.operations.history import as_looked_at
+from rotation.machine.decide import next_action
+from rotation.machine.replay import Rotation
+from rotation.operations.fleet import Health, frozen_wait, on_hold, open_rotation
 from rotation.report.describe import old_dies, what_works
 from rotation.report.exits import ways_out
 from rotation.report.health import given, seen_at
-from rotation.schedule.brakes import freeze_file, frozen_by
-from rotation.types import Gates
 
 
 def secret_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
@@ -59,24 +56,3 @@ def _current(rotation: Rotation) -> dict[str, Any]:
 def _frozen(session: Session, rotation: Rotation, now: datetime) -> dict[str, Any]:
     waits = frozen_wait(session, rotation, now)
     return {} if waits is None else {"waits_until": stamp(waits.until), "waits_for": waits.why}
-
-
-def frozen_wait(session: Session, rotation: Rotation, now: datetime) -> Wait | None:
-    """Of what a freeze by hand stops now: its row was written before that."""
-    reason = frozen_by(session.records, freeze_file(session.configuration))
-    if reason is None:
-        return None
-    action = next_action(rotation, now, Gates(open=False, frozen=reason))
-    return action if isinstance(action, Wait) and action.why == f"frozen: {reason}" else None
-
-
-def open_rotation(session: Session, health: Health) -> Rotation | None:
-    if health.row is None or health.row.plan is None:
-        return None
-    rotation = replay(session.records.entries(health.row.stream))
-    return as_looked_at(session, rotation) if rotation.outcome is None else None
-
-
-def on_hold(session: Session, health: Health) -> Rotation | None:
-    on_hold = health.row is not None and health.row.on_hold
-    return replay(session.records.entries(health.row.stream)) if on_hold and health.row else None

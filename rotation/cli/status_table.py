@@ -1,75 +1,18 @@
-"""The rows of `status`: how each secret stands, and what needs somebody first. Pure."""
+"""The rows of `status`, for a person and for a program. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import IntEnum
+from datetime import datetime
 from typing import Any
 
 from rotation.cli.outcome import local
 from rotation.cli.output import Cell, plain
-from rotation.journal.entries import Identity, stamp
+from rotation.journal.entries import stamp
 from rotation.journal.identity_row import AT_ONCE
-from rotation.machine.replay import Rotation
+from rotation.operations.fleet import Health, Rank
 from rotation.report.describe import duration, relative
 from rotation.report.health import left_alive
 
 BAR = 10
-
-
-class Rank(IntEnum):
-    """What needs a person comes first."""
-
-    DOWN = 0  # readers are without a working credential, whatever the rotation is called
-    HELD = 1
-    PAST_MAX_AGE = 2
-    ORPHANED = 3  # alive or open, and not in the configuration
-    LEFT_ALIVE = 4  # a rotation that was given up left instances behind
-    UNACCOUNTED = 5  # a look found live instances that nobody knows
-    UNKNOWN = 6  # the journal does not know its credential
-    ON_HOLD = 7
-    OPEN = 8
-    DUE = 9
-    FINE = 10
-    PAUSED = 11
-    RETIRED = 12
-
-    @property
-    def word(self) -> str:
-        """For a person and for a program; paused is paused, by either way."""
-        return "paused" if self is Rank.ON_HOLD else self.name.lower().replace("_", "-")
-
-    @property
-    def needs_attention(self) -> bool:
-        return self <= Rank.ON_HOLD
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """One secret at one moment. due_at: when it is due next, if time alone decides that; why: what
-    says so; exempt: the exception by which it lives longer; rotation: the latest, where it may tell
-    more than its row; unmerged: an emergency did more than the journal knows; strangers: live
-    instances that a look found and nobody accounts for, strangers_at: then."""
-
-    secret: str
-    policy: str
-    rank: Rank
-    max_age: timedelta
-    age: timedelta | None
-    due_at: datetime | None
-    why: str
-    row: Identity | None
-    exempt: str = ""
-    rotation: Rotation | None = None
-    unmerged: bool = False
-    strangers: tuple[str, ...] = ()
-    strangers_at: datetime | None = None
-
-    @property
-    def order(self) -> tuple[int, float, str]:
-        """Among the equally urgent: the oldest in proportion to its age limit first."""
-        used = self.age / self.max_age if self.age is not None and self.max_age else 0.0
-        return (self.rank, -used, self.secret)
 
 
 _STYLES: Mapping[Rank, Mapping[str, Any]] = {

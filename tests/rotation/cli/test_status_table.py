@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from rotation.cli.status_table import Health, Rank, cells
+from rotation.cli.status_table import cells
 from rotation.journal.entries import Identity
+from rotation.operations.fleet import Health, Rank
 from tests.support.world import START
 
 ROW = Identity(stream="s", identity="i", secret="app", seq=1, hash="", handle="KEY1")

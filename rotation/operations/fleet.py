@@ -1,0 +1,289 @@
+"""How each secret stands, and what needs somebody first: by the configuration and the journal alone."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from rotation.calendar import Freeze
+from rotation.journal.entries import Entry, Identity
+from rotation.journal.facts import baseline_of
+from rotation.journal.spill import SpillRecord, unmerged
+from rotation.machine.decide import Wait, next_action
+from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
+from rotation.machine.replay import Rotation, replay
+from rotation.machine.unaccounted import Seen, seen_of, unaccounted, with_look
+from rotation.operations.history import as_looked_at
+from rotation.operations.installation import Installation
+from rotation.report.health import consumers_at_risk, given, left_alive, may_be_at_risk
+from rotation.schedule.brakes import freeze_file, frozen_by
+from rotation.schedule.due import DueState, due
+from rotation.types import Gates
+
+if TYPE_CHECKING:
+    from rotation.config import ConfiguredSecret
+
+Found: TypeAlias = "tuple[str, ConfiguredSecret | None, Identity | None]"
+"""A stream, with its secret and its row where there are any."""
+
+Closing: TypeAlias = Entry | None
+
+Spills: TypeAlias = Sequence[tuple[Path, SpillRecord]]
+
+SHOWN = 20
+"""Lines without --all; whatever needs attention is shown up to three times as many."""
+
+
+class Rank(IntEnum):
+    """What needs a person comes first."""
+
+    DOWN = 0  # readers are without a working credential, whatever the rotation is called
+    HELD = 1
+    PAST_MAX_AGE = 2
+    ORPHANED = 3  # alive or open, and not in the configuration
+    LEFT_ALIVE = 4  # a rotation that was given up left instances behind
+    UNACCOUNTED = 5  # a look found live instances that nobody knows
+    UNKNOWN = 6  # the journal does not know its credential
+    ON_HOLD = 7
+    OPEN = 8
+    DUE = 9
+    FINE = 10
+    PAUSED = 11
+    RETIRED = 12
+
+    @property
+    def word(self) -> str:
+        """For a person and for a program; paused is paused, by either way."""
+        return "paused" if self is Rank.ON_HOLD else self.name.lower().replace("_", "-")
+
+    @property
+    def needs_attention(self) -> bool:
+        return self <= Rank.ON_HOLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """One secret at one moment. due_at: when it is due next, if time alone decides that; why: what
+    says so; exempt: the exception by which it lives longer; rotation: the latest, where it may tell
+    more than its row; unmerged: an emergency did more than the journal knows; strangers: live
+    instances that a look found and nobody accounts for, strangers_at: then."""
+
+    secret: str
+    policy: str
+    rank: Rank
+    max_age: timedelta
+    age: timedelta | None
+    due_at: datetime | None
+    why: str
+    row: Identity | None
+    exempt: str = ""
+    rotation: Rotation | None = None
+    unmerged: bool = False
+    strangers: tuple[str, ...] = ()
+    strangers_at: datetime | None = None
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """Among the equally urgent: the oldest in proportion to its age limit first."""
+        used = self.age / self.max_age if self.age is not None and self.max_age else 0.0
+        return (self.rank, -used, self.secret)
+
+
+def spilled(here: Installation) -> Iterator[tuple[Path, SpillRecord]]:
+    """What an emergency did without the journal, and nobody brought in since."""
+    configuration = here.configuration
+    yield from unmerged(configuration.journal, configuration.installation, here.records)
+
+
+def standing(
+    here: Installation, names: Sequence[str], now: datetime, spills: Spills
+) -> Iterator[Health]:
+    """Of those names, or of all secrets."""
+    seen, off = seen_of(here.records.installation_entries()), _by_stream(spills)
+    for stream, health in _known(here, names, now, seen):
+        yield _with_spills(here, _with_strangers(here, health, stream, seen), stream, off)
+
+
+def _known(
+    here: Installation, names: Sequence[str], now: datetime, seen: Mapping[str, Seen]
+) -> Iterator[tuple[str, Health]]:
+    records, freezes = here.records, here.configuration.freezes
+    if names:
+        found: Iterable[Found] = list(_named(here, names))
+        closings: Iterable[Closing] = (records.closing(stream) for stream, *_ in found)
+    else:
+        found, closings = _all(here), records.closings(without=NOTHING_LEFT)
+    left = _left_alive(closings)
+    for stream, entry, row in found:
+        off = stream in seen and bool(seen[stream].off)
+        folds = row is not None and (may_be_at_risk(row) or stream in left or off)
+        rotation = with_look(replay(records.entries(stream)), seen.get(stream)) if folds else None
+        if entry is not None:
+            yield stream, _health(entry, row, rotation, freezes, now)
+        elif row is not None:
+            yield stream, _orphan(row, rotation, now)
+
+
+def _named(here: Installation, names: Sequence[str]) -> Iterator[Found]:
+    records = here.records
+    orphans = [row for name in dict.fromkeys(names) for row in here.orphans_of(name)]
+    yield from ((row.stream, None, row) for row in orphans)
+    told = {row.secret for row in orphans}
+    for entry in dict.fromkeys(here.entry(name) for name in names if name not in told):
+        yield entry.stream, entry, records.identity(entry.stream)
+        for stream in here.open_streams_of(entry.id):
+            if stream != entry.stream:
+                yield stream, None, records.identity(stream)
+
+
+def _all(here: Installation) -> Iterator[Found]:
+    rows = {row.stream: row for row in here.records.identities()}
+    for entry in here.configuration.secrets():
+        yield entry.stream, entry, rows.pop(entry.stream, None)
+    yield from ((stream, None, row) for stream, row in rows.items() if row.is_alive)
+
+
+def _left_alive(closings: Iterable[Closing]) -> frozenset[str]:
+    """By the closes alone: to fold each rotation of a large fleet takes long."""
+    closed = (each for each in closings if each is not None)
+    return frozenset(each.stream for each in closed if leftovers_of(baseline_of(each)))
+
+
+def _orphan(row: Identity, rotation: Rotation | None, now: datetime) -> Health:
+    """Only the journal still names it: nothing rotates it, and what is open goes on."""
+    held = Rank.HELD if row.held is not None else Rank.ORPHANED
+    return Health(
+        secret=row.secret,
+        policy="?",
+        rank=Rank.DOWN if rotation is not None and consumers_at_risk(rotation) else held,
+        max_age=timedelta(),
+        age=now - row.created if row.created is not None else None,
+        due_at=None,
+        why="not in the configuration",
+        row=row,
+        rotation=rotation,
+    )
+
+
+def _health(
+    entry: "ConfiguredSecret", row: Identity | None, rotation: Rotation | None,
+    freezes: Sequence[Freeze], now: datetime,
+) -> Health:  # fmt: skip
+    told = due(entry, row, now, freezes)
+    age = now - row.created if row is not None and row.created is not None else None
+    max_age = timedelta(seconds=entry.max_age_s - entry.over_s(now))
+    return Health(
+        secret=entry.id,
+        policy=entry.class_name,
+        rank=_rank(row, rotation, max_age, told.kind, now),
+        max_age=max_age,
+        age=age,
+        due_at=told.at
+        if told.kind in (DueState.DUE, DueState.LATER, DueState.PAUSED, DueState.UNKNOWN)
+        else None,
+        why=told.reason,
+        row=row,
+        exempt=str(entry.exempt_at(now) or ""),
+        rotation=rotation,
+    )
+
+
+def _rank(
+    row: Identity | None,
+    rotation: Rotation | None,
+    max_age: timedelta,
+    kind: DueState,
+    now: datetime,
+) -> Rank:
+    if rotation is not None and consumers_at_risk(rotation):
+        return Rank.DOWN
+    if row is not None and row.held is not None:
+        return Rank.HELD
+    if kind is DueState.RETIRED:
+        return Rank.RETIRED
+    if row is not None and row.plan is None and row.expires is not None and row.expires <= now:
+        return Rank.DOWN
+    if row is not None and row.created is not None and now - row.created > max_age:
+        return Rank.PAST_MAX_AGE
+    if rotation is not None and left_alive(rotation):
+        return Rank.LEFT_ALIVE
+    if row is not None and row.on_hold:
+        return Rank.ON_HOLD
+    return _BY_KIND[kind]
+
+
+_BY_KIND = {
+    DueState.HELD: Rank.HELD,
+    DueState.NEVER: Rank.UNKNOWN,
+    DueState.UNKNOWN: Rank.UNKNOWN,
+    DueState.OPEN: Rank.OPEN,
+    DueState.DUE: Rank.DUE,
+    DueState.LATER: Rank.FINE,
+    DueState.PAUSED: Rank.PAUSED,
+}
+
+
+def _with_strangers(
+    here: Installation, health: Health, stream: str, seen: Mapping[str, Seen]
+) -> Health:
+    """As it stands where a look found more than the journal knows."""
+    told = seen.get(stream)
+    if told is None or not told.instances or not (entries := here.records.entries(stream)):
+        return health
+    left = unaccounted(replay(entries), told)
+    rank = min(health.rank, Rank.UNACCOUNTED) if left else health.rank
+    return replace(health, rank=rank, strangers=left, strangers_at=told.at)
+
+
+def _by_stream(spills: Spills) -> Mapping[str, Sequence[SpillRecord]]:
+    found = defaultdict(list)
+    for _, told in spills:
+        found[told.stream].append(told)
+    return found
+
+
+def _with_spills(
+    here: Installation, health: Health, stream: str, spills: Mapping[str, Sequence[SpillRecord]]
+) -> Health:
+    """As it stands where the journal is not all there is to know."""
+    if not (told := spills.get(stream)):
+        return health
+    off = {instance for each in told for instance in each.scope}
+    entries = here.records.entries(stream)
+    down = bool(entries and given(replay(entries)) & off)
+    why = f"{', '.join(sorted(off))} switched off without the journal"
+    rank = min(health.rank, Rank.DOWN if down else Rank.HELD)
+    return replace(health, rank=rank, why=why, unmerged=True)
+
+
+def most_urgent(healths: list[Health], *, everything: bool) -> list[Health]:
+    if everything:
+        return sorted(healths, key=lambda health: health.order)
+    urgent = sum(health.rank.needs_attention for health in healths)
+    many = min(max(SHOWN, urgent), 3 * SHOWN)
+    return heapq.nsmallest(many, healths, key=lambda health: health.order)
+
+
+def frozen_wait(here: Installation, rotation: Rotation, now: datetime) -> Wait | None:
+    """Of what a freeze by hand stops now: its row was written before that."""
+    reason = frozen_by(here.records, freeze_file(here.configuration))
+    if reason is None:
+        return None
+    action = next_action(rotation, now, Gates(open=False, frozen=reason))
+    return action if isinstance(action, Wait) and action.why == f"frozen: {reason}" else None
+
+
+def open_rotation(here: Installation, health: Health) -> Rotation | None:
+    if health.row is None or health.row.plan is None:
+        return None
+    rotation = replay(here.records.entries(health.row.stream))
+    return as_looked_at(here, rotation) if rotation.outcome is None else None
+
+
+def on_hold(here: Installation, health: Health) -> Rotation | None:
+    on_hold = health.row is not None and health.row.on_hold
+    return replay(here.records.entries(health.row.stream)) if on_hold and health.row else None
