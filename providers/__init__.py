@@ -1,4 +1,4 @@
-"""Adapters to the outside world, one family per package, strangers to each other.
+"""Adapters to the outside world: one package per family. No family imports another one.
 
 Importing this package loads nothing: entry points load each adapter when it is named.
 """

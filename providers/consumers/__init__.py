@@ -1,1 +1,1 @@
-"""Consumers of any secret: they read the store, are given a file, or a command is run for them."""
+"""Consumers for any secret: they read the store, get a file, or have a command run for them."""

@@ -1,9 +1,9 @@
-"""A command as a child process that can neither see nor keep more than it was given.
+"""Runs a command as a child process that can neither see nor keep more than it was given.
 
-Its environment is empty but for what is named, it runs in `/`, in a session of its own, with no
-file open but its input, and nobody keeps what it prints. It ends with its whole process group: at
-the time-out, when we are told to stop, and whatever it leaves behind when it ends by itself. If we
-are killed outright its input closes; the time-out is then its own affair.
+Its environment holds only what is named; it runs in `/`, in its own session, with no open file but
+its input; its output is discarded. It ends with its whole process group: at the time-out, when we
+are told to stop, and with whatever it leaves behind when it ends by itself. If we are killed
+outright, its input closes, and it has to keep to the time-out itself.
 """
 
 import os
@@ -14,12 +14,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATH = "/usr/bin:/bin"
+# The time between asking a group to end and killing it.
 GRACE_SECONDS = 2
-"""Between asking a group to end and ending it."""
 
 
 class TimedOut(Exception):
-    """It was ended before it had finished."""
+    """The command was ended before it had finished."""
 
 
 def run(
@@ -29,8 +29,8 @@ def run(
     given: bytes,
     seconds: int,
 ) -> int:
-    """Its exit code, or the negative number of the signal that ended it. OSError and ValueError
-    where it cannot be started."""
+    """Returns its exit code, or the negative number of the signal that ended it. Raises OSError and
+    ValueError where it cannot be started."""
     with _started(command, arguments, environment) as child:
         try:
             child.communicate(given, timeout=seconds)
@@ -57,7 +57,8 @@ def _started(
     try:
         yield child
     finally:
-        # The number is still this group's or nobody's: process ids are handed out in a circle.
+        # The number still belongs to this group or to none: process ids are reused only after a
+        # full round.
         _signal(child.pid, signal.SIGKILL)
         _await_end(child)
         assert child.stdin is not None, "it was started with a pipe"
@@ -71,6 +72,6 @@ def _await_end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(group: int, number: signal.Signals) -> None:
-    # Nobody left, or somebody who took on another user's rights: both are beyond our reach.
+    # The group is gone, or a process has another user's rights: both are beyond our reach.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)

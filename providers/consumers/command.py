@@ -1,12 +1,13 @@
-"""Commands: to hand a secret to its reader, to a verifying service, or to look if it is accepted.
+"""Commands that give a secret to its reader or to a verifying service, or check whether it is
+accepted.
 
-The contract with the command. Its input is a JSON object: the fields of the secret by their own
-names, for a verifier {"value": ...} (or {} when the bytes are no longer known). ROTATION_ACTION
+The contract with the command: its input is a JSON object, with the fields of the secret by their
+own names, or for a verifier {"value": ...} ({} when the bytes are no longer known). ROTATION_ACTION
 is deliver, accept, drop or check; ROTATION_VERSION or ROTATION_HANDLE says of what. The same call
 may come again and must then make the same thing true. Input that is no complete object means that
-the runner died: change nothing. Exit 0 is success, 75 is "not now, try again", another number is
-a refusal; of a check 0 is accepted, 77 is refused, and any other number says nothing: 1 is what a
-crashed script ends with, and a crash must not prove a death.
+the runner died: change nothing. Exit 0 is success, 75 is "not now, try again", any other number is
+a refusal. For a check, 0 is accepted, 77 is refused, and any other number is no verdict: a crashed
+script ends with 1, and a crash must not prove a death.
 """
 
 import json
@@ -57,7 +58,7 @@ class CommandVerifier:
 
 
 class CommandProbe:
-    """A command that looks and changes nothing."""
+    """A command that only checks and changes nothing."""
 
     def __init__(self, options: ProbeOptions, context: PluginContext) -> None:
         self._command = _Command(options, context)
@@ -96,7 +97,7 @@ class _Command:
         self._directory = context.command_directory
 
     def change(self, action: str, given: bytes, **identifier: str) -> None:
-        """Run it for its effect."""
+        """Runs it for its effect."""
         try:
             code = self.run(action, given, **identifier)
         except child.TimedOut:
@@ -144,7 +145,7 @@ class _Command:
             ) from None
 
     def checked(self) -> Path:
-        """Its path, where nobody else can have put or changed it. That still holds when it is
+        """Its path, if nobody else can have put or changed the file. This still holds when it is
         started, so it may be started by name."""
         if self._directory is None:
             raise Refused(

@@ -8,18 +8,18 @@ from rotation.types import Fields
 
 
 def as_json(fields: Fields, names: Mapping[str, str]) -> bytes:
-    """An object of all fields. `names`: issuer field -> the secret's own; without one, or where
-    the whole secret is one value, a field keeps the issuer's name."""
+    """An object of all fields. `names`: issuer field -> the secret's own name. A field without one,
+    or of a secret that is one value, keeps the issuer's name."""
     return json.dumps(_named(fields, names)).encode()
 
 
 def delivered(fields: Fields, names: Mapping[str, str]) -> bytes:
-    """What a consumer is handed as the whole: the fields, and the keys that are composed of them."""
+    """What a consumer gets as a whole: the fields, and the keys that are composed of them."""
     return json.dumps({**_named(fields, names), **_composed(fields)}).encode()
 
 
 def of_field(fields: Fields, field: str) -> bytes:
-    """The bytes of that field, or of that composed key, and nothing around them."""
+    """The bytes of that field or composed key, and nothing around them."""
     value = {**_composed(fields), **_revealed(fields)}.get(field)
     if value is None:
         raise Refused(
@@ -30,7 +30,7 @@ def of_field(fields: Fields, field: str) -> bytes:
     try:
         return value.encode()
     except UnicodeEncodeError:
-        # The error holds the whole value, so it must not be a cause.
+        # The error holds the whole value, so it must not be the cause.
         raise Refused(
             "consumer.not-text",
             "the field is no text that a file can hold; nothing was delivered",

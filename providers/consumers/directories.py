@@ -1,7 +1,7 @@
-"""Directories in which nobody else can exchange what we look at, write or run.
+"""Opens directories in which nobody else can replace what we look at, write or run.
 
-Opened from `/` downwards, each component without following links: a user who cannot write into one
-of them cannot put another file behind a path that was checked.
+They are opened from `/` downwards, each component without following links. A user who cannot write
+into one of them cannot put another file behind a path that was checked.
 """
 
 import errno
@@ -20,7 +20,7 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 @contextmanager
 def trusted(directory: Path, *owners: int) -> Iterator[int]:
     """A descriptor of `directory`. Every component belongs to root, to us or to one of `owners`,
-    and only its owner may write there; above it a sticky directory such as /tmp will do."""
+    and only its owner may write there. Above it, a sticky directory such as /tmp is allowed."""
     parts = Path("/", directory).parts
     descriptor = os.open("/", _OPEN)
     try:
@@ -57,7 +57,7 @@ def _check(descriptor: int, inside: Path, directory: Path, owners: tuple[int, ..
             f"{inside} belongs to another user, who could exchange what is in it",
             "it must belong to root or to the user of the runner",
         )
-    # In a sticky directory nobody else can rename or remove what is ours, hence the exception.
+    # In a sticky directory nobody else can rename or remove our files, hence the exception.
     passable = inside != directory and status.st_mode & stat.S_ISVTX
     if status.st_mode & _WRITABLE_BY_OTHERS and not passable:
         raise Refused(
@@ -80,7 +80,7 @@ def errno_name(error: OSError) -> str:
 
 
 def cannot(what: str, path: Path, error: OSError) -> Refused:
-    """The operating system's refusal, by the name of its number."""
+    """A refusal of the operating system, named by its number."""
     name = errno_name(error)
     return Refused(
         "consumer.system",

@@ -1,8 +1,9 @@
 """The consumer that is a file.
 
-A reader finds the old content or the new one, never a part, and never a moment without a file.
-Whoever could read what was there can read what is put in its place, or nothing is put there. Killed at any point we leave at most one temporary file, readable by its owner only, under a name
-that the next delivery knows and removes.
+A reader finds the old content or the new one, never a part of it, and never a moment without a
+file. The new file has the same readers as the old one; otherwise nothing is written. A delivery
+that is killed at any point leaves at most one temporary file, readable only by its owner, under a
+name that the next delivery knows and removes.
 """
 
 import errno
@@ -43,7 +44,7 @@ class FileConsumer:
         self._names = context.fields
 
     def deliver(self, version: str, fields: Fields) -> None:
-        """The file holds these fields, durably, and has the readers that it had or as declared."""
+        """The file durably holds these fields and has its former readers, or the declared ones."""
         with untouched():
             content = self._content(fields)
         with self._directory() as directory:
@@ -53,7 +54,8 @@ class FileConsumer:
             self._make_durable(directory)
 
     def rehearse(self) -> None:
-        """A delivery up to the moment where it would replace the file; nothing of it is left."""
+        """A delivery up to the moment before it would replace the file; it leaves nothing
+        behind."""
         with self._directory() as directory:
             before = self._look(directory)
             size = REHEARSED_BYTES_MIN if before is None else before.st_size
@@ -66,7 +68,7 @@ class FileConsumer:
                     self._remove_temporary(directory)
 
     def leftovers(self) -> tuple[Path, ...]:
-        """What a killed delivery left behind: bytes of the secret under the temporary name."""
+        """What a killed delivery left: bytes of the secret under the temporary name."""
         temporary = self._path.with_name(self._temporary)
         return (temporary,) if os.path.lexists(temporary) else ()
 
@@ -76,7 +78,7 @@ class FileConsumer:
 
     @contextmanager
     def _directory(self) -> Iterator[int]:
-        """The file's directory, ours alone until the end."""
+        """The file's directory, locked for us until the end."""
         with ExitStack() as stack:
             with untouched():
                 directory = stack.enter_context(self._opened())
@@ -106,7 +108,7 @@ class FileConsumer:
             yield directory
 
     def _look(self, directory: int) -> os.stat_result | None:
-        """What is there, and that it can be replaced without taking it from anybody."""
+        """The state of the present file. Raises where replacing it would take it from somebody."""
         try:
             status = os.stat(self._path.name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
@@ -154,7 +156,7 @@ class FileConsumer:
             os.fsync(descriptor)
 
     def _give(self, directory: int, descriptor: int, before: os.stat_result | None) -> None:
-        """To the readers of what was there, or as declared."""
+        """Gives the new file to the readers of the old one, or to the declared ones."""
         wanted = self._wanted(directory, before)
         try:
             readers.give(descriptor, wanted)
@@ -200,7 +202,7 @@ def _whole(names: Mapping[str, str]) -> str | None:
 
 
 def _ids(owner: str | None) -> tuple[int | None, int | None]:
-    """Numbers of user and group; a number stands for itself, None for what is not declared."""
+    """The numbers of user and group; a number stands for itself, None for what is not declared."""
     user, _, group = (owner or "").partition(":")
     try:
         return (

@@ -1,4 +1,4 @@
-"""What a configuration may say about a consumer. Known, and checked, without loading one."""
+"""What a configuration may say about a consumer; checked without loading one."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 from rotation import options
 from rotation.types import require
 
+# Leaves room within a call's 20 seconds to kill a command that does not end.
 COMMAND_SECONDS_MAX = 15
-"""Leaves room within a call's 20 seconds to end a command that does not want to end."""
 
 TEMPORARY_NAME = ".{}.rotation-tmp"
 _TEMPORARY = re.compile(re.escape(TEMPORARY_NAME).replace(r"\{\}", ".*"))
@@ -118,7 +118,7 @@ class ProbeOptions(options.ProbeOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandOptions(ProbeOptions, options.ConsumerOptions):
-    """A command that hands the secret to its user, or to the service that must accept it."""
+    """A command that gives the secret to its user, or to the service that must accept it."""
 
     PUSHED: ClassVar = True
 

@@ -1,6 +1,7 @@
 """Who may read a file: its owner, its group, its mode and its access list.
 
-What is put in its place is for the same readers, but for what the configuration declares.
+A file that replaces another one gets the same readers, except where the configuration declares
+others.
 """
 
 import errno
@@ -17,7 +18,7 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readers:
-    """acl: as the kernel keeps it; None where the file has none."""
+    """acl: in the kernel's form; None where the file has none."""
 
     user: int
     group: int
@@ -25,7 +26,7 @@ class Readers:
     acl: bytes | None = None
 
     def declared(self, user: int | None, group: int | None, mode: int | None) -> "Readers":
-        """These, but for what is no None."""
+        """These readers, with the declared values in place of their own; None is not declared."""
         return replace(
             self,
             user=self.user if user is None else user,
@@ -48,15 +49,16 @@ def of(directory: int, name: str, status: os.stat_result) -> Readers:
 
 
 def give(descriptor: int, readers: Readers) -> None:
-    """The open file is for those readers. The owner first: before, the mode would let the runner's
-    group read; and the mode after the list, whose mask it is."""
+    """Gives the open file these readers. The owner comes first, because otherwise the mode would
+    let the runner's group read; the mode comes after the access list, because it is that list's
+    mask."""
     now = os.fstat(descriptor)
     if (now.st_uid, now.st_gid) != (readers.user, readers.group):
         os.fchown(descriptor, readers.user, readers.group)
     if readers.acl is not None:
         os.setxattr(descriptor, ACL, readers.acl)
     elif _acl(descriptor) is not None:
-        os.removexattr(descriptor, ACL)  # the directory's default, which the old file did not have
+        os.removexattr(descriptor, ACL)  # inherited from the directory; the old file had none
     os.fchmod(descriptor, readers.mode)
 
 

@@ -6,7 +6,7 @@ from rotation.types import Fields
 
 
 class StoreReader:
-    """Nothing is delivered: its declared refresh time says when it has the new version."""
+    """Nothing is delivered: after its declared refresh time it has the new version."""
 
     def __init__(self, options: StoreReaderOptions, context: PluginContext) -> None:
         pass

@@ -1,4 +1,4 @@
-"""What a consumer says of a delivery that never reached it."""
+"""Marks errors of a delivery that never reached the consumer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from rotation.errors import Permanent, Transient
 
 @contextmanager
 def untouched() -> Iterator[None]:
-    """A refusal inside left the consumer as it was: nothing has to be delivered back."""
+    """A refusal inside it left the consumer as it was, so nothing has to be delivered back."""
     try:
         yield
     except (Permanent, Transient) as definite:

@@ -1,4 +1,4 @@
-"""The bytes themselves, from the operating system's random numbers and from nothing else."""
+"""Makes the bytes from the operating system's random numbers and from nothing else."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ def password(length: int, alphabets: Sequence[str]) -> str:
     """A text with a character of every alphabet; all such texts are equally likely."""
     characters = "".join(alphabets)
     while True:
-        # Drawn again whole: to put in what is missing would prefer some texts to others.
+        # Drawn again as a whole: filling in what is missing would make some texts likelier.
         text = "".join(secrets.choice(characters) for _ in range(length))
         if all(set(text) & set(alphabet) for alphabet in alphabets):
             return text
@@ -24,7 +24,7 @@ def token(length: int, alphabets: Sequence[str], prefix: str) -> str:
 
 def key_pair(algorithm: str) -> tuple[str, str]:
     """A private key (PKCS #8) and its public key (SubjectPublicKeyInfo), both PEM."""
-    # `cryptography` is an extra: who rotates passwords only does without it.
+    # `cryptography` is an extra: passwords alone do not need it.
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: PLC0415
 

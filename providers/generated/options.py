@@ -11,18 +11,18 @@ from typing import Any, ClassVar, Literal
 from rotation import options
 from rotation.types import Traits, require
 
+# NIST SP 800-57: a weaker secret can be found by search.
 STRENGTH_BITS_MIN = 128
-"""NIST SP 800-57: a smaller secret can be searched for."""
 
 LENGTH_MAX = 1024
+# Characters that people confuse.
 AMBIGUOUS = frozenset("0O1lI|")
-"""Characters that a person mistakes for one another."""
 
+# Without quotes, backslash, `$`, `&`, brackets and blanks, which shells and env files interpret.
 SYMBOLS = "!#%+,-./:=?@^_~"
-"""Without quotes, backslash, `$`, `&`, brackets and blanks, which shells and env files read."""
 
+# Each has a strength of at least 128 bits.
 ALGORITHMS = ("ed25519", "ecdsa-p256", "rsa-3072", "rsa-4096")
-"""Each as strong as 128 bits, or stronger."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _FIELDS = {
@@ -132,7 +132,8 @@ class GeneratedOptions(options.IssuerOptions):
 
     @property
     def strength_bits(self) -> int:
-        """Whole bits of entropy of the random characters: every possible value is as likely."""
+        """Whole bits of entropy of the random characters, as every possible value is equally
+        likely."""
         if self.kind == "token":
             return int(self.characters * math.log2(len("".join(self.alphabets))))
         return max(1, _possible(self.characters, self.alphabets)).bit_length() - 1
@@ -147,15 +148,15 @@ class GeneratedOptions(options.IssuerOptions):
         return _FIELDS[self.kind]
 
     def identity(self, connections: Mapping[str, Any]) -> None:
-        """It has no service of its own: it is who it is by the secret that holds it."""
+        """It has no service of its own, so the secret that holds it identifies it."""
 
     def by_hand(self, handle_id: str, connections: Mapping[str, Any]) -> str:
-        """Whoever verifies it decides."""
+        """Only its verifiers can end it."""
         return f"tell every service that accepts the value known as {handle_id} to refuse it"
 
 
 def _possible(length: int, alphabets: tuple[str, ...]) -> int:
-    """How many texts have a character of every alphabet: inclusion and exclusion of classes."""
+    """How many texts have a character of every alphabet, by inclusion and exclusion."""
     total = sum(map(len, alphabets))
     return sum(
         (-1) ** missing * (total - sum(map(len, absent))) ** length

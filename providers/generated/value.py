@@ -25,7 +25,7 @@ from rotation.types import (
 
 
 class GeneratedIssuer:
-    """Without a verifier nobody can say that a value died: that needs `unverified: true`."""
+    """Without a verifier nothing can show that a value is dead: that needs `unverified: true`."""
 
     def __init__(self, options: GeneratedOptions, context: PluginContext) -> None:
         if not context.verifiers and not options.unverified:
@@ -51,7 +51,7 @@ class GeneratedIssuer:
         return Listing(handles=())
 
     def issue(self, attempt: str) -> Credential:
-        """Other bytes at each call: whichever the store keeps under this attempt are the ones."""
+        """Makes other bytes at each call: those that the store keeps under this attempt count."""
         handle = Handle(id=f"gen-{attempt}", created=self._context.clock.now())
         return Credential(handle=handle, fields=make(self._options))
 
@@ -72,7 +72,7 @@ class GeneratedIssuer:
         *,
         under: PermissionSet = PermissionSet.REVOKE,
     ) -> None:
-        """Every verifier is asked, also after one has failed: each drop makes it less alive."""
+        """Asks every verifier, even after one has failed: each drop makes the value less alive."""
         value = None if fields is None else self._verified(fields)
         failed: RotationError | None = None
         for verifier in self._context.verifiers:
@@ -87,13 +87,13 @@ class GeneratedIssuer:
         raise Permanent("issuer.no-usage", "nobody reports the use of a generated value")
 
     def handle_of(self, fields: Fields, version: str) -> str:
-        """A version with a mark, of any installation, names its attempt."""
+        """A version with the mark of any installation names its attempt."""
         if is_any_mark(version):
             return f"gen-{version.rpartition('-')[2]}"
         return f"adopted-{version}"
 
     def _verified(self, fields: Fields) -> SecretValue:
-        """What a verifier holds: the value itself, of a key pair the public half."""
+        """What a verifier holds: the value itself, or the public half of a key pair."""
         name = self._options.fields()[-1]
         if name in fields.public:
             return SecretValue(fields.public[name])

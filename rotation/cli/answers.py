@@ -1,4 +1,4 @@
-"""The answers to `init` that no option gave, asked of a person at a terminal."""
+"""Asks a person at a terminal for the answers to `init` that no option gave."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from rotation.operations.answers import REFRESH, REGION, Answers, wrong
 
 
 def asked(answers: Answers) -> Answers:
-    """Of a person at a terminal, whatever no option said."""
+    """The answers, with what a person at a terminal adds."""
     if not is_terminal() or answers.account:
         return answers
     note("An empty answer leaves a commented example in its place.")
@@ -47,7 +47,7 @@ def _who_uses_it(answers: Answers) -> Answers:
 
 
 def _ask(question: str, text: str, default: str = "") -> str | None:
-    """Asked again until the answer is right or empty."""
+    """Asks again until the answer is valid or empty."""
 
     def right(answer: str) -> str:
         complaint = wrong(question, answer) if answer else None

@@ -1,5 +1,5 @@
-"""The root of the command line: global options, verbs that are loaded when typed, and the one
-place where an exception becomes a message and an exit code."""
+"""The root of the command line: global options, verbs that are loaded when they are typed, and the
+one place where an exception becomes a message and an exit code."""
 
 import gc
 import importlib
@@ -14,7 +14,7 @@ import click
 
 from rotation.cli.verbs import FORMER, SECTIONS, VERBS
 
-# Rich is for help on a terminal only: it costs a third of the time that `--help` may take.
+# Rich is only for help on a terminal: it takes a third of the time that `--help` may take.
 _PRETTY = sys.stdout.isatty() and ("--help" in sys.argv or len(sys.argv) == 1)
 if TYPE_CHECKING or not _PRETTY:
     from click import Command, Group
@@ -25,7 +25,7 @@ else:
 
 @dataclass
 class Settings:
-    """What was asked for globally, before the verb or after it."""
+    """The global options, given before the verb or after it."""
 
     config: str | None = None
     output: str = "text"
@@ -34,19 +34,19 @@ class Settings:
 
     @property
     def colored(self) -> bool | None:
-        """None: wherever a terminal reads."""
+        """None: colours wherever the output is a terminal."""
         if self.color != "auto":
             return self.color == "always"
         return False if os.environ.get("NO_COLOR") else None
 
 
 def settings() -> Settings:
-    """Of the command that is running."""
+    """The settings of the command that is running."""
     return click.get_current_context().ensure_object(Settings)
 
 
 def _remember(context: click.Context, option: click.Parameter, value: object) -> None:
-    # After the verb an option that was not given must not undo one before it.
+    # An option that was not given after the verb must not undo one before it.
     if value is not None and option.name is not None:
         setattr(context.ensure_object(Settings), option.name, value)
 
@@ -92,7 +92,7 @@ def global_options() -> list[click.Parameter]:
 
 
 class Verb(Command):
-    """A verb: takes the global options as well."""
+    """A verb, which also takes the global options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,7 +109,7 @@ def _with_examples(text: str, examples: Sequence[str]) -> str:
 
 
 def verb(name: str, *examples: str) -> Callable[[Callable[..., int | None]], click.Command]:
-    """A function becomes a verb. It returns its exit code; none is success."""
+    """Makes a function a verb. It returns its exit code; None is success."""
 
     def build(function: Callable[..., int | None]) -> click.Command:
         return click.command(name, cls=Verb, help=_help(function, examples))(function)
@@ -144,7 +144,7 @@ def _load(name: str) -> click.Command:
 
 
 class Program(Group):
-    """The root. Its commands are names with a line of help; the real one is loaded when typed."""
+    """The root. Its commands are names with a line of help; each is loaded when it is typed."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

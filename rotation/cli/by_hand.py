@@ -1,4 +1,4 @@
-"""NOT CONTAINED, and what a person types in its place: whatever failed, journal, issuer or the
+"""NOT CONTAINED, and what a person types instead, whatever failed: the journal, the issuer or the
 configuration itself."""
 
 import re
@@ -22,7 +22,7 @@ _INSTALLATION = re.compile(r"^installation:[ \t]*[\"']?([0-9a-f]{12})\b", re.MUL
 
 
 def by_hand_lines(session: Session, spec: Specification, handles: Sequence[str]) -> list[str]:
-    """For each the service's own command, filled in."""
+    """For each of them the service's own command, filled in."""
     commands = ((handle, session.by_hand(spec, handle)) for handle in handles)
     return [
         plain(f"  by hand: {command or f'end {handle} of {spec.identity} at its service'}")
@@ -31,7 +31,8 @@ def by_hand_lines(session: Session, spec: Specification, handles: Sequence[str])
 
 
 def audit_lines(session: Session, spec: Specification, handles: Sequence[str]) -> list[str]:
-    """Where the service keeps a record of what was done with a leaked one."""
+    """For each of them the command that shows what it was used for, where the service keeps a
+    record."""
     commands = ((handle, session.audit_command(spec, handle)) for handle in handles)
     return [
         plain(f"  what {handle} did, by region: {command}")
@@ -42,8 +43,8 @@ def audit_lines(session: Session, spec: Specification, handles: Sequence[str]) -
 
 @contextmanager
 def offering_by_hand(session: Session, words: Sequence[str], key_id: str | None) -> Iterator[None]:
-    """What fails in here leaves the leaked credential alive: that is said, with the way to end it.
-    Not where a person was refused or mistyped something."""
+    """If anything inside it fails, the leaked credential stays alive: prints that, with the command
+    that ends it. Not where the operator was refused or mistyped something."""
     try:
         yield
     except (PolicyRefusal, UnknownName, click.Abort):
@@ -57,7 +58,7 @@ def offering_by_hand(session: Session, words: Sequence[str], key_id: str | None)
 
 
 def _found(session: Session, words: Sequence[str], key_id: str | None) -> list[str]:
-    """As much as the configuration, or the journal alone, still knows."""
+    """The lines for whatever the configuration, or the journal alone, still knows."""
     name = words[0] if len(words) == 1 else None
     spec, handles = _known(session, name, key_id)
     if spec is None:
@@ -88,7 +89,7 @@ def _known(
 
 
 def _salvaged(configuration: Path) -> Past | None:
-    """The journal of a configuration that is broken: two lines of it are enough."""
+    """The journal of a broken configuration: two lines of the file are enough."""
     try:
         text = configuration.read_text(encoding="utf-8", errors="replace")
     except OSError:

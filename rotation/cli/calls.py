@@ -1,4 +1,4 @@
-"""What the steps of a rotation call: the same grants that policies are compiled from."""
+"""The calls that a rotation's steps make: the same grants from which policies are compiled."""
 
 from collections.abc import Collection, Iterator
 from itertools import groupby
@@ -11,8 +11,8 @@ from rotation.types import PermissionSet
 if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
 
+# Each with its family.
 Calls = list[tuple[str, Call]]
-"""Each with the family that it is called in."""
 
 
 def calls_of(session: Session, entry: "ConfiguredSecret") -> Calls:
@@ -32,7 +32,7 @@ def called_by(calls: Calls, sets: Collection[PermissionSet]) -> list[dict[str, s
 
 
 def tell_calls(calls: Calls, sets: Collection[PermissionSet]) -> Iterator[str]:
-    """By what they are made on, and by the set that makes them."""
+    """Grouped by what they are made on and by the set that makes them."""
     mine = [call for _, call in calls if call.under in sets]
     if not mine:
         return

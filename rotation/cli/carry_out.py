@@ -1,4 +1,4 @@
-"""Taking what was opened as far as it goes, and saying how far that was."""
+"""Advances what was opened as far as it goes, and reports how far that was."""
 
 import os
 from collections.abc import Mapping
@@ -20,10 +20,12 @@ def carry_out(
     session: Session, streams: Mapping[str, str], *, wait: bool, here: bool, width: int = 1,
     failures: list[RotationError] | None = None,
 ) -> int:  # fmt: skip
-    """Advances or follows these rotations, prints how they stand, and returns one exit code for all:
-    8 if a stop left them open, 9 if --wait gave up because a step keeps failing.
+    """Advances or follows these rotations, prints their state, and returns one exit code for all: 8
+    if a stop left them open, 9 if --wait gave up because a step keeps failing.
 
-    streams: stream -> the secret's name. failures: receives what kept one from going on at all."""
+    streams: stream -> the secret's name. failures: receives the errors of those that could not
+    start.
+    """
     streams = {stream: session.called(name) for stream, name in streams.items()}
     with progress(session, streams) as show:
         ends = advance_all(
@@ -47,10 +49,10 @@ def carry_out(
 
 
 def _give_up() -> None:
-    """The journal has where it stands."""
+    """Ends the process at once; the journal has the state."""
     os._exit(CANCELLED)
 
 
 def went_back(code: int) -> int:
-    """Of a rotation that a person sent back: being rolled back is what was asked for."""
+    """The exit code of a rollback that an operator asked for: being rolled back is success."""
     return OK if code == FAILED else code

@@ -45,8 +45,8 @@ def check() -> int:
 
 
 def _exceptions_over(session: Session) -> Iterator[Finding]:
-    """Only the check refuses them: a day that comes stops no rotation, let alone an emergency.
-    The environment's own limit holds from that day on."""
+    """Only `config check` refuses exceptions that have ended: a date must not stop a rotation, let
+    alone an emergency. From that day on the environment's own limit counts."""
     now = session.clock.now()
     for entry in session.configuration.secrets():
         if entry.exception is not None and entry.exempt_at(now) is None:

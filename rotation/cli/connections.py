@@ -1,4 +1,4 @@
-"""`status --connections`: the tool's own credentials are inventory as well."""
+"""`status --connections`: the tool's own credentials belong to the inventory too."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,8 @@ HEAD = ("connection", "type", "logs in with", "id", "age", "ends", "owner")
 
 
 def tell_connections() -> int:
-    """Each with its age and its end, as its service says."""
+    """Each connection with the age and the expiry of its credential, as its service reports
+    them."""
     with open_session(effectful=False) as session:
         now = session.clock.now()
         logins = [ask(session, name) for name in session.configuration.connections]

@@ -1,4 +1,4 @@
-"""Who goes on with what is left open, from when on, and how a person makes it try at once."""
+"""Says which process continues an open rotation, when, and how an operator makes it try at once."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from rotation.report.describe import relative
 
 
 def ways_on(rotation: Rotation, action: Action, name: str) -> list[str]:
-    """What a person can type though it is not Held, once the cause is over."""
+    """What an operator can type for a rotation that is not Held, once the cause is gone."""
     return [f"rotation resume {name} --now"] if is_retrying(rotation, action) else []
 
 

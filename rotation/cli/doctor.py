@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong, what it means, and the one repair that cannot make it worse."""
+"""`doctor`: what is wrong, what it means, and the one repair that is always safe."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -1,7 +1,7 @@
-"""What each JSON document holds: a JSON Schema for each kind.
+"""What each JSON document contains: a JSON Schema for each kind.
 
-A program may rely on the keys that are named here: they are always there, with these types. More may
-come in the same `schema_version`, so it has to ignore what it does not know.
+A program may rely on the keys that are named here: they are always there, with these types. The
+same `schema_version` may get more, so a program has to ignore keys that it does not know.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ ANYTHING: Schema = {}
 
 
 def maybe(shape: Schema) -> Schema:
-    """Or null."""
+    """The same shape, or null."""
     return {**shape, "type": [shape["type"], "null"]}
 
 
@@ -32,7 +32,7 @@ def by_name(of: Schema) -> Schema:
 
 
 def record(optional: dict[str, Schema] | None = None, /, **members: Schema) -> Schema:
-    """A trailing underscore keeps a key that is a word of Python apart from it."""
+    """A trailing underscore distinguishes a key from a keyword of Python."""
     named = {key.removesuffix("_"): shape for key, shape in members.items()}
     return {
         "type": "object",
@@ -163,6 +163,6 @@ SHAPES: dict[str, Schema] = {
 
 
 def schema_of(kind: str) -> Schema:
-    """Of a whole document of that kind."""
+    """The schema of a whole document of that kind."""
     head = record(schema_version={"const": SCHEMA_VERSION}, kind={"const": kind})
     return {"$schema": DIALECT, "title": kind, "allOf": [head, SHAPES[kind]]}

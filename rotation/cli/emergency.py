@@ -1,4 +1,5 @@
-"""A key leaked. Contain first: evidence, off, then the replacement. A person starts it, always."""
+"""A key leaked. Contain first: evidence, switch-off, then the replacement. Only a person starts
+it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,8 +31,8 @@ from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
 from rotation.operations.under_way import UnderWay
 
+# How long it waits for a process that holds the journal and may be frozen.
 PATIENCE_S = 3.0
-"""A leaked credential does not wait for a process that holds the journal and may be frozen."""
 
 
 @verb(
@@ -102,7 +103,7 @@ def _declare(session: Session, words: Sequence[str], asked: Asked, *, here: bool
 
 
 class _AtTerminal:
-    """Who declares it reads standard error, and types the name."""
+    """The operator who declares it: reads standard error and types the name."""
 
     def __init__(self, session: Session, *, yes: bool) -> None:
         self._session = session
@@ -130,7 +131,7 @@ class _AtTerminal:
 def _carried_out(
     session: Session, target: Target, found: ExposureReport, said: Opened, *, here: bool
 ) -> int:
-    """Contained here and now; the rest follows, by a live runner or by this process."""
+    """Contains here and now; a live runner or this process does the rest."""
     try:
         rotation = contain(session, target, _Waits(session, target))
     except (JournalError, *NONSENSE) as error:
@@ -157,14 +158,15 @@ def _carried_out(
 def _journal_lost(
     session: Session, target: Target, found: ExposureReport, said: Opened, error: JournalError
 ) -> int:
-    """After it had the containment. What an older copy of it would not know goes into a spill."""
+    """The journal failed after the containment began. A spill records what an older copy of it
+    would not know."""
     if not session.traits(target.spec).overlap:
         return AT_RISK
     return without_journal(session, target, found, said, error)
 
 
 def _replace(session: Session, name: str, reason: str | None, *, yes: bool, here: bool) -> int:
-    """Readers need a successor, and there is nothing to contain."""
+    """Readers need a new credential, and there is nothing to contain."""
     entry = session.entry(name)
     note(f"EMERGENCY {name}: the issuer lists nothing alive; nothing has to be switched off")
     confirm_typed(name, "Make a new credential for its readers now?", yes=yes)
@@ -173,7 +175,8 @@ def _replace(session: Session, name: str, reason: str | None, *, yes: bool, here
 
 
 class _Waits:
-    """Each later attempt is printed; with the first one, how to end it by hand meanwhile."""
+    """Prints each further attempt and, with the first one, how to end the credential by hand
+    meanwhile."""
 
     def __init__(self, session: Session, target: Target) -> None:
         scope = replay(session.journal.entries(target.stream)).scope
@@ -186,7 +189,7 @@ class _Waits:
 
 
 def _merge(session: Session, path: Path, *, here: bool) -> int:
-    """What was contained without the journal goes into it, and on to its successor."""
+    """Brings what was contained without the journal into it, and goes on to the replacement."""
     record = read(path, session.configuration.installation)
     target, said = merge(session, record)
     told = f"{path} is in the journal; the file is no longer needed"
@@ -198,7 +201,8 @@ def _merge(session: Session, path: Path, *, here: bool) -> int:
 
 
 def _cancel(session: Session, name: str, *, yes: bool, here: bool) -> int:
-    """A mistake: what was contained works again, what was made meanwhile goes."""
+    """Takes an emergency back: what was contained works again, and what was made meanwhile is
+    removed."""
     rotation = to_cancel(session, name)
     scope = ", ".join(rotation.scope)
     confirm_typed(name, f"Switch {scope} on again, although somebody called it leaked?", yes=yes)

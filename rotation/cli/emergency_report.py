@@ -1,4 +1,4 @@
-"""What an emergency says: every printed line has to be true at 3 a.m."""
+"""The lines that an emergency prints. Every one has to be true and clear at 3 a.m."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ def scope_lines(
     *,
     traits: Traits,
 ) -> list[str]:
-    """What a person must know before saying yes."""
+    """What the operator must know before agreeing."""
     lines = [f"EMERGENCY {name}: {spec.identity}", "  will be switched off:"]
     lines += [f"    {_suspect(s, now, found)}" for s in found.suspects if s.id in scope]
     left = [s for s in found.suspects if s.id not in scope]
@@ -50,8 +50,9 @@ _MAY_WORK = (KeyState.ACTIVE, KeyState.UNKNOWN)
 
 
 def _cheaper(name: str, found: ExposureReport, scope: Sequence[str]) -> list[str]:
-    """Where others than the current one are in scope, perhaps only they leaked. Of no use where
-    readers would be left with what is off, or is meant to be by an emergency that is open."""
+    """A cheaper choice where the scope has more than the current instance: perhaps only the others
+    leaked. None where readers would be left with an instance that is off, or that an open emergency
+    is about to switch off."""
     current = next((s.id for s in found.suspects if s.current and s.state in _MAY_WORK), None)
     if current is None or current in found.declared:
         return []
@@ -80,7 +81,7 @@ def _outage(refresh_s: int, *, pushed: bool) -> str:
 
 
 def other_lines(name: str, other: UnderWay) -> list[str]:
-    """Of one that somebody declared already."""
+    """The lines about an emergency that somebody declared already."""
     rotation = other.rotation
     if other.stuck:
         return [plain(f"{rotation.last.runner} is alive and does not move: another one takes over")]
@@ -92,7 +93,7 @@ def other_lines(name: str, other: UnderWay) -> list[str]:
 
 
 def contained_lines(rotation: Rotation, found: ExposureReport) -> list[str]:
-    """One true line per fact."""
+    """One line for each fact."""
     replacing = replaced_by(rotation)
     state = rotation.state(replacing or Step.CONTAIN)
     if not state.done or state.done_at is None:

@@ -1,9 +1,9 @@
-"""From what went wrong to what a person reads and the exit code of the process.
+"""Turns an error into a message and the exit code of the process.
 
-0 ok or nothing due · 1 generic · 2 usage or configuration · 3 denied · 4 failed, the old
-credential is still valid · 5 refused by policy · 6 unknown name · 7 work is due · 8 cancelled,
-resumable · 9 time-out, lock or journal · 10 some failed · 11 held, a person must decide ·
-12 failed, and a consumer may be without a working credential · 255 internal.
+0 ok or nothing due · 1 generic · 2 usage or configuration · 3 denied · 4 failed, the old credential
+is still valid · 5 refused by policy · 6 unknown name · 7 work is due · 8 cancelled, resumable · 9
+time-out, lock or journal · 10 some failed · 11 held, a person must decide · 12 failed, and a
+consumer may be without a working credential · 255 internal.
 """
 
 import sys
@@ -50,7 +50,7 @@ _BY_KIND: tuple[tuple[type[RotationError], int], ...] = (
 
 
 def worst(codes: Iterable[int]) -> int:
-    """One exit code for several outcomes. Some that failed beside some that did not are 10."""
+    """One exit code for several outcomes. 10 where some failed and others did not."""
     occurred = set(codes)
     if OK in occurred and len(occurred) > 1:
         occurred.add(SOME_FAILED)
@@ -62,7 +62,7 @@ def code_of(error: RotationError) -> int:
 
 
 def exit_code_of(error: BaseException, settings: Settings) -> int:
-    """Says what happened and returns the exit code."""
+    """Prints the message and returns the exit code."""
     if settings.debug and not isinstance(error, SystemExit):
         from rotation.cli.trace import trace_of  # noqa: PLC0415
 
@@ -87,7 +87,7 @@ def exit_code_of(error: BaseException, settings: Settings) -> int:
             complain(stopped, settings)
             return CANCELLED
         case BrokenPipeError():
-            # Whoever read the result has enough of it. Nothing is left to say to a closed pipe.
+            # The reader has closed the pipe, so there is nothing left to write to it.
             sys.stdout = None
             return OK
         case _:

@@ -1,8 +1,8 @@
-"""`handover`: the tool's own login is changed by a person, never by a process that depends on it.
+"""`handover`: a person changes the tool's own login; no process that depends on it does.
 
-Two connections to the same place stand in the configuration, the one in use and one with the new
-login. The new one is proven by a whole rotation; a person then swaps the two entries and destroys
-the old login, and is told whether it is dead.
+The configuration has two connections to the same place: the one in use, and one with the new login.
+A whole rotation proves the new one. A person then swaps the two entries and destroys the old login,
+and `--dead` shows whether it is dead.
 """
 
 import click
@@ -68,7 +68,7 @@ def _prove(old: str, new: str, canary: str) -> int:
 
 
 def _login(name: str) -> Login:
-    """With its own login, not with its successor's."""
+    """Logs in with the connection's own login, not with its successor's."""
     with open_session(effectful=False) as session:
         return ask(session, name)
 

@@ -1,4 +1,4 @@
-"""What was: `history` lists rotations, `show` opens one."""
+"""The past: `history` lists rotations, `show` prints one."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -98,7 +98,8 @@ def _summary(rotation: Rotation) -> dict[str, Any]:
 
 
 def _incident(rotation: Rotation) -> dict[str, Any]:
-    """Of an emergency: why, what it was about, and what was saved before anything was erased."""
+    """The facts of an emergency: its reason, its scope, and what was saved before anything was
+    erased."""
     saved = Saved.only(rotation.state(Step.EVIDENCE).facts)
     return {
         "reason": Opened.of(rotation.opened.facts).reason,

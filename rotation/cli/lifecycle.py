@@ -1,4 +1,4 @@
-"""A secret comes under rotation, and leaves it: create, adopt, retire."""
+"""Brings a secret under rotation and takes it out again: create, adopt, retire."""
 
 from datetime import UTC, datetime
 

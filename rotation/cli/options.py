@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def known_names(context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
-    """The configured secrets that begin so; none where the configuration cannot be read."""
+    """The configured secrets whose name begins so; none where the configuration cannot be read."""
     found = _configured(context)
     entries = [] if found is None else found.secrets()
     return [entry.id for entry in entries if entry.id.startswith(begun)]
@@ -36,7 +36,7 @@ def _configured(context: click.Context) -> "Configuration | None":
 
 
 def emergency_words(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
-    """A secret, or what else can be done about an emergency."""
+    """The names of secrets, and the other words that may follow `emergency`."""
     before = context.params.get("words") or ()
     others = [] if before else [word for word in ("cancel", "merge") if word.startswith(begun)]
     return [*known_names(context, argument, begun), *others]

@@ -1,4 +1,4 @@
-"""What a verb leaves a person with: where each rotation stands, what works, what to do next."""
+"""What a verb prints at its end: the state of each rotation, what works, and what to do next."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -87,7 +87,7 @@ def outcome_json(
 
 
 def on_hold_json(rotation: Rotation | None) -> dict[str, str | None]:
-    """Why a person paused it, and who."""
+    """Why it is paused, and who paused it."""
     if rotation is None:
         return {"on_hold": None, "on_hold_by": None}
     return {"on_hold": rotation.on_hold, "on_hold_by": rotation.on_hold_by}
@@ -149,7 +149,7 @@ def _lines(name: str, arrival: "RunResult", now: datetime) -> list[str]:
 
 
 def met_on_the_way(rotation: Rotation) -> dict[str, str] | None:
-    """What took a rotation back: the sentence of the row that was refused."""
+    """The sentence of the row whose refusal started the rollback."""
     row = sent_back_by(rotation)
     if row is None:
         return None
@@ -162,7 +162,7 @@ def met_on_the_way(rotation: Rotation) -> dict[str, str] | None:
 
 
 def sent_back(rotation: Rotation) -> list[str]:
-    """Why it went back: who asked for it, or the row that was refused and what that met."""
+    """Why it was rolled back: who asked for it, or which row was refused and what it met."""
     if rotation.asked is not None:
         by = rotation.asked.who or "a person"
         return [f"  why: {plain(str(Requested.of(rotation.asked.facts).verb))} by {plain(by)}"]
@@ -178,7 +178,8 @@ def _next(found: Mapping[str, str]) -> list[str]:
 
 
 def _logged_in(rotation: Rotation, now: datetime) -> str:
-    """Of what readers were sent back to. One that they never left was not tried."""
+    """When the credential that readers were sent back to logged in. It is not tried where readers
+    never left it."""
     tried = rotation.state(Step.VERIFY_OLD)
     if rotation.outcome != Outcome.ROLLED_BACK or not tried.done or tried.done_at is None:
         return ""
@@ -210,7 +211,7 @@ def _warnings(rotation: Rotation) -> list[str]:
 
 
 def held_lines(rotation: Rotation, code: str, name: str, now: datetime) -> list[str]:
-    """Why, exactly what was met, what works, and the ways out."""
+    """Why it is Held, exactly what was met, what works, and the ways out."""
     lines = [
         f"  why: {why_held(code)}",
         *_met_lines(rotation, code),
@@ -224,8 +225,8 @@ def held_lines(rotation: Rotation, code: str, name: str, now: datetime) -> list[
 
 
 def works_now(rotation: Rotation, now: datetime) -> str:
-    """What works, and when that was seen: a while ago, where a rotation waits; never later than
-    now, where the clock that saw it was ahead of this one."""
+    """What works, and when that was seen. The time is never later than now, even where the clock
+    that saw it was ahead."""
     at = seen_at(rotation)
     seen = "not looked at since it was opened" if at is None else f"seen {ago(min(at, now), now)}"
     return f"works now: {what_works(rotation)} ({seen})"
@@ -251,7 +252,7 @@ def _dies(rotation: Rotation, now: datetime) -> list[str]:
 
 
 def dies_lines(rotation: Rotation, now: datetime) -> list[str]:
-    """Nothing where the old one stays, or is gone."""
+    """Empty where the old credential stays, or is gone."""
     dies, awaits = old_dies(rotation, now), awaited(rotation, now)
     if dies is None:
         return []
@@ -268,5 +269,5 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def local(at: datetime) -> str:
-    """In the reader's own time zone, which is named."""
+    """In the reader's own time zone, with its name."""
     return f"{at.astimezone():%Y-%m-%d %H:%M %Z}"

@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
+# Control characters, and invisible ones that change the order of the visible ones.
 _STEERING = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
-"""Control characters, and those that are not seen but change the order of what is."""
 
 
 def plain(text: str) -> str:
-    """Without what steers a terminal, or shows a name as another: a provider or a file named it."""
+    """The text without characters that control a terminal or disguise a name: a provider or a file
+    may have named it."""
     return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def escaped(json_text: str) -> str:
-    """The same JSON, in which nothing can steer a terminal. Lines stay lines: whatever is in
-    a text is escaped by JSON itself."""
+    """The same JSON without anything that controls a terminal. Lines stay lines, because JSON
+    itself escapes what is in a text."""
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
@@ -40,22 +41,22 @@ LEFT_OUT = "(left out: there was a secret in it)"
 
 
 def harmless(text: str) -> str:
-    """The text itself, unless it holds a secret: an adapter's error or a service's answer may."""
+    """The text, unless it holds a secret: an adapter's error or a service's answer might."""
     return LEFT_OUT if contains_live_value(text) else text
 
 
 def result(text: str = "") -> None:
-    """A line of the result; on a terminal it is broken between words, not by the terminal."""
+    """Prints a line of the result; on a terminal it is broken between words."""
     click.echo(fitted(harmless(text), sys.stdout))
 
 
 def verbatim(text: str) -> None:
-    """What a program reads, or a shell."""
+    """Prints what a program or a shell reads, unchanged."""
     click.echo(harmless(text))
 
 
 def columns(stream: IO[str]) -> int | None:
-    """Of the terminal; None where none reads."""
+    """The width of the terminal; None where the stream is not one."""
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
@@ -67,7 +68,7 @@ def fitted(text: str, stream: IO[str]) -> str:
 
 
 def _broken(line: str, width: int) -> Iterator[str]:
-    """Further lines begin two blanks further in. Colours take no room."""
+    """Further lines are indented by two more blanks. Colours take no width."""
     indent = " " * (len(line) - len(line.lstrip(" ")))
     first, *words = line[len(indent) :].split(" ")
     line = indent + first
@@ -81,8 +82,8 @@ def _broken(line: str, width: int) -> Iterator[str]:
 
 
 def note(text: str, *, color: bool | None = None) -> None:
-    """Progress and remarks: never part of the result. Where nobody reads them any more (`| head`, a
-    terminal that is gone) the work goes on all the same."""
+    """Prints progress and remarks, which are never part of the result. If nobody can read them any
+    more (`| head`, a terminal that is gone), the work goes on all the same."""
     with suppress(OSError):
         click.echo(fitted(harmless(text), sys.stderr), err=True, color=color)
 
@@ -107,13 +108,13 @@ def _without_secrets(value: Any) -> Any:
 
 
 def as_json(kind: str, content: Mapping[str, Any]) -> None:
-    """One document. `kind` and `schema_version` tell a program what it reads."""
+    """Prints one document. `kind` and `schema_version` tell a program what it reads."""
     document = {"schema_version": SCHEMA_VERSION, "kind": kind, **content}
     click.echo(written(document, indent=2))
 
 
 def done(kind: str, text: str, **facts: Any) -> None:
-    """What was done: a sentence for a person, its facts for a program."""
+    """Reports what was done: a sentence for a person, facts for a program."""
     from rotation.cli.app import settings  # noqa: PLC0415 -- which imports this module's users
 
     if settings().output == "json":
@@ -127,13 +128,13 @@ def next_step(error: RotationError) -> str | None:
 
 
 def complain(error: RotationError, settings: "Settings") -> None:
-    """What happened, what to do next, and the stable code, in that order."""
+    """Prints what happened, what to do next, and the stable code, in that order."""
     if settings.output == "json":
         described = {"code": error.code, "message": error.message, "hint": next_step(error)}
         document = {"schema_version": SCHEMA_VERSION, "kind": "error", "error": described}
         click.echo(written(document), err=True)
         return
-    color = settings.colored  # the context that knew is over where the program ends
+    color = settings.colored  # the click context is gone when the program ends
     label = click.style("error", fg="red", bold=True)
     mistakes = getattr(error, "errors", ())
     many = f"the configuration has {len(mistakes)} mistakes; nothing was done"
@@ -148,7 +149,7 @@ def complain(error: RotationError, settings: "Settings") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text and how it is coloured where there are colours."""
+    """A text and its style where colours are used."""
 
     text: str
     style: Mapping[str, Any] | None = None
@@ -167,8 +168,8 @@ def table(
     head: Sequence[str], rows: Sequence[Sequence[Cell]], *, indent: str = "",
     spare: Sequence[str] = (),
 ) -> list[str]:  # fmt: skip
-    """Lines of aligned columns, as wide as their content; the last one is left ragged. `spare`:
-    columns that go, in this order, while a terminal is too narrow."""
+    """Lines of aligned columns, as wide as their content; the last column is ragged. `spare`:
+    columns to drop, in this order, while the terminal is too narrow."""
     room = columns(sys.stdout)
     for column in spare:
         if room is None or _width(head, rows) + len(indent) <= room:
@@ -188,5 +189,5 @@ def table(
 
 
 def is_terminal() -> bool:
-    """Whether somebody can be asked."""
+    """Whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()

@@ -83,7 +83,7 @@ def _print(family: str, found: Sequence[Found]) -> None:
         [content] = contents.values()
         verbatim(content if isinstance(content, str) else json.dumps(content, indent=2))
     elif all(isinstance(content, str) for content in contents.values()):
-        # In the file too, or nobody could tell where one ends: a comment in HCL, and in SQL.
+        # Separates the documents in a file too: by a comment, in HCL and in SQL.
         sign = "--" if family == "postgres" else "#"
         for name, content in contents.items():
             verbatim(f"{sign} {name}\n{content}")

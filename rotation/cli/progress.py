@@ -1,5 +1,5 @@
-"""What a person watches while rotations advance: a line per secret on a terminal, plain lines
-elsewhere, nothing where a program reads. Always on stderr."""
+"""The progress that a person watches while rotations advance: a live line per secret on a terminal,
+plain lines elsewhere, nothing where a program reads. Always on stderr."""
 
 import sys
 import threading
@@ -57,8 +57,8 @@ def _silent(entries: Sequence[Entry]) -> None:
 
 @dataclass
 class Lines:
-    """One plain line for each entry that means something to a person; a wait that goes on for
-    the same reason is said once a minute."""
+    """One plain line for each entry that matters to a person. A wait that goes on for the same
+    reason is repeated once a minute."""
 
     names: Mapping[str, str]
     _waits: dict[str, tuple[str, datetime]] = field(default_factory=dict)
@@ -95,7 +95,7 @@ _SAID: Mapping[Kind, str] = {
 def _said(entry: Entry) -> str | None:
     template = _SAID.get(entry.kind)
     if entry.kind is Kind.WAITING and entry.row is None:
-        return None  # what is waited for is what was said before
+        return None  # the same wait was printed before
     return None if template is None else template.format_map(_words(entry))
 
 
@@ -127,12 +127,13 @@ SPARED = "nothing to do"
 
 
 def evidence_of(grade: str) -> str:
-    """Whether it was used is asked by `drain`: nothing but its refresh time passed until then."""
+    """The evidence in words. `drain` checks the usage; until then only the refresh time has
+    passed."""
     return "its refresh time is over" if grade == Evidence.USAGE else grade
 
 
 def is_spared(step: str, facts: Facts) -> bool:
-    """Whether that step of a way back found that the new one is not there, or is what readers get."""
+    """Whether that step of a rollback found the new credential absent, or in use by readers."""
     removes: Mapping[str, Fact[Any, Any]] = {
         Step.SUSPEND_NEW: Suspended.suspended, Step.DESTROY_NEW: Destroyed.destroyed,
         Step.PROVE_NEW_DEAD: Proof.grade,
@@ -194,7 +195,7 @@ def _lines(
 
 
 def _doing(session: Session, rotation: Rotation) -> str:
-    """Of a live line: where it stands and what it waits for."""
+    """The text of a live line: the state of the rotation and what it waits for."""
     if rotation.outcome is not None:
         return outcome_text(rotation.outcome)
     if rotation.held is not None:

@@ -1,4 +1,4 @@
-"""Questions to a person, and what a person wrote."""
+"""Questions to a person, and checks of what a person wrote."""
 
 import re
 
@@ -7,7 +7,7 @@ import click
 from rotation.cli.output import is_terminal
 from rotation.errors import UsageError
 
-# The start of a well-known token, or a long word as random as a key is: both cases and digits.
+# The start of a well-known token, or a long word as random as a key: both cases and digits.
 _TOKEN = re.compile(r"(gh[opsu]_|github_pat_|xox[abp]-|hv[sb]\.|glpat-|sk-|eyJ)[A-Za-z0-9_.-]{8,}")
 _BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
 _WORD = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
@@ -24,13 +24,14 @@ def _asks(question: str, *, yes: bool) -> bool:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Returns if a person agrees. Without a terminal nothing is asked: exit 2 names the flag."""
+    """Returns if the person agrees. Without a terminal it does not ask but exits 2 and names the
+    flag."""
     if _asks(question, yes=yes) and not click.confirm(question, err=True):
         raise _declined()
 
 
 def confirm_typed(word: str, question: str, *, yes: bool) -> None:
-    """The same for what cannot be undone: the word has to be typed."""
+    """The same for what cannot be undone: the person has to type the word."""
     if not _asks(question, yes=yes):
         return
     typed = click.prompt(
@@ -47,8 +48,8 @@ def _declined() -> UsageError:
 
 
 def checked_reason(reason: str | None) -> str | None:
-    """What a person wrote goes into the journal for ever: no key may be in it. Key ids are public
-    and welcome."""
+    """A reason stays in the journal for ever, so it must not contain a key. Key ids are public and
+    welcome."""
     if reason is not None and _looks_like_a_key(reason):
         raise UsageError(
             "cli.reason-holds-a-key",

@@ -1,4 +1,4 @@
-"""`reconcile`: what a look at the world found beside the journal, in words."""
+"""`reconcile`: how the world differs from the journal, in words."""
 
 from collections.abc import Mapping
 from typing import Any

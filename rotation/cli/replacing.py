@@ -1,4 +1,4 @@
-"""Opening the replacement of a credential that is dead, and saying why it is taken for that."""
+"""Opens the replacement of a dead credential, and says why it counts as dead."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def open_replacement(
     session: Session, entry: "ConfiguredSecret", reason: str | None = None
 ) -> None:
-    """One that is open goes on."""
+    """Opens one, unless one is open already."""
     found = replacing.to_replace(session, entry)
     if found is None:
         note(f"the replacement of {entry.id} is open; it goes on")

@@ -1,4 +1,4 @@
-"""Verbs that are entries: a person decides, the journal has it, a runner acts on it."""
+"""Verbs that write entries: an operator decides, the journal has it, a runner acts on it."""
 
 from pathlib import Path
 

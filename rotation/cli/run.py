@@ -92,7 +92,8 @@ def _stop_if_behind(session: Session) -> None:
 
 
 def _due(session: Session) -> tuple[Sequence["ConfiguredSecret"], list[int]]:
-    """Where everything is stopped: none, and that it was refused."""
+    """The secrets that are due and no exit codes, or, where everything is stopped, none and the
+    refusal's code."""
     try:
         return begin.due_now(session), []
     except PolicyRefusal as stopped:

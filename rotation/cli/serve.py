@@ -48,7 +48,8 @@ def serve(*, log_level: str) -> int:
         code = OK if left_nothing else CANCELLED
         log.info("serve.ended", exit=code)
         if scheduler.busy:
-            # A call that outlives its deadline must not keep the process: the journal has it.
+            # A call that outlives its deadline must not keep the process; the journal has the
+            # state.
             os._exit(code)
     return code
 
@@ -66,14 +67,14 @@ def _scheduler(session: Session) -> Scheduler:
 
 
 def reload(installation: Installation) -> None:
-    """A file that cannot be read, whatever the reason, or that is another installation's, changes
-    nothing: what is open goes on."""
+    """Reads the configuration again. One that cannot be read for any reason, or is another
+    installation's, changes nothing, and open rotations go on."""
     kept = installation.configuration.digest
     try:
         taken = installation.reload()
     except RotationError as error:
         logs.log_error("configuration.refused", error, kept=kept)
-    except Exception as error:  # noqa: BLE001 -- a fault of ours in reading ends no rotation
+    except Exception as error:  # noqa: BLE001 -- our own fault while reading must end no rotation
         # Without a traceback, which would quote the file.
         log.error("configuration.refused", code=type(error).__name__, kept=kept)  # noqa: TRY400
     else:

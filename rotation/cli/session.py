@@ -1,7 +1,7 @@
-"""The installation as a verb of the command line uses it.
+"""The installation as the verbs of the command line use it.
 
-Verbs that only look open the journal read-only and may use a configuration that was found by
-walking up; everything else takes an explicit path.
+Verbs that only read open the journal read-only and may search the directories above for a
+configuration; all others take an explicit path.
 """
 
 import os
@@ -24,7 +24,7 @@ NAME = "rotation.yaml"
 
 @dataclass(kw_only=True)
 class Session(Installation):
-    """Tells the person what they should know beside the answer."""
+    """Also tells the operator what they should know beside the answer."""
 
     log_level: str = "warning"
     _renamed: set[str] = field(default_factory=set)
@@ -33,7 +33,7 @@ class Session(Installation):
     def registry(self) -> "Registry":
         from rotation.runtime import logs  # noqa: PLC0415
 
-        # What adapters and their libraries log passes the gate.
+        # Whatever adapters and their libraries log passes the gate.
         logs.configure(self.log_level)
         return super().registry
 
@@ -52,7 +52,7 @@ class Session(Installation):
 
 
 def configuration_path(chosen: Settings, *, effectful: bool) -> Path:
-    """-c, then ROTATION_CONFIG, then, for verbs that only look, the nearest file upwards."""
+    """From -c, then ROTATION_CONFIG, then, for verbs that only read, the nearest file upwards."""
     explicit = Path(chosen.config) if chosen.config else _from_environment()
     if explicit is not None:
         return explicit
@@ -81,7 +81,7 @@ def _upwards() -> Iterator[Path]:
 
 
 def open_session(*, effectful: bool, logins: Mapping[str, str] | None = None) -> Session:
-    """For the verb that is running."""
+    """The session of the verb that is running."""
     if effectful:
         from rotation.runtime import process  # noqa: PLC0415
 

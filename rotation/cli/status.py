@@ -56,7 +56,8 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         from rotation.cli.connections import tell_connections  # noqa: PLC0415 -- loads adapters
 
         return tell_connections()
-    gc.disable()  # this process ends soon; over a fleet, looking for cycles takes a fifth of it
+    # this process ends soon; over a fleet, looking for cycles takes a fifth of its time
+    gc.disable()
     with open_session(effectful=False) as session:
         now, spills = session.clock.now(), list(spilled(session))
         left = [_unmerged(path, told) for path, told in spills]
@@ -103,7 +104,7 @@ def _print(session: Session, healths: list[Health], shown: list[Health], now: da
 
 
 def tell_stops(session: Session) -> None:
-    """First of all: what keeps every secret where it is."""
+    """Printed first: what stops every secret."""
     for stop in stops(session.configuration, session.records):
         kind, _, reason = stop.message.partition(": ")
         result(plain(f"{kind.upper()}: {reason}; {stop.hint} [{stop.code}]"))
@@ -117,7 +118,7 @@ def stops_json(session: Session) -> list[dict[str, str]]:
 
 
 def _details(session: Session, health: Health, now: datetime) -> list[str]:
-    """Of a rotation that is open: what works, until when, and the ways out."""
+    """For an open rotation: what works, until when, and the ways out."""
     name = plain(health.secret)
     if health.rank is Rank.UNKNOWN and health.row is not None:
         return [f"next: rotation adopt {name} --created DATE, the day on which it was made"]
@@ -182,7 +183,8 @@ def _paused(session: Session, health: Health) -> list[str]:
 
 
 def _down(health: Health, now: datetime) -> list[str]:
-    """Nothing is open: what readers get ended, or the last rotation was given up in that state."""
+    """Nothing is open, but what readers get has ended, or the last rotation was given up in that
+    state."""
     works = plain(works_now(health.rotation, now)) if health.rotation is not None else ""
     ended = health.row is not None and health.row.expires is not None and not works
     return [

@@ -47,8 +47,8 @@ def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str,
 
 
 def _current(rotation: Rotation) -> dict[str, Any]:
-    """What readers get now. The row has what they got before it was opened; so it stays while a
-    move of the label is in doubt."""
+    """What readers get now. The row has what they got before the rotation was opened; that stays
+    while a move of the label is in doubt."""
     found = given(rotation)
     return {"current": next(iter(found))} if len(found) == 1 else {}
 

@@ -32,8 +32,9 @@ _STYLES: Mapping[Rank, Mapping[str, Any]] = {
 }
 
 HEAD = ("secret", "class", "age", "", "next due", "where it stands")
+# Columns that a narrow terminal leaves out: the bar first, because the age stands beside it in
+# words.
 SPARE = ("age", "class", "")
-"""What a narrow terminal does without: the bar first, for the age stands in words beside it."""
 
 
 def cells(health: Health, now: datetime) -> list[Cell]:

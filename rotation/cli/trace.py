@@ -1,4 +1,5 @@
-"""`--debug`: where it broke. The text of an exception that is not ours may hold anything."""
+"""`--debug`: where an error came from. The text of an exception that is not ours may hold
+anything."""
 
 import traceback
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from rotation.types import contains_live_value
 
 
 def trace_of(error: BaseException) -> str:
-    """Frames and kinds, without the values of locals and without foreign texts."""
+    """Frames and kinds, without local values and foreign texts."""
     lines = [
         line for each in _chain(error) for block in _lines(each) for line in block.splitlines()
     ]
@@ -16,7 +17,7 @@ def trace_of(error: BaseException) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """What led to what, as Python itself prints it."""
+    """The exceptions in the order in which Python prints them."""
     chain: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in chain:

@@ -1,4 +1,4 @@
-"""What a look found beside what is known: written down, so that `status` shows it."""
+"""Unknown instances that a look found: recorded, so that `status` shows them."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def remember(session: Session, stream: str, found: "Found") -> None:
-    """Only what is news. An operator who may only read learns that nobody else will see it."""
+    """Records only what is new. An operator who may only read learns that nobody else will see
+    it."""
     from rotation.operations import reconcile  # noqa: PLC0415 -- loads the effects; `status` does without
 
     if not reconcile.is_news(session, stream, found):

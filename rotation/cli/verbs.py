@@ -1,4 +1,4 @@
-"""Every verb: where it lives and its one line of help, so that `--help` imports none of them."""
+"""Every verb, with its place and its line of help, so that `--help` imports none of them."""
 
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     },
 }  # fmt: skip
 
+# Former names of verbs: still understood, but not listed.
 FORMER = {"hold": "pause", "release": "unpause"}
-"""What verbs were called before: still understood, listed nowhere."""
 
 VERBS = {name: listed for section in SECTIONS.values() for name, listed in section.items()}

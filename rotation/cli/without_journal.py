@@ -1,4 +1,4 @@
-"""What an emergency says whose journal cannot be written, and where that stands instead."""
+"""The lines of an emergency whose journal cannot be written, and where it is recorded instead."""
 
 from rotation.cli.by_hand import by_hand_lines
 from rotation.cli.failures import AT_RISK, code_of, worst
@@ -15,7 +15,7 @@ from rotation.operations.target import Target
 def without_journal(
     session: Session, target: Target, found: ExposureReport, said: Opened, why: RotationError
 ) -> int:
-    """why: nothing but the switch-off can be done. Returns the exit code."""
+    """why: the reason why nothing but the switch-off is possible. Returns the exit code."""
     what = (
         "the journal cannot be written" if isinstance(why, JournalError) else "no more can be done"
     )

@@ -1,5 +1,5 @@
-"""One scenario, played on any environment: real rotations while applications use what is rotated, a
-runner that is killed, a credential that leaks, and the numbers at the end. Knows no provider."""
+"""One scenario for any environment: real rotations while applications use what is rotated, a runner
+that is killed, a credential that leaks, and measurements at the end. Knows no provider."""
 
 import importlib.util
 
@@ -7,7 +7,8 @@ from rotation.errors import UsageError
 
 
 def needs(*libraries: str) -> None:
-    """Half of them are loaded by processes that the demo starts: asked for before any is."""
+    """Raises where a library is missing. Processes that the demo starts load half of them, so all
+    are checked before any process starts."""
     missing = next((name for name in libraries if importlib.util.find_spec(name) is None), None)
     if missing is not None:
         raise UsageError(

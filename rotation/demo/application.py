@@ -1,7 +1,9 @@
-"""An application that uses its credential all the time: it reads it from its source again and again
-and logs in with it many times a second, as applications do: no retry when a login fails.
+"""An application that uses its credential all the time. Like real ones it reads the credential from
+its source again and again, logs in with it many times a second, and does not retry a failed login.
 
-Its input is one JSON line of orders; its output is a JSON line for each use. Ends when its input closes."""
+Its input is one JSON line of orders; its output is a JSON line for each use. Ends when its input
+closes.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +21,18 @@ from rotation.demo.configuration import REFRESH_S
 USE_EVERY_S = 0.05
 
 Held = dict[str, str]
+# What the source has now; None where it has nothing yet.
 Read = Callable[[], Held | None]
-"""What the source has now; None where nothing is there yet."""
 
+# Whether it was let in, and the public id of what it tried; None where it did not try.
 Use = Callable[[Held], tuple[bool, str] | None]
-"""Whether it was let in, and the public id of what it tried; None where it did not try."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Orders:
-    """port: of the service that it logs in to; without one, to the vendor. file: of its own, with
-    what it would else read at the endpoint: the source, by the token that lets it."""
+    """port: of the service that it logs in to; without one, it logs in to the vendor. file: a file
+    of its own that it reads instead of the source at the endpoint, which it would open with the
+    token."""
 
     name: str
     port: int = 0
@@ -40,7 +43,7 @@ class Orders:
 
 
 def run(reader: Callable[[Orders], Read], user: Callable[[Orders], Use]) -> None:
-    """Until the input closes. reader, user: at the vendor."""
+    """Runs until the input closes. reader, user: for the vendor."""
     orders = Orders(**json.loads(sys.stdin.readline()))
     read = _reader_of_a_file(Path(orders.file)) if orders.file else reader(orders)
     use = _user_of_a_service(orders.port, orders.name) if orders.port else user(orders)

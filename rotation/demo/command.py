@@ -1,7 +1,7 @@
-"""What the services' command does: accept, drop or check a value. A file of its own in the
+"""The command of the demo's services: accepts, drops or checks a value. It is copied into the
 directory `commands`, so it imports the standard library only.
 
-    command.py PORT SERVICE
+command.py PORT SERVICE
 """
 
 import http.client

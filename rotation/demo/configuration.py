@@ -1,4 +1,4 @@
-"""What a person adds to the file that `rotation init` wrote."""
+"""What an operator adds to the file that `rotation init` wrote."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFRESH_S = 1
 def configuration(
     commands: Path, handed: Path, *, connection: str, store: str, billing: str
 ) -> str:
-    """handed: the file of an application of its own. store: of an application, as the name in
+    """handed: the file of an application of its own. store: of an application, with the name in
     braces. billing: how the vendor's credential is made and tried."""
     return f"""
 commands: {commands}

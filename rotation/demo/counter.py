@@ -1,4 +1,4 @@
-"""What the applications lived through, counted from their own reports."""
+"""What the applications experienced, counted from their own reports."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Counter:
-    """Of one application. A refusal is kept with the public id of the key that was refused."""
+    """The counts of one application. A refusal is kept with the public id of the key that was
+    refused."""
 
     calls: int = 0
     refusals: list[tuple[float, str]] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def heard(self, line: str) -> None:
-        """A line of an application; anything but a report is a failure of the application."""
+        """Takes a line of an application. Anything but a report is a failure of the application."""
         now = time.monotonic()
         accepted, key = _report(line)
         with self._changed:

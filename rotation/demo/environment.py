@@ -1,5 +1,5 @@
-"""What the scenario needs from its environment: a vendor whose store and issuer are up, with secrets
-that a person made long ago, and answers that are asked of the vendor, never of the journal."""
+"""What the scenario needs from its environment: a running vendor with store and issuer, secrets
+that a person made long ago, and answers that come from the vendor, never from the journal."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 BILLING, ORDERS, PARTNER = "billing-key", "orders-db", "partner-token"
+# The application of each secret. The first secret is the vendor's credential, the one that leaks.
 APPLICATIONS = {BILLING: "billing", ORDERS: "orders", PARTNER: "partner"}
-"""Each secret's. The first is the vendor's credential, the one that leaks."""
 
+# Secrets for a service that is not the vendor's, and the field that it checks.
 SERVICES = {ORDERS: "password", PARTNER: "token"}
-"""Who logs in to a service that is not the vendor's, and the field with which."""
 
 DAYS_OLD = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One value that a secret has or had. public: the id that its application tells of it."""
+    """One value that a secret has or had. public: the id that its application reports."""
 
     secret: str
     value: str = field(repr=False)
@@ -37,8 +37,8 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What is said of this environment alone. credential: what the issuer calls it. logs: what else
-    is searched for secret bytes. other: the command to try next, and what it is."""
+    """The texts of this environment alone. credential: what the issuer calls it. logs: what else is
+    searched for secret bytes. other: the command to try next, and what it does."""
 
     vendor: str
     about: str
@@ -52,7 +52,7 @@ class Words:
 
 
 class Environment(Protocol):
-    """consumer: the module of an application. claimant: how somebody signs in who may claim a
+    """consumer: the module of an application. claimant: the login of somebody who may claim a
     secret, where the runner may not."""
 
     words: Words
@@ -63,10 +63,10 @@ class Environment(Protocol):
         """How an application reads this secret: endpoint, source, token."""
 
     def versions(self, name: str) -> Sequence[Version]:
-        """Those that the store keeps, the current one first."""
+        """The versions that the store keeps, the current one first."""
 
     def accepts(self, version: Version) -> bool:
-        """Whether the vendor lets somebody in with it."""
+        """Whether the vendor accepts a login with it."""
 
     def issued(self) -> int:
         """How many credentials the vendor lists."""
@@ -75,10 +75,10 @@ class Environment(Protocol):
         """How many values wait to become current."""
 
     def contained_at(self, public: str, since: float) -> float | None:
-        """When the vendor was first told to switch this credential off."""
+        """When the vendor first received the request to switch this credential off."""
 
     def runner_was_killed(self) -> None:
-        """What it held is nobody's now."""
+        """Releases what the killed runner held."""
 
     def numbers(self) -> Iterable[Number]:
-        """What is measured here alone."""
+        """What is measured only in this environment."""

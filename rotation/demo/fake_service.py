@@ -1,4 +1,4 @@
-"""Services that accept several secrets at once, and the commands that an operator has for them.
+"""Services that accept several secrets at once, and their commands.
 
 POST /NAME/accept and /NAME/drop are for the verifier command; /NAME/login answers 200 or 403. They
 keep digests only.
@@ -20,7 +20,8 @@ from rotation.demo import command
 
 
 class FakeServices(ThreadingHTTPServer):
-    """At a port of this machine. Service -> handle -> digest of the secret."""
+    """Listens on a port of this machine. Keeps, by service and handle, the digest of each
+    secret."""
 
     daemon_threads = True
 
@@ -44,7 +45,7 @@ class FakeServices(ThreadingHTTPServer):
                     del self._accepted[service][known]
 
     def accepts(self, service: str, value: str) -> bool:
-        """Whether the service lets somebody in with this."""
+        """Whether the service accepts a login with this value."""
         with self._lock:
             return _digest(value) in self._accepted[service].values()
 
@@ -65,14 +66,14 @@ class FakeServices(ThreadingHTTPServer):
         return 200
 
     def install(self, commands: Path, service: str) -> None:
-        """The command that the configuration names for that service."""
+        """Writes the command that the configuration names for that service."""
         words = [sys.executable, "-IS", str(command.__file__), str(self.port), service]
         file = commands / service
         file.write_text(f"#!/bin/sh\nexec {shlex.join(words)}\n")
         file.chmod(0o700)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed in the middle of a call is what the scenario is about."""
+        """Prints nothing: the scenario kills clients in the middle of a call."""
 
 
 def _digest(value: str) -> str:
@@ -93,7 +94,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- inherited
-        """Say nothing: nobody reads it."""
+        """Prints nothing: nobody reads it."""
 
 
 @contextmanager

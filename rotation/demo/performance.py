@@ -1,4 +1,4 @@
-"""The whole scenario on one environment, in a directory of its own that ends with it."""
+"""Plays the whole scenario in one environment, in a directory that is removed afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rotation.demo.workspace import Workspace
 
 
 def perform(title: str, prepare: Callable[[Workspace], Environment]) -> int:
-    """0 only if every number is what it must be."""
+    """Returns 0 only if every number is what it must be."""
     screen = Screen()
     screen.say(title, "1")
     with tempfile.TemporaryDirectory(prefix="rotation-demo-") as directory, ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The processes of a demo. Everything that any of them prints is kept, for the scan at the end."""
+"""The processes of a demo. Everything that they print is kept for the scan at the end."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Heard = Callable[[str], None]
 
 
 def nobody(line: str) -> None:
-    """Listens to what need not be heard."""
+    """A listener that ignores every line."""
 
 
 @dataclass
 class Program:
-    """A process of the demo. Its lines go to a file and to whoever listens."""
+    """A process of the demo. Its lines go to a file and to a listener."""
 
     process: subprocess.Popen[str]
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=8))
@@ -63,20 +63,21 @@ class Program:
         self._readers.append(thread)
 
     def finish(self) -> int:
-        """Its input closes: it ends when it is done with what it is doing."""
+        """Closes its input and waits until it has finished its work."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         return self.wait()
 
     def end(self) -> int:
-        """Its input closes and it is asked to end; everything that it printed has been heard."""
+        """Closes its input and asks it to end; afterwards the listener has had everything that it
+        printed."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.terminate()
         return self.wait()
 
     def kill(self) -> None:
-        """SIGKILL, where it still lives."""
+        """Sends SIGKILL, where the process still lives."""
         if self.process.poll() is None:
             self.process.kill()
             self.wait()
@@ -89,6 +90,6 @@ class Program:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Nothing of whoever watches: no credentials, no proxies, no settings."""
+    """A clean environment: none of the user's credentials, proxies or settings."""
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     return {**kept, "HOME": str(home), "LC_ALL": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"}

@@ -74,8 +74,8 @@ def _takeover(measured: Measured) -> Number:
 
 
 def _deaths(scenario: Scenario) -> Number:
-    """The runner's own proof; every old one is tried once more, and every current one. Each secret
-    leaves one behind, and the leaked one is replaced twice."""
+    """The runner's own proofs; besides, every old credential and every current one is tried once
+    more. Each secret leaves one old credential behind, and the leaked one is replaced twice."""
     grades = [event["grade"] for event in scenario.events if event["event"] == DEATH_PROVED]
     current = {scenario.environment.versions(name)[0] for name in APPLICATIONS}
     old = scenario.held - current
@@ -97,8 +97,8 @@ def _accepted(scenario: Scenario, version: Version) -> bool:
 
 
 def _orphans(scenario: Scenario) -> Number:
-    """Asked of the vendor and of the services, not of the journal. That what is listed is what is
-    in use, its login has shown."""
+    """Counted at the vendor and at the services, not in the journal. A login has shown that the
+    listed credentials are those in use."""
     environment, words = scenario.environment, scenario.environment.words
     issued, staged = environment.issued(), environment.staged()
     accepted = [scenario.workspace.services.count(service) for service in SERVICES]
@@ -112,7 +112,8 @@ def _orphans(scenario: Scenario) -> Number:
 
 
 def _secret_bytes(scenario: Scenario) -> Number:
-    """Everything that was written, but the one file that was configured for an application."""
+    """Searches everything that was written, except the one file that was configured for an
+    application."""
     here, values = scenario.workspace, [version.value for version in scenario.held]
     blind = list(blind_spots(here.canaries, secrets.token_urlsafe(24)))
     found = scan(here.root, values, exempt=[here.handed])
@@ -137,8 +138,8 @@ def _end_of_the_runner(measured: Measured) -> Number:
 
 
 def started_as() -> str:
-    """How to start this program again: by its name where the shell finds this very one, else by
-    its path."""
+    """How to start this program again: by its name where the shell finds this very one, else by its
+    path."""
     this = Path(sys.executable).with_name("rotation")
     found = shutil.which("rotation")
     if (found is not None and Path(found).samefile(this)) or not this.exists():
@@ -147,7 +148,7 @@ def started_as() -> str:
 
 
 def tell(screen: Screen, numbers: Sequence[Number], *next_ones: tuple[str, str]) -> int:
-    """Print every number; 0 if all are good."""
+    """Prints every number; 0 if all are good."""
     screen.title("What was measured")
     for number in numbers:
         mark = "ok " if number.good else "BAD"

@@ -1,4 +1,5 @@
-"""Looks for the bytes of secrets in raw files, in every spelling that a careless writer may use."""
+"""Looks for the bytes of secrets in raw files, in every spelling that a careless program may
+write."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ class Scan:
 
 
 def spellings(secret: str) -> Mapping[str, bytes]:
-    """The secret as raw bytes would hold it. Base64 of a text around it begins at one of three
-    places, so there are three of it."""
+    """The secret in every spelling that raw bytes may hold. A Base64 text around it may start at
+    one of three positions, so there are three Base64 spellings."""
     raw = secret.encode()
     found = {
         "plain": raw,
@@ -52,7 +53,7 @@ def spellings(secret: str) -> Mapping[str, bytes]:
 
 
 def scan(root: Path, secrets: Iterable[str], exempt: Iterable[Path] = ()) -> Scan:
-    """Every regular file below `root` but the exempt ones, read raw."""
+    """Reads every regular file below `root` in raw form, except the exempt ones."""
     wanted = {(name, text) for secret in secrets for name, text in spellings(secret).items()}
     spared = frozenset(exempt)
     files = [path for path in sorted(root.rglob("*")) if path.is_file() and path not in spared]
@@ -66,7 +67,7 @@ def scan(root: Path, secrets: Iterable[str], exempt: Iterable[Path] = ()) -> Sca
 
 
 def blind_spots(directory: Path, canary: str) -> Iterator[str]:
-    """The spellings that the scan does not see, tried with a canary that is planted for it."""
+    """Spellings that the scan misses, tried with a planted canary."""
     for name, text in spellings(canary).items():
         planted = directory / "canary"
         planted.write_bytes(b"before " + text + b" after")

@@ -1,5 +1,5 @@
-"""The scenario, act by act. Nothing is staged but the furniture: the runner is the product, it is
-killed by a real SIGKILL, and every number at the end is measured."""
+"""The scenario, act by act. Only its setting is made up: the runner is the product, it is killed by
+a real SIGKILL, and every number at the end is measured."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Event = Mapping[str, Any]
 
 
 class ScenarioStopped(Exception):
-    """Something did not happen that had to; the message says what."""
+    """Something that had to happen did not; the message says what."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Measured:
 
 @dataclass
 class Scenario:
-    """What is going on, in all acts. held: every value that readers ever got."""
+    """The state of the scenario over all acts. held: every value that readers ever got."""
 
     environment: Environment
     workspace: Workspace
@@ -96,7 +96,7 @@ class Scenario:
         self.at_work(ORDERS)
 
     def kill_and_take_over(self) -> None:
-        """The runner dies at the worst moment: something was minted, its bytes are on their way."""
+        """Kills the runner at the worst moment: after a mint, while the bytes are on their way."""
         words = self.environment.words
         self.screen.title(f"`rotation serve` begins: {words.due}")
         first = self.serve()
@@ -124,7 +124,7 @@ class Scenario:
         self.finished(by_hand, rotate)
 
     def leak(self) -> None:
-        """A person does not wait for the runner, who does the rest."""
+        """The operator contains at once and leaves the rest to the runner."""
         words = self.environment.words
         self.screen.title(f"Emergency: the new {words.credential} is {words.leak}")
         self.screen.say(f"          {words.containing}")
@@ -140,7 +140,7 @@ class Scenario:
         self.measured.contained_s = contained - begun
 
     def end(self) -> None:
-        """The applications go on for a second, then everything stops, they last."""
+        """The applications go on for a second; then everything stops, the applications last."""
         self.screen.title("The applications go on for a moment, then the runner is told to stop")
         for counter in self.counters.values():
             counter.wait_for_calls(10, 10)
@@ -154,12 +154,12 @@ class Scenario:
             application.finish()
 
     def remember(self) -> None:
-        """What is replaced next may be gone at the end."""
+        """Keeps the current values, because what is replaced next may be gone at the end."""
         for name in APPLICATIONS:
             self.held.update(self.environment.versions(name))
 
     def at_work(self, *names: str) -> None:
-        """The applications of these secrets begin to use them."""
+        """Starts the applications of these secrets."""
         for name in names:
             orders = {"name": name, "port": self.workspace.services.port if name in SERVICES else 0}
             if name == ORDERS:
@@ -177,11 +177,11 @@ class Scenario:
         return self.workspace.rotation("serve", "--log-level", "debug", heard=self._logged)
 
     def person(self, *words: str) -> None:
-        """Somebody types a command; it has to succeed."""
+        """Types a command, which has to succeed."""
         self.finished(self.typed(*words), words)
 
     def together(self, *commands: tuple[str, ...]) -> None:
-        """Several people type at the same time."""
+        """Types several commands at the same time, as several people would."""
         for program, words in [(self.typed(*words), words) for words in commands]:
             self.finished(program, words)
 
@@ -206,8 +206,8 @@ class Scenario:
         self.screen.event(event)
 
     def await_event(self, name: str, secret: str, *, after: int = 0) -> Event:
-        """The first such event of the runners' logs from the number `after` on; without a name,
-        the first one of that secret."""
+        """The first such event in the runners' logs from number `after` on; without a name, the
+        first one of that secret."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._find(name, secret, after), PATIENCE_S):
                 raise ScenarioStopped(f"{secret}: {name} never came")
@@ -224,7 +224,7 @@ class Scenario:
         return next(wanted, None)
 
     def _until_contained(self) -> Heard:
-        """What the command says up to there; the rest is in the runner's log."""
+        """The command's output up to the containment; the rest is in the runner's log."""
         contained = threading.Event()
 
         def heard(line: str) -> None:
@@ -236,7 +236,7 @@ class Scenario:
         return heard
 
     def counted(self) -> str:
-        """How the applications fare, in one line."""
+        """The applications' counts in one line."""
         told = list(self.counters.values())
         calls = sum(counter.calls for counter in told)
         off = len(self.counters[BILLING].refused_with(self.measured.contained))

@@ -1,4 +1,4 @@
-"""What the watcher reads: a line for each thing that happens, and what it is for."""
+"""What the user of the demo reads: a line for each event, with its purpose."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _SHOWN = frozenset(_STEPS) | frozenset(_ROTATION)
 
 
 class Screen:
-    """Lines with the seconds since the beginning. Everything said is kept, for the scan."""
+    """Prints lines with the seconds since the start. Everything printed is kept for the scan."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -65,7 +65,7 @@ class Screen:
 
     @contextmanager
     def below(self, text: Callable[[], str]) -> Iterator[None]:
-        """On a terminal this stands under the last line, and is told anew all the time."""
+        """On a terminal, keeps this text under the last line and refreshes it all the time."""
         done = threading.Event()
         self._below = text
 
@@ -86,7 +86,7 @@ class Screen:
                 self._print("")
 
     def say(self, text: str = "", style: str = "", *, hang: int = 10) -> None:
-        """What does not fit is broken between words; hang: where its further lines begin."""
+        """Breaks long lines between words; hang: the indentation of further lines."""
         with self._lock:
             self.said.append(text)
         for line in wrap(text, WIDTH, subsequent_indent=" " * hang, break_on_hyphens=False) or [""]:
@@ -111,7 +111,7 @@ class Screen:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colours and style else text
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """One line of a runner's log, told to a newcomer."""
+        """Prints one event of a runner's log in words for a newcomer."""
         name = str(event.get("event", "")).removeprefix("rotation.")
         who = str(event.get("secret") or "runner")
         if name == "waited":
@@ -122,7 +122,7 @@ class Screen:
             self.line(who, template.format_map(_Facts(facts)))
 
     def _wait(self, who: str, event: Mapping[str, Any]) -> None:
-        """A wait is said once, though it is looked at several times."""
+        """Prints a wait once, though it is reported several times."""
         why = str(event.get("why", ""))
         if self._waits.get(who) != why:
             self._waits[who] = why

@@ -1,5 +1,5 @@
-"""Where a scenario takes place: a directory with an installation of the product in it, and the
-services that are no vendor's."""
+"""The place of a scenario: a directory with an installation of the product, and the services that
+belong to no vendor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rotation.demo.program import Heard, Program, nobody
 
 @dataclass(kw_only=True)
 class Workspace:
-    """root: everything of the scenario is below it. stack: ends what was begun."""
+    """root: everything of the scenario is below it. stack: ends what was started."""
 
     root: Path
     stack: ExitStack
@@ -37,7 +37,7 @@ class Workspace:
             self.services.install(self.commands, service)
 
     def made_by_hand(self) -> dict[str, str]:
-        """What a person had from the partner, long ago."""
+        """The credential that the partner gave to a person long ago."""
         token = secrets.token_urlsafe(32)
         self.services.accept(PARTNER, token, "made-by-hand")
         return {"token": token, "url": "https://partner.example/api"}
@@ -50,7 +50,7 @@ class Workspace:
         return file
 
     def configured(self, *, connection: str, store: str, billing: str) -> None:
-        """What `rotation init` writes, and what a person adds to it."""
+        """Writes the file with `rotation init` and adds what an operator would add."""
         if self.rotation("init", "--journal", str(self.root / "journal" / "journal.db")).wait():
             raise OSError("`rotation init` failed")
         with self.configuration.open("a") as file:
@@ -70,7 +70,7 @@ class Workspace:
         return program
 
     def application(self, module: str, name: str, orders: str, heard: Heard) -> None:
-        """An application that uses its credential until the scenario is over."""
+        """Starts an application that uses its credential until the scenario is over."""
         captured = self.captured / f"application-{name}"
         program = Program.start(["-m", module], captured, heard, given=f"{orders}\n")
         self.stack.callback(program.kill)

@@ -1,4 +1,5 @@
-"""How each secret stands, and what needs somebody first: by the configuration and the journal alone."""
+"""The state of each secret, those that need a person first: from configuration and journal
+alone."""
 
 import heapq
 from collections import defaultdict
@@ -27,26 +28,26 @@ from rotation.types import Gates
 if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
 
+# A stream, with its secret and its row where there are any.
 Found: TypeAlias = "tuple[str, ConfiguredSecret | None, Identity | None]"
-"""A stream, with its secret and its row where there are any."""
 
 Closing: TypeAlias = Entry | None
 
 Spills: TypeAlias = Sequence[tuple[Path, SpillRecord]]
 
+# Lines without --all. Of secrets that need attention it shows up to three times as many.
 SHOWN = 20
-"""Lines without --all; whatever needs attention is shown up to three times as many."""
 
 
 class Rank(IntEnum):
-    """What needs a person comes first."""
+    """The order of the secrets: what needs a person comes first."""
 
-    DOWN = 0  # readers are without a working credential, whatever the rotation is called
+    DOWN = 0  # readers have no working credential, whatever the state of the rotation
     HELD = 1
     PAST_MAX_AGE = 2
     ORPHANED = 3  # alive or open, and not in the configuration
     LEFT_ALIVE = 4  # a rotation that was given up left instances behind
-    UNACCOUNTED = 5  # a look found live instances that nobody knows
+    UNACCOUNTED = 5  # a look found unknown live instances
     UNKNOWN = 6  # the journal does not know its credential
     ON_HOLD = 7
     OPEN = 8
@@ -57,7 +58,7 @@ class Rank(IntEnum):
 
     @property
     def word(self) -> str:
-        """For a person and for a program; paused is paused, by either way."""
+        """The state for a person and for a program. Paused is the same by either way of pausing."""
         return "paused" if self is Rank.ON_HOLD else self.name.lower().replace("_", "-")
 
     @property
@@ -67,34 +68,31 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """One secret at one moment. due_at: when it is due next, if time alone decides that; why: what
-    says so; exempt: the exception by which it lives longer; rotation: the latest, where it may tell
-    more than its row; unmerged: an emergency did more than the journal knows; strangers: live
-    instances that a look found and nobody accounts for, strangers_at: then."""
+    """One secret at one moment."""
 
     secret: str
     policy: str
     rank: Rank
     max_age: timedelta
     age: timedelta | None
-    due_at: datetime | None
-    why: str
+    due_at: datetime | None  # when it is due next, if time alone decides that
+    why: str  # the rule that says so
     row: Identity | None
-    exempt: str = ""
-    rotation: Rotation | None = None
-    unmerged: bool = False
-    strangers: tuple[str, ...] = ()
-    strangers_at: datetime | None = None
+    exempt: str = ""  # the exception that lets it live longer
+    rotation: Rotation | None = None  # the latest one, where it may tell more than its row
+    unmerged: bool = False  # an emergency did more than the journal knows
+    strangers: tuple[str, ...] = ()  # live instances that nobody accounts for
+    strangers_at: datetime | None = None  # when a look found them
 
     @property
     def order(self) -> tuple[int, float, str]:
-        """Among the equally urgent: the oldest in proportion to its age limit first."""
+        """Among equally urgent ones, the oldest in proportion to its age limit comes first."""
         used = self.age / self.max_age if self.age is not None and self.max_age else 0.0
         return (self.rank, -used, self.secret)
 
 
 def spilled(here: Installation) -> Iterator[tuple[Path, SpillRecord]]:
-    """What an emergency did without the journal, and nobody brought in since."""
+    """What an emergency did without the journal and nobody has merged since."""
     configuration = here.configuration
     yield from unmerged(configuration.journal, configuration.installation, here.records)
 
@@ -102,7 +100,7 @@ def spilled(here: Installation) -> Iterator[tuple[Path, SpillRecord]]:
 def standing(
     here: Installation, names: Sequence[str], now: datetime, spills: Spills
 ) -> Iterator[Health]:
-    """Of those names, or of all secrets."""
+    """The state of the named secrets, or of all."""
     seen, off = seen_of(here.records.installation_entries()), _by_stream(spills)
     for stream, health in _known(here, names, now, seen):
         yield _with_spills(here, _with_strangers(here, health, stream, seen), stream, off)
@@ -148,13 +146,14 @@ def _all(here: Installation) -> Iterator[Found]:
 
 
 def _left_alive(closings: Iterable[Closing]) -> frozenset[str]:
-    """By the closes alone: to fold each rotation of a large fleet takes long."""
+    """By the closing entries alone: folding each rotation of a large fleet takes long."""
     closed = (each for each in closings if each is not None)
     return frozenset(each.stream for each in closed if leftovers_of(baseline_of(each)))
 
 
 def _orphan(row: Identity, rotation: Rotation | None, now: datetime) -> Health:
-    """Only the journal still names it: nothing rotates it, and what is open goes on."""
+    """A secret that only the journal still names: nothing rotates it, but an open rotation goes
+    on."""
     held = Rank.HELD if row.held is not None else Rank.ORPHANED
     return Health(
         secret=row.secret,
@@ -230,7 +229,7 @@ _BY_KIND = {
 def _with_strangers(
     here: Installation, health: Health, stream: str, seen: Mapping[str, Seen]
 ) -> Health:
-    """As it stands where a look found more than the journal knows."""
+    """The state of a secret, changed where a look found more than the journal knows."""
     told = seen.get(stream)
     if told is None or not told.instances or not (entries := here.records.entries(stream)):
         return health
@@ -249,7 +248,7 @@ def _by_stream(spills: Spills) -> Mapping[str, Sequence[SpillRecord]]:
 def _with_spills(
     here: Installation, health: Health, stream: str, spills: Mapping[str, Sequence[SpillRecord]]
 ) -> Health:
-    """As it stands where the journal is not all there is to know."""
+    """The state of a secret, changed where a spill knows more than the journal."""
     if not (told := spills.get(stream)):
         return health
     off = {instance for each in told for instance in each.scope}
@@ -269,7 +268,7 @@ def most_urgent(healths: list[Health], *, everything: bool) -> list[Health]:
 
 
 def frozen_wait(here: Installation, rotation: Rotation, now: datetime) -> Wait | None:
-    """Of what a freeze by hand stops now: its row was written before that."""
+    """The wait that a manual freeze causes now: the row was written before it."""
     reason = frozen_by(here.records, freeze_file(here.configuration))
     if reason is None:
         return None

@@ -26,7 +26,8 @@ class CallFault(StrEnum):
     """What may go wrong with a call. A bench makes it happen to the next call of one method."""
 
     DENIED = "denied"  # the service says that we may not
-    THROTTLED = "throttled"  # it says: later; nothing happened
+    THROTTLED = "throttled"  # the service says "later"; nothing happened
     UNREACHABLE = "unreachable"  # it cannot be reached; nothing was sent
-    BROKEN = "broken"  # it says that it failed; nothing happened, but who knows
-    LOST = "lost"  # it did what was asked, and the answer never arrived
+    # the service says that it failed; nothing happened, but the caller cannot know
+    BROKEN = "broken"
+    LOST = "lost"  # the service did it, and the answer never arrived

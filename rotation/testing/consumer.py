@@ -26,8 +26,8 @@ from rotation.types import Fields, SecretValue, contains_live_value
 
 OLD = "canary0old0QmFzZTY0IGlzIG5vdCBh"
 NEW = "canary0new0YSBzZWNyZXQgYXQgYWxs"
+# Kept alive, so that `contains_live_value` always finds them.
 LIVE = (SecretValue(OLD), SecretValue(NEW))
-"""Kept, so that `contains_live_value` finds them at any time."""
 
 DIFFICULT = (
     "quote\" back\\slash 'single' `tick` $HOME %s {brace}",
@@ -39,7 +39,7 @@ DIFFICULT = (
 
 
 class ConsumerBench(Protocol):
-    """package: the modules whose every line is a point to be killed at."""
+    """package: the modules in which every line is a point to be killed at."""
 
     package: str
 
@@ -56,8 +56,8 @@ class ConsumerBench(Protocol):
         ...
 
     def traces(self) -> bytes:
-        """All that others could see of the deliveries so far: arguments, environment, files other
-        than the one that holds the secret by declaration."""
+        """Everything that others could see of the deliveries so far: arguments, environment, and
+        files, except the one that is declared to hold the secret."""
         ...
 
     def refuse(self) -> None:
@@ -115,7 +115,8 @@ class ConsumerConformance:
                 deliver_to(bench, OLD)
                 assert _password(bench) == OLD
                 _assert_no_secret(bench.traces().decode(errors="replace"))
-            # Undisturbed: the commit may be its last line, after which nothing can kill it.
+            # An undisturbed delivery: its commit may be its last line, after which nothing can kill
+            # it.
             outcomes.add(_password(bench))
         assert points, f"no line of `{bench.package}` was run: is that the adapter's package?"
         assert outcomes <= {OLD, NEW}, "killed on the way, it left what is neither old nor new"
@@ -151,7 +152,7 @@ def _assert_no_secret(*texts: str) -> None:
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:
-    """The hidden context of an error too: a debugger or a log shows it."""
+    """Includes an error's hidden context, which a debugger or a log would show."""
     while error is not None:
         yield f"{error} {error!r} {vars(error)}"
         error = error.__cause__ or error.__context__
@@ -159,8 +160,8 @@ def _chain(error: BaseException | None) -> Iterator[str]:
 
 @contextmanager
 def _deliveries_that_die(bench: ConsumerBench) -> Iterator[Callable[[int], bool]]:
-    """Yield `die_at(n)`: a process delivers NEW and is killed before the nth line that it reaches
-    for the first time; false where it delivered before it had reached so many."""
+    """Yields `die_at(n)`: a process delivers NEW and is killed before the nth line that it reaches
+    for the first time. False where it delivered before it had reached so many lines."""
     order = {"package": bench.package, "program": bench.program("v-2", NEW)}
     with subprocess.Popen(  # noqa: S603 -- ourselves
         [sys.executable, "-c", f"from {__name__} import _die_on_demand as run; run()"],
@@ -184,8 +185,8 @@ def _deliveries_that_die(bench: ConsumerBench) -> Iterator[Callable[[int], bool]
 
 
 def _die_on_demand() -> None:
-    """In a process of its own: fork once for each number read, so that nothing is loaded twice and
-    no thread of the tests is copied."""
+    """Runs in its own process and forks once for each number that it reads, so that nothing is
+    loaded twice and no thread of the tests is copied."""
     order = json.loads(sys.stdin.readline())
     names: dict[str, Any] = {}
     exec(order["program"], names)  # noqa: S102 -- the bench's own words
@@ -221,7 +222,7 @@ def _kill_before(point: int, package: str) -> Callable[[FrameType, str, Any], An
 
 
 def _adopt_orphans() -> None:
-    """Where the system can: what a killed delivery had started becomes ours to wait for."""
+    """Where the system allows it, makes the children of a killed delivery ours to wait for."""
     set_child_subreaper = 36
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)

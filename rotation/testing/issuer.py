@@ -23,7 +23,7 @@ Test = TypeVar("Test", bound=Callable[..., None])
 
 
 def claims(traits: Traits) -> frozenset[str]:
-    """What the issuer says that it does: the operations that reach its service, and how it lives."""
+    """The issuer's claims: the operations that reach its service, and how its credentials live."""
     claimed = {
         "listing": traits.lists,
         "usage": traits.reports_usage,
@@ -41,7 +41,7 @@ def claims(traits: Traits) -> frozenset[str]:
 
 
 def where(*claimed: str) -> Callable[[Test], Test]:
-    """Told of issuers that claim one of these."""
+    """Marks a test that is for issuers with one of these claims."""
 
     def marked(test: Test) -> Test:
         vars(test)["where"] = frozenset(claimed)
@@ -51,7 +51,7 @@ def where(*claimed: str) -> Callable[[Test], Test]:
 
 
 def for_each(*operations: str) -> Callable[[Test], Test]:
-    """Told of each of these that the issuer claims."""
+    """Marks a test that runs for each of these operations that the issuer claims."""
 
     def marked(test: Test) -> Test:
         vars(test)["operations"] = operations
@@ -76,7 +76,7 @@ class IssuerBench(Protocol):
         ...
 
     def use(self, fields: Fields) -> None:
-        """Somebody logs in, so that the service may report it."""
+        """Logs in as somebody else, so that the service may report the use."""
         ...
 
     def live(self) -> Mapping[str, KeyState]:
@@ -84,25 +84,25 @@ class IssuerBench(Protocol):
         ...
 
     def mints(self) -> int:
-        """How many instances the service was ever made to have."""
+        """How many instances were ever made at the service."""
         ...
 
     def settle(self) -> None:
-        """Whatever the service needs to take note has passed."""
+        """Waits until the service has taken note of everything."""
         ...
 
     def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
-        """The next call that the method `operation` makes meets this."""
+        """Makes the next call of the method `operation` fail in this way."""
         ...
 
 
 class IssuerLife:
-    """What becomes of credentials, on a service that answers."""
+    """How credentials live and die, on a service that answers."""
 
     claims: frozenset[str] = frozenset()
 
     def __init_subclass__(cls, *, traits: Traits | None = None) -> None:
-        """What the traits deny is not defined: a claim made in code."""
+        """Tests of what the traits deny are not defined, so traits are a claim made in code."""
         if traits is None:
             return
         cls.claims = claims(traits)
@@ -130,7 +130,7 @@ class IssuerLife:
         assert bench.issuer.handle_of(new.fields, "version-1") == new.handle.id
 
     def test_a_person_can_end_it_where_nothing_of_ours_works(self, bench: IssuerBench) -> None:
-        """Told without a connection, too: the configuration may be what is broken."""
+        """Without a connection too, because the configuration may be what is broken."""
         new = _made(bench)
         secrets = new.fields.secret.values()
         command = bench.options.by_hand(new.handle.id, {})
@@ -222,7 +222,7 @@ class IssuerLife:
 
     @where("usage")
     def test_of_an_instance_that_is_gone_no_use_is_told(self, bench: IssuerBench) -> None:
-        """A runner that died behind its destroy looks once more before it goes on."""
+        """A runner that died after its destroy looks once more before it goes on."""
         new = _made(bench)
         bench.use(new.fields)
         bench.issuer.destroy(new.handle.id, new.fields)
@@ -248,7 +248,7 @@ class IssuerLife:
 
 
 class IssuerConformance(IssuerLife):
-    """Inherit with `traits=` and override `bench`: what befalls calls as well."""
+    """Inherit with `traits=` and override `bench`. Also tests what may go wrong with calls."""
 
     @where("delegated")
     def test_what_a_service_keeps_is_read_back_and_not_made_again(self, bench: IssuerBench) -> None:
@@ -334,7 +334,7 @@ def _made(bench: IssuerBench, attempt: str = ATTEMPTS[0]) -> Credential:
 
 
 def _lose_a_mint(bench: IssuerBench) -> None:
-    """Of the method that makes an instance at the service; its answer never arrives."""
+    """Calls the method that makes an instance at the service; its answer never arrives."""
     if bench.issuer.traits.origin == "assigned":
         with bench.trouble("issue", CallFault.LOST), pytest.raises(RotationError):
             bench.issuer.issue(ATTEMPTS[0])
@@ -345,7 +345,7 @@ def _lose_a_mint(bench: IssuerBench) -> None:
 
 
 def _ready(bench: IssuerBench, operation: str) -> Credential:
-    """A credential on which the operation makes a difference."""
+    """A credential in a state that the operation changes."""
     new = _made(bench)
     if operation == "resume":
         bench.issuer.suspend(new.handle.id)

@@ -19,11 +19,11 @@ class ProbeBench(Protocol):
     def probe(self) -> Probe: ...
 
     def good(self) -> Fields:
-        """A credential that the service takes."""
+        """A credential that the service accepts."""
         ...
 
     def dead(self) -> Fields:
-        """A credential that it took once and takes no more."""
+        """A credential that the service accepted once and refuses now."""
         ...
 
     def traces(self) -> int:
@@ -31,7 +31,7 @@ class ProbeBench(Protocol):
         ...
 
     def trouble(self, kind: CallFault) -> AbstractContextManager[None]:
-        """The next login meets this. Skip what cannot be made."""
+        """Makes the next login fail in this way. Skip what cannot be produced."""
         ...
 
 

@@ -54,11 +54,12 @@ class StoreBench(Protocol):
         ...
 
     def remove(self) -> None:
-        """The secret is gone."""
+        """Removes the secret."""
         ...
 
     def trouble(self, operation: str, kind: CallFault) -> AbstractContextManager[None]:
-        """The next call that the method `operation` makes meets this. Skip what cannot be made."""
+        """Makes the next call of the method `operation` fail in this way. Skip what cannot be
+        produced."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Words that the journal's tests are written in."""
+"""The vocabulary of the journal's tests."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -85,7 +85,7 @@ def opened(journal: Journal, stream: str = APP, runner: str = "one") -> Lease:
 def open_next(
     journal: Journal, draft: Draft, stream: str = APP, runner: str = "one", secret: str = "app"
 ) -> Entry:
-    """Decided from all that there is."""
+    """Opens a rotation, decided from everything so far."""
     latest = journal.entries(stream)
     seen = latest[-1].seq if latest else 0
     return journal.open(stream, runner, "app", secret, draft, NOW, seen=seen)
