@@ -1,7 +1,6 @@
 """`config`: check, schema, show and diff."""
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -13,10 +12,8 @@ from rotation.cli.options import maybe_name_argument
 from rotation.cli.output import as_json, plain, result, verbatim
 from rotation.cli.session import Session, open_session
 from rotation.config import ConfigInvalid, Finding
-from rotation.journal.entries import Identity
-from rotation.machine.replay import replay
-from rotation.plan.specification import differences, spec_from_json, spec_to_json, waiting
-from rotation.types import Specification
+from rotation.operations.configured import compared, exceptions_over
+from rotation.plan.specification import spec_to_json
 
 config = verb_group(
     "config",
@@ -38,24 +35,10 @@ def check() -> int:
         except ConfigInvalid as invalid:
             _print(invalid.findings, invalid.further, secrets=None)
             return USAGE
-        over = tuple(_exceptions_over(session))
+        over = tuple(exceptions_over(session))
         found = (*over, *loaded.warnings)
         _print(found, loaded.further_warnings, secrets=None if over else len(loaded))
         return USAGE if over else OK
-
-
-def _exceptions_over(session: Session) -> Iterator[Finding]:
-    """Only `config check` refuses exceptions that have ended: a date must not stop a rotation, let
-    alone an emergency. From that day on the environment's own limit counts."""
-    now = session.clock.now()
-    for entry in session.configuration.secrets():
-        if entry.exception is not None and entry.exempt_at(now) is None:
-            yield Finding(
-                file=entry.file, line=entry.line, path="exception",
-                code="config.exception-over",
-                message=f"the exception of {entry.id} is over; its environment's limit holds",
-                hint="choose a stricter class and take the exception out, or give it a new end",
-            )  # fmt: skip
 
 
 def _print(findings: tuple[Finding, ...], further: int, *, secrets: int | None) -> None:
@@ -142,41 +125,18 @@ def diff() -> None:
     for the next rotation.
     """
     with open_session(effectful=False) as session:
-        rows = {row.stream: row for row in session.records.identities()}
-        configured = {entry.stream: entry for entry in session.configuration.secrets()}
-        open_now = [r for stream, r in rows.items() if stream in configured and r.plan is not None]
-        document: dict[str, Any] = {
-            "new": [e.id for stream, e in configured.items() if stream not in rows],
-            "gone": [r.secret for stream, r in rows.items()
-                     if stream not in configured and not r.retired],
-            "renamed": {r.secret: configured[stream].id for stream, r in rows.items()
-                        if stream in configured
-                        and session.called(r.secret) != configured[stream].id},
-            "changed": {r.secret: changed for r in open_now
-                        if (changed := _changed(session, r, differences))},
-            "later": {r.secret: later for r in open_now if (later := _changed(session, r, waiting))},
-        }  # fmt: skip
-        if settings().output == "json":
-            as_json("config-diff", document)
-            return
-        for word in ("new", "gone"):
-            for name in document[word]:
-                result(f"{word:<8} {plain(name)}")
-        for former, name in document["renamed"].items():
-            result(plain(f"renamed  {former} -> {name}; add `was: {former}` there until it ran"))
-        for name, changed in document["changed"].items():
-            result(f"changed  {plain(name)}: {', '.join(changed)}; its open rotation is Held")
-        for name, later in document["later"].items():
-            result(
-                f"later    {plain(name)}: {', '.join(later)}; its open rotation ends as it began"
-            )
-        if not any(document.values()):
-            result("the configuration and the journal know the same secrets")
-
-
-def _changed(
-    session: Session, row: Identity, compare: Callable[[Specification, Specification], list[str]]
-) -> list[str]:
-    stored = spec_from_json(replay(session.records.entries(row.stream)).spec)
-    present = session.live_specification(row.secret)
-    return [] if present is None else compare(stored, present)
+        found = compared(session)
+    if settings().output == "json":
+        as_json("config-diff", asdict(found))
+        return
+    for word, names in (("new", found.new), ("gone", found.gone)):
+        for name in names:
+            result(f"{word:<8} {plain(name)}")
+    for former, name in found.renamed.items():
+        result(plain(f"renamed  {former} -> {name}; add `was: {former}` there until it ran"))
+    for name, changed in found.changed.items():
+        result(f"changed  {plain(name)}: {', '.join(changed)}; its open rotation is Held")
+    for name, later in found.later.items():
+        result(f"later    {plain(name)}: {', '.join(later)}; its open rotation ends as it began")
+    if found.same:
+        result("the configuration and the journal know the same secrets")

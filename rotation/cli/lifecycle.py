@@ -9,7 +9,6 @@ from rotation.cli.carry_out import carry_out
 from rotation.cli.options import here_option, name_argument, wait_option, yes_option
 from rotation.cli.prompts import checked_reason, confirm_typed
 from rotation.cli.session import open_session
-from rotation.errors import UsageError
 from rotation.journal.facts import Opened
 from rotation.operations import lifecycle
 
@@ -53,23 +52,13 @@ def adopt(
         entry = session.entry(name)
         asked = Opened()
         if created is not None:
-            asked |= Opened(created=_not_in_future(created, session.clock.now()))
+            asked |= Opened(created=created.replace(tzinfo=UTC))
+            lifecycle.refuse_future(session, asked)
         if take_over:
             confirm_typed(name, f"Take {name} over from the installation that claims it?", yes=yes)
             asked |= Opened(take_over=True)
         lifecycle.adopt(session, entry, asked)
         return carry_out(session, {entry.stream: name}, wait=wait, here=here)
-
-
-def _not_in_future(created: datetime, now: datetime) -> datetime:
-    aware = created.replace(tzinfo=UTC)
-    if aware > now:
-        raise UsageError(
-            "cli.future",
-            f"--created {created:%Y-%m-%d} is in the future; nothing was done",
-            "give the day on which it was made",
-        )
-    return aware
 
 
 @verb("retire", "retire old-billing-iam", 'retire old-billing-iam --gap "the app was shut down"')

@@ -22,25 +22,32 @@ from rotation.journal.facts import Requested
 from rotation.machine.held import Exit
 from rotation.operations.requests import (
     chosen,
+    ends_at_once,
     freeze_all,
     freeze_beside,
+    going_on,
     latest_rotation,
     open_rotation_of,
-    pause_of,
     paused_rotation,
+    refuse_going_on,
     refuse_no_way_back,
     refuse_unbuilt,
     refuse_unknown_instance,
     refuse_unless_exit,
     request,
+    says_whose,
 )
-from rotation.plan import Step
-from rotation.report.health import present_row
 
 _ASKED = {
     Exit.DESTROY: "Destroy {old}, the old credential of {name}, for good?",
     Exit.UNVERIFIED: "Give the readers of {name} what the probe did not accept, in the place of one "
     "that is dead already?",
+}
+
+_RESOLVED = {
+    Exit.ACCEPT_CURRENT: "Take what the store of {name} holds now as right, and remove what we made?",
+    Exit.OURS: "Switch {instance} off, watch, then destroy it for good?",
+    Exit.FOREIGN: "Leave {instance} alone from now on?",
 }
 
 
@@ -89,18 +96,14 @@ def resume(
         found = chosen(session, names, all_of, at_once=at_once)
         way = Exit(f"resume --{more}") if more else Exit.RESUME
         for name, rotation in found.items():
-            if way is not Exit.RESUME or not at_once or pause_of(rotation) is None:
-                refuse_unless_exit(rotation, name, way)
+            refuse_going_on(rotation, name, way, at_once=at_once)
             refuse_unbuilt(session, rotation, by_itself=here)
         for name, rotation in found.items():
             if more:
                 asked = _ASKED[way].format(name=name, old=rotation.old)
                 confirm(asked, yes=yes)
         for rotation in found.values():
-            said = "now" if rotation.held is None else "resume"
-            destroy, unverified = way is Exit.DESTROY, way is Exit.UNVERIFIED
-            asks = Requested(verb=said, now=at_once, destroy=destroy, unverified=unverified)
-            request(session, rotation, asks)
+            request(session, rotation, going_on(rotation, way, at_once=at_once))
         streams = {rotation.stream: name for name, rotation in found.items()}
         width = session.configuration.concurrency
         return carry_out(session, streams, wait=wait, here=here, width=width)
@@ -144,32 +147,25 @@ def resolve(
     yes: bool, wait: bool, here: bool,
 ) -> int:  # fmt: skip
     """Say whose an instance is, or which version is right: what the machine cannot know."""
-    if [accept_current, bool(ours), bool(foreign)].count(True) != 1:
+    said = {Exit.ACCEPT_CURRENT: accept_current, Exit.OURS: ours, Exit.FOREIGN: foreign}
+    ways = [way for way, given in said.items() if given]
+    if len(ways) != 1:
         raise UsageError(
             "cli.usage",
             "one of --accept-current, --ours ID and --foreign ID is needed; nothing was done",
             f"`rotation status {name}` shows which of them lead out",
         )
+    way, instance = ways[0], ours or foreign
     with open_session(effectful=True) as session:
         rotation = open_rotation_of(session, name)
-        if accept_current:
-            refuse_unless_exit(rotation, name, Exit.ACCEPT_CURRENT)
-            question = f"Take what the store of {name} holds now as right, and remove what we made?"
-            word, instance = "accept-current", None
-        elif ours:
-            refuse_unless_exit(rotation, name, Exit.OURS)
-            question = f"Switch {ours} off, watch, then destroy it for good?"
-            if (row := present_row(rotation)) is not None and row.step is Step.MAKE_ROOM:
-                question = f"Destroy {ours} for good, at once, so that a new one can be made?"
-            word, instance = "ours", ours
-        else:
-            refuse_unless_exit(rotation, name, Exit.FOREIGN)
-            question = f"Leave {foreign} alone from now on?"
-            word, instance = "foreign", foreign
+        refuse_unless_exit(rotation, name, way)
         refuse_unbuilt(session, rotation, by_itself=here)
         refuse_unknown_instance(session, rotation, instance)
-        confirm(question, yes=yes)
-        request(session, rotation, Requested(verb=word, instance=instance))
+        question = _RESOLVED[way]
+        if way is Exit.OURS and ends_at_once(rotation):
+            question = "Destroy {instance} for good, at once, so that a new one can be made?"
+        confirm(question.format(name=name, instance=instance), yes=yes)
+        request(session, rotation, says_whose(way, instance))
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
 
 

@@ -63,11 +63,7 @@ def run(
             *refused,
             *map(_complained, begin.open_all(session, islice(wanted, most))),
         ]
-        streams = {
-            row.stream: row.secret
-            for row in session.journal.identities()
-            if row.plan is not None and (not names or row.secret in names)
-        }
+        streams = begin.under_way(session, names)
         if not streams and not failed:
             note("nothing is due")
         width = session.configuration.concurrency

@@ -91,6 +91,15 @@ def replace_gone(here: Installation, each: "Gone") -> None:
     )
 
 
+def under_way(here: Installation, names: Collection[str]) -> dict[str, str]:
+    """Stream -> secret of what is open, of those or of all."""
+    return {
+        row.stream: row.secret
+        for row in here.journal.identities()
+        if row.plan is not None and (not names or row.secret in names)
+    }
+
+
 def refuse_read_only(here: Installation) -> None:
     """Checked before anything is opened or advanced. A freeze does not refuse here: it is waited
     for like any closed window."""

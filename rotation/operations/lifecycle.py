@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from rotation.errors import PolicyRefusal, RotationError
+from rotation.errors import PolicyRefusal, RotationError, UsageError
 from rotation.interfaces import Store
 from rotation.journal.facts import Opened, Requested
 from rotation.machine.replay import replay
@@ -27,6 +27,16 @@ def adopt(here: Installation, entry: "ConfiguredSecret", said: Opened) -> None:
     """Brings an existing credential under rotation, by the present configuration."""
     _begin_anew(here, entry)
     open_rotation(here, entry, "adopt", trigger="person", said=said)
+
+
+def refuse_future(here: Installation, said: Opened) -> None:
+    """Before anybody is asked anything."""
+    if said.created is not None and said.created > here.clock.now():
+        raise UsageError(
+            "cli.future",
+            f"--created {said.created:%Y-%m-%d} is in the future; nothing was done",
+            "give the day on which it was made",
+        )
 
 
 def retire(here: Installation, entry: "ConfiguredSecret", gap: str | None) -> None:

@@ -11,9 +11,10 @@ from rotation.machine.held import Exit
 from rotation.machine.replay import Rotation, RowState, replay
 from rotation.operations.continuation import is_retrying
 from rotation.operations.installation import Installation
+from rotation.plan import Step
 from rotation.plan.specification import spec_from_json
 from rotation.report.exits import can_roll_back, exits_of, leads_back, ways_out, why_held
-from rotation.report.health import instances_in_question, met
+from rotation.report.health import instances_in_question, met, present_row
 from rotation.types import Facts
 
 
@@ -110,6 +111,31 @@ def refuse_unless_exit(rotation: Rotation, name: str, way: Exit) -> None:
             f"`{way}` is no way out: {why_held(rotation.held)}",
             " or ".join(f"`{line}`" for line in ways_out(rotation, name)),
         )
+
+
+def refuse_going_on(rotation: Rotation, name: str, way: Exit, *, at_once: bool) -> None:
+    """Where it is neither Held with that way out, nor pauses after a failed try that may be `at_once`."""
+    if way is not Exit.RESUME or not at_once or pause_of(rotation) is None:
+        refuse_unless_exit(rotation, name, way)
+
+
+def going_on(rotation: Rotation, way: Exit, *, at_once: bool) -> Requested:
+    verb = "now" if rotation.held is None else "resume"
+    destroy, unverified = way is Exit.DESTROY, way is Exit.UNVERIFIED
+    return Requested(verb=verb, now=at_once, destroy=destroy, unverified=unverified)
+
+
+_SAYS = {Exit.ACCEPT_CURRENT: "accept-current", Exit.OURS: "ours", Exit.FOREIGN: "foreign"}
+
+
+def says_whose(way: Exit, instance: str | None) -> Requested:
+    return Requested(verb=_SAYS[way], instance=instance)
+
+
+def ends_at_once(rotation: Rotation) -> bool:
+    """An instance that is called ours is destroyed without being watched: a new one needs its room."""
+    row = present_row(rotation)
+    return row is not None and row.step is Step.MAKE_ROOM
 
 
 def refuse_unbuilt(here: Installation, rotation: Rotation, *, by_itself: bool) -> None:

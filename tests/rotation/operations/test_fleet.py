@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from rotation.operations.fleet import SHOWN, Health, Rank, most_urgent, standing
-from tests.rotation.cli.conftest import Shell, at_work
+from tests.support.shell import Shell, at_work
 
 
 def one(shell: Shell) -> Health:
