@@ -1,9 +1,9 @@
-"""What is worth waking somebody for, as data: each alarm, the event that fires it, and its drill.
+"""The alarms, as data: what each one watches, the event that fires it, and its drill.
 
-What AWS does not tell has no alarm here, and `docs/infra.md` names it: a login with a suspended or
-deleted key leaves no event, and no event says that a credential is too old.
+Where AWS reports no event there is no alarm, and `docs/infra.md` names it: a login with a suspended
+or deleted key leaves no event, and no event says that a credential is too old.
 
-Each alarm covers its own connection only, and fires for a failed attempt as for a success.
+Each alarm covers only its own connection, and fires for a failed attempt as for a success.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,17 +18,17 @@ from rotation.interfaces import Scope
 from rotation.permissions.naming import place
 from rotation.types import PermissionSet
 
+# The rule that counts the runner's looks, and the alarm on their absence.
 LOOKS, SILENT = "runner-looks", "runner-silent"
-"""The rule that counts the runner's looks, and the alarm on their absence."""
 
+# The alarm that can be provoked without harm: by asking for a secret that does not exist.
 DENIED = "runner-denied"
-"""The alarm that can be provoked without harm: by asking for a secret that does not exist."""
 
+# Events of IAM appear in this region, wherever the caller works.
 IAM_REGION = "us-east-1"
-"""Where the events of IAM appear, whatever region one works in."""
 
+# A rule that is only ENABLED gets no events of calls that only read.
 EVERY_EVENT = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
-"""A rule that is only ENABLED never hears of calls that only read."""
 
 RIGHTS = (
     "AttachRolePolicy", "CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion",
@@ -49,8 +49,8 @@ SECRET = (
     "StopReplicationToReplica", "TagResource", "UntagResource", "UpdateSecret",
 )  # fmt: skip
 
+# Services that a thief of the runner's base credentials would try.
 BAIT = [f"{each}.amazonaws.com" for each in ("iam", "kms", "secretsmanager", "sts")]
-"""Services that a thief of the runner's base credentials would try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +71,18 @@ def rule_name(scope: Scope, name: str) -> str:
 
 
 def undelivered_name(scope: Scope, name: str) -> str:
-    """Of the alarm on a rule whose topic refuses its events."""
+    """The name of the alarm on a rule whose topic refuses its events."""
     return f"{rule_name(scope, name)}-undelivered"
 
 
 def topic_name(scope: Scope) -> str:
-    """In each region that has a rule, for a rule can only notify its own region."""
+    """The topic's name. Each region that has a rule has one, because a rule can only notify its own
+    region."""
     return scope.called(place(scope))
 
 
 def own_trail(scope: Scope) -> str:
-    """ARN of the trail that a stack makes."""
+    """The ARN of the trail that a stack makes."""
     options = scope.options
     region = options.region
     called = topic_name(scope)
@@ -89,18 +90,19 @@ def own_trail(scope: Scope) -> str:
 
 
 def trail_name(scope: Scope) -> str:
-    """Of the stack's, or of the one that is there already."""
+    """The name of the stack's trail, or of the one that exists already."""
     there: str | None = scope.options.alarm_trail
     return there.rpartition("/")[2] if there else topic_name(scope)
 
 
 def fallback_name(scope: Scope) -> str:
-    """Of the topic that takes what the other one did not: no key and no rule stands before it."""
+    """The name of the topic for what the other topic did not accept: no key and no rule can stop
+    it."""
     return f"{topic_name(scope)}-undelivered"
 
 
 def alarms(scope: Scope) -> Iterator[Alarm]:
-    """Without a role there is nobody to watch."""
+    """All alarms of the connection; none without a role, because then nothing can be told apart."""
     if not scope.options.roles:
         return
     home = regions_of(scope)
@@ -149,7 +151,7 @@ def _switched(scope: Scope) -> Alarm:
                 "requestParameters": {"status": ["Active"]},
                 "$or": [
                     {"requestParameters": {"userName": users(scope)}},
-                    {  # of one's own
+                    {  # a trail of the installation's own
                         "requestParameters": {"userName": [NONE]},
                         "userIdentity": {"userName": users(scope)},
                     },
@@ -162,7 +164,7 @@ def _switched(scope: Scope) -> Alarm:
 
 
 def _rights(scope: Scope) -> Alarm:
-    """The names of the roles have their connection's name in front."""
+    """The names of the roles begin with their connection's name."""
     options = scope.options
     policies = account_arn(options, f"policy{path(scope)}{scope.called('')}")
     base = [options.runner.rpartition("/")[2]] if ":role/" in (options.runner or "") else []
@@ -190,8 +192,8 @@ def _rights(scope: Scope) -> Alarm:
 
 
 def _denied(scope: Scope, region: str) -> Alarm:
-    """The base credentials may belong to a machine that others use too, so only what they would be
-    stolen for counts."""
+    """The base credentials may belong to a machine that others use too, so only calls that a thief
+    would make count."""
     runner = scope.options.runner
     stolen = {"eventSource": BAIT, "userIdentity": by_one_of(runner)} if runner else None
     ours = {"userIdentity": by_one_of(*scope.options.roles.values())}
@@ -214,7 +216,7 @@ def _denied(scope: Scope, region: str) -> Alarm:
 
 
 def _watch(scope: Scope, region: str) -> Alarm:
-    """Rules, topics and alarms, by the names that all of them begin with; the trail too."""
+    """Rules, topics, alarms and the trail, by their common prefix."""
     trail = trail_name(scope)
     ours: list[Any] = [{"prefix": rule_name(scope, "")}]
     made = f"arn:{partition(region)}:sns:{region}:{scope.options.account}:{topic_name(scope)}"
@@ -291,7 +293,7 @@ def _moved(scope: Scope, region: str) -> Alarm:
 
 
 def _promotes(scope: Scope, region: str) -> Iterator[Alarm]:
-    """PutSecretValue has no condition on labels, so no policy keeps the mint role from it."""
+    """PutSecretValue has no condition on labels, so no policy can forbid this to the mint role."""
     for mint in _roles(scope, "mint"):
         staged = {"versionStages": [{"anything-but": ["AWSPENDING", REHEARSAL]}]}
         yield Alarm(
@@ -330,8 +332,8 @@ def _secret(scope: Scope, region: str) -> Alarm:
 
 
 def alive(roles: Mapping[str, str]) -> Mapping[str, Any]:
-    """Every look of the runner. Silence is the one sign of a runner that is gone, and with it of
-    credentials that get too old."""
+    """Every look of the runner. Silence is the only sign that the runner is gone, and that
+    credentials therefore grow too old."""
     observe = by_one_of(roles[PermissionSet.OBSERVE])
     return calls(["secretsmanager"], ["DescribeSecret"], {"userIdentity": observe})
 
@@ -341,7 +343,7 @@ def _roles(scope: Scope, *sets: str) -> list[str]:
 
 
 def _stack(scope: Scope) -> list[str]:
-    """Who runs `pulumi up`."""
+    """The identity that runs `pulumi up`."""
     return [scope.options.deployer] if scope.options.deployer else []
 
 
@@ -352,15 +354,16 @@ _OF_A_RULE: dict[str, Any] = {
     "threshold": 1,
 }
 
+# Fires when an alarm was not delivered.
 FAILED: dict[str, Any] = {
     **_OF_A_RULE,
     "metric_name": "FailedInvocations",
     "period": 300,
     "comparison_operator": "GreaterThanOrEqualToThreshold",
-    "treat_missing_data": "notBreaching",  # EventBridge reports only what failed
+    "treat_missing_data": "notBreaching",  # EventBridge reports only failures
 }
-"""When an alarm was not delivered."""
 
+# Fires when the runner looked at nothing for a day.
 SILENCE: dict[str, Any] = {
     **_OF_A_RULE,
     "metric_name": "MatchedEvents",
@@ -368,4 +371,3 @@ SILENCE: dict[str, Any] = {
     "comparison_operator": "LessThanThreshold",
     "treat_missing_data": "breaching",
 }
-"""When the runner looked at nothing for a day."""

@@ -1,4 +1,4 @@
-"""Names as IAM writes them: exact where they are known, else as near as a name allows."""
+"""Names as IAM writes them: exact where they are known, else as close as a name allows."""
 
 from collections.abc import Iterable, Mapping
 from os.path import commonprefix
@@ -6,8 +6,8 @@ from os.path import commonprefix
 from providers.aws.options import AccessKeyOptions, ConnectionOptions, SecretsManagerOptions
 from rotation.interfaces import Scope
 
+# What Secrets Manager appends to a name when it creates the secret: exactly six characters.
 SUFFIX = "-??????"
-"""What Secrets Manager appends to a name when it makes the secret: exactly six characters."""
 
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
 
@@ -17,18 +17,18 @@ def partition(region: str) -> str:
 
 
 def account_arn(options: ConnectionOptions, kind: str) -> str:
-    """IAM is global: no region in its names. kind: `user/rotated/billing`."""
+    """IAM is global, so its ARNs have no region. kind: `user/rotated/billing`."""
     return f"arn:{partition(options.region)}:iam::{options.account}:{kind}"
 
 
 def path(scope: Scope) -> str:
-    """In IAM, of the roles and policies that are made."""
+    """The IAM path of the roles and policies that are made."""
     own: str | None = scope.options.iam_path
     return own or f"/rotation/{scope.installation}/"
 
 
 def topics_of(options: ConnectionOptions) -> dict[str, str]:
-    """Those that exist already, by region."""
+    """The topics that exist already, by region."""
     return {region_of(arn): arn for arn in options.alarm_topics}
 
 
@@ -47,14 +47,14 @@ def secret_arns(
     *,
     replicas: bool,
 ) -> tuple[str, ...]:
-    """In its own region and, where asked, in those that it is replicated to."""
+    """The secret's ARNs: in its own region and, where asked, in those that it is replicated to."""
     home = known.get(secret.name, _in(options, f"{secret.name}{SUFFIX}"))
     others = secret.replicas if replicas else ()
     return (home, *(moved(home, region) for region in others))
 
 
 def key_arns(options: ConnectionOptions, regions: Iterable[str]) -> tuple[str, ...]:
-    """A multi-region key has the same id everywhere; any other one has no copies."""
+    """A multi-region key has the same id everywhere; any other key has no copies."""
     key = options.kms_key
     if key is None:
         return ()
@@ -64,7 +64,8 @@ def key_arns(options: ConnectionOptions, regions: Iterable[str]) -> tuple[str, .
 
 
 def key_arn(options: ConnectionOptions, region: str, key: str) -> str:
-    """Of a key by its ARN or its id alone: a secret keeps what it was given."""
+    """The ARN of a key that is given by its ARN or its id alone: a secret keeps the form that it
+    was given."""
     if key.startswith("arn:"):
         return key
     return f"arn:{partition(region)}:kms:{region}:{options.account}:key/{key}"

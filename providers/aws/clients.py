@@ -1,7 +1,7 @@
 """Connections: base credentials, roles and clients, each made once and shared by all threads.
 
-Nothing but base credentials is taken from the environment. Base credentials prove their
-account before their first use, and a role names it: a wrong profile changes nothing anywhere.
+Only base credentials are taken from the environment. They prove their account before their first
+use, and a role's ARN names its account, so a wrong profile changes nothing anywhere.
 """
 
 import logging
@@ -41,17 +41,17 @@ if TYPE_CHECKING:
 _USERS_FILES = ("~/.aws/credentials", "~/.aws/config")
 _TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 
-# At DEBUG the SDK logs requests and answers whole, secrets included.
+# At DEBUG the SDK logs whole requests and answers, with their secrets.
 for _name in ("boto3", "botocore", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-# AWS's own service models only: a model in the user's directory could redirect calls.
+# Only AWS's own service models: a model in the user's directory could redirect calls.
 _MODELS = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 
 
 @cache
 def _handlers() -> HierarchicalEmitter:
-    """The SDK's own. To register them takes longer than the rest of a session."""
+    """The SDK's own handlers. Registering them takes longer than the rest of a session."""
     handlers = HierarchicalEmitter()
     Session(event_hooks=handlers)
     return handlers
@@ -75,7 +75,7 @@ class CheckedCredentials:
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         frozen = self._fetch()
-        if frozen.access_key != self._checked:  # every credential session has an id of its own
+        if frozen.access_key != self._checked:  # each credential session has its own id
             with self._lock:
                 if frozen.access_key != self._checked:
                     self._check(frozen)
@@ -86,11 +86,11 @@ class CheckedCredentials:
         return lambda: getattr(self, name, None)
 
     def load_credentials(self) -> "CheckedCredentials":
-        """The SDK's way to ask a provider of credentials."""
+        """The SDK's method to ask a provider for credentials."""
         return self
 
 
-_BROKER = "broker"  # who assumes the roles; no permission set
+_BROKER = "broker"  # assumes the roles; no permission set
 
 
 class AwsConnection:
@@ -120,7 +120,8 @@ class AwsConnection:
 
     @property
     def own_iam(self) -> "IAMClient":
-        """Of the base credentials: who takes the roles may ask what they can do."""
+        """A client with the base credentials: an identity that may assume roles may ask what they
+        can do."""
         return cast("IAMClient", self._client("iam", self.options.region, _BROKER))
 
     @property
@@ -128,12 +129,12 @@ class AwsConnection:
         return self._base_credentials().access_key
 
     def own(self, service: str, region: str) -> Any:
-        """Of the base credentials, in this account: what a person looks at who may."""
+        """A client with the base credentials, in this account, for what an operator may look at."""
         return self._client(service, region, "")
 
     @property
     def caller_identity(self) -> CallerIdentity:
-        """Whose are these credentials? For any credentials, not only this connection's."""
+        """Finds whose any credentials are, not only this connection's."""
         if self._caller_identity is None:
             with self._lock:
                 if self._caller_identity is None:
@@ -141,7 +142,7 @@ class AwsConnection:
         return self._caller_identity
 
     def own_credential(self) -> OwnCredential:
-        """The base credentials; how old they are only where they may list their own keys."""
+        """The base credentials; their age is known only where they may list their own keys."""
         base = self._base_credentials()
         answer = self.caller_identity.ask(base)
         if answer.refusal is not None:
@@ -202,7 +203,7 @@ class AwsConnection:
         return session
 
     def _credentials_for(self, under: str) -> CheckedCredentials:
-        """One per role; the sets without a role share the base credentials."""
+        """One per role; permission sets without a role share the base credentials."""
         role = self.options.roles.get(under)
         key = under if role or under == _BROKER else ""
         if key not in self._credentials:
@@ -211,7 +212,7 @@ class AwsConnection:
 
     def _make_credentials(self, key: str, role: str | None) -> CheckedCredentials:
         if role is None:
-            # The broker's own account may be another one: it only assumes roles of this one.
+            # The broker's account may be another one: it only assumes roles of this one.
             check = _trust if key == _BROKER else self._check_account
             return CheckedCredentials(self._base_credentials, check)
         sessions = Sessions(
@@ -267,8 +268,8 @@ class AwsConnection:
 
 
 def _trust(_credentials: ReadOnlyCredentials) -> None:
-    """Base credentials are judged by the roles that they can assume, and a role by its own name,
-    which says its account: the options hold it against the connection's."""
+    """Accepts base credentials of any account: they only assume roles. A role's ARN names its
+    account, and the options compare it with the connection's."""
 
 
 def _config(options: ConnectionOptions, under: str) -> Config:
@@ -287,7 +288,8 @@ def _config(options: ConnectionOptions, under: str) -> Config:
 
 
 def _refuse_unread_profile(options: ConnectionOptions) -> None:
-    """Whoever set it means that login; the SDK would take another one that is there."""
+    """Refuses AWS_PROFILE where no profile is used: its user means that login, and the SDK would
+    use another one."""
     named = os.environ.get("AWS_PROFILE") or "default"
     if named != "default" and not (options.profile or options.credentials_file):
         raise Denied(
@@ -298,7 +300,7 @@ def _refuse_unread_profile(options: ConnectionOptions) -> None:
 
 
 def _refuse_open_files(options: ConnectionOptions) -> None:
-    """What the SDK logs in with, it takes from any file that is there."""
+    """Refuses credential files that others may change: the SDK reads any file that exists."""
     named = [os.environ[name] for name in _TOKEN_FILES if name in os.environ]
     own = [options.credentials_file] if options.credentials_file else _USERS_FILES
     for path in (Path(name).expanduser() for name in (*own, *named)):
@@ -312,8 +314,8 @@ def _refuse_open_files(options: ConnectionOptions) -> None:
 
 
 def _session_variables(options: ConnectionOptions) -> dict[str, Any]:
-    """Where the SDK's settings come from: (key of a file, environment variable, default, cast).
-    With a credentials file of ours the user's own files are not read at all."""
+    """The sources of the SDK's settings: (key of a file, environment variable, default, cast). With
+    a credentials file of ours the user's own files are not read at all."""
     return {
         "profile": (None, None, None, None),
         "data_path": (None, None, None, None),
@@ -328,7 +330,7 @@ def _session_variables(options: ConnectionOptions) -> dict[str, Any]:
 
 
 def _refuse_ambient() -> None:
-    """Variables that would send our calls elsewhere, or write down what is encrypted."""
+    """Refuses variables that would send our calls elsewhere, or write down what is encrypted."""
     for name in os.environ:
         if name.startswith("AWS_ENDPOINT_URL") or name in {"NETRC", "SSLKEYLOGFILE"}:
             raise UsageError(

@@ -1,7 +1,7 @@
-"""What the labels of a secret say has happened, and the one repair that cannot make it worse.
+"""What the labels of a secret say has happened, and the one repair that is always safe.
 
-The table is closed: every layout of labels is one of these. None of its repairs promotes a
-version that it did not stage: a principal that may write versions could plant one.
+The table is closed: every layout of labels is one of these. No repair promotes a version that this
+installation did not stage: a principal that may write versions could plant one.
 """
 
 from collections.abc import Mapping
@@ -118,7 +118,8 @@ LAYOUTS = _table(
 
 
 def diagnose(look: LabelSnapshot) -> Diagnosis:
-    """The layout of this secret. What takes consumers down comes before what is untidy."""
+    """The layout of this secret. Layouts that cut consumers off come before those that are only
+    untidy."""
     state = look.state
     if state.refusal is not None:
         return LAYOUTS["managed-elsewhere"]

@@ -1,8 +1,9 @@
-"""What AWS and its SDK say, in the words of `rotation.errors`: codes, never their text.
+"""Translates errors of AWS and its SDK into `rotation.errors`, by their codes and never with their
+text.
 
-The question behind every branch: did it happen? A call that never left is Transient. One that
-left and was not answered may have happened: Ambiguous, unless repeating it makes the same thing
-true, for then the way out is to repeat it.
+Every branch answers the question: did it happen? A call that was not sent is Transient. A call that
+was sent and not answered may have happened: Ambiguous. If repeating it makes the same thing true,
+it is Transient as well, because then repeating it is the way out.
 """
 
 import re
@@ -75,7 +76,7 @@ _BUSY = frozenset(
 _TIMED_OUT = frozenset({"RequestTimeout", "RequestTimeoutException"})
 _KEY_MANAGEMENT = frozenset({"DecryptionFailure", "EncryptionFailure", "KMSAccessDeniedException"})
 
-# Secrets Manager says so with the code of any other refusal.
+# Secrets Manager reports a denied key with the code of any other refusal.
 _BY_A_KEY = DENIED | {"InvalidRequestException"}
 _OF_A_KEY = re.compile(r"Access to KMS|\bkms:[A-Z]|\bKMS key\b|\bkey/[0-9a-f-]{8}", re.ASCII)
 
@@ -91,18 +92,18 @@ _NO_LOGIN = (
     TokenRetrievalError,
 )
 
+# What a service's code means for this one call; it takes precedence over the general meanings.
 Meanings = Mapping[str, Callable[[], RotationError]]
-"""What a service's code means at this very call: it wins over everything general."""
 
 
 @contextmanager
 def translated(
     call: str, *, of: str, repeatable: bool, meanings: Meanings | None = None
 ) -> Iterator[None]:
-    """Raise only our own errors from the SDK calls inside.
+    """Turns the errors of the SDK calls inside into our own.
 
     call: the action as IAM names it. of: the resource, in our words. repeatable: sending it again
-    makes the same thing true, so that a lost answer is no reason to look first.
+    makes the same thing true, so a lost answer is no reason to look first.
     """
     try:
         yield
@@ -124,13 +125,13 @@ def translated(
             "this is a bug of rotation; please report it with this line",
         ) from None
     except (BotoCoreError, ResponseParserError, KeyError, RecursionError):
-        # KeyError: a truncated JSON answer comes out of the SDK as an answer without members.
-        # RecursionError: one that is nested without an end.
+        # KeyError: the SDK returns a truncated JSON answer as one without members. RecursionError:
+        # an endlessly nested answer.
         raise no_answer(call, of, repeatable=repeatable) from None
 
 
 def server_time(answer: Mapping[str, Any]) -> datetime | None:
-    """AWS's own clock, as it stood on an answer."""
+    """The time on AWS's clock when it answered."""
     headers: Mapping[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return header_time(headers.get("date", ""))
 
@@ -141,7 +142,7 @@ def code_of(refusal: ClientError) -> str:
 
 
 def is_skewed(code: str, text: str) -> bool:
-    """The one condition that has no code of its own at IAM, STS and Secrets Manager."""
+    """Whether it is the one condition without a code of its own at IAM, STS and Secrets Manager."""
     return code in SKEWED or (
         code in WRONG_SIGNATURE
         and ("Signature expired" in text or "Signature not yet current" in text)

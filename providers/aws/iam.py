@@ -1,11 +1,11 @@
-"""The grants of one connection as IAM documents: a role per permission set, and who else.
+"""The grants of one connection as IAM documents: a role per permission set, and further holders.
 
-Two forms. *Exact*: every secret and user by name. *By path and tag*, where that would come near
-IAM's limits: their common path if they have one, and per environment the tags of the applications;
-whoever makes the resources has to set those tags (`infra/` does).
+There are two forms. *Exact*: every secret and user by name. *By path and tag*, where exact names
+would come near IAM's limits: their common path if they have one, and per environment the tags of
+the applications. Whatever makes the resources has to set those tags (`infra/` does).
 
-The boundary is one document for all: names, else the common path, else actions and tags. It is what
-no role may exceed whatever is attached to it; which secrets a role has is said by its own documents.
+The boundary is one document for all roles: names, else the common path, else actions and tags. No
+role can exceed it, whatever is attached to the role; its own documents say which secrets it has.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,11 +44,11 @@ class Form(Protocol):
     ) -> tuple[str, ...]: ...
 
 
+# The documents' limit per holder: where exact names take more, resources are named by path and tag.
 MOST = int(0.8 * DOCUMENTS_MAX)
-"""Documents of one holder: where exact names take more, resources are named by path and tag."""
 
+# The sets whose steps log in with what is rotated.
 LOGINS = (PermissionSet.VERIFY, PermissionSet.PROVE)
-"""Whose steps log in with what is rotated."""
 
 OWNER, APPLICATION, ENVIRONMENT = "rotation:owner", "rotation:application", "rotation:environment"
 
@@ -65,7 +65,8 @@ class IamRenderer:
         return AwsStack()
 
     def documents(self, scope: Scope) -> list[PolicyDocument]:
-        """One holder after the other: the sets, `base`, `boundary`, `read-<application>-<environment>`."""
+        """One holder after the other: the sets, `base`, `boundary`,
+        `read-<application>-<environment>`."""
         return [
             *(each for under in PermissionSet for each in _of_set(scope, under)),
             *_of_base(scope),
@@ -74,7 +75,7 @@ class IamRenderer:
         ]
 
     def calls(self, scope: Scope) -> Iterator[Call]:
-        """The base credentials take each set's role, and whatever is rotated says who it is."""
+        """The base credentials assume each set's role, and a rotated credential asks who it is."""
         for under in PermissionSet:
             needs = [need for need in scope.needs if need.under is under]
             if needs and under in scope.options.roles:
@@ -130,7 +131,7 @@ def _fitting(
 
 
 def _of_base(scope: Scope) -> Iterator[PolicyDocument]:
-    """Base credentials do nothing themselves where roles are named."""
+    """Where roles are named, the base credentials only assume them."""
     options: ConnectionOptions = scope.options
     if options.roles:
         actions = tuple(grant.action for grant in CONNECTION)
@@ -155,7 +156,7 @@ def _boundary(scope: Scope) -> PolicyDocument:
 
 
 def _ceilings(scope: Scope) -> Iterator[tuple[Iterable[Statement], str]]:
-    """The narrowest first."""
+    """The possible boundaries, the narrowest first."""
     yield _ceiling(scope, _each), ""
     if all(_has_path(scope, kind, needs) for kind, needs in _by_kind(scope.needs).items()):
         yield _ceiling(scope, _below), "by path: exact names do not fit"
@@ -169,8 +170,8 @@ def _has_path(scope: Scope, kind: str, needs: Iterable[Need]) -> bool:
 
 
 def _by_tag(scope: Scope) -> Iterator[Statement]:
-    """What says that it is another installation's or environment's is out of reach, and nothing is
-    written that we did not claim. What is adopted says nothing before it is claimed."""
+    """Resources that are tagged as another installation's or environment's are out of reach, and
+    only what we claimed is written. An adopted resource has no tag before it is claimed."""
     owner = {f"aws:ResourceTag/{OWNER}": scope.installation}
     environments = tuple(sorted({part.environment for part in scope.parts}))
     here: Mapping[str, Values] = {f"aws:ResourceTag/{ENVIRONMENT}": environments}
@@ -201,7 +202,7 @@ def _ceiling(scope: Scope, form: Form) -> Iterator[Statement]:
 
 
 def _actions(kind: str, needs: Iterable[Need]) -> tuple[str, ...]:
-    """Also those of a person's short list."""
+    """Including those that an operator may use in an emergency."""
     needed = {need.grant.action for need in needs}
     return tuple(sorted(needed | set(BREAK_GLASS) if kind == "user" else needed))
 
@@ -261,7 +262,7 @@ def _exact(scope: Scope, needs: Iterable[Need]) -> list[Statement]:
 
 
 def _tagged(scope: Scope, needs: Iterable[Need]) -> list[Statement]:
-    """A statement per environment: the pair must match, not one of each."""
+    """A statement per environment: both tags must match as a pair."""
     statements = []
     for grant, parts in _by_grant(needs).items():
         parts.sort(key=lambda part: part.environment)
@@ -301,12 +302,12 @@ def _statements(
         condition["ArnEquals"] = {"iam:PolicyARN": allowed}
     if grant.tag_keys:
         condition["ForAllValues:StringEquals"] = {"aws:TagKeys": grant.tag_keys}
-        condition["Null"] = {"aws:TagKeys": "false"}  # an empty list would be all of them
+        condition["Null"] = {"aws:TagKeys": "false"}  # an empty list of keys would match any tags
     return [Statement(actions=(grant.action,), resources=names, condition=condition)]
 
 
 def _with_key(scope: Scope, actions: tuple[str, ...], secrets: Sequence[str]) -> list[Statement]:
-    """The key, only through Secrets Manager, and only for these secrets."""
+    """Use of the key, only through Secrets Manager and only for these secrets."""
     regions = _regions(scope, secrets)
     keys = arns.key_arns(scope.options, regions)
     services = tuple(
@@ -320,7 +321,7 @@ def _with_key(scope: Scope, actions: tuple[str, ...], secrets: Sequence[str]) ->
 
 
 def _regions(scope: Scope, secrets: Iterable[str]) -> list[str]:
-    """Where those are, beside the connection's own."""
+    """The regions of those secrets, except the connection's own."""
     return sorted({name.split(":")[3] for name in secrets} - {scope.options.region})
 
 
@@ -354,7 +355,7 @@ def _below(
 
 
 def regions_of(scope: Scope) -> tuple[str, ...]:
-    """The connection's own, and those that its secrets are copied to."""
+    """The connection's own region, and those that its secrets are copied to."""
     stored = (part.options for part in scope.parts)
     replicas = {
         region
@@ -369,6 +370,6 @@ PREMADE = ("quarantine", "revoke-sessions")
 
 
 def premade(scope: Scope, name: str) -> str:
-    """The ARN of a pre-made policy of the emergency role."""
+    """The ARN of a policy for the emergency role that is made in advance."""
     called = scope.called(place(scope), name)
     return arns.account_arn(scope.options, f"policy{arns.path(scope)}{called}")

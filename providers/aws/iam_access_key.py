@@ -1,4 +1,5 @@
-"""Access keys of an IAM user: two at most, the inactive one counts, no token makes a mint safe."""
+"""Access keys of an IAM user. A user has two at most, inactive ones included, and no token makes a
+mint safe to repeat."""
 
 from __future__ import annotations
 
@@ -83,7 +84,7 @@ class AccessKeyIssuer:
             )
 
     def activate(self, new: Credential) -> None:
-        """IAM keys are born active."""
+        """A new IAM key is active at once."""
 
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
         self._set(handle_id, "Inactive", under)
@@ -153,7 +154,8 @@ class AccessKeyIssuer:
         )
 
     def _own_login(self) -> NeedsPerson:
-        """Its old key would be switched off under the very calls that are still to be made."""
+        """Refuses the key that we log in with: the rotation would switch it off before its own last
+        calls."""
         return NeedsPerson(
             "issuer.own-login",
             f"rotation itself logs in with a key of user {self._user}, and would lock itself out in "

@@ -1,4 +1,4 @@
-"""What is denied whatever else is granted: a resource's own policy could allow it by itself."""
+"""What is denied whatever else is granted, because a resource's own policy could allow it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from providers.aws.statements import Statement
 
 _READS = ("secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue")
 
-# Who may change tags, policies or trust can give himself everything else.
+# An identity that may change tags, policies or trust can give itself everything else.
 _SCOPE = (
     "iam:AddUserToGroup",
     "iam:AttachRolePolicy",
@@ -42,13 +42,13 @@ _SURROUNDINGS = (
 
 
 def role_denials(grants: Iterable[Grant]) -> Iterator[Statement]:
-    """A set that needs no value can read none."""
+    """A set that needs no value must not be able to read one."""
     if "secretsmanager:GetSecretValue" not in {grant.action for grant in grants}:
         yield Statement(actions=_READS, resources=("*",), effect="Deny", sid="NeverReads")
 
 
 def reader_denials(names: tuple[str, ...]) -> Iterator[Statement]:
-    """A call that names a version names no label, so a condition on labels would not hold."""
+    """A call that names a version names no label, so a condition on labels would not apply."""
     yield Statement(
         actions=("secretsmanager:GetSecretValue",),
         resources=names,

@@ -1,4 +1,4 @@
-"""What the things of one connection are called in AWS."""
+"""What the resources of one connection are called in AWS."""
 
 from providers.aws.alarms import rule_name
 from providers.aws.arns import account_arn, path
@@ -6,8 +6,8 @@ from rotation.interfaces import Scope
 from rotation.permissions.naming import place, require_length
 from rotation.types import PermissionSet
 
+# The shortest that IAM accepts; the runner asks for 15 minutes.
 SESSION_S = 3600
-"""The least that IAM accepts; the runner asks for 15 minutes."""
 
 ROLE_MAX, POLICY_MAX, RULE_MAX, BUCKET_MAX, ALIAS_MAX, TOPIC_MAX = 64, 128, 64, 63, 256, 256
 
@@ -31,7 +31,8 @@ def bucket_name(scope: Scope) -> str:
 
 
 def role_arns(scope: Scope) -> dict[str, str]:
-    """Of the sets that are needed. Known before the roles are made, because we choose the names."""
+    """The roles of the sets that are needed. Known before they are made, because we choose the
+    names."""
     needed = {need.under for need in scope.needs}
     return {
         str(under): account_arn(scope.options, f"role{path(scope)}{role_name(scope, under)}")

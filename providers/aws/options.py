@@ -1,4 +1,4 @@
-"""What a configuration may say about AWS. Known, and checked, without loading a single client."""
+"""What a configuration may say about AWS; checked without loading a client."""
 
 import re
 import shlex
@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from rotation import options
 from rotation.types import PermissionSet, Traits, is_loopback, is_origin, require
 
+# The label of a placeholder that shows, before a mint, that its bytes can be staged.
 REHEARSAL = "ROTATION_REHEARSAL"
-"""The label of a placeholder that shows, before a mint, that its bytes can be staged."""
 
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
@@ -33,9 +33,10 @@ _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionOptions(options.ConnectionOptions):
-    """One account in one region, and the way to it. Nothing is taken from the environment but
-    the base credentials, where no profile is named."""
+    """One account in one region, and the way to it. Nothing is taken from the environment but the
+    base credentials, where no profile is named."""
 
+    # What may differ between two logins to the same place.
     LOGIN: ClassVar[frozenset[str]] = frozenset(
         {
             "profile",
@@ -49,7 +50,6 @@ class ConnectionOptions(options.ConnectionOptions):
             "was",
         }
     )
-    """What may differ between two logins to the same place."""
 
     account: str = field(metadata={"doc": "the 12 digits that the account must turn out to be"})
     region: str = field(metadata={"doc": "where the secrets live, e.g. eu-central-1"})
@@ -230,7 +230,7 @@ class AccessKeyOptions(options.IssuerOptions):
         return f"aws-iam/{_connection(connections, self.connection).account}/{self.user.lower()}"
 
     def by_hand(self, handle_id: str, connections: Connections) -> str:
-        """The command by which a person switches that key off."""
+        """The command by which an operator switches that key off."""
         words = ["aws", "iam", "update-access-key", "--user-name", self.user]
         words += ["--access-key-id", handle_id, "--status", "Inactive"]
         if (connection := connections.get(self.connection)) is not None:
@@ -239,7 +239,7 @@ class AccessKeyOptions(options.IssuerOptions):
         return shlex.join(words)
 
     def audit_command(self, handle_id: str, connections: Connections) -> str:
-        """The command that shows what was done with that key: 90 days, and one region at a time."""
+        """The command that shows what that key was used for: 90 days, and one region at a time."""
         words = ["aws", "cloudtrail", "lookup-events", "--lookup-attributes"]
         words += [f"AttributeKey=AccessKeyId,AttributeValue={handle_id}"]
         if (connection := connections.get(self.connection)) is not None:
@@ -252,10 +252,12 @@ class SecretsManagerOptions(options.StoreOptions):
     """One secret in Secrets Manager."""
 
     CONNECTIONS: ClassVar = ("aws",)
+    # It keeps at most so many versions and removes none that is younger than a day: one in ten
+    # minutes at most.
     VERSIONS_A_DAY: ClassVar = 100
-    """It keeps so many, and removes none that is younger than a day: one in ten minutes at most."""
+    # Where the secret has its own key, an issuer's value is rehearsed with a version before the
+    # mint.
     VERSIONS_A_ROTATION: ClassVar = 2
-    """With a key of one's own, what an issuer makes is rehearsed by a version before it is made."""
 
     connection: str = field(metadata={"doc": "name of an AWS connection"})
     name: str = field(metadata={"doc": "name of the secret, not its ARN"})
@@ -283,7 +285,7 @@ class SecretsManagerOptions(options.StoreOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class StsOptions(options.ProbeOptions):
-    """A login at AWS, which says whose the credentials are."""
+    """A login at AWS, which shows whose the credentials are."""
 
     CONNECTIONS: ClassVar = ("aws",)
 

@@ -1,7 +1,7 @@
-"""Event patterns of EventBridge: which calls, on which resources, and by whom not.
+"""Event patterns of EventBridge: which calls, on which resources, and by which callers.
 
-EventBridge takes 2,048 characters. Where the names of secrets or users would not fit, they are
-meant by their paths: then the alarm also hears of neighbours below the same path.
+EventBridge accepts 2,048 characters. Where the names of secrets or users do not fit, their paths
+stand for them: then the alarm also gets events of neighbours below the same path.
 """
 
 import json
@@ -14,8 +14,9 @@ from rotation.interfaces import Scope
 
 Pattern = Mapping[str, Any]
 
+# Characters for names in one pattern. Some patterns have the names twice, and the rest needs space
+# too.
 MOST = 700
-"""Characters for names in one pattern: some have them twice, and the rest needs room too."""
 
 ANY: Pattern = {"exists": True}
 NONE: Pattern = {"exists": False}
@@ -30,10 +31,11 @@ def calls(services: Iterable[str], events: Iterable[str], detail: Pattern) -> Pa
 
 
 def by_others(*principals: str) -> Pattern:
-    """By nobody of these, as `userIdentity`. A service of AWS that acts by itself is nobody."""
+    """By any caller except these, as `userIdentity`. A service of AWS that acts by itself is no
+    caller."""
     roles = sorted(each for each in principals if ":role/" in each)
     users = sorted(each for each in principals if ":user/" in each)
-    # What is absent is not anything but ours, so absence is an alternative of its own.
+    # `anything-but` does not match an absent field, so absence is its own alternative.
     ways = [_issued([{"anything-but": roles}] if roles else [ANY])]
     if users:
         ways += [
@@ -69,7 +71,7 @@ def _in_arn(name: str) -> tuple[Any, ...]:
 
 
 def _paths(names: list[str]) -> Iterator[list[str]]:
-    """Ever less of them: their own directories, then what these have in common."""
+    """Shorter and shorter lists: their own directories, then what these have in common."""
     directories = sorted({name[: name.rfind("/") + 1] for name in names})
     yield directories
     yield [directory(names)]

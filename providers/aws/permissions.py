@@ -1,7 +1,7 @@
-"""Which calls each permission set makes, as data: what roles and policies are compiled from.
+"""Which calls each permission set makes, as data: roles and policies are compiled from it.
 
-Exactly the calls of the adapters, no more: a test records what they send and compares.
-`sts:GetCallerIdentity` is not here, for it needs no permission and cannot be denied.
+It has exactly the calls of the adapters: a test records what they send and compares.
+`sts:GetCallerIdentity` is not here, because it needs no permission and cannot be denied.
 """
 
 from collections.abc import Mapping
@@ -10,21 +10,21 @@ from typing import Literal
 
 from rotation.types import PermissionSet
 
+# What the action is limited to: `user`, the IAM user; `secret`, the secret and its replicas; `key`,
+# the secret's customer managed KMS key; `role`, the connection's roles; else the ARN of what
+# another distribution's plugin works on.
 Resource = str
-"""`user`, `secret`, `key`, `role`: what the action is limited to, the IAM user, the secret (its replicas
-included), the customer managed KMS key of the secret, the connection's roles; else the ARN of what a
-plugin from elsewhere works on."""
 
+# If nothing of the kind is configured, the grant is not needed and must not be given.
 When = Literal["always", "foreign-fields", "customer-key", "pushed-consumer"]
-"""Where nothing of the kind is configured, the grant is not needed and must not be given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """labels: the only values of `secretsmanager:VersionStage`; empty: IAM cannot tell, or need
+    """labels: the only values of `secretsmanager:VersionStage`; empty: IAM cannot check it, or need
     not. tag_keys: the only values of `aws:TagKeys`. claimed: only while the resource's tag says
-    that it is ours. replicas: also where the secret is replicated to. premade: only the policies
-    that were made beforehand for an emergency."""
+    that it is ours. replicas: also where the secret is replicated to. premade: only policies that
+    were made in advance for an emergency."""
 
     action: str
     resource: Resource
@@ -78,19 +78,20 @@ GRANTS: Mapping[str, Grants] = {
     },
     "aws-secrets-manager": {
         PermissionSet.OBSERVE: (_DESCRIBE,),
-        # PutSecretValue knows no condition on labels: that it stages only is code, and tested.
+        # PutSecretValue has no condition on labels, so only our code, and its test, ensure that it
+        # stages.
         PermissionSet.MINT: (_PUT, _read("AWSCURRENT", when="foreign-fields"), _ENCRYPT, _DECRYPT),
         PermissionSet.VERIFY: (
             _read("AWSPENDING", "AWSCURRENT", replicas=True),
             replace(_DECRYPT, replicas=True),
         ),
-        # When AWS refuses to move a label, a read shows whether it is there already or was moved.
+        # When AWS refuses to move a label, a read shows whether it has moved already.
         PermissionSet.PROMOTE: (
             _move("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", claimed=True),
             _DESCRIBE,
         ),
         PermissionSet.DELIVER: (_read("AWSCURRENT", when="pushed-consumer"), _DECRYPT),
-        # The version being proved may have lost its last label, and then no label can be named.
+        # The version to be proved may have lost its last label, so the grant cannot name one.
         PermissionSet.PROVE: (_read(), _DECRYPT),
         PermissionSet.CONTAIN: (_move("ROTATION_COMPROMISED"), _DESCRIBE),
         PermissionSet.CLAIM: (
@@ -104,13 +105,13 @@ GRANTS: Mapping[str, Grants] = {
     "aws-sts": {},
 }
 
+# Everything that the base credentials need where a connection names roles. `doctor` asks what each
+# role can do before anything depends on it.
 CONNECTION = (
     Grant(action="sts:AssumeRole", resource="role"),
     Grant(action="iam:SimulatePrincipalPolicy", resource="role"),
 )
-"""What the base credentials need, and nothing else, where a connection names roles. `doctor` asks
-what each role can do before anything depends on it."""
 
+# For an operator in an emergency; no step uses it. The emergency role may attach and detach only
+# the policies that were made in advance.
 BREAK_GLASS = ("iam:AttachUserPolicy", "iam:DetachUserPolicy")
-"""For a person in an emergency, no step uses it: the emergency role may attach and detach the
-pre-made policies, and no other."""

@@ -1,6 +1,6 @@
 """What each role can really do, asked of IAM before anything depends on it.
 
-IAM answers for identity policies and boundaries. It does not see policies of secrets and keys,
+IAM answers for identity policies and boundaries. It does not consider policies of secrets and keys,
 service control policies of the organisation, or what a session adds.
 """
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 Context: TypeAlias = tuple[tuple[str, Values], ...]
 
+# Resources in one request.
 MOST = 50
-"""Resources in one question."""
 
 _TAG = "aws:ResourceTag/"
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One call of a role, and what it would bring along."""
+    """One call of a role, and the context that it would send."""
 
     role: str
     action: str
@@ -45,8 +45,8 @@ class _Question:
 def check(
     scope: Scope, connection: "AwsConnection", sets: Collection[PermissionSet]
 ) -> Iterator[Call]:
-    """Asks for each grant of each secret and each label that it is limited to: together, where
-    role and context are the same. A call that uses a key names its secret, and is asked alone."""
+    """Asks for each grant of each secret and each label that it is limited to; together, where role
+    and context are the same. A call that uses a key names its secret, so it is asked alone."""
     looks = PermissionSet.OBSERVE if PermissionSet.OBSERVE in sets else next(iter(sets))
     known = _Names(connection, looks)
     roles = connection.options.roles
@@ -64,7 +64,7 @@ def check(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """keys: a customer's own, by region. tags: those that a policy may ask for."""
+    """keys: a customer's own, by region. tags: those that a policy may require."""
 
     arn: str
     keys: Mapping[str, str]
@@ -72,7 +72,7 @@ class _Known:
 
 
 class _Names:
-    """Exact names of secrets: IAM compares whole names, and nobody can guess how one ends."""
+    """Exact names of secrets, because IAM compares whole names and their ends cannot be guessed."""
 
     def __init__(self, connection: "AwsConnection", under: PermissionSet) -> None:
         self._connection = connection
@@ -96,7 +96,7 @@ class _Names:
         options = self._connection.options
         named = {options.region: told.get("KmsKeyId", "")}
         named |= {each["Region"]: each["KmsKeyId"] for each in told.get("ReplicationStatus", ())}
-        # Which key an alias stands for nobody here may ask, and AWS's own key needs no permission.
+        # The runner may not resolve an alias, and AWS's own key needs no permission.
         return {
             region: arns.key_arn(options, region, key)
             for region, key in named.items()
@@ -143,12 +143,12 @@ def _asked(scope: Scope, need: Need, known: _Names) -> Iterator[tuple[str, Conte
 
 
 def _promised(part: Part) -> Context:
-    """Nobody here may read a user's tags: those that the stack gives it."""
+    """The runner may not read a user's tags, so these are the ones that the stack sets."""
     return ((_TAG + APPLICATION, part.application), (_TAG + ENVIRONMENT, part.environment))
 
 
 def _marked(scope: Scope, grant: Grant) -> Context:
-    """The claim counts as made: `create` and `adopt` make it before anything needs it."""
+    """Assumes the claim, because `create` and `adopt` make it before anything needs it."""
     claim: Context = ((_TAG + OWNER, scope.installation),) if grant.claimed else ()
     return (*claim, ("aws:TagKeys", grant.tag_keys)) if grant.tag_keys else claim
 
@@ -174,8 +174,8 @@ def _answered(
     resources: Collection[str],
     context: Context,
 ) -> Iterator[tuple[str, str]]:
-    """Which of the actions is allowed on which of the resources. The decision at the top is that
-    of all resources together, so it counts only where no decision per resource is given."""
+    """Which of the actions is allowed on which of the resources. The top-level decision is for all
+    resources together, so it counts only where no decision per resource is given."""
     asking = connection.own_iam.get_paginator("simulate_principal_policy")
     with translated("iam:SimulatePrincipalPolicy", of=role, repeatable=True):
         results = [

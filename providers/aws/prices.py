@@ -1,4 +1,5 @@
-"""What a stack costs a month, by AWS's list prices: without calls, storage, taxes and discounts."""
+"""What a stack costs per month by AWS's list prices, without calls, storage, taxes and
+discounts."""
 
 from collections.abc import Iterable
 
@@ -6,13 +7,13 @@ from rotation.permissions.resources import Resource
 
 LISTED = "us-east-1, 2025"
 
+# In US cents. A copy of a secret in another region costs as much as the secret.
 MONTHLY_CENTS = {
     "aws_kms_key": 100,
     "aws_kms_replica_key": 100,
     "aws_secretsmanager_secret": 40,
     "aws_cloudwatch_metric_alarm": 10,
 }
-"""In dollars' hundredths. A copy of a secret in another region costs as much as the secret."""
 
 NAMES = {
     "aws_kms_key": "keys",
@@ -23,7 +24,7 @@ NAMES = {
 
 
 def monthly(resources: Iterable[Resource]) -> str:
-    """In one sentence."""
+    """The cost as one sentence."""
     counted = dict.fromkeys(MONTHLY_CENTS, 0)
     trail = False
     for each in resources:

@@ -1,4 +1,5 @@
-"""Policies of what is not the runner's own: secrets, keys, topics, the trail's bucket, its users."""
+"""Policies of resources that the runner's policies do not cover: secrets, keys, topics, the trail's
+bucket and its users."""
 
 from typing import Any
 
@@ -114,7 +115,7 @@ def _denial(
 
 
 def ceiling() -> dict[str, Any]:
-    """A new user can log in and nothing else, until the team names a boundary of its own."""
+    """A new user can log in and nothing else, until the team names its own boundary."""
     return _document(
         {
             "Sid": "NothingButToSayWhoItIs",
@@ -126,15 +127,16 @@ def ceiling() -> dict[str, Any]:
 
 
 def premade(name: str) -> dict[str, Any]:
-    """What the emergency role may put on a user, and take off again."""
+    """What the emergency role may attach to a user, and detach again."""
     never = {"Effect": "Deny", "Action": "*", "Resource": "*"}
-    # Nothing was issued before that day: it takes effect once a person writes the moment in.
+    # No token was issued before that day, so it has no effect until an operator writes the current
+    # time into it.
     before = {"DateLessThan": {"aws:TokenIssueTime": "2000-01-01T00:00:00Z"}}
     return _document({**never, "Condition": before} if name == "revoke-sessions" else never)
 
 
 def policy_of_topic(arn: str, account: str, *, rules: bool) -> dict[str, Any]:
-    """rules: they tell it, and not only alarms on metrics."""
+    """rules: rules publish to it too, not only alarms on metrics."""
     statements = [_alarms_publish(arn, account)]
     return _document(*statements, *([_rules_publish(arn)] if rules else []))
 

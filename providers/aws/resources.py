@@ -1,4 +1,4 @@
-"""A whole stack for one connection, the same that `infra/` declares, for use without it."""
+"""A whole stack for one connection, the same as `infra/` declares, for use without it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +32,8 @@ from rotation.interfaces import Part, PolicyDocument, Scope
 from rotation.permissions.naming import place, require_length
 from rotation.permissions.resources import Document, Made, Ref, Resource
 
+# The value of the stack's tag, by which another stack of the same installation recognises it.
 MAKER = "terraform"
-"""Whose a stack is that is printed: a second one of the installation sees it."""
 
 KEY, REPLICA = "aws_kms_key", "aws_kms_replica_key"
 
@@ -78,7 +78,7 @@ class AwsStack:
 
 
 class _Whole:
-    """key: the ARN of the secrets' key; one that is made has a stand-in until then."""
+    """key: the ARN of the secrets' key; a key that is still to be made has a placeholder."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -102,7 +102,7 @@ class _Whole:
             yield from trail(stack)
 
     def _watch(self) -> Iterator[Resource]:
-        """The policy of a key that is there already lets no alarm through."""
+        """The policy of a key that exists already may not let alarms through."""
         if self._stack.scope.options.kms_key is None or not self._stack.makes_topics:
             yield from Watching(self._stack, self.key, self._copies()).resources()
         else:
@@ -111,7 +111,7 @@ class _Whole:
             yield from Watching(self._stack, key, self._copies("alarms")).resources()
 
     def _copies(self, *what: str) -> dict[str, tuple[str, str]]:
-        """By region: what a topic there waits for."""
+        """By region: the resource that a topic there waits for."""
         name = self._stack.scope.called(self._name, *what)
         return {region: (REPLICA, f"{name}-{region}") for region in self._stack.key_copies}
 
@@ -326,7 +326,7 @@ class _Whole:
 
 
 def _remarks(resources: Sequence[Resource]) -> list[str]:
-    """Why documents have the form that they have."""
+    """Why documents have their form."""
     values = (value for each in resources for value in each.inputs.values())
     return [value.remark for value in values if isinstance(value, Document)]
 

@@ -27,7 +27,8 @@ from rotation.permissions.resources import Document, Ref, Resource
 
 
 class Watching:
-    """key: the ARN of the one that encrypts what the topics tell. copies: of it, by region."""
+    """key: the ARN of the key that encrypts the topics' messages. copies: of that key, by
+    region."""
 
     def __init__(self, stack: Stack, key: str, copies: Mapping[str, tuple[str, str]]) -> None:
         self._stack, self._key, self._copies = stack, key, copies
@@ -133,7 +134,7 @@ class Watching:
         )
 
     def _topic(self, region: str, kind: str, called: str) -> Iterator[Resource]:
-        """Once in each region; the one for what the other did not take is in clear."""
+        """One in each region. The topic for what the other one did not accept is not encrypted."""
         place = f"{region}{kind}"
         if place in self._topics or (not kind and region in self._there):
             return

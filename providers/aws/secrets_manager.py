@@ -67,7 +67,7 @@ class SecretsManagerStore:
             "LimitExceededException": self._crowded,
         }
         # The last known label of a version. IAM can limit a read by label only if the call names
-        # one; a label that moved meanwhile is noticed by AWS, and looked up then.
+        # one. AWS notices a label that has moved meanwhile; then it is looked up.
         self._labels: dict[str, str] = {}
 
     def state(self) -> StoreState:
@@ -87,7 +87,7 @@ class SecretsManagerStore:
         return version
 
     def rehearse(self, attempt: str) -> None:
-        """The label stays on this one placeholder until the next takes it."""
+        """The label stays on this placeholder until the next rehearsal takes it."""
         client = self._connection.secrets_manager(PermissionSet.MINT)
         with self._translated("secretsmanager:PutSecretValue"):
             client.put_secret_value(
@@ -142,7 +142,7 @@ class SecretsManagerStore:
             earlier = self._describe(PermissionSet.CONTAIN).labels.get(COMPROMISED)
             if earlier is None:
                 raise
-            # The mark of an emergency that is over: its version is no longer in use.
+            # The mark of an emergency that has ended: its version is no longer in use.
             self._move(COMPROMISED, PermissionSet.CONTAIN, to=version, away_from=earlier)
 
     def claim(self, installation: str) -> None:
@@ -170,7 +170,7 @@ class SecretsManagerStore:
             raise NeedsPerson(code, f"{self._name}: {sentence}", "end that, then `rotation resume`")
 
     def _base(self, onto: str) -> str:
-        """The current text, if it is still the one that the journal knows."""
+        """The current text, if its version is still the one that the journal knows."""
         try:
             return self._get(onto, CURRENT, PermissionSet.MINT)
         except Transient as error:
@@ -208,8 +208,8 @@ class SecretsManagerStore:
             return text
 
     def _put(self, attempt: str, text: str) -> tuple[str, list[str]]:
-        """The same token and bytes again change nothing. But nobody has the bytes of a mint again,
-        so a lost answer is Ambiguous: a look says whether they arrived."""
+        """The same token and bytes again change nothing. But the bytes of a mint cannot be had
+        again, so a lost answer is Ambiguous: a look shows whether they arrived."""
         client = self._connection.secrets_manager(PermissionSet.MINT, self._options)
         token = mark(self._installation, attempt)
         taken = {"ResourceExistsException": lambda: self._taken(token)}
@@ -232,7 +232,7 @@ class SecretsManagerStore:
         to: str | None = None,
         away_from: str | None = None,
     ) -> None:
-        """Compare-and-set. What AWS refuses may be so already, hence one look after a refusal."""
+        """Compare-and-set. What AWS refuses may be true already, hence one look after a refusal."""
         client = self._connection.secrets_manager(under, self._options)
         request = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         elsewhere = dict.fromkeys(_MISMATCH, lambda: self._elsewhere(label, away_from))
@@ -303,7 +303,7 @@ def _absent() -> Transient:
 
 
 def _readable_label(labels: frozenset[str]) -> str:
-    """The label under which policies let a version be read."""
+    """The label under which policies allow a version to be read."""
     return next((label for label in (CURRENT, PENDING, PREVIOUS) if label in labels), min(labels))
 
 
@@ -328,7 +328,7 @@ def _state(secret: Mapping[str, Any], region: str) -> StoreState:
 
 
 def _refusal(secret: Mapping[str, Any], region: str) -> tuple[str, str] | None:
-    """Why nothing may be written: somebody else is in charge of the value."""
+    """Why nothing may be written: somebody else manages the value."""
     if "DeletedDate" in secret:
         return "store.deletion-scheduled", "the secret is scheduled for deletion"
     if secret.get("PrimaryRegion", region) != region:

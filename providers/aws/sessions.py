@@ -1,8 +1,8 @@
-"""Sessions of a role: what a leaked one is worth.
+"""Sessions of a role, narrowed so that a leaked one is worth little.
 
-A role may do its part for every secret of its connection. A session of it may do so for one secret,
-or one user: the policy that it is asked for with names no other. Labels, claims, regions and keys
-are the role's to say, for both have to allow a call.
+A role may do its part for every secret of its connection. A session of it may do so for one secret
+or one user, because the policy in its request names no other. The role's policy limits labels,
+claims, regions and keys; both policies have to allow a call.
 """
 
 import threading
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 SESSION = timedelta(minutes=15)
 RENEWED_BEFORE_END = timedelta(minutes=3)
 
+# Characters that STS accepts.
 TEXT_MAX = 2048
-"""Characters that STS takes."""
 
 SHARED = "shared"
+# Sets whose sessions are always for all secrets: they read no value and change nothing, and one
+# session per secret would double the calls of looks at many secrets.
 FOR_ALL = frozenset({PermissionSet.OBSERVE})
-"""Sets whose sessions are for all secrets in any case: they read no value and change nothing, and
-looks at many secrets would double their calls."""
 
 One: TypeAlias = AccessKeyOptions | SecretsManagerOptions
 """The user or the secret that a session is for."""
@@ -47,7 +47,7 @@ _at_hand: ContextVar[One | None] = ContextVar("at_hand", default=None)
 
 @contextmanager
 def only(one: One | None) -> Iterator[None]:
-    """The calls that this thread makes meanwhile are signed by a session for this one."""
+    """Within it, calls of this thread are signed by a session for this user or secret."""
     before = _at_hand.set(one)
     try:
         yield
@@ -56,7 +56,7 @@ def only(one: One | None) -> Iterator[None]:
 
 
 class Narrowed:
-    """A client whose calls are for one user or secret. A client of its own for each would cost
+    """A client whose calls are for one user or secret. One real client for each would cost
     megabytes and milliseconds."""
 
     def __init__(self, client: Any, one: One) -> None:
@@ -76,7 +76,7 @@ class Narrowed:
 
 
 def session_policy(options: ConnectionOptions, one: One, under: PermissionSet) -> str:
-    """What the set does with this one, by the same grants as the role's documents."""
+    """What the set may do with this one, by the same grants as the role's documents."""
     names = _names(options, one)
     statements = (
         Statement(
@@ -89,8 +89,8 @@ def session_policy(options: ConnectionOptions, one: One, under: PermissionSet) -
     return text(merged(statements))
 
 
+# Sufficient, because Secrets Manager uses a key only for a secret that the session may use.
 _THROUGH_THE_STORE: Condition = {"StringLike": {"kms:ViaService": "secretsmanager.*"}}
-"""Enough: Secrets Manager uses a key only for a secret that the session may use."""
 
 
 def _names(options: ConnectionOptions, one: One) -> dict[Resource, tuple[str, ...]]:
@@ -147,7 +147,7 @@ class AssumedRole:
 
 
 class Sessions:
-    """Those of one role that live: one for each user and secret at hand, or one for all."""
+    """The live sessions of one role: one for each user and secret in use, or one for all."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class Sessions:
         self._live: dict[One | None, AssumedRole] = {}
 
     def fetch(self, sts: Callable[[], "STSClient"]) -> ReadOnlyCredentials:
-        """The credentials for what is at hand."""
+        """The credentials for the user or secret in use."""
         for_all = self._under in FOR_ALL or self._options.sessions == SHARED
         one = None if for_all else _at_hand.get()
         session = self._live.get(one)

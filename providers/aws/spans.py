@@ -1,4 +1,4 @@
-"""A secret's text: changing our fields in it, and not one byte of the others."""
+"""Changes our fields in a secret's text, and not one byte of the others."""
 
 import json
 import re
@@ -15,14 +15,14 @@ from rotation.values.stored import checked_value, is_masked, masked, split_publi
 
 BYTES_MAX = 65_536
 
+# The first version of an empty secret always becomes current; this value marks it as a placeholder.
 PLACEHOLDER = '{"rotation": "placeholder"}'
-"""The first version of an empty secret becomes current whatever we ask: this one says so."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class NotAnObject(ValueError):
-    """The text is no JSON object that everybody reads alike. Never carries content."""
+    """The text is not a JSON object that all readers understand alike. Never carries content."""
 
 
 class DuplicateKeys(NotAnObject):
@@ -31,7 +31,7 @@ class DuplicateKeys(NotAnObject):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a member's value stands in the text, and what it is."""
+    """The place of a member's value in the text, and the value."""
 
     start: int
     end: int
@@ -39,7 +39,7 @@ class Span:
 
 
 def members(text: str) -> dict[str, Span]:
-    """The members of the object that `text` is, in its order."""
+    """The members of the object in `text`, in its order."""
     try:
         return _scan(text)
     except NotAnObject:
@@ -49,7 +49,7 @@ def members(text: str) -> dict[str, Span]:
 
 
 def replaced(text: str, values: Mapping[str, str]) -> str:
-    """The same text with these members' values replaced; those that it lacks are appended."""
+    """The same text with these members' values replaced; missing members are appended."""
     spans = members(text)
     pieces, done = [], 0
     for name, span in spans.items():
@@ -65,9 +65,9 @@ def replaced(text: str, values: Mapping[str, str]) -> str:
 
 
 class SecretText:
-    """Where the fields of a credential stand in the text of its secret.
+    """The places of a credential's fields in the text of its secret.
 
-    fields: issuer field -> member of the JSON object; {x: ""} makes the text that one value.
+    fields: issuer field -> member of the JSON object; {x: ""} makes the whole text that one value.
     composed: further members, written from templates.
     """
 
@@ -83,12 +83,12 @@ class SecretText:
         self.is_whole = list(fields.values()) == [""]
 
     def write(self, new: Fields, onto: str | None) -> str:
-        """The text with this credential in it; everything else is as it is in `onto`."""
+        """The text with this credential in it; everything else stays as it is in `onto`."""
         values = {own: checked_value(name, new) for name, own in self._fields.items()}
         if self.is_whole:
             return _fitting(values[""])
         if onto is None or onto == PLACEHOLDER:
-            # Sorted: the text must come out the same when the attempt is repeated.
+            # Sorted, so that a repeated attempt gives the same text.
             values |= self._composed.filled(values, {})
             return _fitting(json.dumps(values, sort_keys=True))
         spans = _object(onto)
@@ -99,7 +99,7 @@ class SecretText:
 
     def stale(self, text: str, handle_id: str) -> tuple[str, ...]:
         """Members that hold this credential's bytes and are neither ours nor composed. Raises
-        NeedsPerson where a composed one is not what its template gives."""
+        NeedsPerson where a composed one differs from its template."""
         if self.is_whole or text == PLACEHOLDER:
             return ()
         own, data = self._own(text), _values(_object(text))
@@ -113,7 +113,7 @@ class SecretText:
         return self._composed.lacking(_values(_object(text)))
 
     def read(self, text: str) -> Fields:
-        """Our own fields, the public ones in the open, and what is composed of them."""
+        """Our own fields, the public ones unwrapped, and what is composed of them."""
         if text == PLACEHOLDER:
             raise Transient("store.placeholder", "the secret holds no credential yet", "wait")
         if self.is_whole:
@@ -193,7 +193,7 @@ def _past(text: str, at: int, character: str, *, skip: bool = True) -> int:
 
 def _skip(text: str, at: int) -> int:
     space = _SPACE.match(text, at)
-    assert space is not None  # it matches nothing, too
+    assert space is not None  # it matches an empty text too
     return space.end()
 
 
@@ -207,7 +207,7 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-# Numbers stay text: nothing here needs them, and converting a long one costs or fails.
+# Numbers stay text: nothing here needs them, and converting a long one is slow or fails.
 _DECODER = json.JSONDecoder(
     parse_constant=_no_constant, parse_int=str, parse_float=str, object_pairs_hook=_no_twins
 )

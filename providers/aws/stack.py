@@ -26,21 +26,22 @@ _TARGET = re.compile(
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
+# The length that EventBridge accepts.
 PATTERN_MAX = 2048
-"""What EventBridge takes."""
 
 HANDED_OVER = (
     "leave alarm_trail out; or, to hand that trail over, take it and what belongs to it out of the "
     "state first (`pulumi state delete --force URN` of each), and set `trail: false` beside it"
 )
 
+# The runner's own configuration has to name these too: the alarms must distinguish them from
+# others.
 _TOLD = ("runner", "deployer")
-"""The runner's own file has to name these too: the alarms must distinguish them from others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AwsStackOptions:
-    """Who is who, and what an organisation brings along. Unset is safe."""
+    """The identities, and what an organisation has already. Every default is safe."""
 
     runner: str = field(
         default="", metadata={"doc": "ARN of the role or user that the runner runs as"}
@@ -88,7 +89,7 @@ class AwsStackOptions:
 
     @property
     def reading(self) -> list[tuple[str, str]]:
-        """Applications, each with the ARN of one that reads its secrets."""
+        """Applications, each with the ARN of an identity that reads its secrets."""
         return [(name, arn) for name, _, arn in (each.partition("=") for each in self.readers)]
 
     @property
@@ -127,7 +128,7 @@ class AwsStackOptions:
                 yield key, " is of an account that no connection of the configuration has"
 
     def missing(self) -> Iterator[tuple[str, str]]:
-        """What has no safe default."""
+        """Options without a safe default."""
         for key, why in (
             ("runner", "who may take the runner's roles"),
             ("deployer", "who else may change the tags that permissions hang on"),
@@ -141,7 +142,7 @@ class AwsStackOptions:
             yield "emergency_users", f" is missing: {why} as emergency roles"
 
     def _principals(self) -> Iterator[tuple[str, str]]:
-        """Readers may live in other accounts."""
+        """Readers may be in other accounts."""
         for key, arns in (
             ("runner", (self.runner,)),
             ("deployer", (self.deployer,)),
@@ -158,8 +159,8 @@ def _is_tag(name: str, value: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """What is made for one connection, as its parts know it. states: of the secrets. roles: by
-    permission set, their ARNs. stack: whose it is, so that a second one sees it."""
+    """What is made for one connection, as its parts need it. states: of the secrets. roles: their
+    ARNs by permission set. stack: its owner, by which another stack recognises it."""
 
     scope: Scope
     settings: AwsStackOptions
@@ -169,25 +170,26 @@ class Stack:
 
     @property
     def own_tags(self) -> dict[str, str]:
-        """Of all that is made."""
+        """Tags of everything that is made."""
         owner = {OWNER: self.scope.installation, STACK_TAG: self.stack}
         return {**self.settings.own_tags, **owner}
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """Regions of rules: where the secrets are, and where IAM's events are."""
+        """Regions with rules: those of the secrets, and that of IAM's events."""
         return tuple(sorted({*regions_of(self.scope), IAM_REGION})) if self.settings.alarms else ()
 
     @property
     def key_copies(self) -> list[str]:
-        """Regions beside its own that a key of the stack is needed in."""
+        """Further regions in which the stack's key is needed."""
         regions, there = regions_of(self.scope), topics_of(self.scope.options)
         topics = {each for each in self.watched if each not in there}
         return sorted({*regions, *topics} - {regions[0]})
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """Regions of what is alive: a copy of the key elsewhere may go with the secret."""
+        """Regions of secrets that are still alive: in others the copy of the key may go with the
+        secret."""
         alive = tuple(part for part in self.scope.parts if self.is_alive(part))
         return regions_of(replace(self.scope, parts=alive))
 
@@ -205,7 +207,7 @@ class Stack:
         return sorted({*regions_of(self.scope), *self.watched})
 
     def targets(self, region: str) -> Iterator[tuple[str, str]]:
-        """A further target of the rules there: its ARN, and that of a role or nothing."""
+        """Further targets of the rules there: each with its ARN, and that of a role or nothing."""
         for each in self.settings.alarm_targets:
             arn, _, role = each.partition("=")
             if arn.split(":")[3] == region:
@@ -223,7 +225,8 @@ class Stack:
         return part.secret in self.settings.adopt
 
     def readers_of(self, document: PolicyDocument) -> Iterator[str]:
-        """Who gets that document: readers of other accounts get it there."""
+        """The identities that get that document here; readers of other accounts get it in
+        theirs."""
         here = f":{self.scope.options.account}:"
         held = {
             f"read-{part.application}-{part.environment}": part.application
@@ -238,13 +241,13 @@ class Stack:
 
 
 def with_stack_settings(scope: Scope, settings: AwsStackOptions) -> Scope:
-    """With what the runner will know of the stack."""
+    """The scope with what the runner will know of the stack."""
     known = {name: getattr(settings, name) for name in _TOLD}
     return replace(scope, options=replace(scope.options, roles=role_arns(scope), **known))
 
 
 def untagged(stack: Stack, remarks: Iterable[str]) -> Iterator[str]:
-    """remarks: of the documents. What is taken in keeps its own tags."""
+    """remarks: of the documents. Adopted resources keep their own tags."""
     adopted = sorted({part.secret for part in stack.scope.parts if stack.adopts(part)})
     if adopted and any(" tag" in remark for remark in remarks):
         shown = ", ".join(adopted[:5]) + (", ..." if len(adopted) > 5 else "")
@@ -256,7 +259,7 @@ def untagged(stack: Stack, remarks: Iterable[str]) -> Iterator[str]:
 
 
 def relied_on(stack: Stack) -> Iterator[str]:
-    """What is somebody else's, and nothing here can keep as it is."""
+    """Resources of others that the stack relies on but cannot protect."""
     if trail := stack.scope.options.alarm_trail:
         yield (
             f"no trail and no bucket are made: {trail} has to log the read and write management "
@@ -265,15 +268,15 @@ def relied_on(stack: Stack) -> Iterator[str]:
 
 
 def key_to_come(options: ConnectionOptions, what: str = "") -> str:
-    """Stands for the ARN of a key that is not there yet: as long as it, so that documents are
-    split in the same places."""
+    """Stands for the ARN of a key that does not exist yet. It has the same length, so that
+    documents are split in the same places."""
     filled = "1" if what else "0"
     region = options.region
     return f"arn:{partition(region)}:kms:{region}:{options.account}:key/mrk-{filled * 32}"
 
 
 def _beyond(scope: Scope) -> Iterator[str]:
-    """A partition is a world of its own."""
+    """Resources of another partition cannot be used."""
     options = scope.options
     if trail := options.alarm_trail:
         named = {trail.split(":")[1], partition(region_of(trail))}
@@ -296,7 +299,7 @@ def _too_long(scope: Scope) -> Iterator[str]:
 
 
 def obstacles(scope: Scope, settings: AwsStackOptions) -> Iterator[str]:
-    """Why this connection's stack cannot be made, whatever is there already."""
+    """Why this connection's stack cannot be made, whatever exists already."""
     roles = role_arns(scope)
     for under, arn in scope.options.roles.items():
         if roles.get(under) != arn:

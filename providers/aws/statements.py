@@ -1,4 +1,4 @@
-"""Statements and documents of IAM, kept as small as they can be and inside IAM's limits."""
+"""Statements and documents of IAM, as small as possible and within IAM's limits."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from rotation.errors import UsageError
 
+# Characters of a managed policy, without white space.
 DOCUMENT_MAX = 6_144
-"""Characters of a managed policy, white space not counted."""
 
+# Managed policies per role, unless AWS raised the quota.
 DOCUMENTS_MAX = 10
-"""Managed policies on one role, unless AWS raised the quota."""
 
 Values: TypeAlias = str | tuple[str, ...]
 Condition: TypeAlias = Mapping[str, Mapping[str, Values]]
@@ -19,8 +19,8 @@ Condition: TypeAlias = Mapping[str, Mapping[str, Values]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """sid: only where a person will ask what it is for. all_but: the actions are those that it
-    does not mean."""
+    """sid: only where an operator will ask for its purpose. all_but: the actions are those that it
+    excludes."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
@@ -40,13 +40,13 @@ class Statement:
 
 
 def text(statements: Iterable[Statement]) -> str:
-    """The document, as small as JSON can be."""
+    """The document as compact JSON."""
     content = {"Version": "2012-10-17", "Statement": [each.content() for each in statements]}
     return json.dumps(content, separators=(",", ":"))
 
 
 def merged(statements: Iterable[Statement]) -> list[Statement]:
-    """What differs only in its actions becomes one."""
+    """Statements that differ only in their actions become one."""
     groups: dict[str, Statement] = {}
     for each in statements:
         key = json.dumps([each.resources, _plain(each.condition), each.effect, each.sid])
@@ -57,7 +57,7 @@ def merged(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def documents(statements: Iterable[Statement]) -> list[str]:
-    """As few documents as hold them."""
+    """As few documents as can hold them."""
     packed: list[list[Statement]] = [[]]
     for each in statements:
         for part in _small_enough(each):
@@ -68,7 +68,7 @@ def documents(statements: Iterable[Statement]) -> list[str]:
 
 
 def assert_taken(documents: Sequence[str], holder: str) -> None:
-    """Raises UsageError where IAM would not take as many."""
+    """Raises UsageError where IAM would refuse so many."""
     if len(documents) > DOCUMENTS_MAX:
         raise UsageError(
             "policy.too-large",
@@ -78,7 +78,8 @@ def assert_taken(documents: Sequence[str], holder: str) -> None:
 
 
 def _small_enough(statement: Statement) -> Iterator[Statement]:
-    """Halved until each fits: two statements with half of a list each allow what one did."""
+    """Halved until each fits: two statements with half of a list each allow what the whole one
+    did."""
     halves = _halves(statement) if len(text([statement])) > DOCUMENT_MAX else ()
     if not halves:
         yield statement

@@ -1,8 +1,8 @@
-"""A login at AWS: GetCallerIdentity, signed with the credentials in question.
+"""A login at AWS: GetCallerIdentity, signed with the credentials to be tested.
 
-The one request is signed and sent by hand, with the SDK's own signer and HTTP session: a client for
-each login takes 3 ms of the processor instead of 0.2, and a rotation's nine logins would then take
-half of what the product may take beside the bare calls (`python -m benchmarks`: 1.05).
+The request is signed and sent by hand, with the SDK's own signer and HTTP session. A client for
+each login would take 3 ms of processor time instead of 0.2, and a rotation's nine logins would then
+use half of the overhead that the product may add to the bare calls (`python -m benchmarks`: 1.05).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """account: whose the credentials are; user: which one's, where they are a user's. refusal: the
-    code, where they are nobody's."""
+    """account: whose the credentials are; user: the user, if they are a user's. refusal: the code,
+    if they are refused."""
 
     account: str | None
     refusal: str | None = None
@@ -58,7 +58,7 @@ class CallerIdentity:
         }
 
     def ask(self, credentials: ReadOnlyCredentials) -> Answer:
-        """An account or a refusal. Whatever is neither is an error."""
+        """An account or a refusal; anything else raises."""
         request = AWSRequest("POST", self._url, dict(self._headers), _BODY)
         SigV4Auth(credentials, "sts", self._region).add_auth(request)
         with translated(_CALL, of="itself", repeatable=True):
@@ -85,7 +85,7 @@ def _read(status: int, text: str, headers: Mapping[str, str]) -> Answer:
 
 
 class StsProbe:
-    """Proves that AWS accepts an access key. It says nothing about what the key may do."""
+    """Shows that AWS accepts an access key, and nothing about its permissions."""
 
     def __init__(self, options: StsOptions, context: PluginContext) -> None:
         self._connection: AwsConnection = context.connections[options.connection]

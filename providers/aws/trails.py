@@ -1,6 +1,6 @@
-"""Whether a trail that exists already lets the alarms hear: asked of CloudTrail itself.
+"""Whether an existing trail lets the alarms work, as CloudTrail reports it.
 
-EventBridge is told of a call only where a trail logs it, so what a trail leaves out, no rule hears.
+EventBridge gets a call only where a trail logs it, so no rule gets what a trail leaves out.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -10,30 +10,30 @@ from typing import Any
 from providers.aws.arns import region_of
 
 Answer = Mapping[str, Any]
+# An operation of CloudTrail in the trail's home region, with its parameters.
 Ask = Callable[..., Answer]
-"""An operation of CloudTrail, where the trail is at home, and its parameters."""
 
+# The permissions that a look needs.
 LOOKS = ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
-"""What a look needs to be allowed."""
 
 MENDED = "let its owner change that, or leave `alarm_trail` out for one of the stack's own"
 
+# The next step where CloudTrail gave no answer.
 UNASKED = f"compare its region with `alarm_trail`; to look takes {', '.join(LOOKS)}"
-"""What leads on where CloudTrail gave no answer."""
 
+# Services whose events the alarms use.
 HEARD = ("cloudtrail", "events", "iam", "kms", "monitoring", "secretsmanager", "sns", "sts")
-"""Services that the alarms listen to."""
 
 
 class Trail:
-    """One that no stack of this tool made. An organisation's is of another account, and is told of in
-    this one by its ARN alone."""
+    """A trail that no stack of this tool made. An organisation's trail belongs to another account,
+    and is visible in this one only by its ARN."""
 
     def __init__(self, arn: str, ask: Ask) -> None:
         self._arn, self._ask = arn, ask
 
     def wrong(self, regions: Collection[str]) -> Iterator[str]:
-        """Why rules in these regions would not hear of every management event."""
+        """Why rules in these regions would not get every management event."""
         if self._description is None:
             yield f"there is no trail {self._arn}: compare its name, region and account"
             return
@@ -50,7 +50,7 @@ class Trail:
 
     @cached_property
     def _left_out(self) -> tuple[str, ...]:
-        """Wherever one listens."""
+        """What it leaves out in every region."""
         return tuple(self._says(self._description or {}))
 
     def _says(self, description: Answer) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _basic(selector: Answer, event: Mapping[str, str]) -> bool:
 
 
 def _meets(event: Mapping[str, str], field: Answer) -> bool:
-    """A field of other names or operators narrows to less than all events of the service."""
+    """A field with another name or operator selects less than all events of the service."""
     value = event.get(field["Field"])
     return (
         value is not None

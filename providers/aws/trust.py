@@ -1,4 +1,4 @@
-"""Who may take each of the runner's roles."""
+"""Who may assume each of the runner's roles."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,8 @@ def trust(stack: Stack, under: str) -> dict[str, Any]:
     if under != PermissionSet.CLAIM:
         statements.append(_may_assume("TheRunner", [settings.runner], known))
     if under not in (PermissionSet.REVOKE, PermissionSet.CONTAIN):
-        # `create` and `adopt` run as the person: claim, and everything else that they do.
+        # `create` and `adopt` run as the operator: with claim, and with everything else that they
+        # do.
         users = [each for each in settings.operators if ":user/" in each]
         statements += _people("Operator", users, set(settings.operators) - set(users), known)
     if under in (PermissionSet.CONTAIN, PermissionSet.OBSERVE):
@@ -26,8 +27,8 @@ def trust(stack: Stack, under: str) -> dict[str, Any]:
 def _people(
     who: str, users: Iterable[str], roles: Iterable[str], also: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """A person with MFA; or one of the sign-in provider, which asks for MFA where AWS cannot see
-    it, and says who it is by a source identity."""
+    """A user with MFA, or a person from the sign-in provider. That one checks MFA, which AWS cannot
+    see, and names the person by a source identity."""
     if users:
         mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
         yield _may_assume(f"{who}WithMfa", users, {**also, **mfa})
@@ -49,5 +50,5 @@ def _may_assume(sid: str, principals: Any, condition: dict[str, Any]) -> dict[st
 
 
 def _nobody() -> dict[str, Any]:
-    """A trust policy must have a statement; this set is taken by people, and none is named."""
+    """A trust policy must have a statement. Only people assume this role, and none is named."""
     return {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}

@@ -1,4 +1,4 @@
-"""Whether the alarms of the stack would reach somebody: asked of the services, not of the stack."""
+"""Whether the stack's alarms would reach somebody, as the services report it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,8 +72,8 @@ def check(scope: Scope, connection: "AwsConnection", *, drill: bool) -> Iterator
 
 
 def _trail(scope: Scope, connection: "AwsConnection") -> Iterator[AlarmFound]:
-    """What is wrong with one that the stack did not make, once for all alarms: they go on being
-    looked at where nobody says."""
+    """What is wrong with a trail that the stack did not make, once for all alarms. They are checked
+    even where CloudTrail does not answer."""
     arn = scope.options.alarm_trail
     if arn is None:
         return
@@ -161,7 +161,7 @@ class _Place:
 
 
 class _Topic:
-    """Whom it tells, and whether those that have something to tell may."""
+    """A topic's subscribers, and whether its publishers may publish."""
 
     def __init__(self, services: "_Services", arn: str, publishers: tuple[str, ...]) -> None:
         self._services, self.arn, self._publishers = services, arn, publishers
@@ -176,7 +176,7 @@ class _Topic:
 
     @cached_property
     def listeners(self) -> int | None:
-        """Those that confirmed; None where there is no topic."""
+        """Confirmed subscriptions; None where there is no topic."""
         pages = self._services.asked("sns", "list_subscriptions_by_topic", TopicArn=self.arn)
         if pages is None:
             return None
@@ -185,7 +185,7 @@ class _Topic:
 
     @cached_property
     def _unheard(self) -> tuple[str, ...]:
-        """Publishers that the topic's policy, or its key's, keeps out."""
+        """Publishers that the topic's policy, or its key's, shuts out."""
         found = self._services.asked("sns", "get_topic_attributes", TopicArn=self.arn)
         kept: Mapping[str, str] = found[0]["Attributes"] if found else {}
         topic = f"the policy of topic {self.arn}"
@@ -209,13 +209,13 @@ class _Topic:
 
 
 class _Services:
-    """What is asked in one region."""
+    """The services in one region."""
 
     def __init__(self, connection: "AwsConnection", region: str) -> None:
         self._connection, self._region = connection, region
 
     def asked(self, service: str, operation: str, **about: str) -> Sequence[Any] | None:
-        """None where there is nothing of that name."""
+        """None where nothing has that name."""
         client = self._connection.own(service, self._region)
         with _translated(client, service, operation, next(iter(about.values()))):
             try:
@@ -228,7 +228,7 @@ class _Services:
                 raise
 
     def describe(self, service: str, operation: str, *, of: str, **about: Any) -> Answer:
-        """Of what is there."""
+        """The description of something that exists."""
         client = self._connection.own(service, self._region)
         with _translated(client, service, operation, of):
             answer: Answer = getattr(client, operation)(**about)
@@ -241,7 +241,7 @@ def _translated(client: Any, service: str, operation: str, of: str) -> AbstractC
 
 
 def _lets(statement: Mapping[str, Any], service: str, action: str, topic: str) -> bool:
-    """Of CloudWatch the account is known, and no other condition is taken for met."""
+    """CloudWatch sends its account; any other condition counts as not met."""
     principal = statement["Principal"]
     condition = (
         {} if service == EVENTS else {"StringEquals": {"aws:SourceAccount": _account(topic)}}
@@ -265,7 +265,7 @@ def _listed(value: Any) -> list[str]:
 
 
 def _provoked(scope: Scope, connection: "AwsConnection", region: str) -> bool:
-    """A value that cannot exist, asked for by the set that reads none."""
+    """Asks for a value that cannot exist, with the set that reads none."""
     name = f"rotation-drill-{scope.installation}"
     client = connection.secrets_manager(PermissionSet.OBSERVE, region=region)
     try:

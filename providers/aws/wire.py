@@ -1,4 +1,4 @@
-"""Requests to AWS: the SDK's own way, within a deadline, and answers up to a limit."""
+"""Requests to AWS: sent by the SDK, within a deadline, with answers up to a limit."""
 
 import socket
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ from urllib3.exceptions import HTTPError
 from providers.aws.options import ConnectionOptions
 from rotation.runtime.deadline import CALL_S, Deadline, Watched, read_answer
 
+# The SDK never repeats a call: the machine does, and it knows whether it may.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 10
-"""The SDK never repeats a call: the machine does, and it knows whether it may."""
 
 POOL = 64
 
@@ -63,7 +63,7 @@ class Wire(URLLib3Session):
         pools.update(http=_Pool, https=_TlsPool)
 
     def carries(self, session: Session) -> None:
-        """From now on the requests of its clients go this way, those for a login included."""
+        """Sends all requests of the session's clients this way, including those for a login."""
         instead: Any = self._instead
         session.register("before-send", instead)
 
@@ -71,14 +71,14 @@ class Wire(URLLib3Session):
         return self.send(request)
 
     def send(self, request: Any) -> AWSResponse:
-        request.stream_output = True  # read here, and not beyond the limit
+        request.stream_output = True  # read here, up to the limit
         response = None
         try:
             with Deadline(CALL_S):
                 response = super().send(request)
                 body = read_answer(response.raw.read)
         except BotoCoreError:
-            raise  # some of them are an OSError as well
+            raise  # some of these errors are OSErrors too
         except (HTTPError, OSError) as error:
             if response is not None:
                 response.raw.close()
@@ -89,7 +89,7 @@ class Wire(URLLib3Session):
 
 
 class _Whole:
-    """An answer that was read."""
+    """An answer that was read completely."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -99,5 +99,5 @@ class _Whole:
 
 
 def proxies(options: ConnectionOptions) -> dict[str, Any]:
-    """Never None, for then the SDK would ask the environment."""
+    """Never None, because then the SDK would read the environment."""
     return {"http": options.proxy, "https": options.proxy} if options.proxy else {}

@@ -1,4 +1,4 @@
-"""Strict AWS, as the scenario needs it."""
+"""Strict AWS in the form that the scenario needs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ probe: {{type: aws-sts, connection: demo}}
 
 @dataclass
 class OnAws:
-    """Everything is asked of the oracle, which is no part of the product."""
+    """Asks the oracle for everything, which is not part of the product."""
 
     aws: StrictControl
     words: Words
@@ -71,14 +71,14 @@ class OnAws:
         return min((at for at in times if at >= since), default=None)
 
     def runner_was_killed(self) -> None:
-        """Its sessions end by themselves, and are nobody's to list."""
+        """Its sessions end by themselves, and cannot be listed."""
 
     def numbers(self) -> Iterable[Number]:
         return ()
 
 
 def prepare(workspace: Workspace) -> OnAws:
-    """Strict AWS is up, two of the three secrets are there, 100 days old."""
+    """Starts strict AWS with two of the three secrets, 100 days old."""
     aws = workspace.stack.enter_context(spawn_strict_aws(latency_ms=LATENCY_MS))
     _furnish(workspace, aws)
     credentials = workspace.private(
@@ -105,7 +105,7 @@ report_lag: 0s                      # real AWS: 4h
 
 
 def _furnish(workspace: Workspace, aws: StrictControl) -> None:
-    """What was there before us: made by a person, a hundred days ago."""
+    """Makes what a person is supposed to have made a hundred days ago."""
     aws.client("iam").create_user(UserName=USER)
     for stored in STORED.values():
         aws.client("secretsmanager").create_secret(Name=stored)
@@ -122,7 +122,7 @@ def _furnish(workspace: Workspace, aws: StrictControl) -> None:
 
 
 def _claim_empty(workspace: Workspace, aws: StrictControl) -> None:
-    """The stack that makes an empty secret writes whose it is; `adopt` does so for a used one."""
+    """The stack that makes an empty secret writes its claim; for a used secret `adopt` does."""
     written = re.search(
         r'^installation: "(\w+)"', workspace.configuration.read_text(), re.MULTILINE
     )

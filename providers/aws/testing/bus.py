@@ -18,14 +18,14 @@ class PatternRefused(Exception):
 
 
 def hears(pattern: Json, state: str, event: Json) -> bool:
-    """A rule that is only ENABLED hears nothing of management events that only read."""
+    """A rule that is only ENABLED gets no management events that only read."""
     if event["detail"].get("readOnly") and state != EVERY_EVENT:
         return False
     return state != "DISABLED" and _matches(pattern, event)
 
 
 def assert_taken(pattern: Json) -> None:
-    """As PutRule would."""
+    """Raises where PutRule would."""
     if len(json.dumps(pattern)) > SIZE_MAX:
         raise PatternRefused("larger than 2048 characters")
     for name, wanted in pattern.items():
@@ -55,8 +55,8 @@ def _field(name: str, wanted: Any, event: Json) -> bool:
 
 
 def _meets(wanted: Any, values: list[Any]) -> bool:
-    """values: those of an array; empty where there is no such field. Then only its absence can be
-    met, for nothing is not anything but something."""
+    """values: the elements of an array; empty where the field is absent. An absent field matches
+    only `exists: false`, not `anything-but`."""
     if not isinstance(wanted, Mapping):
         return wanted in values
     [(operator, given)] = wanted.items()

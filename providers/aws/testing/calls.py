@@ -11,7 +11,7 @@ _SECRET_PARAMETERS = frozenset({"SecretString", "SecretBinary", "RotationToken",
 
 
 def digest(value: str) -> str:
-    """What stands in the log for a secret value, so that a test can still compare."""
+    """Stands in the log for a secret value, so that a test can still compare it."""
     return "sha256:" + hashlib.sha256(value.encode()).hexdigest()
 
 

@@ -26,7 +26,7 @@ class ServerClock:
         return self.moment() + self._skew
 
     def moment(self) -> datetime:
-        """The same without skew: news travels no faster when a clock is put forward."""
+        """The same without skew: changes do not propagate faster when a clock is put forward."""
         return _machine_time() + self._passed
 
     def signing_time(self) -> datetime:
@@ -34,7 +34,7 @@ class ServerClock:
         return _machine_time() + self._skew
 
     def pause(self, seconds: float) -> None:
-        """Really wait: this is how latency is made."""
+        """Really waits; this makes the latency."""
         threading.Event().wait(seconds)
 
     def time(self) -> float:

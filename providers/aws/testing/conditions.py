@@ -1,4 +1,5 @@
-"""The weather: how fast news travels, how coarse reports are, who else manages a secret."""
+"""Conditions of the world: how fast changes propagate, how coarse reports are, who else manages a
+secret."""
 
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ class Conditions:
     def organisation_trail(
         self, arn: str, *, logging: bool = True, multi_region: bool = True
     ) -> None:
-        """Of an organisation that this account is a member of: it may look at it by its ARN."""
+        """A trail of an organisation that this account is a member of, visible here by its ARN."""
         self._state.trails[arn] = StoredTrail(
             arn=arn, of_organisation=True, logging=logging, multi_region=multi_region
         )

@@ -1,4 +1,4 @@
-"""The tests' side: governing a strict AWS at a distance, and starting one in its own process."""
+"""The tests' side: controls a strict AWS remotely, and starts one in its own process."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class OrderRefused(Exception):
-    """The control plane could not do what a test asked of it."""
+    """The control plane could not do what a test ordered."""
 
 
 class StrictControl:
-    """Governs the strict AWS at an endpoint.
+    """Controls the strict AWS at an endpoint.
 
     Each facet has the methods of the class that is named as its type; only their arguments and
-    results travel.
+    results are transferred.
     """
 
     def __init__(self, endpoint: str, *, region: str = Settings.region) -> None:

@@ -1,7 +1,7 @@
 """Who signs a request: access keys, what each endpoint knows of them, and sessions.
 
-IAM changes reach the endpoints one by one. The list of keys is IAM's own and always fresh; whether
-a key *opens* an endpoint depends on what that endpoint has heard so far.
+IAM changes reach the endpoints one by one. IAM's own list of keys is always fresh; whether a key
+*opens* an endpoint depends on the changes that have reached that endpoint.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Key:
     changes: list[_Change] = field(default_factory=list)
 
     def state_at(self, endpoint: str, now: datetime) -> KeyState | None:
-        # Of what was heard the last change counts, also where older news arrives after it.
+        # The latest change that has arrived counts, even if an older one arrives after it.
         heard = [change for change in self.changes if change.heard_at[endpoint] <= now]
         return heard[-1].state if heard else None
 
@@ -81,12 +81,13 @@ class KeyRing:
     def add_key(
         self, access_key_id: str, secret: str, owner: Callable[[], Principal | None]
     ) -> None:
-        """A new key, active; `owner` is asked at each use, for a user may be gone by then."""
+        """A new key, active. `owner` is asked at each use, because a user may be deleted by
+        then."""
         self._keys[access_key_id] = _Key(secret, owner)
         self.change(access_key_id, "Active")
 
     def change(self, access_key_id: str, state: KeyState) -> None:
-        """The key's state changed; each endpoint hears of it after its delay."""
+        """Changes the key's state; the change reaches each endpoint after its delay."""
         now = self._clock.moment()
         heard_at = {name: now + timedelta(seconds=self.delays[name]) for name in ENDPOINTS}
         self._keys[access_key_id].changes.append(_Change(state, heard_at))
@@ -119,7 +120,7 @@ class KeyRing:
         )
 
     def state_at(self, access_key_id: str, endpoint: str) -> KeyState | None:
-        """What this endpoint thinks of the key now; None if it has not heard of it."""
+        """The key's state as this endpoint knows it; None if it does not know the key."""
         key = self._keys.get(access_key_id)
         return key.state_at(endpoint, self._clock.moment()) if key else None
 

@@ -18,8 +18,8 @@ class Use:
 class LastUsed:
     """The uses of every key.
 
-    `grain_s`: a further use within this time is not recorded. `lag_s`: a recorded use is told this
-    much later. `failed_use_counts`: whether refused requests are uses as well.
+    `grain_s`: a further use within this time is not recorded. `lag_s`: a recorded use is reported
+    so much later. `failed_use_counts`: refused requests count as uses too.
     """
 
     def __init__(self) -> None:

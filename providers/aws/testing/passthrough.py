@@ -1,7 +1,7 @@
 """What moto answers itself: operations without a rule here, on the same storage.
 
-They are named one by one. An operation that is neither here nor modelled is refused: a double that
-guesses is no oracle.
+They are named one by one. An operation that is neither here nor modelled is refused, because a
+double that guesses is no oracle.
 """
 
 from __future__ import annotations

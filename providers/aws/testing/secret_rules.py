@@ -66,7 +66,7 @@ class SecretRules:
     def _may_use_key(self, call: Call, secret: StoredSecret, action: str) -> None:
         gate = self.state.gate
         if secret.kms_key_id is None:
-            # AWS asks nobody's policies about its own key; a test may still deny it.
+            # AWS's own key has no policy that could refuse; a test may still deny it.
             allowed = not gate.denies(call.principal, action, AWS_KEY)
         else:
             context = {

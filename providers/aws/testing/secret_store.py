@@ -20,7 +20,7 @@ PENDING = "AWSPENDING"
 LABELS_MAX = 20
 AWS_KEY = "alias/aws/secretsmanager"
 
-# An ARN ends in a dash and six characters that nobody chose.
+# An ARN ends in a dash and six random characters.
 _SUFFIX = 7
 
 

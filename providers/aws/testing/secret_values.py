@@ -81,7 +81,7 @@ class SecretValues:
         secret.forget_oldest(now, VERSIONS_MAX - 1)
         if token not in secret.versions and len(secret.versions) >= VERSIONS_MAX:
             raise Refusal("LimitExceededException", "Too many versions of the last 24 hours.")
-        # The first version is current whatever was asked for.
+        # The first version always becomes current.
         wanted = [*labels] if secret.holder(CURRENT) else [CURRENT, *labels]
         secret.check_room(wanted)
         self._abandon_native_rotation(secret, token)
@@ -169,7 +169,7 @@ def _check_versions(secret: StoredSecret, version_ids: tuple[str | None, str | N
 def _check_holder(
     secret: StoredSecret, label: str, move_to: str | None, remove_from: str | None
 ) -> None:
-    """The compare-and-set: who moves a label must say from where."""
+    """The compare-and-set: a call that moves a label must name the version that has it."""
     holder = secret.holder(label)
     if move_to is None and label == CURRENT:
         raise Refusal(

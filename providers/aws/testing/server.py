@@ -23,7 +23,8 @@ from providers.aws.testing.world import Delivery
 class StrictAws:
     """Strict AWS in a thread of this process; a context manager.
 
-    `control` governs it as if from afar. `authorise` is what cannot go over HTTP.
+    `control` controls it as if it were remote. `authorise` sets the hook, which cannot go over
+    HTTP.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class _Connection(BaseHTTPRequestHandler):
         try:
             super().handle()
         except ConnectionError:
-            # A client that gave up is what the tests came for.
+            # Tests make clients give up; that is no error here.
             self.close_connection = True
 
     def do_POST(self) -> None:
@@ -149,7 +150,7 @@ class _Connection(BaseHTTPRequestHandler):
                 return
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- inherited
-        """Say nothing: the call log is the log."""
+        """Logs nothing: the call log is the log."""
 
 
 def _hang_up(connection: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""What a session may do at most: the policy that came with AssumeRole, beside those of the role."""
+"""What a session may do at most: the policy in its AssumeRole request, beside those of the role."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Statement:
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
-    """Both have to allow it: the role, and this."""
+    """Both have to allow a call: the role, and this policy."""
 
     statements: tuple[_Statement, ...]
     packed_percent: int
@@ -52,7 +52,8 @@ class SessionPolicy:
 
 
 def read(text: str) -> SessionPolicy:
-    """Refuses as STS does. How it packs a policy is not known; here a character is a byte."""
+    """Refuses as STS does. STS's way of packing a policy is unknown; here a character takes a
+    byte."""
     if len(text) > TEXT_MAX:
         raise invalid("sts", f"Member 'policy' must have length less than or equal to {TEXT_MAX}")
     try:

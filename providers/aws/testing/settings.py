@@ -22,8 +22,8 @@ class Credential:
 
 
 ADMIN_NAME = "administrator"
+# An IAM user that may do everything except what a test denies by name.
 ADMIN = Credential("AKIASTRICTAWSEXAMPLE", "not-a-secret/strict-aws-administrator")
-"""An IAM user to whom everything is allowed but what a test denies by name."""
 
 
 @dataclass(frozen=True, kw_only=True)

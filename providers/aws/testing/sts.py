@@ -49,7 +49,7 @@ class Sts:
             raise invalid("sts", "Value at 'roleSessionName' failed to satisfy constraint.")
         role = next((role for role in self._state.iam.roles.values() if role.arn == arn), None)
         if role is None:
-            # AWS does not say whether a role exists to those who may not assume it.
+            # AWS does not reveal whether a role exists to a caller that may not assume it.
             raise denied("sts", call.principal.arn, "sts:AssumeRole", arn)
         seconds = int(call.parameters.get("DurationSeconds", 3600))
         _check_duration(seconds, self._longest(call, role))

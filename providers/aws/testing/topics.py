@@ -1,4 +1,4 @@
-"""Who may publish to a topic: what SNS and KMS make of their policies for a service of AWS."""
+"""Who may publish to a topic: how SNS and KMS apply their policies to a service of AWS."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Document = Mapping[str, Any]
 
 
 def publishes(service: str, topic: str, policy: Document, key: Document | None = None) -> bool:
-    """Whether what the service of the topic's own account tells is taken. policy: the topic's.
-    key: the policy of the key that encrypts it; None for a topic in clear."""
+    """Whether the topic accepts messages from the service in its own account. policy: the topic's.
+    key: the policy of the key that encrypts it; None for a topic without encryption."""
     account = topic.split(":")[4]
     needed = [(policy, "sns:Publish", topic)]
     if key is not None:
@@ -37,7 +37,7 @@ def _services(principal: Any) -> list[str]:
 
 
 def _met(service: str, account: str, condition: Document) -> bool:
-    """EventBridge sends no context with what it publishes, so it meets no condition at all."""
+    """EventBridge sends no context when it publishes, so it meets no condition at all."""
     sent = {} if service == EVENTS else {"aws:SourceAccount": account}
     return all(sent.get(key) in _listed(value) for key, value in _asked(condition))
 

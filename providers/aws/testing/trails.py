@@ -9,7 +9,7 @@ Selectors = list[dict[str, Any]]
 
 
 def usual() -> Selectors:
-    """Of a trail that nobody gave other ones: every management event."""
+    """The selectors of a new trail: every management event."""
     return [
         {
             "ReadWriteType": "All",
