@@ -67,7 +67,7 @@ class Plugins:
     def build(self, kind: str, name: str, *given: Any, **named: Any) -> Any:
         """The adapter, ready to be called."""
         with telling_broken(self._point(kind, name)):
-            return guarded(self.load(kind, name))(*given, **named)
+            return guarded(self.load(kind, name), kind)(*given, **named)
 
     def options(self, kind: str, name: str) -> type[Any]:
         """The dataclass of a plugin's options; the plugin itself is not loaded. Where plugins of

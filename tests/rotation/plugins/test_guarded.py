@@ -66,6 +66,39 @@ def test_an_error_with_a_secret_in_it_is_not_passed_on() -> None:
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
+WANTED = {
+    "issuers": {"listing", "issue", "usage", "handle_of", "read_back", "cautions"},
+    "stores": {"state", "stage", "read", "place", "stale", "lacking"},
+    "probes": {"login", "wrong"},
+    "connections": {"own_credential"},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"), [(kind, name) for kind in WANTED for name in sorted(WANTED[kind])]
+)
+def test_no_answer_where_there_has_to_be_one_is_the_fault_of_its_plugin(
+    kind: str, method: str
+) -> None:
+    adapter = type("Forgetful", (), {method: lambda self: None})
+    with pytest.raises(Ambiguous, match="Forgetful returned NoneType from ") as caught:
+        getattr(guarded(adapter, kind)(), method)()
+    assert caught.value.code == "adapter.wrong-answer"
+
+
+def test_what_the_contract_lets_return_nothing_may() -> None:
+    silent = type("Silent", (), {name: lambda self: None for name in ("login_name", "deliver")})
+    assert guarded(silent, "probes")().login_name() is None
+    assert guarded(silent, "consumers")().deliver() is None
+
+
+def test_an_answer_of_another_type_is_told_by_its_type_alone() -> None:
+    garbled = type("Garbled", (), {"state": lambda self: {"password": CANARY}})
+    with pytest.raises(Ambiguous, match=r"returned dict from .*StoreState") as caught:
+        guarded(garbled, "stores")().state()
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
 def test_an_adapter_does_not_end_the_program() -> None:
     with pytest.raises(Ambiguous) as caught:
         guarded(Adapter)().leaves()
