@@ -1,4 +1,4 @@
-"""Where a host really is, and whether a call may go there."""
+"""The addresses of a host, and whether a call may go there."""
 
 import ipaddress
 import socket
@@ -8,6 +8,7 @@ from rotation.errors import NeedsPerson, Transient
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+# Cloud metadata services, which give credentials of this host to every caller.
 _METADATA = frozenset(
     map(
         ipaddress.ip_address,
@@ -18,20 +19,20 @@ _METADATA = frozenset(
         ),
     )
 )
-"""Cloud metadata services: they hand out credentials of this host to every caller."""
 
+# IPv6 networks with an IPv4 address in the last 32 bits: compatible, translated, and behind a
+# global or a local NAT64.
 _HOLDS_IPV4 = tuple(
     map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))
 )
-"""In the last 32 bits: compatible, translated, and behind a NAT64, the world's or a network's own."""
 
+# Older Pythons take these for global.
 _NOT_GLOBAL = tuple(map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "fec0::/10")))
-"""Which older Pythons take for global."""
 
 
 def resolve(host: str, port: int, networks: Sequence[str], *, loopback: bool) -> list[str]:
-    """The addresses of the host, each of them allowed. One that is not refuses them all: a name
-    that leads to both is how a rebinding looks."""
+    """The addresses of the host, if every one of them is allowed. One that is not refuses all: a
+    name with allowed and forbidden addresses looks like DNS rebinding."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

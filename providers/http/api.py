@@ -1,4 +1,4 @@
-"""The declared calls, made: lists, mints, changes and deletions of one identity."""
+"""Makes the declared calls: lists, mints, changes and deletions of one identity."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from providers.http.declaration import Declaration, Request
     from providers.http.options import HttpApiOptions
 
+# A mint is sent only while so much time is left to get its answer.
 MINT_S = 6.0
-"""A mint is sent only while so much time is left to hear of it."""
 
+# The time that a lagging list leaves to the calls after it.
 RESERVE_S = 5.0
-"""What a lagging list leaves to the calls that follow."""
 LOOK_AGAIN_S = 1.0
 
 MINT = Call(what="create a credential", repeatable=False)
 
 
 class Api:
-    """What the service does for one identity. Each method takes part in the caller's budget."""
+    """What the service does for one identity. Each method uses the caller's time budget."""
 
     def __init__(self, options: HttpApiOptions, connection: HttpConnection) -> None:
         self._options = options
@@ -39,7 +39,7 @@ class Api:
         self.declared: Declaration = options.declared
 
     def list(self, budget: Budget) -> tuple[list[items.Listed], datetime | None]:
-        """Every credential that is of this identity, and the service's own clock."""
+        """Every credential of this identity, and the service's own clock."""
         pages, item, name = self.declared.list, self.declared.item, self._options.name
         assert pages is not None, "options refuse a declaration without a list"
         call = self._call(f"list the credentials of {name}", PermissionSet.OBSERVE)
@@ -56,8 +56,8 @@ class Api:
         return found, pager.at
 
     def look_for(self, handle_id: str, budget: Budget, *, listed: bool) -> items.Listed | None:
-        """What the list says of it. The list may lag behind what was just done, for as long as the
-        connection's `settle`: it is read again until it says `listed`, as far as one call may."""
+        """The entry of the list for it. The list may lag behind the last change by the connection's
+        `settle`, so it is read again until it says `listed`, as long as one call may take."""
         lag = Budget(min(self._connection.options.settle_s, budget.left - RESERVE_S))
         while True:
             found = [each for each in self.list(budget)[0] if each.handle.id == handle_id]
@@ -66,8 +66,8 @@ class Api:
             threading.Event().wait(min(LOOK_AGAIN_S, lag.left))
 
     def create(self, attempt: str, values: Mapping[str, Any], budget: Budget) -> Any:
-        """The new item. Sent once; under an idempotency key, once more where nobody answered: the
-        service then returns the same secret, or makes it only now."""
+        """Mints the new item. Sent once; with an idempotency key, once more where no answer came:
+        the service then returns the same secret, or makes it only now."""
         create = self.declared.create
         call = Call(MINT.what, self.declared.needs.get(PermissionSet.MINT, ""), repeatable=False)
         header = create.idempotency_header
@@ -82,7 +82,7 @@ class Api:
             return self._again(sent, call, budget, doubt)
 
     def _again(self, sent: Sent, call: Call, budget: Budget, doubt: Ambiguous) -> Any:
-        """Whatever becomes of the second one: the first may have happened."""
+        """Raises `doubt` if the second request fails in any way: the first may have succeeded."""
         try:
             return self._new(self._send(sent, call, budget), call)
         except RotationError:
@@ -110,7 +110,7 @@ class Api:
             return
 
     def whose(self, fields: Fields, budget: Budget) -> str:
-        """The id of the credential that these fields are, by a login with them."""
+        """The id of the credential with these fields, from a login with them."""
         probe = self.declared.probe
         assert probe is not None, "options ask for it where the secret holds no id"
         assert probe.id is not None, "options ask for it where the secret holds no id"
@@ -135,12 +135,12 @@ class Api:
         self, handle_id: str, request: Request, values: Mapping[str, Any], call: Call,
         budget: Budget, under: PermissionSet,
     ) -> None:  # fmt: skip
-        """`Not found` is also what a wrong place says: only a list without it shows that it is
+        """A wrong path gives `Not found` too: only a list without the item shows that it is
         gone."""
         try:
             answer = self._send(self._sent(request, values, under), call, budget)
             if answer.body:
-                answer.document(call)  # a page that says 200 did nothing
+                answer.document(call)  # an HTML page with status 200 did nothing
         except NeedsPerson as error:
             if error.code != "http.not-found":
                 raise

@@ -1,4 +1,5 @@
-"""The declared calls of one connection, to review what a rotation does there."""
+"""The declared calls of one connection, so that an operator can review what a rotation does
+there."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +11,8 @@ from rotation.types import PermissionSet
 
 
 class CallsRenderer:
-    """A vendor's permissions are given with the credential, by a person: there is no document."""
+    """A person gives a vendor's permissions together with the credential, so there is no
+    document."""
 
     def grants(self) -> Mapping[str, Mapping[PermissionSet, tuple[Grant, ...]]]:
         return GRANTS

@@ -1,7 +1,7 @@
 """A connection: one origin, whose address is looked up, checked and pinned for each call.
 
 Nothing is taken from the environment: no proxy, no .netrc, no certificates. No redirect is
-followed, nothing is repeated, and a call that does not end is ended.
+followed, nothing is repeated, and a call that does not end is cut off.
 """
 
 import base64
@@ -33,8 +33,8 @@ from rotation.runtime.headers import header_time
 from rotation.runtime.ownership import read_word
 from rotation.types import PermissionSet, SecretValue
 
+# For all the calls of one method together, below the 20 seconds that the contract allows.
 METHOD_S = CALL_S
-"""For all the calls of one method together: under the 20 seconds that the contract allows."""
 CONNECT_S = 5.0
 
 
@@ -66,7 +66,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """headers: lower case. body: repr shows nothing of it, for it may hold a secret."""
+    """headers: lower case. body: may hold a secret, so repr does not show it."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -74,11 +74,11 @@ class Answer:
 
     @property
     def at(self) -> datetime | None:
-        """The service's own clock."""
+        """The time on the service's own clock."""
         return header_time(self.headers.get("date", ""))
 
     def document(self, call: Call) -> Any:
-        """The JSON that it is; an error page that calls itself a success is none."""
+        """The body as JSON. Raises for an error page that has a success status."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -86,8 +86,8 @@ class Answer:
 
 
 class HttpConnection:
-    """One API, for all threads. Each call has a connection of its own: one that was kept open may
-    be closed by the service at any time, and then nobody knows whether the call arrived."""
+    """One API, for all threads. Each call opens its own connection: the service may close a kept
+    one at any time, and then nobody knows whether the call arrived."""
 
     def __init__(self, options: ConnectionOptions, *, installation: str, clock: Clock) -> None:
         url = urlsplit(options.origin)
@@ -98,21 +98,22 @@ class HttpConnection:
         self._tls = _tls(options) if self.secure else None
 
     def credentials(self, under: PermissionSet) -> dict[str, SecretValue]:
-        """The login, read afresh: after it was rotated, the runner need not be restarted."""
+        """The login, read again for each call, so that the runner needs no restart after it was
+        rotated."""
         files = {**self.options.credentials, **self.options.roles.get(under, {})}
         return {name: _read_credential(name, file) for name, file in files.items()}
 
     def own_credential(self) -> OwnCredential:
-        """There is no request that every API answers with whose credential it was given."""
+        """There is no request by which every API would tell whose credential it got."""
         self.credentials(PermissionSet.OBSERVE)
         return OwnCredential(kind="API credential", accepted=None)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no connection stays open."""
 
     def send(self, sent: Sent, call: Call, budget: Budget) -> Answer:
-        """Sent once; where digest is asked for, once more with the answer to the challenge, for
-        the first was refused for lack of it."""
+        """Sends the request once. With digest it is sent once more with the answer to the
+        challenge, because the first one was refused for lack of it."""
         if sent.login is not None and not sent.uses_digest:
             pair = base64.b64encode(":".join(sent.login).encode()).decode()
             sent = replace(sent, headers={**sent.headers, "Authorization": f"Basic {pair}"})
@@ -173,7 +174,7 @@ class HttpConnection:
         return headers
 
     def _connected(self, call: Call, budget: Budget) -> HTTPConnection:
-        """To the first address that answers; nothing was sent yet."""
+        """Connects to the first address that answers; nothing is sent yet."""
         addresses = resolve(
             self.host, self.port, self.options.networks, loopback=self.options.is_loopback
         )
@@ -206,7 +207,7 @@ class HttpConnection:
 
 
 def _tls(options: ConnectionOptions) -> ssl.SSLContext:
-    """Of the named authorities, or of this system's; never of what the environment names."""
+    """Trusts the named authorities, or this system's; never what the environment names."""
     if "SSLKEYLOGFILE" in os.environ:
         raise UsageError(
             "http.ambient",
@@ -250,6 +251,6 @@ def _is_header_text(text: str) -> bool:
 
 
 def _headers_of(response: BaseHTTPResponse) -> dict[str, str]:
-    """What stands in several of one name is one list."""
+    """Several headers of one name become one list."""
     names = {name.lower() for name in response.headers}
     return {name: ", ".join(response.headers.getlist(name)) for name in names}

@@ -1,7 +1,7 @@
 """The declaration of a service: which calls make, list, switch off and delete its credentials.
 
-Data: shipped as a file of `declarations/`, or written under an issuer. It is kept as plain JSON, for
-it is stored in the journal: a rotation finishes on the one that it began with.
+It is data: shipped as a file of `declarations/`, or written under an issuer. It is plain JSON,
+because the journal stores it: a rotation finishes on the declaration that it began with.
 """
 
 # ruff: noqa: RUF009 -- doc is dataclasses.field
@@ -21,10 +21,10 @@ from rotation.types import Traits, require
 T = TypeVar("T")
 Texts = Mapping[str, str]
 
+# `{name}`, or `{name:form}`: how its value is written; `{item:/pointer}` is from the listed item.
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z]+|(?:/[\w~.-]+)+))?\}")
-"""`{name}`, or `{name:form}`: how its value is written; `{item:/pointer}` is of the listed item."""
+# An idempotency key is sent again within seconds; a shorter window could end before that.
 WINDOW_MIN_S = 60
-"""An idempotency key is sent again within seconds; a shorter window could be over by then."""
 
 PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _POINTER = re.compile(r"(/([^~/]|~[01])*)*")
@@ -103,7 +103,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Create(Request):
-    """The mint. Sent once; twice only under an idempotency key."""
+    """The mint. It is sent once, or twice with an idempotency key."""
 
     method: Literal["POST", "PUT"] = doc("the HTTP method", "POST")
     item: str = doc("pointer to the new item in the answer", "")
@@ -139,7 +139,7 @@ class Pages(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """Where in an item, of the create's answer and of the list, things stand: JSON pointers."""
+    """Where to find things in an item, of the create's answer and of the list: JSON pointers."""
 
     id: str = doc("its public id")
     secret: str = doc("the secret; in the create's answer only")
@@ -165,7 +165,7 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt(Request):
-    """The request that a credential is tried with."""
+    """The request that tries a credential."""
 
     login: Login = doc("with the placeholders {secret}, {id}, {login}")
     accepted: tuple[int, ...] = doc("statuses that mean: logged in", (200,))
@@ -245,7 +245,7 @@ def shipped(service: str) -> Declaration:
 
 
 def typed(cls: type[T], given: Mapping[str, Any]) -> T:
-    """The dataclass that this plain JSON is."""
+    """The dataclass for this plain JSON."""
     hints, values = get_type_hints(cls), {}
     for name, value in given.items():
         require(name in hints, f"{name}: unknown")
@@ -256,7 +256,7 @@ def typed(cls: type[T], given: Mapping[str, Any]) -> T:
 
 
 def plain(value: Any) -> Any:
-    """The same as JSON, without what is left at its default."""
+    """The same as JSON, without values at their default."""
     if not dataclasses.is_dataclass(value):
         return list(value) if isinstance(value, tuple) else value
     members = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))

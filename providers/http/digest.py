@@ -1,4 +1,4 @@
-"""HTTP digest authentication (RFC 7616), with qop=auth: what a challenge is answered with."""
+"""HTTP digest authentication (RFC 7616) with qop=auth: the answer to a challenge."""
 
 import hashlib
 import re
@@ -9,7 +9,7 @@ _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 
 def answer(challenge: str, *, user: str, password: str, method: str, path: str) -> str | None:
-    """The header Authorization; None where the challenge is none that we know."""
+    """The header Authorization; None where the challenge is of an unknown kind."""
     scheme, _, rest = challenge.partition(" ")
     parts = {name.lower(): quoted or bare for name, quoted, bare in _PART.findall(rest)}
     algorithm = parts.get("algorithm", "MD5")

@@ -1,6 +1,6 @@
-"""What an HTTP answer means, in the words of `rotation.errors`: by its status, never by its text.
+"""Translates HTTP answers into `rotation.errors`, by their status and never with their text.
 
-Texts of a service are not even read: some echo the key that they refuse.
+A service's texts are not even read: some repeat the key that they refuse.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ class Gone(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """what: the call in our words. needs: the permission in the service's. repeatable: sending it
-    again makes the same thing true."""
+    """what: the call in our words. needs: the permission in the service's words. repeatable:
+    sending it again makes the same thing true."""
 
     what: str
     needs: str = ""
@@ -38,7 +38,7 @@ class Call:
 
 
 def from_status(call: Call, status: int, headers: Mapping[str, str]) -> RotationError:
-    """What an answer that is no success means."""
+    """What an answer without success means."""
     if status == 429 or (status == 403 and "retry-after" in headers):
         return throttled(call, headers)
     if status >= 500 or status == 408:
@@ -117,8 +117,8 @@ def bad_answer(call: Call) -> RotationError:
 
 
 def _redirected(call: Call, status: int) -> RotationError:
-    """It is never followed: the credential would travel along. After a 307 or a 308 nothing has
-    happened yet; the others may speak of something that was done."""
+    """A redirect is never followed, because the credential would go along. After a 307 or 308
+    nothing has happened yet; other redirects may follow something that was done."""
     if not call.repeatable and status not in {307, 308}:
         return no_answer(call)
     return NeedsPerson(

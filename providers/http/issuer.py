@@ -1,5 +1,5 @@
-"""An issuer that is declared. Classes H1 and H2 of the fault model: everything that we mint
-carries our label, and the list shows it."""
+"""An issuer that is declared. Everything that we mint carries our label, and the list shows the
+label."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from providers.http.options import HttpApiOptions
     from rotation.interfaces import PluginContext
 
+# Some services have expiry dates without a time.
 EXPIRY_TOLERANCE = timedelta(days=1)
-"""Some services know only days."""
 
 REPLACED = "held.replaced-in-place"
 
@@ -51,8 +51,8 @@ class HttpApiIssuer:
         return Listing(handles=tuple(each.handle for each in found), server_at=at)
 
     def issue(self, attempt: str) -> Credential:
-        """Nothing is minted that would differ from its predecessor, and what came out otherwise
-        than it was sent is removed again: the consumer would log in and then be refused."""
+        """Mints nothing that would differ from its predecessor, and removes a credential that the
+        service made differently from the request: consumers would log in and then be refused."""
         budget = Budget()
         before, _ = self._api.list(budget)
         self._check_slot(before)
@@ -69,7 +69,7 @@ class HttpApiIssuer:
         raise self._removed(values["label"], wrong, before, budget)
 
     def activate(self, new: Credential) -> None:
-        """What a service issues is born active."""
+        """A credential that a service issues is active at once."""
 
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
         self._change("suspend", self._api.declared.suspend, handle_id, under)
@@ -135,7 +135,8 @@ class HttpApiIssuer:
         }
 
     def _predecessor(self, before: Sequence[Listed]) -> Listed | None:
-        """The one that the new one must resemble: the newest, as far as the service can say."""
+        """The credential that the new one must resemble: the newest, as far as the service's dates
+        show."""
         return None if self._options.accept_changes else max(before, key=_age, default=None)
 
     def _check_predecessor(self, before: Sequence[Listed], body: Any) -> None:
@@ -177,8 +178,8 @@ class HttpApiIssuer:
         return Credential(handle=new.handle, fields=fields)
 
     def _read_back(self, document: Any, handle_id: str, budget: Budget) -> Listed:
-        """The service's own word for what it made: in its answer where that says all, else in the
-        list."""
+        """What the service made, in its own words: from its answer where that is complete, else
+        from the list."""
         item, name = self._api.declared.item, self._options.name
         asked = [item.label, *item.same]
         if self._options.expires_in_s is not None and item.expires is not None:
@@ -222,8 +223,8 @@ class HttpApiIssuer:
     def _removed(
         self, label: str, wrong: RotationError, before: Sequence[Listed], budget: Budget
     ) -> RotationError:
-        """Whatever is wrong with it, it must not live on: nobody would have its bytes. Only what
-        is listed under our label and was not before goes, for the id in a wrong answer may be
+        """Removes a mint that went wrong, because nobody would have its bytes. Only an item with
+        our label that was not listed before is removed: the id in a wrong answer may be
         anybody's."""
         ours, known = items.mark_of(label, self._options.name), {e.handle.id for e in before}
         try:

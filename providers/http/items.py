@@ -1,4 +1,4 @@
-"""What an item of an answer says: an instance, its label, its times, and what may not change."""
+"""Reads an item of an answer: an instance, its label, its times, and what must not change."""
 
 import json
 import re
@@ -23,12 +23,12 @@ SHOWN_MAX = 160
 
 
 class Misshapen(Exception):
-    """The item is not what the declaration says."""
+    """The item is not as the declaration says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One item of the list, and the instance that it is."""
+    """One item of the list, and its instance."""
 
     handle: Handle
     used: datetime | None
@@ -36,7 +36,7 @@ class Listed:
 
 
 def secret_of(item: Item, document: Any) -> SecretValue:
-    """Taken first, so that nothing that holds it can be written anywhere."""
+    """Taken out first, so that nothing that still holds it can be written anywhere."""
     value = find(document, item.secret)
     if not isinstance(value, str) or len(value) < SECRET_LENGTH_MIN:
         raise Misshapen
@@ -44,7 +44,8 @@ def secret_of(item: Item, document: Any) -> SecretValue:
 
 
 def public(document: Any, pointer: str, pattern: str = ".{1,256}") -> str:
-    """An id or a login: shown, journaled and sent in paths, so it must not be or hold a secret."""
+    """An id or a login. It is shown, journaled and sent in paths, so it must not contain a
+    secret."""
     value = find(document, pointer)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Misshapen
@@ -66,7 +67,8 @@ def id_of(item: Item, document: Any) -> str:
 
 
 def belongs(item: Item, document: Any, name: str) -> bool:
-    """Ours, or what a person called exactly so. Everything else in the list is somebody else's."""
+    """Whether it is ours: made by us, or given exactly this name by a person. All other items are
+    foreign."""
     if item.gone is not None and find(document, item.gone) is True:
         return False
     label = find(document, item.label)
@@ -136,7 +138,7 @@ def differences(pointers: Sequence[str], one: Any, other: Any) -> list[str]:
 
 
 def _comparable(document: Any, pointer: str) -> list[str] | None:
-    """A set in effect: services give lists of rights in any order."""
+    """Sorted, because services list rights in any order."""
     values = find_all(document, pointer)
     if values is None:
         return None

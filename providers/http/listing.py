@@ -1,4 +1,4 @@
-"""A list, read to its end: page by page, and never taken for whole where it may not be."""
+"""Reads a list to its end, page by page, and never takes it for complete where it may not be."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,12 +17,12 @@ from rotation.errors import NeedsPerson, RotationError
 PAGES_MAX = 50
 _LINK = re.compile(r'<([^>]*)>[^,]*?;\s*rel="?next"?')
 
+# Some services forget to escape other characters, above all blanks.
 _OF_A_URL = "%/:?#[]@!$&'()*+,;="
-"""Everything else, blanks above all, some services forget to escape."""
 
 
 class Pager:
-    """at: the service's own clock, as the last page gave it."""
+    """at: the service's own clock, from the last page."""
 
     def __init__(self, pages: Pages, origin: str) -> None:
         self._pages = pages

@@ -1,4 +1,4 @@
-"""What a configuration may say about an HTTP API: who it is, and which service it is."""
+"""What a configuration may say about an HTTP API: the login, and which service it is."""
 
 # ruff: noqa: RUF009 -- doc is dataclasses.field
 import ipaddress
@@ -39,8 +39,8 @@ def _is_network(text: str) -> bool:
 class ConnectionOptions(options.ConnectionOptions):
     """One HTTP API at one origin. Calls go there and nowhere else."""
 
+    # What may differ between two logins to the same place.
     LOGIN: ClassVar[frozenset[str]] = frozenset({"credentials", "roles", "owner"})
-    """What may differ between two logins to the same place."""
 
     origin: str = doc("https://host or https://host:port; its certificate must be of that host")
     credentials: Texts = mapping("name -> file of what we log in with; $NAME: NAME names the file")
@@ -70,7 +70,7 @@ class ConnectionOptions(options.ConnectionOptions):
 
 
 def _chosen(given: Any, own: str) -> None:
-    """Either a shipped service or one's own, which is kept as JSON."""
+    """Requires either a shipped service or an own declaration, which is kept as JSON."""
     service, mine = given.service, getattr(given, own)
     require((service is None) != (mine is None), f"{own}: either this or a `service`")
     require(service in (None, *services()), f"service: one of {', '.join(services())}")
@@ -135,7 +135,7 @@ class HttpApiOptions(options.IssuerOptions):
         return f"http/{self.connection}/{self.name}"
 
     def by_hand(self, handle_id: str, connections: Mapping[str, Any]) -> str:
-        """The declared request by which a person ends that credential."""
+        """The declared request by which an operator ends that credential."""
         request: Any = self.declared.suspend or self.declared.delete
         values, at = {**self.parameters, "id": handle_id}, connections.get(self.connection)
         text = f"{request.path} with the body {request.body}" if request.body else request.path
@@ -143,7 +143,7 @@ class HttpApiOptions(options.IssuerOptions):
         return f"send {request.method} {getattr(at, 'origin', '')}{filled}"
 
     def turns(self, connections: Mapping[str, Any]) -> tuple[str, ...]:
-        """One login at one origin is one, whatever the connection is called."""
+        """One login at one origin, whatever its connection is called."""
         there = connections[self.connection]
         login = "+".join(sorted(map(str, there.credentials.values())))
         return (f"http/{there.origin}/{login}/{self.name}",)

@@ -1,7 +1,7 @@
-"""Which declared calls each permission set makes, as data. What a service calls the permissions for
-them stands in its declaration, `needs`.
+"""Which declared calls each permission set makes, as data. Their permissions, in the service's
+words, are in its declaration as `needs`.
 
-Exactly the calls of the adapters, no more: a test records what they send and compares.
+It has exactly the calls of the adapters: a test records what they send and compares.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Grant:
 
 GRANTS: Mapping[str, Mapping[PermissionSet, tuple[Grant, ...]]] = {
     "http-api": {
-        # Also before and after a mint, and where a deletion finds nothing: all reads are its own.
+        # Also before and after a mint, and where a deletion finds nothing: all reads use this set.
         PermissionSet.OBSERVE: (Grant(call="list"),),
         PermissionSet.MINT: (Grant(call="create"),),
         PermissionSet.REVOKE: (

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+# The result of a pointer to nothing; null is a value.
 MISSING = object()
-"""What a pointer to nothing finds; null is something."""
 
 
 def find(document: Any, pointer: str) -> Any:
@@ -14,7 +14,7 @@ def find(document: Any, pointer: str) -> Any:
 
 
 def find_all(document: Any, pointer: str) -> list[Any] | None:
-    """The values there, in the order of the document; None where the way there ends early."""
+    """The values there, in the order of the document; None where a part of the path is missing."""
     found = [document]
     for token in _tokens(pointer):
         if token == "*":
@@ -27,7 +27,7 @@ def find_all(document: Any, pointer: str) -> list[Any] | None:
 
 
 def _tokens(pointer: str) -> list[str]:
-    # ~1 first: `~01` stands for the two characters `~1`, and not for a slash.
+    # ~1 first: `~01` means the two characters `~1`, not a slash.
     return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
 
 

@@ -1,4 +1,4 @@
-"""A login, as declared: one request that the service answers with yes, with no, or not at all."""
+"""A declared login: one request that the service accepts, refuses, or does not answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALPHABETS = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 
 
 class HttpProbe:
-    """It shows that the service accepts the credential, and that it may make this one request."""
+    """Shows that the service accepts the credential and allows this one request."""
 
     def __init__(self, options: ProbeOptions, context: PluginContext) -> None:
         self._connection: HttpConnection = context.connections[options.connection]
@@ -46,7 +46,7 @@ class HttpProbe:
         raise _no_verdict(answer)
 
     def _accepted(self, answer: Answer) -> Verdict:
-        """A page that says 200 is no login where the declaration knows better."""
+        """A page with status 200 is no login where the declaration expects more."""
         if not self._attempt.expects:
             return Verdict.ACCEPTED
         document = answer.document(_CALL)
@@ -60,7 +60,8 @@ class HttpProbe:
 
 
 def _no_verdict(answer: Answer) -> Transient | NeedsPerson:
-    """Neither yes nor no; waiting helps where the service has trouble, else a person does."""
+    """Neither accepted nor refused. Waiting helps where the service has trouble; otherwise a person
+    has to."""
     if answer.status == 429:
         return errors.throttled(_CALL, answer.headers)
     if answer.status >= 500 or answer.status == 408:
@@ -88,7 +89,8 @@ def _secret(fields: Fields) -> SecretValue:
 
 
 def _altered(text: str) -> str:
-    """The last letter or digit is another one of its kind: still well formed, and wrong."""
+    """Replaces the last letter or digit with another one of its kind: still well formed, but
+    wrong."""
     for place in range(len(text) - 1, -1, -1):
         for alphabet in _ALPHABETS:
             if text[place] in alphabet:

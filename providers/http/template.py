@@ -1,4 +1,4 @@
-"""Placeholders to values. In a path each becomes one encoded segment; in a body it is replaced
+"""Fills placeholders. In a path each value becomes one encoded segment; in a body it is replaced
 inside the parsed document, so that no value can become syntax."""
 
 import json
@@ -23,7 +23,7 @@ def sent(
     credentials: Mapping[str, SecretValue],
     headers: Mapping[str, str] | None = None,
 ) -> Sent:
-    """The request as it goes out. Credentials are known to its login only."""
+    """The request as it will be sent. Only its login can use credentials."""
     known = {**values, **{name: value.reveal() for name, value in credentials.items()}}
     try:
         given = {name: text(value, known) for name, value in login.headers.items()}

@@ -1,4 +1,4 @@
-"""The way to one server: a fresh session for each call, which proves whose server it is first."""
+"""The way to one server: a fresh session for each call, which first proves which server it is."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -17,15 +17,15 @@ from rotation.interfaces import Clock, OwnCredential
 from rotation.runtime.ownership import read_secret
 from rotation.types import PermissionSet, SecretValue
 
+# Older versions do not trace the answer to a login, and without its SQLSTATE there is no verdict.
 LIBPQ_MIN = 180_000
-"""Older ones do not trace the answer to a login, and without its SQLSTATE there is no verdict."""
 
 _WHOSE = (
     "select system_identifier, pg_catalog.pg_is_in_recovery(), "
     "extract(epoch from pg_catalog.clock_timestamp()) from pg_catalog.pg_control_system()"
 )
-# A commit that a synchronous standby does not have yet could be lost by a failover; and what nobody
-# waits for any more must not happen late.
+# A commit that a synchronous standby lacks could be lost in a failover, and a statement that we
+# gave up must not take effect later.
 _CAREFULLY = (
     "select pg_catalog.set_config('synchronous_commit', 'remote_apply', false), "
     f"pg_catalog.set_config('statement_timeout', '{STATEMENT_S * 1000:.0f}', false)"
@@ -33,8 +33,8 @@ _CAREFULLY = (
 
 
 class PostgresConnection:
-    """One server. Holds nothing open, so that a restart, a failover and another password of our
-    own login are nothing special."""
+    """One server. No session stays open, so a restart, a failover or a new password for our own
+    login needs no special handling."""
 
     def __init__(self, options: ConnectionOptions, *, installation: str, clock: Clock) -> None:
         _refuse_ambient()
@@ -47,21 +47,22 @@ class PostgresConnection:
         self.options = options
 
     def own_credential(self) -> OwnCredential:
-        """PostgreSQL knows when a password ends, and not since when it is."""
+        """PostgreSQL knows when a password ends, but not when it was set."""
         with self.session(PermissionSet.OBSERVE, "our own login") as (session, _):
             [[until]] = session.ask(UNTIL, self.options.user)
         expires = None if until is None else datetime.fromtimestamp(float(until), UTC)
         return OwnCredential(kind="login", id=self.options.user, expires=expires)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no session stays open."""
 
     def has_emergency_login(self) -> bool:
         return self.options.emergency_user is not None
 
     @contextmanager
     def session(self, under: PermissionSet, of: str) -> Iterator[tuple[Session, datetime]]:
-        """Our own login at the primary of that very server, and the server's time."""
+        """A session of our own login at the primary of the declared server, and the server's
+        time."""
         user, file = self._login(under)
         with (
             translated("log in", of=f"{user}"),
@@ -82,7 +83,8 @@ class PostgresConnection:
         return options.user, options.password_file
 
     def parameters(self, user: str, password: SecretValue, database: str) -> dict[str, str]:
-        """All that the environment or a file in the user's home could say otherwise is said."""
+        """Sets every parameter that the environment or a file in the user's home could set
+        otherwise."""
         verified = self.options.ca_file is not None
         return {
             **_neutral(),
@@ -106,7 +108,7 @@ class PostgresConnection:
 
 @cache
 def _neutral() -> Mapping[str, str]:
-    """Every parameter that a variable could set, at the value that libpq was built with."""
+    """Every parameter that a variable could set, at libpq's built-in value."""
     return {
         option.keyword.decode(): (option.compiled or b"").decode()
         for option in pq.Conninfo.get_defaults()
@@ -115,7 +117,7 @@ def _neutral() -> Mapping[str, str]:
 
 
 def _password(file: str) -> SecretValue:
-    """Read for each session: it may be replaced at any time."""
+    """Read for each session, because it may be replaced at any time."""
     try:
         password = read_secret(Path(file)).decode().rstrip("\n")
     except OSError as error:
@@ -127,7 +129,7 @@ def _password(file: str) -> SecretValue:
         ) from None
     except UnicodeDecodeError:
         password = ""
-    if not password or "\0" in password:  # libpq would look for another one at home
+    if not password or "\0" in password:  # libpq would look for another one in the home directory
         raise UsageError(
             "postgres.password-file",
             f"{file} is empty, or no text",
@@ -137,7 +139,7 @@ def _password(file: str) -> SecretValue:
 
 
 def _refuse_ambient() -> None:
-    """The one variable that no explicit parameter outweighs."""
+    """Refuses the one variable that explicit parameters cannot override."""
     if "PGSERVICE" in os.environ:
         raise UsageError(
             "postgres.ambient",

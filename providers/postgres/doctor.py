@@ -1,4 +1,4 @@
-"""Whether the set-up is there, and whether our own login can do no more than it should."""
+"""Whether the set-up is there, and whether our own login has too many rights."""
 
 from providers.postgres.errors import translated
 from providers.postgres.options import LoginOptions
@@ -17,7 +17,8 @@ select coalesce(obj_description(n.oid, 'pg_namespace'), '') = $1
 from pg_namespace n join pg_roles o on o.oid = n.nspowner where n.nspname = 'rotation'
 """
 
-# `usage` on 16 and later: what one inherits or may become; to administer is the owner's part.
+# `usage` on 16 and later: what a role inherits or may become. Administering roles is the owner's
+# part.
 _POWERS = """
 select name from (
   select 'superuser' as name, rolsuper as has from pg_roles where rolname = current_user
@@ -33,7 +34,7 @@ select name from (
 
 
 def examine(session: Session, options: LoginOptions) -> None:
-    """Raises what is wrong with the set-up, or with our login."""
+    """Raises what is wrong with the set-up or with our login."""
     with translated("examine", of=options.target):
         setup = session.ask(_SETUP, REVISION)
         powers = [str(row[0]) for row in session.ask(_POWERS, ",".join(options.roles))]

@@ -1,7 +1,7 @@
-"""What a server says, in the words of `rotation.errors`: SQLSTATEs, never its text.
+"""Translates a server's errors into `rotation.errors`: by SQLSTATE and never with its text.
 
-Everything that is asked here may be asked again, so an answer that was lost is no reason to look
-first: asking again makes the same thing true.
+All statements here are safe to repeat, so a lost answer is no reason to look first: repeating makes
+the same thing true.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,11 +21,11 @@ from rotation.errors import (
     Transient,
 )
 
+# A wrong password, no such role, not allowed to log in, or no rule that admits the login.
 WRONG_LOGIN = frozenset({"28000", "28P01"})
-"""Wrong password, no such role, not allowed to log in, or no rule that lets it in."""
 
+# For any object that a statement names: here they are roles and settings.
 NO_SUCH_ROLE = "42704"
-"""Of any object that a statement names: here they are roles, and settings."""
 _READ_ONLY = "25006"
 _MISSING = frozenset({"3F000", "42883", "42P01"})
 _BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
@@ -37,14 +37,14 @@ _NOT_NOW = {
 }
 _FULL_OR_STARTING = ("53", "57P03")
 
+# What a code means for this one call; it takes precedence over the general meanings.
 Meanings = Mapping[str, Callable[[], RotationError]]
-"""What a code means at this very call: it wins over everything general."""
 
 
 @contextmanager
 def translated(call: str, *, of: str, meanings: Meanings | None = None) -> Iterator[None]:
-    """Raise only our own errors from the sessions inside. call: the function. of: the role, or
-    whatever it is about, in our words."""
+    """Turns the errors of the sessions inside into our own. call: the function. of: the role, or
+    other subject, in our words."""
     try:
         yield
     except Refusal as refusal:
@@ -204,6 +204,7 @@ def _bad_verifier() -> Permanent:
 
 
 GONE = "ROT01"
+# The codes that our own functions raise (setup.sql).
 OURS: Meanings = {
     GONE: gone,
     "ROT02": _superseded,
@@ -212,7 +213,6 @@ OURS: Meanings = {
     "ROT05": _suspended,
     "ROT06": _bad_verifier,
 }
-"""The codes that our own functions raise (setup.sql)."""
 
 
 def password_refused() -> Refused:
@@ -224,7 +224,7 @@ def password_refused() -> Refused:
 
 
 def password_refused_in_place() -> NeedsPerson:
-    """There is no way back from here, and trying the same one again would never end."""
+    """There is no way back from here, and the same password would be refused for ever."""
     return NeedsPerson(
         "postgres.password-refused",
         "a rule of the server refuses this password; the old one still works",

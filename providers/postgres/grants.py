@@ -1,4 +1,4 @@
-"""The set-up of one server as SQL: what an administrator reads and runs, any number of times."""
+"""The set-up of one server as SQL, which an administrator reads and runs, any number of times."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +11,10 @@ from rotation.types import PermissionSet
 
 RUNNER, EMERGENCY = "rotation_runner", "rotation_emergency"
 
-# Since 16, CREATEROLE alone is no right on roles that others made: the groups, the pairs, and the
-# logins that a group had before, which are to be switched off one day. To administer is not to use:
-# the owner of the functions inherits nothing from them and cannot become one of them.
+# Since 16, CREATEROLE gives no right on roles that others made. So the owner of the functions gets
+# the right to administer the groups, the pairs, and the earlier logins of a group, which are to be
+# switched off one day. It can only administer them: it inherits nothing and cannot become one of
+# them.
 _ADMINISTERED = """
 do $$
 declare
@@ -86,7 +87,7 @@ class SetupRenderer:
 
 
 def _executes() -> Iterator[str]:
-    """Who may look may look in an emergency as well."""
+    """A login that may look may also look in an emergency."""
     for under, grants in GRANTS["postgres-login"].items():
         holders = {
             PermissionSet.OBSERVE: f"{RUNNER}, {EMERGENCY}",

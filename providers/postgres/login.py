@@ -1,7 +1,7 @@
 """Login roles: a new one for each rotation, two that take turns, or one whose password is replaced.
 
-The password is made here and staged first; the server gets a SCRAM verifier of it. Everything is
-done by functions that an administrator installed (setup.sql) and that check an allow-list.
+The password is made here and staged first; the server gets only a SCRAM verifier of it. Functions
+that an administrator installed (setup.sql) do everything, and check an allow-list.
 """
 
 from __future__ import annotations
@@ -52,21 +52,22 @@ if TYPE_CHECKING:
     from rotation.interfaces import PluginContext
 
 PASSWORD_BYTES = 32
+# A role must live so much longer than a rotation: an operator who learns of its end needs time to
+# move it.
 SHORTEST_LIFE = timedelta(days=1)
-"""What a role must live beyond a rotation: an operator who hears of its end needs time to move it."""
 
+# The pause before sessions that are in the way are counted again.
 LOOK_AGAIN = timedelta(seconds=60)
-"""How soon sessions that are in the way are counted again."""
 
 DIFFERENCES = "select login, difference from rotation.differences($1, $2)"
 
+# What password checks raise: passwordcheck the first, others the code of a wrong login.
 POLICY = ("22023", *WRONG_LOGIN)
-"""What a check of passwords raises: passwordcheck the first, others the code of a wrong login."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A role and, where it outlives its credential, the attempt that it carries."""
+    """A role and, where it outlives its credential, the attempt that its password is from."""
 
     role: str
     attempt: str = ""
@@ -101,8 +102,8 @@ class LoginIssuer:
         return Listing(handles=tuple(map(self._handle, rows)), server_at=at)
 
     def issue(self, attempt: str) -> Credential:
-        """Other bytes at each call: whichever the store keeps under this attempt are the ones.
-        Where a role outlives its credentials, an earlier attempt can do nothing any more."""
+        """Makes other bytes at each call: those that the store keeps under this attempt count.
+        Where a role outlives its credentials, an earlier attempt can no longer change anything."""
         login, expires = self._begin(attempt)
         password = SecretValue(secrets.token_urlsafe(PASSWORD_BYTES))
         public = {} if self._options.user else {"username": login.role}
@@ -157,7 +158,8 @@ class LoginIssuer:
         raise Permanent("issuer.no-usage", "PostgreSQL does not tell who logged in when")
 
     def handle_of(self, fields: Fields, version: str) -> str:
-        """Where a role outlives its credentials, the server says which one it carries."""
+        """Where a role outlives its credentials, the server says from which attempt its password
+        is."""
         role = self._options.user or fields.public["username"]
         if self._options.mode == "unique":
             if role not in self.listing().ids:
@@ -167,7 +169,7 @@ class LoginIssuer:
         return next((str(login) for login in carried if login.role == role), role)
 
     def _check_is_login(self, role: str) -> None:
-        """What exists but is not listed is reported as such: it is not gone."""
+        """Reports a role that exists but is not listed: it is not gone."""
         with (
             self._connection.session(PermissionSet.OBSERVE, role) as (session, _),
             self._translated("look for", role),
@@ -215,7 +217,7 @@ class LoginIssuer:
             raise differs(role, before, [str(difference) for _, difference in rows])
 
     def _check_left_behind(self, session: Session, role: str) -> None:
-        """After what can be handed over."""
+        """Raises if objects are left after everything that can be handed over was."""
         missing: Meanings = {NO_SUCH_ROLE: lambda: gone(role)}
         if self._options.group is not None:
             with self._translated("hand_over", role, missing):
@@ -226,8 +228,8 @@ class LoginIssuer:
             raise left_behind(role, [str(row[0]) for row in rows])
 
     def _end(self, session: Session, role: str, at: datetime) -> datetime | None:
-        """VALID UNTIL is a person's and is never moved: no password is made that ends with its
-        role before it could be replaced."""
+        """VALID UNTIL is set by a person and never moved. So no password is made that would end
+        with its role before it could be replaced."""
         expires = next((_time(row[0]) for row in session.ask(UNTIL, role)), None)
         if expires is not None and expires <= at + self._context.waits + SHORTEST_LIFE:
             raise role_ends(role, expires, at)
@@ -250,7 +252,7 @@ class LoginIssuer:
         )
 
     def _renamed(self, role: str, attempt: str) -> Renamed | None:
-        """Of a group's logins the name follows from the mark; other roles are listed by name."""
+        """A group's login is named after its mark; other roles are listed by name."""
         was = f"{self._options.group}_{attempt}"
         if self._options.group is None or not attempt or role == was:
             return None
@@ -272,7 +274,8 @@ class LoginIssuer:
 
     @first_change(Permanent)
     def _quietly(self, function: str, login: Login) -> None:
-        """Nobody is thrown out: sessions that live on would keep what the login is off for."""
+        """Ends no session: it refuses where live sessions would keep what the login is switched off
+        for."""
         with self._connection.session(PermissionSet.REVOKE, login.role) as (session, _):
             if function == "suspend":
                 self._check_left_behind(session, login.role)
@@ -296,7 +299,7 @@ class LoginIssuer:
         self._terminate(login.role)
 
     def end_sessions(self, handle_id: str) -> None:
-        """Without an emergency login of the connection's they stay, as `survives` says."""
+        """Without an emergency login on the connection, sessions stay, as `survives` says."""
         if not self.traits.can_suspend and self._connection.has_emergency_login():
             self._terminate(self._login(handle_id).role)
 

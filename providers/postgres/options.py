@@ -1,4 +1,4 @@
-"""What a configuration may say about PostgreSQL. Known, and checked, without loading the driver."""
+"""What a configuration may say about PostgreSQL; checked without loading the driver."""
 
 import re
 import shlex
@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 from rotation import options
 from rotation.types import Traits, is_loopback, require
 
+# Hex digits of the attempt in the name of a login, so that no name is used twice.
 SUFFIX_LENGTH = 32
-"""Hex digits of the attempt in the name of a login: never used twice."""
 
+# Bytes of a name; PostgreSQL cuts off the rest, which would make two names one.
 NAME_MAX = 63
-"""Bytes of a name; PostgreSQL cuts off the rest, and then two names are one."""
 
 _SYSTEM = re.compile(r"\d{15,20}")
 _ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$.@-]*")
@@ -46,13 +46,13 @@ def _check_file(key: str, path: str | None) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionOptions(options.ConnectionOptions):
-    """One server, and our logins there. Nothing is taken from the environment. TLS with a
-    verified name, except on this machine."""
+    """One server, and our logins there. Nothing is taken from the environment. TLS with a verified
+    name, except on this machine."""
 
+    # What may differ between two logins to the same place.
     LOGIN: ClassVar[frozenset[str]] = frozenset(
         {"user", "password_file", "emergency_user", "emergency_password_file", "owner"}
     )
-    """What may differ between two logins to the same place."""
 
     host: str = field(metadata={"doc": "the primary's name or address"})
     port: int = _doc("its port", 5432)
@@ -81,7 +81,7 @@ class ConnectionOptions(options.ConnectionOptions):
         require(_SYSTEM.fullmatch(self.system_identifier), "system_identifier: its digits, quoted")
         require(self.database, "database: a database's name")
         for key, value in vars(self).items():
-            # What an administrator is given to run must not hold a line that a file could write.
+            # The administrator runs the set-up, so no value may add a line to it.
             require(not isinstance(value, str) or value.isprintable(), f"{key}: one line")
         for key in ("user", "emergency_user"):
             _check_role(key, getattr(self, key))
@@ -107,14 +107,14 @@ def _connection(connections: Connections, name: str) -> ConnectionOptions:
 
 
 def login_name(system: str, role: str) -> str:
-    """The same from wherever one looks at that server, whatever it is called there."""
+    """The same for every connection to that server, whatever name they use for it."""
     return f"postgres/{system}/{role}"
 
 
 _TRAITS = Traits(
     origin="chosen",
     can_suspend=True,
-    # pg_stat_activity knows who is logged in now, not who was a second ago: that is no evidence.
+    # pg_stat_activity shows who is logged in now, not who was a second ago, so it is no evidence.
     reports_usage=False,
     failed_logins_safe=100,
     failed_logins_lock="nothing: PostgreSQL counts no failed logins; an extension may",
@@ -125,8 +125,9 @@ _IN_PLACE = replace(_TRAITS, can_suspend=False, overlap=False)
 
 @dataclass(frozen=True, kw_only=True)
 class LoginOptions(options.IssuerOptions):
-    """Logins of one application: a new role for each rotation under the group that owns
-    everything; or two roles in turn; or, opted into, one role whose password is replaced."""
+    """Logins of one application: a new role for each rotation, under the group that owns
+    everything; or two roles in turn; or, where the configuration accepts that, one role whose
+    password is replaced."""
 
     CONNECTIONS: ClassVar = ("postgres",)
     PUBLIC: ClassVar = frozenset({"username"})
@@ -173,7 +174,7 @@ class LoginOptions(options.IssuerOptions):
         for name in self.others:
             _check_role("others", name)
         require(self.group is not None or not self.others, "others: only with group")
-        # A class's own value stands for the default; each mode has its own.
+        # A class attribute would count as the default; each mode has its own traits.
         object.__setattr__(self, "TRAITS", self._traits())
 
     @property
@@ -182,16 +183,17 @@ class LoginOptions(options.IssuerOptions):
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """What the administrator allows us to work on: the group, the pair or the one role."""
+        """The roles that the administrator allows us to work on: the group, the pair or the one
+        role."""
         return tuple(name for name in (self.group, *self.pair, self.user) if name is not None)
 
     @property
     def target(self) -> str:
-        """The name of that in the allow-list."""
+        """The name of these roles in the allow-list."""
         return "+".join(self.roles)
 
     def fields(self) -> tuple[str, ...]:
-        """Where the login changes its name, the secret must say it."""
+        """Where the login changes its name, the secret must contain the name."""
         return ("password",) if self.user is not None else ("username", "password")
 
     def identity(self, connections: Connections) -> str:
@@ -205,11 +207,11 @@ class LoginOptions(options.IssuerOptions):
         if (connection := connections.get(self.connection)) is not None:
             words += ["-h", connection.host, "-p", str(connection.port), "-d", connection.database]
         sessions = f"pg_stat_activity where usename = '{role}'"
-        end = f"select pg_terminate_backend(pid) from {sessions}"  # noqa: S608 -- for a person
+        end = f"select pg_terminate_backend(pid) from {sessions}"  # noqa: S608 -- an operator runs it
         return shlex.join([*words, "-c", f'alter role "{role}" nologin', "-c", end])
 
     def turns(self, connections: Connections) -> tuple[str, ...]:
-        """Each role by itself: it may stand in another entry's pair, or alone."""
+        """Each role by itself, because it may be in another entry's pair, or alone."""
         system = _connection(connections, self.connection).system_identifier
         return tuple(login_name(system, role) for role in self.roles)
 

@@ -1,7 +1,7 @@
-"""Which functions each permission set calls, as data: what the set-up grants is made from it.
+"""Which functions each permission set calls, as data: the set-up's grants are made from it.
 
-Exactly the calls of the issuer, no more: a test records what it sends and compares. A login needs
-nothing else: whose server it is and whether it is a standby, everybody may ask.
+It has exactly the calls of the issuer: a test records what it sends and compares. A login needs no
+grant: every role may ask which server it is, and whether it is a standby.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from rotation.types import PermissionSet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """function: with the types of its arguments, in schema `rotation`. when: asked in that mode
-    alone."""
+    """function: with the types of its arguments, in schema `rotation`. when: called only in that
+    mode."""
 
     function: str
     when: Literal["always", "unique"] = "always"

@@ -20,7 +20,7 @@ _WHO = "select system_identifier, session_user from pg_catalog.pg_control_system
 
 
 class LoginProbe:
-    """What the server says to name and password is a verdict; all else is an error."""
+    """The server's answer to name and password is a verdict; everything else is an error."""
 
     def __init__(self, options: ProbeOptions, context: PluginContext) -> None:
         self._connection: PostgresConnection = context.connections[options.connection]
@@ -38,7 +38,7 @@ class LoginProbe:
         return Verdict.ACCEPTED
 
     def wrong(self, fields: Fields) -> Verdict:
-        """`trust` in pg_hba.conf takes any password: then no login proves anything."""
+        """`trust` in pg_hba.conf accepts any password: then no login proves anything."""
         user, password = self._pair(fields)
         right = password.reveal()
         other = SecretValue(right[:-1] + ("B" if right.endswith("A") else "A"))
@@ -50,8 +50,8 @@ class LoginProbe:
             return Verdict.ACCEPTED
 
     def login_name(self, fields: Fields) -> str | None:
-        """As the server says it: a pooler may lead elsewhere, or log in as somebody else. None
-        where it refuses the login."""
+        """The name that the server reports: a pooler may lead elsewhere, or log in as another user.
+        None where the server refuses the login."""
         user, password = self._pair(fields)
         with translated("log in", of=user):
             session = self._opened(user, password)
@@ -68,7 +68,8 @@ class LoginProbe:
             raise wrong_server(declared, system)
 
     def _who(self, session: Session, user: str) -> tuple[str, str]:
-        """The server and the login, as it says them; as declared, where it may not be asked."""
+        """The server and the login as the server reports them; the declared ones, where it may not
+        be asked."""
         with translated("ask who it is", of=user):
             try:
                 [[system, name]] = session.ask(_WHO)

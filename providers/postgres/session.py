@@ -1,9 +1,9 @@
-"""One session at a server, on libpq alone: every wait has a deadline, what the server says has a
-limit, and every refusal a SQLSTATE.
+"""One session at a server, on libpq alone: every wait has a deadline, answers have a limit, and
+every refusal has a SQLSTATE.
 
-libpq tells the text of a refused login, in the server's language, and not its SQLSTATE. That is in
-its protocol trace, with all authentication data masked; so a login that failed is tried once more
-with the trace on. (Each trace leaks some kilobytes of libpq's: not for every login.)
+libpq gives the text of a refused login in the server's language, but not its SQLSTATE. Its protocol
+trace has it, with all authentication data masked. So a login that failed is tried once more with
+the trace on. (Each trace leaks a few kilobytes in libpq, so it is not used for every login.)
 """
 
 import fcntl
@@ -21,20 +21,20 @@ from psycopg import pq
 
 from rotation.runtime.deadline import ANSWER_BYTES_MAX, CALL_S
 
+# For one of two tries to connect, and for a statement. All of them together have `CALL_S`.
 CONNECT_S, STATEMENT_S = 4.0, 8.0
-"""Of a try to connect, of which there are two, and of a statement. All of them together have
-`CALL_S`."""
 
+# How a server may ask for the password. `none`: a server that asks for nothing is recognised by a
+# wrong password, which it accepts. libpq quotes these words, in any language, where a server asks
+# otherwise.
 REQUIRED = "scram-sha-256,none"
-"""How a server may ask for the password. `none`: one that asks for nothing is found out by a wrong
-password, which it takes. libpq quotes these words, in any language, where a server asks otherwise."""
 
+# When that role's password ends; null: never, or in a year that Python does not have.
 UNTIL = (
     "select extract(epoch from case when rolvaliduntil < 'epoch' then 'epoch' "
     "when rolvaliduntil < '9999-01-01' then rolvaliduntil end) "
     "from pg_catalog.pg_roles where rolname = $1"
 )
-"""When that role's password ends; null: never, or in no year that Python knows."""
 
 _REFUSAL = re.compile(rb'ErrorResponse\t S "[^"]*" V "[^"]*" C "([0-9A-Z]{5})"')
 _FINISHED = (pq.PollingStatus.OK, pq.PollingStatus.FAILED)
@@ -43,7 +43,7 @@ Row = tuple[str | None, ...]
 
 
 class Refusal(Exception):
-    """The server's answer is no. Only its code is kept: texts may quote what was sent."""
+    """The server refused. Only its code is kept: texts may quote what was sent."""
 
     def __init__(self, sqlstate: str) -> None:
         super().__init__(sqlstate)
@@ -51,11 +51,11 @@ class Refusal(Exception):
 
 
 class Unreachable(Exception):
-    """No server was reached there, or it is not the one that its certificate must name."""
+    """No server was reached, or it is not the one that its certificate must name."""
 
 
 class Weak(Exception):
-    """The server asks for the password itself, or for an MD5 of it; it was given neither."""
+    """The server asks for the password itself, or for an MD5 of it, and gets neither."""
 
 
 class Lost(Exception):
@@ -63,11 +63,11 @@ class Lost(Exception):
 
 
 class TooLong(Exception):
-    """The server says more than any answer that is expected."""
+    """The server sends more than any answer that is expected."""
 
 
 class _Patience:
-    """How long is waited for that server in all, and how much of what it says is read."""
+    """The total time to wait for that server, and how much of its answers is read."""
 
     def __init__(self) -> None:
         self._deadline = time.monotonic() + CALL_S
@@ -77,8 +77,8 @@ class _Patience:
         return min(time.monotonic() + seconds, self._deadline)
 
     def wait(self, connection: pq.abc.PGconn, deadline: float, *, writing: bool = False) -> None:
-        """poll, for select knows no descriptor beyond 1023. libpq keeps all that it is sent, so
-        what lies there is counted before it reads."""
+        """poll, because select cannot handle descriptors above 1023. libpq keeps everything that it
+        receives, so the bytes are counted before it reads them."""
         poller = select.poll()
         poller.register(connection.socket, select.POLLOUT if writing else select.POLLIN)
         left = deadline - time.monotonic()
@@ -90,7 +90,7 @@ class _Patience:
 
 
 class Session:
-    """Opened where it is made. Not shared by threads."""
+    """A session is opened when it is made. Not shared by threads."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         self._patience = _Patience()
@@ -103,7 +103,8 @@ class Session:
         self._connection.finish()
 
     def ask(self, statement: str, *arguments: str) -> list[Row]:
-        """One statement and its rows, all as text. The extended protocol takes no second one."""
+        """Runs one statement and returns its rows, all as text. The extended protocol allows no
+        second statement."""
         given: Sequence[bytes] = [argument.encode() for argument in arguments]
         try:
             self._connection.send_query_params(statement.encode(), given)
@@ -149,7 +150,7 @@ def _text(value: bytes | None) -> str | None:
 
 
 def _waiting(descriptor: int) -> int:
-    """Bytes that came and were not read yet."""
+    """Bytes that have arrived and were not read yet."""
     [count] = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))
     return int(count)
 

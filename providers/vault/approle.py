@@ -1,5 +1,5 @@
-"""Secret ids of an AppRole: many may live side by side, each is known by its accessor and carries
-our mark in its metadata, which Vault also copies to every token that it makes."""
+"""Secret ids of an AppRole. Many may live side by side; each has an accessor and our mark in its
+metadata, which Vault copies to every token that it makes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ BYTES = 32
 
 
 class AppRoleIssuer:
-    """A handle is the accessor; of chosen secret ids it is our mark, for that is known before."""
+    """A handle is the accessor. For chosen secret ids it is our mark, which is known before the
+    accessor."""
 
     def __init__(self, options: AppRoleOptions, context: PluginContext) -> None:
         self._connection: VaultConnection = context.connections[options.connection]
@@ -56,7 +57,7 @@ class AppRoleIssuer:
         return traits
 
     def listing(self) -> Listing:
-        """An accessor that nothing can log in with any more is left out."""
+        """An accessor that no login can use any more is left out."""
         accessors, server_at = self._role.accessors(OBSERVE)
         found = [self._role.look_up(accessor, OBSERVE) for accessor in accessors]
         now = server_at or self._context.clock.now()
@@ -100,7 +101,7 @@ class AppRoleIssuer:
         *,
         under: PermissionSet = PermissionSet.REVOKE,
     ) -> None:
-        """Tokens that it made live on to their end; under contain they end as well."""
+        """Tokens that it made live on to their end; under *contain* they end as well."""
         if under is not PermissionSet.CONTAIN:
             with first_change():
                 accessor = self._sent(handle_id, under)
@@ -109,8 +110,8 @@ class AppRoleIssuer:
         self._containment.context(lambda: self._destroy(handle_id, under))
 
     def usage(self, handle_id: str) -> LastUsed:
-        """Where Vault counts its uses: the latest login, exactly. Where it does not: the latest
-        login whose token is still alive."""
+        """Where Vault counts uses: the exact latest login. Elsewhere: the latest login whose token
+        is still alive."""
         secret_id = self._find(handle_id, OBSERVE)
         if secret_id is None:
             return LastUsed(last_used=None)
@@ -130,7 +131,8 @@ class AppRoleIssuer:
         return _handle(secret_id).id
 
     def cautions(self) -> list[tuple[str, str, str]]:
-        """Whether consumers that go on trying what an emergency destroyed lock its successor out."""
+        """Whether consumers that keep trying a secret id after an emergency would lock its
+        successor out."""
         path = f"sys/internal/ui/mounts/auth/{self._options.mount}"
         config = self._connection.call("GET", path, under=OBSERVE).data["config"]
         if (config.get("user_lockout_config") or {}).get("user_lockout_disable"):
@@ -147,7 +149,8 @@ class AppRoleIssuer:
         self._check_gone(handle_id, self._sent(handle_id, under), under)
 
     def _sent(self, handle_id: str, under: PermissionSet) -> str | None:
-        """The accessor of what Vault was told to destroy; None where it is gone already."""
+        """The accessor of the secret id that Vault was asked to destroy; None where it is gone
+        already."""
         secret_id = self._find(handle_id, under)
         if secret_id is None:
             return None
@@ -173,7 +176,7 @@ class AppRoleIssuer:
         return wishes(metadata, self._options.ttl_s, self._options.uses)
 
     def _check(self, settings: RoleSettings) -> None:
-        """What would make a mint fail later, reported before it."""
+        """Reports what would make a mint fail later."""
         uses = self._options.uses or settings.secret_id_uses
         if 0 < uses < USES_MIN:
             raise NeedsPerson(

@@ -1,9 +1,9 @@
-"""Everything that an AppRole's secret ids gave access to ends now: the role's entity is disabled,
-which refuses every login and every token at once, batch tokens included; then secret ids and
-service tokens die one by one, and the entity is enabled again for the new secret id.
+"""Ends everything that an AppRole's secret ids gave access to. First the role's entity is disabled,
+which refuses every login and every token at once, batch tokens included. Then secret ids and
+service tokens are destroyed one by one, and the entity is enabled again for the new secret id.
 
-The entity's metadata say that it was us and when: a runner that dies in between is followed by
-one that knows what is left to do, and an entity that somebody else disabled stays as it is.
+The entity's metadata say that we disabled it, and when. So a runner that takes over knows what is
+left to do, and an entity that somebody else disabled stays disabled.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from providers.vault.clients import VaultConnection
     from rotation.interfaces import Clock
 
+# Vault's own default, where neither role nor mount sets how long a token lives.
 LEASE_DEFAULT_S = 768 * 3600
-"""Vault's own, where neither role nor mount says how long a token lives."""
 
 
 class Containment:
@@ -35,7 +35,7 @@ class Containment:
         self._clock = clock
 
     def context(self, destroy: Callable[[], None]) -> None:
-        """`destroy` happens whether or not the rest may: a leaked secret id does not live on
+        """`destroy` happens even if the rest is not allowed: a leaked secret id must not live on
         because a policy is too narrow."""
         failure = self._off()
         destroy()
@@ -63,7 +63,7 @@ class Containment:
         self._entity.write(entity, rest, disabled=False)
 
     def _batch_tokens_are_over(self, since: datetime) -> None:
-        """Nothing revokes a batch token: enabled before its end, the entity would revive it."""
+        """Batch tokens cannot be revoked: enabling the entity before they end would revive them."""
         settings, mount = self._role.settings(CONTAIN), self._entity.mounted()
         batch = settings.batch
         if batch is None:

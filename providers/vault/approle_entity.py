@@ -1,5 +1,5 @@
-"""What Vault knows an AppRole's logins as. It has policies and a name too: neither is ours to write,
-and no policy of ours lets us."""
+"""The entity behind an AppRole's logins. It also has policies and a name; we never write them, and
+our policies do not allow it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONTAINED = "rotation-contained"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
-    """What Vault knows the role's logins as. contained: when we disabled it."""
+    """The entity of the role's logins. contained: when we disabled it."""
 
     id: str
     disabled: bool
@@ -33,7 +33,7 @@ class Entity:
 
 
 class RoleEntity:
-    """The entity of one AppRole, under `contain` alone."""
+    """The entity of one AppRole, with the rights of `contain` only."""
 
     def __init__(self, connection: VaultConnection, mount: str, role: Role) -> None:
         self._connection = connection
@@ -56,7 +56,7 @@ class RoleEntity:
         self._call("POST", f"identity/entity/id/{entity.id}", body)
 
     def mounted(self) -> Mapping[str, Any]:
-        """Everybody who may use a mount may read its accessor and settings."""
+        """A token that may use a mount may also read its accessor and settings."""
         return self._call("GET", f"sys/internal/ui/mounts/auth/{self._mount}", None)
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, Any]:

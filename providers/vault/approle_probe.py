@@ -1,5 +1,5 @@
-"""A login at AppRole whose token is revoked at once. A refused login has a cost: Vault counts
-them per role id, and five in a row lock out every consumer of the role."""
+"""A login at AppRole whose token is revoked at once. A refused login has a cost: Vault counts them
+per role id, and five in a row lock out every consumer of the role."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class VaultLogin:
-    """Proves that Vault takes a secret id; it says nothing about what its tokens may do."""
+    """Shows that Vault accepts a secret id, and nothing about the rights of its tokens."""
 
     def __init__(self, options: LoginOptions, context: PluginContext) -> None:
         self._connection: VaultConnection = context.connections[options.connection]
@@ -27,7 +27,7 @@ class VaultLogin:
         return self._verdict(role_id, secret_id)
 
     def wrong(self, fields: Fields) -> Verdict:
-        """The good login right behind it sets Vault's count of refused ones back."""
+        """A good login follows at once and resets Vault's count of refused ones."""
         role_id, secret_id = _pair(fields)
         verdict = self._verdict(role_id, _altered(secret_id))
         if verdict is Verdict.REFUSED:
@@ -50,7 +50,8 @@ class VaultLogin:
         auth = answer.body.get("auth") or {}
         if not auth.get("client_token"):
             raise errors.no_answer(f"POST {self._path}", repeatable=True)
-        if auth.get("token_type") != "batch":  # those end by themselves, and only so
+        # batch tokens cannot be revoked; they end by themselves
+        if auth.get("token_type") != "batch":
             self._end(SecretValue(auth["client_token"]))
         return Verdict.ACCEPTED
 
@@ -66,8 +67,8 @@ class VaultLogin:
             ) from None
 
     def _locked(self) -> RotationError:
-        """Most of these end by themselves, and after an emergency consumers wait for us: consumers
-        who try a dead secret id lock its successor out."""
+        """Most of these locks end by themselves, and after an emergency consumers wait for us. The
+        consumers that try a dead secret id lock its successor out."""
         return Transient(
             "probe.locked",
             f"POST {self._path} is forbidden whatever the secret id is: the role is locked after "

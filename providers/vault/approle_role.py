@@ -1,4 +1,4 @@
-"""The calls on one AppRole, and what Vault says of the role and of its secret ids."""
+"""The calls on one AppRole, and what Vault reports of the role and of its secret ids."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     from providers.vault.wire import Answer
     from rotation.types import PermissionSet
 
+# Keys of a secret id's metadata. Every holder of its token and every reader of the audit log can
+# see them, so they hold ids only. MARK: of the attempt; CHOSEN: its bytes were known before Vault
+# made an accessor.
 MARK, CHOSEN = "rotation", "rotation-chosen"
-"""Keys of a secret id's metadata, which everybody who holds its token and the audit log can read:
-ids only. MARK: of the attempt; CHOSEN: its bytes were known before Vault made an accessor."""
 
 
 class Absent(NeedsPerson):
-    """Nothing is there, where that is an answer and no accident."""
+    """Nothing is there, where that is a valid answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretId:
-    """A secret id without its bytes. uses: logins that are left; 0: without limit. updated: its
-    latest login, where uses are counted; else when it was made."""
+    """A secret id without its bytes. uses: remaining logins; 0: without limit. updated: its latest
+    login, where uses are counted; else when it was made."""
 
     accessor: str
     created: datetime
@@ -42,8 +43,8 @@ class SecretId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleSettings:
-    """Of the role, in seconds; 0: the mount's own. batch: its tokens cannot be revoked; None: the
-    mount decides."""
+    """The role's settings in seconds; 0: the mount's own. batch: its tokens cannot be revoked;
+    None: the mount decides."""
 
     bind_secret_id: bool
     secret_id_ttl: int
@@ -83,17 +84,18 @@ class Role:
             raise self._missing() from None
 
     def accessors(self, under: PermissionSet) -> tuple[tuple[str, ...], datetime | None]:
-        """Of all secret ids, and Vault's clock."""
+        """The accessors of all secret ids, and Vault's clock."""
         try:
             answer = self._call("LIST", "/secret-id", under, absent=(errors.NOT_FOUND, "400"))
         except Absent:
-            # 404: no secret ids; 400: no such role, which its settings say in better words.
+            # 404: no secret ids; 400: no such role, for which reading its settings gives a better
+            # error.
             self.settings(under)
             return (), None
         return tuple(answer.data["keys"]), answer.server_at
 
     def look_up(self, accessor: str, under: PermissionSet) -> SecretId | None:
-        """None where it is gone, or a leftover accessor that nothing can log in with."""
+        """None where it is gone, or is a leftover accessor that no login can use."""
         body = {"secret_id_accessor": accessor}
         return self._looked_up("/secret-id-accessor/lookup", body, under)
 
@@ -153,7 +155,7 @@ class Role:
 
 
 def wishes(metadata: Mapping[str, str], ttl_s: int | None, uses: int | None) -> dict[str, Any]:
-    """What a new secret id shall be. What is not asked for is as the role has it."""
+    """The requested properties of a new secret id. All others follow the role."""
     asked: dict[str, Any] = {"metadata": json.dumps(metadata)}
     if ttl_s is not None:
         asked["ttl"] = ttl_s

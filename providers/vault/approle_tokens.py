@@ -1,6 +1,6 @@
-"""The live tokens that one AppRole's logins made. Vault has no list of them: every token of the
-namespace is looked at, which asks for `sudo` on auth/token/accessors. Batch tokens are in no
-list at all."""
+"""The live tokens of one AppRole's logins. Vault has no list of them, so every token of the
+namespace is looked at, which needs `sudo` on auth/token/accessors. Batch tokens are in no list at
+all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OVER: Mapping[str, Callable[[], RotationError]] = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """label: the mark in the metadata of the secret id that it was made with."""
+    """label: the mark in the metadata of the secret id that made it."""
 
     accessor: str
     created: datetime
@@ -40,12 +40,12 @@ class Tokens:
         self._role = role.lower()
 
     def latest_login(self, label: str | None) -> datetime | None:
-        """Of the secret ids with that label; None: of those without a label."""
+        """The latest login of the secret ids with that label; None: of those without a label."""
         alive = self._alive(PermissionSet.OBSERVE)
         return max((token.created for token in alive if token.label == label), default=None)
 
     def revoke(self) -> None:
-        """All of the role's."""
+        """Revokes all tokens of the role."""
         for token in list(self._alive(PermissionSet.CONTAIN)):
             self._call("auth/token/revoke-accessor", token.accessor, PermissionSet.CONTAIN)
 
@@ -59,7 +59,7 @@ class Tokens:
                 yield Token(accessor=accessor, created=created, label=meta.get(MARK))
 
     def _call(self, path: str, accessor: str, under: PermissionSet) -> Mapping[str, Any]:
-        """Empty where the token ended meanwhile."""
+        """Empty where the token has ended meanwhile."""
         try:
             return self._connection.call(
                 "POST", path, under=under, body={"accessor": accessor}, meanings=_OVER

@@ -1,4 +1,4 @@
-"""What our tokens may do, asked of Vault itself."""
+"""What our tokens may do, as Vault itself reports it."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -10,8 +10,8 @@ from rotation.types import PermissionSet
 if TYPE_CHECKING:
     from providers.vault.clients import VaultConnection
 
+# Stands for the one path segment that is different each time.
 _ANY = "0" * 32
-"""Stands for the one segment that has a new name each time."""
 
 
 def missing_capabilities(
@@ -20,8 +20,8 @@ def missing_capabilities(
     place: Mapping[str, str],
     sets: Collection[PermissionSet],
 ) -> tuple[str, ...]:
-    """`set: capability on path` for each grant that a set's token does not have. What only some
-    secrets need is left out, and a token that may not ask about itself."""
+    """`set: capability on path` for each grant that a set's token lacks. Left out are grants that
+    only some secrets need, and tokens that may not ask about themselves."""
     return tuple(
         missing
         for under, grants in GRANTS[plugin].items()

@@ -1,6 +1,6 @@
-"""Connections: one login for all threads, renewed ahead of its end, and a token per permission set.
+"""Connections: one login for all threads, renewed before its end, and a token per permission set.
 
-Before every login the cluster proves who it is, so that a wrong address changes nothing anywhere.
+Before every login the cluster proves its identity, so a wrong address changes nothing anywhere.
 """
 
 import os
@@ -31,8 +31,8 @@ from rotation.interfaces import Clock, OwnCredential
 from rotation.runtime.ownership import read_word
 from rotation.types import PermissionSet, SecretValue
 
+# The life of a permission set's token. A token role cannot set it, so we request it.
 CHILD_LIFE_S = 1800
-"""Of the token of one permission set; a token role cannot say it, so we ask for it."""
 
 OBSERVE = PermissionSet.OBSERVE
 _REFUSED_LOGINS = (
@@ -55,7 +55,7 @@ class Login:
     renewable: bool = False
 
     def is_fresh(self, now: datetime) -> bool:
-        """Two thirds of its life: a failing Vault has the last third to come back."""
+        """Within two thirds of its life: a failing Vault has the last third to recover."""
         return self.life is None or now < self.since + self.life * 2 / 3
 
     def is_over(self, now: datetime) -> bool:
@@ -63,8 +63,8 @@ class Login:
 
 
 class VaultConnection:
-    """One cluster. Every call is made under a permission set; a set with a token role has a token
-    of its own, a child of our login that dies with it."""
+    """One cluster. Every call is made under a permission set. A set with a token role has its own
+    token, a child of our login that dies with it."""
 
     def __init__(self, options: ConnectionOptions, *, installation: str, clock: Clock) -> None:
         _refuse_ambient()
@@ -104,7 +104,7 @@ class VaultConnection:
         repeatable: bool = True,
         meanings: Meanings | None = None,
     ) -> Answer:
-        """The same with somebody else's token, or with none: what a probe's login is."""
+        """The same with another token, or with none: a probe's login."""
         return self._wire.send(
             method,
             path,
@@ -116,7 +116,8 @@ class VaultConnection:
         )
 
     def own_credential(self) -> OwnCredential:
-        """Of a secret id its own age and end, where we may look it up; else those of the token."""
+        """The age and the end of our secret id, where we may look it up; else those of the
+        token."""
         auth = self.options.auth
         seen = self.call("GET", "auth/token/lookup-self", under=OBSERVE).data
         if auth == "approle":
@@ -133,7 +134,7 @@ class VaultConnection:
         )
 
     def _secret_id(self, role: str) -> OwnCredential | None:
-        """None where we may not look at our own, which is usual."""
+        """None where we may not look up our own secret id, which is usual."""
         try:
             found = Role(self, self.options.mount, role).look_up_value(self._given(), OBSERVE)
         except RotationError:
@@ -145,14 +146,14 @@ class VaultConnection:
         )
 
     def close(self) -> None:
-        """Leaves no token behind that the runner took. One that a file gave us is not ours to end, only those
-        that we took with it."""
+        """Revokes the tokens that the runner took. A token from a file is not ours to revoke, only
+        those that we took with it."""
         with self._lock:
             login, self._login = self._login, None
             children = list(self._children.values())
             self._children.clear()
             if login is not None:
-                # What a login of our own took ends with it.
+                # Tokens of our own login end with it.
                 for each in children if self.options.auth == "token" else [login]:
                     with suppress(RotationError):  # then it ends by itself, soon
                         self.send("POST", "auth/token/revoke-self", token=each.token)
@@ -182,7 +183,8 @@ class VaultConnection:
 
     @contextmanager
     def _forgotten_if_over(self, token: SecretValue) -> Iterator[None]:
-        """A token that Vault no longer knows: a child's own, else the login and all of them."""
+        """Forgets a token that Vault no longer knows: a child alone, or the login with all its
+        children."""
         try:
             yield
         except Transient as error:
@@ -209,7 +211,7 @@ class VaultConnection:
         return self._login
 
     def _renewed(self, login: Login) -> Login | None:
-        """None where another login is needed: refused, over, or near the end of what may be."""
+        """None where another login is needed: refused, over, or close to its maximum life."""
         try:
             answer = self.send("POST", "auth/token/renew-self", token=login.token)
         except RotationError as error:
@@ -250,7 +252,7 @@ class VaultConnection:
         )
 
     def _given(self) -> SecretValue:
-        """What we log in with. A wrapping token works once, so what was in it is kept."""
+        """What we log in with. A wrapping token works only once, so its content is kept."""
         if self._unwrapped is not None:
             return self._unwrapped
         given = _read_file(self.options)
@@ -259,7 +261,8 @@ class VaultConnection:
         return given
 
     def _unwrap(self, wrapping: SecretValue) -> SecretValue:
-        """Only what Vault's own secret id endpoint wrapped: another wrapping may be a trap."""
+        """Accepts only what Vault's own secret id endpoint wrapped: another wrapping may be a
+        trap."""
         used = dict.fromkeys(("400", errors.DENIED, errors.BAD_LOGIN), _was_unwrapped)
         body = {"token": wrapping.reveal()}
         look = self.send("POST", "sys/wrapping/lookup", token=None, body=body, meanings=used)
@@ -276,7 +279,7 @@ class VaultConnection:
         return SecretValue(answer.data["secret_id"])
 
     def _check_cluster(self) -> None:
-        """Asked without a token and in no namespace: nobody gets a token before this."""
+        """Asked without a token and outside any namespace, because no token is sent before this."""
         look = "sys/health?standbyok=true&perfstandbyok=true&sealedcode=299&uninitcode=299"
         answer = self._wire.send("GET", look, token=None)
         if answer.body.get("sealed") is not False:
@@ -309,8 +312,8 @@ def _read_file(options: ConnectionOptions) -> SecretValue:
 
 
 def _no_login(options: ConnectionOptions, code: str) -> RotationError:
-    """Only of its own secret ids and tokens does Vault say so plainly; a locked role or a policy
-    answers as any denial."""
+    """Vault says it plainly only for its own secret ids and tokens; a locked role or a policy looks
+    like any denial."""
     known = code in (errors.BAD_SECRET_ID, errors.SESSION_OVER)
     refusal = LoginRefused if known else Denied
     return refusal(

@@ -1,7 +1,7 @@
-"""What the marks of a KV secret say has happened, and the one repair that cannot make it worse.
+"""What the marks of a KV secret say has happened, and the one repair that is always safe.
 
-The table is closed: every layout is one of these. None of its repairs promotes a value that we did
-not stage: a principal that may write could plant one.
+The table is closed: every layout is one of these. No repair promotes a value that we did not stage:
+a principal that may write could plant one.
 """
 
 from collections.abc import Mapping
@@ -119,14 +119,15 @@ LAYOUTS = _table(
 
 
 CALM = frozenset({"healthy", "empty", "in-progress"})
+# Without the claim, which is an operator's: `adopt` and `create` report it where a login may not
+# make it.
 RUNNERS = tuple(each for each in PermissionSet if each is not PermissionSet.CLAIM)
-"""The claim is an operator's: `adopt` and `create` say it where a login may not."""
 SHOWN_MAX = 3
 
 
 def diagnose(look: LabelSnapshot) -> Diagnosis:
-    """The layout of this secret. What takes consumers down comes before what is untidy, and before
-    what the next rotation will need."""
+    """The layout of this secret. Layouts that cut consumers off come before those that are only
+    untidy, and these before what the next rotation will need."""
     layout = _layout(look)
     state = look.state
     missing = state.missing(RUNNERS) if layout.name in CALM and isinstance(state, KvState) else ()

@@ -1,7 +1,7 @@
-"""What Vault says, in the words of `rotation.errors`: codes, never its text.
+"""Translates Vault's errors into `rotation.errors`, by codes and never with their text.
 
-The question behind every branch: did it happen? Vault has no error codes. An answer is known by
-its status and, where one status means several things, by a phrase that Vault's source fixes.
+Every branch answers the question: did it happen? Vault has no error codes. An answer is recognised
+by its status and, where one status means several things, by a phrase from Vault's source.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,12 +45,12 @@ _PHRASES = (
     ("Waiting for the primary to upgrade", UPGRADING),
 )
 
+# What a code means for this one call; it takes precedence over the general meanings.
 Meanings = Mapping[str, Callable[[], RotationError]]
-"""What a code means at this very call: it wins over everything general."""
 
 
 def code_of(status: int, errors: object) -> str:
-    """Our name of the answer; the status itself where nothing more is known."""
+    """Our name for the answer; the status itself where nothing more is known."""
     texts = [text for text in errors if isinstance(text, str)] if isinstance(errors, list) else []
     for phrase, code in _PHRASES:
         if any(phrase in text for text in texts):
@@ -66,8 +66,8 @@ def refused(
     repeatable: bool,
     retry_after: int | None = None,
 ) -> RotationError:
-    """The error for an answer that is no success. call: method and path. repeatable: sending it
-    again makes the same thing true, so that a lost answer is no reason to look first."""
+    """The error for an answer without success. call: method and path. repeatable: sending it again
+    makes the same thing true, so a lost answer is no reason to look first."""
     if status == 429 or code == UPGRADING:
         return busy(call, retry_after)
     if code in _GENERAL:

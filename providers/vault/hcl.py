@@ -1,8 +1,8 @@
-"""The grants of one connection as Vault policies: one per permission set, and who else.
+"""The grants of one connection as Vault policies: one per permission set, and for further holders.
 
-No path has a wildcard but `+`, for the one segment that an attempt has a new name for each time,
-and no write says anything but what its grant names. What a token may do with itself is what Vault's
-`default` policy allows it.
+No path has a wildcard except `+`, which stands for the one segment that is new for each attempt,
+and no write has parameters beyond its grant. A token's rights on itself come from Vault's `default`
+policy.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,12 +18,12 @@ from rotation.types import PermissionSet
 
 WRITES = frozenset({"create", "update", "patch"})
 
+# Vault makes the id at the first login, so a configuration cannot name it. Any other entity may be
+# an administrator's.
 WHOSE = (
     "put the id of the AppRole's entity where it says ENTITY-OF-...: `vault write -field=id "
     "identity/lookup/entity alias_name=ROLE_ID alias_mount_accessor=ACCESSOR`"
 )
-"""Vault gives it at the first login, so a configuration cannot name it; any other entity may be
-an administrator's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ class Rule:
             yield 'denied_parameters = { "*" = [] }'
 
 
+# By path.
 Rules = Mapping[str, Rule]
-"""By path."""
 
 READ, DENY = Rule(frozenset({"read"})), Rule(frozenset({"deny"}))
 
+# The sets whose steps log in with what is rotated.
 LOGS_IN = (PermissionSet.VERIFY, PermissionSet.PROVE)
-"""Whose steps log in with what is rotated."""
 
 
 class HclRenderer:
@@ -88,7 +88,7 @@ class HclRenderer:
         ]
 
     def calls(self, scope: Scope) -> Iterator[Call]:
-        """The login takes a token of each set's role, and whatever is rotated logs in."""
+        """The login takes a token for each set's role, and a rotated credential logs in."""
         for under in PermissionSet:
             needs = list(needed(scope, under))
             if needs and under in scope.options.roles:
@@ -96,7 +96,7 @@ class HclRenderer:
                 yield Call(under=under, secret=needs[0].part.secret, call="update", on=path)
             for need in needs:
                 for capability in need.grant.capabilities:
-                    if capability != "sudo":  # which no request is: it makes `list` enough
+                    if capability != "sudo":  # no request is called so: it makes `list` sufficient
                         yield _call(need, capability)
         for part in scope.parts:
             for under in LOGS_IN if isinstance(part.options, LoginOptions) else ():
@@ -121,14 +121,14 @@ def _remark(rules: Rules) -> str:
 
 
 def needed(scope: Scope, under: PermissionSet) -> Iterator[Need]:
-    """What of that set the plugins' own options ask for."""
+    """The grants of that set that the plugins' options need."""
     for need in scope.needs:
         if need.under is under and asked_for(need.grant, need.part.options):
             yield need
 
 
 def path_of(need: Need) -> str:
-    """What the grant is about, for that secret; an entity's id as `entity_of` writes it."""
+    """The path of the grant for that secret; an entity's id as `entity_of` writes it."""
     part = need.part
     names = {**asdict(part.options), "stream": part.stream}
     if isinstance(part.options, AppRoleOptions):
@@ -138,12 +138,12 @@ def path_of(need: Need) -> str:
 
 
 def entity_of(options: AppRoleOptions) -> str:
-    """Stands for the id of what Vault knows the role's logins as. Vault allows nothing by it."""
+    """Stands for the id of the entity behind the role's logins. Vault allows nothing by it."""
     return f"ENTITY-OF-{options.mount.replace('/', '-')}-{options.role.lower()}"
 
 
 def _of_logins(roles: Mapping[str, str]) -> Iterator[PolicyDocument]:
-    """A login does nothing itself where token roles are named."""
+    """Where token roles are named, a login only takes their tokens."""
     for holder, sets in LOGINS.items():
         rules = {
             grant.path.format(role=role): Rule.of(grant)
@@ -156,7 +156,8 @@ def _of_logins(roles: Mapping[str, str]) -> Iterator[PolicyDocument]:
 
 
 def _of_consumers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:
-    """Who logs in with what is rotated reads nothing staged, whatever else the AppRole may."""
+    """A login with a rotated credential may not read staged values, whatever else its AppRole
+    allows."""
     options = [part.options for part in parts]
     if any(isinstance(each, AppRoleOptions) for each in options):
         staging = {each.staging for each in options if isinstance(each, KvOptions)} or {STAGING}
@@ -164,7 +165,7 @@ def _of_consumers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:
 
 
 def _of_readers(parts: Iterable[Part]) -> Iterator[PolicyDocument]:
-    """What is live, and whatever else they are granted: never what is staged."""
+    """Readers get what is live and, whatever else they are granted, never what is staged."""
     stored = [part for part in parts if isinstance(part.options, KvOptions)]
     stored.sort(key=_owner_of)
     for (application, environment), mine in groupby(stored, _owner_of):

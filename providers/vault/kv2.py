@@ -1,4 +1,4 @@
-"""A secret in KV version 2: staged in a mount of its own, promoted by one compare-and-set."""
+"""A secret in KV version 2: staged in a separate mount, promoted by one compare-and-set."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ VERIFY, PROMOTE = PermissionSet.VERIFY, PermissionSet.PROMOTE
 _READS_STAGED = frozenset({VERIFY, PROMOTE, PermissionSet.PROVE})
 _NOT_THERE = "store.version-missing"
 _ATTEMPT = re.compile(r"[0-9a-f]{32}")
+# The prefix of the id of a staged value that cannot be ours.
 _UNKNOWN = "staged-"
-"""How the id of a staged value begins that cannot be ours."""
 
 
 class KvStore:
-    """Staged values lie one to a path, create-only; promotion merges our keys into the live secret
-    and names the version that it replaces, so that other keys stay as they are, unread."""
+    """Each staged value has its own path, which can only be created. Promotion merges our keys into
+    the live secret and names the version that it replaces, so other keys stay as they are."""
 
     def __init__(self, options: KvOptions, context: PluginContext) -> None:
         self._connection: VaultConnection = context.connections[options.connection]
@@ -87,7 +87,7 @@ class KvStore:
                 meanings={errors.CAS_MISMATCH: self._taken},
             )
         except (Conflict, Denied):
-            # A policy that only lets us create answers a second write with a denial.
+            # A policy that only allows us to create answers a second write with a denial.
             if not self._is_staged(attempt):
                 raise
             if self._staged_data(attempt, VERIFY) != values:
@@ -113,7 +113,7 @@ class KvStore:
         return self._fields.lacking(self._live_data(found.newest, under) if found else {})
 
     def place(self, attempt: str) -> str:
-        """Nothing is written where readers look: the key's metadata says whose it will be."""
+        """Writes only the mark, into the key's metadata, and nothing where readers look."""
         version, current = mark(self._installation, attempt), self._look(OBSERVE).current
         if current is None:
             self._annotate({CURRENT_KEY: str(Copies(version, (0,)))}, MINT, create=True)
@@ -141,7 +141,7 @@ class KvStore:
         self._remember(record, to, number, expecting)
 
     def promote_over_lost(self, to: str, *, expecting: str) -> None:
-        """A merge has nothing to merge into, so the whole value is written: ours alone."""
+        """There is nothing to merge into, so the whole value is written, with our keys alone."""
         with first_change():
             current = (record := self._look(PROMOTE)).current
             if current is not None and current.id == to:
@@ -176,8 +176,8 @@ class KvStore:
             self._end_previous(record)
 
     def _end_previous(self, record: Record) -> None:
-        """What is current stops being pending when its rotation is over: the credential before it
-        is dead then, and KV would keep its bytes for as long as it keeps versions."""
+        """Ends the pending state of what is current, once its rotation is over. The credential
+        before it is dead then, and KV would keep its bytes as long as it keeps versions."""
         if record.previous is not None:
             self._destroy(record, record.previous)
             self._annotate({PREVIOUS_KEY: None}, PROMOTE)
@@ -195,7 +195,7 @@ class KvStore:
         return missing_capabilities(self._connection, "vault-kv2", place, sets)
 
     def _look(self, under: PermissionSet) -> Record:
-        """A path that nobody has written yet is an empty secret: KV has no other."""
+        """A path that was never written is an empty secret: KV knows no other kind."""
         meanings = {errors.NOT_FOUND: _absent, errors.NO_MOUNT: self._missing}
         try:
             answer = self._call("GET", self._live("metadata"), under, meanings=meanings)
@@ -206,8 +206,8 @@ class KvStore:
         return Record.of(answer.data, answer.server_at)
 
     def _labelled(self, record: Record) -> tuple[Version, ...]:
-        """Live and staged versions. The one that is staged last, or is nobody's, comes last: that
-        is the one which `pending` names."""
+        """Live and staged versions. The one that was staged last, or that is unknown, comes last:
+        `pending` names that one."""
         labels = {version.id: version.labels for version in record.labelled()}
         names = self._staged_names()
         if len(names) > 1:
@@ -271,7 +271,7 @@ class KvStore:
         return self._fields.composed(self._fields.own(data), live)
 
     def _write(self, values: Mapping[str, str | None], *, over: int, whole: bool = False) -> int:
-        """The number of the new version. A merge has no first version to merge into."""
+        """Returns the number of the new version. A first version cannot be a merge."""
         answer = self._call(
             "PATCH" if over and not whole else "POST",
             self._live("data"),
@@ -285,8 +285,8 @@ class KvStore:
     def _was_unanswered(
         self, record: Record, values: Mapping[str, str | None], expecting: str
     ) -> bool:
-        """Whether the newest version is the runner's promotion, written and never recorded:
-        right behind the expected one, by nobody else, and with these very values."""
+        """Whether the newest version is the runner's own promotion that was written but not
+        recorded: right after the expected version, with exactly these values."""
         before, current = record.find(expecting), record.current
         if before is None or current is None or current == record.recorded:
             return False
@@ -305,8 +305,8 @@ class KvStore:
         )
 
     def _destroy(self, record: Record, copies: Copies) -> None:
-        """Its bytes, wherever the history has them. Nothing else may destroy, and this set reads
-        nothing."""
+        """Destroys its bytes, wherever the history has them. Nothing else may destroy, and this set
+        reads nothing."""
         numbers = [number for number in record.kept(copies) if number != record.number]
         if numbers:
             path = f"{self._options.mount}/destroy/{self._options.path}"
@@ -315,7 +315,7 @@ class KvStore:
     def _annotate(
         self, entries: Mapping[str, str | None], under: PermissionSet, *, create: bool = False
     ) -> None:
-        """Entries of the key's metadata; what others keep there stays."""
+        """Writes entries of the key's metadata; other entries stay."""
         meanings = {errors.NOT_FOUND: _absent if create else self._missing}
         body, path = {"custom_metadata": entries}, self._live("metadata")
         try:

@@ -13,7 +13,7 @@ from rotation.values.stored import checked_value, split_public_and_secret
 
 class KvFields:
     """fields: issuer field -> key of the secret; composed: further keys, written from templates.
-    Keys of others are never written."""
+    Foreign keys are never written."""
 
     def __init__(
         self,
@@ -37,20 +37,20 @@ class KvFields:
 
     @property
     def needs_others(self) -> bool:
-        """Whether a template has a part that is a key of others."""
+        """Whether a template has a part that is a foreign key."""
         return bool(self._composed.others)
 
     def composed(self, own: Mapping[str, str], live: Mapping[str, Any]) -> dict[str, str]:
-        """Our keys and the ones that are made of them; live: what readers have now."""
+        """Our keys and those that are composed of them; live: what readers have now."""
         return {**own, **self._composed.filled(own, live)}
 
     def erased(self) -> dict[str, None]:
-        """What takes our keys out, in a merge."""
+        """A merge with these values removes our keys."""
         return dict.fromkeys([*self._fields.values(), *self._composed.keys])
 
     def stale(self, data: Mapping[str, Any], handle_id: str) -> tuple[str, ...]:
         """Keys that hold this credential's bytes and are neither ours nor composed. Raises
-        NeedsPerson where a composed one is not what its template gives."""
+        NeedsPerson where a composed one differs from its template."""
         own = self.own(data)
         self._composed.check(own, data)
         return stale_keys(data, own.keys() | self._composed.keys, self.read(data), handle_id)
@@ -74,7 +74,7 @@ class KvFields:
         return values
 
     def read(self, data: Mapping[str, Any]) -> Fields:
-        """Our own fields, the public ones in the open, and what is composed of them."""
+        """Our own fields, the public ones unwrapped, and what is composed of them."""
         own = self.own(data)
         values = {name: own[key] for name, key in self._fields.items()}
         return replace(

@@ -1,8 +1,8 @@
 """What a live key's metadata says: its versions, and which of our marks they carry.
 
-KV has no labels. We keep them in the key's custom metadata: which mark the current and the
-previous value has, and the numbers of the versions that hold it. A version that we did not write,
-or whose writing was never recorded, is `kv-<number>`.
+KV has no labels. We keep them in the key's custom metadata: the marks of the current and the
+previous value, and the numbers of the versions that hold each. A version that we did not write, or
+whose writing was never recorded, is `kv-<number>`.
 """
 
 import re
@@ -17,8 +17,8 @@ OWNER = "rotation:owner"
 CURRENT_KEY, PREVIOUS_KEY = "rotation:current", "rotation:previous"
 COMPROMISED_KEY = "rotation:compromised"
 
+# The current and the previous version, and one that somebody else writes meanwhile.
 VERSIONS_MIN = 3
-"""Current, previous and one that somebody writes meanwhile."""
 _VERSIONS_DEFAULT = 10
 _COPIES = re.compile(r"(?P<numbers>\d+(,\d+)*):(?P<id>\S+)")
 _UNRECORDED = re.compile(r"kv-(?P<number>[1-9]\d{0,8})")
@@ -27,7 +27,7 @@ _UNRECORDED = re.compile(r"kv-(?P<number>[1-9]\d{0,8})")
 @dataclass(frozen=True, slots=True)
 class Copies:
     """A value by its version id, and the numbers of the live versions that hold it, the newest
-    last. 0 is the placeholder of a secret that nobody has written yet."""
+    last. 0 is the placeholder of a secret that was never written."""
 
     id: str
     numbers: tuple[int, ...]
@@ -74,7 +74,7 @@ class Record:
 
     @property
     def recorded(self) -> Copies | None:
-        """What we last recorded as current; somebody may have written since."""
+        """What we last recorded as current; somebody else may have written since."""
         return _parse(self.custom.get(CURRENT_KEY))
 
     @property
@@ -86,12 +86,12 @@ class Record:
 
     @property
     def is_unrecorded(self) -> bool:
-        """The newest version came after the one that we recorded as current."""
+        """Whether the newest version came after the one that we recorded as current."""
         return self.recorded is not None and self.current != self.recorded
 
     @property
     def previous(self) -> Copies | None:
-        """None once nothing holds its value any more."""
+        """None once no version holds its value any more."""
         previous = _parse(self.custom.get(PREVIOUS_KEY))
         if previous is None or (self.kept(previous) or previous.is_placeholder):
             return previous
@@ -119,7 +119,8 @@ class Record:
 
     @property
     def is_lost(self) -> bool:
-        """The newest version is deleted or destroyed, or will be: readers get nothing by then."""
+        """Whether the newest version is deleted or destroyed, or will be: then readers get
+        nothing."""
         newest = self.versions.get(self.number, {})
         return bool(newest.get("destroyed") or newest.get("deletion_time"))
 
@@ -135,8 +136,8 @@ class Record:
         return tuple(Version(id=id, labels=frozenset(names)) for id, names in labels.items())  # noqa: A001
 
     def refusal(self, mount: Mapping[str, Any]) -> tuple[str, str] | None:
-        """Why nothing may be written: what we need would be lost, or readers get nothing."""
-        # The larger one counts, so a key cannot go below its mount.
+        """Why nothing may be written: we would lose what we need, or readers get nothing."""
+        # The larger one counts, so a key cannot have fewer than its mount.
         most = max(_number(self.settings), _number(mount)) or _VERSIONS_DEFAULT
         if most < VERSIONS_MIN:
             return "store.few-versions", f"only {most} versions are kept, {VERSIONS_MIN} are needed"
@@ -150,7 +151,7 @@ class Record:
 @dataclass(frozen=True, kw_only=True)
 class KvState(StoreState):
     """guarded: Vault refuses writes that do not name the version that they replace. unrecorded:
-    somebody wrote the newest version, or we did and could not record it."""
+    somebody else wrote the newest version, or we wrote it and could not record it."""
 
     guarded: bool = True
     unrecorded: bool = False
@@ -165,5 +166,5 @@ def _number(settings: Mapping[str, Any]) -> int:
 
 
 def _expires(settings: Mapping[str, Any]) -> bool:
-    """A duration as Go writes it, `720h0m0s`; all zeros: never."""
+    """A duration in Go's form, `720h0m0s`; all zeros mean never."""
     return bool(set(str(settings.get("delete_version_after", ""))) & set("123456789"))

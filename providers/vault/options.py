@@ -1,4 +1,4 @@
-"""What a configuration may say about Vault. Known, and checked, without loading a client."""
+"""What a configuration may say about Vault; checked without loading a client."""
 
 import re
 import shlex
@@ -17,8 +17,8 @@ _PATH = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*", re.ASCII)
 _NAME = re.compile(r"[\w.@-]{1,128}", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.-]+:\d{1,5}|\[[0-9a-f:]+\]:\d{1,5}")
 
+# The mount in which values wait for their promotion; consumers cannot read it.
 STAGING = "rotation-pending"
-"""The mount that values wait in until they are promoted; consumers cannot read it."""
 
 Method = Literal["approle", "jwt", "kubernetes", "token"]
 _POD = "/var/run/secrets/kubernetes.io/serviceaccount/token"
@@ -30,7 +30,7 @@ def is_path(text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """One segment of a path, as Vault's own names are."""
+    """One segment of a path, with the characters of Vault's own names."""
     return _NAME.fullmatch(text) is not None and text not in {".", ".."}
 
 
@@ -38,10 +38,10 @@ def is_name(text: str) -> bool:
 class ConnectionOptions(options.ConnectionOptions):
     """One cluster, and the way to log in to it. Nothing is taken from the environment."""
 
+    # What may differ between two logins to the same place.
     LOGIN: ClassVar[frozenset[str]] = frozenset(
         {"auth", "auth_mount", "role", "login_file", "wrapped", "roles", "owner", "was"}
     )
-    """What may differ between two logins to the same place."""
 
     address: str = field(metadata={"doc": "https://HOST:PORT; http on this machine only"})
     cluster: str = field(
@@ -134,7 +134,7 @@ def connection_of(connections: Connections, name: str) -> ConnectionOptions:
 
 
 def _typed(connections: Connections, name: str, verb: str, *words: str) -> str:
-    """A command of Vault's own command line. Its flags stand behind the verb."""
+    """A command of Vault's own command line, with its flags after the verb."""
     flags: list[str] = []
     if (connection := connections.get(name)) is not None:
         flags.append(f"-address={connection.address}")
@@ -173,8 +173,8 @@ class KvOptions(options.StoreOptions):
         return f"{self.mount}/{self.path}"
 
 
+# Our own logins use a dozen in a rotation; with a smaller number a consumer would miss them.
 USES_MIN = 1000
-"""Our own logins use a dozen in a rotation; with fewer than this they would miss at a consumer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +235,7 @@ class AppRoleOptions(options.IssuerOptions):
 
     @property
     def life_s(self) -> int | None:
-        """None: as the role has it."""
+        """None: the role sets it."""
         return self.ttl_s
 
     def identity(self, connections: Connections) -> str:
@@ -244,9 +244,9 @@ class AppRoleOptions(options.IssuerOptions):
         return f"vault-approle/{connection.cluster}/{namespace}/{self.mount}/{self.role.lower()}"
 
     def by_hand(self, handle_id: str, connections: Connections) -> str:
-        """The command by which a person destroys that secret id, and the one that ends the tokens
-        that live on. One that we chose is known to us by its mark, and to Vault by an accessor that
-        only Vault can tell."""
+        """The command by which an operator destroys that secret id, and the one that ends its live
+        tokens. A chosen secret id is known to us by its mark, and to Vault by an accessor that only
+        Vault can tell."""
         path = f"auth/{self.mount}/role/{self.role}/secret-id"
         destroy = partial(
             _typed, connections, self.connection, "write", f"{path}-accessor/destroy"
@@ -277,7 +277,7 @@ class LoginOptions(options.ProbeOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseStaticOptions(options.IssuerOptions):
-    """The one user of a static role of Vault's database engine: Vault replaces its password."""
+    """The one user of a static role of Vault's database engine, whose password Vault replaces."""
 
     CONNECTIONS: ClassVar = ("vault",)
     FIELDS: ClassVar = ("username", "password")
@@ -306,7 +306,7 @@ class DatabaseStaticOptions(options.IssuerOptions):
         return f"vault-database-static/{connection.cluster}/{namespace}/{self.mount}/{self.role}"
 
     def turns(self, connections: Connections) -> tuple[str, ...]:
-        """Itself alone: whose login it is Vault says, and not the configuration."""
+        """Only its own identity: Vault, not the configuration, says whose login it is."""
         return (self.identity(connections),)
 
     def login(self, connection: ConnectionOptions, role: Mapping[str, Any]) -> str:
@@ -316,6 +316,6 @@ class DatabaseStaticOptions(options.IssuerOptions):
         return f"vault-database/{connection.cluster}/{place}/{database}/{user}"
 
     def by_hand(self, handle_id: str, connections: Connections) -> str:
-        """The command by which a person replaces the one password, which ends it."""
+        """The command by which an operator replaces the only password, which ends the old one."""
         path = f"{self.mount}/rotate-role/{self.role}"
         return _typed(connections, self.connection, "write", "-force", path)

@@ -1,9 +1,9 @@
-"""Which requests each permission set makes, as data: what policies are compiled from.
+"""Which requests each permission set makes, as data: policies are compiled from it.
 
-Exactly the requests of the adapters, no more: a test reads Vault's audit log and compares. A path
-is a template over a plugin's own options, `stream`, the identity's name, and `entity`, the id of what
-Vault knows an AppRole's logins as; `+` is one segment, which is another one each time. What the
-connection itself needs has the connection's options instead.
+It has exactly the requests of the adapters: a test reads Vault's audit log and compares. A path is
+a template over a plugin's own options, `stream`, which is the identity's name, and `entity`, the id
+of the entity behind an AppRole's logins; `+` is one segment that is different each time. The
+connection's own grants use the connection's options instead.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,16 @@ from rotation.types import PermissionSet
 
 Capability = Literal["create", "read", "update", "patch", "delete", "list", "sudo"]
 
+# If nothing of the kind is configured, the grant is not needed and must not be given. The last
+# three depend on the AppRole issuer's options: see `asked_for`.
 When = Literal["always", "pushed-consumer", "assigned", "chosen", "uses"]
-"""Where nothing of the kind is configured, the grant is not needed and must not be given. The last
-three are the AppRole issuer's options: see `asked_for`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """parameters: what a write says. Vault refuses every other one, for paths take more than we
-    ever send: an entity its policies, a token its type, a secret the end of its versions."""
+    """parameters: those that a write may have. Vault refuses all others, because its paths accept
+    more than we ever send: an entity's policies, a token's type, the deletion of a secret's
+    versions."""
 
     path: str
     capabilities: tuple[Capability, ...]
@@ -76,16 +77,16 @@ GRANTS: Mapping[str, Grants] = {
             _grant(_STAGED_METADATA, "list"),
             _grant(f"{_STAGED_METADATA}/+", "read"),
         ),
-        # Create alone: what is staged cannot be overwritten, and what is live not be touched. The
-        # claim was there first, so the metadata is too.
+        # Create only: a staged value cannot be overwritten, and a live one cannot be touched. The
+        # claim came first, so the metadata exists already.
         PermissionSet.MINT: (
             _grant(_STAGED, "create", says=_VALUES),
             _grant(_METADATA, "patch", says=_MARKS),
         ),
         PermissionSet.VERIFY: (_LOOK, _grant(_DATA, "read"), _grant(_STAGED, "read")),
-        # `patch` needs a version to merge into, and the first one is an update to Vault, for our
-        # marks were there before. `read` settles a promotion that was not answered, and brings
-        # an old value back.
+        # `patch` needs a version to merge into. Vault counts the first version as an update,
+        # because our marks were there before. `read` settles a promotion without an answer, and
+        # brings an old value back.
         PermissionSet.PROMOTE: (
             _grant(_METADATA, "read", "patch", says=_MARKS),
             _grant(_DATA, "update", "patch", "read", says=(*_VALUES, "version")),
@@ -106,7 +107,8 @@ GRANTS: Mapping[str, Grants] = {
             *_SETTINGS,
             _grant(_ACCESSORS, "list"),
             _LOOK_UP,
-            # Whether somebody still logs in with a secret id whose uses nobody counts: a person's.
+            # For an operator: whether somebody still logs in with a secret id whose uses are not
+            # counted.
             _grant(_TOKENS, "list", "sudo", when="uses"),
             _grant(_TOKEN, "update", when="uses", says=_BY_ACCESSOR),
         ),
@@ -152,14 +154,14 @@ def asked_for(grant: Grant, options: Any) -> bool:
             return True
 
 
+# Everything that the login needs, for each token role that a connection names. Vault's `default`
+# policy lets every token renew, look up and revoke itself.
 CONNECTION = (_grant("auth/token/create/{role}", "update", says=("display_name", "ttl")),)
-"""What the login needs, and nothing else, for each token role that a connection names. To renew,
-look up and revoke itself is what Vault's `default` policy lets every token do."""
 
+# Which login takes the token roles of which sets: the runner's, that of an operator who runs
+# `create` and `adopt`, and that of a person on call.
 LOGINS: Mapping[str, frozenset[PermissionSet]] = {
     "base": frozenset(PermissionSet) - {PermissionSet.CLAIM},
     "operator": frozenset(PermissionSet) - {PermissionSet.REVOKE, PermissionSet.CONTAIN},
     "emergency": frozenset({PermissionSet.OBSERVE, PermissionSet.CONTAIN}),
 }
-"""Whose login takes the token roles of which sets: the runner's, that of a person who runs `create`
-and `adopt`, that of a person on call."""

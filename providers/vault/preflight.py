@@ -16,14 +16,14 @@ from rotation.types import PermissionSet
 if TYPE_CHECKING:
     from providers.vault.clients import VaultConnection
 
+# Stands for the one path segment that is different each time.
 ATTEMPT = "0" * 32
-"""Stands for the one segment that has another name each time."""
 
 
 def check(
     scope: Scope, connection: "VaultConnection", sets: Collection[PermissionSet]
 ) -> Iterator[Call]:
-    """One question per set: Vault answers for a token's policies whole."""
+    """One request per set: Vault answers for all of a token's policies together."""
     for under in sets:
         needs = list(needed(scope, under)) if under in connection.options.roles else []
         if not needs:
@@ -37,7 +37,7 @@ def check(
 
 
 def _not_taken(role: str, under: PermissionSet, needs: list[Need]) -> Iterator[Call]:
-    """The claim is a person's: that the runner's login does not get it is as it should be."""
+    """The claim is a person's, so it is right that the runner's login does not get it."""
     if under is not PermissionSet.CLAIM:
         for secret, grant in product(dict.fromkeys(need.part.secret for need in needs), CONNECTION):
             call, path = ", ".join(grant.capabilities), grant.path.format(role=role)
@@ -58,8 +58,8 @@ def _shortfalls(
 
 
 def _named(connection: "VaultConnection", need: Need) -> str | None:
-    """With the entity that Vault has for the role: what `contain` would write. None where there is
-    none yet, or the looks for it are what is missing, which their own rules say."""
+    """The path with the role's real entity, which `contain` would write. None where there is no
+    entity yet, or where we may not look for it; the rules for these looks report that."""
     path, options = path_of(need), need.part.options
     if not isinstance(options, AppRoleOptions) or entity_of(options) not in path:
         return path

@@ -1,4 +1,4 @@
-"""A whole stack for one connection, the same that `infra/` declares, for use without it."""
+"""A whole stack for one connection, the same as `infra/` declares, for use without it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,8 +26,8 @@ from rotation.permissions.resources import Document, Made, Ref, Resource
 
 MAKER = "terraform"
 
+# For existing logins: Terraform looks up what is not known.
 LOOKED_UP = "data.vault_auth_backend"
-"""Of logins that exist: Terraform asks for what is not known."""
 
 
 class VaultStack:
@@ -156,7 +156,7 @@ class _Whole:
             )
 
     def _remark(self, text: str, remark: str) -> str:
-        """Not where each of the entities is made beside it."""
+        """Without those whose entities are made beside them."""
         for stand_in in self.to_come:
             text = text.replace(f'{stand_in}"', "")
         return remark if "ENTITY-OF-" in text else ""

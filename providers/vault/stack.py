@@ -11,8 +11,8 @@ from rotation.types import PermissionSet
 
 POLICY_MAX = 128
 
+# Versions of a secret; a rollback, a grace period and a soak still need some of them.
 VERSIONS = 10
-"""Of a secret: what a roll back, a grace and a soak still need is among them."""
 
 SESSION_S = 900
 LOGIN_S, LOGIN_MAX_S = 1_200, 14_400
@@ -20,7 +20,7 @@ LOGIN_S, LOGIN_MAX_S = 1_200, 14_400
 
 @dataclass(frozen=True, kw_only=True)
 class VaultStackOptions:
-    """Unset is safe."""
+    """Every default is safe."""
 
     runner_cidrs: tuple[str, ...] = field(
         default=(), metadata={"doc": "networks that the runner logs in from"}
@@ -38,7 +38,7 @@ def policy_name(scope: Scope, holder: str) -> str:
 
 
 def made_for(scope: Scope) -> str:
-    """How the description of our mounts begins: nothing else of a mount could say it."""
+    """The prefix of our mounts' description: a mount has no other place for it."""
     return f"made by rotation {scope.installation}, stack "
 
 
@@ -48,14 +48,14 @@ def kv_mounts(scope: Scope) -> set[str]:
 
 
 def approle_mounts(scope: Scope) -> set[str]:
-    """The runner logs in at one, and the roles that are rotated may be at others."""
+    """The mount where the runner logs in, and those of the roles that are rotated."""
     options = [each.options for each in scope.parts if isinstance(each.options, AppRoleOptions)]
     login = {scope.options.mount} if scope.options.auth == "approle" else set()
     return login | {each.mount for each in options}
 
 
 def role_names(scope: Scope) -> dict[str, str]:
-    """Of the sets that are needed. A name that the configuration gives is made under that name."""
+    """The roles of the sets that are needed. A name from the configuration is used as it is."""
     needed = {need.under for need in scope.needs}
     return {
         str(under): scope.options.roles.get(under, scope.called(under))
@@ -65,7 +65,8 @@ def role_names(scope: Scope) -> dict[str, str]:
 
 
 def documents(scope: Scope) -> list[PolicyDocument]:
-    """With the token roles that the stack makes. Raises UsageError where a name is too long."""
+    """The policies with the token roles that the stack makes. Raises UsageError where a name is too
+    long."""
     options = replace(scope.options, roles=role_names(scope))
     written = HclRenderer().documents(replace(scope, options=options))
     for each in written:
@@ -75,7 +76,7 @@ def documents(scope: Scope) -> list[PolicyDocument]:
 
 @dataclass(frozen=True, kw_only=True)
 class Living:
-    """What the secrets' states mean for what they need. states: by secret."""
+    """What is still needed, by the states of the secrets. states: by secret."""
 
     scope: Scope
     settings: VaultStackOptions
@@ -95,11 +96,11 @@ class Living:
 
     @property
     def is_needed(self) -> bool:
-        """The runner still has something to do here."""
+        """Whether the runner still has something to do here."""
         return any(self.is_alive(part.secret) for part in self.scope.parts)
 
     def needs_kv(self, path: str) -> bool:
-        """The staging mount as long as any secret lives."""
+        """The staging mount is needed as long as any secret is alive."""
         stored = [part for part in self.scope.parts if isinstance(part.options, KvOptions)]
         alive = [part for part in stored if self.is_alive(part.secret)]
         if any(part.options.staging == path for part in stored):
@@ -117,5 +118,5 @@ class Living:
         )
 
     def holders_of(self, part: Part) -> tuple[str, str]:
-        """Whose policies an AppRole's logins get."""
+        """The holders whose policies an AppRole's logins get."""
         return "consumer", f"read-{part.application}-{part.environment}"

@@ -1,8 +1,8 @@
-"""Static roles of Vault's database engine: Vault itself keeps the one password of a database user
-and replaces it when asked. The old one is dead when the call returns.
+"""Static roles of Vault's database engine. Vault itself keeps the only password of a database user
+and replaces it when asked; when the call returns, the old one is dead.
 
-A handle is the time of Vault's latest replacement. Vault's static roles for AWS are not here:
-no request makes Vault replace one now.
+A handle is the time of Vault's latest replacement. Vault's static roles for AWS are not supported:
+no request makes Vault replace a credential at once.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from rotation.interfaces import PluginContext
 
 OBSERVE, MINT, PROVE = PermissionSet.OBSERVE, PermissionSet.MINT, PermissionSet.PROVE
+# Vault insists on a period of its own, and each of our rotations restarts it. With a shorter period
+# Vault would replace the password by itself, and no consumer would get it.
 AUTOMATIC_MIN = timedelta(days=365)
-"""Vault insists on a period of its own, and each of our rotations begins it anew. Shorter than
-this, Vault would replace the password by itself, and no consumer would be told."""
 
 
 class DatabaseStaticRole:
@@ -63,7 +63,8 @@ class DatabaseStaticRole:
 
     def issue(self, attempt: str) -> Credential:
         self._check(self._role().data)
-        self._call("GET", "static-creds", MINT)  # who may not read the new one never makes it
+        # a login that may not read the new one must not make it
+        self._call("GET", "static-creds", MINT)
         self._call("POST", "rotate-role", MINT, repeatable=False)
         try:
             return self.read_back()
@@ -92,7 +93,7 @@ class DatabaseStaticRole:
         )
 
     def activate(self, new: Credential) -> None:
-        """Vault has done it."""
+        """Does nothing: Vault has already done it."""
 
     def suspend(self, handle_id: str, *, under: PermissionSet = PermissionSet.REVOKE) -> None:
         raise self._stays(handle_id)
@@ -107,7 +108,7 @@ class DatabaseStaticRole:
         *,
         under: PermissionSet = PermissionSet.REVOKE,
     ) -> None:
-        """One that was replaced is gone. The present one ends by its replacement alone."""
+        """A replaced password is gone. The present one ends only by its replacement."""
         if handle_id in self.listing().ids:
             raise self._stays(handle_id)
 
@@ -126,7 +127,7 @@ class DatabaseStaticRole:
         return _handle(rotated).id
 
     def _check(self, role: Mapping[str, Any]) -> None:
-        """What would make the replacement fail, reported before it."""
+        """Reports what would make the replacement fail."""
         if role.get("credential_type", "password") != "password":
             raise NeedsPerson(
                 "issuer.no-password",

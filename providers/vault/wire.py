@@ -1,4 +1,5 @@
-"""Requests to one cluster: sent once, within a deadline, and never to a host that nobody named."""
+"""Requests to one cluster: sent once, within a deadline, and only to hosts that the configuration
+names."""
 
 import json
 import logging
@@ -27,14 +28,14 @@ from rotation.runtime.deadline import CALL_S, Deadline, Watched, read_answer
 from rotation.runtime.headers import header_time, retry_after
 from rotation.types import SecretValue
 
+# A standby may forward a call once, so twice this must be less than the deadline.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3, 7
-"""A standby may send a call on once: twice this is less than the deadline of the two."""
 
 POOL = 64
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 
-# Nothing of a request is logged by a library, whatever level somebody sets on the root.
+# No library logs anything of a request, whatever level is set on the root logger.
 for _name in ("hvac", "requests", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
@@ -56,7 +57,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Whose connections a deadline can cut."""
+    """An adapter whose connections a deadline can cut."""
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         super().init_poolmanager(*args, **more)
@@ -65,7 +66,7 @@ class _Adapter(HTTPAdapter):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What Vault said. body: its JSON, empty where there was none. server_at: Vault's clock."""
+    """Vault's answer. body: its JSON, empty where there was none. server_at: Vault's clock."""
 
     status: int
     body: Mapping[str, Any]
@@ -77,8 +78,9 @@ class Answer:
 
 
 class Wire:
-    """One session for all threads. hvac knows Vault's headers; what is sent and what an answer
-    means is decided here: its own clients retry, follow and raise the server's text."""
+    """One session for all threads. hvac supplies Vault's headers; what is sent and what an answer
+    means is decided here, because hvac's own clients retry, follow redirects and raise the server's
+    text."""
 
     def __init__(self, options: ConnectionOptions) -> None:
         self._options = options
@@ -86,7 +88,8 @@ class Wire:
         self._session.trust_env = False
         self._session.verify = options.ca_bundle or True
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers["Accept-Encoding"] = "identity"  # what is packed has no limit
+        # a compressed answer could exceed the limit
+        self._session.headers["Accept-Encoding"] = "identity"
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, _Adapter(pool_maxsize=POOL, max_retries=0))
 
@@ -101,10 +104,10 @@ class Wire:
         repeatable: bool = True,
         meanings: Meanings | None = None,
     ) -> Answer:
-        """One request; `path` without `v1/`. Raises only our errors.
+        """Sends one request; `path` without `v1/`. Raises only our errors.
 
-        repeatable: sending it again makes the same thing true, so that a lost answer is no reason
-        to look first. meanings: what a code of `errors.code_of` means at this very call.
+        repeatable: sending it again makes the same thing true, so a lost answer is no reason to
+        look first. meanings: what a code of `errors.code_of` means for this call.
         """
         call = f"{method} {path.partition('?')[0]}"
         headers = {} if token is None else {"X-Vault-Token": token.reveal()}
@@ -211,8 +214,8 @@ def _refusal(
 
 
 def _json(content: bytes) -> Mapping[str, Any] | None:
-    """None where the body is no JSON object: a proxy's page, an answer that broke off, or one that
-    is nested without an end."""
+    """None where the body is no JSON object: a proxy's page, an answer that broke off, or an
+    endlessly nested one."""
     if not content:
         return {}
     try:
@@ -223,8 +226,8 @@ def _json(content: bytes) -> Mapping[str, Any] | None:
 
 
 def vault_time(text: str | None) -> datetime | None:
-    """RFC 3339, in whatever zone Vault's host has; what it says of a second beyond microseconds is cut.
-    None: never, which Vault writes as nothing or as the year 1."""
+    """RFC 3339 in any zone; digits beyond microseconds are cut off. None: never, which Vault writes
+    as nothing or as the year 1."""
     if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,1 +1,1 @@
-"""Small servers that behave as the vendors' documentation says; on loopback, for tests."""
+"""Small servers on loopback that behave as the vendors' documentation says; for tests."""

@@ -1,5 +1,5 @@
-"""A vendor that nobody has heard of, for declarations of one's own: keys that can be switched off,
-an idempotency key, and a list in numbered pages."""
+"""A made-up vendor for own declarations: keys that can be switched off, an idempotency key, and a
+list in numbered pages."""
 
 import secrets
 from typing import Any

@@ -1,4 +1,4 @@
-"""A vendor on loopback: keeps credentials, answers as its rules say, and has faults on demand."""
+"""A vendor on loopback: keeps credentials, follows the vendor's rules, and fails on demand."""
 
 import json
 import secrets
@@ -20,7 +20,7 @@ METADATA = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 
 
 class Fault(StrEnum):
-    """Before: nothing happens. After: it happens, and the answer is of no use."""
+    """Before: nothing happens. After: it happens, and the answer is useless."""
 
     DENIED = "denied"  # before: 403, with the credential in the text
     THROTTLED = "throttled"  # before: 429 and Retry-After
@@ -30,7 +30,7 @@ class Fault(StrEnum):
     PAGE = "page"  # after: 200 and a page in HTML
     TRUNCATED = "truncated"  # after: half of the JSON
     ENDLESS = "endless"  # after: byte by byte, for ever
-    HUGE = "huge"  # after: more than anybody should read
+    HUGE = "huge"  # after: longer than any answer that should be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Service:
         return self.owner_of(secret) is not None
 
     def owner_of(self, secret: str) -> Instance | None:
-        """The one that logs in with it now."""
+        """The credential whose login this is now."""
         found = (i for i in self.instances.values() if i.secret == secret and i.active)
         return next(found, None)
 
@@ -127,14 +127,14 @@ class Service:
         return self.clock.now()
 
     def ends(self, life: int) -> datetime | None:
-        """0 is for ever, as most of them have it."""
+        """0 means for ever, as with most services."""
         return self.now + timedelta(seconds=life) if life else None
 
     # --------------------------------------------------------------------------------- faults
 
     @contextmanager
     def fault(self, operation: str, *kinds: Fault) -> Iterator[None]:
-        """What the next calls of that operation meet, one after the other."""
+        """Makes the next calls of that operation fail in these ways, one after the other."""
         self._faults[operation] = list(kinds)
         yield
         left = self._faults.pop(operation)
@@ -177,7 +177,7 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
             return format_datetime(service.now, usegmt=True)
 
         def log_message(self, *_: object) -> None:
-            """Requests carry secrets."""
+            """Logs nothing, because requests carry secrets."""
 
         def handle_any(self) -> None:
             got = self._got()

@@ -1,5 +1,5 @@
-"""GitLab, Grafana, Datadog and Cloudflare, as far as the shipped declarations call them. What they
-do and refuse is what the pages say that each declaration cites as its `source`."""
+"""GitLab, Grafana, Datadog and Cloudflare, as far as the shipped declarations call them. They
+follow the pages that each declaration cites as its `source`."""
 
 import re
 import secrets
@@ -16,7 +16,7 @@ def by_method(got: Got) -> str:
 
 
 class GitLab(Service):
-    """Project access tokens. A revoked one stays listed, but for state=active."""
+    """Project access tokens. A revoked one stays listed, except with state=active."""
 
     page_size = 2
 
@@ -124,7 +124,7 @@ class Grafana(Service):
 
 
 class Datadog(Service):
-    """API keys. Two keys of one's own are needed to manage them; a wrong key is a 403."""
+    """API keys. Managing them needs two keys of the caller's own; a wrong key gives a 403."""
 
     def __init__(self) -> None:
         super().__init__()

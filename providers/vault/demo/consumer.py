@@ -15,7 +15,7 @@ from rotation.demo.application import Held, Orders, Read, Use, run
 
 
 class Vault:
-    """One connection, which is kept."""
+    """One connection, which stays open."""
 
     def __init__(self, address: str) -> None:
         self._connection = HTTPConnection(urlsplit(address).netloc, timeout=10)

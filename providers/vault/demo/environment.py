@@ -1,5 +1,5 @@
-"""A real Vault, as the scenario needs it, and a runner that may do what `rotation policy vault` prints
-and nothing else."""
+"""A real Vault for the scenario, and a runner with exactly the rights that `rotation policy vault`
+prints."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 MOUNT = "secret"
 ROLE = "auth/approle/role/billing"
+# The life of a runner's login that is not renewed, such as a killed runner's.
 RUNNER_TOKEN_S = 15
-"""How long a login of the runner lives that nobody renews, as that of a killed one."""
 
 BILLING_MADE = """
 issuer: {type: vault-approle, connection: demo, role: billing}
@@ -42,8 +42,8 @@ destroy: unattended                 # a person's turn by default: it cannot be s
 
 @dataclass
 class OnVault:
-    """Everything is asked of Vault, as root. tokens: those that are meant to be; abandoned: those of
-    the killed runner."""
+    """Asks Vault for everything, as root. tokens: those that should exist; abandoned: those of the
+    killed runner."""
 
     vault: VaultServer
     claimant: Sequence[str]
@@ -62,13 +62,14 @@ class OnVault:
         return {"endpoint": self.vault.address, "source": _live(name), "token": token}
 
     def versions(self, name: str) -> list[Version]:
-        """The current one, for Vault destroys the old ones; its number is what applications tell."""
+        """Only the current one, because Vault destroys the old ones; applications report its
+        number."""
         read = _current(self.vault, name)
         value = read["data"].get({BILLING: "secret_id", **SERVICES}[name]) if read else None
         return [Version(name, value, str(read["metadata"]["version"]))] if read and value else []
 
     def accepts(self, version: Version) -> bool:
-        """A good login is right behind a refused one: five of those in a row lock the role."""
+        """A good login follows a refused one at once: five refused ones in a row lock the role."""
         let_in = _lets_in(self.vault, version.value)
         if not let_in:
             _lets_in(self.vault, self.versions(BILLING)[0].value)
@@ -81,7 +82,7 @@ class OnVault:
         return len(_listed(self.vault, f"{STAGING}/metadata"))
 
     def contained_at(self, public: str, since: float) -> float | None:
-        """When the role's entity was switched off, by Vault's audit log."""
+        """When the role's entity was disabled, from Vault's audit log."""
         times = (
             datetime.fromisoformat(entry["time"]).timestamp()
             for entry in self.vault.requests()
@@ -90,7 +91,7 @@ class OnVault:
         return next((at for at in times if at > since), None)
 
     def runner_was_killed(self) -> None:
-        """What it held ends by itself, for nobody renews it."""
+        """What it held ends by itself, because nothing renews it."""
         self.abandoned.update(self._strays())
 
     def numbers(self) -> Iterator[Number]:
@@ -105,7 +106,7 @@ class OnVault:
         )
 
     def _tokens_left(self) -> tuple[int, int]:
-        """At once, and of the killed runner once its time is over."""
+        """The tokens left now, and those of the killed runner once their time is over."""
         left = len(self._strays() - self.abandoned)
         end, never = time.monotonic() + RUNNER_TOKEN_S, threading.Event()
         while (of_the_killed := self._strays() & self.abandoned) and time.monotonic() < end:
@@ -113,12 +114,12 @@ class OnVault:
         return left, len(of_the_killed)
 
     def _strays(self) -> set[str]:
-        """Tokens beside those that were there first, and those that secrets are read with."""
+        """Tokens other than the first ones and those that read secrets."""
         return set(_listed(self.vault, "auth/token/accessors")) - self.tokens
 
 
 def prepare(workspace: Workspace) -> OnVault:
-    """Vault is up, two of the three secrets are there, made by a person long ago."""
+    """Starts Vault with two of the three secrets, made by a person long ago."""
     vault = workspace.stack.enter_context(running(workspace.root / "vault"))
     _furnish(workspace, vault)
     runner = _runner(workspace, vault)
@@ -139,12 +140,12 @@ roles: {{{roles}}}
 
 
 def _furnish(workspace: Workspace, vault: VaultServer) -> None:
-    """What was there before us."""
+    """Makes what was there before the product."""
     vault.mount_kv(MOUNT, cas_required="true")
     vault.mount_kv(STAGING)
     vault.api("POST", "sys/auth/approle", {"type": "approle"})
     vault.api("POST", ROLE, {"token_ttl": "5m"})
-    # It ends in an hour, and a rotation is due a week before that.
+    # It ends in an hour, and a rotation is due a week before its end.
     made = vault.api("POST", f"{ROLE}/secret-id", {"ttl": "1h"})["data"]
     billing = {"role_id": _role_id(vault), "secret_id": made["secret_id"], "note": "kept"}
     for name, value in ((BILLING, billing), (PARTNER, workspace.made_by_hand())):
@@ -152,7 +153,7 @@ def _furnish(workspace: Workspace, vault: VaultServer) -> None:
 
 
 def _runner(workspace: Workspace, vault: VaultServer) -> str:
-    """It logs in with a secret id of its own; how the configuration says so."""
+    """The runner logs in with its own secret id; returns the configuration of that login."""
     path = "auth/approle/role/rotation"
     settings = {"token_ttl": f"{RUNNER_TOKEN_S}s", "token_policies": ["rotation-base"]}
     vault.api("POST", path, settings)
@@ -163,8 +164,8 @@ def _runner(workspace: Workspace, vault: VaultServer) -> str:
 
 
 def _claimant(workspace: Workspace, vault: VaultServer, runner: str) -> tuple[str, str]:
-    """Who may claim a secret for the installation, which no runner may: a person signs in, and has
-    a copy of the file that says so."""
+    """A login that may claim a secret, which no runner may: an operator has their own token and
+    their own copy of the configuration."""
     token = vault.token("rotation-operator", no_default_policy=False)
     file = workspace.private("operator-token", token)
     text = workspace.configuration.read_text()
@@ -174,7 +175,7 @@ def _claimant(workspace: Workspace, vault: VaultServer, runner: str) -> tuple[st
 
 
 def _permit(workspace: Workspace, vault: VaultServer) -> None:
-    """Every policy is what the product prints: of each permission set, the login, the readers."""
+    """Every policy is what the product prints: for each permission set, the login, the readers."""
     lines: list[str] = []
     if workspace.rotation("policy", "vault", "-o", "json", heard=lines.append).wait():
         raise OSError("`rotation policy vault` failed")
@@ -191,7 +192,7 @@ def _permit(workspace: Workspace, vault: VaultServer) -> None:
 
 
 def _entity(vault: VaultServer) -> str:
-    """Of the role, as the remark beside the policy says to look it up; Vault makes it at a login."""
+    """The role's entity, found as the remark beside the policy says; Vault makes it at a login."""
     if not _lets_in(vault, _current(vault, BILLING)["data"]["secret_id"]):
         raise OSError("the first secret id does not log in")
     mounts = vault.api("GET", "sys/auth")["data"]
@@ -205,7 +206,7 @@ def _role_id(vault: VaultServer) -> str:
 
 
 def _lets_in(vault: VaultServer, secret_id: str) -> bool:
-    """One login, whose token ends at once."""
+    """One login, whose token is revoked at once."""
     body = {"role_id": _role_id(vault), "secret_id": secret_id}
     try:
         made = vault.api("POST", "auth/approle/login", body, token="")

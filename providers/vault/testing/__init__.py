@@ -1,2 +1,1 @@
-"""A real Vault, for tests, benchmarks and the demo: it is found, started, and ends with whoever
-started it."""
+"""A real Vault for tests, benchmarks and the demo. It ends with the process that started it."""

@@ -1,4 +1,4 @@
-"""Where the program comes from: VAULT_BIN, `vault` on the PATH, or a build that was kept."""
+"""Finds the program: VAULT_BIN, `vault` on the PATH, or a build that was kept."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import platformdirs
 VERSION = "1.21.0"
 KEPT = platformdirs.user_cache_path("rotation-tests") / f"vault-{VERSION}" / "vault"
 
-# Asked for once: a test's own environment has none of this.
+# Read once, because a test's own environment has none of this.
 NAMED = os.environ.get("VAULT_BIN")
 MISSING = (
     f"no Vault: set VAULT_BIN, or put `vault` on the PATH, or install Go and run `make vault` "
@@ -18,7 +18,7 @@ MISSING = (
 
 
 def found() -> Path | None:
-    """A name that leads nowhere is an error, not a detour."""
+    """A name that leads nowhere is an error; no other program is searched."""
     if NAMED:
         if not os.access(NAMED, os.X_OK):
             raise FileNotFoundError("VAULT_BIN names no program")

@@ -19,12 +19,12 @@ from providers.vault.testing import binary
 
 STARTS_WITHIN_S = 30
 _PR_SET_PDEATHSIG = 1
+# Vault reports times in its host's zone, which is never the zone of the tests here.
 ZONE = "Asia/Tokyo"
-"""Vault gives times in its host's zone, which here is never the zone of the tests."""
 
 
 class Refused(Exception):
-    """An answer that is no success, as the author of a test wants to see it."""
+    """An answer without success, with the details that a test's author needs."""
 
     def __init__(self, status: int, errors: object) -> None:
         super().__init__(f"{status}: {errors}")
@@ -45,8 +45,8 @@ def free_port() -> int:
 @dataclass
 class VaultServer:
     """One node. storage: `inmem` forgets when it stops; `file` and `raft` do not, and `raft` can
-    step down. root: the token that may do everything. tls: certificate and key of a second listener,
-    at `tls_address`."""
+    step down. root: the token that may do everything. tls: certificate and key of a second
+    listener, at `tls_address`."""
 
     directory: Path
     storage: str = "inmem"
@@ -66,7 +66,7 @@ class VaultServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Up and unsealed. The first time it is initialised and begins to write its audit log."""
+        """Starts and unseals it. The first time it is also initialised and gets its audit log."""
         program = binary.found()
         assert program is not None, binary.MISSING
         config = self.directory / "config.json"
@@ -104,7 +104,7 @@ class VaultServer:
         self.api("PUT", "sys/step-down")
 
     def stop(self) -> None:
-        """As a power failure does it."""
+        """Stops it as a power failure would."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -122,7 +122,7 @@ class VaultServer:
         *,
         token: str | None = None,
     ) -> dict[str, Any]:
-        """What a person or the infrastructure does: as root, unless a token is given."""
+        """A request of a person or the infrastructure: as root, unless a token is given."""
         headers = {
             "X-Vault-Token": self.root if token is None else token,
             "X-Vault-Request": "true",
@@ -150,20 +150,20 @@ class VaultServer:
         self.api("PUT", f"sys/policies/acl/{name}", {"policy": json.dumps({"path": paths})})
 
     def token(self, *policies: str, **more: Any) -> str:
-        """Of a role's holder, who may do what these policies say and nothing else."""
+        """A token with these policies and no other rights."""
         body = {"policies": policies, "no_default_policy": True, "ttl": "1h", **more}
         made = self.api("POST", "auth/token/create-orphan", body)["auth"]
         return str(made["client_token"])
 
     def mount_kv(self, path: str, **options: str) -> None:
-        """KV version 2; new mounts need a moment until they take values."""
+        """Mounts KV version 2; new mounts need a moment until they accept values."""
         self.api("POST", f"sys/mounts/{path}", {"type": "kv", "options": {"version": "2"}})
         if options:
             self._wait(lambda: self.api("POST", f"{path}/config", options) is not None)
         self._wait(lambda: self.api("GET", f"{path}/config") is not None)
 
     def requests(self, since: int = 0) -> list[dict[str, Any]]:
-        """What the audit log says was asked, in order; `since` counts lines."""
+        """The requests in the audit log, in order; `since` counts lines."""
         lines = self.audit.read_text().splitlines()[since:]
         return [entry for line in lines if (entry := json.loads(line))["type"] == "request"]
 
