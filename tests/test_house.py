@@ -299,6 +299,21 @@ def test_an_operation_returns_what_it_found_and_prints_nothing() -> None:
     ]
 
 
+OPENED_BY_OPERATIONS = (
+    "rotation.journal.sql", "rotation.journal.upkeep", "rotation.journal.migration",
+    "rotation.execution", "rotation.permissions",
+)  # fmt: skip
+
+
+def test_the_command_line_works_through_operations() -> None:
+    assert not [
+        f"{in_repository(path)}: {name}"
+        for path in (ROOT / "rotation" / "cli").glob("*.py")
+        for name in imported(path)
+        if name.startswith(OPENED_BY_OPERATIONS)
+    ]
+
+
 @pytest.mark.parametrize("package", ["providers", "providers/aws"])
 def test_a_family_costs_nothing_until_one_of_it_is_used(package: str) -> None:
     opening = ROOT / package / "__init__.py"

@@ -2,25 +2,11 @@
 
 from collections.abc import Collection, Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING
 
-from rotation.cli.session import Session
-from rotation.interfaces import Call
+from rotation.operations.planning import Calls
 from rotation.types import PermissionSet
 
-if TYPE_CHECKING:
-    from rotation.config import ConfiguredSecret
-
 # Each with its family.
-Calls = list[tuple[str, Call]]
-
-
-def calls_of(session: Session, entry: "ConfiguredSecret") -> Calls:
-    from rotation.permissions import calls  # noqa: PLC0415 -- every provider's policies: for one secret
-
-    order = list(PermissionSet)
-    found = dict.fromkeys(calls(session.configuration, entry))
-    return sorted(found, key=lambda each: (each[1].on, order.index(each[1].under)))
 
 
 def called_by(calls: Calls, sets: Collection[PermissionSet]) -> list[dict[str, str]]:

@@ -13,13 +13,7 @@ from rotation.cli.options import yes_option
 from rotation.cli.output import as_json, done, escaped, note, plain, result
 from rotation.cli.prompts import confirm
 from rotation.cli.session import open_session
-from rotation.operations.journal import (
-    back_up,
-    checked,
-    exported,
-    repaired,
-    restored,
-)
+from rotation.operations.journal import back_up, checked, exported, repaired, restored, upgraded
 from rotation.operations.sealing import reach, seal_anew
 
 if TYPE_CHECKING:
@@ -112,13 +106,10 @@ def export() -> None:
 @journal.add("upgrade", "journal upgrade")
 def upgrade() -> None:
     """Bring an older journal to this version's schema, after a copy of it."""
-    from rotation.journal import upkeep  # noqa: PLC0415
-
     with open_session(effectful=True) as session:
-        configuration = session.configuration
-        had, has = upkeep.upgrade(configuration.journal, configuration.installation)
-        text = f"schema {has} already" if had == has else f"schema {had} is now {has}"
-        done("journal-upgrade", text, had=had, has=has)
+        had, has = upgraded(session)
+    text = f"schema {has} already" if had == has else f"schema {had} is now {has}"
+    done("journal-upgrade", text, had=had, has=has)
 
 
 @journal.add("seal", "journal seal", "journal seal --accept")

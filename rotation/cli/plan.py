@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from rotation.cli.app import settings, verb
-from rotation.cli.calls import Calls, called_by, calls_of, tell_calls
+from rotation.cli.calls import called_by, tell_calls
 from rotation.cli.failures import DUE, OK
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.outcome import local
@@ -18,10 +18,8 @@ from rotation.cli.output import SCHEMA_VERSION, Cell, as_json, plain, result, ta
 from rotation.cli.session import Session, open_session
 from rotation.cli.status import stops_json, tell_stops
 from rotation.journal.entries import Identity, stamp
-from rotation.operations.planning import Planned, as_saved, planned, write_plan
-from rotation.operations.reconcile import look
-from rotation.plan import ROUTINE, Gate, Plan, RowInstance, Step, plan_for, rules_of
-from rotation.plan.compiled import compile_rows
+from rotation.operations.planning import Calls, Planned, ahead, as_saved, planned, write_plan
+from rotation.plan import Gate, Plan, RowInstance, Step, rules_of
 from rotation.report.describe import duration, forecast, outage_window, relative
 from rotation.schedule.due import Due, DueState
 from rotation.types import Specification
@@ -118,14 +116,11 @@ def _json(each: Planned) -> dict[str, Any]:
 
 
 def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) -> None:
-    spec = session.configuration.specification(each.entry)
-    plan = plan_for(ROUTINE, session.traits(spec))
-    rows = compile_rows(plan.rows, spec, session.traits(spec))
-    differences = look(session, each.entry.id).differences if refresh else []
-    calls = calls_of(session, each.entry)
+    found = ahead(session, each.entry, refresh=refresh)
+    spec, plan, rows, calls = found.spec, found.plan, found.rows, found.calls
     if settings().output == "json":
         as_json("plan", {**_json(each), **_one_json(spec, plan, rows, each.row, now, calls),
-                         "differences": [asdict(d) for d in differences]})  # fmt: skip
+                         "differences": [asdict(d) for d in found.differences]})  # fmt: skip
         return
     for line in _stands(each, now):
         result(plain(line))
@@ -144,7 +139,7 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
     )
     for line in (*told, *_proved(spec)):
         result(plain(line))
-    for difference in differences:
+    for difference in found.differences:
         result(plain(f"would be Held: {difference.message} [{difference.code}]"))
 
 

@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rotation.errors import PolicyRefusal, UsageError
+from rotation.interfaces import Call
 from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
+from rotation.plan import ROUTINE, Plan, RowInstance, plan_for
+from rotation.plan.compiled import compile_rows
 from rotation.plan.specification import spec_digest
 from rotation.runtime.ownership import ordinary
 from rotation.schedule.due import Due, due
+from rotation.types import PermissionSet, Specification
 
 if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
+    from rotation.operations.reconcile import Difference
 
 MAKE_ONE = "`rotation plan --out FILE` makes one"
 
@@ -38,6 +43,49 @@ def planned(here: Installation, name: str | None, now: datetime) -> Iterator[Pla
     for entry in here.configuration.secrets():
         row = rows.get(entry.stream)
         yield Planned(entry, row, due(entry, row, now, here.configuration.freezes))
+
+
+Calls = Sequence[tuple[str, Call]]
+"""Each with the family that it is called in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """The rotation that comes next: its rows, what they call, and what it would be Held for."""
+
+    spec: Specification
+    plan: Plan
+    rows: tuple[RowInstance, ...]
+    calls: Calls
+    differences: Sequence["Difference"]
+
+
+def ahead(here: Installation, entry: "ConfiguredSecret", *, refresh: bool) -> Ahead:
+    """refresh: the store and the issuer are asked as well."""
+    spec = here.configuration.specification(entry)
+    traits = here.traits(spec)
+    plan = plan_for(ROUTINE, traits)
+    return Ahead(
+        spec=spec,
+        plan=plan,
+        rows=compile_rows(plan.rows, spec, traits),
+        calls=_calls(here, entry),
+        differences=_differences(here, entry) if refresh else (),
+    )
+
+
+def _calls(here: Installation, entry: "ConfiguredSecret") -> Calls:
+    from rotation.permissions import calls  # noqa: PLC0415 -- every provider's policies: for one secret
+
+    order = list(PermissionSet)
+    found = dict.fromkeys(calls(here.configuration, entry))
+    return sorted(found, key=lambda each: (each[1].on, order.index(each[1].under)))
+
+
+def _differences(here: Installation, entry: "ConfiguredSecret") -> Sequence["Difference"]:
+    from rotation.operations.reconcile import look  # noqa: PLC0415 -- loads the effects
+
+    return look(here, entry.id).differences
 
 
 def as_saved(here: Installation, work: Sequence[Planned]) -> dict[str, Any]:
