@@ -72,7 +72,8 @@ def binaries(major: int | None = None) -> Path:
 class PostgresServer:
     root: Path
     port: int
-    _keeper: subprocess.Popen[str]
+    _keeper: subprocess.Popen[str] | None = None
+    """Of the process that started it; another one only connects."""
 
     host = "127.0.0.1"
 
@@ -127,6 +128,7 @@ class PostgresServer:
         self._order("restart")
 
     def _order(self, word: str) -> None:
+        assert self._keeper is not None
         assert self._keeper.stdin is not None
         assert self._keeper.stdout is not None
         self._keeper.stdin.write(f"{word}\n")
@@ -136,7 +138,7 @@ class PostgresServer:
 
     def await_answers(self) -> None:
         def answers() -> bool:
-            assert self._keeper.poll() is None, self.log[-2000:]
+            assert self._keeper is None or self._keeper.poll() is None, self.log[-2000:]
             with suppress(psycopg.OperationalError), self.connect():
                 return True
             return False
@@ -165,6 +167,7 @@ def postgres_server(major: int | None = None) -> Iterator[PostgresServer]:
         try:
             yield server
         finally:
+            assert server._keeper is not None
             assert server._keeper.stdin is not None
             server._keeper.stdin.close()
             server._keeper.wait(PATIENCE_S)

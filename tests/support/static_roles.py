@@ -8,16 +8,10 @@ import pytest
 
 from providers.vault.static_roles import AUTOMATIC_MIN
 from rotation.types import Fields
-from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, PostgresServer, postgres_server
+from tests.real.postgres_server import ADMIN, ADMIN_PASSWORD, PostgresServer
 from tests.real.vault_server import VaultServer
 
 LONG = f"{AUTOMATIC_MIN.days}d"
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
-        yield server
 
 
 @dataclass

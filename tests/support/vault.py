@@ -41,7 +41,7 @@ def asked(vault, since: int, roles: dict) -> dict[str, dict[str, set[str]]]:
     sets = {token_role: under for under, token_role in roles.items()}
     made: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for entry in vault.requests(since):
-        policies = entry["auth"].get("token_policies", [])
+        policies = entry.get("auth", {}).get("token_policies", [])
         path = entry["request"]["path"]
         if policies and policies[0] in sets and not path.startswith("sys/internal/ui/"):
             general = "identity/entity/id/+" if path.startswith("identity/entity/id/") else path

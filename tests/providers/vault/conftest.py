@@ -1,4 +1,4 @@
-"""One real Vault for all the adapters' tests; new mounts for each of them."""
+"""One real Vault for all the adapters' tests of a run; new mounts for each of them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,6 +19,8 @@ from providers.vault.options import ConnectionOptions
 from rotation.interfaces import Clock, PluginContext
 from rotation.runtime.clock import SystemClock
 from rotation.testing import CallFault
+from tests.real import shared
+from tests.real.postgres_server import PostgresServer
 from tests.real.vault_server import VaultServer, running
 from tests.support.vault import INSTALLATION
 
@@ -26,14 +28,32 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
-    with running(tmp_path_factory.mktemp("vault")) as server:
+def shared_vault(request: pytest.FixtureRequest) -> VaultServer:
+    return shared.vault(request)
+
+
+@pytest.fixture(scope="session")
+def lone_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
+    """For a test that seals it, or looks at all that it was asked."""
+    with running(tmp_path_factory.mktemp("lone")) as server:
         yield server
 
 
 @pytest.fixture
+def vault(request: pytest.FixtureRequest) -> VaultServer:
+    alone = "lone_vault" in request.fixturenames
+    found: VaultServer = request.getfixturevalue("lone_vault" if alone else "shared_vault")
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> PostgresServer:
+    return shared.postgres(request)
+
+
+@pytest.fixture
 def fresh_name() -> str:
-    return f"app-{next(_numbers)}"
+    return f"app-{shared.WORKER}-{next(_numbers)}"
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ def secret_id(vault: VaultServer, approle: dict) -> str:
     return vault.api("POST", f"{approle['path']}/secret-id")["data"]["secret_id"]
 
 
+@pytest.mark.usefixtures("lone_vault")
 def test_one_login_serves_all_threads(vault, connect, approle, secret_id):
     connection = connect(given=secret_id, **approle["options"])
     since = vault.audited()
@@ -73,6 +74,7 @@ def test_one_login_serves_all_threads(vault, connect, approle, secret_id):
     assert sum(path.endswith("/login") for path in asked(vault, since)) == 1
 
 
+@pytest.mark.usefixtures("lone_vault")
 def test_another_cluster_gets_neither_login_nor_call(vault, connect, approle, secret_id):
     connection = connect(
         given=secret_id, cluster="00000000-0000-0000-0000-000000000000", **approle["options"]
@@ -90,6 +92,7 @@ def test_a_vault_without_namespaces_is_not_taken_for_one(connect):
     assert caught.value.code == "vault.no-namespaces"
 
 
+@pytest.mark.usefixtures("lone_vault")
 def test_a_login_is_renewed_ahead_of_its_end(vault, connect, approle, secret_id, clock):
     connection = connect(given=secret_id, clock=clock, **approle["options"])
     first = whoami(connection)["accessor"]
@@ -424,6 +427,7 @@ def test_who_takes_the_request_and_dies_leaves_it_in_doubt(connect):
     assert caught.value.code == "vault.no-answer"
 
 
+@pytest.mark.usefixtures("lone_vault")
 def test_a_sealed_vault_gets_no_login(vault, connect, approle, secret_id):
     connection = connect(given=secret_id, **approle["options"])
     vault.seal()

@@ -132,6 +132,7 @@ def test_policies_are_printed_for_what_is_configured(installation: Installation)
     assert f"{installation.staging}/data/vault-approle-" in text
 
 
+@pytest.mark.usefixtures("lone_vault")
 def test_a_sealed_vault_is_told_as_one(installation: Installation):
     installation.vault.seal()
     try:

@@ -87,10 +87,10 @@ def asked(vault, since: int, roles: dict) -> dict[str, dict[str, set[str]]]:
     sets = {role: name for name, role in roles.items()}
     made: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for entry in vault.requests(since):
-        policies = entry["auth"].get("token_policies", [])
+        policies = entry.get("auth", {}).get("token_policies", [])
         # What the fence refused, the second value under one attempt, was not granted.
-        allowed = entry["auth"].get("policy_results", {}).get("allowed")
-        if allowed and policies[0] in sets:
+        allowed = entry.get("auth", {}).get("policy_results", {}).get("allowed")
+        if allowed and policies and policies[0] in sets:
             path = entry["request"]["path"].rstrip("/")
             made[sets[policies[0]]][path].add(entry["request"]["operation"])
     return made

@@ -5,16 +5,25 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.static_roles import LONG, StaticRole, postgres, role
+from tests.real.postgres_server import PostgresServer, postgres_server
+from tests.support.static_roles import LONG, StaticRole, role
 
-__all__ = ["postgres", "role"]
+__all__ = ["role"]
 MAIN = "from rotation.cli import main; main()"
 RUNNER, RUNNER_PASSWORD = "runner_1", "EXAMPLE-of-the-tests"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    """Of its own, for it is set up as a whole: the roles of the set-up are the server's."""
+    with postgres_server() as server:
+        yield server
 
 
 class Installation:

@@ -22,10 +22,10 @@ from rotation.testing.issuer import IssuerConformance
 from rotation.types import Fields, KeyState, SecretValue, Verdict
 from tests.support.approle import inject_fault
 from tests.support.approle_rotations import STREAM, Clock, Installed, kv, specification
-from tests.support.static_roles import StaticRole, postgres, role
+from tests.support.static_roles import StaticRole, role
 from tests.support.vault import INSTALLATION, asked, granted, restricted
 
-__all__ = ["kv", "postgres", "role"]
+__all__ = ["kv", "role"]
 ATTEMPT = "1" * 32
 
 
