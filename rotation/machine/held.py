@@ -45,7 +45,7 @@ REASONS: dict[str, Reason] = {
         _WORLD,
         {
             Exit.RESUME: "once the label is back where it was",
-            Exit.ACCEPT_CURRENT: "where what is current logs in",
+            Exit.ACCEPT_CURRENT: "where the current version logs in",
         },
     ),
     "held.journal-behind": Reason(
@@ -57,7 +57,7 @@ REASONS: dict[str, Reason] = {
         _WORLD,
         {
             Exit.RESUME: "once that installation is stopped and its label is off",
-            Exit.ACCEPT_CURRENT: "where what is current logs in",
+            Exit.ACCEPT_CURRENT: "where the current version logs in",
         },
     ),
     "held.claim-missing": Reason(
@@ -80,7 +80,7 @@ REASONS: dict[str, Reason] = {
         _WORLD,
         {
             Exit.RESUME: "once that label is off",
-            Exit.ACCEPT_CURRENT: "where what is current logs in",
+            Exit.ACCEPT_CURRENT: "where the current version logs in",
         },
     ),
     "held.unknown-instance": Reason(
@@ -109,7 +109,7 @@ REASONS: dict[str, Reason] = {
         (Exit.RESUME, Exit.OURS, Exit.ABANDON),
         {
             Exit.RESUME: "once nobody uses it",
-            Exit.OURS: "where nobody needs it: it is removed whoever uses it",
+            Exit.OURS: "where nobody needs it: it is removed even if it is in use",
         },
     ),
     "held.slot-full": Reason(
@@ -164,12 +164,12 @@ REASONS: dict[str, Reason] = {
     "held.complaint": Reason(
         "somebody still needed the old credential; it was resumed",
         _BACK,
-        {Exit.RESUME: "once whoever needed it has moved"},
+        {Exit.RESUME: "once its user has moved"},
     ),
     "held.still-alive": Reason(
         "the credential still logs in after it was switched off",
         _BACK,
-        {Exit.RESUME: "once it is off, or the probe tells the truth"},
+        {Exit.RESUME: "once it is off, or the probe is right"},
     ),
     "held.live-refused": Reason(
         "the promoted version does not log in",
@@ -181,7 +181,7 @@ REASONS: dict[str, Reason] = {
         (Exit.RESUME, Exit.REPLACE, Exit.ROLLBACK, Exit.ABANDON),
         {
             Exit.RESUME: "once the probe works",
-            Exit.REPLACE: "where the credential is dead, and not the probe",
+            Exit.REPLACE: "where the credential is dead, not the probe",
         },
     ),
     "held.new-unverified": Reason(
@@ -211,7 +211,7 @@ REASONS: dict[str, Reason] = {
         _BACK,
         {
             Exit.RESUME: "once the call is granted",
-            Exit.ROLLBACK: "where the calls of the way back are granted",
+            Exit.ROLLBACK: "where the calls of the rollback are granted",
         },
     ),
     "held.conflict": Reason(
@@ -220,7 +220,7 @@ REASONS: dict[str, Reason] = {
         {
             Exit.RESUME: "once the label is back where it was",
             Exit.ROLLBACK: "once the label is back where it was",
-            Exit.ACCEPT_CURRENT: "where what is current logs in",
+            Exit.ACCEPT_CURRENT: "where the current version logs in",
         },
     ),
     "held.refused": Reason(
@@ -233,7 +233,7 @@ REASONS: dict[str, Reason] = {
         _BACK,
         {
             Exit.RESUME: "once the other side answers",
-            Exit.ROLLBACK: "where what it calls answers",
+            Exit.ROLLBACK: "where the services that it calls answer",
         },
     ),
     "held.rollback-failed": Reason(
@@ -241,7 +241,7 @@ REASONS: dict[str, Reason] = {
         (Exit.RESUME, Exit.REPLACE, Exit.ACCEPT_CURRENT, Exit.ABANDON),
         {
             Exit.RESUME: "once the old one logs in",
-            Exit.ACCEPT_CURRENT: "where what is current logs in",
+            Exit.ACCEPT_CURRENT: "where the current version logs in",
         },
     ),
     "held.clock": Reason(
