@@ -41,8 +41,8 @@ def main() -> None:
     )
     console.print(table(figures))
     if chosen.json is not None:
-        told = [{**asdict(figure), "verdict": figure.verdict} for figure in figures]
-        chosen.json.write_text(json.dumps({"machine": machine, "figures": told}, indent=2) + "\n")
+        listed = [{**asdict(figure), "verdict": figure.verdict} for figure in figures]
+        chosen.json.write_text(json.dumps({"machine": machine, "figures": listed}, indent=2) + "\n")
 
 
 def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:

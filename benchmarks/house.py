@@ -48,14 +48,14 @@ def _measured() -> Iterator[Figure]:
     trees = {name: ast.parse(path.read_text()) for name, path in modules.items()}
     imports = {name: set(_imported(tree, modules)) for name, tree in trees.items()}
     rooms = [place.parent.name for place in (ROOT / "rotation").glob("*/__init__.py")]
-    yield Figure("rooms of rotation/", len(rooms), limit=16, told=" ".join(sorted(rooms)))
-    yield Figure("floors of rotation/", _floors(imports), limit=8, told="longest way down by room")
-    yield Figure("circles of imports", len(_circles(imports)), limit=0, told="at run time")
-    yield Figure("lines of the core", _core(), limit=4000, told=", ".join(CORE))
+    yield Figure("rooms of rotation/", len(rooms), limit=16, note=" ".join(sorted(rooms)))
+    yield Figure("floors of rotation/", _floors(imports), limit=8, note="longest way down by room")
+    yield Figure("circles of imports", len(_circles(imports)), limit=0, note="at run time")
+    yield Figure("lines of the core", _core(), limit=4000, note=", ".join(CORE))
     name, longest = max(_functions(trees), key=lambda found: found[1])
     yield Figure("longest function", longest, "lines", 45, name)
     entered = _entered()
-    yield Figure("files that `rotate --here` enters", len(entered), limit=45, told="by a call")
+    yield Figure("files that `rotate --here` enters", len(entered), limit=45, note="by a call")
 
 
 def _modules() -> dict[str, Path]:

@@ -53,8 +53,8 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
             yield from (seconds, memory)
     for verb, taken in spent.items():
         growth = (taken[-1] / taken[0]) / (sizes[-1] / sizes[0])
-        told = f"per secret, {sizes[-1]:,} against {sizes[0]:,}"
-        yield Figure(f"growth of {verb}", growth, "x", None if quick else GROWTH, told)
+        note = f"per secret, {sizes[-1]:,} against {sizes[0]:,}"
+        yield Figure(f"growth of {verb}", growth, "x", None if quick else GROWTH, note)
 
 
 @dataclass
@@ -101,11 +101,11 @@ class Installation:
         spent = spend(rotation("-c", str(self.path), verb))
         if spent.code != 0:
             raise RuntimeError(f"`rotation {verb}` over {self.size} secrets ended: {spent.code}")
-        told = f"{spent.cpu:.2f} s of the processor"
+        note = f"{spent.cpu:.2f} s of the processor"
         named = f"{verb}, {self.size:,} in {self.form}"
         seconds, megabytes = LIMITS.get(self.size, (None, None))
         return (
-            Figure(named, spent.seconds, "s", seconds, told),
+            Figure(named, spent.seconds, "s", seconds, note),
             Figure(f"{named}: memory", spent.megabytes, "MB", megabytes),
         )
 

@@ -117,11 +117,11 @@ def _by_vault(services: Services) -> Figure:
         role = services.static_roles
         role.begin("measured")
     except Refused:
-        return Figure(what, None, told="this Vault was built without the database engine")
+        return Figure(what, None, note="this Vault was built without the database engine")
     taken = []
     for _ in range(REPLACED):
         began = time.perf_counter()
         role.replace()
         taken.append((time.perf_counter() - began) * 1000)
-    told = "no overlap, no check, no proof: old and new password never work side by side"
-    return Figure(what, median(taken), "ms", told=told)
+    note = "no overlap, no check, no proof: old and new password never work side by side"
+    return Figure(what, median(taken), "ms", note=note)

@@ -23,9 +23,9 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
     old = _settled(directory / "old", size, rotations=ROTATIONS)
     for verb in VERBS:
         ours, bare = _seconds(old, verb), _seconds(new, verb)
-        told = f"{ours:.2f} s, and {bare:.2f} s without a past"
+        note = f"{ours:.2f} s, and {bare:.2f} s without a past"
         what = f"{verb}, {size:,} secrets with {ROTATIONS} past rotations each"
-        yield Figure(what, ours / bare, "x", LIMIT, told)
+        yield Figure(what, ours / bare, "x", LIMIT, note)
 
 
 def _settled(directory: Path, size: int, *, rotations: int) -> Installation:

@@ -15,7 +15,7 @@ class Figure:
     measured: float | None
     unit: str = ""
     limit: float | None = None
-    told: str = ""
+    note: str = ""
 
     @property
     def verdict(self) -> str:
@@ -43,6 +43,6 @@ def table(figures: Sequence[Figure]) -> Table:
     for figure in figures:
         target = "" if figure.limit is None else f"<= {spoken(figure.limit, figure.unit)}"
         shown.add_row(
-            figure.what, target, spoken(figure.measured, figure.unit), figure.verdict, figure.told
+            figure.what, target, spoken(figure.measured, figure.unit), figure.verdict, figure.note
         )
     return shown

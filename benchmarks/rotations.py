@@ -123,13 +123,13 @@ def compared(
     ours_s = median(ours.wall for _, ours in pairs)
     own_ms = median((ours.cpu - bare.cpu) / taken * 1000 for bare, ours in pairs)
     bare_ms = median(bare.cpu / taken * 1000 for bare, _ in pairs)
-    told = f"{taken} rotations: {bare_s:.2f} s bare, {ours_s:.2f} s ours"
-    yield Figure(f"time against the bare calls, {named}", ratio, "x", limit, told)
+    note = f"{taken} rotations: {bare_s:.2f} s bare, {ours_s:.2f} s ours"
+    yield Figure(f"time against the bare calls, {named}", ratio, "x", limit, note)
     yield Figure(
         f"the product's own processor time, {named}",
         own_ms,
         "ms per rotation",
-        told=f"beside {bare_ms:.1f} ms of the SDK",
+        note=f"beside {bare_ms:.1f} ms of the SDK",
     )
 
 
@@ -138,8 +138,8 @@ def _drained(control: StrictControl, directory: Path, names: Sequence[str]) -> F
     spent = spend([*module, *names])
     if spent.code != 0:
         raise RuntimeError(f"the drain ended with {spent.code}")
-    told = f"a whole process, {spent.seconds:.1f} s"
-    return Figure(f"memory of {len(names)} rotations at once", spent.megabytes, "MB", told=told)
+    note = f"a whole process, {spent.seconds:.1f} s"
+    return Figure(f"memory of {len(names)} rotations at once", spent.megabytes, "MB", note=note)
 
 
 def calls_made(
@@ -150,8 +150,8 @@ def calls_made(
     rotate()
     made = [f"{call['service']}:{call['operation']}" for call in control.oracle.calls(since=since)]
     wanted = calls.names(table)
-    told = "equal to the table" if made == wanted else "NOT the table"
-    return Figure(f"calls per rotation, {who}", len(made), "", len(wanted), told)
+    note = "equal to the table" if made == wanted else "NOT the table"
+    return Figure(f"calls per rotation, {who}", len(made), "", len(wanted), note)
 
 
 def _commits(journal: SqlJournal, rotate: Callable[[], None]) -> Figure:

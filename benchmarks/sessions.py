@@ -53,7 +53,7 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
             f"time of a rotation, {NAMED[sessions]}",
             each.seconds,
             "s",
-            told=f"{each.seconds / each.calls / floor:.2f} x the time of as many calls without roles",
+            note=f"{each.seconds / each.calls / floor:.2f} x the time of as many calls without roles",
         )
     yield from _against_the_bare(directory / "bare", 1 if quick else 5)
 

@@ -22,8 +22,8 @@ def measure(directory: Path) -> Iterator[Figure]:
         ("status", rotation("-c", str(one.path), "status"), 200),
     ):
         best = _best(words)
-        told = f"{best.cpu * 1000:.0f} ms of the processor; {best.cpu / bare.cpu:.1f} bare interpreters"
-        yield Figure(f"start of {named}", best.seconds * 1000, "ms", limit, told)
+        note = f"{best.cpu * 1000:.0f} ms of the processor; {best.cpu / bare.cpu:.1f} bare interpreters"
+        yield Figure(f"start of {named}", best.seconds * 1000, "ms", limit, note)
 
 
 def _best(words: list[str]) -> Spent:

@@ -134,9 +134,9 @@ def core(root: Path) -> str:
     rows = []
     for name in CORE:
         source = (root / "rotation" / name).read_text()
-        told = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0]
+        meaning = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0]
         link = f"[`{name}`](../rotation/{name})"
-        rows.append((link, told))
+        rows.append((link, meaning))
     return table(("file", "what it says of itself"), rows)
 
 
@@ -179,8 +179,8 @@ def runbook(_: str) -> str:
 
 
 def exit_codes(_: str) -> str:
-    told = (inspect.getdoc(failures) or "").split("\n\n")[1]
-    codes = [entry.strip(" .\n").split(" ", 1) for entry in told.replace("\n", " ").split("·")]
+    section = (inspect.getdoc(failures) or "").split("\n\n")[1]
+    codes = [entry.strip(" .\n").split(" ", 1) for entry in section.replace("\n", " ").split("·")]
     return table(("exit code", "meaning"), codes)
 
 

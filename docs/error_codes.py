@@ -76,18 +76,18 @@ def _in_arguments(
     for n, node in enumerate(given[:-1]):
         code, message = _text(node), _text(given[n + 1])
         if message and isinstance(node, ast.Constant) and CODE.fullmatch(code):
-            told = hint or (given[n + 2] if len(given) > n + 2 else None)
-            yield Raised(code, kind, message, _next_step(kind, told, named))
+            step = hint or (given[n + 2] if len(given) > n + 2 else None)
+            yield Raised(code, kind, message, _next_step(kind, step, named))
 
 
-def _next_step(kind: str, told: ast.expr | None, named: dict[str, str]) -> str:
+def _next_step(kind: str, step: ast.expr | None, named: dict[str, str]) -> str:
     """The error's own, or its kind's. One that is put together is in the message alone."""
-    text = "" if told is None else _text(told)
-    if isinstance(told, ast.Name):
-        text = named.get(told.id, "")
+    text = "" if step is None else _text(step)
+    if isinstance(step, ast.Name):
+        text = named.get(step.id, "")
     if text or kind in WAITS:
         return text
-    if told is not None and not isinstance(told, ast.Constant):
+    if step is not None and not isinstance(step, ast.Constant):
         return "as it says"
     return str(getattr(getattr(errors_of, kind, Permanent), "NEXT", ""))
 

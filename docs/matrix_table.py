@@ -10,9 +10,11 @@ from tests.support.pairs import ISSUERS as TRAITS
 def matrix() -> str:
     assert set(ISSUERS) == set(TRAITS), "both tests go through the same issuers"
     head = ["issuer", *(f"in `{store}`" for store in STORES)]
-    told = dict.fromkeys(ISSUERS, "rotates, rolls back, replaces, resumes")
-    told |= dict.fromkeys(IN_PLACE, "replaces, resumes")
-    return _table(head, [[f"`{issuer}`", *(does for _ in STORES)] for issuer, does in told.items()])
+    stories = dict.fromkeys(ISSUERS, "rotates, rolls back, replaces, resumes")
+    stories |= dict.fromkeys(IN_PLACE, "replaces, resumes")
+    return _table(
+        head, [[f"`{issuer}`", *(does for _ in STORES)] for issuer, does in stories.items()]
+    )
 
 
 def limits() -> str:

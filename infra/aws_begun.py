@@ -85,8 +85,8 @@ def _key(aws: Clients, given: Given) -> Found | None:
     kms = aws("kms", given)
     for page in kms.get_paginator("list_keys").paginate():
         for name in (each["KeyId"] for each in page["Keys"]):
-            told = kms.describe_key(KeyId=name)["KeyMetadata"]
-            fits = told["Enabled"] and told["Description"] == given["description"]
+            described = kms.describe_key(KeyId=name)["KeyMetadata"]
+            fits = described["Enabled"] and described["Description"] == given["description"]
             if fits and _ours(given, _tags_of_key(kms, name)):
                 return Found(name, ours=True)
     return None
@@ -101,25 +101,25 @@ def _copy(aws: Clients, given: Given) -> Found:
 
 def _alias(aws: Clients, given: Given) -> Found:
     """An alias has no tags; that of our key is ours."""
-    told = aws("kms", given).describe_key(KeyId=given["name"])["KeyMetadata"]
-    return Found(given["name"], told["KeyId"] == given["targetKeyId"])
+    described = aws("kms", given).describe_key(KeyId=given["name"])["KeyMetadata"]
+    return Found(given["name"], described["KeyId"] == given["targetKeyId"])
 
 
 def _bucket(aws: Clients, given: Given) -> Found:
     try:
-        told = aws("s3", given).get_bucket_tagging(Bucket=given["bucket"])["TagSet"]
+        tags = aws("s3", given).get_bucket_tagging(Bucket=given["bucket"])["TagSet"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchTagSet":
             raise
-        told = []
-    return Found(given["bucket"], _ours(given, _pairs(told)))
+        tags = []
+    return Found(given["bucket"], _ours(given, _pairs(tags)))
 
 
 def _trail(aws: Clients, given: Given) -> Found:
     trails = aws("cloudtrail", given)
     arn = trails.get_trail(Name=given["name"])["Trail"]["TrailARN"]
-    [told] = trails.list_tags(ResourceIdList=[arn])["ResourceTagList"]
-    return Found(given["name"], _ours(given, _pairs(told["TagsList"])))
+    [tags] = trails.list_tags(ResourceIdList=[arn])["ResourceTagList"]
+    return Found(given["name"], _ours(given, _pairs(tags["TagsList"])))
 
 
 def _ours(given: Given, tags: Mapping[str, str]) -> bool:
@@ -131,8 +131,8 @@ def _tags_of_key(kms: Any, name: str) -> dict[str, str]:
     return _pairs(kms.list_resource_tags(KeyId=name)["Tags"], "TagKey", "TagValue")
 
 
-def _pairs(told: list[dict[str, str]], key: str = "Key", value: str = "Value") -> dict[str, str]:
-    return {each[key]: each[value] for each in told}
+def _pairs(tags: list[dict[str, str]], key: str = "Key", value: str = "Value") -> dict[str, str]:
+    return {each[key]: each[value] for each in tags}
 
 
 _LOOKS: Mapping[str, Callable[[Clients, Given], Found | None]] = {

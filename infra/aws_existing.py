@@ -44,12 +44,12 @@ class Account:
 
     def assert_meant(self) -> None:
         account = self._context.scope.options.account
-        told = self._ask(
+        caller = self._ask(
             "whose credentials these are",
             f"log in for account {account}, or name the profile in the connection",
             lambda: aws.get_caller_identity(opts=self._opts),
         )
-        if told.account_id != account:
+        if caller.account_id != account:
             raise refused(
                 f"connection {self._context.scope.connection} is account {account}, but these "
                 "credentials are of another one"
@@ -99,12 +99,12 @@ class Account:
     def _taken_roles(self) -> Iterator[str]:
         """IAM takes a name once, whatever its path."""
         wanted = {arn.rpartition("/")[2] for arn in self._context.roles.values()}
-        told = self._ask(
+        users = self._ask(
             "which roles there are",
             "these credentials need iam:ListRoles",
             lambda: aws.iam.get_roles(name_regex=f"^{self._prefix}-", opts=self._opts),
         )
-        for name in sorted(wanted & set(told.names)):
+        for name in sorted(wanted & set(users.names)):
             tags = self._ask(
                 f"whose role {name} is",
                 "these credentials need iam:GetRole",
@@ -172,24 +172,24 @@ class Account:
         return self._listed(filters) if self._stored else {}
 
     def _listed(self, filters: list[aws.secretsmanager.GetSecretsFilterArgs]) -> dict[str, str]:
-        told = self._ask(
+        secrets = self._ask(
             "which secrets there are",
             "these credentials need secretsmanager:ListSecrets",
             lambda: aws.secretsmanager.get_secrets(filters=filters or None, opts=self._opts),
         )
-        return dict(zip(told.names, told.arns, strict=True))
+        return dict(zip(secrets.names, secrets.arns, strict=True))
 
     @cached_property
     def _users(self) -> dict[str, str]:
         """Of the whole account: IAM takes a name once, whatever its path and case."""
         if not self._rotated:
             return {}
-        told = self._ask(
+        roles = self._ask(
             "which IAM users there are",
             "these credentials need iam:ListUsers",
             lambda: aws.iam.get_users(opts=self._opts),
         )
-        return {arn.rpartition("/")[2].lower(): arn for arn in told.arns}
+        return {arn.rpartition("/")[2].lower(): arn for arn in roles.arns}
 
     @cached_property
     def _our_users(self) -> set[str]:
@@ -206,12 +206,12 @@ class Account:
         return part.secret in made or self._has_our_tag(part.options.user)
 
     def _has_our_tag(self, user: str) -> bool:
-        told = self._ask(
+        resource = self._ask(
             f"whose IAM user {user} is",
             "these credentials need iam:GetUser",
             lambda: aws.iam.get_user(user_name=user, opts=self._opts),
         )
-        return bool((told.tags or {}).get(STACK_TAG) == self._context.stack)
+        return bool((resource.tags or {}).get(STACK_TAG) == self._context.stack)
 
     def _ask(self, what: str, hint: str, question: Callable[[], Any]) -> Any:
         """A person's sentence in place of a stack trace, with AWS's code and not its text."""
@@ -219,8 +219,8 @@ class Account:
             return question()
         except Exception as error:  # noqa: BLE001 -- the SDK raises nothing narrower
             code = _CODE.search(str(error))
-            told = f"it said {code[1]}" if code else "it gave no answer"
+            answer = f"it said {code[1]}" if code else "it gave no answer"
             connection = self._context.scope.connection
             raise refused(
-                f"connection {connection}: AWS did not say {what}: {told}; {hint}"
+                f"connection {connection}: AWS did not say {what}: {answer}; {hint}"
             ) from None

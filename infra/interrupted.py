@@ -79,16 +79,16 @@ def _name(urn: str) -> str:
     return f"{kind.rpartition('$')[2]} {name}"
 
 
-def main(given: TextIO = sys.stdin, told: TextIO = sys.stderr) -> int:
+def main(given: TextIO = sys.stdin, report: TextIO = sys.stderr) -> int:
     exported = json.load(given)
     before = len(exported["deployment"].get("resources") or [])
     try:
         state = settled(exported)
     except Refused as refused:
-        told.write(f"{refused}\nNothing was taken in, and the state is as it was.\n")
+        report.write(f"{refused}\nNothing was taken in, and the state is as it was.\n")
         return 1
     made = state["deployment"]["resources"][before:]
-    told.writelines(f"taken in: {_name(each['urn'])}: {each['id']}\n" for each in made)
+    report.writelines(f"taken in: {_name(each['urn'])}: {each['id']}\n" for each in made)
     json.dump(state, sys.stdout)
     return 0
 

@@ -12,10 +12,10 @@ def holds(kind: str, key: str, value: str) -> bool:
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     words = ["pulumi", "stack", "export", "--non-interactive", "--stack", name]
     try:
-        told = subprocess.run(  # noqa: S603 -- names of the stack alone, and no shell
+        output = subprocess.run(  # noqa: S603 -- names of the stack alone, and no shell
             words, capture_output=True, check=True, timeout=60
         ).stdout
-        exported: dict[str, Any] = json.loads(told)
+        exported: dict[str, Any] = json.loads(output)
     except (OSError, subprocess.SubprocessError, ValueError):
         return True
     resources = (exported["deployment"] or {}).get("resources") or []

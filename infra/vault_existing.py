@@ -106,9 +106,9 @@ def _of_app_roles(
             if role not in roles:
                 yield f"rotation:adopt names {part.secret}, but there is no {of_it}"
         elif role in roles:
-            told = look.read(f"auth/{mount}/role/{role}", f"lets nobody read {of_it}")
+            current = look.read(f"auth/{mount}/role/{role}", f"lets nobody read {of_it}")
             # Nothing else of a role says whose it is: each AppRole of this stack has that one.
-            if policy_name(scope, "consumer") not in told["token_policies"]:
+            if policy_name(scope, "consumer") not in current["token_policies"]:
                 yield f"{of_it} exists already: {part.secret} in rotation:adopt leaves it as it is"
 
 
@@ -135,8 +135,8 @@ class _Look:
     provider: vault.Provider
 
     def read(self, path: str, otherwise: str) -> dict[str, Any]:
-        told = self._ask(otherwise, lambda opts: vault.generic.get_secret(path=path, opts=opts))
-        data: dict[str, Any] = json.loads(told.data_json)
+        answer = self._ask(otherwise, lambda opts: vault.generic.get_secret(path=path, opts=opts))
+        data: dict[str, Any] = json.loads(answer.data_json)
         return data
 
     def mounts(self) -> dict[str, str]:
@@ -153,26 +153,26 @@ class _Look:
         """Vault has none of a role that nobody logged in with yet, and then the provider fails."""
         role = f"auth/{options.mount}/role/{options.role.lower()}"
         role_id = self.read(f"{role}/role-id", f"does not let this login read {role}/role-id")
-        told = self._ask(
+        backend = self._ask(
             f"knows no logins of the adopted AppRole {options.role} at auth/{options.mount}, or lets "
             "this login not look up its entity: log in with the role once",
             lambda opts: vault.identity.get_entity(
                 alias_name=role_id["role_id"], alias_mount_accessor=accessor, opts=opts
             ),
         )
-        return str(told.id)
+        return str(backend.id)
 
     def names(self, path: str) -> frozenset[str]:
         """The provider takes a list with nothing in it for an error."""
         try:
-            told = vault.kv.get_secrets_list(
+            keys = vault.kv.get_secrets_list(
                 path=path, opts=pulumi.InvokeOptions(provider=self.provider)
             )
         except Exception as error:  # noqa: BLE001 -- as in `_ask`
             if "no secrets found" not in str(error):
                 raise self._refused(f"does not let this login list {path}") from None
             return frozenset()
-        return frozenset(told.names)
+        return frozenset(keys.names)
 
     def _ask(self, otherwise: str, question: Callable[[pulumi.InvokeOptions], Any]) -> Any:
         """A sentence in place of a stack trace; the provider reports what Vault said."""

@@ -146,8 +146,8 @@ class AwsConnection:
         base = self._base_credentials()
         answer = self.caller_identity.ask(base)
         if answer.refusal is not None:
-            told = errors.refused(answer.refusal, "sts:GetCallerIdentity", "itself")
-            raise LoginRefused(told.code, told.message, told.hint)
+            error = errors.refused(answer.refusal, "sts:GetCallerIdentity", "itself")
+            raise LoginRefused(error.code, error.message, error.hint)
         kind = "session" if base.token else "access key"
         return OwnCredential(kind=kind, id=base.access_key, created=self._made(base, answer.user))
 

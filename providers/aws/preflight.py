@@ -83,19 +83,21 @@ class _Names:
         if secret.name not in self._known:
             client = self._connection.secrets_manager(self._under, secret)
             with translated("secretsmanager:DescribeSecret", of=secret.name, repeatable=True):
-                told = client.describe_secret(SecretId=secret.name)
-            tags = {each["Key"]: each["Value"] for each in told.get("Tags", ())}
+                described = client.describe_secret(SecretId=secret.name)
+            tags = {each["Key"]: each["Value"] for each in described.get("Tags", ())}
             self._known[secret.name] = _Known(
-                told["ARN"],
-                self._keys(told),
+                described["ARN"],
+                self._keys(described),
                 tuple((_TAG + tag, tags[tag]) for tag in (APPLICATION, ENVIRONMENT) if tag in tags),
             )
         return self._known[secret.name]
 
-    def _keys(self, told: "DescribeSecretResponseTypeDef") -> dict[str, str]:
+    def _keys(self, described: "DescribeSecretResponseTypeDef") -> dict[str, str]:
         options = self._connection.options
-        named = {options.region: told.get("KmsKeyId", "")}
-        named |= {each["Region"]: each["KmsKeyId"] for each in told.get("ReplicationStatus", ())}
+        named = {options.region: described.get("KmsKeyId", "")}
+        named |= {
+            each["Region"]: each["KmsKeyId"] for each in described.get("ReplicationStatus", ())
+        }
         # The runner may not resolve an alias, and AWS's own key needs no permission.
         return {
             region: arns.key_arn(options, region, key)
@@ -124,15 +126,15 @@ def _asked(scope: Scope, need: Need, known: _Names) -> Iterator[tuple[str, Conte
     if isinstance(plugin, AccessKeyOptions):
         yield arns.user_arn(options, plugin), _promised(need.part)
         return
-    told = known.of(plugin)
+    secret = known.of(plugin)
     for region in (options.region, *(plugin.replicas if grant.replicas else ())):
-        name = arns.moved(told.arn, region)
+        name = arns.moved(secret.arn, region)
         here: Context = (("aws:RequestedRegion", region),)
         if grant.resource != "key":
-            yield name, (*here, *told.tags, *_marked(scope, grant))
-        elif region in told.keys:
+            yield name, (*here, *secret.tags, *_marked(scope, grant))
+        elif region in secret.keys:
             yield (
-                told.keys[region],
+                secret.keys[region],
                 (
                     *here,
                     ("kms:CallerAccount", options.account),
@@ -189,13 +191,13 @@ def _answered(
             for result in page["EvaluationResults"]
         ]
     for result in results:
-        told = {
+        decisions = {
             each["EvalResourceName"]: each["EvalResourceDecision"]
             for each in result.get("ResourceSpecificResults", ())
         } or {result.get("EvalResourceName", ""): result["EvalDecision"]}
         yield from (
             (result["EvalActionName"], resource)
-            for resource, decision in told.items()
+            for resource, decision in decisions.items()
             if decision == "allowed"
         )
 

@@ -37,9 +37,9 @@ def monthly(resources: Iterable[Resource]) -> str:
         for kind, number in counted.items()
         if number
     )
-    told = f"about ${cents / 100:,.2f} a month by list prices ({LISTED}): {parts}"
+    total = f"about ${cents / 100:,.2f} a month by list prices ({LISTED}): {parts}"
     more = "; each key may cost $2.00 more once it was rotated twice"
-    return f"{told}{more if counted['aws_kms_key'] else ''}{_TRAIL if trail else ''}"
+    return f"{total}{more if counted['aws_kms_key'] else ''}{_TRAIL if trail else ''}"
 
 
 _TRAIL = "; a trail beside another one $2.00 for each 100,000 events, and its bucket what it holds"

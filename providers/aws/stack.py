@@ -36,7 +36,7 @@ HANDED_OVER = (
 
 # The runner's own configuration has to name these too: the alarms must distinguish them from
 # others.
-_TOLD = ("runner", "deployer")
+_FOR_THE_RUNNER = ("runner", "deployer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class AwsStackOptions:
         default=(), metadata={"doc": "KEY=VALUE of each tag, on everything that takes tags"}
     )
     alarms: bool = field(default=True, metadata={"doc": "make rules, alarms and topics"})
-    alarm_emails: tuple[str, ...] = field(default=(), metadata={"doc": "who is told about alarms"})
+    alarm_emails: tuple[str, ...] = field(default=(), metadata={"doc": "who gets the alarms"})
     alarm_targets: tuple[str, ...] = field(
         default=(),
         metadata={"doc": "ARN or ARN=ROLE of what the rules of its region tell beside the topic"},
@@ -242,7 +242,7 @@ class Stack:
 
 def with_stack_settings(scope: Scope, settings: AwsStackOptions) -> Scope:
     """The scope with what the runner will know of the stack."""
-    known = {name: getattr(settings, name) for name in _TOLD}
+    known = {name: getattr(settings, name) for name in _FOR_THE_RUNNER}
     return replace(scope, options=replace(scope.options, roles=role_arns(scope), **known))
 
 

@@ -24,13 +24,13 @@ class CallsRenderer:
         origin = scope.options.origin
         for need in (need for need in scope.needs if need.part.kind == "issuers"):
             if (request := _request(need)) is not None:
-                told = f"{request.method} {request.path}"
-                yield Call(under=need.under, secret=need.part.secret, call=told, on=origin)
+                call = f"{request.method} {request.path}"
+                yield Call(under=need.under, secret=need.part.secret, call=call, on=origin)
         for part in scope.parts:
             if isinstance(part.options, ProbeOptions):
-                told = f"{part.options.declared.method} {part.options.declared.path}"
+                call = f"{part.options.declared.method} {part.options.declared.path}"
                 for under in (PermissionSet.VERIFY, PermissionSet.PROVE):
-                    yield Call(under=under, secret=part.secret, call=told, on=origin)
+                    yield Call(under=under, secret=part.secret, call=call, on=origin)
 
 
 def _request(need: Need) -> Any:

@@ -212,12 +212,12 @@ class HttpApiIssuer:
                 "correct `scopes:` or `parameters:`, or state `accept_changes: true`",
             )
 
-    def _lives_otherwise(self, told: datetime | None, sent: datetime) -> list[str]:
+    def _lives_otherwise(self, listed: datetime | None, sent: datetime) -> list[str]:
         if self._options.expires_in_s is None or self._api.declared.item.expires is None:
             return []
-        if told is not None and abs(told - sent) <= EXPIRY_TOLERANCE:
+        if listed is not None and abs(listed - sent) <= EXPIRY_TOLERANCE:
             return []
-        end = "never ends" if told is None else f"ends on {told:%Y-%m-%d}"
+        end = "never ends" if listed is None else f"ends on {listed:%Y-%m-%d}"
         return [f"it {end} and not on {sent:%Y-%m-%d}"]
 
     def _removed(

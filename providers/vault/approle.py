@@ -137,13 +137,13 @@ class AppRoleIssuer:
         config = self._connection.call("GET", path, under=OBSERVE).data["config"]
         if (config.get("user_lockout_config") or {}).get("user_lockout_disable"):
             return []
-        told = (
+        sentence = (
             f"Vault's user lockout is on for the mount {self._options.mount}: consumers that go on "
             "trying a destroyed secret id lock the role, after five refusals and for 15 minutes as "
             "Vault comes, and its successor is locked out with it"
         )
         tune = f"vault auth tune -user-lockout-disable=true {self._options.mount}/"
-        return [("vault.user-lockout", told, f"let an operator say `{tune}`")]
+        return [("vault.user-lockout", sentence, f"let an operator say `{tune}`")]
 
     def _destroy(self, handle_id: str, under: PermissionSet) -> None:
         self._check_gone(handle_id, self._sent(handle_id, under), under)

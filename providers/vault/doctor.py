@@ -135,8 +135,8 @@ def diagnose(look: LabelSnapshot) -> Diagnosis:
         return layout
     more = f" and {len(missing) - SHOWN_MAX} more" if len(missing) > SHOWN_MAX else ""
     restricted = LAYOUTS["restricted"]
-    told = f"{restricted.meaning}: {'; '.join(missing[:SHOWN_MAX])}{more}"
-    return replace(restricted, meaning=told)
+    meaning = f"{restricted.meaning}: {'; '.join(missing[:SHOWN_MAX])}{more}"
+    return replace(restricted, meaning=meaning)
 
 
 def _layout(look: LabelSnapshot) -> Diagnosis:

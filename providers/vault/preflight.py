@@ -49,9 +49,11 @@ def _shortfalls(
 ) -> Iterator[Call]:
     named = [(need, path) for need in needs if (path := _named(connection, need)) is not None]
     paths = sorted({path.replace("+", ATTEMPT) for _, path in named})
-    told = connection.call("POST", "sys/capabilities-self", under=under, body={"paths": paths}).data
+    capabilities = connection.call(
+        "POST", "sys/capabilities-self", under=under, body={"paths": paths}
+    ).data
     for need, path in named:
-        given = set(told[path.replace("+", ATTEMPT)])
+        given = set(capabilities[path.replace("+", ATTEMPT)])
         for capability in need.grant.capabilities:
             if not given & {capability, "root"}:
                 yield Call(under=under, secret=need.part.secret, call=capability, on=path)

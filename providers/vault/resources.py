@@ -145,9 +145,9 @@ class _Whole:
 
     def _policies(self) -> Iterator[Resource]:
         for each in self._documents:
-            told = self._remark(each.text, each.remark)
+            remark = self._remark(each.text, each.remark)
             document = Document(
-                name=each.name, kind="policy", holder=each.holder, content=each.text, remark=told
+                name=each.name, kind="policy", holder=each.holder, content=each.text, remark=remark
             )
             yield Resource(
                 type="vault_policy",

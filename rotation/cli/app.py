@@ -51,7 +51,7 @@ def _remember(context: click.Context, option: click.Parameter, value: object) ->
         setattr(context.ensure_object(Settings), option.name, value)
 
 
-def _tell_version(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 -- click's own
+def _print_version(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 -- click's own
     if value and not context.resilient_parsing:
         from rotation import __version__  # noqa: PLC0415 -- seldom asked for
 
@@ -61,7 +61,7 @@ def _tell_version(context: click.Context, _option: click.Parameter, value: bool)
 
 def version_option() -> click.Option:
     return click.Option(
-        ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_tell_version,
+        ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
         help="Print the version; `rotation version` tells more.",
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ def called_by(calls: Calls, sets: Collection[PermissionSet]) -> list[dict[str, s
     ]
 
 
-def tell_calls(calls: Calls, sets: Collection[PermissionSet]) -> Iterator[str]:
+def call_lines(calls: Calls, sets: Collection[PermissionSet]) -> Iterator[str]:
     """Grouped by what they are made on and by the set that makes them."""
     mine = [call for _, call in calls if call.under in sets]
     if not mine:

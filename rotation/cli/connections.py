@@ -16,7 +16,7 @@ from rotation.report.describe import duration, relative
 HEAD = ("connection", "type", "logs in with", "id", "age", "ends", "owner")
 
 
-def tell_connections() -> int:
+def print_connections() -> int:
     """Each connection with the age and the expiry of its credential, as its service reports
     them."""
     with open_session(effectful=False) as session:

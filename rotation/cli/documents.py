@@ -41,7 +41,7 @@ def record(optional: dict[str, Schema] | None = None, /, **members: Schema) -> S
     }
 
 
-TOLD = record(code=TEXT, message=TEXT, hint=maybe(TEXT))
+PROBLEM = record(code=TEXT, message=TEXT, hint=maybe(TEXT))
 NAMES = listed(TEXT)
 DONE = {"message": TEXT}
 GOES_ON = maybe(record(who=maybe(TEXT), at=maybe(TIME), command=maybe(TEXT)))
@@ -59,7 +59,7 @@ STATUS = record(
 
 ROTATIONS = record(
     secret=TEXT, plan=TEXT, rotation=COUNT, state={"enum": ["closed", "held", "waiting"]},
-    outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(TOLD), waits_until=maybe(TIME),
+    outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(PROBLEM), waits_until=maybe(TIME),
     waits_for=maybe(TEXT), old=maybe(TEXT), new=maybe(TEXT), destroyed=NAMES, left_alive=NAMES,
     death=maybe(TEXT), old_dies_not_before=maybe(TIME), what_works=TEXT, seen_at=maybe(TIME),
     exits=NAMES, goes_on=GOES_ON, on_hold=maybe(TEXT), on_hold_by=maybe(TEXT), exit_code=COUNT,
@@ -67,7 +67,7 @@ ROTATIONS = record(
 
 PAST = record(
     secret=TEXT, rotation=COUNT, plan=TEXT, trigger=maybe(TEXT), who=maybe(TEXT), opened_at=TIME,
-    last_at=TIME, outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(TOLD), old=maybe(TEXT),
+    last_at=TIME, outcome=maybe(TEXT), held=maybe(TEXT), met=maybe(PROBLEM), old=maybe(TEXT),
     new=maybe(TEXT), destroyed=NAMES, death=maybe(TEXT), reason=maybe(TEXT), scope=NAMES,
     evidence=by_name(ANYTHING),
 )  # fmt: skip
@@ -84,7 +84,7 @@ ROW = record(
     step=TEXT, phase=TEXT, subject=TEXT, sets=NAMES, effect=YES_OR_NO, windowed=YES_OR_NO,
     on_failure=TEXT, calls=listed(CALL),
 )  # fmt: skip
-PLAN_OF_ALL = record(stops=listed(TOLD), due=COUNT, secrets=listed(PLANNED))
+PLAN_OF_ALL = record(stops=listed(PROBLEM), due=COUNT, secrets=listed(PLANNED))
 PLAN_OF_ONE = record(
     **PLANNED["properties"], rows=listed(ROW), destroys=maybe(TEXT), by_hand=YES_OR_NO,
     suspend_not_before=maybe(TIME), destroy_not_before=maybe(TIME), plan=TEXT,
@@ -118,7 +118,7 @@ SHAPES: dict[str, Schema] = {
     "doctor": record(
         checks=listed(record(subject=TEXT, ok=YES_OR_NO, code=maybe(TEXT), finding=TEXT, next=maybe(TEXT)))
     ),
-    "error": record(error=TOLD),
+    "error": record(error=PROBLEM),
     "freeze": record(frozen=YES_OR_NO, reason=maybe(TEXT), file=maybe(TEXT), **DONE),
     "handover": record(
         {"successor": TEXT, "proven": maybe(TEXT), "next": NAMES, "death": TEXT}, connection=TEXT
@@ -142,7 +142,7 @@ SHAPES: dict[str, Schema] = {
                                 document=ANYTHING, remark=maybe(TEXT))),
     ),
     "reconcile": record(
-        secrets=listed(record(secret=TEXT, equal=YES_OR_NO, differences=listed(TOLD)))
+        secrets=listed(record(secret=TEXT, equal=YES_OR_NO, differences=listed(PROBLEM)))
     ),
     "rotation": record(
         **PAST["properties"], mode=TEXT, rows=listed(STEP), what_works=TEXT, seen_at=maybe(TIME),
@@ -154,7 +154,7 @@ SHAPES: dict[str, Schema] = {
         secrets=listed(record(secret=TEXT, stream=TEXT, seq=COUNT, hash=TEXT, spec_sha256=TEXT)),
     ),
     "schemas": record(kinds=NAMES),
-    "status": record(stops=listed(TOLD), unmerged=listed(TOLD), summary=by_name(COUNT), secrets=listed(STATUS)),
+    "status": record(stops=listed(PROBLEM), unmerged=listed(PROBLEM), summary=by_name(COUNT), secrets=listed(STATUS)),
     "version": record(
         rotation=TEXT, python=TEXT, system=TEXT, journal_schema=COUNT, plugin_contract=ANYTHING,
         plans=by_name(COUNT), libraries=by_name(maybe(TEXT)),

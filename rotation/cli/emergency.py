@@ -192,11 +192,11 @@ def _merge(session: Session, path: Path, *, here: bool) -> int:
     """Brings what was contained without the journal into it, and goes on to the replacement."""
     record = read(path, session.configuration.installation)
     target, said = merge(session, record)
-    told = f"{path} is in the journal; the file is no longer needed"
+    text = f"{path} is in the journal; the file is no longer needed"
     if not is_open(session, record.stream):
-        done("merged", told, secret=target.name, spill=str(path))
+        done("merged", text, secret=target.name, spill=str(path))
         return OK
-    note(told)
+    note(text)
     return _carried_out(session, target, looked_at(session, target), said, here=here)
 
 

@@ -63,7 +63,7 @@ def _prove(old: str, new: str, canary: str) -> int:
     if code != OK:
         note(f"the new login is not proven; {old} is as it was")
         return code
-    _tell_proven(old, new, before, after)
+    _print_proven(old, new, before, after)
     return OK
 
 
@@ -73,7 +73,7 @@ def _login(name: str) -> Login:
         return ask(session, name)
 
 
-def _tell_proven(old: str, new: str, before: Login, after: Login) -> None:
+def _print_proven(old: str, new: str, before: Login, after: Login) -> None:
     dying = f"{before.own.kind} {before.own.id or ''}".strip() if before.own else "the old login"
     steps = [
         f"in the configuration, let {old} have the login of {new}, and {new} that of {old}",
@@ -95,13 +95,13 @@ def _show_dead(name: str) -> int:
     with open_session(effectful=False) as session:
         login = login_of(session, name)
     if is_proved_dead(login):
-        _tell_death(name, "proved")
+        _print_death(name, "proved")
         return OK
-    _tell_death(name, "unknown: nothing can be asked there")
+    _print_death(name, "unknown: nothing can be asked there")
     return GENERIC
 
 
-def _tell_death(name: str, grade: str) -> None:
+def _print_death(name: str, grade: str) -> None:
     if settings().output == "json":
         as_json("handover", {"connection": name, "death": grade})
     else:

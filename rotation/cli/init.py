@@ -39,12 +39,12 @@ def init(journal: Path | None, **given: Any) -> None:
     """
     target = Path(settings().config or NAME).absolute()
     if target.exists():
-        _tell_journal(found_journal(target))
+        _print_journal(found_journal(target))
     else:
-        _tell(found(target, journal, asked(checked(Answers(**given)))))
+        _print_founded(found(target, journal, asked(checked(Answers(**given)))))
 
 
-def _tell_journal(made: Founded) -> None:
+def _print_journal(made: Founded) -> None:
     done(
         "init", f"made  {made.journal}", config=str(made.configuration),
         journal=str(made.journal), installation=made.installation, secret=None,
@@ -52,7 +52,7 @@ def _tell_journal(made: Founded) -> None:
     note("where this installation has rotated before, restore its journal instead of this one")
 
 
-def _tell(made: Founded) -> None:
+def _print_founded(made: Founded) -> None:
     target, journal, ignored = made.configuration, made.journal, made.ignored
     if settings().output == "json":
         document = {

@@ -34,11 +34,11 @@ def check() -> int:
         found = checked(session)
     code = LOCKED if found.findings else OK
     if settings().output == "json":
-        told = [
+        listed = [
             {"code": f.code, "stream": f.stream, "seq": f.seq, "message": f.message}
             for f in found.findings
         ]
-        document = {"whole": not told, "proof": found.proof, "findings": told}
+        document = {"whole": not listed, "proof": found.proof, "findings": listed}
         as_json("journal-check", {**document, "next": found.way_out})
         return code
     for each in found.findings:

@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from rotation.cli.app import settings, verb
-from rotation.cli.calls import called_by, tell_calls
+from rotation.cli.calls import call_lines, called_by
 from rotation.cli.failures import DUE, OK
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.outcome import local
 from rotation.cli.output import SCHEMA_VERSION, Cell, as_json, plain, result, table
 from rotation.cli.session import Session, open_session
-from rotation.cli.status import stops_json, tell_stops
+from rotation.cli.status import print_stops, stops_json
 from rotation.journal.entries import Identity, stamp
 from rotation.operations.planning import Calls, Planned, ahead, as_saved, planned, write_plan
 from rotation.plan import Gate, Plan, RowInstance, Step, rules_of
@@ -56,18 +56,18 @@ def plan(
         if out is not None:
             write_plan({"schema_version": SCHEMA_VERSION, **as_saved(session, work)}, out)
         if settings().output != "json":
-            tell_stops(session)
+            print_stops(session)
         if name is not None:
-            _tell_one(session, found[0], now, refresh=refresh)
+            _print_one(session, found[0], now, refresh=refresh)
         else:
-            _tell_all(session, found, work, now, everything=everything)
+            _print_all(session, found, work, now, everything=everything)
         return DUE if detailed_exitcode and work else OK
 
 
 # ------------------------------------------------------------------------------ what is due
 
 
-def _tell_all(
+def _print_all(
     session: Session, planned: list[Planned], work: list[Planned], now: datetime, *,
     everything: bool,
 ) -> None:  # fmt: skip
@@ -115,7 +115,7 @@ def _json(each: Planned) -> dict[str, Any]:
 # ------------------------------------------------------------------------------ one rotation
 
 
-def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) -> None:
+def _print_one(session: Session, each: Planned, now: datetime, *, refresh: bool) -> None:
     found = ahead(session, each.entry, refresh=refresh)
     spec, plan, rows, calls = found.spec, found.plan, found.rows, found.calls
     if settings().output == "json":
@@ -129,15 +129,15 @@ def _tell_one(session: Session, each: Planned, now: datetime, *, refresh: bool) 
     for line in table(head, _row_cells(plan, rows), indent="  ", spare=("if refused", "")):
         result(line)
     result()
-    for line in tell_calls(calls, {under for row in plan.rows for under in row.sets}):
+    for line in call_lines(calls, {under for row in plan.rows for under in row.sets}):
         result(plain(line))
     suspends = any(row.step is Step.SUSPEND for row in rows)
-    told = (
+    lines = (
         _destroyed(spec, each.row, now, suspends)
         if plan.rules.overlaps
         else _replaced(spec, each.row, now)
     )
-    for line in (*told, *_proved(spec)):
+    for line in (*lines, *_proved(spec)):
         result(plain(line))
     for difference in found.differences:
         result(plain(f"would be Held: {difference.message} [{difference.code}]"))

@@ -221,7 +221,7 @@ def unpause(name: str, *, wait: bool, here: bool) -> int:
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
 
 
-def _tell_frozen_beside(path: Path, reason: str | None) -> int:
+def _print_frozen_beside(path: Path, reason: str | None) -> int:
     text = f"everything is frozen: {reason} ({path})" if reason else f"no longer frozen by {path}"
     done("freeze", text, frozen=reason is not None, reason=reason, file=str(path))
     return OK
@@ -247,7 +247,7 @@ def freeze(*, reason: str | None, lift: bool, without_journal: bool) -> int:
     with open_session(effectful=True) as session:
         reason = checked_reason(reason) or None
         if without_journal:
-            return _tell_frozen_beside(freeze_beside(session, reason), reason)
+            return _print_frozen_beside(freeze_beside(session, reason), reason)
         freeze_all(session, reason)
         text = "the freeze is lifted" if lift else f"everything is frozen: {reason}"
         done("freeze", text, frozen=not lift, reason=reason, file=None)

@@ -53,14 +53,14 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
     --connections.
     """
     if connections:
-        from rotation.cli.connections import tell_connections  # noqa: PLC0415 -- loads adapters
+        from rotation.cli.connections import print_connections  # noqa: PLC0415 -- loads adapters
 
-        return tell_connections()
+        return print_connections()
     # this process ends soon; over a fleet, looking for cycles takes a fifth of its time
     gc.disable()
     with open_session(effectful=False) as session:
         now, spills = session.clock.now(), list(spilled(session))
-        left = [_unmerged(path, told) for path, told in spills]
+        left = [_unmerged(path, spill) for path, spill in spills]
         healths = list(standing(session, names, now, spills))
         shown = most_urgent(healths, everything=everything or bool(names))
         if settings().output == "json":
@@ -75,16 +75,16 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         return _exit_code(healths, left=bool(left)) if check else OK
 
 
-def _unmerged(path: Path, told: SpillRecord) -> dict[str, str]:
+def _unmerged(path: Path, spill: SpillRecord) -> dict[str, str]:
     return {
         "code": "emergency.unmerged",
-        "message": told.unknown,
+        "message": spill.unknown,
         "hint": f"`rotation emergency merge {path}`",
     }
 
 
 def _print(session: Session, healths: list[Health], shown: list[Health], now: datetime) -> None:
-    tell_stops(session)
+    print_stops(session)
     lines = table(
         status_table.HEAD,
         [status_table.cells(health, now) for health in shown],
@@ -103,7 +103,7 @@ def _print(session: Session, healths: list[Health], shown: list[Health], now: da
     result(_summary_line(healths))
 
 
-def tell_stops(session: Session) -> None:
+def print_stops(session: Session) -> None:
     """Printed first: what stops every secret."""
     for stop in stops(session.configuration, session.records):
         kind, _, reason = stop.message.partition(": ")

@@ -17,9 +17,9 @@ from rotation.report.health import given, seen_at
 
 
 def secret_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
-    told = {**status_table.as_json(health), **_rotation_json(session, health, now)}
+    document = {**status_table.as_json(health), **_rotation_json(session, health, now)}
     paused = on_hold_json(on_hold(session, health))
-    return {**told, **paused, "exception": health.exempt or None}
+    return {**document, **paused, "exception": health.exempt or None}
 
 
 def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def without_journal(
         "the journal cannot be written" if isinstance(why, JournalError) else "no more can be done"
     )
     note(plain(f"{what}: {why.message}; containing without it"))
-    ended = containment.without_journal(session, target, found, said, _Told(session))
+    ended = containment.without_journal(session, target, found, said, _Watcher(session))
     _print(session, target, found, ended, why)
     done(
         "contained",
@@ -34,7 +34,7 @@ def without_journal(
     return worst([AT_RISK if ended.down else code_of(why), *map(code_of, ended.failures.values())])
 
 
-class _Told:
+class _Watcher:
     def __init__(self, session: Session) -> None:
         self._session = session
 

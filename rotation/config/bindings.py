@@ -12,7 +12,7 @@ from rotation.runtime.ownership import ordinary
 SCHEMA_VERSION = 1
 BYTES_MAX = 4 << 20
 
-TOLD = frozenset({"roles", "external_id", "kms_key", "runner", "deployer"})
+BINDABLE = frozenset({"roles", "external_id", "kms_key", "runner", "deployer"})
 
 _WHERE = ("bindings",)
 
@@ -56,12 +56,12 @@ def _is_known(content: Any) -> bool:
 
 def _beyond(bindings: dict[str, dict[str, Any]]) -> Iterator[Problem]:
     """A writer of the stack's output must not decide where a runner's calls go."""
-    beyond = sorted({key for told in bindings.values() for key in told} - TOLD)
+    beyond = sorted({key for names in bindings.values() for key in names} - BINDABLE)
     if beyond:
         yield Problem(
             _WHERE,
             "config.bindings",
-            f"the file sets {', '.join(map(named, beyond))}; a stack tells {', '.join(sorted(TOLD))}",
+            f"the file sets {', '.join(map(named, beyond))}; a stack may set {', '.join(sorted(BINDABLE))}",
             "write it into the connection itself, if it is meant",
         )
 
@@ -69,7 +69,10 @@ def _beyond(bindings: dict[str, dict[str, Any]]) -> Iterator[Problem]:
 def _add(raw: dict[str, Any], bindings: dict[str, dict[str, Any]]) -> None:
     connections = raw.get("connections")
     if isinstance(connections, dict):
-        for name, told in bindings.items():
+        for name, values in bindings.items():
             own = connections.get(name)
             if isinstance(own, dict):
-                connections[name] = {**{key: told[key] for key in TOLD & told.keys()}, **own}
+                connections[name] = {
+                    **{key: values[key] for key in BINDABLE & values.keys()},
+                    **own,
+                }

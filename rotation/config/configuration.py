@@ -125,10 +125,15 @@ class Configuration:
 
 
 def _exempt(secret: Secret) -> Exempt | None:
-    told = secret.exception
-    if told is None:
+    exception = secret.exception
+    if exception is None:
         return None
-    return Exempt(told.owner, told.reason, _midnight(told.until), AGE_LIMITS[secret.environment])
+    return Exempt(
+        exception.owner,
+        exception.reason,
+        _midnight(exception.until),
+        AGE_LIMITS[secret.environment],
+    )
 
 
 def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> ConfiguredSecret:

@@ -9,7 +9,7 @@ from rotation.config.findings import Invalid, Problem, collected, invalid
 from rotation.config.reading import As, Shape, expected, reader, remembering, shape
 from rotation.errors import UsageError
 from rotation.options import ConsumerOptions
-from rotation.plugins.broken import telling_broken
+from rotation.plugins.broken import reporting_broken
 from rotation.plugins.registry import Plugin, installed
 from rotation.types import ConsumerSpec
 
@@ -98,7 +98,7 @@ def options_shape(kind: str, name: str) -> Shape[Any]:
     """How the options of that plugin are read."""
     plugins = installed()
     try:
-        with telling_broken(plugins.point_of_options(kind, name)):
+        with reporting_broken(plugins.point_of_options(kind, name)):
             breaches = _breaches(kind, name)
             read = None if breaches else shape(plugins.options(kind, name))
     except UsageError as error:

@@ -148,11 +148,11 @@ def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
             Level.WARNING,
         )
     if secret.exception is not None:
-        told = secret.exception
+        exception = secret.exception
         yield Problem(
             ("exception",),
             "config.exception",
-            f"{format_duration(max_age)} by an exception of {told.owner} until {told.until}: {told.reason}",
+            f"{format_duration(max_age)} by an exception of {exception.owner} until {exception.until}: {exception.reason}",
             level=Level.WARNING,
         )
     if secret.owner == NOBODY_YET:

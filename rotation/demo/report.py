@@ -29,7 +29,7 @@ def report(scenario: Scenario) -> int:
         _secret_bytes(scenario),
         _end_of_the_runner(scenario.measured),
     ]
-    return tell(
+    return print_numbers(
         scenario.screen,
         numbers,
         ("rotation init", "writes a commented rotation.yaml for a credential of your own"),
@@ -147,13 +147,13 @@ def started_as() -> str:
     return str(this.relative_to(Path.cwd()) if this.is_relative_to(Path.cwd()) else this)
 
 
-def tell(screen: Screen, numbers: Sequence[Number], *next_ones: tuple[str, str]) -> int:
+def print_numbers(screen: Screen, numbers: Sequence[Number], *next_ones: tuple[str, str]) -> int:
     """Prints every number; 0 if all are good."""
     screen.title("What was measured")
     for number in numbers:
         mark = "ok " if number.good else "BAD"
-        told = f"    {mark} {number.name:<22} {number.text}"
-        screen.say(told, "" if number.good else "31", hang=31)
+        line = f"    {mark} {number.name:<22} {number.text}"
+        screen.say(line, "" if number.good else "31", hang=31)
     screen.say(f"        time                   {screen.seconds:.1f} s")
     screen.say()
     if not all(number.good for number in numbers):

@@ -145,9 +145,9 @@ class Scenario:
         for counter in self.counters.values():
             counter.wait_for_calls(10, 10)
         assert self.runner is not None
-        told = time.monotonic()
+        began = time.monotonic()
         self.measured.stop_code = self.runner.end()
-        self.measured.stop_s = time.monotonic() - told
+        self.measured.stop_s = time.monotonic() - began
         self.person("journal", "check")
         self.typed("status", heard=lambda line: self.screen.line("", line)).wait()
         for application in self.workspace.applications:
@@ -237,9 +237,9 @@ class Scenario:
 
     def counted(self) -> str:
         """The applications' counts in one line."""
-        told = list(self.counters.values())
-        calls = sum(counter.calls for counter in told)
+        counters = list(self.counters.values())
+        calls = sum(counter.calls for counter in counters)
         off = len(self.counters[BILLING].refused_with(self.measured.contained))
-        refused = sum(len(counter.refusals) for counter in told) - off
+        refused = sum(len(counter.refusals) for counter in counters) - off
         emergency = f", {off} refused in the emergency" if off else ""
         return f" {self.screen.seconds:5.1f} s  {calls:,} logins, {refused} failed{emergency} "

@@ -104,8 +104,8 @@ class Screen:
         self.say(f"{self.seconds:5.1f} s  {text}", "1")
 
     def line(self, who: str, text: str, style: str = "") -> None:
-        told = f"{self.seconds:5.1f} s    {who:<14} {text}"
-        self.say(told, style, hang=28 if text.startswith("  … ") else 26)
+        line = f"{self.seconds:5.1f} s    {who:<14} {text}"
+        self.say(line, style, hang=28 if text.startswith("  … ") else 26)
 
     def _styled(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colours and style else text

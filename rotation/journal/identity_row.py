@@ -26,7 +26,7 @@ from rotation.journal.facts import (
 from rotation.types import Facts
 
 # The columns that `next` sets.
-TOLD = ("phase", "row", "wake_at", "why", "held", "held_at", "old")
+DECIDED = ("phase", "row", "wake_at", "why", "held", "held_at", "old")
 
 # Earlier than any entry: a command typed while a clock ran ahead must not be due only then.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,10 +87,10 @@ def with_kept_columns(before: Identity, row: Identity, history: Sequence[Entry])
     """`row` with the columns of `before` where the entries come from a version that wrote no
     `next`: what such a rotation waits for is stored only in its row."""
     *_, rotation = rotations(history)
-    told = not Opened.of(rotation[0].facts).has(Opened.rows) or any(map(decided_in, rotation))
-    if told or row.plan is None or before.seq != row.seq:
+    recorded = not Opened.of(rotation[0].facts).has(Opened.rows) or any(map(decided_in, rotation))
+    if recorded or row.plan is None or before.seq != row.seq:
         return row
-    return replace(row, **{name: getattr(before, name) for name in TOLD})
+    return replace(row, **{name: getattr(before, name) for name in DECIDED})
 
 
 def _open(entries: tuple[Entry, ...]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _open(entries: tuple[Entry, ...]) -> dict[str, Any]:
     }
 
 
-_NOTHING_OPEN = dict.fromkeys(("plan", "opened_at", *TOLD))
+_NOTHING_OPEN = dict.fromkeys(("plan", "opened_at", *DECIDED))
 
 
 def _closed(entries: Sequence[Entry], closed: Entry, base: Identity) -> dict[str, Any]:

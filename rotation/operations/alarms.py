@@ -24,7 +24,7 @@ def _of(here: Installation, scope: Scope, family: str, *, drill: bool) -> Iterat
     watch: AlarmCheck = installed().load("watches", family)
     subject = f"alarms of {scope.connection}"
     if not scope.options.roles:
-        yield Finding(subject, "no stack told of roles, so nothing watches them")
+        yield Finding(subject, "no stack set roles, so nothing watches them")
         return
     try:
         for found in watch(scope, here.registry.connection(scope.connection), drill=drill):

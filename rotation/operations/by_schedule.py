@@ -56,7 +56,7 @@ class BySchedule:
     def due(self, now: datetime) -> Iterator[Opening]:
         here = self.installation
         stop_if_behind(here.configuration, here.journal, here.runner.id, now)
-        self._tell_unknown(now)
+        self._log_unknown(now)
         found = self._due(now)
         unmerged = refusals_of_unmerged(here.configuration, here.journal) if found else {}
         for entry in found:
@@ -78,7 +78,7 @@ class BySchedule:
     def _bind(self, spec: Specification) -> Adapters:
         return Guard(stopping=self.installation.stop).wrap(self.installation.bind(spec))
 
-    def _tell_unknown(self, now: datetime) -> None:
+    def _log_unknown(self, now: datetime) -> None:
         try:
             refuse_unknown(self.installation.configuration, self.installation.journal, (), now)
         except NeedsPerson as unknown:

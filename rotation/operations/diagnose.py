@@ -43,8 +43,8 @@ def all_checks(
     names = [name for name in names if here.configuration.secret(name) is not None]
     yield from _plugin_checks(here, names)
     for each in names:
-        told = [check for check in journal if check.subject == f"{each}, emergency"]
-        yield from _of_secret(here, each, told, looked, login=login)
+        before = [check for check in journal if check.subject == f"{each}, emergency"]
+        yield from _of_secret(here, each, before, looked, login=login)
     yield from permission_checks(here, names, emergency=False)
 
 
@@ -64,13 +64,13 @@ def _plugin_checks(here: Installation, names: Sequence[str]) -> Iterator[Finding
 
 
 def _of_secret(
-    here: Installation, name: str, told: Sequence[Finding], looked: Looked, *, login: bool
+    here: Installation, name: str, before: Sequence[Finding], looked: Looked, *, login: bool
 ) -> Iterator[Finding]:
     """Everything about one secret. Its labels are called healthy only where nothing else is wrong
-    with it. told: the findings so far."""
+    with it. before: the findings so far."""
     check = _secret_check(here, name, login=login)
     beside = list(_beside(here, name, check, looked, login=login))
-    otherwise = any(not each.is_fine for each in (*told, *beside))
+    otherwise = any(not each.is_fine for each in (*before, *beside))
     if not (otherwise and check.code == "layout.healthy"):
         yield check
     yield from beside
@@ -104,8 +104,8 @@ def _orphan_checks(here: Installation, name: str) -> Iterator[Finding]:
     lies."""
     for row in here.orphans_of(name):
         yield from of_journal(here, row.stream, name)
-    told = "not in the configuration: nothing rotates it, and only the journal was asked"
-    yield Finding(name, told, Grade.WRONG, "health.orphaned", "put it back into the configuration")
+    text = "not in the configuration: nothing rotates it, and only the journal was asked"
+    yield Finding(name, text, Grade.WRONG, "health.orphaned", "put it back into the configuration")
 
 
 def permission_checks(
@@ -159,10 +159,10 @@ def _proof(here: Installation) -> Iterator[Finding]:
 def _unmerged(here: Installation) -> Iterator[Finding]:
     """What an emergency did without the journal and nobody has merged since."""
     configuration = here.configuration
-    for path, told in unmerged(configuration.journal, configuration.installation, here.records):
+    for path, spill in unmerged(configuration.journal, configuration.installation, here.records):
         merge = f"`rotation emergency merge {path}`"
-        subject = f"{here.called(told.secret)}, emergency"
-        yield Finding(subject, told.unknown, Grade.HELD, "emergency.unmerged", merge)
+        subject = f"{here.called(spill.secret)}, emergency"
+        yield Finding(subject, spill.unknown, Grade.HELD, "emergency.unmerged", merge)
 
 
 def _secret_check(here: Installation, name: str, *, login: bool) -> Finding:
@@ -329,8 +329,8 @@ def to_repair(here: Installation, name: str, *, login: bool) -> str:
     """What the one safe repair does, in words. Raises PolicyRefusal where there is none."""
     layout = _layout(here, name, login=login)
     if layout is None or not layout.by_plan:
-        told = "its label layout is unknown" if layout is None else _words(layout, name)
+        reason = "its label layout is unknown" if layout is None else _words(layout, name)
         raise PolicyRefusal(
-            "doctor.no-repair", f"there is no repair of {name} that is safe to do for you", told
+            "doctor.no-repair", f"there is no repair of {name} that is safe to do for you", reason
         )
     return _words(layout, here.entry(name).id)

@@ -82,7 +82,7 @@ def declare(here: Installation, words: Sequence[str], asked: Asked, person: Pers
     try:
         target = target_of(here, past, words, asked.key_id)
         if unwritable is None:
-            _tell_doubt(here, target.stream, person)
+            _report_doubt(here, target.stream, person)
         return _Declaring(here, past, target, asked, person).declared(unwritable)
     except (JournalError, *NONSENSE) as error:
         damage = as_damage(error)
@@ -92,7 +92,7 @@ def declare(here: Installation, words: Sequence[str], asked: Asked, person: Pers
     return _Declaring(here, None, target, asked, person).declared(damage)
 
 
-def _tell_doubt(here: Installation, stream: str, person: Person) -> None:
+def _report_doubt(here: Installation, stream: str, person: Person) -> None:
     """A doubtful journal stops no containment, but it may be wrong about whose an instance is."""
     with suppress(JournalError):
         doubt = here.journal.doubt(stream)

@@ -130,8 +130,8 @@ def _named(here: Installation, names: Sequence[str]) -> Iterator[Found]:
     records = here.records
     orphans = [row for name in dict.fromkeys(names) for row in here.orphans_of(name)]
     yield from ((row.stream, None, row) for row in orphans)
-    told = {row.secret for row in orphans}
-    for entry in dict.fromkeys(here.entry(name) for name in names if name not in told):
+    orphaned = {row.secret for row in orphans}
+    for entry in dict.fromkeys(here.entry(name) for name in names if name not in orphaned):
         yield entry.stream, entry, records.identity(entry.stream)
         for stream in here.open_streams_of(entry.id):
             if stream != entry.stream:
@@ -172,19 +172,19 @@ def _health(
     entry: "ConfiguredSecret", row: Identity | None, rotation: Rotation | None,
     freezes: Sequence[Freeze], now: datetime,
 ) -> Health:  # fmt: skip
-    told = due(entry, row, now, freezes)
+    state = due(entry, row, now, freezes)
     age = now - row.created if row is not None and row.created is not None else None
     max_age = timedelta(seconds=entry.max_age_s - entry.over_s(now))
     return Health(
         secret=entry.id,
         policy=entry.class_name,
-        rank=_rank(row, rotation, max_age, told.kind, now),
+        rank=_rank(row, rotation, max_age, state.kind, now),
         max_age=max_age,
         age=age,
-        due_at=told.at
-        if told.kind in (DueState.DUE, DueState.LATER, DueState.PAUSED, DueState.UNKNOWN)
+        due_at=state.at
+        if state.kind in (DueState.DUE, DueState.LATER, DueState.PAUSED, DueState.UNKNOWN)
         else None,
-        why=told.reason,
+        why=state.reason,
         row=row,
         exempt=str(entry.exempt_at(now) or ""),
         rotation=rotation,
@@ -230,18 +230,18 @@ def _with_strangers(
     here: Installation, health: Health, stream: str, seen: Mapping[str, Seen]
 ) -> Health:
     """The state of a secret, changed where a look found more than the journal knows."""
-    told = seen.get(stream)
-    if told is None or not told.instances or not (entries := here.records.entries(stream)):
+    look = seen.get(stream)
+    if look is None or not look.instances or not (entries := here.records.entries(stream)):
         return health
-    left = unaccounted(replay(entries), told)
+    left = unaccounted(replay(entries), look)
     rank = min(health.rank, Rank.UNACCOUNTED) if left else health.rank
-    return replace(health, rank=rank, strangers=left, strangers_at=told.at)
+    return replace(health, rank=rank, strangers=left, strangers_at=look.at)
 
 
 def _by_stream(spills: Spills) -> Mapping[str, Sequence[SpillRecord]]:
     found = defaultdict(list)
-    for _, told in spills:
-        found[told.stream].append(told)
+    for _, spill in spills:
+        found[spill.stream].append(spill)
     return found
 
 
@@ -249,9 +249,9 @@ def _with_spills(
     here: Installation, health: Health, stream: str, spills: Mapping[str, Sequence[SpillRecord]]
 ) -> Health:
     """The state of a secret, changed where a spill knows more than the journal."""
-    if not (told := spills.get(stream)):
+    if not (records := spills.get(stream)):
         return health
-    off = {instance for each in told for instance in each.scope}
+    off = {instance for each in records for instance in each.scope}
     entries = here.records.entries(stream)
     down = bool(entries and given(replay(entries)) & off)
     why = f"{', '.join(sorted(off))} switched off without the journal"

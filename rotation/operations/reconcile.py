@@ -216,8 +216,8 @@ def go_on(here: Installation) -> None:
 def is_news(here: Installation, stream: str, found: Found) -> bool:
     """Whether this look found something unknown that no earlier look had found."""
     seen = seen_of(here.records.installation_entries()).get(stream)
-    told = with_look(replay(here.records.entries(stream)), seen).found_off
-    return found.strangers != frozenset(seen.instances if seen else ()) or found.off != told
+    known_off = with_look(replay(here.records.entries(stream)), seen).found_off
+    return found.strangers != frozenset(seen.instances if seen else ()) or found.off != known_off
 
 
 def remember(here: Installation, stream: str, found: Found) -> None:

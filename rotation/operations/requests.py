@@ -73,8 +73,8 @@ def chosen(
 
 def _fits(rotation: Rotation, code: str | None, *, at_once: bool) -> bool:
     if rotation.held is not None:
-        told = met(rotation, rotation.held)
-        return code is not None and code in (rotation.held, told and told["code"])
+        cause = met(rotation, rotation.held)
+        return code is not None and code in (rotation.held, cause and cause["code"])
     pause = pause_of(rotation) if at_once else None
     return pause is not None and code in (None, pause.record(Cause).code)
 

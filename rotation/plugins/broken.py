@@ -13,17 +13,17 @@ from rotation.types import contains_live_value
 
 
 @contextmanager
-def telling_broken(point: EntryPoint) -> Iterator[None]:
+def reporting_broken(point: EntryPoint) -> Iterator[None]:
     """Wraps the plugin's own code. A RotationError passes unchanged."""
     try:
         yield
     except RotationError:
         raise
     except ModuleNotFoundError as missing:
-        told = "" if contains_live_value(f"{missing.name}") else f": {missing.name}"
+        name = "" if contains_live_value(f"{missing.name}") else f": {missing.name}"
         raise UsageError(
             "plugin.library-missing",
-            f"`{point.name}` needs a library that is not installed{told}",
+            f"`{point.name}` needs a library that is not installed{name}",
             _how_to_install(point),
         ) from None
     except (Exception, SystemExit) as stray:  # noqa: BLE001 -- its text stays here

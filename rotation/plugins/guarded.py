@@ -51,7 +51,7 @@ def _answers(kind: str) -> Mapping[str, tuple[type, ...]]:
         for name, method in inspect.getmembers(contract, inspect.isfunction)
         if not name.startswith("_")
     }
-    return {name: types for name, told in methods.items() if (types := _types(told))}
+    return {name: types for name, method in methods.items() if (types := _types(method))}
 
 
 def _types(annotation: Any) -> tuple[type, ...]:

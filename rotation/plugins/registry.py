@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rotation.errors import UsageError
 from rotation.options import ConnectionOptions, Connections, IssuerOptions, values
-from rotation.plugins.broken import telling_broken, without_options
+from rotation.plugins.broken import reporting_broken, without_options
 from rotation.plugins.guarded import guarded
 from rotation.types import PluginSpec, Specification, Traits, stream_of
 
@@ -61,12 +61,12 @@ class Plugins:
 
     def _loaded(self, point: EntryPoint) -> Any:
         # `requests` fills sys.modules in a way that breaks a concurrent import of urllib3.
-        with telling_broken(point), self._loading:
+        with reporting_broken(point), self._loading:
             return point.load()
 
     def build(self, kind: str, name: str, *given: Any, **named: Any) -> Any:
         """The adapter, ready to be called."""
-        with telling_broken(self._point(kind, name)):
+        with reporting_broken(self._point(kind, name)):
             return guarded(self.load(kind, name), kind)(*given, **named)
 
     def options(self, kind: str, name: str) -> type[Any]:

@@ -275,14 +275,14 @@ def met(rotation: Rotation, code: str) -> dict[str, str] | None:
     """The sentence that it is Held for, with its code and what helps against it."""
     if code == "held.out-of-tries":
         state = max(rotation.states.values(), key=lambda state: state.tries)
-        told, cause = state.why, state.record(Cause).code
+        message, cause = state.why, state.record(Cause).code
     else:
         state = present_state(rotation)
-        told, cause = state.message, state.record(Cause).cause
-    if told is None:
+        message, cause = state.message, state.record(Cause).cause
+    if message is None:
         return None
     return {
-        "message": told, "code": str(cause or code), "hint": state.record(Cause).hint or ""
+        "message": message, "code": str(cause or code), "hint": state.record(Cause).hint or ""
     }  # fmt: skip
 
 

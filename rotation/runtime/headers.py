@@ -14,8 +14,8 @@ _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 def header_time(text: str) -> datetime | None:
     """An aware time in UTC. None where the header has none, or two different ones: a proxy may add
     a date of its own."""
-    told = {_moment(each.strip()) for each in _DATE.findall(text) or (text,)}
-    return told.pop() if len(told) == 1 else None
+    found = {_moment(each.strip()) for each in _DATE.findall(text) or (text,)}
+    return found.pop() if len(found) == 1 else None
 
 
 def retry_after(text: str, now: str = "") -> int | None:

@@ -73,7 +73,7 @@ def configure(
 def _rendering(stream: TextIO, *, as_json: bool) -> list[Processor]:
     if as_json:
         # json.dumps writes plain ASCII, so control characters are escaped.
-        return [_telling_first, structlog.processors.JSONRenderer()]
+        return [_important_first, structlog.processors.JSONRenderer()]
     console = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),
         sort_keys=False,
@@ -82,7 +82,7 @@ def _rendering(stream: TextIO, *, as_json: bool) -> list[Processor]:
     return [escape_controls, console]
 
 
-def _telling_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
+def _important_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Puts time, level and event first, for people who read the raw lines."""
     first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
     return {**first, **event}
@@ -113,10 +113,10 @@ class _Handler(logging.StreamHandler[TextIO]):
         try:
             return super().format(record)
         except Exception:  # noqa: BLE001 -- a foreign argument's own `str` may raise anything
-            told = logging.LogRecord(
+            replacement = logging.LogRecord(
                 "rotation", logging.ERROR, "", 0, f"{UNREADABLE} from {record.name}", None, None
             )
-            return super().format(told)
+            return super().format(replacement)
 
 
 def _is_not_capped(record: logging.LogRecord) -> bool:

@@ -112,9 +112,9 @@ def undated(
     these, or all."""
     rows = {row.stream: row for row in journal.identities()}
     for entry in configuration.secrets():
-        told = due(entry, rows.get(entry.stream), now)
-        if told.kind is DueState.UNKNOWN and (not names or entry.id in names):
-            yield entry, told.reason
+        state = due(entry, rows.get(entry.stream), now)
+        if state.kind is DueState.UNKNOWN and (not names or entry.id in names):
+            yield entry, state.reason
 
 
 def refusals_of_unmerged(
@@ -123,13 +123,13 @@ def refusals_of_unmerged(
     """By stream: secrets with an unmerged spill. What the emergency switched off would look like
     somebody else's change. Reads every spill."""
     found: dict[str, NeedsPerson] = {}
-    for path, told in unmerged(configuration.journal, configuration.installation, journal):
+    for path, spill in unmerged(configuration.journal, configuration.installation, journal):
         refusal = NeedsPerson(
             "emergency.unmerged",
-            f"{told.unknown}; nothing was opened",
+            f"{spill.unknown}; nothing was opened",
             f"`rotation emergency merge {path}`",
         )
-        found.setdefault(told.stream, refusal)
+        found.setdefault(spill.stream, refusal)
     return found
 
 

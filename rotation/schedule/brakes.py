@@ -70,8 +70,8 @@ def stop_if_behind(
     behind: Counter[str] = Counter()
     for row in journal.held_for("held.journal-behind"):
         entry = configuration.secret(row.secret)
-        told = latest is not None and row.held_at is not None and row.held_at <= latest.at
-        if entry is not None and not told:
+        accepted = latest is not None and row.held_at is not None and row.held_at <= latest.at
+        if entry is not None and not accepted:
             behind[entry.connection] += 1
     for connection, count in behind.items():
         if count >= BEHIND_MIN:

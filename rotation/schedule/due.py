@@ -116,10 +116,10 @@ def _rolled_back(identity: Identity, now: datetime) -> Due | None:
     return Due(DueState.LATER, f"the last one was {how}", again) if now < again else None
 
 
-def _again(rolled_back: Due | None, told: Due) -> Due:
+def _again(rolled_back: Due | None, other: Due) -> Due:
     """The later of both: the pause after a rollback makes nothing due sooner."""
-    if rolled_back is None or (rolled_back.at and told.at and told.at > rolled_back.at):
-        return told
+    if rolled_back is None or (rolled_back.at and other.at and other.at > rolled_back.at):
+        return other
     return rolled_back
 
 

@@ -166,7 +166,7 @@ def watched(moto: str, tmp_path: Path, options: str) -> Iterator[Watched]:
 def test_without_a_stack_there_is_nothing_that_watches(watched: Watched, tmp_path: Path) -> None:
     (tmp_path / "rotation.infra.json").unlink()
     said = watched.findings(0)
-    assert said == {"alarms of main": ["no stack told of roles, so nothing watches them"]}
+    assert said == {"alarms of main": ["no stack set roles, so nothing watches them"]}
 
 
 def test_before_up_each_alarm_is_missing(watched: Watched) -> None:

@@ -23,7 +23,7 @@ def document(**statement: Any) -> dict[str, str]:
     return {"policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
 
 
-def as_the_engine_tells(each: Registered) -> dict[str, Any]:
+def as_the_engine_reports(each: Registered) -> dict[str, Any]:
     """Of what it ignores, it gives the pack what is there; here, nothing is."""
     return {name: value for name, value in each.inputs.items() if name not in each.ignored}
 
@@ -32,7 +32,7 @@ def as_the_engine_tells(each: Registered) -> dict[str, Any]:
 def test_our_own_stacks_pass(tmp_path: Path, more: str) -> None:
     file = written(tmp_path, secret(IAM), secret(KV, "billing-token"), more=more)
     for each in up(file, {**AWS, **VAULT}).resources:
-        assert complaints(each.token, as_the_engine_tells(each), each.ignored) == {}, each.name
+        assert complaints(each.token, as_the_engine_reports(each), each.ignored) == {}, each.name
 
 
 def test_what_is_adopted_passes_with_a_warning(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_what_is_adopted_passes_with_a_warning(tmp_path: Path) -> None:
     said = {
         f"{each.token.rpartition(':')[2]} {each.name}": told
         for each in stack.resources
-        if (told := complaints(each.token, as_the_engine_tells(each), each.ignored))
+        if (told := complaints(each.token, as_the_engine_reports(each), each.ignored))
     }
     assert said == {
         f"{kind} billing-iam": {

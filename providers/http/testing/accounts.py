@@ -66,8 +66,8 @@ class Atlas(Service):
     def _challenge(self) -> Reply:
         nonce = secrets.token_hex(16)
         self._nonces.add(nonce)
-        told = f'Digest realm="MMS Public API", domain="", nonce="{nonce}", algorithm=MD5, qop="auth", stale=false'
-        return Reply(401, {"reason": "Unauthorized"}, {"WWW-Authenticate": told})
+        challenge = f'Digest realm="MMS Public API", domain="", nonce="{nonce}", algorithm=MD5, qop="auth", stale=false'
+        return Reply(401, {"reason": "Unauthorized"}, {"WWW-Authenticate": challenge})
 
     def _proved(self, got: Got, known: dict[str, str]) -> bool:
         given = dict(_PART.findall(got.headers["authorization"]))

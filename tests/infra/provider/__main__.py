@@ -38,7 +38,7 @@ ABSENT = re.compile(r"NoSuchEntity|NotFound|\b404\b")
 HELD = "ROTATION_TEST_HELD"
 """Names a file that says of which kinds nothing is told, as long as it is there."""
 
-TOLD = {"accessor", "arn", "keyId"}
+NOT_INPUTS = {"accessor", "arn", "keyId"}
 """What a service says of a resource, and nobody can give it."""
 
 DIFF = provider_pb2.DiffResponse
@@ -100,7 +100,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(
             id=request.id,
             properties=_struct({**inputs, **state, **found}),
-            inputs=_struct({**inputs, **{k: v for k, v in found.items() if k not in TOLD}}),
+            inputs=_struct({**inputs, **{k: v for k, v in found.items() if k not in NOT_INPUTS}}),
         )
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802

@@ -201,7 +201,7 @@ def test_what_it_says_of_another_secret_does_not_matter(
 @pytest.mark.parametrize("how", OURS)
 def test_every_other_verb_tells_it_by_a_code(shared: Damaged, how: str) -> None:
     shared.by(OURS[how])
-    each_verb_tells(shared)
+    each_verb_reports(shared)
 
 
 @pytest.mark.parametrize("how", ANOTHERS)
@@ -211,10 +211,10 @@ def test_so_it_does_where_another_secret_is_meant(
     """An installation of its own, for `run` may rotate the one that is whole to its end."""
     damaged = Damaged(furnished(aws, tmp_path))
     damaged.by(ANOTHERS[how])
-    each_verb_tells(damaged)
+    each_verb_reports(damaged)
 
 
-def each_verb_tells(damaged: Damaged) -> None:
+def each_verb_reports(damaged: Damaged) -> None:
     for words in VERBS:
         done = damaged.run(*words)
         assert done.exit_code in (0, 2, 5, 6, 9), done.output

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rotation.demo.environment import Number
-from rotation.demo.report import started_as, tell
+from rotation.demo.report import print_numbers, started_as
 from rotation.demo.screen import WIDTH, Screen
 
 
@@ -16,7 +16,7 @@ def test_every_line_fits_and_no_word_is_broken(capsys: pytest.CaptureFixture[str
     screen = Screen()
     words = "journal, logs, all output of eleven processes; " * 6
     screen.line("billing-iam", words)
-    tell(screen, [Number("secret bytes found", words, True)], ("rotation plan", words))
+    print_numbers(screen, [Number("secret bytes found", words, True)], ("rotation plan", words))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert " ".join(" ".join(lines).split()).count(" ".join(words.split())) == 3
