@@ -227,6 +227,19 @@ def test_tests_lie_where_their_subject_lies() -> None:
     ]
 
 
+# Rooms each of whose modules has its own test beside its name; elsewhere a story may do.
+TESTED_BY_NAME = ("execution", "execution/effects")
+
+
+def test_a_module_of_the_core_has_its_test_beside_its_name() -> None:
+    assert not [
+        in_repository(path)
+        for room in TESTED_BY_NAME
+        for path in (ROOT / "rotation" / room).glob("[!_]*.py")
+        if not (ROOT / "tests" / "rotation" / room / f"test_{path.stem}.py").is_file()
+    ]
+
+
 # It calls the stories of its folder one by one, each with a bug planted.
 CALLS_TESTS = {"tests/crash/test_mutants.py"}
 
