@@ -11,7 +11,7 @@ from rotation.cli.app import settings, verb
 from rotation.cli.output import as_json, done, note, result
 from rotation.cli.session import NAME
 from rotation.operations.answers import CLASS, REFRESH, REGION, Answers, checked
-from rotation.operations.founding import Founded, found, found_journal
+from rotation.operations.init import Created, create, create_journal
 
 
 @verb(
@@ -39,12 +39,12 @@ def init(journal: Path | None, **given: Any) -> None:
     """
     target = Path(settings().config or NAME).absolute()
     if target.exists():
-        _print_journal(found_journal(target))
+        _print_journal(create_journal(target))
     else:
-        _print_founded(found(target, journal, asked(checked(Answers(**given)))))
+        _print_created(create(target, journal, asked(checked(Answers(**given)))))
 
 
-def _print_journal(made: Founded) -> None:
+def _print_journal(made: Created) -> None:
     done(
         "init", f"made  {made.journal}", config=str(made.configuration),
         journal=str(made.journal), installation=made.installation, secret=None,
@@ -52,7 +52,7 @@ def _print_journal(made: Founded) -> None:
     note("where this installation has rotated before, restore its journal instead of this one")
 
 
-def _print_founded(made: Founded) -> None:
+def _print_created(made: Created) -> None:
     target, journal, ignored = made.configuration, made.journal, made.ignored
     if settings().output == "json":
         document = {

@@ -16,7 +16,7 @@ from rotation.config import load
 from rotation.errors import UsageError
 from rotation.journal.sql import open_journal
 from rotation.operations.answers import Answers
-from rotation.operations.founding import document
+from rotation.operations.init import document
 
 
 def init(directory: Path, *words: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from rotation.config import load
 from rotation.errors import UsageError
 from rotation.operations.answers import Answers, checked
-from rotation.operations.founding import found, found_journal
+from rotation.operations.init import create, create_journal
 
 BILLING = Answers(account="111122223333", user="billing", secret="billing", owner="payments")
 
@@ -18,7 +18,7 @@ def test_what_was_made_is_returned_and_nothing_is_printed(
 ) -> None:
     (tmp_path / ".git").mkdir()
     target = tmp_path / "rotation.yaml"
-    made = found(target, tmp_path / "journal.db", BILLING)
+    made = create(target, tmp_path / "journal.db", BILLING)
     assert (made.journal.exists(), made.name) == (True, "billing")
     assert made.ignored == tmp_path / ".gitignore"
     configuration = load(target)
@@ -29,13 +29,13 @@ def test_what_was_made_is_returned_and_nothing_is_printed(
 
 def test_of_a_file_that_is_there_only_the_journal_is_made(tmp_path: Path) -> None:
     target = tmp_path / "rotation.yaml"
-    made = found(target, tmp_path / "journal.db", BILLING)
+    made = create(target, tmp_path / "journal.db", BILLING)
     with pytest.raises(UsageError, match="nothing was written"):
-        found_journal(target)
+        create_journal(target)
     written = target.read_bytes()
     for left in tmp_path.glob("journal.db*"):
         left.unlink()
-    again = found_journal(target)
+    again = create_journal(target)
     assert (again.installation, again.journal.exists()) == (made.installation, True)
     assert target.read_bytes() == written
 

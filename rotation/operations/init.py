@@ -62,31 +62,32 @@ EXAMPLE = Answers(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Founded:
-    """ignored: what keeps the journal out of git, where it lies in a work tree. name: of the first
-    secret; None where it stands there as a comment."""
+class Created:
+    """A new installation."""
 
     configuration: Path
     journal: Path
     installation: str
-    ignored: Path | None
-    name: str | None = None
+    ignored: Path | None  # the file that keeps a journal in a work tree out of git
+    name: str | None = None  # the first secret; None where it is in the file as a comment only
 
 
-def found(target: Path, journal: Path | None, answers: Answers) -> Founded:
+def create(target: Path, journal: Path | None, answers: Answers) -> Created:
+    """Writes a commented configuration and makes its journal. Nothing is overwritten."""
     installation = secrets.token_hex(6)
     place = (journal or _state_directory() / installation / "journal.db").absolute()
     _write(target, document(installation, place, answers))
     ignored = _make_journal(place, installation)
-    return Founded(
+    return Created(
         configuration=target, journal=place, installation=installation, ignored=ignored,
         name=answers.name,
     )  # fmt: skip
 
 
-def found_journal(target: Path) -> Founded:
-    """The one that the file names. A lost journal is not a new one: where the world carries our marks,
-    the first rotation finds versions that the new journal does not know, and is Held."""
+def create_journal(target: Path) -> Created:
+    """Makes the journal that the file names. It cannot hide that an older one was lost: where stores
+    carry our marks, the first rotation finds versions that the new journal does not know, and is
+    Held."""
     from rotation.config import load  # noqa: PLC0415 -- brings the model along
 
     configuration = load(target)
@@ -97,7 +98,7 @@ def found_journal(target: Path) -> Founded:
             "-c names another file",
         )
     ignored = _make_journal(configuration.journal, configuration.installation)
-    return Founded(
+    return Created(
         configuration=target, journal=configuration.journal,
         installation=configuration.installation, ignored=ignored,
     )  # fmt: skip
