@@ -1,13 +1,13 @@
-"""The tables hold together, and what OPENED keeps of them is read as it was compiled."""
+"""The rows of one identity, and that OPENED keeps them as they were compiled."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 
 import pytest
 
-from rotation.execution.effects import effect_for, look_for
 from rotation.journal.entries import SCHEMA, Entry, Kind
-from rotation.plan import ACCEPT, PLANS, Plan, PlanRules, plan_for, rules_of, tables
+from rotation.plan import ACCEPT, PLANS, Plan, Step, plan_for, tables
 from rotation.plan.compiled import compile_rollback, compile_rows, opening, rows_of
 from rotation.types import Facts
 from tests.support.simulator import SimulatedIssuer
@@ -38,28 +38,27 @@ def test_rows_are_read_as_they_were_compiled(table: str, *, overlap: bool, chose
     assert not read.unknown
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_every_table_under_a_name_has_the_rules_of_that_name(table: str) -> None:
-    """For an open rotation is known by its plan's name alone."""
-    assert TABLES[table].rules == PLANS[TABLES[table].name].rules
+def test_a_row_is_left_out_where_the_issuer_cannot_do_it() -> None:
+    story = seeded()
+    spec, traits = story.spec, SimulatedIssuer(story.world).traits
+    steps = {row.step for row in compile_rows(PLANS["routine"].rows, spec, traits)}
+    never_off = replace(traits, can_suspend=False)
+    left = steps - {row.step for row in compile_rows(PLANS["routine"].rows, spec, never_off)}
+    assert left == {Step.SUSPEND, Step.PROVE_OFF, Step.SOAK}
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_every_row_has_its_effect_and_its_look(table: str) -> None:
-    plan = TABLES[table]
-    for row in (*plan.rows, *(undo.row for undo in plan.rollback)):
-        assert effect_for(plan.rules, row.step)
-        assert not row.looks or look_for(plan.rules, row.step)
+def test_what_waited_for_a_row_that_is_left_out_waits_for_the_one_before_it() -> None:
+    story = seeded()
+    traits = SimulatedIssuer(story.world).traits
+    nobody = replace(story.spec, consumers=())
+    rows = {row.step: row for row in compile_rows(PLANS["routine"].rows, nobody, traits)}
+    assert Step.DELIVER not in rows
+    assert rows[Step.VERIFY_LIVE].after == (rows[Step.PROMOTE].position,)
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_a_row_waits_for_rows_above_it(table: str) -> None:
-    above = set()
-    for row in TABLES[table].rows:
-        assert above.issuperset(row.after or ()), row.step
-        above.add(row.step)
-
-
-@pytest.mark.parametrize("name", [None, "of-a-later-version"])
-def test_no_plan_and_an_unknown_one_have_no_rules_of_their_own(name: str | None) -> None:
-    assert rules_of(name) == PlanRules()
+def test_a_row_that_this_version_does_not_know_is_left_out_and_told() -> None:
+    story = seeded()
+    said = opening(PLANS["routine"], story.spec, SimulatedIssuer(story.world).traits).facts
+    rows = [{**row, "step": "teleport"} if n == 1 else row for n, row in enumerate(said["rows"])]
+    read = rows_of(opened({**said, "rows": rows}))
+    assert (read.unknown, len(read.rows)) == (True, len(rows) - 1)
