@@ -56,7 +56,7 @@ def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:
 
 
 def _printed(figures: Iterator[Figure]) -> Iterator[Figure]:
-    """Progress, for whoever waits."""
+    """Prints progress on standard error."""
     for figure in figures:
         _err.print(f"[dim]{figure.what}[/]")
         yield figure

@@ -137,7 +137,7 @@ class JournalError(RotationError):
 class JournalMoved(JournalError):
     """Entries landed after those that a decision was made from: decide again."""
 
-    NEXT = "run it again: it decides anew from what happened"
+    NEXT = "run it again: it decides again from the new state"
 
 
 class StaleEpoch(JournalError):

@@ -294,8 +294,8 @@ def _refuse_unread_profile(options: ConnectionOptions) -> None:
     if named != "default" and not (options.profile or options.credentials_file):
         raise Denied(
             "aws.profile",
-            "AWS_PROFILE is set and not read: another login would be used; nothing was sent",
-            "write `profile:` into the connection, or unset AWS_PROFILE",
+            "AWS_PROFILE is set but not read, so another login would be used; nothing was sent",
+            "set `profile:` in the connection, or unset AWS_PROFILE",
         )
 
 
@@ -308,7 +308,7 @@ def _refuse_open_files(options: ConnectionOptions) -> None:
         if flaw is not None:
             raise Denied(
                 "aws.credentials-file",
-                f"{flaw}, and the login in it would be used; nothing was sent",
+                f"{flaw}, whose login would be used; nothing was sent",
                 flaw.remedy,
             )
 
@@ -335,6 +335,6 @@ def _refuse_ambient() -> None:
         if name.startswith("AWS_ENDPOINT_URL") or name in {"NETRC", "SSLKEYLOGFILE"}:
             raise UsageError(
                 "aws.ambient",
-                f"{name} is set, and a runner of production credentials does not run with it",
-                f"unset {name}; endpoints belong into the connection",
+                f"{name} is set, which is not allowed for a runner of production credentials",
+                f"unset {name}; endpoints belong in the connection",
             )

@@ -33,8 +33,8 @@ LAYOUTS = _table(
     ),
     Diagnosis(
         name="managed-elsewhere",
-        meaning="somebody else is in charge of the value: a service, native rotation, a deletion",
-        repair="end that first; we write nothing until then",
+        meaning="somebody else manages the value: a service, native rotation, a deletion",
+        repair="end that first; nothing is written until then",
     ),
     Diagnosis(
         name="compromised-current",
@@ -92,7 +92,7 @@ LAYOUTS = _table(
         down=True,
         meaning="the current version does not log in, and one that no open rotation of ours "
         "staged does: consumers are down now",
-        repair="ask whoever staged it; if nobody knows it, `rotation emergency NAME`",
+        repair="find out who staged it; if nobody knows, `rotation emergency NAME`",
     ),
     Diagnosis(
         name="bad-promotion",

@@ -160,7 +160,7 @@ class AccessKeyIssuer:
             "issuer.own-login",
             f"rotation itself logs in with a key of user {self._user}, and would lock itself out in "
             "the middle; nothing was made",
-            "give the connection a user or a role of its own, then `rotation resume`",
+            "give the connection its own user or role, then `rotation resume`",
         )
 
     def _full(self) -> SlotFull:

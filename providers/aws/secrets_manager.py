@@ -272,7 +272,7 @@ class SecretsManagerStore:
     def _closed(self) -> NeedsPerson:
         return NeedsPerson(
             "store.closed",
-            f"AWS does not let anybody change secret {self._name} now",
+            f"AWS allows nobody to change secret {self._name} now",
             "`rotation doctor` says why: deletion, a replica, or another owner",
         )
 

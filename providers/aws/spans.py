@@ -155,7 +155,7 @@ def _object(text: str) -> dict[str, Span]:
     except DuplicateKeys:
         raise NeedsPerson(
             "store.duplicate-keys",
-            "the secret's text has a key twice, and readers differ in which one they take",
+            "the secret's text has a duplicate key, and readers differ in which one they use",
             "remove one of them",
         ) from None
     except NotAnObject:

@@ -117,6 +117,6 @@ def _pair(fields: Fields) -> tuple[str, str]:
     except KeyError:
         raise Permanent(
             "probe.missing-field",
-            "aws-sts logs in with access_key_id and secret_access_key, and one is not there",
+            "aws-sts logs in with access_key_id and secret_access_key, and one is missing",
             "name both in the secret's `fields:`",
         ) from None

@@ -122,7 +122,7 @@ class _Command:
             raise Refused(
                 "consumer.refused",
                 f"{self._name} refused to {action}: exit {code}; its output is not kept",
-                "run it by hand as the runner's user and see what it says",
+                "run it by hand as the runner's user to see its output",
                 exit=code,
             )
 
@@ -163,7 +163,7 @@ class _Command:
             raise Refused(
                 "consumer.not-a-file",
                 f"{path} is no regular file; nothing was run",
-                "put the command itself there, no link",
+                "put the command itself there, not a link",
             )
         if not is_ours(status) or is_writable_by_others(status):
             raise Refused(

@@ -54,7 +54,7 @@ def _check(descriptor: int, inside: Path, directory: Path, owners: tuple[int, ..
     if not is_ours(status, *owners):
         raise Refused(
             "consumer.foreign-directory",
-            f"{inside} belongs to another user, who could exchange what is in it",
+            f"{inside} belongs to another user, who could replace its content",
             "it must belong to root or to the user of the runner",
         )
     # In a sticky directory nobody else can rename or remove our files, hence the exception.
@@ -62,7 +62,7 @@ def _check(descriptor: int, inside: Path, directory: Path, owners: tuple[int, ..
     if status.st_mode & _WRITABLE_BY_OTHERS and not passable:
         raise Refused(
             "consumer.open-directory",
-            f"{inside} is writable by others, who could exchange what is in it",
+            f"{inside} is writable by others, who could replace its content",
             f"chmod go-w {inside}",
         )
 

@@ -121,7 +121,7 @@ class Api:
         if answer.status in probe.refused:
             raise NeedsPerson(
                 "http.nobody-s",
-                "the current value does not log in, so nobody tells which credential it is",
+                "the current value does not log in, so nothing shows which credential it is",
                 "put one that works into the secret, or `rotation emergency`",
             )
         if answer.status not in probe.accepted:

@@ -168,7 +168,7 @@ class HttpConnection:
         if not all(map(_is_header_text, headers.values())):
             raise Permanent(
                 "http.header",
-                "a credential has characters that no header can carry; nothing was sent",
+                "a credential has characters that are not allowed in a header; nothing was sent",
                 "look at the file that the connection's `credentials:` names",
             )
         return headers
@@ -211,7 +211,7 @@ def _tls(options: ConnectionOptions) -> ssl.SSLContext:
     if "SSLKEYLOGFILE" in os.environ:
         raise UsageError(
             "http.ambient",
-            "SSLKEYLOGFILE is set, and a runner of production credentials does not run with it",
+            "SSLKEYLOGFILE is set, which is not allowed for a runner of production credentials",
             "unset SSLKEYLOGFILE",
         )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

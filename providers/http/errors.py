@@ -60,7 +60,7 @@ def from_status(call: Call, status: int, headers: Mapping[str, str]) -> Rotation
     if status in {404, 410}:
         return NeedsPerson(
             "http.not-found",
-            f"{call.what}: there is no such place ({status}); nothing happened",
+            f"{call.what}: there is no such path ({status}); nothing happened",
             "correct `parameters:` or the connection; some services hide what we may not see",
         )
     return Permanent(
@@ -107,7 +107,7 @@ def bad_answer(call: Call) -> RotationError:
         return Transient(
             "http.bad-answer",
             f"{call.what}: the answer is not what the declaration says",
-            "look at the declaration, and whether something stands between us and the service",
+            "look at the declaration, and whether a proxy answers instead of the service",
         )
     return Ambiguous(
         "http.bad-answer",

@@ -101,7 +101,7 @@ class HttpApiIssuer:
         except items.Misshapen:
             raise NeedsPerson(
                 "http.id",
-                "the secret's id is none that the declaration allows; nothing was touched",
+                "the secret's id is not one that the declaration allows; nothing was touched",
                 "correct the field `id` in the secret, or the declaration's `id_pattern`",
             ) from None
 

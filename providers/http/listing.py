@@ -80,8 +80,8 @@ class Pager:
             return quote(url.removeprefix(self._origin), safe=_OF_A_URL)
         raise NeedsPerson(
             "http.foreign-page",
-            "the list goes on at another host, and our credential does not follow it there",
-            "put the address under which the service knows itself into the connection",
+            "the list goes on at another host, and our credential is not sent there",
+            "set the connection's origin to the address that the service uses for itself",
         )
 
 

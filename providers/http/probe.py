@@ -83,7 +83,7 @@ def _secret(fields: Fields) -> SecretValue:
     except KeyError:
         raise Permanent(
             "probe.missing-field",
-            "http-api logs in with the field `secret`, and it is not there",
+            "http-api logs in with the field `secret`, and it is missing",
             "name it in the secret's `fields:`",
         ) from None
 

@@ -124,7 +124,7 @@ def _password(file: str) -> SecretValue:
         raise UsageError(
             "postgres.password-file",
             f"{file} is not used: {error.strerror}",
-            "it must be root's or the runner's, and only theirs to change; or correct the "
+            "only root or the runner may own and change it; or correct the "
             "connection's password_file",
         ) from None
     except UnicodeDecodeError:
@@ -143,6 +143,6 @@ def _refuse_ambient() -> None:
     if "PGSERVICE" in os.environ:
         raise UsageError(
             "postgres.ambient",
-            "PGSERVICE is set, and a runner of production credentials does not run with it",
-            "unset PGSERVICE; hosts and names belong into the connection",
+            "PGSERVICE is set, which is not allowed for a runner of production credentials",
+            "unset PGSERVICE; hosts and names belong in the connection",
         )

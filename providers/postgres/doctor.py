@@ -47,6 +47,6 @@ def examine(session: Session, options: LoginOptions) -> None:
     if powers:
         raise Denied(
             "postgres.too-powerful",
-            f"our own login has more than it needs: {', '.join(powers)}",
-            "take it away: membership in rotation_runner is enough",
+            f"our own login has more rights than it needs: {', '.join(powers)}",
+            "revoke them: membership in rotation_runner is enough",
         )

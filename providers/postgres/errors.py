@@ -60,8 +60,8 @@ def translated(call: str, *, of: str, meanings: Meanings | None = None) -> Itera
     except Weak:
         raise NeedsPerson(
             "postgres.weak-authentication",
-            "the server asks for a password in clear or as MD5; it was not given it",
-            "let pg_hba.conf say scram-sha-256",
+            "the server asks for a password in clear or as MD5; it did not get one",
+            "set scram-sha-256 in pg_hba.conf",
         ) from None
     except TooLong:
         raise Transient(
@@ -115,7 +115,7 @@ def refused(code: str, call: str, of: str) -> RotationError:
     if code == _READ_ONLY:
         return NeedsPerson(
             "postgres.read-only",
-            f"the server takes no writes of our sessions for {of}; nothing was changed",
+            f"the server accepts no writes in our sessions for {of}; nothing was changed",
             "see default_transaction_read_only of the server, the database and our login",
         )
     if code.startswith(_FULL_OR_STARTING) or code in _BUSY:
@@ -174,7 +174,7 @@ def _superseded() -> Conflict:
 def _not_allowed() -> Denied:
     return Denied(
         "postgres.not-allowed",
-        "the server's allow-list does not have that role, or it may do too much to be ours",
+        "the server's allow-list does not have that role, or its rights are too wide",
         "let an administrator run what `rotation policy postgres` prints",
     )
 
@@ -198,7 +198,7 @@ def _suspended() -> Conflict:
 def _bad_verifier() -> Permanent:
     return Permanent(
         "postgres.bad-verifier",
-        "the server takes no such verifier; nothing was changed",
+        "the server does not accept this verifier; nothing was changed",
         "this is a bug of rotation; please report it with this line",
     )
 
@@ -245,7 +245,7 @@ def _shown(differences: list[str]) -> str:
 def differs(role: str, before: list[str], differences: list[str]) -> NeedsPerson:
     return NeedsPerson(
         "postgres.differs",
-        f"{role} is not as good as {' and '.join(before)}: it {_shown(differences)}; nobody uses it",
+        f"{role} has fewer rights than {' and '.join(before)}: it {_shown(differences)}; nobody uses it",
         "give the group, or the other role of the pair, what is lacking, and take attributes from "
         "the old login; name who is no login of the application under `others`; then "
         "`rotation resume`",
@@ -284,7 +284,7 @@ def role_ends(role: str, expires: datetime, now: datetime) -> NeedsPerson:
 def owns_objects(role: str) -> NeedsPerson:
     return NeedsPerson(
         "postgres.owns-objects",
-        f"{role} owns objects or has privileges of its own; it is off and was not dropped",
+        f"{role} owns objects or has privileges of its own; it is off, and was not dropped",
         f'in each database: REASSIGN OWNED BY "{role}" TO its group, revoke what it was granted; '
         "then `rotation resume`",
     )

@@ -191,7 +191,8 @@ class LoginIssuer:
     def _check_can_suspend(self) -> None:
         if not self.traits.can_suspend:
             raise Permanent(
-                "issuer.cannot-suspend", "a password that is replaced in place is never off"
+                "issuer.cannot-suspend",
+                "a password that is replaced in place cannot be switched off",
             )
 
     def _begin(self, attempt: str) -> tuple[Login, datetime | None]:

@@ -105,7 +105,7 @@ class LoginProbe:
         if user is None or "password" not in fields.secret:
             raise Permanent(
                 "probe.missing-field",
-                "postgres-login logs in with username and password, and one is not there",
+                "postgres-login logs in with username and password, and one is missing",
                 "name both in the secret's `fields:`, or the probe's `user`",
             )
         return user, fields.secret["password"]

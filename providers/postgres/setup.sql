@@ -15,12 +15,12 @@ begin
   end loop;
 end $$;
 
--- It makes, changes and drops logins on behalf of whoever may call the functions. Nobody logs in
--- as it, so the logins of the runner can be replaced at any time.
+-- It makes, changes and drops logins on behalf of the logins that may call the functions. Nobody logs
+-- in as it, so the logins of the runner can be replaced at any time.
 alter role rotation_owner nologin inherit createrole;
 
--- Whoever runs this and is no superuser becomes it for as long as this runs. On a managed server he
--- may perhaps not give `pg_signal_backend` away: see `rotation.terminate`.
+-- An administrator without superuser becomes a member of it while this runs. On a managed server such
+-- an administrator may not be allowed to grant `pg_signal_backend`: see `rotation.terminate`.
 do $$
 begin
   if not pg_has_role('rotation_owner',
@@ -83,7 +83,7 @@ create table if not exists rotation.attempt (
 );
 
 -- ROT01 gone · ROT02 superseded · ROT03 not on the allow-list · ROT04 both in use · ROT05 switched
--- off · ROT06 no verifier · ROT07 another installation's, told to whoever runs this
+-- off · ROT06 no verifier · ROT07 another installation's, reported to the administrator who runs this
 
 create or replace function rotation.target_of(_target text) returns rotation.target
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -128,8 +128,8 @@ begin
       and (t.mode <> 'unique' or rotation.is_login_of(t, r.oid, m.mark));
 end $$;
 
--- To be a member of the group is not enough: whoever made it is one, and administers it; and so may
--- be persons, and programs with a login of their own.
+-- Membership in the group is not enough: its creator is a member and administers it, and so may be
+-- people, and programs with other logins.
 create or replace function rotation.is_login_of(t rotation.target, _role oid, _mark text)
 returns boolean
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -371,7 +371,7 @@ begin
   end if;
 end $$;
 
--- For the emergency: off at once, whoever is logged in.
+-- For the emergency: off at once, even if it is logged in.
 create or replace function rotation.contain(_target text, _login name, _attempt text) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

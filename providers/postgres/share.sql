@@ -88,8 +88,8 @@ begin
   end if;
 end $$;
 
--- What it owns in this database is the group's, which it has by membership: it loses nothing, and may
--- be in use. A lock that is not had soon is asked for again, for others wait behind whoever waits.
+-- What it owns in this database goes to the group. As a member it loses nothing, so it may be in use. If
+-- a lock is not granted soon, the wait is given up and repeated, because others queue behind it.
 create or replace function rotation.hand_over(_target text, _login name) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -161,7 +161,7 @@ class AppRoleIssuer:
         if accessor is not None and self._role.look_up(accessor, under) is not None:
             raise Transient(
                 "issuer.still-there",
-                f"Vault took the destruction of {handle_id} and still knows it",
+                f"Vault accepted the destruction of {handle_id} and still knows it",
                 "nothing to do: it is destroyed again",
             )
 
@@ -188,7 +188,7 @@ class AppRoleIssuer:
         if not settings.bind_secret_id:
             raise NeedsPerson(
                 "issuer.not-bound",
-                f"{self._role.of} takes logins without a secret id; there is nothing to rotate",
+                f"{self._role.of} accepts logins without a secret id; there is nothing to rotate",
                 "set `bind_secret_id` on the role",
             )
         if settings.bound_cidrs and self._options.unverified is None:
@@ -226,6 +226,6 @@ def _credential(handle_id: str, role_id: str, secret: str, now: datetime, ttl_s:
 def _cannot_suspend(handle_id: str) -> Conflict:
     return Conflict(
         "issuer.no-suspend",
-        f"{handle_id} is as it was: a secret id can be destroyed, and not switched off",
+        f"{handle_id} is unchanged: a secret id can be destroyed, but not switched off",
         "this is a bug of rotation; please report it with this line",
     )

@@ -61,8 +61,8 @@ class VaultLogin:
         except NeedsPerson:
             raise NeedsPerson(
                 "probe.token-left",
-                "the login worked, and its token may not revoke itself: it lives on to its end",
-                "let the role's tokens have Vault's `default` policy, or update on "
+                "the login worked, and its token may not revoke itself: it stays valid to its end",
+                "give the role's tokens Vault's `default` policy, or update on "
                 "auth/token/revoke-self",
             ) from None
 
@@ -74,7 +74,7 @@ class VaultLogin:
             f"POST {self._path} is forbidden whatever the secret id is: the role is locked after "
             "refused logins, its entity is disabled, its tokens are bound to addresses, or no AppRole "
             "is mounted there",
-            "it is tried again, for a lock ends by itself after 15 minutes; meanwhile see "
+            "it is tried again, because a lock ends by itself after 15 minutes; meanwhile see "
             "sys/locked-users, the role's entity and the probe's `mount`",
         )
 
@@ -98,6 +98,6 @@ def _pair(fields: Fields) -> tuple[str, SecretValue]:
     except KeyError:
         raise Permanent(
             "probe.missing-field",
-            "vault-login logs in with role_id and secret_id, and one is not there",
+            "vault-login logs in with role_id and secret_id, and one is missing",
             "name both in the secret's `fields:`",
         ) from None

@@ -287,14 +287,14 @@ class VaultConnection:
         if self.options.namespace is not None and answer.body.get("enterprise") is False:
             raise NeedsPerson(
                 "vault.no-namespaces",
-                "this Vault has no namespaces and would take every call for its root",
+                "this Vault has no namespaces and would apply every call to its root",
                 "leave `namespace` out, or correct `address`",
             )
         if answer.body.get("cluster_id") != self.options.cluster:
             raise NeedsPerson(
                 "vault.wrong-cluster",
                 "the cluster at this address is not the one that the connection names",
-                "correct `address` or `cluster`; nothing was sent but this question",
+                "correct `address` or `cluster`; nothing but this request was sent",
             )
 
 
@@ -306,8 +306,7 @@ def _read_file(options: ConnectionOptions) -> SecretValue:
         raise Denied(
             "vault.login-file",
             f"the file that we log in to Vault with is not used: {path}: {error.strerror}",
-            "it must be root's or the runner's, and only theirs to change; let whoever provides it "
-            "write it again",
+            "only root or the runner may own and change it; let its provider write it again",
         ) from None
 
 
@@ -346,6 +345,6 @@ def _refuse_ambient() -> None:
         if name in os.environ:
             raise UsageError(
                 "vault.ambient",
-                f"{name} is set, and a runner of production credentials does not run with it",
+                f"{name} is set, which is not allowed for a runner of production credentials",
                 f"unset {name}",
             )

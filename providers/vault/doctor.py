@@ -24,7 +24,7 @@ LAYOUTS = _table(
     ),
     Diagnosis(
         name="empty",
-        meaning="nobody has written the secret yet",
+        meaning="the secret was never written",
         repair="`rotation create NAME` makes the first credential",
     ),
     Diagnosis(
@@ -93,7 +93,7 @@ LAYOUTS = _table(
         down=True,
         meaning="the current value does not log in, and one that no open rotation of ours staged "
         "does: consumers are down now",
-        repair="ask whoever staged it; if nobody knows it, `rotation emergency NAME`",
+        repair="find out who staged it; if nobody knows, `rotation emergency NAME`",
     ),
     Diagnosis(
         name="bad-promotion",

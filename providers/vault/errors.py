@@ -107,7 +107,7 @@ def sealed(call: str) -> Transient:
     return Transient(
         "vault.sealed",
         f"{call} was refused because Vault is sealed; nothing happened",
-        "unseal Vault; whatever waits goes on by itself",
+        "unseal Vault; what waits goes on by itself",
     )
 
 
@@ -115,14 +115,14 @@ def standby(call: str) -> Transient:
     return Transient(
         "vault.standby",
         f"{call} reached a standby that does not serve it; nothing happened",
-        "let `address` lead to the active node, or name the nodes in `hosts`",
+        "set `address` to the active node, or name the nodes in `hosts`",
     )
 
 
 def busy(call: str, retry_after: int | None) -> Transient:
     return Transient(
         "vault.throttled",
-        f"{call} was put off by Vault; nothing happened",
+        f"{call} was postponed by Vault; nothing happened",
         "nothing to do: it is tried again, later",
         retry_after=retry_after,
     )

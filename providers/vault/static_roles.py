@@ -131,7 +131,7 @@ class DatabaseStaticRole:
         if role.get("credential_type", "password") != "password":
             raise NeedsPerson(
                 "issuer.no-password",
-                f"{self._of} keeps a key and no password; nothing was replaced",
+                f"{self._of} keeps a key, not a password; nothing was replaced",
                 "take the secret out of rotation.yaml: Vault can hand out that key itself",
             )
         period = role.get("rotation_period")

@@ -54,7 +54,7 @@ def checked_reason(reason: str | None) -> str | None:
         raise UsageError(
             "cli.reason-holds-a-key",
             "the reason looks as if a key were in it; nothing was written",
-            "say it without the key itself; its id is fine",
+            "leave the key out; its id is fine",
         )
     return reason
 

@@ -153,7 +153,7 @@ def resolve(
         raise UsageError(
             "cli.usage",
             "one of --accept-current, --ours ID and --foreign ID is needed; nothing was done",
-            f"`rotation status {name}` shows which of them lead out",
+            f"`rotation status {name}` shows which of them apply",
         )
     way, instance = ways[0], ours or foreign
     with open_session(effectful=True) as session:

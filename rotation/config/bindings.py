@@ -62,7 +62,7 @@ def _beyond(bindings: dict[str, dict[str, Any]]) -> Iterator[Problem]:
             _WHERE,
             "config.bindings",
             f"the file sets {', '.join(map(named, beyond))}; a stack may set {', '.join(sorted(BINDABLE))}",
-            "write it into the connection itself, if it is meant",
+            "set it in the connection itself, if it is intended",
         )
 
 

@@ -184,7 +184,7 @@ class _Loading:
                 (),
                 "config.too-large",
                 f"longer than {FILE_BYTES_MAX >> 20} MiB",
-                "many secrets belong into an `inventory:`, which is read line by line",
+                "many secrets belong in an `inventory:`, which is read line by line",
             )
             self._report.add(self._file, 1, [problem])
             raise self._refusal("")
@@ -260,7 +260,7 @@ class _Loading:
                 problem = Problem(
                     ("was",),
                     "config.was",
-                    f"there is a secret `{former}` still: a name stands for one secret",
+                    f"there is still a secret `{former}`: a name stands for one secret",
                     "take `was` out once nothing is open that began under that name",
                 )
                 self._report_problems(entry.file, entry.line, [problem], where)
@@ -324,8 +324,8 @@ def _leaks(raw: Any) -> Iterable[Problem]:
         yield Problem(
             where,
             "config.inline-secret",
-            "this looks like a secret, and none belongs in a configuration",
-            "take it out, and replace it where it is used: files are copied and remembered",
+            "this looks like a secret, which a configuration must not contain",
+            "take it out, and replace it where it is used: files are copied and backed up",
         )
 
 

@@ -52,7 +52,7 @@ def _read_one(raw: Any) -> str:
         raise invalid(
             "config.shared-credential",
             "a credential that several share cannot be revoked for one of them",
-            "give each a secret of its own",
+            "give each its own secret",
         )
     if type(raw) is not str:
         raise expected("text", raw)

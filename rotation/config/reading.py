@@ -148,7 +148,7 @@ def unknown_key(key: str, known: Mapping[str, object]) -> Problem:
         return Problem(
             (key,),
             "config.inline-secret",
-            "no secret belongs in a configuration",
+            "a configuration must not contain a secret",
             "take it out, replace it where it is used, and name its store instead",
         )
     if key == "<<":

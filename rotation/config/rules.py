@@ -124,7 +124,7 @@ def warnings(resolved: Resolved) -> Iterator[Problem]:
         yield Problem(
             ("issuer",),
             "config.by-hand",
-            "its issuer cannot suspend, so a person lets each old one go",
+            "its issuer cannot suspend, so a person has to approve each destruction",
             "or state `destroy: unattended`",
             Level.INFO,
         )
@@ -159,7 +159,7 @@ def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
         yield Problem(
             ("owner",),
             "config.no-owner",
-            "nobody answers for it yet",
+            "it has no owner yet",
             "name a team or a person",
             Level.WARNING,
         )
@@ -239,7 +239,7 @@ def _overlap(secret: Secret) -> Iterator[Problem]:
         yield Problem(
             ("issuer", "in_place"),
             "config.in-place",
-            "its new credential kills the old one before consumers have it",
+            "its new credential ends the old one before consumers have it",
             "say `in_place: true` to accept that",
         )
 

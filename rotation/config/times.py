@@ -65,7 +65,7 @@ def policy_classes(
                     ("classes", name, "max_age"),
                     "config.class-age",
                     f"{name} may not exceed {format_duration(most)}",
-                    "a class of another name may",
+                    "use a class with another name",
                 )
             )
         classes[name] = replace(policy, max_age_s=min(age or DAY, most or age or DAY))
@@ -147,7 +147,7 @@ def _check_life(secret: Secret, timing: Timing) -> None:
             "config.life",
             f"its credentials live {format_duration(life)}, and are due {format_duration(timing.margin)} (the margin) "
             "before they end: each one from its first moment",
-            "let them live longer, or name a class with a smaller margin",
+            "give them a longer life, or name a class with a smaller margin",
             where=("issuer",),
         )
 

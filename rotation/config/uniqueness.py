@@ -38,7 +38,7 @@ class Taken:
                 yield Problem(
                     where,
                     "config.duplicate-file",
-                    f"`{other.id}` is delivered into that file as well: its readers would get this one",
+                    f"`{other.id}` is delivered into the same file: its readers would get this one",
                     "give each its own file",
                 )
 
@@ -50,6 +50,6 @@ def _same(entry: ConfiguredSecret, other: ConfiguredSecret, where: Where, code: 
             "config.shared-credential",
             f"the same credential as `{other.id}` of {other.application}, {other.environment}: "
             "it cannot be revoked for one of them",
-            "give each application and environment a credential of its own",
+            "give each application and environment its own credential",
         )
     return Problem(where, code, f"the same as that of `{other.id}`", "one of the two has to go")

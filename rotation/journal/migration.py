@@ -36,7 +36,7 @@ def refuse_remains(path: Path) -> None:
     if path.with_name(path.name + "-wal").exists():
         raise JournalError(
             "journal.missing",
-            f"{path} is gone, but its write-ahead log is there",
+            f"{path} is gone, but its write-ahead log exists",
             RESTORE,
         )
 
@@ -119,7 +119,7 @@ def schema_of(path: Path) -> int:
 def _read(connection: sqlite3.Connection, name: str) -> str:
     found = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     if found is None:
-        raise JournalError("journal.corrupt", f"the journal does not say its {name}")
+        raise JournalError("journal.corrupt", f"the journal has no {name}")
     return str(found[0])
 
 

@@ -17,7 +17,7 @@ def refuse_replaceable(path: Path) -> None:
     if not path.is_file():
         raise JournalError(
             "journal.no-file",
-            f"{path} is no ordinary file, as a journal is",
+            f"{path} is not an ordinary file",
             "name the journal's own file in the configuration",
         )
 

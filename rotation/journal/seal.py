@@ -54,7 +54,7 @@ class _Head:
 def read_key(path: Path, journal: Path) -> SecretValue:
     """Raises JournalError, because a journal that cannot be sealed must not be written."""
     next_step = (
-        "`seal_key` names a file of 32 random bytes or more, mode 600, in a directory of its own"
+        "`seal_key` names a file of 32 random bytes or more, mode 600, in a separate directory"
     )
     try:
         if path.resolve().parent == journal.resolve().parent:

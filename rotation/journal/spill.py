@@ -200,7 +200,7 @@ def _text(path: Path) -> str:
         raise UsageError(
             "emergency.spill-unsafe",
             f"{path} is not yours alone, so anybody may have written it; nothing was merged",
-            "see who wrote it; then copy it to a file of your own, mode 600",
+            "find out who wrote it; then copy it to your own file, mode 600",
         )
     try:
         text = content.decode()

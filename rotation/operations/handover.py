@@ -42,7 +42,7 @@ def _check_pair(here: Installation, old: str, new: str) -> None:
         raise UsageError(
             "handover.other-place",
             f"{old} and {new} do not lead to the same place; nothing was done",
-            "a successor differs in what it logs in with, and in nothing else",
+            "a successor may differ only in its login",
         )
 
 
@@ -87,7 +87,7 @@ def _check_other(before: Login, after: Login) -> None:
         raise UsageError(
             "handover.same-login",
             f"{before.name} and {after.name} log in with the same {old.kind} {old.id}",
-            "give the successor a login of its own",
+            "give the successor its own login",
         )
 
 

@@ -164,7 +164,7 @@ def _write(target: Path, text: str) -> None:
         raise UsageError(
             "init.refused",
             f"`rotation config check` would refuse it ({refused.message}); nothing was written",
-            "-c names another file, --journal another place of the journal",
+            "-c names another file, --journal another place for the journal",
         ) from None
 
 

@@ -108,5 +108,5 @@ def _refuse_staying(here: Installation, entry: "ConfiguredSecret") -> None:
         raise PolicyRefusal(
             "retire.consumers-declared",
             f"consumers of {entry.id} are still declared: {', '.join(staying)}; nothing was opened",
-            "state `gone: true` beside them, or say with --gap why they need nothing",
+            "state `gone: true` beside them, or give the reason with --gap",
         )

@@ -30,8 +30,8 @@ def to_replace(here: Installation, entry: "ConfiguredSecret") -> "Found | None":
     if found.dead is None:
         raise PolicyRefusal(
             "replace.not-dead",
-            f"nothing shows that {found.handle or 'what readers get'} is dead: it was just looked "
-            "at; nothing was done",
+            f"nothing shows that {found.handle or 'what readers get'} is dead: it was just "
+            "checked; nothing was done",
             f"`rotation rotate {entry.id}` replaces what works",
         )
     _refuse_missing_parts(lacking(bound.store, spec, found.base), entry)

@@ -24,7 +24,7 @@ def latest_rotation(here: Installation, name: str) -> Rotation:
         raise PolicyRefusal(
             "request.unknown",
             f"the journal does not know {name} yet; nothing was done",
-            f"`rotation adopt {name}` writes down what is there",
+            f"`rotation adopt {name}` records what is there",
         )
     return replay(entries)
 
@@ -210,7 +210,7 @@ def freeze_beside(here: Installation, reason: str | None) -> Path:
     except OSError as error:
         raise JournalError(
             "installation.freeze-file",
-            f"{path} cannot be changed ({error.strerror}); nothing is otherwise than before",
-            "its directory must be there and yours to write; or stop the runners",
+            f"{path} cannot be changed ({error.strerror}); nothing was changed",
+            "its directory must exist and be writable for you; or stop the runners",
         ) from None
     return path

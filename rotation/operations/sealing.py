@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def reach(here: Installation) -> str:
     sealed = latest_seal(here)
     if sealed is None:
-        return "not sealed: whoever can write the journal's file can write it anew"
+        return "not sealed: anybody who can write the journal's file can rewrite it"
     before = Sealed.of(sealed.facts).entries
     text = f"sealed since {sealed.at:%Y-%m-%d %H:%M}Z by {sealed.who}"
     return f"{text}; {before} entries before that are only chained"
@@ -63,7 +63,7 @@ def seal_anew(here: Installation, witness: Witness, *, accept: bool) -> list[str
         raise UsageError(
             "journal.no-seal-key",
             "the configuration names no `seal_key`; nothing was sealed",
-            "name a file of 32 random bytes or more there, mode 600, in a directory of its own",
+            "name a file of 32 random bytes or more there, mode 600, in a separate directory",
         )
     journal = opened_for_proof(here, read_only=False)
     try:

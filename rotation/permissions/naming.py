@@ -22,7 +22,7 @@ def assert_apart(scopes: Iterable[Scope]) -> None:
                 "policy.same-place",
                 f"connections {other} and {scope.connection} would both be called "
                 f"{place(scope)} in what a stack makes; nothing was made or printed",
-                "`was` is the first name of one connection alone: take it out of the other",
+                "`was` must be the first name of one connection only: remove it from the other",
             )
 
 

@@ -24,7 +24,7 @@ def stacked_of(family: str, plugins: Plugins | None = None) -> Stacked:
     if not hasattr(renderer, "stack"):
         raise UsageError(
             "policy.no-stack",
-            f"there is no stack for {family}: its policies are all that it needs",
+            f"there is no stack for {family}: it needs only policies",
             "leave out --stack",
         )
     stacked: Stacked = renderer.stack()
@@ -54,7 +54,7 @@ def _read(stacked: Stacked, file: Path) -> Any:
         raise UsageError(
             "policy.stack-unreadable",
             f"{file} cannot be read as text; nothing was printed",
-            "name the file that says who is who; docs/infra.md lists its keys",
+            "name the file with the stack's settings; docs/infra.md lists its keys",
         ) from None
     raw, problems, _ = parse(text)
     if problems:

@@ -30,7 +30,7 @@ def reporting_broken(point: EntryPoint) -> Iterator[None]:
         kind, name = point.group.removeprefix("rotation."), point.name
         raise UsageError(
             "plugin.broken",
-            f"the plugin `{name}` ({kind}) broke off as it was loaded: "
+            f"the plugin `{name}` ({kind}) failed while it was loaded: "
             f"{type(stray).__name__} at {_place(point, stray)}; nothing was done with it",
             "fix or reinstall that plugin, then run it again",
         ) from None

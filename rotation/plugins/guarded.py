@@ -99,7 +99,7 @@ def _secret_in(adapter: str, method: str) -> Ambiguous:
     """Checked while the secret is in memory: afterwards no text can be searched for it."""
     return Ambiguous(
         "adapter.secret",
-        f"{adapter} put a secret into its own error in {method}; that is told to nobody, and what "
+        f"{adapter} put a secret into its own error in {method}; it is not shown, and what "
         "was asked for may have happened",
         "report this to the author of that plugin",
     )

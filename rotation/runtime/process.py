@@ -59,7 +59,7 @@ def _refuse_ambient() -> None:
         if name in os.environ:
             raise UsageError(
                 "process.ambient",
-                f"{name} is set, and a runner of production credentials does not run with it",
+                f"{name} is set, which is not allowed for a runner of production credentials",
                 f"unset {name}",
             )
 

@@ -101,7 +101,7 @@ def issue(cx: Context) -> Record:
     if cx.in_doubt:
         return settle_doubt(cx)
     if Issued.of(cx.looked.facts).removing:
-        raise Ambiguous("issue.leftover", "what was left behind goes first")
+        raise Ambiguous("issue.leftover", "leftovers are removed first")
     new = _mint(cx)
     _check_new(cx, new.handle.id)
     made = _made(new.handle, cx.server_at or cx.now)
@@ -186,7 +186,7 @@ def settle_doubt(cx: Context) -> Record:
             handle = replace(cx.issuer.issue(cx.attempt).handle, created=began)
             return _made(handle, began) | Issued(new_version=version)
         raise leftovers.void(
-            "issue.nothing-staged", "nothing was staged; the next attempt starts anew"
+            "issue.nothing-staged", "nothing was staged; the next attempt starts again"
         )
     if known.new is not None:
         if staged:
@@ -206,7 +206,7 @@ def _read_back(cx: Context) -> Record:
         if began is not None and cx.now < began + REPLACED_WITHIN:
             raise NotYet(
                 "issue.doubt",
-                "waits whether the service replaces it by itself: readers would be without it",
+                "waits to see whether the service replaces it by itself: readers would not have the new one",
                 until=cx.now + max(REPLACED_WITHIN / 6, timedelta(seconds=1)),
                 observed=Doubt(read_once=True).facts,
             )
@@ -246,7 +246,9 @@ def _nothing_minted(cx: Context) -> Record:
             until=cx.now + cx.settle,
             observed=Doubt(read_once=True).facts,
         )
-    raise leftovers.void("issue.nothing-minted", "nothing was minted; the next attempt starts anew")
+    raise leftovers.void(
+        "issue.nothing-minted", "nothing was minted; the next attempt starts again"
+    )
 
 
 def remove_unknown(cx: Context, handle_id: str) -> Record:

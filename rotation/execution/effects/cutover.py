@@ -51,7 +51,7 @@ def check_rights(state: StoreState, sets: Collection[PermissionSet]) -> None:
     if missing:
         raise NeedsPerson(
             "held.denied",
-            f"what follows is not allowed ({'; '.join(missing)}); nothing was made or replaced",
+            f"the next steps are not allowed ({'; '.join(missing)}); nothing was made or replaced",
             "grant it: `rotation policy` prints what is needed; then `rotation resume`",
         )
 

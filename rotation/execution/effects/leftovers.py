@@ -46,7 +46,7 @@ def remove(cx: Context, handle_id: str) -> Record:
         active = handle is not None and handle.state is KeyState.ACTIVE
         found = Leaving(leaving=handle_id, active=active, off_at=None)
         raise NotYet(
-            "issue.leftover", f"{handle_id} goes first", until=cx.now, observed=found.facts
+            "issue.leftover", f"{handle_id} is removed first", until=cx.now, observed=found.facts
         )
     try:
         if cx.traits.can_suspend and off_at is None:
@@ -110,8 +110,8 @@ def _retired_by_word(cx: Context) -> bool:
 def _still_needed(handle_id: str, why: str) -> NeedsPerson:
     return NeedsPerson(
         "held.leftover",
-        f"{handle_id} is left of an earlier rotation, readers had it, {why}; it stays on",
-        "`rotation resolve --ours ID` removes it carefully all the same",
+        f"{handle_id} is left from an earlier rotation, readers had it, {why}; it stays on",
+        "`rotation resolve --ours ID` removes it carefully anyway",
         instances=handle_id,
     )
 

@@ -66,7 +66,7 @@ def _refused_again(cx: Context) -> None:
     ):
         raise NotYet(
             "replace.refused-once",
-            "a login with the current credential was refused; one more tells",
+            "a login with the current credential was refused; it is tried once more",
             until=(since or cx.now) + cx.settle,
             observed=FoundDead(since=since or cx.now).facts,
         )

@@ -197,7 +197,7 @@ def good_login(cx: Context, version: str) -> None:
     if cx.probe.login(new) is Verdict.REFUSED:
         raise NeedsPerson(
             "held.live-refused",
-            f"{old_handle(cx)} is refused as it should be, but so is the current version",
+            f"{old_handle(cx)} is refused, as it should be, but so is the current version",
             "see whether consumers still log in: the name may be locked",
             instances=cx.rotation.new,
         )

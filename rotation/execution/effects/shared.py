@@ -50,7 +50,7 @@ def check(cx: Context, names: Collection[str]) -> None:
             "held.shared-login",
             f"{' and '.join(others)} logs in as the same user, and a rotation of one ends the "
             "credential of the other; nothing was made",
-            "let one entry stand for that login in rotation.yaml, with all its consumers; then "
+            "keep one entry for that login in rotation.yaml, with all its consumers; then "
             f"`rotation resume {cx.spec.secret}`, or `rotation abandon {cx.spec.secret}` where this "
             "entry is the one that goes",
         )

@@ -28,7 +28,7 @@ NETWORK_FILE_SYSTEMS = frozenset({
 })  # fmt: skip
 MOUNTS = Path("/proc/self/mounts")
 
-WRITABLE = "its directory must be there, on a disk that can be written to, and yours"
+WRITABLE = "its directory must exist on a writable disk and belong to you"
 _MEANINGS = {
     sqlite3.SQLITE_ERROR: (
         "journal.tables", "the file's tables are not those of a journal", "check the path",
@@ -184,7 +184,7 @@ class File:
             raise JournalError(
                 "journal.replaced",
                 "the journal's file was removed or replaced while it was open",
-                "bring it back by `rotation journal restore`, then start again",
+                "bring it back with `rotation journal restore`, then start again",
             )
 
 
@@ -246,7 +246,7 @@ def refuse_unreadable(path: Path) -> None:
         )
     refuse_replaceable(path)
     if path.stat().st_size == 0:
-        raise JournalError("journal.corrupt", f"{path} is empty, which no journal is", RESTORE)
+        raise JournalError("journal.corrupt", f"{path} is empty, so it is no journal", RESTORE)
 
 
 def refuse_network(path: Path) -> None:
@@ -254,7 +254,7 @@ def refuse_network(path: Path) -> None:
     if kind in NETWORK_FILE_SYSTEMS:
         raise JournalError(
             "journal.network",
-            f"{path} is on a network file system ({kind}), where it would break",
+            f"{path} is on a network file system ({kind}), where it could be corrupted",
             "put it on a local disk",
         )
 
