@@ -122,7 +122,7 @@ class FileConsumer:
         if readers.is_mounted(self._path, directory, status):
             raise Refused(
                 "consumer.mounted",
-                f"{self._path} is a separate mount, which cannot be replaced; nothing was written",
+                f"{self._path} is a mount of its own, which cannot be replaced; nothing was written",
                 "mount its directory instead of the file, here and where it is read",
             )
         if status.st_nlink > 1:

@@ -245,7 +245,7 @@ def _shown(differences: list[str]) -> str:
 def differs(role: str, before: list[str], differences: list[str]) -> NeedsPerson:
     return NeedsPerson(
         "postgres.differs",
-        f"{role} has fewer rights than {' and '.join(before)}: it {_shown(differences)}; nobody uses it",
+        f"{role} is not as good as {' and '.join(before)}: it {_shown(differences)}; nobody uses it",
         "give the group, or the other role of the pair, what is lacking, and take attributes from "
         "the old login; name who is no login of the application under `others`; then "
         "`rotation resume`",

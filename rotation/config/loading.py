@@ -260,7 +260,7 @@ class _Loading:
                 problem = Problem(
                     ("was",),
                     "config.was",
-                    f"there is still a secret `{former}`: a name stands for one secret",
+                    f"there is a secret `{former}` still: a name stands for one secret",
                     "take `was` out once nothing is open that began under that name",
                 )
                 self._report_problems(entry.file, entry.line, [problem], where)
