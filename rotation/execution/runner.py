@@ -89,7 +89,7 @@ class Runner:
         entries = self.journal.entries(stream)
         before = replay(entries) if entries else None
         refuse_on_hold(before, spec)
-        baseline = before.result if before else Baseline()
+        baseline = left_by(before)
         refuse_unknown_credential(plan, baseline, spec)
         draft, now = self._opened(plan, spec, baseline, said, who), self.clock.now()
         seen = entries[-1].seq if entries else 0
