@@ -179,7 +179,7 @@ def test_every_test_that_is_named_exists(page: str) -> None:
 
 
 def test_every_invariant_is_listed_with_a_test_or_as_not_yet() -> None:
-    told = generate("invariants").stdout
-    blocks = re.split(r"^(?=I\d)", told, flags=re.MULTILINE)[1:]
+    reply = generate("invariants").stdout
+    blocks = re.split(r"^(?=I\d)", reply, flags=re.MULTILINE)[1:]
     assert [block.split()[0] for block in blocks] == [f"I{number}" for number in range(1, 39)]
     assert not [block for block in blocks if not NODE.search(block) and "*not yet*" not in block]

@@ -19,7 +19,7 @@ OF_A_REPLACEMENT = ("gone", "overwritten, in place", "lost")
 
 
 def main() -> None:
-    for name, story in told():
+    for name, story in reply():
         path = JOURNALS / f"{SCHEMA}-{name.replace(', ', '-').replace(' ', '-')}.jsonl"
         if not path.exists():
             lines = [
@@ -31,7 +31,7 @@ def main() -> None:
             keep_decisions(path.stem, decisions([entry(line) for line in lines_of(path.stem)]))
 
 
-def told():
+def reply():
     for name in PLANS:
         tell, world = STORIES[name]
         story = seeded(**world)

@@ -156,8 +156,8 @@ def main() -> int:
             came[way] = came.get(way, True) and end == GREEN
             if end != GREEN:
                 print(f"{code}, {way}, {cause}: {end}", file=sys.stderr)
-        told = ", ".join(f"{way}: {'green' if good else 'RED'}" for way, good in came.items())
-        print(f"{code.removeprefix('held.'):<19} {told}")
+        reply = ", ".join(f"{way}: {'green' if good else 'RED'}" for way, good in came.items())
+        print(f"{code.removeprefix('held.'):<19} {reply}")
         green += sum(came.values())
         red += len(came) - sum(came.values())
     print(f"{green} green, {red} red; every other exit is absent: it is not printed")

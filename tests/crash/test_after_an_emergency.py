@@ -64,7 +64,7 @@ def test_room_is_made_only_where_it_can_be_short(*, chosen: bool) -> None:
 def test_a_store_that_does_not_answer_keeps_nothing_alive() -> None:
     story = stories.seeded(exclusive=True)
     stories.without_faults(story, stories.adopt)
-    story.world.denied = {f"store.{deed}" for deed in ("state", "read", "mark", "stage")}
+    story.world.denied = {f"store.{call}" for call in ("state", "read", "mark", "stage")}
     declare(story)
     story.drive()
     assert story.rotation().state(Step.CONTAIN).done

@@ -30,7 +30,7 @@ def labelled(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     labels: dict[str, str] = {}
     listing = SimulatedIssuer.listing
 
-    def told(issuer: SimulatedIssuer) -> Listing:
+    def reply(issuer: SimulatedIssuer) -> Listing:
         attempts = [e.attempt for e in story.journal.entries(STREAM) if e.attempt]
         for handle in listing(issuer).handles:
             labels.setdefault(handle.id, mark(INSTALLATION, attempts[-1]) if attempts else "")
@@ -38,7 +38,7 @@ def labelled(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
             handles=tuple(replace(h, mark=labels[h.id]) for h in listing(issuer).handles)
         )
 
-    monkeypatch.setattr(SimulatedIssuer, "listing", told)
+    monkeypatch.setattr(SimulatedIssuer, "listing", reply)
 
 
 def test_a_mint_under_our_label_is_removed_and_made_anew(monkeypatch):
@@ -55,12 +55,12 @@ def test_a_mint_under_our_label_is_removed_and_made_anew(monkeypatch):
 
 @pytest.fixture
 def verdicts(monkeypatch) -> Iterator[list[Verdict]]:
-    told: list[Verdict] = []
+    reply: list[Verdict] = []
     login, traits = SimulatedProbe.login, SimulatedIssuer.traits
 
     def recorded(probe: SimulatedProbe, fields) -> Verdict:
-        told.append(login(probe, fields))
-        return told[-1]
+        reply.append(login(probe, fields))
+        return reply[-1]
 
     def wrong(probe: SimulatedProbe, fields) -> Verdict:
         return Verdict.REFUSED
@@ -71,7 +71,7 @@ def verdicts(monkeypatch) -> Iterator[list[Verdict]]:
     monkeypatch.setattr(SimulatedProbe, "login", recorded)
     monkeypatch.setattr(SimulatedProbe, "wrong", wrong)
     monkeypatch.setattr(SimulatedIssuer, "traits", property(costly))
-    return told
+    return reply
 
 
 def test_the_proof_of_death_is_one_refused_login_and_a_good_one_at_once(verdicts):

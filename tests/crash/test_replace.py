@@ -173,7 +173,7 @@ def test_an_old_one_that_somebody_deleted_meanwhile_is_what_a_rotation_wants() -
     stories.without_faults(story, stories.adopt)
     stories.open_plan(story, "routine")
     stories.advance_until(story, "confirm")
-    story.world.emergency = True  # whoever had not moved is refused: the colleague's deed
+    story.world.emergency = True  # whoever had not moved is refused, because of the colleague
     story.world.instances.pop("KEY1")
     assert isinstance(story.drive(), Close)
     assert findings(story) == []
@@ -211,9 +211,9 @@ def test_a_person_may_give_up_the_dead_one_that_lives_at_a_full_issuer() -> None
     story = seeded(exclusive=True)
     held = replaced(story, full)
     assert isinstance(held, Held) and held.code == "held.slot-full"
-    told = story.rotation().state(Step.MAKE_ROOM)
-    assert "KEY1 (ours, active" in str(told.message) and "KEY2 (not ours" in str(told.message)
-    assert not told.in_doubt
+    reply = story.rotation().state(Step.MAKE_ROOM)
+    assert "KEY1 (ours, active" in str(reply.message) and "KEY2 (not ours" in str(reply.message)
+    assert not reply.in_doubt
     ask(story, "ours", instance="KEY1")
     story.drive()
     assert set(story.world.instances) == {"KEY2", "KEY3"}

@@ -40,7 +40,7 @@ def rotated_then_adopted(story: Story) -> Action:
 
 
 UNDATED = {
-    **{name: told for name, told in STORIES.items() if name.startswith(("routine", "first"))},
+    **{name: reply for name, reply in STORIES.items() if name.startswith(("routine", "first"))},
     **{name: STORIES[name] for name in ("in place", "in place, blind", "delegated")},
     "replace": (stories.replaced(lambda s: s.world.instances.pop("KEY1")), {"exclusive": True}),
     "emergency": (declared, {"exclusive": True}),
@@ -57,7 +57,7 @@ def undated(name: str, *kill_at: int) -> Story:
     return story
 
 
-def told(story: Story) -> list[DueState]:
+def reply(story: Story) -> list[DueState]:
     """Now, and once the period is over."""
     row, now = story.journal.identity(STREAM), story.world.now
     return [due(APP, row, at).kind for at in (now, now + timedelta(seconds=APP.period_s))]
@@ -75,7 +75,7 @@ def test_what_we_made_becomes_due_by_the_time_of_our_mint(name: str, stride: int
     bad = [
         number
         for number in [None, *taken(len(clean.boundaries.names), stride, name)]
-        if told(undated(name, *([] if number is None else [number])))
+        if reply(undated(name, *([] if number is None else [number])))
         != [DueState.LATER, DueState.DUE]
     ]
     assert bad == []
@@ -84,7 +84,7 @@ def test_what_we_made_becomes_due_by_the_time_of_our_mint(name: str, stride: int
 def test_what_a_person_accepts_of_ours_keeps_its_age() -> None:
     story = seeded(exclusive=True, dated=False)
     assert isinstance(promoted_then_accepted(story), Close)
-    assert told(story) == [DueState.LATER, DueState.DUE]
+    assert reply(story) == [DueState.LATER, DueState.DUE]
 
 
 @pytest.mark.parametrize("stride", [SOME, EVERY])
@@ -101,4 +101,4 @@ def test_what_is_accepted_may_be_used(stride: int) -> None:
 def test_nobody_dates_what_was_there_before() -> None:
     story = seeded(dated=False)
     stories.without_faults(story, stories.adopt)
-    assert told(story) == [DueState.UNKNOWN, DueState.UNKNOWN]
+    assert reply(story) == [DueState.UNKNOWN, DueState.UNKNOWN]

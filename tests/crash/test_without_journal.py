@@ -83,11 +83,11 @@ class Told:
 _ADD = Spill.add
 
 
-def settled(told: Told) -> list[str]:
+def settled(reply: Told) -> list[str]:
     for _ in range(5):
-        told.merge(kill=None)
-    told.shell.world.advance(told.shell.world.now + told.shell.world.lag * 2)
-    return told.findings()
+        reply.merge(kill=None)
+    reply.shell.world.advance(reply.shell.world.now + reply.shell.world.lag * 2)
+    return reply.findings()
 
 
 def test_killed_at_every_boundary_of_the_containment(
@@ -99,12 +99,12 @@ def test_killed_at_every_boundary_of_the_containment(
     assert settled(clean) == []
     bad = []
     for number, name in enumerate(names):
-        told = Told(tmp_path / str(number), monkeypatch)
-        told.begin(kill=number)
-        off = [i.id for i in told.shell.world.instances.values() if not i.active]
-        unknown = [i for i in off if not any(i in path.read_text() for path in told.spills())]
-        if unknown or settled(told):
-            bad.append((number, name, unknown, told.findings()))
+        reply = Told(tmp_path / str(number), monkeypatch)
+        reply.begin(kill=number)
+        off = [i.id for i in reply.shell.world.instances.values() if not i.active]
+        unknown = [i for i in off if not any(i in path.read_text() for path in reply.spills())]
+        if unknown or settled(reply):
+            bad.append((number, name, unknown, reply.findings()))
     assert bad == []
 
 
@@ -117,9 +117,9 @@ def test_killed_at_every_boundary_of_the_merge(
     names = clean.merge(kill=None)
     bad = []
     for number in taken(len(names), stride, "merge"):
-        told = Told(tmp_path / str(number), monkeypatch)
-        told.begin(kill=None)
-        told.merge(kill=number)
-        if findings := settled(told):
+        reply = Told(tmp_path / str(number), monkeypatch)
+        reply.begin(kill=None)
+        reply.merge(kill=number)
+        if findings := settled(reply):
             bad.append((number, names[number], findings))
     assert bad == []

@@ -42,8 +42,8 @@ def test_a_new_login_is_proven_by_a_whole_rotation_and_the_old_one_dies(
     out = installation.succeeds(
         "handover", "aws", "--to", "aws-next", "--canary", "app", "-o", "json"
     )
-    told = [json.loads(part) for part in out.replace("}\n{", "}\0{").split("\0")][-1]
-    assert told["proven"] == key
+    reply = [json.loads(part) for part in out.replace("}\n{", "}\0{").split("\0")][-1]
+    assert reply["proven"] == key
     assert installation.is_whole()
     calls = installation.aws.oracle.calls(since=began)
     changing = [c for c in calls if c["operation"] in {"CreateAccessKey", "DeleteAccessKey"}]
@@ -78,6 +78,6 @@ def test_status_shows_what_each_connection_logs_in_with(installation: Installati
 def test_a_login_that_cannot_be_tried_is_not_called_dead(installation: Installation) -> None:
     with_successor(installation)
     (installation.root / "credentials-next").unlink()
-    told = installation.rotation("handover", "aws-next", "--dead")
-    assert told.returncode != 0
-    assert "dead" not in told.stdout
+    reply = installation.rotation("handover", "aws-next", "--dead")
+    assert reply.returncode != 0
+    assert "dead" not in reply.stdout

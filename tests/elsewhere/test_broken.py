@@ -235,9 +235,9 @@ def test_the_other_secret_goes_on_and_each_verb_says_what_is_broken(
     assert f"`acme-{module}`" in done.output
     assert len(adopted.status("other")) > len(before)
     assert adopted.run("status").exit_code in (0, 7)
-    told = adopted.run("doctor")
-    assert told.exit_code not in (0, 255)
-    assert f"acme-{module}" in told.output
+    reply = adopted.run("doctor")
+    assert reply.exit_code not in (0, 255)
+    assert f"acme-{module}" in reply.output
     done = adopted.run("reconcile")
     assert done.exit_code != 255
     assert f"`acme-{module}`" in done.output
@@ -267,8 +267,8 @@ def test_options_that_do_not_load_are_an_error_of_the_line_that_names_them(
         ("emergency", "gate", "--yes", "--reason", "test"),
     ):
         done = adopted.process(*words)
-        told = done.stdout + done.stderr
-        assert done.returncode == 2, told
-        assert "rotation.yaml:8" in told
-        assert "desk_options" in told
-    assert f"--access-key-id {key} " in told
+        reply = done.stdout + done.stderr
+        assert done.returncode == 2, reply
+        assert "rotation.yaml:8" in reply
+        assert "desk_options" in reply
+    assert f"--access-key-id {key} " in reply

@@ -123,9 +123,9 @@ def test_a_consumer_that_is_gone_needs_nothing(text: str, tmp_path: Path) -> Non
 
 def test_its_policies_are_printed(text: str, tmp_path: Path) -> None:
     path = str(written(text, tmp_path))
-    told = json.loads(CliRunner().invoke(program, ["-c", path, "policy", "aws"]).stdout)
+    reply = json.loads(CliRunner().invoke(program, ["-c", path, "policy", "aws"]).stdout)
     [mint] = [
-        each for each in told["main/mint"]["Statement"] if "iam:CreateAccessKey" in each["Action"]
+        each for each in reply["main/mint"]["Statement"] if "iam:CreateAccessKey" in each["Action"]
     ]
     assert mint["Resource"] == "arn:aws:iam::123456789012:user/mail"
     of_cluster = CliRunner().invoke(program, ["-c", path, "policy", "acme-cluster"])
@@ -166,11 +166,11 @@ def test_a_consumer_of_a_built_in_family_is_granted_what_it_works_on(
     queue = "arn:aws:sqs:eu-west-1:123456789012:told"
     more = f"      - {{id: told, type: acme-queue, connection: main, queue: '{queue}', accept_elapsed: true}}\n"
     path = str(written(text + more, tmp_path))
-    told = json.loads(CliRunner().invoke(program, ["-c", path, "policy", "aws"]).stdout)
+    reply = json.loads(CliRunner().invoke(program, ["-c", path, "policy", "aws"]).stdout)
     for document in ("main/deliver", "main/boundary"):
         [stated] = [
             each
-            for each in told[document]["Statement"]
+            for each in reply[document]["Statement"]
             if "sqs:SendMessage" in each.get("Action", ())
         ]
         assert stated["Resource"] == queue

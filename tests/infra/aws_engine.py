@@ -44,8 +44,8 @@ class Team:
     @property
     def values(self) -> set[str]:
         """Of every secret, as they are now."""
-        told = [self.account.strict.control.oracle.value(name) for name in NAMES.values()]
-        return {str(each) for text in told for each in _texts(json.loads(text))}
+        reply = [self.account.strict.control.oracle.value(name) for name in NAMES.values()]
+        return {str(each) for text in reply for each in _texts(json.loads(text))}
 
 
 def _texts(value: object) -> Iterator[str]:

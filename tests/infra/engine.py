@@ -77,8 +77,8 @@ class Engine:
         project = (
             (ROOT / "Pulumi.yaml").read_text().replace("name: rotation", f"name: {PROJECT}", 1)
         )
-        told = ", ".join(f"{{name: {name}, path: plugins}}" for name in names)
-        stand_ins = f"plugins:\n  providers: [{told}]\n"
+        reply = ", ".join(f"{{name: {name}, path: plugins}}" for name in names)
+        stand_ins = f"plugins:\n  providers: [{reply}]\n"
         (self.directory / "Pulumi.yaml").write_text(project + stand_ins)
         for name in names:
             plugin = self.directory / "plugins" / f"pulumi-resource-{name}"
@@ -115,10 +115,10 @@ class Engine:
 
     @property
     def bindings(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(
+        reply: dict[str, Any] = json.loads(
             self.does("stack", "output", "--json", "bindings", "--stack", self.stack)
         )
-        return told
+        return reply
 
     def killed(self, during: str) -> None:
         """An `up` that dies while resources of these kinds are made, and not told of yet. No real

@@ -159,13 +159,13 @@ class Cloud(mocks.Mocks):
 
     def _vault(self, path: str) -> dict[str, Any]:
         """What is read there, as Vault has it."""
-        told = {"sys/health": {"cluster_id": CLUSTER}, **self.vault}
-        if path in told:
-            return told[path]
+        reply = {"sys/health": {"cluster_id": CLUSTER}, **self.vault}
+        if path in reply:
+            return reply[path]
         auth = path == "sys/auth"
         return {
-            f"{mount.removeprefix('auth/')}/": {"description": told, "accessor": f"of-{mount}"}
-            for mount, told in self.mounts.items()
+            f"{mount.removeprefix('auth/')}/": {"description": reply, "accessor": f"of-{mount}"}
+            for mount, reply in self.mounts.items()
             if mount.startswith("auth/") == auth
         }
 

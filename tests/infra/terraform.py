@@ -69,13 +69,13 @@ META = {"provider", "lifecycle", "depends_on"}
 
 
 def printed(directory: Path, settings: dict[str, str], *words: str, family: str = "aws") -> str:
-    told = {
+    reply = {
         re.sub("[A-Z]", lambda each: f"_{each[0].lower()}", key): _plain(value)
         for key, value in settings.items()
         if key != "environment"
     }
     stack = directory / "stack.yaml"
-    stack.write_text(yaml.safe_dump(told))
+    stack.write_text(yaml.safe_dump(reply))
     (directory / "commands").mkdir(exist_ok=True)
     given = ["-c", str(directory / "rotation.yaml"), "policy", family, "--stack", str(stack)]
     done = CliRunner().invoke(program, [*given, *words])
@@ -89,10 +89,10 @@ def _plain(text: str) -> Any:
 
 def assert_same(file: Path, given: dict[str, str], family: str) -> None:
     declared = up(file, given)
-    told = json.loads(printed(file.parent, given, "--terraform", family=family))
+    reply = json.loads(printed(file.parent, given, "--terraform", family=family))
     found = {
         (TYPES[kind], name): block
-        for kind, blocks in told["resource"].items()
+        for kind, blocks in reply["resource"].items()
         for name, block in blocks.items()
     }
     resources = {_address(each): each for each in declared.resources if _is_made(each)}
@@ -100,12 +100,12 @@ def assert_same(file: Path, given: dict[str, str], family: str) -> None:
     for (kind, name), block in found.items():
         theirs = _inputs(kind, resources[kind, name])
         ours = {key: each for key, each in block.items() if key not in META}
-        assert _known(ours, told["resource"], declared) == theirs, (kind, name)
+        assert _known(ours, reply["resource"], declared) == theirs, (kind, name)
         if kind in KEPT:
             kept = "prevent_destroy" in block.get("lifecycle", {})
             assert kept == resources[kind, name].protect, (kind, name)
-    bindings = told["output"][f"bindings_{family}"]["value"]
-    assert _known(bindings, told["resource"], declared) == declared.outputs["bindings"]
+    bindings = reply["output"][f"bindings_{family}"]["value"]
+    assert _known(bindings, reply["resource"], declared) == declared.outputs["bindings"]
 
 
 def _is_made(resource: Registered) -> bool:
@@ -160,8 +160,8 @@ def _known(value: Any, blocks: dict[str, Any], declared: Stack) -> Any:
         block = blocks[kind][name]
         if attribute in block:
             return str(_known(block[attribute], blocks, declared))
-        told = {**declared_as(kind, name), "keyId": KEY_ID}
-        found_there = {_snake(key): each for key, each in told.items()}
+        reply = {**declared_as(kind, name), "keyId": KEY_ID}
+        found_there = {_snake(key): each for key, each in reply.items()}
         return str({"id": f"{name}-id", **found_there}[attribute])
 
     def declared_as(kind: str, name: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ pytestmark = [
 LIMITS = ("--policy-pack", "infra/pack")
 
 
-def count(told: str, what: str) -> int:
-    found = re.findall(rf"(\d+) (?:to )?{what}", told)
+def count(reply: str, what: str) -> int:
+    found = re.findall(rf"(\d+) (?:to )?{what}", reply)
     return int(found[-1]) if found else 0
 
 
@@ -55,8 +55,8 @@ def test_a_new_name_replaces_nothing(team: Team) -> None:
     file = team.own.directory / "rotation.yaml"
     renamed = "id: invoices-iam\n    was: billing-iam"
     as_file(file.parent, file.name, file.read_text().replace("id: billing-iam", renamed))
-    told = team.engine.up()
-    assert (count(told, "created"), count(told, "deleted"), count(told, "replaced")) == (0, 0, 0)
+    reply = team.engine.up()
+    assert (count(reply, "created"), count(reply, "deleted"), count(reply, "replaced")) == (0, 0, 0)
     now = team.account.things()
     assert now.keys() == made.keys()
     changed = {name.split(":")[5] for name, each in now.items() if each != made[name]}
@@ -92,8 +92,8 @@ def test_a_key_of_ones_own_passes_the_pack(team: Team) -> None:
     team.engine.up(*LIMITS)
     team.engine.up("--expect-no-changes", *LIMITS)
     for name in NAMES.values():
-        told = team.account.client("secretsmanager").describe_secret(SecretId=name)
-        assert told["KmsKeyId"] == own
+        reply = team.account.client("secretsmanager").describe_secret(SecretId=name)
+        assert reply["KmsKeyId"] == own
 
 
 def test_what_exists_is_taken_in_as_it_is(team: Team) -> None:
@@ -103,11 +103,11 @@ def test_what_exists_is_taken_in_as_it_is(team: Team) -> None:
     theirs = team.account.things()
     assert "prod/billing/iam exists already" in team.engine.preview(fails=True)
     team.engine.does("config", "set", "--path", "adopt[0]", "billing-iam", "--stack", "engine")
-    told = team.engine.up(*LIMITS)
-    assert count(told, "imported") == 2
-    assert "adopted without a boundary of its own" in told
+    reply = team.engine.up(*LIMITS)
+    assert count(reply, "imported") == 2
+    assert "adopted without a boundary of its own" in reply
     team.engine.up("--expect-no-changes", *LIMITS)
     now = team.account.things()
     assert {name: now[name] for name in theirs if "billing" in name} == {
-        name: told for name, told in theirs.items() if "billing" in name
+        name: reply for name, reply in theirs.items() if "billing" in name
     }

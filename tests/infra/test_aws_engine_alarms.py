@@ -90,9 +90,9 @@ def test_thirty_ordinary_days_do_not(rules: list[Rule]) -> None:
 
 def test_what_rings_is_heard(account: WholeAccount) -> None:
     """By the policies that the topics and their keys have, as SNS and KMS decide."""
-    told = [*_of_rules(account), *_of_alarms(account)]
-    assert len(told) > 30
-    for region, service, topic in told:
+    reply = [*_of_rules(account), *_of_alarms(account)]
+    assert len(reply) > 30
+    for region, service, topic in reply:
         sns, kms = account.client("sns", region), account.client("kms", region)
         has = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
         key = has.get("KmsMasterKeyId")

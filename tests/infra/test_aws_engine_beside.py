@@ -35,7 +35,7 @@ class Beside:
         return self.name in thing or self.installation in thing
 
     def others(self, things: Things) -> Things:
-        return {name: told for name, told in things.items() if not self.owns(name)}
+        return {name: reply for name, reply in things.items() if not self.owns(name)}
 
 
 def beside(
@@ -116,8 +116,8 @@ def test_one_stack_ends_beside_another(tmp_path: Path) -> None:
         stays.engine.up("--expect-no-changes")
         kept = {
             name
-            for name, told in left.items()
-            if goes.installation in name and "PendingDeletion" not in told
+            for name, reply in left.items()
+            if goes.installation in name and "PendingDeletion" not in reply
         }
         assert kept == {f"rotation-{goes.installation}-main-trail-{ACCOUNT}"}
 

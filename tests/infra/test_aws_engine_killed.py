@@ -38,7 +38,7 @@ def test_a_run_that_was_killed_goes_on(team: Team, during: str) -> None:
 
 
 def others(team: Team) -> Things:
-    return {name: told for name, told in team.account.things().items() if "theirs" in name}
+    return {name: reply for name, reply in team.account.things().items() if "theirs" in name}
 
 
 def without_alarms(team: Team) -> None:

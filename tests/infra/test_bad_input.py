@@ -113,9 +113,9 @@ def test_what_another_stack_made_under_the_same_name(tmp_path: Path, kind: str) 
 def told_by_the_engine(directory: Path, resources: list[dict[str, Any]] | None) -> None:
     """A `pulumi stack export` of that state; None: none that answers."""
     exported = json.dumps({"version": 3, "deployment": {"resources": resources}})
-    told = f"cat <<'END'\n{exported}\nEND" if resources is not None else "exit 1"
+    reply = f"cat <<'END'\n{exported}\nEND" if resources is not None else "exit 1"
     command = directory / "pulumi"
-    command.write_text(f"#!/bin/sh\n{told}\n")
+    command.write_text(f"#!/bin/sh\n{reply}\n")
     command.chmod(0o700)
 
 

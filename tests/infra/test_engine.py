@@ -22,8 +22,8 @@ LIMITS = ("--policy-pack", "infra/pack")
 BOTH = (token, login)
 
 
-def created(told: str) -> int:
-    return int(re.findall(r"\+ (\d+) (?:to create|created)", told)[-1])
+def created(reply: str) -> int:
+    return int(re.findall(r"\+ (\d+) (?:to create|created)", reply)[-1])
 
 
 def test_from_the_first_preview_to_the_last_line(team: Team) -> None:
@@ -99,8 +99,8 @@ def test_what_exists_is_taken_in_as_it_is(team: Team) -> None:
 
 def test_a_mount_that_is_there_is_never_half_an_apply(team: Team) -> None:
     team.server.api("POST", "sys/mounts/teams/web", {"type": "kv", "options": {"version": "2"}})
-    told = team.engine.up(fails=True)
-    assert "mount teams/web exists already" in told
+    reply = team.engine.up(fails=True)
+    assert "mount teams/web exists already" in reply
     assert "made by rotation" not in json.dumps(team.server.api("GET", "sys/mounts"))
 
 

@@ -164,12 +164,12 @@ def test_nothing_is_written_where_something_is_refused(
         "permissionsBoundary": "arn:aws:iam::123456789012:policy/none", "maxSessionDuration": 3600,
     }  # fmt: skip
     account.client("iam").create_role(RoleName="rotation-r", AssumeRolePolicyDocument=EMPTY)
-    told = io.StringIO()
+    reply = io.StringIO()
     given = io.StringIO(json.dumps(begun("aws:iam/role:Role", **role)))
-    assert main(given, told) == 1
+    assert main(given, reply) == 1
     assert capsys.readouterr().out == ""
-    assert "aws:iam/role:Role it" in told.getvalue()
-    assert "the state is as it was" in told.getvalue()
+    assert "aws:iam/role:Role it" in reply.getvalue()
+    assert "the state is as it was" in reply.getvalue()
 
 
 # --------------------------------------------------------------------------------------------- Vault

@@ -65,8 +65,8 @@ def test_names_and_the_path_are_the_organisations(tmp_path: Path) -> None:
     assert not stack.wrong
     for each in stack.resources:
         if each.token.startswith("aws:") and each.token.split(":")[-1] not in ("Secret", "User"):
-            told = json.dumps(each.inputs, default=str)
-            assert "rotation-4b1d0c77e2a9" not in told, each.name
+            reply = json.dumps(each.inputs, default=str)
+            assert "rotation-4b1d0c77e2a9" not in reply, each.name
     for kind in ("Role", "Policy"):
         assert {each.inputs["path"] for each in stack.of(kind)} == {"/platform/"}
     rule = stack.named("EventRule", "main-rights-changed-us-east-1")

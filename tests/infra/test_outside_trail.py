@@ -186,8 +186,8 @@ def test_without_a_trail_in_the_settings_the_one_that_is_named_is_looked_at(
 def test_terraform_is_told_the_same(account: Account) -> None:
     file = account.file()
     assert_same(file, AWS, "aws")
-    told = json.loads(printed(file.parent, AWS, "--terraform"))["resource"]
-    assert not [each for each in told if each.startswith(("aws_s3", "aws_cloudtrail"))]
+    reply = json.loads(printed(file.parent, AWS, "--terraform"))["resource"]
+    assert not [each for each in reply if each.startswith(("aws_s3", "aws_cloudtrail"))]
     kinds = {
         each["kind"] for each in json.loads(printed(file.parent, AWS, "-o", "json"))["documents"]
     }

@@ -39,9 +39,9 @@ def test_what_is_adopted_passes_with_a_warning(tmp_path: Path) -> None:
     there = Cloud(secrets={"prod/billing-iam": False}, users={"/rotated/billing-iam": False})
     stack = up(written(tmp_path, secret(IAM)), {**AWS, "adopt": '["billing-iam"]'}, there)
     said = {
-        f"{each.token.rpartition(':')[2]} {each.name}": told
+        f"{each.token.rpartition(':')[2]} {each.name}": reply
         for each in stack.resources
-        if (told := complaints(each.token, as_the_engine_reports(each), each.ignored))
+        if (reply := complaints(each.token, as_the_engine_reports(each), each.ignored))
     }
     assert said == {
         f"{kind} billing-iam": {

@@ -237,8 +237,8 @@ def test_a_connection_that_is_renamed_keeps_everything(
     text = file.read_text().replace(f"connection: {connection}", "connection: new")
     file.write_text(text.replace(f"  {connection}: {{", f"  new: {{was: {connection}, "))
     after = up(file, settings)
-    told = [sorted((r.token, r.name, str(r.inputs)) for r in s.resources) for s in (before, after)]
-    assert told[0] == told[1]
+    reply = [sorted((r.token, r.name, str(r.inputs)) for r in s.resources) for s in (before, after)]
+    assert reply[0] == reply[1]
     bindings = [each.outputs["bindings"]["connections"] for each in (before, after)]
     assert bindings[0][connection] == bindings[1]["new"]
 
@@ -392,12 +392,12 @@ def test_what_is_told_is_taken_by_the_topic_and_by_its_key(more: str, tmp_path: 
         each.inputs["arn"]: json.loads(each.inputs["policy"]) for each in stack.of("TopicPolicy")
     }
     encrypted = {topic_arn(each): "kmsMasterKeyId" in each.inputs for each in stack.of("Topic")}
-    told = [
+    reply = [
         *((EVENTS, each.inputs["arn"]) for each in stack.of("EventTarget")),
         *((ALARMS, arn) for each in stack.of("MetricAlarm") for arn in each.inputs["alarmActions"]),
     ]
-    assert {arn for _, arn in told} == set(policies) == set(encrypted)
-    for service, arn in told:
+    assert {arn for _, arn in reply} == set(policies) == set(encrypted)
+    for service, arn in reply:
         key = keys[arn.split(":")[3]] if encrypted[arn] else None
         assert publishes(service, arn, policies[arn], key), (service, arn)
 
@@ -462,8 +462,8 @@ def test_each_set_has_a_token_role_and_the_login_takes_all_but_the_claim(vault: 
         for each in vault.of("AuthBackendRole")
         if each.token.startswith("vault:tokenauth")
     }
-    told = vault.outputs["bindings"]["connections"]["vault"]["roles"]
-    assert set(roles) == set(told.values())
+    reply = vault.outputs["bindings"]["connections"]["vault"]["roles"]
+    assert set(roles) == set(reply.values())
     assert all(each.inputs["tokenExplicitMaxTtl"] == 900 for each in roles.values())
     assert all(each.inputs["tokenType"] == "service" for each in roles.values())
     base = vault.named("Policy", "vault-base").inputs["policy"]
@@ -546,7 +546,7 @@ def test_the_stacks_that_are_committed_run(stack: str, tmp_path: Path) -> None:
 
 def test_every_setting_is_declared_with_its_type() -> None:
     project = yaml.safe_load((INFRA.parent / "Pulumi.yaml").read_text())
-    told = {camel(each.name) for each in fields(Settings)} - {"awsRegion", "awsAccounts"}
-    assert told == set(project["config"])
+    reply = {camel(each.name) for each in fields(Settings)} - {"awsRegion", "awsAccounts"}
+    assert reply == set(project["config"])
     assert all(each["type"] and each["description"] for each in project["config"].values())
     assert project["main"] == "infra/"

@@ -76,32 +76,32 @@ def test_terraform_reads_it(tmp_path: Path) -> None:
 def test_nothing_of_a_name_is_a_template(tmp_path: Path) -> None:
     written(tmp_path, secret())
     given = {**AWS, "tags": '["team=${path.module}%{if}"]'}
-    told = json.loads(printed(tmp_path, given, "--terraform"))
-    [key] = told["resource"]["aws_kms_key"].values()
+    reply = json.loads(printed(tmp_path, given, "--terraform"))
+    [key] = reply["resource"]["aws_kms_key"].values()
     assert key["tags"]["team"] == "$${path.module}%%{if}"
 
 
 def test_names_that_terraform_does_not_take_stay_apart(tmp_path: Path) -> None:
     written(tmp_path, secret(name="a.b"), secret(name="a-b"), secret(name="1st"))
-    told = json.loads(printed(tmp_path, AWS, "--terraform"))
-    names = list(told["resource"]["aws_secretsmanager_secret"])
+    reply = json.loads(printed(tmp_path, AWS, "--terraform"))
+    names = list(reply["resource"]["aws_secretsmanager_secret"])
     assert len(names) == 3
     assert all(re.fullmatch(r"[A-Za-z_][\w-]*", name) for name in names)
 
 
 def test_what_exists_is_left_out(tmp_path: Path) -> None:
     written(tmp_path, secret(), secret(name="new"))
-    told = json.loads(printed(tmp_path, {**AWS, "adopt": '["billing-iam"]'}, "--terraform"))
-    assert list(told["resource"]["aws_secretsmanager_secret"]) == ["new"]
-    assert list(told["resource"]["aws_iam_user"]) == ["new"]
+    reply = json.loads(printed(tmp_path, {**AWS, "adopt": '["billing-iam"]'}, "--terraform"))
+    assert list(reply["resource"]["aws_secretsmanager_secret"]) == ["new"]
+    assert list(reply["resource"]["aws_iam_user"]) == ["new"]
 
 
 def test_every_kind_of_document_is_printed(tmp_path: Path) -> None:
     written(tmp_path, secret())
-    told = json.loads(printed(tmp_path, AWS, "-o", "json"))["documents"]
-    assert {each["kind"] for each in told} == {
+    reply = json.loads(printed(tmp_path, AWS, "-o", "json"))["documents"]
+    assert {each["kind"] for each in reply} == {
         "policy", "boundary", "trust", "secret policy", "key policy", "topic policy",
         "bucket policy", "rule",
     }  # fmt: skip
-    names = [each["name"] for each in told]
+    names = [each["name"] for each in reply]
     assert len(names) == len(set(names))

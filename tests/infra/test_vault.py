@@ -150,10 +150,10 @@ def test_a_consumer_reads_its_own_and_nothing_staged(lived: Installation) -> Non
 
 def findings(made: Installation, *, expected: tuple[int, ...]) -> set[tuple[str, str]]:
     """Set, and what it may not do for which steps."""
-    told = json.loads(made.rotation("doctor", "-o", "json", expected=expected))
+    reply = json.loads(made.rotation("doctor", "-o", "json", expected=expected))
     return {
         (check["subject"].split(", ")[1], check["finding"])
-        for check in told["checks"]
+        for check in reply["checks"]
         if check["code"] == "doctor.permission"
     }
 

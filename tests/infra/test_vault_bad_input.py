@@ -143,8 +143,8 @@ def test_an_app_role_of_ours_is_no_surprise_and_an_adopted_one_is_left_alone(
 
 def test_an_adopted_app_role_that_nobody_logged_in_with(tmp_path: Path) -> None:
     """Its entity is made by its first login, and the emergency's policy has to name it."""
-    told = {ROLE: {"token_policies": ["theirs"]}, f"{ROLE}/role-id": {"role_id": "theirs"}}
-    cloud = Cloud(mounts={"auth/apps-login": OURS}, vault=told)
+    reply = {ROLE: {"token_policies": ["theirs"]}, f"{ROLE}/role-id": {"role_id": "theirs"}}
+    cloud = Cloud(mounts={"auth/apps-login": OURS}, vault=reply)
     said = refused(tmp_path, cloud, adopt='["token"]', shape=APP_ROLE)
     assert "knows no logins of the adopted AppRole" in said
     assert "log in with the role once" in said

@@ -19,10 +19,10 @@ OTHER = "11111111-1111-1111-1111-111111111111"
 def test_another_cluster_is_named_and_nothing_is_previewed(team: Team) -> None:
     file = team.directory / "rotation.yaml"
     file.write_text(file.read_text().replace(team.server.cluster, OTHER))
-    told = team.engine.preview(fails=True)
-    assert f"connection safe is cluster {OTHER}" in told
-    assert f"is cluster {team.server.cluster}" in told
-    assert "Traceback" not in told
+    reply = team.engine.preview(fails=True)
+    assert f"connection safe is cluster {OTHER}" in reply
+    assert f"is cluster {team.server.cluster}" in reply
+    assert "Traceback" not in reply
 
 
 def test_an_app_role_that_is_there_is_not_written_over(team: Team) -> None:
@@ -32,8 +32,8 @@ def test_an_app_role_that_is_there_is_not_written_over(team: Team) -> None:
     assert "to create" in team.engine.preview()
     role = "auth/apps/role/shop"
     team.server.api("POST", role, {"token_policies": ["theirs"]})
-    told = team.engine.preview(fails=True)
-    assert "AppRole shop at auth/apps exists already: shop-login in rotation:adopt" in told
+    reply = team.engine.preview(fails=True)
+    assert "AppRole shop at auth/apps exists already: shop-login in rotation:adopt" in reply
     team.engine.does("config", "set", "--path", "adopt[1]", "shop-login", "--stack", STACK)
     assert "log in with the role once" in team.engine.preview(fails=True)
     logged_in(team)

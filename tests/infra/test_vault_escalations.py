@@ -40,11 +40,11 @@ def test_no_token_of_a_set_outlives_its_15_minutes(made: Installation, under: st
     """Whatever life is asked for; and it makes no other, and is not renewed."""
     login = made.operator if under == PermissionSet.CLAIM else made.log_in()
     path = f"auth/token/create/{made.roles[under]}"
-    told = made.server.api("POST", path, {"ttl": "768h"}, token=login)["auth"]
-    assert told["token_type"] == "service"
-    assert told["lease_duration"] <= 900
-    assert not told["renewable"]
-    token = told["client_token"]
+    reply = made.server.api("POST", path, {"ttl": "768h"}, token=login)["auth"]
+    assert reply["token_type"] == "service"
+    assert reply["lease_duration"] <= 900
+    assert not reply["renewable"]
+    token = reply["client_token"]
     assert not made.server.api("GET", "auth/token/lookup-self", token=token)["data"]["orphan"]
     role = made.server.api("GET", f"auth/token/roles/{made.roles[under]}")["data"]
     assert (role["token_explicit_max_ttl"], role["token_period"]) == (900, 0)

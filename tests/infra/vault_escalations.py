@@ -61,8 +61,8 @@ def _signed_in(made: Installation, policy: str) -> str:
         api("POST", "sys/auth/userpass", {"type": "userpass"})
     user = f"auth/userpass/users/{policy}"
     api("POST", user, {"password": password, "token_policies": [policy]})
-    told = api("POST", f"auth/userpass/login/{policy}", {"password": password}, token="")
-    return str(told["auth"]["client_token"])
+    reply = api("POST", f"auth/userpass/login/{policy}", {"password": password}, token="")
+    return str(reply["auth"]["client_token"])
 
 
 def tries(made: Installation, token: str) -> Iterator[Try]:

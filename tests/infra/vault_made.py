@@ -42,14 +42,14 @@ class SeenVault(Cloud):
         """What Vault decides of a resource, as the state of the stack has it."""
         match args.typ.rpartition(":")[2]:
             case "AuthBackend":
-                told = self._server.api("GET", f"sys/auth/{args.inputs['path']}")
-                return {"accessor": told["data"]["accessor"]}
+                reply = self._server.api("GET", f"sys/auth/{args.inputs['path']}")
+                return {"accessor": reply["data"]["accessor"]}
             case "AuthBackendRole" if "backend" in args.inputs:
                 role = f"auth/{args.inputs['backend']}/role/{args.inputs['roleName']}/role-id"
                 return {"roleId": self._server.api("GET", role)["data"]["role_id"]}
             case "Entity":
-                told = self._server.api("GET", f"identity/entity/name/{args.inputs['name']}")
-                return {"id": told["data"]["id"]}
+                reply = self._server.api("GET", f"identity/entity/name/{args.inputs['name']}")
+                return {"id": reply["data"]["id"]}
             case _:
                 return {}
 
@@ -57,17 +57,17 @@ class SeenVault(Cloud):
         """As the provider hands it on: what has no `data` of its own is all data. It asks first
         what is mounted there."""
         self._server.api("GET", f"sys/internal/ui/mounts/{path}", token=self._token)
-        told = self._server.api("GET", path, token=self._token)
-        data: dict[str, Any] = told.get("data") or told
+        reply = self._server.api("GET", path, token=self._token)
+        data: dict[str, Any] = reply.get("data") or reply
         return data
 
     def _listed(self, path: str) -> list[str]:
         try:
-            told = self._server.api("LIST", path, token=self._token)
+            reply = self._server.api("LIST", path, token=self._token)
         except Refused as refused:
             nothing = f'no secrets found at "{path}"'
             raise RefusedByProvider(nothing if refused.status == 404 else str(refused)) from None
-        names: list[str] = told["data"]["keys"]
+        names: list[str] = reply["data"]["keys"]
         return names
 
 

@@ -107,14 +107,14 @@ class Installation:
 
     def _apply(self) -> None:
         self.stack = self.up(MadeVault(self.server))
-        told = self.stack.outputs["bindings"]
-        as_file(self.directory, "rotation.infra.json", json.dumps(told))
-        self.roles: dict[str, str] = told["connections"]["vault"]["roles"]
-        role = f"auth/approle/role/rotation-{told['installation']}"
+        reply = self.stack.outputs["bindings"]
+        as_file(self.directory, "rotation.infra.json", json.dumps(reply))
+        self.roles: dict[str, str] = reply["connections"]["vault"]["roles"]
+        role = f"auth/approle/role/rotation-{reply['installation']}"
         given = self.server.api("POST", f"{role}/secret-id", {})["data"]["secret_id"]
         as_file(self.directory, "secret-id", given)
         for person in ("operator", "emergency"):
-            policy = f"rotation-{told['installation']}-{person}"
+            policy = f"rotation-{reply['installation']}-{person}"
             as_file(self.directory, person, self.server.token(policy, **A_PERSON))
 
     def rotation(self, *words: str, expected: tuple[int, ...] = (0,)) -> str:
@@ -196,8 +196,8 @@ class Installation:
 
     def current(self, name: str) -> str:
         """The attempt that made what is current."""
-        told = self.server.api("GET", f"apps/metadata/prod/{name.replace('-', '/')}")["data"]
-        mark: str = told["custom_metadata"]["rotation:current"]
+        reply = self.server.api("GET", f"apps/metadata/prod/{name.replace('-', '/')}")["data"]
+        mark: str = reply["custom_metadata"]["rotation:current"]
         return re.findall("[0-9a-f]{32}", mark)[0]
 
     def stream(self, name: str) -> str:
@@ -270,8 +270,8 @@ class Installation:
     def log_in(self) -> str:
         """As the runner."""
         login = {"role_id": "runner", "secret_id": (self.directory / "secret-id").read_text()}
-        told = self.server.api("POST", "auth/approle/login", login, token="")
-        return str(told["auth"]["client_token"])
+        reply = self.server.api("POST", "auth/approle/login", login, token="")
+        return str(reply["auth"]["client_token"])
 
     def refuses(self, under: str, operation: str, path: str) -> bool:
         """Whether Vault denies that set the call."""

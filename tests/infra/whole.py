@@ -68,9 +68,9 @@ class WholeAccount:
         found = [*self._iam()]
         for region in REGIONS:
             for look in (self._secrets, self._keys, self._rules, self._alarms, self._topics):
-                found += [(f"{region} {name}", told) for name, told in look(region)]
+                found += [(f"{region} {name}", reply) for name, reply in look(region)]
         found += [*self._trails()]
-        return {name: json.dumps(told, sort_keys=True, default=str) for name, told in found}
+        return {name: json.dumps(reply, sort_keys=True, default=str) for name, reply in found}
 
     def _iam(self) -> Iterator[tuple[str, Any]]:
         iam = self.client("iam")
@@ -90,19 +90,19 @@ class WholeAccount:
     def _secrets(self, region: str) -> Iterator[tuple[str, Any]]:
         store = self.client("secretsmanager", region)
         for each in _all(store, "list_secrets", "SecretList"):
-            told = store.describe_secret(SecretId=each["ARN"])
-            del told["ResponseMetadata"]
+            reply = store.describe_secret(SecretId=each["ARN"])
+            del reply["ResponseMetadata"]
             policy = store.get_resource_policy(SecretId=each["ARN"]).get("ResourcePolicy")
-            yield each["ARN"], [told, policy]
+            yield each["ARN"], [reply, policy]
 
     def _keys(self, region: str) -> Iterator[tuple[str, Any]]:
         kms = self.client("kms", region)
         for each in _all(kms, "list_keys", "Keys"):
             key = each["KeyId"]
-            told = kms.describe_key(KeyId=key)["KeyMetadata"]
+            reply = kms.describe_key(KeyId=key)["KeyMetadata"]
             policy = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
             tags = kms.list_resource_tags(KeyId=key)["Tags"]
-            yield f"{each['KeyArn']} {told['Description']}", [told["KeyState"], policy, tags]
+            yield f"{each['KeyArn']} {reply['Description']}", [reply["KeyState"], policy, tags]
         for each in _all(kms, "list_aliases", "Aliases"):
             if not each["AliasName"].startswith("alias/aws/"):
                 yield each["AliasName"], each
@@ -123,9 +123,9 @@ class WholeAccount:
         sns = self.client("sns", region)
         for each in _all(sns, "list_topics", "Topics"):
             arn = each["TopicArn"]
-            told = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+            reply = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
             heard = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
-            yield arn, [told, heard]
+            yield arn, [reply, heard]
 
     def _trails(self) -> Iterator[tuple[str, Any]]:
         for region in REGIONS:

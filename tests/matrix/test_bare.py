@@ -59,5 +59,5 @@ def test_the_bare_sequence_makes_the_same_requests(
 def test_without_a_vault_a_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binary, "found", lambda: None)
     [figure] = logins.measure(tmp_path / "nothing", quick=True)
-    assert (figure.measured, figure.told) == (None, binary.MISSING)
+    assert (figure.measured, figure.note) == (None, binary.MISSING)
     assert (figure.verdict, spoken(figure.measured, figure.unit)) == ("", "-")

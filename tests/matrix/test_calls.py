@@ -93,9 +93,9 @@ def test_an_access_key_in_secrets_manager(
         for call in oracle.calls(since=since)
         if call["user_agent"].startswith("rotation/")
     }
-    told = configured(tmp_path, name, {"aws": AWS}, IAM_KEY)
-    assert {call for call, _ in told} - ADOPTION == seen - ADOPTION
-    users = {on for call, on in told if call.startswith("iam:")}
+    reply = configured(tmp_path, name, {"aws": AWS}, IAM_KEY)
+    assert {call for call, _ in reply} - ADOPTION == seen - ADOPTION
+    users = {on for call, on in reply if call.startswith("iam:")}
     assert users == {f"arn:aws:iam::{ACCOUNT}:user/{name}"}
 
 
@@ -112,11 +112,11 @@ def of_stream(path: str) -> str:
     return re.sub(r"rotation-pending/(data|metadata)/[^/]+", r"rotation-pending/\1/STREAM", path)
 
 
-def of_vault(seen: set[str], told: Told) -> tuple[Told, Told]:
+def of_vault(seen: set[str], reply: Told) -> tuple[Told, Told]:
     """What was asked under the name that was told, and what was told of it."""
     asked = {(METHODS.get(method, method), of_stream(path.removeprefix("/v1/")))
              for method, _, path in (each.partition(" ") for each in seen) if path[:4] == "/v1/"}  # fmt: skip
-    promised = {(METHODS[capability], of_stream(path)) for capability, path in told}
+    promised = {(METHODS[capability], of_stream(path)) for capability, path in reply}
     patterns = {re.compile(re.escape(path).replace(r"\+", "[^/]+")): path for _, path in promised}
     return {
         (method, next((name for one, name in patterns.items() if one.fullmatch(path)), path))
@@ -134,14 +134,14 @@ def test_a_secret_id_in_vault(
         "store": {"type": "vault-kv2", "connection": "vault", "mount": KV, "path": "team/NAME"},
         "probe": {"type": "vault-login", "connection": "vault"},
     }
-    asked, told = of_vault(seen, configured(tmp_path, name, {"vault": VAULT}, plugins))
+    asked, reply = of_vault(seen, configured(tmp_path, name, {"vault": VAULT}, plugins))
     in_doubt = {
         ("WRITE", f"auth/approle/role/{name}/secret-id/lookup"),  # whether a login told the truth
         ("GET", f"{STAGING}/metadata/STREAM/+"),  # what an earlier rotation left there
         ("WRITE", f"{KV}/data/team/{name}"),  # the first version, which nothing can be merged into
     }
-    assert asked == told - in_doubt
-    assert in_doubt < told
+    assert asked == reply - in_doubt
+    assert in_doubt < reply
 
 
 # ------------------------------------------------------------------------------ others
@@ -167,10 +167,10 @@ def test_a_login_of_postgresql(
         "probe": {"type": "postgres-login", "connection": "main", "query": "select 1"},
         "fields": {"username": "username", "password": "password"},
     }
-    told = configured(tmp_path, name, {"aws": AWS, "main": DATABASE}, plugins)
-    ours = {call.partition("(")[0] for call, _ in told if call.startswith("rotation.")}
+    reply = configured(tmp_path, name, {"aws": AWS, "main": DATABASE}, plugins)
+    ours = {call.partition("(")[0] for call, _ in reply if call.startswith("rotation.")}
     assert called == ours - {"rotation.resume"}  # the way back
-    assert ("login, query", "db") in told
+    assert ("login, query", "db") in reply
 
 
 def test_a_key_of_an_api(services: Services, fresh_name: Callable[[], str], tmp_path: Path) -> None:
@@ -185,8 +185,8 @@ def test_a_key_of_an_api(services: Services, fresh_name: Callable[[], str], tmp_
         "probe": {"type": "http-api", "connection": "vendor", "request": PROBE},
         "fields": {"id": "id", "secret": "secret"},
     }  # fmt: skip
-    told = configured(tmp_path, name, {"aws": AWS, "vendor": VENDOR}, plugins)
-    promised = {re.escape(call.partition("?")[0]) for call, on in told if on == VENDOR["origin"]}
+    reply = configured(tmp_path, name, {"aws": AWS, "vendor": VENDOR}, plugins)
+    promised = {re.escape(call.partition("?")[0]) for call, on in reply if on == VENDOR["origin"]}
     patterns = {re.sub(r"\\\{\w+\\\}", "[^/]+", each) for each in promised}
     asked = {each for each in seen if "/v1/" in each}
     assert {p for p in patterns if any(re.fullmatch(p, each) for each in asked)} == patterns

@@ -59,7 +59,7 @@ def test_a_url_follows_its_login(
 ) -> None:
     tell = stories.routine if ending == "rotated" else stories.rollback_after("suspend")
 
-    def told(kill_at: int | None) -> PairStory:
+    def reply(kill_at: int | None) -> PairStory:
         one = with_url(pair, services, tmp_path / f"{kill_at}", fresh_name(), kill_at)
         with pair.tapped(), one.journal:
             assert isinstance(tell(one), Close)
@@ -73,9 +73,9 @@ def test_a_url_follows_its_login(
         assert handed.composed["url"].reveal() == value["url"]
         return one
 
-    names = told(None).boundaries.names
+    names = reply(None).boundaries.names
     for number in sample(f"composed {ending}", len(names)):
-        told(number)
+        reply(number)
 
 
 @pytest.mark.parametrize("store", STORES)

@@ -37,7 +37,7 @@ def test_another_key_is_kept_and_the_rotation_goes_on(
 ) -> None:  # fmt: skip
     pair = services.pair(issuer, store)
 
-    def told(kill_at: int | None) -> int:
+    def reply(kill_at: int | None) -> int:
         one = story(pair, tmp_path / f"{kill_at}", fresh_name(), None)
         with pair.tapped(), one.journal:
             stories.without_faults(one, stories.adopt)
@@ -54,8 +54,8 @@ def test_another_key_is_kept_and_the_rotation_goes_on(
             assert isinstance(one.drive(), Close)
         return len(one.boundaries.names)
 
-    for number in sample(f"edits {issuer} {store} {ending} {edits}", told(None) // 2):
-        told(number)
+    for number in sample(f"edits {issuer} {store} {ending} {edits}", reply(None) // 2):
+        reply(number)
 
 
 @pytest.mark.parametrize("store", STORES)

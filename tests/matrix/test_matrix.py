@@ -28,7 +28,7 @@ def tellers(pair: Pair) -> dict[str, Teller]:
     }
 
 
-def told(
+def reply(
     pair: Pair, ending: str, path: Path, name: str, kill_at: int | None
 ) -> tuple[PairStory, list[str]]:
     """The story with that one death in it, and what the services say of its end."""
@@ -60,7 +60,7 @@ class Case:
     def killed_at(self, boundary: int | None) -> tuple[list[str], list[str]]:
         """The boundaries that were crossed, and the accidents."""
         path = self.directory / str(boundary)
-        one, found = told(self.pair, self.ending, path, self.fresh_name(), boundary)
+        one, found = reply(self.pair, self.ending, path, self.fresh_name(), boundary)
         return list(one.boundaries.names), found
 
 
@@ -74,10 +74,10 @@ def case(
 def accidents(case: Case, choose: Callable[[int], Iterable[int]]) -> dict[str, list[str]]:
     names, found = case.killed_at(None)
     assert found == []
-    told = {
+    reply = {
         f"{number}: {names[number]}": case.killed_at(number)[1] for number in choose(len(names))
     }
-    return {name: found for name, found in told.items() if found}
+    return {name: found for name, found in reply.items() if found}
 
 
 @pytest.mark.parametrize(("issuer", "store", "ending"), MATRIX)

@@ -74,10 +74,10 @@ def case(
 def findings(case: Case, choose: Callable[[int], Iterable[int]]) -> dict[str, list[str]]:
     names, found = case.killed_at(None)
     assert found == []
-    told = {
+    reply = {
         f"{number}: {names[number]}": case.killed_at(number)[1] for number in choose(len(names))
     }
-    return {name: found for name, found in told.items() if found}
+    return {name: found for name, found in reply.items() if found}
 
 
 def cells(kind: str, *issuers: str) -> list[object]:

@@ -31,7 +31,7 @@ class Refusing:
     def encrypt(self) -> None:
         self.strict.client("secretsmanager").update_secret(SecretId=self.name, KmsKeyId=KEY)
 
-    def told(self, *, resumed: bool) -> tuple[Action, int]:
+    def reply(self, *, resumed: bool) -> tuple[Action, int]:
         """How it goes on, and how many keys were minted meanwhile."""
         since = self.strict.oracle.called()
         with self.pair.tapped():
@@ -57,12 +57,12 @@ def test_a_customers_key_that_refuses_costs_no_mint(refusing: Refusing, action: 
     refusing.encrypt()
     refusing.strict.gate.deny(action, "*", KEY)
     for resumed in (False, True, True):
-        held, minted = refusing.told(resumed=resumed)
+        held, minted = refusing.reply(resumed=resumed)
         assert isinstance(held, Held)
         assert held.code == "held.denied"
         assert minted == 0
     refusing.strict.gate.clear()
-    assert refusing.told(resumed=True) == (Close(Outcome.SUCCEEDED), 1)
+    assert refusing.reply(resumed=True) == (Close(Outcome.SUCCEEDED), 1)
     assert refusing.one.violations() == []
 
 
@@ -70,11 +70,11 @@ def test_a_customers_key_that_refuses_costs_no_mint(refusing: Refusing, action: 
 def test_what_nothing_spoke_for_is_minted_for_once(refusing: Refusing, action: str) -> None:
     refusing.strict.gate.deny(action)
     for resumed, most in ((False, 1), (True, 0), (True, 0)):
-        held, minted = refusing.told(resumed=resumed)
+        held, minted = refusing.reply(resumed=resumed)
         assert isinstance(held, Held)
         assert minted <= most
     refusing.strict.gate.clear()
-    done, minted = refusing.told(resumed=True)
+    done, minted = refusing.reply(resumed=True)
     assert isinstance(done, Close)
     assert minted == 1
     assert refusing.one.violations() == []
@@ -83,17 +83,17 @@ def test_what_nothing_spoke_for_is_minted_for_once(refusing: Refusing, action: s
 def test_killed_at_the_rehearsal_nothing_is_left(
     services: Services, fresh_name: Callable[[], str], tmp_path: Path
 ) -> None:
-    def told(kill_at: int | None) -> list[str]:
+    def reply(kill_at: int | None) -> list[str]:
         directory = tmp_path / f"{kill_at}"
         directory.mkdir()
         refusing = Refusing(services, directory, fresh_name())
         refusing.encrypt()
         one = refusing.one
         one.boundaries.kill_at = frozenset() if kill_at is None else frozenset({kill_at})
-        assert isinstance(refusing.told(resumed=False)[0], Close)
+        assert isinstance(refusing.reply(resumed=False)[0], Close)
         assert one.violations() == []
         return one.boundaries.names
 
-    rehearsal = told(None).index("before PutSecretValue'")
+    rehearsal = reply(None).index("before PutSecretValue'")
     for number in range(rehearsal - 1, rehearsal + 5):
-        told(number)
+        reply(number)

@@ -40,10 +40,10 @@ SETTINGS = {
 
 
 def _major(binaries: Path) -> int:
-    told = subprocess.run(
+    reply = subprocess.run(
         [binaries / "postgres", "--version"], capture_output=True, text=True, check=True
     )
-    return int(told.stdout.split()[2].partition(".")[0])
+    return int(reply.stdout.split()[2].partition(".")[0])
 
 
 def installed() -> dict[int, Path]:

@@ -29,11 +29,11 @@ def vault(request: pytest.FixtureRequest) -> VaultServer:
     def start(directory: Path) -> AbstractContextManager[VaultServer]:
         return running(directory / "vault")
 
-    def told(server: VaultServer) -> Told:
+    def reply(server: VaultServer) -> Told:
         return {name: getattr(server, name) for name in ("port", "root", "key", "cluster")}
 
     return _of_the_run(
-        request, "vault", start, told, lambda there, at: VaultServer(there / "vault", **at)
+        request, "vault", start, reply, lambda there, at: VaultServer(there / "vault", **at)
     )
 
 
@@ -61,7 +61,7 @@ def once(
     directory: Path,
     name: str,
     start: Callable[[Path], AbstractContextManager[Server]],
-    told: Callable[[Server], Told],
+    reply: Callable[[Server], Told],
     reach: Callable[[Path, Told], Server],
 ) -> Iterator[Server]:
     with (
@@ -76,7 +76,7 @@ def once(
             if ours:
                 server = kept.enter_context(start(directory))
                 about.truncate(0)
-                about.write(json.dumps(told(server)))
+                about.write(json.dumps(reply(server)))
                 about.flush()
             else:
                 about.seek(0)

@@ -29,10 +29,10 @@ def starting(directory: Path) -> Iterator[str]:
 
 
 def using(directory: Path) -> AbstractContextManager[str]:
-    def told(server: str) -> Told:
+    def reply(server: str) -> Told:
         return {"words": "reached"}
 
-    return once(directory, "server", starting, told, lambda _, told: str(told["words"]))
+    return once(directory, "server", starting, reply, lambda _, reply: str(reply["words"]))
 
 
 def test_the_first_starts_it_and_the_others_reach_it(tmp_path: Path) -> None:

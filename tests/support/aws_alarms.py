@@ -45,10 +45,10 @@ TOPIC = f"arn:aws:sns:{HOME}:{ACCOUNT}:{TRAIL}"
 
 def watched(count: int = 1, **people: Any) -> tuple[Alarm, ...]:
     """The rules of a connection with so many secrets."""
-    told = {"roles": ROLES, "runner": RUNNER, "deployer": DEPLOYER, **people}
+    reply = {"roles": ROLES, "runner": RUNNER, "deployer": DEPLOYER, **people}
     names = [USER, *(f"application-number-{n}" for n in range(1, count))]
     secrets = [parts(name, replicas=(COPY,)) for name in names]
-    rules = tuple(alarms(scope(*secrets, options=replace(CONNECTION, **told))))
+    rules = tuple(alarms(scope(*secrets, options=replace(CONNECTION, **reply))))
     for each in rules:
         assert_taken(each.pattern)
     return rules

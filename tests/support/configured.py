@@ -28,7 +28,7 @@ def run(config: Path, *words: str) -> Result:
     return CliRunner().invoke(program, ["-c", str(config), *words])
 
 
-def told(config: Path, *words: str, code: int = 0) -> Any:
+def reply(config: Path, *words: str, code: int = 0) -> Any:
     done = run(config, *words, "-o", "json")
     assert done.exit_code == code, done.output
     return json.loads(done.stdout)

@@ -149,10 +149,10 @@ class Story:
         rotation = replay(entries)
         known = {rotation.old, rotation.new, *rotation.foreign}
         known |= {*rotation.baseline.live, *rotation.result.live}
-        told = canonical([entry.facts for entry in entries if entry.kind in ("failed", "held")])
+        reply = canonical([entry.facts for entry in entries if entry.kind in ("failed", "held")])
         if rotation.outcome is not None:
             known = {*rotation.result.live, *rotation.result.foreign}
-        return [i for i in self.world.instances if i not in known and f"{i}" not in told]
+        return [i for i in self.world.instances if i not in known and f"{i}" not in reply]
 
     def _current_is_dead(self) -> list[str]:
         """What readers get logs in, once the world has settled."""

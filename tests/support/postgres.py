@@ -160,12 +160,12 @@ class Bench:
     @contextmanager
     def trouble(self, operation: str, kind: CallFault) -> Iterator[None]:
         function = "instances" if operation == "listing" else operation
-        with befalling(self.database.server, function, kind):
+        with failing_calls(self.database.server, function, kind):
             yield
 
 
 @contextmanager
-def befalling(server: PostgresServer, function: str, kind: CallFault) -> Iterator[None]:
+def failing_calls(server: PostgresServer, function: str, kind: CallFault) -> Iterator[None]:
     """Trouble for the calls of one function of the set-up."""
     match kind:
         case CallFault.UNREACHABLE:

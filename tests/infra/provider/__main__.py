@@ -64,8 +64,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ConfigureResponse()
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
-        told = _asked(context, lambda: ASKED[request.tok](self.at, _plain(request.args)))
-        return provider_pb2.InvokeResponse(**{"return": _struct({"id": "i", **told})})
+        reply = _asked(context, lambda: ASKED[request.tok](self.at, _plain(request.args)))
+        return provider_pb2.InvokeResponse(**{"return": _struct({"id": "i", **reply})})
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.CheckResponse(inputs=request.news)

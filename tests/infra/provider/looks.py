@@ -7,8 +7,8 @@ from tests.infra.provider.kind import Clients, Given, mapping
 
 
 def _who(aws: Clients, _: Given) -> dict[str, Any]:
-    told = aws("sts").get_caller_identity()
-    return {"accountId": told["Account"], "arn": told["Arn"], "userId": told["UserId"]}
+    reply = aws("sts").get_caller_identity()
+    return {"accountId": reply["Account"], "arn": reply["Arn"], "userId": reply["UserId"]}
 
 
 def _secrets(aws: Clients, asked: Given) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def _role(aws: Clients, asked: Given) -> dict[str, Any]:
 
 
 def _tagged(aws: Clients, asked: Given) -> dict[str, Any]:
-    told = aws("resourcegroupstaggingapi", asked).get_resources()["ResourceTagMappingList"]
-    found = {each["ResourceARN"]: mapping(each["Tags"]) for each in told}
+    reply = aws("resourcegroupstaggingapi", asked).get_resources()["ResourceTagMappingList"]
+    found = {each["ResourceARN"]: mapping(each["Tags"]) for each in reply}
     found |= _rules(aws, asked)
     return {
         "resourceTagMappingLists": [

@@ -86,8 +86,8 @@ def _make_copy(aws: Clients, given: Given) -> Made:
 
 
 def _look_at_key(aws: Clients, name: str, state: Given) -> dict[str, Any]:
-    told = aws("kms", state).describe_key(KeyId=name)["KeyMetadata"]
-    return {"arn": told["Arn"], "keyId": told["KeyId"]}
+    reply = aws("kms", state).describe_key(KeyId=name)["KeyMetadata"]
+    return {"arn": reply["Arn"], "keyId": reply["KeyId"]}
 
 
 def _change_key(aws: Clients, name: str, old: Given, new: Given) -> None:

@@ -193,8 +193,8 @@ KINDS: Mapping[str, Kind] = {
 
 def _secret(api: Api, asked: Given) -> dict[str, Any]:
     """What has no `data` of its own is all data."""
-    told = api("GET", asked["path"])
-    return {"dataJson": json.dumps(told.get("data") or told)}
+    reply = api("GET", asked["path"])
+    return {"dataJson": json.dumps(reply.get("data") or reply)}
 
 
 def _list(api: Api, asked: Given) -> dict[str, Any]:
@@ -207,10 +207,10 @@ def _list(api: Api, asked: Given) -> dict[str, Any]:
 
 
 def _entity(api: Api, asked: Given) -> dict[str, Any]:
-    told = api("POST", "identity/lookup/entity", _snake(asked))
-    if "data" not in told:
+    reply = api("POST", "identity/lookup/entity", _snake(asked))
+    if "data" not in reply:
         raise Refused(404, "no identity entity found")
-    return {"id": told["data"]["id"]}
+    return {"id": reply["data"]["id"]}
 
 
 LOOKS = {

@@ -170,8 +170,8 @@ def test_a_truncated_answer_is_in_doubt(bench: Bench, monkeypatch):
 
 def test_what_a_leaked_key_did_is_asked_of_cloudtrail(bench: Bench, context: PluginContext):
     known = {"main": context.connections["main"].options}
-    told = bench.options.audit_command("AKIAIOSFODNN7EXAMPLE", known)
-    assert told.startswith(
+    reply = bench.options.audit_command("AKIAIOSFODNN7EXAMPLE", known)
+    assert reply.startswith(
         "aws cloudtrail lookup-events --lookup-attributes "
         "AttributeKey=AccessKeyId,AttributeValue=AKIAIOSFODNN7EXAMPLE --region "
     )

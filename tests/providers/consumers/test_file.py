@@ -209,10 +209,10 @@ def as_user(number, work):
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-    told = os.read(reading, 4096).decode()
+    reply = os.read(reading, 4096).decode()
     os.close(reading)
     os.close(writing)
-    return told
+    return reply
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is another user at will")

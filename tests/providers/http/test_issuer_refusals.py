@@ -146,9 +146,9 @@ def test_an_error_that_echoes_the_key_is_not_repeated(
     }
     with acme.fault(operation, kind), pytest.raises(RotationError) as caught:
         calls[operation]()
-    told = f"{caught.value} {caught.value.__dict__} {caplog.text}"
-    assert not contains_live_value(told)
-    assert acme.admin["token"] not in told
+    reply = f"{caught.value} {caught.value.__dict__} {caplog.text}"
+    assert not contains_live_value(reply)
+    assert acme.admin["token"] not in reply
     assert caught.value.__cause__ is None
 
 

@@ -297,9 +297,9 @@ def test_a_declaration_is_kept_by_the_journal_as_it_was(tmp_path: Path) -> None:
 def test_a_mistake_in_a_declaration_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         loaded(tmp_path, changed(list={"path": "//evil.example.com"}))
-    told = [str(finding) for finding in caught.value.findings]
-    assert [line for line in told if "secrets[1].issuer.declaration.list.path: begins" in line]
-    assert not [line for line in told if "evil" in line]
+    reply = [str(finding) for finding in caught.value.findings]
+    assert [line for line in reply if "secrets[1].issuer.declaration.list.path: begins" in line]
+    assert not [line for line in reply if "evil" in line]
 
 
 def test_the_schema_shows_what_may_be_declared() -> None:

@@ -140,8 +140,8 @@ def test_it_is_rotated(story: Story, acme: Acme) -> None:
     assert rotated_cleanly(story)
     assert acme.minted == 2
     secrets = [story.current()["secret"], acme.admin["token"]]
-    told = json.dumps([str(entry) for entry in story.journal.entries(story.stream)])
-    assert not [secret for secret in secrets if secret in told]
+    reply = json.dumps([str(entry) for entry in story.journal.entries(story.stream)])
+    assert not [secret for secret in secrets if secret in reply]
 
 
 @pytest.mark.parametrize("kind", [Fault.LOST, Fault.PAGE, Fault.TRUNCATED, Fault.BROKEN])

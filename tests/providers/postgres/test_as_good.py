@@ -39,7 +39,7 @@ BOTH = "grant select on {s}.orders to {a}, {b}; "
 
 
 @pytest.mark.parametrize(
-    ("sql", "told"),
+    ("sql", "reply"),
     [
         (BOTH + "grant insert on {s}.orders to {a}", "lacks INSERT on table {s}.orders"),
         ("grant update (note) on {s}.orders to {a}", "lacks UPDATE on table column {s}.orders.note"),
@@ -85,17 +85,17 @@ BOTH = "grant select on {s}.orders to {a}, {b}; "
     ],
 )  # fmt: skip
 def test_of_a_pair_every_difference_is_named_before_anything_is_made(
-    pair: Bench, fresh: str, sql: str, told: str | None
+    pair: Bench, fresh: str, sql: str, reply: str | None
 ):
     names = {"a": f"{fresh}_a", "b": f"{fresh}_b", "c": f"{fresh}_shared", "s": fresh}
     pair.database.server.run(sql.format(**names))
-    if told is None:
+    if reply is None:
         made(pair.issuer, TWO)
         return
     with pytest.raises(NeedsPerson) as caught:
         pair.issuer.issue(TWO)
     assert caught.value.code == "postgres.differs"
-    assert told.format(**names) in caught.value.message
+    assert reply.format(**names) in caught.value.message
     assert len(pair.live()) == 1
 
 

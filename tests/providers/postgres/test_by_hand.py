@@ -16,11 +16,11 @@ def test_the_command_shuts_the_login_out_and_ends_its_sessions(
     new = bench.issuer.issue(ATTEMPTS[0])
     bench.issuer.activate(new)
     session = bench.login(new.fields)
-    told = shlex.split(bench.options.by_hand(new.handle.id, {"main": database.options}))
+    reply = shlex.split(bench.options.by_hand(new.handle.id, {"main": database.options}))
     place = ["psql", "-h", database.options.host, "-p", str(database.options.port), "-d"]
-    assert told[:7] == [*place, "postgres"]
-    assert told[7::2] == ["-c", "-c"]
-    for statement in told[8::2]:
+    assert reply[:7] == [*place, "postgres"]
+    assert reply[7::2] == ["-c", "-c"]
+    for statement in reply[8::2]:
         database.server.run(statement)
     assert not bench.accepts(new.fields)
     with pytest.raises(Exception, match=r"terminat|closed"):

@@ -44,7 +44,7 @@ def test_what_never_ends_is_told_so(bench: Bench, never: str):
 
 
 @pytest.mark.parametrize(
-    ("until", "told"),
+    ("until", "reply"),
     [
         ("-infinity", "has ended on 1970-01-01"),
         ("2020-05-01 10:00+00", "has ended on 2020-05-01 10:00 UTC (VALID UNTIL)"),
@@ -52,7 +52,7 @@ def test_what_never_ends_is_told_so(bench: Bench, never: str):
     ],
 )
 def test_no_password_is_made_that_ends_with_its_role(
-    bench: Bench, until: datetime | str, told: str
+    bench: Bench, until: datetime | str, reply: str
 ):
     old = bench.issuer.issue(ONE)
     bench.issuer.activate(old)
@@ -60,7 +60,7 @@ def test_no_password_is_made_that_ends_with_its_role(
     with pytest.raises(NeedsPerson) as caught:
         bench.issuer.issue(TWO)
     assert caught.value.code == "postgres.role-ends"
-    assert told in caught.value.message
+    assert reply in caught.value.message
     assert "VALID UNTIL" in caught.value.hint
     ending(bench, "infinity")
     assert bench.accepts(old.fields)

@@ -278,7 +278,7 @@ def test_a_login_that_owns_something_in_another_database_is_not_dropped(unique: 
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reply"),
     [
         ("alter role {old} createdb", "attribute createdb"),
         ("alter role {old} bypassrls", "attribute bypassrls"),
@@ -288,7 +288,7 @@ def test_a_login_that_owns_something_in_another_database_is_not_dropped(unique: 
         ("grant select on rotation.target to {old}", "SELECT on table rotation.target"),
     ],
 )
-def test_a_login_that_lacks_something_is_not_used(unique: Bench, more: str, told: str):
+def test_a_login_that_lacks_something_is_not_used(unique: Bench, more: str, reply: str):
     old, new = made(unique.issuer, ONE), unique.issuer.issue(TWO)
     unique.database.server.run(more.format(old=old.handle.id))
     try:
@@ -297,7 +297,7 @@ def test_a_login_that_lacks_something_is_not_used(unique: Bench, more: str, told
     finally:
         unique.database.server.run(f"revoke all on rotation.target from {old.handle.id}")
     assert caught.value.code == "postgres.differs"
-    assert told in caught.value.message
+    assert reply in caught.value.message
 
 
 def test_once_it_is_as_good_the_rotation_goes_on(unique: Bench):

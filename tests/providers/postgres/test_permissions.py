@@ -55,8 +55,8 @@ def test_a_login_may_call_what_is_granted_and_nothing_else(
         "and has_function_privilege(%s, p.oid, 'execute')",
         login,
     )
-    told = {f"{name.partition('(')[0]}({types})" for name, types in callable_ones}
-    assert told == granted
+    reply = {f"{name.partition('(')[0]}({types})" for name, types in callable_ones}
+    assert reply == granted
 
 
 @pytest.mark.parametrize("login", [RUNNER, EMERGENCY])

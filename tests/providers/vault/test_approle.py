@@ -158,13 +158,13 @@ def test_creation_and_expiry_are_vaults_own(role, context, origin):
     new = issuer.issue(ATTEMPT)
     issuer.activate(new)
     listing = issuer.listing()
-    told = listing.find(new.handle.id)
-    assert told.expires - told.created == timedelta(hours=1)
-    assert abs(new.handle.expires - told.expires) < timedelta(seconds=2)
-    assert abs(listing.server_at - told.created) < timedelta(seconds=5)
+    reply = listing.find(new.handle.id)
+    assert reply.expires - reply.created == timedelta(hours=1)
+    assert abs(new.handle.expires - reply.expires) < timedelta(seconds=2)
+    assert abs(listing.server_at - reply.created) < timedelta(seconds=5)
     # Whatever zone Vault's host has: the journal keeps moments.
-    assert unstamp(stamp(told.expires)) == told.expires
-    assert abs(unstamp(stamp(told.created)) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert unstamp(stamp(reply.expires)) == reply.expires
+    assert abs(unstamp(stamp(reply.created)) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_the_roles_own_lifetime_is_told_of_a_chosen_one(role, context):

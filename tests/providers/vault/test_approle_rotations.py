@@ -82,7 +82,7 @@ def test_a_straggler_is_seen_and_named_before_its_secret_id_is_destroyed(role, k
     action = secret.drive(every=everybody)
     assert isinstance(action, Held)
     assert action.code == "held.straggler"
-    assert old in told(secret)
+    assert old in reply(secret)
     assert straggler.refused == 0
     assert old in role.accessors()
     straggler.read()
@@ -185,7 +185,7 @@ def test_who_comes_back_while_a_person_is_waited_for_holds_the_destruction(role,
     straggler.log_in()
     secret.ask("resume", destroy=True)
     assert secret.drive().code == "held.straggler"
-    assert old in told(secret)
+    assert old in reply(secret)
     assert old in role.accessors()
     straggler.read()
     secret.clock.skip_to(secret.clock.now() + timedelta(seconds=2))
@@ -195,7 +195,7 @@ def test_who_comes_back_while_a_person_is_waited_for_holds_the_destruction(role,
     assert straggler.refused == 0
 
 
-def told(secret: Installed) -> str:
+def reply(secret: Installed) -> str:
     """What a person is shown of the latest failure."""
     return next(
         str(entry.facts)

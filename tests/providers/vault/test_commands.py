@@ -102,18 +102,18 @@ def test_a_secret_that_is_in_use_is_adopted_and_rotated(installation: Installati
     assert new["secret_id"] != secret_id
     assert new["note"] == "somebody else's"
     assert installation.is_let_in()
-    told = json.loads(installation.rotation("status", "billing", "-o", "json").stdout)
-    assert secret_id not in json.dumps(told)
-    assert new["secret_id"] not in json.dumps(told)
+    reply = json.loads(installation.rotation("status", "billing", "-o", "json").stdout)
+    assert secret_id not in json.dumps(reply)
+    assert new["secret_id"] not in json.dumps(reply)
 
 
 def test_a_lockout_is_a_caution_and_no_fault(installation: Installation):
     installation.succeeds("create", "billing", "--wait")
-    told = installation.succeeds("doctor", "billing")
-    assert "! billing, in an emergency: Vault's user lockout is on" in told
+    reply = installation.succeeds("doctor", "billing")
+    assert "! billing, in an emergency: Vault's user lockout is on" in reply
     assert (
         f"next: let an operator say `vault auth tune -user-lockout-disable=true {installation.name}/`"
-        in " ".join(told.split())
+        in " ".join(reply.split())
     )
     [caution] = [
         check

@@ -174,9 +174,9 @@ def test_what_a_plan_repairs_promotes_nothing():
 
 def test_what_our_tokens_may_not_do_is_named(scene: Scene):
     restricted(scene)
-    told = scene.diagnosed().meaning
-    assert f"mint: create on {scene.bench.staging}/data/{scene.bench.stream}/+" in told
-    assert told.endswith("more")
+    reply = scene.diagnosed().meaning
+    assert f"mint: create on {scene.bench.staging}/data/{scene.bench.stream}/+" in reply
+    assert reply.endswith("more")
 
 
 def test_a_runner_that_may_not_claim_is_as_it_should_be(scene: Scene):

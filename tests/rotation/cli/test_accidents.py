@@ -98,18 +98,18 @@ def test_nothing_false_is_fine_and_no_alarm_is_false(
         brought(shell, when)
         accident(shell)
         down = is_down(shell.world)
-        told = {
+        reply = {
             "doctor": shell.run("doctor", "app", "--login").exit_code,
             "reconcile": shell.run("reconcile", "app").exit_code,
         }
         untouched = accident is nothing and when != "abandoned"
-        if untouched and any(told.values()):
-            wrong.append((seed, when, accident.__name__, "a false alarm", told))
-        if down and told["doctor"] == 0:
+        if untouched and any(reply.values()):
+            wrong.append((seed, when, accident.__name__, "a false alarm", reply))
+        if down and reply["doctor"] == 0:
             wrong.append((seed, when, accident.__name__, "readers are down, and doctor is fine"))
         by_login_alone = accident is bytes_are_overwritten
-        if accident is not nothing and not by_login_alone and told["reconcile"] == 0:
-            wrong.append((seed, when, accident.__name__, "reconcile sees nothing", told))
+        if accident is not nothing and not by_login_alone and reply["reconcile"] == 0:
+            wrong.append((seed, when, accident.__name__, "reconcile sees nothing", reply))
         shell.run("rotate", "app")
         checked = shell.run("status", "--check").exit_code
         # `status` asks nobody: while a rotation waits it tells what was last seen.

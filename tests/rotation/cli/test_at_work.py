@@ -11,9 +11,9 @@ def test_a_living_command_that_works_on_it_is_named(shell: Shell) -> None:
     (directory / other).unlink()
     with RunnerLock(directory, other):
         for words in (("status",), ("run",)):
-            told = shell.run(*words).stdout
-            assert f"{other} is alive and goes on by itself" in told
-            assert "nobody goes on with it" not in told
+            reply = shell.run(*words).stdout
+            assert f"{other} is alive and goes on by itself" in reply
+            assert "nobody goes on with it" not in reply
         goes_on = shell.json("status")["secrets"][0]["goes_on"]
         assert (goes_on["who"], goes_on["command"]) == (other, None)
     assert "nobody goes on with it; `rotation run` does" in shell.run("status").stdout

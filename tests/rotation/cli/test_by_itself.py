@@ -70,12 +70,12 @@ def test_the_end_that_the_issuer_tells_is_over(
 ) -> None:
     ended = dying.world.now - timedelta(minutes=1)
 
-    def with_end(told: Listing) -> Listing:
+    def with_end(reply: Listing) -> Listing:
         old = [
             replace(h, expires=ended, state=KeyState.ACTIVE) if h.id == current(dying).id else h
-            for h in told.handles
+            for h in reply.handles
         ]
-        return replace(told, handles=tuple(old))
+        return replace(reply, handles=tuple(old))
 
     shown(monkeypatch, with_end)
     assert dying.run("run", "--wait").exit_code == 0
@@ -86,7 +86,7 @@ def test_the_end_that_the_issuer_tells_is_over(
 
 
 def lagging(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown(monkeypatch, lambda told: replace(told, handles=()))
+    shown(monkeypatch, lambda reply: replace(reply, handles=()))
 
 
 def denied(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,10 +121,10 @@ def clock_ahead(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     reason."""
     suspended(shell, monkeypatch)
 
-    def with_end(told: Listing) -> Listing:
+    def with_end(reply: Listing) -> Listing:
         end = shell.world.now - timedelta(minutes=1)
-        old = [replace(h, expires=end, state=KeyState.ACTIVE) for h in told.handles]
-        return replace(told, handles=tuple(old), server_at=shell.world.now - timedelta(hours=1))
+        old = [replace(h, expires=end, state=KeyState.ACTIVE) for h in reply.handles]
+        return replace(reply, handles=tuple(old), server_at=shell.world.now - timedelta(hours=1))
 
     shown(monkeypatch, with_end)
 

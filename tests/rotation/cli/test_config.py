@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rotation.runtime import process
-from tests.support.configured import file, run, told
+from tests.support.configured import file, reply, run
 from tests.support.shell import Shell
 
 __all__ = ["file"]
@@ -22,7 +22,7 @@ def _not_hardened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_valid_file_says_so(file: Path) -> None:
-    assert told(file, "config", "check")["valid"]
+    assert reply(file, "config", "check")["valid"]
     assert "valid: 1 secret" in run(file, "config", "check").stdout
 
 
@@ -31,7 +31,7 @@ def test_every_mistake_is_told_at_once_with_its_line_and_without_its_content(fil
         "owner: nobody-yet", f"owner: nobody-yet\n    password: {CANARY}"
     )
     file.write_text(text.replace("refresh: 5m", "refresh: 10:30"))
-    found = told(file, "config", "check", code=2)
+    found = reply(file, "config", "check", code=2)
     assert not found["valid"]
     codes = {finding["code"]: finding["line"] for finding in found["findings"]}
     lines = file.read_text().splitlines()
@@ -51,7 +51,7 @@ def test_a_file_that_others_may_change_is_refused(file: Path) -> None:
 
 
 def test_show_fills_in_every_default(file: Path) -> None:
-    secret = told(file, "config", "show", "prod-billing")["secrets"][0]
+    secret = reply(file, "config", "show", "prod-billing")["secrets"][0]
     assert (secret["class"], secret["max_age_s"]) == ("production", 90 * 86_400)
     assert secret["identity"] == "aws-iam/111122223333/billing"
     assert secret["grace_s"] == 600
@@ -66,7 +66,7 @@ def test_the_schema_is_one_that_an_editor_reads(file: Path) -> None:
 
 
 def test_diff_names_what_the_journal_does_not_know(file: Path) -> None:
-    assert told(file, "config", "diff")["new"] == ["prod-billing"]
+    assert reply(file, "config", "diff")["new"] == ["prod-billing"]
     assert run(file, "config", "diff").stdout.split() == ["new", "prod-billing"]
 
 
@@ -127,6 +127,6 @@ def test_an_exception_that_is_over_is_refused_by_the_check_alone(file: Path) -> 
     text = file.read_text().replace("class: production ", "class: development ")
     exception = "    exception: {owner: security, reason: slow, until: 2020-01-01}\n"
     file.write_text(text.replace("    store:", f"{exception}    store:"))
-    found = told(file, "config", "check", code=2)
+    found = reply(file, "config", "check", code=2)
     assert (found["valid"], found["findings"][0]["code"]) == (False, "config.exception-over")
     assert run(file, "status").exit_code == 0

@@ -24,11 +24,11 @@ def patient(shell: Shell) -> Shell:
 
 
 def test_all_is_well(patient: Shell) -> None:
-    told = patient.json("doctor", "--login")
-    assert [check["subject"] for check in told["checks"]] == [
+    reply = patient.json("doctor", "--login")
+    assert [check["subject"] for check in reply["checks"]] == [
         "configuration", "journal", "runner", "app",
     ]  # fmt: skip
-    assert all(check["ok"] for check in told["checks"])
+    assert all(check["ok"] for check in reply["checks"])
 
 
 def test_a_leftover_label_is_named_and_repaired_by_a_rotation(patient: Shell) -> None:
@@ -124,10 +124,10 @@ def test_where_nothing_open_leads_back_it_is_not_advised(patient: Shell) -> None
     world.labels[PREVIOUS], world.labels[CURRENT] = world.labels[CURRENT], "planted"
     assert patient.run("rotate", "app").exit_code == 11
     assert "way out: rotation rollback" not in patient.run("status", "app").stdout
-    told = patient.run("doctor", "app", "--login").stdout
-    assert "bad-promotion" in told
-    assert "rotation rollback" not in told
-    assert "move AWSCURRENT back by hand" in told
+    reply = patient.run("doctor", "app", "--login").stdout
+    assert "bad-promotion" in reply
+    assert "rotation rollback" not in reply
+    assert "move AWSCURRENT back by hand" in reply
 
 
 def test_a_denied_look_is_told_and_the_others_go_on(patient: Shell) -> None:
@@ -159,8 +159,8 @@ def test_an_issuer_that_does_not_answer_hides_no_refused_login(patient: Shell) -
 
 
 def test_several_are_looked_at_each_once(patient: Shell) -> None:
-    told = patient.json("doctor", "app", "app")
-    assert [check["subject"] for check in told["checks"]].count("app") == 1
+    reply = patient.json("doctor", "app", "app")
+    assert [check["subject"] for check in reply["checks"]].count("app") == 1
     assert patient.run("doctor", "app", "nobody").exit_code == 6
     assert patient.run("doctor", "app", "app", "--repair", "--yes").exit_code == 2
 
@@ -189,8 +189,8 @@ def test_a_delivery_that_would_be_refused_is_told_here(
     monkeypatch.setattr(simulator, "PushedConsumer", own)
     done = patient.run("doctor", "app")
     assert done.exit_code == (4 if mounted else 0)
-    told = "/run/app.json is a mount of its own" if mounted else "a delivery would reach it"
-    assert f"app, consumer batch: {told}" in done.stdout
+    reply = "/run/app.json is a mount of its own" if mounted else "a delivery would reach it"
+    assert f"app, consumer batch: {reply}" in done.stdout
     assert ("next: mount its directory" in done.stdout) is mounted
 
 

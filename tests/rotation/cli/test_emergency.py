@@ -202,9 +202,9 @@ def test_why_who_what_and_the_evidence_are_in_show_and_history(shell: Shell) -> 
     assert "scope: KEY1" in shown
     assert "evidence: KEY1 was active" in shown
     assert "pasted in a chat" in shell.run("history", "app").stdout
-    told = shell.json("show", "app")
-    assert (told["reason"], told["scope"]) == ("pasted in a chat", ["KEY1"])
-    assert told["evidence"]["instances"][0][0] == "KEY1"
+    reply = shell.json("show", "app")
+    assert (reply["reason"], reply["scope"]) == ("pasted in a chat", ["KEY1"])
+    assert reply["evidence"]["instances"][0][0] == "KEY1"
     assert shell.json("history", "app")["rotations"][0]["reason"] == "pasted in a chat"
 
 

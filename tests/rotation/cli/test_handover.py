@@ -9,7 +9,7 @@ from tests.support.shell import Shell
 
 
 @pytest.mark.parametrize(
-    ("kind", "code", "told"),
+    ("kind", "code", "reply"),
     [
         (LoginRefused, 0, "the login of old is dead (proved)\n"),
         (Denied, 3, ""),
@@ -17,7 +17,7 @@ from tests.support.shell import Shell
     ],
 )
 def test_only_a_refusal_of_the_login_itself_is_a_proof(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, kind: type, code: int, told: str
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, kind: type, code: int, reply: str
 ) -> None:
     error = kind("vault.said", "it said no", "look")
     monkeypatch.setattr(shell.configuration, "connections", {"old": None}, raising=False)
@@ -27,4 +27,4 @@ def test_only_a_refusal_of_the_login_itself_is_a_proof(
         lambda session, name: Login(name=name, type="vault", owner=None, error=error),
     )
     done = shell.run("handover", "old", "--dead")
-    assert (done.exit_code, done.stdout) == (code, told)
+    assert (done.exit_code, done.stdout) == (code, reply)

@@ -5,19 +5,19 @@ from tests.support.shell import Shell
 
 def test_the_latest_rotation_comes_first(shell: Shell) -> None:
     shell.adopted().run("rotate", "app", "--wait")
-    told = shell.json("history")["rotations"]
-    assert [(r["plan"], r["outcome"], r["death"]) for r in told] == [
+    reply = shell.json("history")["rotations"]
+    assert [(r["plan"], r["outcome"], r["death"]) for r in reply] == [
         ("routine", "succeeded", "proved"),
         ("adopt", "succeeded", None),
     ]
-    assert told[0]["destroyed"] == ["KEY1"]
+    assert reply[0]["destroyed"] == ["KEY1"]
     assert len(shell.json("history", "-n", "1")["rotations"]) == 1
 
 
 def test_show_tells_every_row_and_when(shell: Shell) -> None:
     shell.adopted().run("rotate", "app", "--wait")
-    told = shell.json("show", "app")
-    rows = {row["row"]: row for row in told["rows"]}
+    reply = shell.json("show", "app")
+    rows = {row["row"]: row for row in reply["rows"]}
     assert list(rows) == [
         "issue", "verify", "promote", "deliver[consumer:batch]", "confirm[consumer:api]",
         "confirm[consumer:batch]", "verify-live", "drain", "suspend", "prove-off", "soak",
@@ -29,9 +29,9 @@ def test_show_tells_every_row_and_when(shell: Shell) -> None:
 
 def test_show_of_an_open_one_says_what_works_and_when_the_old_one_dies(shell: Shell) -> None:
     shell.adopted().run("rotate", "app")
-    told = shell.run("show", "app").stdout
-    assert "KEY2 works, and readers get it; KEY1 works too" in told
-    assert "KEY1 dies no earlier than" in told
+    reply = shell.run("show", "app").stdout
+    assert "KEY2 works, and readers get it; KEY1 works too" in reply
+    assert "KEY1 dies no earlier than" in reply
 
 
 def test_an_older_rotation_by_its_number(shell: Shell) -> None:
@@ -51,7 +51,7 @@ def test_a_rollback_shows_both_ways(shell: Shell) -> None:
 def test_a_held_one_says_why_and_how_to_leave(shell: Shell) -> None:
     shell.adopted().world.mint(by_person=True)
     shell.run("rotate", "app")
-    told = shell.run("show", "app").stdout
-    assert "KEY2, which is not provably ours" in told
-    assert "rotation resolve app --foreign KEY2" in told
-    assert "held.unknown-instance" in told
+    reply = shell.run("show", "app").stdout
+    assert "KEY2, which is not provably ours" in reply
+    assert "rotation resolve app --foreign KEY2" in reply
+    assert "held.unknown-instance" in reply

@@ -24,23 +24,23 @@ def init(directory: Path, *words: str) -> dict[str, str]:
     config = str(directory / "rotation.yaml")
     done = runner.invoke(program, ["-c", config, "init", "-o", "json", *words])
     assert done.exit_code == 0, done.output
-    told: dict[str, str] = json.loads(done.stdout)
-    return told
+    reply: dict[str, str] = json.loads(done.stdout)
+    return reply
 
 
 def test_the_file_is_private_and_names_the_journal_that_was_made(tmp_path: Path) -> None:
-    told = init(tmp_path)
-    written = yaml.safe_load(Path(told["config"]).read_text())
-    assert written == {"installation": told["installation"], "journal": told["journal"]}
-    assert stat.S_IMODE(Path(told["config"]).stat().st_mode) == 0o600
-    open_journal(Path(told["journal"]), told["installation"], read_only=True).close()
-    assert not Path(told["journal"]).is_relative_to(Path.cwd())
+    reply = init(tmp_path)
+    written = yaml.safe_load(Path(reply["config"]).read_text())
+    assert written == {"installation": reply["installation"], "journal": reply["journal"]}
+    assert stat.S_IMODE(Path(reply["config"]).stat().st_mode) == 0o600
+    open_journal(Path(reply["journal"]), reply["installation"], read_only=True).close()
+    assert not Path(reply["journal"]).is_relative_to(Path.cwd())
 
 
 def test_a_first_secret_is_written_from_the_options(tmp_path: Path) -> None:
-    told = init(tmp_path, "--account", "111122223333", "--region", "eu-west-1",
+    reply = init(tmp_path, "--account", "111122223333", "--region", "eu-west-1",
                 "--user", "billing", "--secret", "prod/billing")  # fmt: skip
-    written = yaml.safe_load(Path(told["config"]).read_text())
+    written = yaml.safe_load(Path(reply["config"]).read_text())
     assert written["connections"]["aws"]["account"] == "111122223333"
     assert written["secrets"][0]["id"] == "prod-billing"
     assert written["secrets"][0]["issuer"]["user"] == "billing"
@@ -140,15 +140,15 @@ def test_nobody_is_invented_as_a_consumer_and_the_check_warns(tmp_path: Path) ->
 
 
 def test_who_reads_it_and_who_answers_for_it_are_written_down(tmp_path: Path) -> None:
-    told = init(tmp_path, *BILLING, "--owner", "payments", "--consumer", "api", "--consumer",
+    reply = init(tmp_path, *BILLING, "--owner", "payments", "--consumer", "api", "--consumer",
                 "worker", "--refresh", "1m", "--class", "trial")  # fmt: skip
-    [secret] = yaml.safe_load(Path(told["config"]).read_text())["secrets"]
+    [secret] = yaml.safe_load(Path(reply["config"]).read_text())["secrets"]
     assert [(c["id"], c["refresh"]) for c in secret["consumers"]] == [
         ("api", "1m"),
         ("worker", "1m"),
     ]
     assert (secret["owner"], secret["class"]) == ("payments", "trial")
-    assert not load(Path(told["config"])).warnings
+    assert not load(Path(reply["config"])).warnings
 
 
 def test_what_comes_next_names_the_secret_and_promises_only_what_holds(tmp_path: Path) -> None:

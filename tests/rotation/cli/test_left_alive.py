@@ -39,9 +39,9 @@ def test_what_of_ours_outlives_a_rotation_that_ended_well_is_shown_until_it_is_g
     shell.world.instances["KEY1"].created = shell.world.now
     ends(shell.adopted())
     assert shell.world.instances["KEY1"].active
-    told = shell.run("status", "--check")
-    assert told.exit_code == 1, told.output
-    assert STILL_ALIVE in told.stdout
+    reply = shell.run("status", "--check")
+    assert reply.exit_code == 1, reply.output
+    assert STILL_ALIVE in reply.stdout
     assert shell.json("status")["secrets"][0]["left_alive"] == ["KEY1"]
     shell.run("hold", "app", "--reason", "a note on what is closed")
     assert shell.json("status")["secrets"][0]["left_alive"] == ["KEY1"]

@@ -18,16 +18,16 @@ def test_a_plan_says_who_fails_and_for_how_long(alone: Shell) -> None:
     assert "begun now, without overlap: from " in shown
     assert "consumers with the old value fail" in shown
     assert "suspend" not in shown
-    told = alone.json("plan", "app")
-    assert told["plan"] in ("in-place", "delegated")
-    assert len(told["without_access"]) == 2
-    assert told["destroy_not_before"] is None
+    reply = alone.json("plan", "app")
+    assert reply["plan"] in ("in-place", "delegated")
+    assert len(reply["without_access"]) == 2
+    assert reply["destroy_not_before"] is None
 
 
 def test_it_is_replaced_and_proved_dead(alone: Shell) -> None:
     old = next(iter(alone.world.instances))
-    told = alone.json("rotate", "app", "--wait")["rotations"][0]
-    assert (told["outcome"], told["destroyed"], told["death"]) == ("succeeded", [old], "proved")
+    reply = alone.json("rotate", "app", "--wait")["rotations"][0]
+    assert (reply["outcome"], reply["destroyed"], reply["death"]) == ("succeeded", [old], "proved")
     assert list(alone.world.instances) == [alone.world.versions[alone.world.labels["current"]][0]]
 
 

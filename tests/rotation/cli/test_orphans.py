@@ -33,9 +33,9 @@ def test_every_verb_that_looks_finds_it_by_its_name(orphaned: Shell) -> None:
         done = orphaned.run(verb, "app")
         assert done.exit_code in (0, 11), done.output
         assert "held" in done.stdout, verb
-    [told] = orphaned.json("status", "app")["secrets"]
-    assert told["held"] == "held.denied"
-    assert "rotation resume app" in told["exits"]
+    [reply] = orphaned.json("status", "app")["secrets"]
+    assert reply["held"] == "held.denied"
+    assert "rotation resume app" in reply["exits"]
     for verb in ("status", "doctor"):
         assert orphaned.run(verb, "nobody").exit_code == 6
 

@@ -26,9 +26,9 @@ def test_nothing_that_is_printed_steers_who_looks_at_it(character: str) -> None:
     assert character not in output.plain(name)
     document = {"schema_version": 1, "kind": "schemas", "kinds": [name]}
     assert character not in output.written(document)
-    told = output.escaped(json.dumps({"name": name}, ensure_ascii=False))
-    assert character not in told
-    assert json.loads(told)["name"] == name
+    reply = output.escaped(json.dumps({"name": name}, ensure_ascii=False))
+    assert character not in reply
+    assert json.loads(reply)["name"] == name
     assert output.escaped('"Zürich, 東京"') == '"Zürich, 東京"'
 
 
@@ -57,10 +57,10 @@ def test_elsewhere_nothing_is_broken_or_left_out() -> None:
 
 def test_a_line_with_a_secret_in_it_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     secret = SecretValue("canary-of-a-vendor")
-    told = f"the vendor says: invalid key {secret.reveal()}"
-    output.result(told)
-    output.note(told)
-    output.as_json("error", {"error": {"code": "vendor.odd", "message": told, "hint": None}})
+    reply = f"the vendor says: invalid key {secret.reveal()}"
+    output.result(reply)
+    output.note(reply)
+    output.as_json("error", {"error": {"code": "vendor.odd", "message": reply, "hint": None}})
     captured = capsys.readouterr()
     assert secret.reveal() not in captured.out + captured.err
     assert captured.out.count(output.LEFT_OUT) == 2

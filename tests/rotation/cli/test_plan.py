@@ -17,9 +17,9 @@ from tests.support.shell import APP, Shell
 def test_it_says_what_is_due_and_why_and_asks_nobody(shell: Shell) -> None:
     shell.adopted()
     calls = len(shell.world.calls)
-    told = shell.json("plan")
-    assert told["due"] == 1
-    assert told["secrets"][0]["state"] == "due"
+    reply = shell.json("plan")
+    assert reply["due"] == 1
+    assert reply["secrets"][0]["state"] == "due"
     assert len(shell.world.calls) == calls
     assert shell.run("plan", "--detailed-exitcode").exit_code == 7
 
@@ -33,15 +33,15 @@ def test_nothing_due_is_exit_0(shell: Shell) -> None:
 
 def test_with_a_name_it_shows_each_row_its_permissions_and_what_dies_when(shell: Shell) -> None:
     shell.adopted()
-    told = shell.json("plan", "app")
-    rows = {(row["step"], row["subject"]): row for row in told["rows"]}
+    reply = shell.json("plan", "app")
+    rows = {(row["step"], row["subject"]): row for row in reply["rows"]}
     assert rows["suspend", "-"]["sets"] == ["observe", "revoke"]
     assert rows["deliver", "consumer:batch"]["sets"] == ["deliver"]
-    assert told["destroys"] == "KEY1"
+    assert reply["destroys"] == "KEY1"
     spec, now = shell.configuration.spec, shell.world.now
     off = now + timedelta(seconds=spec.settle_s + spec.grace_s)
-    assert told["suspend_not_before"] == stamp(off)
-    assert told["destroy_not_before"] == stamp(off + timedelta(seconds=spec.soak_s))
+    assert reply["suspend_not_before"] == stamp(off)
+    assert reply["destroy_not_before"] == stamp(off + timedelta(seconds=spec.soak_s))
     text = shell.run("plan", "app").stdout
     assert "KEY1 is switched off no earlier than" in text
     assert "permissions are not probed" in text
@@ -55,8 +55,8 @@ def test_its_steps_fit_a_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_its_json_is_a_plan_s(shell: Shell) -> None:
-    told = shell.adopted().json("plan", "app")
-    assert (told["kind"], told["state"]) == ("plan", "due")
+    reply = shell.adopted().json("plan", "app")
+    assert (reply["kind"], reply["state"]) == ("plan", "due")
 
 
 def test_where_nothing_is_suspended_it_says_so(shell: Shell) -> None:

@@ -27,23 +27,23 @@ def policy(tmp_path: Path):
 def test_all_documents_are_one_json_by_connection_and_name(policy) -> None:
     done = policy("aws")
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert {"aws-prod/mint", "aws-prod/boundary", "aws-prod/read-billing-production"} <= set(told)
+    reply = json.loads(done.stdout)
+    assert {"aws-prod/mint", "aws-prod/boundary", "aws-prod/read-billing-production"} <= set(reply)
 
 
 def test_one_document_stands_alone_so_that_it_can_be_handed_on(policy) -> None:
-    told = json.loads(policy("aws", "--holder", "revoke").stdout)
-    assert told["Version"] == "2012-10-17"
+    reply = json.loads(policy("aws", "--holder", "revoke").stdout)
+    assert reply["Version"] == "2012-10-17"
     assert {
-        action for each in told["Statement"] if each["Effect"] == "Allow"
+        action for each in reply["Statement"] if each["Effect"] == "Allow"
         for action in each["Action"]
     } == {"iam:DeleteAccessKey", "iam:UpdateAccessKey"}  # fmt: skip
 
 
 def test_a_program_gets_holder_and_document(policy) -> None:
-    told = json.loads(policy("aws", "--holder", "base", "-o", "json").stdout)
-    assert (told["kind"], told["family"]) == ("policy", "aws")
-    [document] = told["documents"]
+    reply = json.loads(policy("aws", "--holder", "base", "-o", "json").stdout)
+    assert (reply["kind"], reply["family"]) == ("policy", "aws")
+    [document] = reply["documents"]
     assert document["holder"] == "base"
     assert "arn:aws:iam::111122223333:role/rotation-mint" in json.dumps(document["document"])
 
@@ -77,16 +77,16 @@ def whole(policy, tmp_path: Path):
     file.write_text(yaml.safe_dump(raw))
 
     def run(stack: object, *words: str) -> Result:
-        told = tmp_path / "stack.yaml"
-        told.write_text(yaml.safe_dump(stack))
-        return policy(*words, "--stack", str(told))
+        reply = tmp_path / "stack.yaml"
+        reply.write_text(yaml.safe_dump(stack))
+        return policy(*words, "--stack", str(reply))
 
     return run
 
 
 def test_a_stack_prints_who_may_take_a_role(whole) -> None:
-    told = json.loads(whole(STACK, "aws", "--holder", "contain", "-o", "json").stdout)
-    trust = next(each for each in told["documents"] if each["kind"] == "trust")
+    reply = json.loads(whole(STACK, "aws", "--holder", "contain", "-o", "json").stdout)
+    trust = next(each for each in reply["documents"] if each["kind"] == "trust")
     [statement] = [each for each in trust["document"]["Statement"] if "OnCall" in each["Sid"]]
     assert statement["Principal"] == {"AWS": STACK["emergency_roles"]}
 

@@ -16,7 +16,7 @@ from tests.e2e.installation import MAIN, Installation, aws, installation, wait_f
 __all__ = ["aws", "installation"]  # the fixtures
 
 
-def told(installation: Installation, *words: str, code: int = 0) -> Any:
+def reply(installation: Installation, *words: str, code: int = 0) -> Any:
     done = installation.rotation(*words, "-o", "json")
     assert done.returncode == code, done.stdout + done.stderr
     return json.loads(done.stdout)
@@ -25,17 +25,17 @@ def told(installation: Installation, *words: str, code: int = 0) -> Any:
 @pytest.mark.story
 def test_a_key_is_rotated_and_every_look_agrees(installation: Installation) -> None:
     before = installation.keys()
-    assert told(installation, "plan", "app")["destroys"] == before[0]
-    rotated = told(installation, "rotate", "app", "--wait")["rotations"][0]
+    assert reply(installation, "plan", "app")["destroys"] == before[0]
+    rotated = reply(installation, "rotate", "app", "--wait")["rotations"][0]
     assert (rotated["outcome"], rotated["destroyed"], rotated["death"]) == (
         "succeeded", before, "proved",
     )  # fmt: skip
     assert installation.is_whole()
-    assert told(installation, "status")["secrets"][0]["current"] == installation.keys()[0]
-    assert told(installation, "reconcile")["secrets"][0]["equal"]
-    assert told(installation, "journal", "check")["whole"]
-    assert all(check["ok"] for check in told(installation, "doctor", "--login")["checks"])
-    assert told(installation, "run")["rotations"] == []
+    assert reply(installation, "status")["secrets"][0]["current"] == installation.keys()[0]
+    assert reply(installation, "reconcile")["secrets"][0]["equal"]
+    assert reply(installation, "journal", "check")["whole"]
+    assert all(check["ok"] for check in reply(installation, "doctor", "--login")["checks"])
+    assert reply(installation, "run")["rotations"] == []
 
 
 def test_an_emergency_replaces_the_key_and_leaves_no_other(installation: Installation) -> None:
@@ -71,13 +71,13 @@ def test_with_its_journal_gone_an_installation_can_be_frozen(installation: Insta
     installation.succeeds("freeze", "--all", "--reason", "the disk fails")
     assert installation.rotation("run").returncode == 9
     away.rename(journal)
-    assert told(installation, "status")["stops"][0]["code"] == "installation.frozen"
+    assert reply(installation, "status")["stops"][0]["code"] == "installation.frozen"
     done = installation.rotation("run")
     assert done.returncode == 5
     assert "the disk fails" in done.stderr
     assert installation.keys() == keys
     installation.succeeds("freeze", "--all", "--lift")
-    assert told(installation, "status")["stops"] == []
+    assert reply(installation, "status")["stops"] == []
 
 
 EMERGENCY = ("emergency", "app", "--yes", "--reason", "leaked")

@@ -14,8 +14,8 @@ from tests.support.world import World
 
 def test_an_equal_world(shell: Shell) -> None:
     before = dict(shell.adopted().world.labels)
-    told = shell.json("reconcile")
-    assert told["secrets"] == [{"secret": "app", "equal": True, "differences": []}]
+    reply = shell.json("reconcile")
+    assert reply["secrets"] == [{"secret": "app", "equal": True, "differences": []}]
     assert shell.world.labels == before
 
 
@@ -62,8 +62,8 @@ def test_each_difference_is_named(
     shell: Shell, happen: Callable[[World], object], code: str
 ) -> None:
     happen(shell.adopted().world)
-    told = shell.json("reconcile", "app", code=12 if happen is _deleted else 11)
-    hints = {each["code"]: each["hint"] for each in told["secrets"][0]["differences"]}
+    reply = shell.json("reconcile", "app", code=12 if happen is _deleted else 11)
+    hints = {each["code"]: each["hint"] for each in reply["secrets"][0]["differences"]}
     # What to do next is said with the name, so that it can be typed.
     assert " app" in hints[code]
 
@@ -71,8 +71,8 @@ def test_each_difference_is_named(
 def test_all_differences_are_told_at_once(shell: Shell) -> None:
     _staged(shell.adopted().world)
     _claimed(shell.world)
-    told = shell.json("reconcile", "app", code=11)
-    assert len(told["secrets"][0]["differences"]) == 2
+    reply = shell.json("reconcile", "app", code=11)
+    assert len(reply["secrets"][0]["differences"]) == 2
 
 
 def test_what_the_journal_does_not_know_is_to_be_adopted(shell: Shell) -> None:
@@ -157,7 +157,7 @@ def test_while_the_file_is_there_nothing_is_opened_and_everybody_is_told(shell: 
     for words in (("status",), ("plan",), ("plan", "app")):
         assert shell.run(*words).stdout.startswith("FROZEN: the disk fails")
     for verb in ("status", "plan"):
-        assert [told["code"] for told in shell.json(verb)["stops"]] == ["installation.frozen"]
+        assert [reply["code"] for reply in shell.json(verb)["stops"]] == ["installation.frozen"]
     shell.run("freeze", "--all", "--lift")
     assert shell.run("run").exit_code == 0
     assert replay(shell.journal.entries(STREAM)).plan == "routine"
@@ -169,8 +169,8 @@ def test_what_is_missing_in_the_middle_of_a_rotation_is_told(shell: Shell, of: s
     """Also where readers get the other one."""
     shell.adopted().run("rotate", "app", "--here")
     del shell.world.instances[of]
-    told = shell.json("reconcile", "app", code=12 if of == "KEY2" else 11)
-    [difference] = told["secrets"][0]["differences"]
+    reply = shell.json("reconcile", "app", code=12 if of == "KEY2" else 11)
+    [difference] = reply["secrets"][0]["differences"]
     assert difference["code"] == "held.instance-missing"
     assert of in difference["message"]
 
@@ -189,8 +189,8 @@ def held_at_suspend(shell: Shell) -> Shell:
 def test_what_is_off_and_was_not_switched_off_here_is_told(shell: Shell, of: str) -> None:
     """As after the restore of a backup that was taken before the old one was switched off."""
     held_at_suspend(shell).world.instances[of].active = False
-    told = shell.json("reconcile", "app", code=12 if of == "KEY2" else 11)
-    [difference] = told["secrets"][0]["differences"]
+    reply = shell.json("reconcile", "app", code=12 if of == "KEY2" else 11)
+    [difference] = reply["secrets"][0]["differences"]
     assert difference["code"] == "held.found-suspended"
     assert of in difference["message"]
 
@@ -205,9 +205,9 @@ def test_what_a_look_found_off_is_not_said_to_work(shell: Shell) -> None:
     held_at_suspend(shell).world.instances["KEY1"].active = False
     shell.run("reconcile")
     for words in (("status", "app"), ("show", "app"), ("run",)):
-        told = shell.run(*words).stdout
-        assert "KEY1 works too" not in told, words
-        assert "KEY1 is off, reversibly (seen" in told, words
+        reply = shell.run(*words).stdout
+        assert "KEY1 works too" not in reply, words
+        assert "KEY1 is off, reversibly (seen" in reply, words
     [one] = shell.json("status", "app")["secrets"]
     assert one["what_works"] == "KEY2 works, and readers get it; KEY1 is off, reversibly"
     shell.world.instances["KEY1"].active = True

@@ -48,5 +48,5 @@ def test_who_says_the_old_name_is_told_the_new_one(renamed: Shell, verb: str) ->
 def test_what_is_done_by_the_old_name_is_told_by_the_new_one(renamed: Shell) -> None:
     for words in (["hold", "app", "--reason", "x"], ["release", "app"]):
         assert "app is called shop now" in renamed.run(*words).stderr
-    [told] = renamed.json("run", "--wait")["rotations"]
-    assert told["secret"] == "shop"
+    [reply] = renamed.json("run", "--wait")["rotations"]
+    assert reply["secret"] == "shop"

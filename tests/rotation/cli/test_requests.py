@@ -70,8 +70,8 @@ def test_on_the_way_back_nobody_is_said_not_to_have_it_yet(shell: Shell) -> None
     shell.configuration.spec = replace(spec, consumers=slow)
     shell.adopted().run("rotate", "app")
     shell.run("rollback", "app", "--yes")
-    told = shell.run("status", "app").stdout
-    assert "KEY2 is new, works, and some may still have it" in told
+    reply = shell.run("status", "app").stdout
+    assert "KEY2 is new, works, and some may still have it" in reply
 
 
 def test_what_is_not_held_is_ended_by_going_back(shell: Shell) -> None:
@@ -151,8 +151,8 @@ def test_a_paused_secret_that_is_not_open_says_who_and_why(shell: Shell) -> None
 
 def test_pausing_and_freezing_are_told_to_a_program(shell: Shell) -> None:
     shell.adopted()
-    told = shell.json("pause", "app", "--reason", "audit")
-    assert (told["kind"], told["secret"], told["paused"]) == ("pause", "app", True)
+    reply = shell.json("pause", "app", "--reason", "audit")
+    assert (reply["kind"], reply["secret"], reply["paused"]) == ("pause", "app", True)
     assert shell.json("unpause", "app")["paused"] is False
     assert shell.json("freeze", "--reason", "incident")["frozen"] is True
     assert shell.json("freeze", "--lift")["frozen"] is False
@@ -163,10 +163,10 @@ def test_pausing_and_freezing_are_told_to_a_program(shell: Shell) -> None:
 
 def test_an_error_is_one_document_of_its_own_kind(shell: Shell) -> None:
     done = shell.adopted().run("unpause", "app", "-o", "json")
-    told = json.loads(done.stderr)
-    assert (done.stdout, told["kind"], told["schema_version"]) == ("", "error", 1)
-    assert told["error"]["code"] == "request.not-on-hold"
-    assert told["error"]["hint"]
+    reply = json.loads(done.stderr)
+    assert (done.stdout, reply["kind"], reply["schema_version"]) == ("", "error", 1)
+    assert reply["error"]["code"] == "request.not-on-hold"
+    assert reply["error"]["hint"]
 
 
 def test_a_mistyped_instance_is_refused_before_anything_is_written(shell: Shell) -> None:
@@ -218,9 +218,11 @@ def test_a_held_one_that_is_paused_says_so_and_how_it_goes_on(shell: Shell) -> N
     """To resume it would only make it wait."""
     held_for_an_unknown_instance(shell).run("pause", "app", "--reason", "audit")
     for words in (("status", "app"), ("show", "app"), ("run",)):
-        told = shell.run(*words).stdout
-        assert told.count("paused by alice: audit") == 1, words
-        assert told.index("way out: rotation unpause app") < told.index("way out: rotation resolve")
+        reply = shell.run(*words).stdout
+        assert reply.count("paused by alice: audit") == 1, words
+        assert reply.index("way out: rotation unpause app") < reply.index(
+            "way out: rotation resolve"
+        )
     [status], [arrived] = shell.json("status")["secrets"], shell.json("run", code=11)["rotations"]
     for document in (status, arrived, shell.json("show", "app")):
         assert (document["on_hold"], document["on_hold_by"]) == ("audit", "alice")

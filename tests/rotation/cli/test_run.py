@@ -28,10 +28,10 @@ def test_rotate_waits_to_the_end_where_told_to(shell: Shell) -> None:
 
 
 def test_a_long_wait_is_left_to_the_next_run(shell: Shell) -> None:
-    told = shell.adopted().json("rotate", "app")["rotations"][0]
-    assert (told["state"], told["exit_code"]) == ("waiting", 0)
-    assert told["waits_until"] is not None
-    assert told["old_dies_not_before"] is not None
+    reply = shell.adopted().json("rotate", "app")["rotations"][0]
+    assert (reply["state"], reply["exit_code"]) == ("waiting", 0)
+    assert reply["waits_until"] is not None
+    assert reply["old_dies_not_before"] is not None
 
 
 def test_run_does_what_is_due_and_then_has_nothing_to_do(shell: Shell) -> None:
@@ -106,9 +106,9 @@ def test_what_is_held_is_not_said_to_go_on(shell: Shell) -> None:
 
 
 def test_nobody_is_said_to_have_used_it_before_that_was_asked(shell: Shell) -> None:
-    told = shell.adopted().run("rotate", "app").stderr
-    assert "confirm[api]: done (its refresh time is over)" in told
-    assert "usage" not in told + shell.run("show", "app").stdout
+    reply = shell.adopted().run("rotate", "app").stderr
+    assert "confirm[api]: done (its refresh time is over)" in reply
+    assert "usage" not in reply + shell.run("show", "app").stdout
 
 
 def test_only_keeps_to_what_is_named(shell: Shell) -> None:
@@ -234,8 +234,8 @@ def test_a_secret_that_nobody_adopted_is_not_rotated(shell: Shell) -> None:
 
 def test_a_closed_window_is_waited_for(shell: Shell) -> None:
     shell.adopted().gates = lambda now: Gates(open=False, opens_at=now + timedelta(hours=3))
-    told = shell.json("rotate", "app")["rotations"][0]
-    assert told["waits_for"] == "waits for its window"
+    reply = shell.json("rotate", "app")["rotations"][0]
+    assert reply["waits_for"] == "waits for its window"
     assert shell.world.labels[CURRENT] == "v0"
 
 
@@ -305,9 +305,9 @@ def test_a_secret_that_cannot_be_advanced_is_told_with_its_own_exit_code(
 
 @pytest.mark.parametrize("words", [("rotate", "app"), ("run",)])
 def test_stdout_is_json_alone_where_a_program_reads(shell: Shell, words: tuple[str, ...]) -> None:
-    told = shell.adopted().json(*words)
-    assert list(told) == ["schema_version", "kind", "rotations"]
-    assert list(told["rotations"][0]) == [
+    reply = shell.adopted().json(*words)
+    assert list(reply) == ["schema_version", "kind", "rotations"]
+    assert list(reply["rotations"][0]) == [
         "secret", "plan", "rotation", "state", "outcome", "held", "met", "waits_until", "waits_for",
         "old", "new", "destroyed", "left_alive", "death", "old_dies_not_before", "what_works", "seen_at",
         "exits", "goes_on", "on_hold", "on_hold_by", "exit_code",

@@ -13,7 +13,7 @@ from rotation.journal.seal import Seals
 from rotation.journal.sql import open_journal
 from rotation.runtime import process
 from rotation.types import SecretValue
-from tests.support.configured import KEY, file, keyed, run, tamper, told
+from tests.support.configured import KEY, file, keyed, reply, run, tamper
 from tests.support.shell import STREAM, Shell, at_a_terminal
 from tests.support.simulator import specification
 from tests.support.world import INSTALLATION, World
@@ -47,7 +47,7 @@ def test_without_a_key_nothing_is_sealed(file: Path) -> None:
 def test_a_broken_one_is_shown_then_accepted_and_recorded(keyed: Path, tmp_path: Path) -> None:
     assert run(keyed, "journal", "seal", "--yes").exit_code == 0
     tamper(tmp_path / "journal.db", "UPDATE seal SET mac = 'ab' WHERE stream = 'installation'")
-    found = told(keyed, "journal", "check", code=9)["findings"]
+    found = reply(keyed, "journal", "check", code=9)["findings"]
     assert [(f["code"], f["stream"]) for f in found] == [("journal.seal", "installation")]
     looked: Result = run(keyed, "doctor")
     assert "may have been changed from outside" in looked.stdout
@@ -58,7 +58,7 @@ def test_a_broken_one_is_shown_then_accepted_and_recorded(keyed: Path, tmp_path:
     sealed = json.loads(run(keyed, "journal", "export").stdout.splitlines()[-1])
     assert sealed["kind"] == "sealed"
     assert sealed["facts"]["accepted"] == ["installation: its seal does not prove its head"]
-    assert told(keyed, "journal", "check")["whole"]
+    assert reply(keyed, "journal", "check")["whole"]
 
 
 def test_seals_that_were_taken_away_are_no_first_sealing(keyed: Path, tmp_path: Path) -> None:

@@ -18,14 +18,14 @@ from tests.support.simulator import SimulatedIssuer
 
 
 def one(shell: Shell, *words: str) -> dict[str, object]:
-    (told,) = shell.json("status", *words)["secrets"]
-    assert isinstance(told, dict)
-    return told
+    (reply,) = shell.json("status", *words)["secrets"]
+    assert isinstance(reply, dict)
+    return reply
 
 
 def test_a_secret_that_the_journal_does_not_know_is_to_be_adopted(shell: Shell) -> None:
-    told = one(shell)
-    assert (told["state"], told["age_s"]) == ("unknown", None)
+    reply = one(shell)
+    assert (reply["state"], reply["age_s"]) == ("unknown", None)
     assert "the journal does not know it" in shell.run("status").stdout
 
 
@@ -42,9 +42,9 @@ def test_one_without_an_age_is_asked_for_the_day(
 
 def test_a_fresh_one_is_fine_and_says_when_it_is_due(shell: Shell) -> None:
     shell.adopted().run("rotate", "app", "--wait")
-    told = one(shell)
-    assert (told["state"], told["needs_attention"], told["current"]) == ("fine", False, "KEY2")
-    assert str(told["due_at"]) > "2026-03"
+    reply = one(shell)
+    assert (reply["state"], reply["needs_attention"], reply["current"]) == ("fine", False, "KEY2")
+    assert str(reply["due_at"]) > "2026-03"
     line = shell.run("status").stdout.splitlines()[1]
     assert "░" * 10 in line
     assert "of 90 d" in line
@@ -64,11 +64,11 @@ def test_an_open_one_says_where_it_stands_what_works_and_when_the_old_one_dies(
 ) -> None:
     shell.configuration.entry = APP._replace(max_age_s=200 * 86_400)
     shell.adopted().run("rotate", "app")
-    told = one(shell, "app")
-    assert told["state"] == "open"
-    assert (told["phase"], told["row"]) == ("verify", "drain")
-    assert told["what_works"] == "KEY2 works, and readers get it; KEY1 works too"
-    assert told["old_dies_not_before"] is not None
+    reply = one(shell, "app")
+    assert reply["state"] == "open"
+    assert (reply["phase"], reply["row"]) == ("verify", "drain")
+    assert reply["what_works"] == "KEY2 works, and readers get it; KEY1 works too"
+    assert reply["old_dies_not_before"] is not None
     text = shell.run("status").stdout
     assert "verify ▸ drain until" in text
     assert "KEY1 dies no earlier than" in text
@@ -77,9 +77,9 @@ def test_an_open_one_says_where_it_stands_what_works_and_when_the_old_one_dies(
 def test_a_held_one_says_why_what_works_and_the_ways_out(shell: Shell) -> None:
     shell.adopted().world.mint(by_person=True)
     shell.run("rotate", "app")
-    told = one(shell)
-    assert (told["state"], told["held"]) == ("held", "held.unknown-instance")
-    assert "rotation resolve app --foreign KEY2" in told["exits"]  # type: ignore[operator]
+    reply = one(shell)
+    assert (reply["state"], reply["held"]) == ("held", "held.unknown-instance")
+    assert "rotation resolve app --foreign KEY2" in reply["exits"]  # type: ignore[operator]
     done = shell.run("status", "--check")
     assert done.exit_code == 11
     assert "way out: rotation resolve app --foreign KEY2" in done.stdout
@@ -113,10 +113,10 @@ def test_the_summary_counts_all_and_the_urgent_come_first(
 
     shell.adopted()
     monkeypatch.setattr(type(shell.configuration), "secrets", many)
-    told = shell.json("status")
-    assert told["summary"] | {"past-max-age": 1, "retired": 200} == told["summary"]
-    assert len(told["secrets"]) == 20
-    assert told["secrets"][0]["secret"] == "app"
+    reply = shell.json("status")
+    assert reply["summary"] | {"past-max-age": 1, "retired": 200} == reply["summary"]
+    assert len(reply["secrets"]) == 20
+    assert reply["secrets"][0]["secret"] == "app"
     text = shell.run("status").stdout
     assert "… and 181 more" in text
     assert text.splitlines()[-1] == "201 secrets: 1 past-max-age, 200 retired"
@@ -134,15 +134,15 @@ def test_an_exception_is_shown_until_it_ends(shell: Shell) -> None:
     assert shell.json("status")["secrets"][0]["exception"] == line
     shell.world.advance(shell.world.now + timedelta(days=31))
     assert "longer life" not in shell.run("status").stdout
-    told = shell.json("status")["secrets"][0]
-    assert (told["state"], told["exception"]) == ("past-max-age", None)
-    assert told["max_age_s"] == 30 * DAY
+    reply = shell.json("status")["secrets"][0]
+    assert (reply["state"], reply["exception"]) == ("past-max-age", None)
+    assert reply["max_age_s"] == 30 * DAY
 
 
 def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
-    told = shell.adopted().json("status")
-    assert (told["schema_version"], told["kind"]) == (1, "status")
-    assert list(told["secrets"][0]) == [
+    reply = shell.adopted().json("status")
+    assert (reply["schema_version"], reply["kind"]) == (1, "status")
+    assert list(reply["secrets"][0]) == [
         "secret", "class", "state", "needs_attention", "readers_down", "left_alive", "strangers", "strangers_seen_at", "age_s", "age_stated", "max_age_s",
         "due_at", "why", "current", "old", "asserted", "plan", "phase", "row", "waits_until",
         "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works", "seen_at",
@@ -151,8 +151,8 @@ def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
 
 
 def test_several_names_are_shown_once_each(shell: Shell) -> None:
-    told = shell.adopted().json("status", "app", "app")
-    assert [each["secret"] for each in told["secrets"]] == ["app"]
+    reply = shell.adopted().json("status", "app", "app")
+    assert [each["secret"] for each in reply["secrets"]] == ["app"]
     assert shell.run("status", "app", "nobody").exit_code == 6
 
 
@@ -190,10 +190,10 @@ def test_readers_are_down_where_the_issuer_no_longer_knows_whose_its_keys_were(
     assert shell.run("doctor", "app").exit_code == 12
     assert shell.run("reconcile").exit_code == 12
     assert shell.run("rotate", "app").exit_code == 12
-    told = shell.run("status", "--check")
-    assert told.exit_code == 12
-    assert "readers get KEY1, which is gone" in told.stdout
-    assert "works, and readers" not in told.stdout
+    reply = shell.run("status", "--check")
+    assert reply.exit_code == 12
+    assert "readers get KEY1, which is gone" in reply.stdout
+    assert "works, and readers" not in reply.stdout
 
 
 def test_a_way_back_to_one_that_is_gone_is_not_fine(shell: Shell) -> None:
@@ -202,9 +202,9 @@ def test_a_way_back_to_one_that_is_gone_is_not_fine(shell: Shell) -> None:
     del shell.world.instances["KEY1"]
     shell.run("rotate", "app")
     shell.run("rollback", "app", "--yes", "--wait")
-    told = shell.run("status", "--check")
-    assert told.exit_code == 12
-    assert "rotation rotate app --replace" in told.stdout
+    reply = shell.run("status", "--check")
+    assert reply.exit_code == 12
+    assert "rotation rotate app --replace" in reply.stdout
 
 
 def test_what_works_is_not_replaced_and_nothing_is_opened(shell: Shell) -> None:
@@ -220,18 +220,18 @@ def test_what_an_abandoned_rotation_left_alive_is_shown_until_it_is_gone(shell: 
     assert shell.run("rotate", "app").exit_code == 11
     shell.world.denied.clear()
     shell.run("abandon", "app", "--yes")
-    told = shell.run("status", "--check")
-    assert told.exit_code == 1
-    assert "left alive: KEY2" in told.stdout
+    reply = shell.run("status", "--check")
+    assert reply.exit_code == 1
+    assert "left alive: KEY2" in reply.stdout
 
 
 def test_an_entry_that_left_the_configuration_is_not_invisible(shell: Shell) -> None:
     shell.adopted()
     shell.run("rotate", "app")
     shell.configuration.entry = APP._replace(id="other", identity="another/one")
-    told = shell.run("status", "--check")
-    assert told.exit_code == 1
-    assert "orphaned" in told.stdout
+    reply = shell.run("status", "--check")
+    assert reply.exit_code == 1
+    assert "orphaned" in reply.stdout
 
 
 def test_what_works_is_told_with_the_time_at_which_it_was_seen(shell: Shell) -> None:
@@ -239,8 +239,8 @@ def test_what_works_is_told_with_the_time_at_which_it_was_seen(shell: Shell) -> 
     shell.world.advance(shell.world.now + timedelta(minutes=3))
     for verb in ("status", "show"):
         assert "3 min ago)" in shell.run(verb, "app").stdout, verb
-    [told] = shell.json("status", "app")["secrets"]
-    seen = datetime.fromisoformat(told["seen_at"])
+    [reply] = shell.json("status", "app")["secrets"]
+    seen = datetime.fromisoformat(reply["seen_at"])
     assert timedelta(minutes=3) <= shell.world.now - seen < timedelta(minutes=4)
 
 
@@ -255,10 +255,10 @@ def test_what_a_look_found_is_shown_until_a_later_one_finds_it_no_longer(
     stranger = shell.adopted().world.mint(by_person=True)
     assert shell.run("status", "--check").exit_code == 0
     assert shell.run(*look).exit_code == 11
-    told = shell.run("status", "--check")
-    assert told.exit_code == 1
-    assert f"not known, alive: {stranger.id}" in told.stdout
-    assert f"alive and not known: {stranger.id} (seen" in told.stdout
+    reply = shell.run("status", "--check")
+    assert reply.exit_code == 1
+    assert f"not known, alive: {stranger.id}" in reply.stdout
+    assert f"alive and not known: {stranger.id} (seen" in reply.stdout
     assert one(shell)["strangers"] == [stranger.id]
     assert (one(shell)["state"], one(shell)["needs_attention"]) == ("unaccounted", True)
     written = len(shell.journal.installation_entries())
@@ -336,8 +336,8 @@ def test_what_a_freeze_by_hand_stops_waits_for_its_end(shell: Shell) -> None:
     assert one(shell)["waits_until"] is not None
     shell.world.advance(shell.world.now + timedelta(hours=4))
     shell.run("freeze", "--reason", "incident")
-    told = one(shell)
-    assert (told["waits_until"], told["waits_for"]) == (None, "frozen: incident")
+    reply = one(shell)
+    assert (reply["waits_until"], reply["waits_for"]) == (None, "frozen: incident")
     assert "waits for: frozen: incident" in shell.run("status").stdout
     shell.run("freeze", "--lift")
     assert "frozen" not in str(one(shell)["waits_for"])
@@ -346,7 +346,7 @@ def test_what_a_freeze_by_hand_stops_waits_for_its_end(shell: Shell) -> None:
 def test_current_is_what_readers_get_now(shell: Shell) -> None:
     assert one(shell.adopted())["current"] == "KEY1"
     shell.run("rotate", "app", "--here")
-    told = one(shell)
-    assert (told["row"], told["current"], told["old"]) == ("drain", "KEY2", "KEY1")
+    reply = one(shell)
+    assert (reply["row"], reply["current"], reply["old"]) == ("drain", "KEY2", "KEY1")
     shell.run("rollback", "app", "--yes", "--here")
     assert one(shell)["current"] == "KEY1"

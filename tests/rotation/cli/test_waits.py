@@ -139,14 +139,14 @@ def test_whoever_stops_is_told_who_goes_on(shell: Shell) -> None:
 
 def test_a_program_is_told_who_goes_on_and_when(shell: Shell) -> None:
     draining(shell)
-    for told in (shell.json("run")["rotations"][0], shell.json("status")["secrets"][0]):
-        assert told["goes_on"] == {
-            "who": None, "at": told["waits_until"], "command": "rotation run"
+    for reply in (shell.json("run")["rotations"][0], shell.json("status")["secrets"][0]):
+        assert reply["goes_on"] == {
+            "who": None, "at": reply["waits_until"], "command": "rotation run"
         }  # fmt: skip
-        assert told["waits_until"] is not None
+        assert reply["waits_until"] is not None
     shell.living = "serve-elsewhere"
-    told = shell.json("status")["secrets"][0]
-    assert (told["goes_on"]["who"], told["goes_on"]["command"]) == ("serve-elsewhere", None)
+    reply = shell.json("status")["secrets"][0]
+    assert (reply["goes_on"]["who"], reply["goes_on"]["command"]) == ("serve-elsewhere", None)
 
 
 def test_a_program_is_told_of_none_who_goes_on_where_a_person_decides(shell: Shell) -> None:
@@ -162,9 +162,9 @@ def test_a_straggler_is_told_with_the_time_from_which_it_can_go_on(shell: Shell)
     done = shell.run("rotate", "app", "--wait")
     assert done.exit_code == 11, done.output
     assert "code: held.straggler" in done.stdout
-    told = re.search(r"`rotation resume app` succeeds from (.{19}) UTC on", done.stdout)
-    assert told is not None, done.stdout
-    ripe = datetime.fromisoformat(told[1]).replace(tzinfo=UTC)
+    reply = re.search(r"`rotation resume app` succeeds from (.{19}) UTC on", done.stdout)
+    assert reply is not None, done.stdout
+    ripe = datetime.fromisoformat(reply[1]).replace(tzinfo=UTC)
     shell.on_pause = lambda: None
     shell.world.advance(ripe - timedelta(minutes=1))
     assert shell.run("resume", "app").exit_code == 11

@@ -57,8 +57,8 @@ def test_it_is_contained_and_recorded_and_merged_later(
     assert done.exit_code == 0, done.output
     assert set(failing.world.instances) == {"KEY2"}
     facts = [entry.facts for entry in failing.journal.history(STREAM)]
-    (told,) = [each for each in facts if "spill" in each]
-    assert (told["reason"], told["contained"], told["merged_by"]) == ("leak", ["KEY1"], "alice")
+    (reply,) = [each for each in facts if "spill" in each]
+    assert (reply["reason"], reply["contained"], reply["merged_by"]) == ("leak", ["KEY1"], "alice")
 
 
 @pytest.mark.parametrize("left", range(0, 45, 3))
@@ -87,16 +87,16 @@ def test_status_tells_of_what_nobody_brought_in(failing: Shell) -> None:
     failing.run(*WORDS)
     journal_of(failing).failing = ()
     path = spilled(failing)
-    told = failing.run("status")
-    assert "KEY1 of app was switched off without the journal" in told.stdout
-    assert f"rotation emergency merge {path}" in told.stdout.replace("\n", " ")
+    reply = failing.run("status")
+    assert "KEY1 of app was switched off without the journal" in reply.stdout
+    assert f"rotation emergency merge {path}" in reply.stdout.replace("\n", " ")
     document = failing.json("status", "--check", code=12)
     [left] = document["unmerged"]
     assert left["code"] == "emergency.unmerged"
     [secret] = document["secrets"]
     assert (secret["state"], secret["readers_down"]) == ("down", True)
     assert document["summary"]["fine"] == 0
-    assert "1 down" in told.stdout
+    assert "1 down" in reply.stdout
     assert failing.run("emergency", "merge", str(path)).exit_code == 0
     assert failing.json("status", "--check")["unmerged"] == []
 
@@ -116,8 +116,8 @@ def test_beside_a_spill_no_routine_is_opened(failing: Shell, words: tuple[str, .
     schedule = BySchedule(installation=at_work(failing), log_error=logs.log_error)
     with capture_logs() as captured:
         assert not [*schedule.due(failing.world.now), *schedule.due(failing.world.now)]
-    [told] = captured
-    assert (told["event"], told["code"]) == ("serve.unmerged", "emergency.unmerged")
+    [reply] = captured
+    assert (reply["event"], reply["code"]) == ("serve.unmerged", "emergency.unmerged")
     failing.run("emergency", "merge", str(spilled(failing)))
     assert "emergency.unmerged" not in failing.run("run").output
 
@@ -355,14 +355,14 @@ def test_without_overlap_nothing_is_made_without_the_journal(failing: Shell) -> 
 
 def test_a_program_is_told_in_one_document(failing: Shell) -> None:
     journal_of(failing).failing = WRITES
-    told = failing.json(*WORDS, code=12)
+    reply = failing.json(*WORDS, code=12)
     path = spilled(failing)
-    assert (told["kind"], told["contained"], told["spill"]) == ("contained", ["KEY1"], str(path))
+    assert (reply["kind"], reply["contained"], reply["spill"]) == ("contained", ["KEY1"], str(path))
     journal_of(failing).failing = ()
-    told = failing.json("emergency", "merge", str(path))
-    assert told["kind"] == "rotations"
-    told = failing.json("emergency", "merge", str(path))
-    assert (told["kind"], told["spill"]) == ("merged", str(path))
+    reply = failing.json("emergency", "merge", str(path))
+    assert reply["kind"] == "rotations"
+    reply = failing.json("emergency", "merge", str(path))
+    assert (reply["kind"], reply["spill"]) == ("merged", str(path))
 
 
 def test_what_nobody_merged_yet_is_never_invisible(failing: Shell) -> None:

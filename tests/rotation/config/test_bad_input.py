@@ -324,8 +324,8 @@ def test_no_finding_holds_what_stood_in_the_file(tmp_path: Path) -> None:
             load(path)
         except ConfigInvalid as invalid:
             refused += 1
-            told = [str(invalid), repr(invalid.findings), *map(str, invalid.findings)]
-            assert not any(CANARY in text for text in told), told
+            reply = [str(invalid), repr(invalid.findings), *map(str, invalid.findings)]
+            assert not any(CANARY in text for text in reply), reply
     assert refused > 100
 
 

@@ -25,7 +25,7 @@ def configured(tmp_path: Path, bindings: Any, more: str = "") -> Configuration:
     return load(file)
 
 
-def told(**options: Any) -> dict[str, Any]:
+def reply(**options: Any) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "installation": "0f3a9c2b71de",
@@ -38,12 +38,12 @@ def roles(configuration: Configuration) -> dict[str, str]:
 
 
 def test_the_stack_names_the_roles(tmp_path: Path) -> None:
-    assert roles(configured(tmp_path, told(roles={"mint": ROLE}))) == {"mint": ROLE}
+    assert roles(configured(tmp_path, reply(roles={"mint": ROLE}))) == {"mint": ROLE}
 
 
 def test_what_the_user_wrote_stays(tmp_path: Path) -> None:
     more = f", roles: {{mint: {OWN}}}"
-    given = told(roles={"mint": ROLE}, kms_key="arn:aws:kms:eu-central-1:111122223333:key/mrk-1")
+    given = reply(roles={"mint": ROLE}, kms_key="arn:aws:kms:eu-central-1:111122223333:key/mrk-1")
     configuration = configured(tmp_path, given, more)
     assert roles(configuration) == {"mint": OWN}
     assert configuration.connections["main"].options.kms_key.endswith("mrk-1")
@@ -52,7 +52,7 @@ def test_what_the_user_wrote_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["proxy", "ca_bundle", "credentials_file", "profile", "endpoint"])
 def test_a_stack_does_not_say_where_calls_go_or_who_logs_in(tmp_path: Path, key: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
-        configured(tmp_path, told(**{key: "http://127.0.0.1:1"}))
+        configured(tmp_path, reply(**{key: "http://127.0.0.1:1"}))
     assert [finding.code for finding in caught.value.findings] == ["config.bindings"]
     assert "127.0.0.1" not in str(caught.value)
 
@@ -68,7 +68,7 @@ def test_an_absent_file_binds_nothing(tmp_path: Path) -> None:
 
 
 def test_the_stack_itself_does_not_read_what_it_wrote(tmp_path: Path) -> None:
-    configured(tmp_path, told(roles={"mint": ROLE}))
+    configured(tmp_path, reply(roles={"mint": ROLE}))
     assert roles(load(tmp_path / "rotation.yaml", bindings=False)) == {}
 
 
@@ -78,8 +78,8 @@ def test_the_stack_itself_does_not_read_what_it_wrote(tmp_path: Path) -> None:
         "no json",
         [],
         {},
-        {**told(), "schema_version": 2},
-        {**told(), "installation": "ffffffffffff"},
+        {**reply(), "schema_version": 2},
+        {**reply(), "installation": "ffffffffffff"},
     ],
     ids=["text", "list", "empty", "later", "foreign"],
 )
@@ -91,14 +91,14 @@ def test_a_file_of_somebody_else_is_refused(tmp_path: Path, bindings: Any) -> No
 
 def test_what_it_says_is_checked_like_everything_else(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as refused:
-        configured(tmp_path, told(roles={"mint": "arn:aws:iam::999999999999:role/elsewhere"}))
+        configured(tmp_path, reply(roles={"mint": "arn:aws:iam::999999999999:role/elsewhere"}))
     assert "a role of another account" in str(refused.value)
     with pytest.raises(ConfigInvalid):
-        configured(tmp_path, told(rolls={}))
+        configured(tmp_path, reply(rolls={}))
 
 
 def test_a_file_that_others_may_change_is_refused(tmp_path: Path) -> None:
-    configured(tmp_path, told())
+    configured(tmp_path, reply())
     (tmp_path / "rotation.infra.json").chmod(0o666)
     with pytest.raises(ConfigInvalid, match=r"config\.mode"):
         load(tmp_path / "rotation.yaml")

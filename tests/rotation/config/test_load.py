@@ -209,8 +209,8 @@ def test_so_it_is_in_an_inventory(found: Find, tmp_path: Path) -> None:
         for name in ("one", "two", "three")
     ]
     (tmp_path / "many.jsonl").write_text("".join(lines))
-    told = found(f"{HEAD}file_roots: [/run/app]\ninventory: [many.jsonl]\n")
-    assert [each.code for each in told] == ["config.duplicate-file"] * 2
+    reply = found(f"{HEAD}file_roots: [/run/app]\ninventory: [many.jsonl]\n")
+    assert [each.code for each in reply] == ["config.duplicate-file"] * 2
 
 
 def test_a_delivery_s_own_name_is_no_file_of_a_consumer(found: Find) -> None:
@@ -224,8 +224,8 @@ def test_what_never_ends_is_not_read(
     found: Find, tmp_path: Path, key: str, make: Callable[[Path], None]
 ) -> None:
     make(tmp_path / "endless")
-    [told] = found(f"{VALID}{key.format('endless')}\n")
-    assert told.code in ("config.unreadable", "config.mode")  # anybody may write to a device
+    [reply] = found(f"{VALID}{key.format('endless')}\n")
+    assert reply.code in ("config.unreadable", "config.mode")  # anybody may write to a device
 
 
 def test_a_configuration_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

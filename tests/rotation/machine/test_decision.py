@@ -57,9 +57,9 @@ def test_a_routine_is_decided_once_for_each_state(monkeypatch: pytest.MonkeyPatc
     assert len(decided) <= DECISIONS_OF_A_ROUTINE
 
 
-@pytest.mark.parametrize("told", [stories.routine, stories.rollback_after("promote")])
+@pytest.mark.parametrize("reply", [stories.routine, stories.rollback_after("promote")])
 def test_the_row_says_what_the_runner_waits_for(
-    monkeypatch: pytest.MonkeyPatch, told: Callable[[Story], Action]
+    monkeypatch: pytest.MonkeyPatch, reply: Callable[[Story], Action]
 ) -> None:
     story, waits = seeded(exclusive=True), 0
     advance = runner.Runner.advance
@@ -81,7 +81,7 @@ def test_the_row_says_what_the_runner_waits_for(
         return action
 
     monkeypatch.setattr(runner.Runner, "advance", compared)
-    assert isinstance(told(story), Close)
+    assert isinstance(reply(story), Close)
     assert waits > 2
 
 

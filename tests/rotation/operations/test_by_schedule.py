@@ -22,9 +22,9 @@ def test_while_everything_is_frozen_nothing_is_opened_and_why_is_told_once(
     assert shell.run(*words, "--reason", "incident 4711").exit_code == 0
     with capture_logs() as captured:
         assert [tick(), tick()] == [0, 0]
-    (told,) = captured
-    assert (told["event"], told["code"]) == ("serve.stopped", "installation.frozen")
-    assert "incident 4711" in told["message"]
+    (reply,) = captured
+    assert (reply["event"], reply["code"]) == ("serve.stopped", "installation.frozen")
+    assert "incident 4711" in reply["message"]
     assert shell.run(*words, "--lift").exit_code == 0
     assert tick() == 1
 
@@ -34,8 +34,8 @@ def test_it_says_once_what_the_journal_does_not_know(shell: Shell) -> None:
     with capture_logs() as captured:
         for _ in range(2):
             assert not list(schedule.due(shell.world.now))
-    [told] = captured
-    assert (told["event"], told["code"]) == ("serve.unknown-secrets", "run.unknown-secrets")
+    [reply] = captured
+    assert (reply["event"], reply["code"]) == ("serve.unknown-secrets", "run.unknown-secrets")
     shell.adopted()
     with capture_logs() as captured:
         list(schedule.due(shell.world.now))

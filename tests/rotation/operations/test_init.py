@@ -42,6 +42,6 @@ def test_of_a_file_that_is_there_only_the_journal_is_made(tmp_path: Path) -> Non
 
 def test_every_wrong_answer_is_told_at_once() -> None:
     wrong = replace(BILLING, account="12", user=None, refresh="soon")
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as reply:
         checked(wrong)
-    assert all(name in told.value.message for name in ("--account", "--user", "--refresh"))
+    assert all(name in reply.value.message for name in ("--account", "--user", "--refresh"))

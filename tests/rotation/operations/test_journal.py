@@ -18,16 +18,16 @@ __all__ = ["file", "keyed"]
 
 class Auditor:
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.reply: list[str] = []
 
     def sees(self, faults: Sequence[Fault]) -> None:
-        self.told.append(f"{len(faults)} faults")
+        self.reply.append(f"{len(faults)} faults")
 
     def begins(self) -> None:
-        self.told.append("first")
+        self.reply.append("first")
 
     def accepts(self) -> None:
-        self.told.append("accepted")
+        self.reply.append("accepted")
 
 
 def found(*codes: str) -> list[Finding]:
@@ -77,10 +77,10 @@ def test_a_broken_seal_is_seen_before_it_is_accepted(
     with Installation(configuration_path=keyed, effectful=True) as here:
         assert seal_anew(here, auditor, accept=False) == []
         assert seal_anew(here, auditor, accept=False) is None
-    assert auditor.told == ["first"]
+    assert auditor.reply == ["first"]
     tamper(tmp_path / "journal.db", "UPDATE seal SET mac = 'ab' WHERE stream = 'installation'")
     with Installation(configuration_path=keyed, effectful=True) as here:
         with pytest.raises(PolicyRefusal, match="nothing was sealed"):
             seal_anew(here, auditor, accept=False)
         assert len(seal_anew(here, auditor, accept=True) or ()) == 1
-    assert auditor.told == ["first", "1 faults", "1 faults", "accepted"]
+    assert auditor.reply == ["first", "1 faults", "1 faults", "accepted"]

@@ -4,7 +4,7 @@ from rotation.operations.installation import Installation
 from rotation.operations.planning import ahead, planned
 from rotation.plan import Step
 from rotation.schedule.due import DueState
-from tests.support.configured import file, told  # noqa: F401 -- a fixture
+from tests.support.configured import file, reply  # noqa: F401 -- a fixture
 
 
 def test_the_next_rotation_is_returned_with_its_calls(file, capfd) -> None:  # noqa: F811

@@ -153,8 +153,8 @@ def test_each_read_is_one_of_an_adapter() -> None:
 
 def test_what_is_read_asks_for_no_change() -> None:
     _, guard, bound = guarded()
-    told = (bound.issuer.traits.overlap, bound.issuer.listing(), bound.probe.login({}))
-    assert (*told, guard.asked) == (True, "listing", "login", False)
+    reply = (bound.issuer.traits.overlap, bound.issuer.listing(), bound.probe.login({}))
+    assert (*reply, guard.asked) == (True, "listing", "login", False)
 
 
 def test_what_nobody_said_to_be_a_read_may_have_changed_the_world() -> None:

@@ -34,7 +34,7 @@ class Adapter:
     def leaves(self) -> None:
         raise SystemExit(0)
 
-    def told(self) -> None:
+    def reply(self) -> None:
         minted = SecretValue(CANARY)
         raise Denied("vendor.denied", "no", f"not with {minted.reveal()}")
 
@@ -61,7 +61,7 @@ def test_a_stray_exception_becomes_doubt_and_names_its_place() -> None:
 
 def test_an_error_with_a_secret_in_it_is_not_passed_on() -> None:
     with pytest.raises(Ambiguous) as caught:
-        guarded(Adapter)().told()
+        guarded(Adapter)().reply()
     assert caught.value.code == "adapter.secret"
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 

@@ -40,7 +40,7 @@ class Tale:
     """One identity, advanced a step at a time."""
 
     world: World = field(default_factory=World)
-    told: list[str] = field(default_factory=list)
+    reply: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.world.seed()
@@ -218,8 +218,8 @@ def test_who_was_not_given_the_new_one_is_named_and_kept_waiting_for(tale: Tale)
 def test_nobody_is_said_to_have_what_only_the_store_has(tale: Tale) -> None:
     tale.spec = replace(tale.spec, consumers=tuple(c for c in tale.spec.consumers if c.pushed))
     tale.open("routine").until(Step.DELIVER)
-    told = what_works(replay(tale.journal.entries(STREAM)))
-    assert told == "KEY2 works, and the store has it; batch may not have it yet; KEY1 works too"
+    reply = what_works(replay(tale.journal.entries(STREAM)))
+    assert reply == "KEY2 works, and the store has it; batch may not have it yet; KEY1 works too"
 
 
 def test_a_destroyed_one_cannot_be_rolled_back_to(tale: Tale) -> None:
@@ -274,8 +274,8 @@ def test_consumers_at_risk_are_seen(tale: Tale) -> None:
     rotation = tale.until(None)
     assert rotation.held == "held.found-suspended"
     assert consumers_at_risk(rotation)
-    told = "readers get KEY2, which is off: they are without a working credential; KEY1 works too"
-    assert what_works(rotation) == told
+    reply = "readers get KEY2, which is off: they are without a working credential; KEY1 works too"
+    assert what_works(rotation) == reply
 
 
 @pytest.mark.parametrize(

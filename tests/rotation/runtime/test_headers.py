@@ -34,8 +34,8 @@ def test_a_date_is_aware_or_nothing(text: str, time: datetime | None) -> None:
 
 @given(st.text() | st.builds(lambda a, b: f"{a}{AT} GMT{b}", st.text(), st.text()))
 def test_no_date_stops_us(text: str) -> None:
-    told = header_time(text)
-    assert told is None or told.tzinfo is not None
+    reply = header_time(text)
+    assert reply is None or reply.tzinfo is not None
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_a_simulation_asks_the_hook_what_a_call_would_ask(strict, aws, iam, as_a
 
     role = "arn:aws:iam::123456789012:role/runner"
     strict.authorise(hook)
-    told = as_app("iam").simulate_principal_policy(
+    reply = as_app("iam").simulate_principal_policy(
         PolicySourceArn=role,
         ActionNames=["iam:CreateAccessKey", "iam:DeleteAccessKey"],
         ResourceArns=[APP],
@@ -197,7 +197,7 @@ def test_a_simulation_asks_the_hook_what_a_call_would_ask(strict, aws, iam, as_a
              "ContextKeyValues": ["a", "b"]},
         ],
     )  # fmt: skip
-    assert [each["EvalDecision"] for each in told["EvaluationResults"]] == [
+    assert [each["EvalDecision"] for each in reply["EvaluationResults"]] == [
         "allowed", "implicitDeny",
     ]  # fmt: skip
     assert questions[0][:3] == (APP, "iam:SimulatePrincipalPolicy", role)
@@ -207,13 +207,13 @@ def test_a_simulation_asks_the_hook_what_a_call_would_ask(strict, aws, iam, as_a
 def test_a_simulation_answers_once_per_action_and_for_each_resource_beside_it(strict, as_app):
     """IAM's API reference, EvaluationResult: the decision at the top is the strictest of all."""
     strict.authorise(lambda principal, action, resource, context: not resource.endswith("/b"))
-    [told] = as_app("iam").simulate_principal_policy(
+    [reply] = as_app("iam").simulate_principal_policy(
         PolicySourceArn="arn:aws:iam::123456789012:role/runner",
         ActionNames=["iam:CreateAccessKey"],
         ResourceArns=[f"arn:aws:iam::123456789012:user/{name}" for name in "ab"],
     )["EvaluationResults"]
-    assert told["EvalDecision"] == "implicitDeny"
-    each = [one["EvalResourceDecision"] for one in told["ResourceSpecificResults"]]
+    assert reply["EvalDecision"] == "implicitDeny"
+    each = [one["EvalResourceDecision"] for one in reply["ResourceSpecificResults"]]
     assert each == ["allowed", "implicitDeny"]
 
 

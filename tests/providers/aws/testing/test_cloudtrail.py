@@ -40,9 +40,9 @@ def test_a_trail_logs_all_management_events_unless_told(here: Any) -> None:
     here.put_event_selectors(
         TrailName="theirs", AdvancedEventSelectors=[{"Name": "data", "FieldSelectors": fields}]
     )
-    told = here.get_event_selectors(TrailName="theirs")
-    assert "EventSelectors" not in told
-    assert told["AdvancedEventSelectors"][0]["FieldSelectors"] == fields
+    reply = here.get_event_selectors(TrailName="theirs")
+    assert "EventSelectors" not in reply
+    assert reply["AdvancedEventSelectors"][0]["FieldSelectors"] == fields
 
 
 def test_elsewhere_a_trail_is_known_by_its_arn(
@@ -74,8 +74,8 @@ def test_the_organisations_trail_is_seen_and_not_changed(
 ) -> None:
     aws.conditions.organisation_trail(ORGANISATIONS)
     at_home = trails("eu-west-3")
-    [told] = at_home.describe_trails(trailNameList=[ORGANISATIONS])["trailList"]
-    assert told["IsOrganizationTrail"]
+    [reply] = at_home.describe_trails(trailNameList=[ORGANISATIONS])["trailList"]
+    assert reply["IsOrganizationTrail"]
     assert at_home.get_trail_status(Name=ORGANISATIONS)["IsLogging"]
     with refused("TrailNotFoundException"):
         at_home.get_trail_status(Name="organisation")

@@ -32,7 +32,7 @@ def test_each_login_ends_its_token():
 def test_what_was_refused_is_not_tried_twice_but_its_successor_is():
     vault = Vault("new")
     use = _approle_user(vault)
-    told = [use(held("old", "1")) for _ in range(6)]
-    assert told == [(False, "1"), *[None] * 5]
+    reply = [use(held("old", "1")) for _ in range(6)]
+    assert reply == [(False, "1"), *[None] * 5]
     assert vault.asked == ["auth/approle/login"], "five refusals would lock the role for everybody"
     assert use(held("new", "2")) == (True, "2")
