@@ -48,8 +48,8 @@ class Server:
             ask(connection, statement, *arguments)
 
     def lets_in(self, user: str, password: str) -> bool:
-        """A login, whose server that is, and the application's query. The product asks a server that refuses once more, for
-        libpq tells the reason only to whoever had its trace on."""
+        """A login, the server's identity, and the application's query. A refused login is repeated, as in
+        the product, because libpq gives the reason only in its trace."""
         for _ in range(2):
             connection = self._connect(user, password)
             if connection.status == pq.ConnStatus.OK:

@@ -63,7 +63,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(autouse=True)
 def no_ambient_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the credentials, endpoints and proxies of whoever runs the tests."""
+    """Hide the credentials, endpoints and proxies of the user who runs the tests."""
     for name in list(os.environ):
         if name.startswith(AMBIENT) or name.upper() in PROXIES:
             monkeypatch.delenv(name)

@@ -46,7 +46,7 @@ from tests.support.turns import one_in
 APP = "app"
 STREAM = stream(APP)
 PATIENCE = 6
-"""How many waits a story sits out: whoever does not give in is not waited for any longer."""
+"""How many waits a story sits out before it gives up."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ class Scene:
     """One adopted key and its rotation. At its call number `target` somebody acts first; a `blind`
     runner does not look then and believes what was so before, or what it hopes for.
 
-    straggler: the application stays with the old key. again: whoever acted does it at every wait.
+    straggler: the application stays with the old key. again: the same act is repeated at every wait.
     damaged: the store keeps other bytes than it was given. gullible: the probe accepts anything.
     stale: what one endpoint, the next login's, still believes; deaf: every endpoint.
     """

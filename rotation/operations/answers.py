@@ -1,4 +1,4 @@
-"""What is asked of whoever begins an installation, checked against the file's rules at once."""
+"""The questions to an operator who starts an installation; answers are checked at once."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """findings: none, and it is whole. proof: how far back its seals prove it. way_out: the command
-    that mends it."""
+    """findings: empty for a whole journal. proof: how much of it its seals prove. way_out: the command
+    that repairs it."""
 
     findings: "Sequence[Finding]"
     proof: str

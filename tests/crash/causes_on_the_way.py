@@ -299,7 +299,7 @@ def the_service_cannot_be_reached() -> Story:
 @cause("held.rollback-failed", on_again, afterwards="rotation adopt app")
 def the_way_back_is_dead_and_the_new_one_works() -> Story:
     story = opened(until="confirm", exclusive=True)
-    story.world.emergency = True  # of whoever had not moved
+    story.world.emergency = True  # for readers that had not moved
     story.world.instances["KEY1"].active = False
     ask(story, "rollback")
     return story

@@ -1,5 +1,5 @@
-"""Without overlap nothing that follows the replacement is found out only after it; and what breaks
-then keeps the new value from readers no longer than it takes to say so."""
+"""Without overlap, every obstacle to the rows after the cutover is found before it; and a failure after
+it is reported at once, because readers wait for the new value."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -96,7 +96,7 @@ def test_a_service_that_cannot_be_asked_is_not_asked_for_ever(world: dict[str, b
 
 @WORLDS
 def test_a_probe_that_breaks_afterwards_is_held_soon(world: dict[str, bool]) -> None:
-    """And mended, it goes on: readers are not kept from the new one for ever."""
+    """Once fixed, it goes on: readers get the new one."""
     story = opened(**world)
     accepts = story.world.accepts
     breaks_at(story, lambda: refuses_all(story))

@@ -165,7 +165,7 @@ def test_what_was_denied_is_told_as_denied_and_not_as_begun(
 
 
 def test_what_may_not_be_removed_after_a_staging_that_failed_is_told_at_once() -> None:
-    """No repetition mends a right that is missing; what was minted stays known."""
+    """Repeating does not help if a right is missing; what was minted stays known."""
     story = seeded(exclusive=True)
     behind_a_staging_that_failed(story)
     story.world.denied.add("issuer.destroy")

@@ -40,7 +40,7 @@ def pinned(world: World) -> None:
     world.labels["NIGHTLY"] = "pinned"
 
 
-def mended(world: World) -> None:
+def repaired(world: World) -> None:
     """All of it, whichever it was."""
     world.claim, world.refusal = INSTALLATION, None
     world.replicas.clear()
@@ -62,14 +62,14 @@ CHANGES: dict[Change, str] = {
 @pytest.mark.parametrize("done", ["open", "drain", "prove-off"])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_changed_world_holds_each_of_them(change: Change, done: str) -> None:
-    """Before `issue`, `suspend` and `destroy`. The old one is there; mended, it goes on."""
+    """Before `issue`, `suspend` and `destroy`. The old one is there; once it is fixed, it goes on."""
     story = opened(until=None if done == "open" else done, exclusive=True)
     change(story.world)
     assert code(story) == CHANGES[change]
     rotation = story.rotation()
     assert rotation.old in story.world.instances
     assert rotation.new is None or done != "open"
-    mended(story.world)
+    repaired(story.world)
     ask(story, "resume")
     assert isinstance(story.drive(), Close)
     assert story.violations() == []

@@ -125,7 +125,7 @@ def test_another_owners_secret_is_not_written(
 
 
 def switched_on_at(story: Story, moment: str) -> None:
-    """A person mends it at the last moment: after the look, before anything is destroyed."""
+    """A person repairs it at the last moment: after the look, before anything is destroyed."""
 
     def act(number: int, name: str) -> None:
         first = story.world.instances.get("KEY1")
@@ -173,7 +173,7 @@ def test_an_old_one_that_somebody_deleted_meanwhile_is_what_a_rotation_wants() -
     stories.without_faults(story, stories.adopt)
     stories.open_plan(story, "routine")
     stories.advance_until(story, "confirm")
-    story.world.emergency = True  # whoever had not moved is refused, because of the colleague
+    story.world.emergency = True  # readers that had not moved are refused, because of the colleague
     story.world.instances.pop("KEY1")
     assert isinstance(story.drive(), Close)
     assert findings(story) == []

@@ -432,9 +432,9 @@ def test_a_value_that_does_not_log_in_is_not_accepted() -> None:
     ask(story, "accept-current")
     assert code(story) == "held.probe-broken"
     assert set(story.world.instances) == {"KEY1", "KEY2"}, "nothing was removed"
-    story.world.versions["mended"] = story.world.versions["v0"]
-    story.world.move(CURRENT, "mended")
+    story.world.versions["repaired"] = story.world.versions["v0"]
+    story.world.move(CURRENT, "repaired")
     ask(story, "resume")
     assert isinstance(story.drive(), Close)
-    assert story.rotation().result.version == "mended"
+    assert story.rotation().result.version == "repaired"
     assert "KEY1" in story.world.instances

@@ -23,7 +23,7 @@ from pulumi import _types as sdk
 from pulumi.runtime import mocks, rpc
 
 with warnings.catch_warnings():
-    # The SDK deprecates classes of its own as it loads them, whoever uses them or not.
+    # The SDK deprecates classes of its own as it loads them, even if they are not used.
     warnings.simplefilter("ignore", DeprecationWarning)
     import pulumi_aws
 

@@ -24,7 +24,7 @@ USUAL_INSTALLATION = "4b1d0c77e2a9"
 
 @dataclass
 class Beside:
-    """One stack, and whoever it is for: everything of it has a name with `name` or `installation`."""
+    """One stack: every resource of it has `name` or `installation` in its name."""
 
     name: str
     installation: str

@@ -119,7 +119,7 @@ def hook(given: Scope, evaluator: Evaluator) -> Any:
     here = {"aws:ResourceAccount": ACCOUNT, "aws:PrincipalAccount": ACCOUNT}
 
     def allows(principal: str, action: str, resource: str, context: Any) -> bool:
-        if ":role/" not in principal:  # a call that is made, by whoever looks
+        if ":role/" not in principal:  # a call that some role makes
             return True
         question = Question(
             principal=principal,

@@ -141,7 +141,7 @@ class Installation:
         return value
 
     def begin(self, name: str) -> None:
-        """As a person: made by us, or taken over from whoever made it by hand."""
+        """As a person: made by us, or taken over from a person who made it by hand."""
         with self.logged_in("operator"):
             self.rotation(*self.beginning(name))
 

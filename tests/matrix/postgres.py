@@ -37,7 +37,7 @@ class _Logins:
         return LoginProbe(options, context)
 
     def end(self, value: Value) -> None:
-        """Its password is another one: the role is there, and whoever has the bytes is refused."""
+        """Its password is another one: the role is there, and a login with the bytes is refused."""
         role = self._role(value)
         self._database.server.run(f"alter role {role} password 'what-a-person-put-there'")
 

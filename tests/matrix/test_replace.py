@@ -1,4 +1,4 @@
-"""Every issuer with every store: what readers get is dead, and whoever replaces it is killed."""
+"""Every issuer with every store: what readers get is dead, and the runner that replaces it is killed."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests: loopback TCP only, scram-sha-256, a port and a directory of its own.
 
-It ends with whoever started it, even where that one is killed: the server's keeper is a process of
+It ends with the process that started it, even if that is killed: the server's keeper is a process of
 its own that reads its standard input, and the end of that input is the end of the server.
 """
 

@@ -34,7 +34,7 @@ def required() -> Path:
 
 
 def build() -> Path | None:
-    """Builds it once, whoever else wants it meanwhile. None where there is no Go, or it fails."""
+    """Builds it once, even if several processes want it. None where there is no Go, or it fails."""
     if shutil.which("go") is None:
         return None
     KEPT.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Accidents that a replacement mends."""
+"""Accidents that a replacement repairs."""
 
 from collections.abc import Callable
 
@@ -62,7 +62,7 @@ def replaced(story: Story, accident: Accident) -> Action:
 
 
 def findings(story: Story) -> list[str]:
-    """Everybody has what works, whoever reads late too; from here on an outage is one."""
+    """Every reader has a working credential, even a late one; any failure after this is an outage."""
     world = story.world
     world.advance(world.now + world.lag * 20)
     world.emergency = False

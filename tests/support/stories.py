@@ -130,7 +130,7 @@ CLOSED = Gates(open=False)
 
 
 def open_replacement(story: Story) -> None:
-    """Opened once, whoever dies meanwhile."""
+    """Opened once, even if processes die meanwhile."""
 
     def opening(runner: Runner) -> None:
         if replay(story.journal.entries(STREAM)).plan == "replace":

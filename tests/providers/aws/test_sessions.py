@@ -1,4 +1,4 @@
-"""What a session of a role is worth: its part for one user or one secret, whoever holds it."""
+"""What a session of a role is worth: its part for one user or one secret, even in other hands."""
 
 import json
 from collections.abc import Iterator

@@ -90,7 +90,7 @@ def declared(name: str) -> HttpApiOptions:
 
 
 def suite(of: str) -> type[IssuerLife]:
-    """What befalls calls is the engine's business, and told of it in test_issuer.py."""
+    """Faults of calls are the engine's part, tested in test_issuer.py."""
 
     class TestShipped(IssuerLife, traits=declared(of).TRAITS):
         @pytest.fixture

@@ -31,8 +31,8 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize("scene", PAIR, indirect=True)
-@pytest.mark.parametrize(("sql", "code", "mended"), TROUBLES, ids=["differs", "ends"])
-def test_resume_leads_out_once_it_is_put_right(scene: Scene, sql: str, code: str, mended: str):
+@pytest.mark.parametrize(("sql", "code", "fix"), TROUBLES, ids=["differs", "ends"])
+def test_resume_leads_out_once_it_is_put_right(scene: Scene, sql: str, code: str, fix: str):
     scene.does("adopt")
     _, spare = scene.logins.options.pair
     run(scene, sql.format(b=spare))
@@ -40,14 +40,14 @@ def test_resume_leads_out_once_it_is_put_right(scene: Scene, sql: str, code: str
     assert held(scene) == ("issue", code)
     ask(scene, "resume")
     assert held(scene) == ("issue", code)
-    run(scene, mended.format(b=spare))
+    run(scene, fix.format(b=spare))
     ask(scene, "resume")
     check(scene, [scene.to_the_end()])
 
 
 @pytest.mark.parametrize("scene", PAIR, indirect=True)
-@pytest.mark.parametrize(("sql", "code", "mended"), TROUBLES, ids=["differs", "ends"])
-def test_the_way_back_leads_back(scene: Scene, sql: str, code: str, mended: str):
+@pytest.mark.parametrize(("sql", "code", "fix"), TROUBLES, ids=["differs", "ends"])
+def test_the_way_back_leads_back(scene: Scene, sql: str, code: str, fix: str):
     scene.does("adopt")
     before, (first, spare) = scene.store.read(), scene.logins.options.pair
     run(scene, sql.format(b=spare))
@@ -58,7 +58,7 @@ def test_the_way_back_leads_back(scene: Scene, sql: str, code: str, mended: str)
     assert scene.store.read() == before
     assert scene.logins.lets_in(before)
     assert scene.logins.live() == {first}
-    run(scene, mended.format(b=spare))
+    run(scene, fix.format(b=spare))
     check(scene, [scene.does("routine")])
 
 

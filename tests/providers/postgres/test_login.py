@@ -363,7 +363,7 @@ def test_a_target_that_nobody_listed_needs_a_person(database: Database, fresh: s
 
 
 def test_our_own_login_is_replaced_in_the_middle(unique: Bench, the_passwords, tmp_path):
-    """Every role is made and dropped by the functions' owner, whoever calls them."""
+    """Every role is made and dropped by the functions' owner, for every caller."""
     database = unique.database
     old = made(unique.issuer, ONE)
     database.server.run(

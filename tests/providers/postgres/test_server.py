@@ -1,4 +1,4 @@
-"""The server of the tests ends with whoever started it."""
+"""The server of the tests ends with the process that started it."""
 
 import os
 import signal

@@ -112,7 +112,7 @@ ELSEWHERE = stream_of("simulated", "simulated/ap")
 
 @pytest.fixture
 def mistyped(shell: Shell) -> Shell:
-    """An adoption was Held at a user that is not there; then the file was mended."""
+    """An adoption was Held at a user that is not there; then the file was corrected."""
     right = shell.configuration
     spec = replace(right.spec, identity="simulated/ap")
     entry = right.entry._replace(identity="simulated/ap")

@@ -1,4 +1,4 @@
-"""The configuration beside the journal, for whoever watches both."""
+"""The configuration beside the journal, for a program that watches both."""
 
 import pytest
 

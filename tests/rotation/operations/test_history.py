@@ -1,4 +1,4 @@
-"""What was, for whoever asks: no word of it is printed."""
+"""Past rotations as values: nothing is printed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What would happen, for whoever has to agree to it."""
+"""What would happen, as values."""
 
 from rotation.operations.installation import Installation
 from rotation.operations.planning import ahead, planned

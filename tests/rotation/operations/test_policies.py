@@ -1,4 +1,4 @@
-"""The permissions that a configuration needs, for whoever hands them on."""
+"""The permissions that a configuration needs, as values."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Entries that log in as one user, whoever of them is asked."""
+"""Entries that log in as one user, from the view of each of them."""
 
 from rotation.config import ConfiguredSecret
 from rotation.journal.memory import MemoryJournal

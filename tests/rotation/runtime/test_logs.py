@@ -1,4 +1,4 @@
-"""Logs: nothing of a live secret, nothing that forges a line, whoever wrote it."""
+"""Logs: nothing of a live secret, nothing that forges a line, from any source."""
 
 import base64
 import io
