@@ -17,13 +17,13 @@ import stat
 import string
 from pathlib import Path
 
-from providers.consumers import child
 from providers.consumers.content import as_json, delivered
 from providers.consumers.directories import cannot, is_ours, is_writable_by_others, trusted
 from providers.consumers.options import CommandOptions, ProbeOptions
 from providers.consumers.untouched import untouched
 from rotation.errors import Ambiguous, Refused, Transient
 from rotation.interfaces import PluginContext
+from rotation.runtime import child
 from rotation.types import Fields, SecretValue, Verdict
 
 TRY_AGAIN = os.EX_TEMPFAIL

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.consumers import child
 from providers.consumers.command import (
     CommandConsumer,
     CommandProbe,
@@ -20,6 +19,7 @@ from providers.consumers.command import (
 from providers.consumers.options import CommandOptions, ProbeOptions
 from rotation.errors import Ambiguous, Refused, RotationError, Transient
 from rotation.interfaces import PluginContext
+from rotation.runtime import child
 from rotation.runtime.clock import SystemClock
 from rotation.testing.consumer import ConsumerConformance
 from rotation.types import Fields, SecretValue, Verdict, contains_live_value
