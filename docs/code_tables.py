@@ -12,11 +12,13 @@ from typing import Any, get_type_hints
 from providers.aws.permissions import GRANTS
 from providers.vault import permissions as vault
 from rotation import plan as plans
+from rotation.alerts.table import EVENTS, REPEATED, Lasts, Severity
 from rotation.calendar import Freeze, Schedule, Window
 from rotation.cli import failures
 from rotation.config.model import Document, Limits, PolicyClass, Secret
 from rotation.config.plugins import Head
 from rotation.config.reading import is_duration, key_of
+from rotation.config.routes import Alerts, Route
 from rotation.config.times import format_duration
 from rotation.execution.effects import EFFECTS
 from rotation.interfaces import Diagnosis
@@ -50,7 +52,7 @@ CORE = (
     "execution/effects/emergency.py",
     "execution/runner.py",
 )
-CLASSES = (Document, Limits, Secret, Head, PolicyClass, Schedule, Window, Freeze)
+CLASSES = (Document, Limits, Alerts, Route, Secret, Head, PolicyClass, Schedule, Window, Freeze)
 _PER = {
     Per.SECRET: "",
     Per.CONSUMER: "one per consumer",
@@ -217,6 +219,20 @@ def paths(plugin: str) -> str:
 
 
 # ------------------------------------------------------------------------------ configuration
+
+
+def alerts() -> str:
+    """A section for each event, because messages link to them."""
+    return "\n\n".join(
+        f"### {name}\n\n**{event.severity}**, {event.lasts}{_repeated(event.severity, event.lasts)}: "
+        f"{event.sentence}. {event.advice}"
+        for name, event in EVENTS.items()
+    )
+
+
+def _repeated(severity: Severity, lasts: Lasts) -> str:
+    every = int(REPEATED[severity].total_seconds())
+    return "" if lasts is Lasts.NEWS else f", repeated every {format_duration(every)}"
 
 
 def fields(name: str) -> str:

@@ -38,6 +38,7 @@ PARTS: Mapping[str, Part] = {
     "core": lambda _: code_tables.core(ROOT),
     "held": code_tables.held,
     "runbook": code_tables.runbook,
+    "alerts": lambda _: code_tables.alerts(),
     "fields": code_tables.fields,
     "plugins": code_tables.plugins,
     "grants": code_tables.grants,

@@ -38,6 +38,7 @@ SLEEPS = {"time.sleep"}
 
 # Where the bytes of a secret may be taken out of their wrapper, outside of adapters, and why.
 REVEALS = {
+    "rotation/alerts/webhook.py": "a route's address and key are read, used and forgotten",
     "rotation/journal/seal.py": "the key of the seals is hashed with what it seals",
     "rotation/testing/journal/entries.py": "the conformance suite offers the journal live values",
     "rotation/types.py": "the writers' refusal has to compare texts with the live values",
@@ -419,6 +420,7 @@ def test_no_lock_names_the_host_that_served_it() -> None:
     [
         "journal.db",
         "journal.db-wal",
+        "journal.db.alerts",
         "some/where/journal.sqlite3",
         "friday.plan.json",
         "emergency.spill.jsonl",

@@ -4,15 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from rotation.journal.entries import stamp
-from rotation.machine.decide import Action
 from rotation.machine.replay import Rotation
-from rotation.operations.continuation import goes_on, is_retrying
+from rotation.operations.continuation import goes_on
 from rotation.report.describe import relative
-
-
-def ways_on(rotation: Rotation, action: Action, name: str) -> list[str]:
-    """What an operator can type for a rotation that is not Held, once the cause is gone."""
-    return [f"rotation resume {name} --now"] if is_retrying(rotation, action) else []
 
 
 def goes_on_lines(

@@ -98,7 +98,20 @@ LOGIN = record(
     error=maybe(TEXT),
 )  # fmt: skip
 
+ALERT = record(
+    event=TEXT, severity={"enum": ["page", "warn", "info"]}, sentence=TEXT, secret=TEXT,
+    owner=maybe(TEXT), environment=maybe(TEXT), row=maybe(TEXT), since=maybe(TIME), raised_at=TIME,
+    works=maybe(TEXT), until=maybe(TIME), next=TEXT, page=TEXT, acknowledged_at=maybe(TIME),
+    acknowledged_by=maybe(TEXT), reason=maybe(TEXT), undelivered=NAMES,
+)  # fmt: skip
+
 SHAPES: dict[str, Schema] = {
+    "ack": record(secret=TEXT, events=NAMES, reason=maybe(TEXT), **DONE),
+    "alerts": record(
+        alerts=listed(ALERT),
+        failing=listed(record(route=TEXT, since=TIME, waiting=COUNT, code=TEXT)),
+    ),
+    "alerts-test": record(route=TEXT, **DONE),
     "config": record(
         path=TEXT, installation=TEXT, journal=TEXT, digest=TEXT, secrets=listed(by_name(ANYTHING))
     ),
@@ -154,7 +167,7 @@ SHAPES: dict[str, Schema] = {
         secrets=listed(record(secret=TEXT, stream=TEXT, seq=COUNT, hash=TEXT, spec_sha256=TEXT)),
     ),
     "schemas": record(kinds=NAMES),
-    "status": record(stops=listed(PROBLEM), unmerged=listed(PROBLEM), summary=by_name(COUNT), secrets=listed(STATUS)),
+    "status": record(stops=listed(PROBLEM), unmerged=listed(PROBLEM), alerts=listed(PROBLEM), summary=by_name(COUNT), secrets=listed(STATUS)),
     "version": record(
         rotation=TEXT, python=TEXT, system=TEXT, journal_schema=COUNT, plugin_contract=ANYTHING,
         plans=by_name(COUNT), libraries=by_name(maybe(TEXT)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rotation.cli.app import settings
-from rotation.cli.continuation import goes_on_json, goes_on_lines, ways_on
+from rotation.cli.continuation import goes_on_json, goes_on_lines
 from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
 from rotation.cli.output import as_json, plain, result
 from rotation.cli.session import Session
@@ -15,6 +15,7 @@ from rotation.journal.entries import stamp
 from rotation.journal.facts import Cause, HeldFor, Inspected, Requested
 from rotation.machine.decide import Close, Do, Held, Wait
 from rotation.machine.replay import Outcome, Rotation
+from rotation.operations.continuation import ways_on
 from rotation.plan import Step
 from rotation.report.describe import (
     awaited,

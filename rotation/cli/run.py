@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rotation.cli.alerting import alerts_after
 from rotation.cli.app import settings, verb
 from rotation.cli.carry_out import carry_out
 from rotation.cli.failures import code_of, worst
@@ -48,7 +49,7 @@ def run(
     open rotations on from where they stand, and touches nothing else. Exit 11 where the journal
     does not know a secret that should rotate.
     """
-    with open_session(effectful=True) as session:
+    with open_session(effectful=True) as session, alerts_after(session):
         names = {session.entry(name).id for name in only}
         _stop_if_behind(session)
         unknown = _unknown(session, names)

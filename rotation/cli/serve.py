@@ -6,6 +6,7 @@ from functools import partial
 import click
 import structlog
 
+from rotation.cli.alerting import alerting
 from rotation.cli.app import verb
 from rotation.cli.failures import CANCELLED, OK
 from rotation.cli.session import Session, open_session
@@ -44,7 +45,8 @@ def serve(*, log_level: str) -> int:
         scheduler = _scheduler(session)
         digest = session.configuration.digest
         log.info("serve.began", runner=scheduler.runner.id, configuration=digest)
-        left_nothing = scheduler.run()
+        with alerting(session):
+            left_nothing = scheduler.run()
         code = OK if left_nothing else CANCELLED
         log.info("serve.ended", exit=code)
         if scheduler.busy:
@@ -73,15 +75,18 @@ def reload(installation: Installation) -> None:
     try:
         taken = installation.reload()
     except RotationError as error:
+        installation.refused = error.code
         logs.log_error("configuration.refused", error, kept=kept)
     except Exception as error:  # noqa: BLE001 -- our own fault while reading must end no rotation
+        installation.refused = type(error).__name__
         # Without a traceback, which would quote the file.
         log.error("configuration.refused", code=type(error).__name__, kept=kept)  # noqa: TRY400
     else:
+        installation.refused = None if taken else "config.other-journal"
         if taken:
             log.info("configuration.loaded", digest=installation.configuration.digest)
         else:
-            log.error("configuration.refused", code="config.other-journal", kept=kept)
+            log.error("configuration.refused", code=installation.refused, kept=kept)
 
 
 def _secret_of(journal: Journal, stream: str) -> str | None:

@@ -10,7 +10,7 @@ import click
 
 from rotation.cli import status_table
 from rotation.cli.app import settings, verb
-from rotation.cli.continuation import goes_on_lines, ways_on
+from rotation.cli.continuation import goes_on_lines
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
 from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
@@ -19,6 +19,7 @@ from rotation.cli.session import Session, open_session
 from rotation.cli.status_json import secret_json
 from rotation.journal.spill import SpillRecord
 from rotation.machine.decide import next_action
+from rotation.operations.continuation import ways_on
 from rotation.operations.fleet import (
     Health,
     Rank,
@@ -62,17 +63,29 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         now, spills = session.clock.now(), list(spilled(session))
         left = [_unmerged(path, spill) for path, spill in spills]
         healths = list(standing(session, names, now, spills))
+        silent = _undelivered(session)
         shown = most_urgent(healths, everything=everything or bool(names))
         if settings().output == "json":
             as_json("status", {
-                "stops": stops_json(session), "unmerged": left, "summary": _summary(healths),
+                "stops": stops_json(session), "unmerged": left, "alerts": silent, "summary": _summary(healths),
                 "secrets": [secret_json(session, health, now) for health in shown],
             })  # fmt: skip
         else:
             for each in left:
                 result(plain(f"UNMERGED: {each['message']}; {each['hint']} [{each['code']}]"))
+            for each in silent:
+                result(plain(f"ALERTS: {each['message']}; {each['hint']} [{each['code']}]"))
             _print(session, healths, shown, now)
         return _exit_code(healths, left=bool(left)) if check else OK
+
+
+def _undelivered(session: Session) -> list[dict[str, str]]:
+    """The routes that alerts do not get through."""
+    if not session.configuration.alerts.routes:
+        return []
+    from rotation.cli.alerts import failing_routes  # noqa: PLC0415 -- only where there are routes
+
+    return failing_routes(session)
 
 
 def _unmerged(path: Path, spill: SpillRecord) -> dict[str, str]:

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from rotation.cli import status_table
-from rotation.cli.continuation import goes_on_json, ways_on
+from rotation.cli.continuation import goes_on_json
 from rotation.cli.outcome import on_hold_json
 from rotation.cli.session import Session
 from rotation.journal.entries import stamp
 from rotation.machine.decide import next_action
 from rotation.machine.replay import Rotation
+from rotation.operations.continuation import ways_on
 from rotation.operations.fleet import Health, frozen_wait, on_hold, open_rotation
 from rotation.report.describe import old_dies, what_works
 from rotation.report.exits import ways_out

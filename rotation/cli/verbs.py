@@ -21,6 +21,8 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "show": Listed("history:show", "Show one rotation, row by row."),
     },
     "Trouble": {
+        "alerts": Listed("alerts:alerts", "List what was raised and who has it; try a route."),
+        "ack": Listed("alerts:ack", "Say that somebody looks after what was raised."),
         "emergency": Listed("emergency:emergency", "A key leaked: switch it off first, then replace it."),
         "doctor": Listed("doctor:doctor", "Find what is wrong, and offer the one safe repair."),
         "reconcile": Listed("reconcile:reconcile", "Compare the world with the journal."),

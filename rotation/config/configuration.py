@@ -11,6 +11,7 @@ from rotation.calendar import Freeze, Schedule
 from rotation.config.findings import Finding
 from rotation.config.model import Secret
 from rotation.config.reading import shape
+from rotation.config.routes import Alerts
 from rotation.config.rules import Resolved, Surroundings, resolve
 from rotation.config.times import AGE_LIMITS
 from rotation.options import ConnectionOptions
@@ -100,6 +101,7 @@ class Configuration:
     surroundings: Surroundings
     entries: Mapping[str, ConfiguredSecret] = field(repr=False)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    alerts: Alerts = field(default_factory=Alerts)
 
     @property
     def connections(self) -> Mapping[str, Plugin[ConnectionOptions]]:

@@ -166,6 +166,7 @@ class _Loading:
             surroundings=self._context,
             entries=self._taken.entries,
             renamed={former: entry.id for former, (entry, _) in self._renamed.items()},
+            alerts=head.alerts,
         )
 
     def _text(self) -> str:

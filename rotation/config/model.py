@@ -12,6 +12,7 @@ from rotation.calendar import Freeze, Schedule
 from rotation.config.findings import invalid
 from rotation.config.plugins import Listed, a, read_consumers
 from rotation.config.reading import As, expected, reader, remembering, shape
+from rotation.config.routes import Alerts
 from rotation.options import ConnectionOptions, IssuerOptions, ProbeOptions, StoreOptions
 from rotation.plugins.registry import Plugin
 from rotation.types import ConsumerSpec
@@ -200,6 +201,9 @@ class Document:
     )
     freezes: tuple[Freeze, ...] = _doc("nothing is promoted, suspended or destroyed", ())
     limits: Limits = field(default=Limits(), metadata={"doc": "how much at once"})
+    alerts: Alerts = field(
+        default=Alerts(), metadata={"doc": "who gets a message when something needs somebody"}
+    )
     secrets: Annotated[list[Any], As(_read_list, like=tuple[Secret, ...])] = field(
         default_factory=list, metadata={"doc": "the credentials"}
     )
@@ -215,6 +219,9 @@ class Document:
                 path.is_absolute() and str(path) == root and ".." not in path.parts and path.name,
                 "file_roots: absolute, without `.`, `..` or a slash at the end; not all of /",
             )
+        _require(
+            self.commands or not self.alerts.has_commands, "alerts: a command needs `commands:`"
+        )
         _require(self.journal and "\0" not in self.journal, "journal: a file's path")
         _require(self.seal_key is None or self.seal_key, "seal_key: a file's path")
 

@@ -13,6 +13,11 @@ def is_retrying(rotation: Rotation, action: Action) -> bool:
     return row is not None and rotation.states[row.position].retrying
 
 
+def ways_on(rotation: Rotation, action: Action, name: str) -> list[str]:
+    """What an operator can type for a rotation that is not Held, once the cause is gone."""
+    return [f"rotation resume {name} --now"] if is_retrying(rotation, action) else []
+
+
 def keeps_failing(rotation: Rotation, action: Action) -> bool:
     """Whether it will be tried for ever while the cause lasts."""
     row = action.row if isinstance(action, Wait) else None

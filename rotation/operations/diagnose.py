@@ -38,6 +38,7 @@ def all_checks(
     )
     journal = list(_journal_checks(here))
     yield from journal
+    yield from _route_checks(here)
     for each in (name for name in names if here.orphans_of(name)):
         yield from _orphan_checks(here, each)
     names = [name for name in names if here.configuration.secret(name) is not None]
@@ -46,6 +47,26 @@ def all_checks(
         before = [check for check in journal if check.subject == f"{each}, emergency"]
         yield from _of_secret(here, each, before, looked, login=login)
     yield from permission_checks(here, names, emergency=False)
+
+
+def _route_checks(here: Installation) -> Iterator[Finding]:
+    """Each route of the alerts, and since when it does not get through."""
+    if not here.configuration.alerts.routes:
+        return
+    from rotation.operations.alerts import raised  # noqa: PLC0415 -- only where there are routes
+
+    try:
+        wrong = {each.route: each for each in raised(here)[1]}
+    except RotationError as error:
+        yield failed("alerts", error)
+        return
+    for route in here.configuration.alerts.routes:
+        subject, found = f"alerts by {route.id}", wrong.get(route.id)
+        try_ = f"`rotation alerts test {route.id}`"
+        if found is None:
+            yield Finding(subject, f"nothing waits; to try it: {try_}")
+        else:
+            yield Finding(subject, str(found), Grade.WRONG, found.why, try_)
 
 
 def _plugin_checks(here: Installation, names: Sequence[str]) -> Iterator[Finding]:

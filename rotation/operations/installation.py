@@ -67,6 +67,8 @@ class Installation:
     #: How long another process may hold the journal; None: as long as any writer may.
     patience_s: float | None = None
     signals: "Signals | None" = None
+    #: Why the latest change of the configuration file was refused, by its code.
+    refused: str | None = None
     _exits: ExitStack = field(default_factory=ExitStack)
     _building: threading.Lock = field(default_factory=threading.Lock)
 

@@ -173,7 +173,7 @@ def old_dies(rotation: Rotation, now: datetime) -> datetime | None:
         return now
     suspended = rotation.state(Step.SUSPEND).done_at if rotation.done(Step.SUSPEND) else None
     if suspended is None:
-        suspended = max(now, _given(rotation, now) + overlap_before_suspend(spec))
+        suspended = max(now, given_at(rotation, now) + overlap_before_suspend(spec))
     return max(now, suspended + timedelta(seconds=spec.soak_s))
 
 
@@ -210,7 +210,7 @@ def overlap_before_suspend(spec: Specification) -> timedelta:
     return timedelta(seconds=max(spec.grace_s, spec.quiet_s if by_usage else 0))
 
 
-def _given(rotation: Rotation, now: datetime) -> datetime:
+def given_at(rotation: Rotation, now: datetime) -> datetime:
     times = [
         state.done_at
         for row in rotation.rows

@@ -17,6 +17,7 @@ from rotation.cli import session as session_module
 from rotation.cli.app import program
 from rotation.cli.session import Session
 from rotation.config import ConfiguredSecret, Finding, stream_of
+from rotation.config.routes import Alerts
 from rotation.execution.runner import Runner
 from rotation.interfaces import Adapters, Issuer
 from rotation.journal import Journal
@@ -49,6 +50,8 @@ class FakeConfiguration:
     freezes: tuple[Freeze, ...] = ()
     entry: ConfiguredSecret = APP
     by_itself: bool = False
+    alerts: Alerts = field(default_factory=Alerts)
+    commands: Path | None = None
 
     def secret(self, name: str) -> ConfiguredSecret | None:
         return self.entry if name == self.entry.id else None

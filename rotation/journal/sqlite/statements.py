@@ -11,7 +11,7 @@ def _text(file: str) -> str:
     return Path(__file__).with_name(file).read_text(encoding="utf-8")
 
 
-def _named(text: str) -> dict[str, str]:
+def named(text: str) -> dict[str, str]:
     _, *parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
@@ -20,7 +20,7 @@ def _listed(names: Sequence[str], mark: str = "") -> str:
     return ", ".join(f"{mark}{name}" for name in names)
 
 
-QUERIES = _named(
+QUERIES = named(
     _text("queries.sql").format(
         entry=_listed(ENTRY_NAMES),
         entry_values=_listed(ENTRY_NAMES, ":"),
@@ -37,7 +37,7 @@ def schema() -> list[str]:
 
 def upgrades() -> dict[int, list[str]]:
     """The statements that lead from each older schema to the next one."""
-    return {int(older): _each(text) for older, text in _named(_text("upgrades.sql")).items()}
+    return {int(older): _each(text) for older, text in named(_text("upgrades.sql")).items()}
 
 
 def _each(text: str) -> list[str]:

@@ -27,6 +27,7 @@ def test_what_reading_breaks_on_ends_no_rotation(monkeypatch: pytest.MonkeyPatch
     with capture_logs() as logs:
         reload(here)
     assert here.configuration.digest == "before"
+    assert here.refused == "OverflowError"
     assert [(reply["event"], reply["code"]) for reply in logs] == [
         ("configuration.refused", "OverflowError")
     ]
@@ -71,4 +72,5 @@ def test_another_installation_s_file_is_not_taken(monkeypatch: pytest.MonkeyPatc
     with before(first) as here, capture_logs() as logs:
         reload(here)
         assert here.configuration is first
+        assert here.refused == "config.other-journal"
     assert [reply["code"] for reply in logs] == ["config.other-journal"]

@@ -1,0 +1,254 @@
+"""Raises an installation's alerts from its journal and from what `status` concludes, stores them in
+the outbox, and sends what is due."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Self
+
+from rotation.alerts.alert import Alert, Found, of_installation
+from rotation.alerts.delivery import deliver, sender, transmit
+from rotation.alerts.edges import edges
+from rotation.alerts.levels import Standing, doubted_at, levels
+from rotation.alerts.outbox import Outbox, file_of
+from rotation.alerts.records import Failing, Look, Open
+from rotation.alerts.table import INSTALLATION
+from rotation.config.routes import Route
+from rotation.errors import JournalError, RotationError, UnknownName
+from rotation.journal.entries import Entry, Identity, stamp
+from rotation.machine.held import REASONS
+from rotation.machine.replay import Rotation, replay
+from rotation.operations.fleet import Health, open_rotation, spilled, standing
+from rotation.operations.installation import Installation
+from rotation.operations.next_step import next_step
+from rotation.report.describe import old_dies, what_works
+from rotation.report.health import present_row
+from rotation.schedule.brakes import read_only_stop
+
+
+@dataclass(kw_only=True)
+class Alerts:
+    """The outbox, as this process uses it."""
+
+    here: Installation
+
+    def __post_init__(self) -> None:
+        self.outbox = Outbox(file_of(self.here.configuration.journal))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.outbox.close()
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        return self.here.configuration.alerts.routes
+
+    def update(self) -> Iterator[tuple[Route, RotationError]]:
+        """Yields each try that failed. While the process ends, a journal that is closed under a look
+        is no trouble of the journal."""
+        routes, now = self.routes, self.here.clock.now()
+        found = look(self.here, self.outbox.seen(), now)
+        if self.here.stop():
+            return
+        self.outbox.record(found, routes, now)
+        configuration = self.here.configuration
+        send = sender(configuration.installation, configuration.commands)
+        yield from deliver(self.outbox, routes, send, self.here.clock.now)
+
+    def test(self, name: str) -> str:
+        """Sends a real message; what the other side said."""
+        route = next((route for route in self.routes if route.id == name), None)
+        if route is None:
+            known = ", ".join(route.id for route in self.routes) or "none"
+            raise UnknownName(
+                "alerts.unknown-route", f"there is no route {name}", f"`alerts:` has {known}"
+            )
+        now, configuration = self.here.clock.now(), self.here.configuration
+        alert = of_installation(
+            "test", str(stamp(now)), next="rotation alerts", page="docs/alerts.md", since=now
+        )
+        id_ = f"test.{now:%Y%m%dT%H%M%S.%f}"
+        return transmit(
+            route, alert, "test", id_, configuration.installation, configuration.commands, now
+        )
+
+    def acknowledge(self, name: str, why: str | None) -> list[Open]:
+        called = name if name == INSTALLATION else self.here.called(name)
+        found = [each for each in self.outbox.open() if each.alert.secret == called]
+        if not found:
+            raise UnknownName(
+                "alerts.nothing-raised",
+                f"no alert of {name} is raised",
+                "`rotation alerts` lists them",
+            )
+        new = [each.id for each in found if each.acked_at is None]
+        self.outbox.acknowledge(new, self.here.who, why, self.here.clock.now())
+        return found
+
+
+def raised(here: Installation) -> tuple[list[Open], list[Failing]]:
+    """What is not over, and the configured routes that do not get through. Asking makes nothing."""
+    names = {route.id for route in here.configuration.alerts.routes}
+    if not file_of(here.configuration.journal).exists():
+        return [], []
+    with Alerts(here=here) as alerts:
+        outbox = alerts.outbox
+        return outbox.open(), [each for each in outbox.failing() if each.route in names]
+
+
+def look(here: Installation, seen: Mapping[str, int], now: datetime) -> Look:
+    """seen: how far each stream was read. Without any, what happened before raises nothing."""
+    stands = [] if here.refused is None else [_of_configuration(here.refused)]
+    try:
+        rows = list(here.records.identities())  # first: what lands meanwhile is of the next look
+        return Look(
+            happened=tuple(_happened(here, rows, seen, now)) if seen else (),
+            stands=(*stands, *_doubts(here), *_stands(here, now)),
+            seen={
+                INSTALLATION: 0,
+                **{row.stream: row.seq for row in rows if row.seq != seen.get(row.stream)},
+            },
+        )
+    except JournalError as error:
+        return Look(stands=(*stands, _of_journal(error)), whole=False)
+
+
+def _happened(
+    here: Installation, rows: Iterable[Identity], seen: Mapping[str, int], now: datetime
+) -> Iterator[Alert]:
+    for row in rows:
+        after = seen.get(row.stream, 0)
+        if row.seq > after:
+            for entries in _since(here, row.stream, after):
+                rotation = replay(entries)
+                for found in edges(entries, after):
+                    yield _alert(
+                        here, found, row.secret, rotation, now, f"rotation show {row.secret}"
+                    )
+
+
+def _since(here: Installation, stream: str, after: int) -> Iterator[tuple[Entry, ...]]:
+    """The rotations that have a later entry, whole."""
+    latest = here.records.entries(stream)
+    if latest and latest[0].seq <= after + 1:
+        yield latest
+        return
+    for number, group in groupby(here.records.history(stream), key=lambda entry: entry.rotation):
+        entries = tuple(group)
+        if number and entries[-1].seq > after:
+            yield entries
+
+
+def _doubts(here: Installation) -> Iterator[Alert]:
+    doubt = here.records.doubt()
+    if doubt is not None:
+        yield _of_journal(JournalError("journal.seal-broken", doubt))
+    for stop in read_only_stop(here.records):
+        yield _of_journal(stop)
+
+
+def _of_journal(error: RotationError) -> Alert:
+    return of_installation(
+        "journal", error.code, works=error.message, next=_FOR_JOURNAL.get(error.code, "rotation journal check"),
+        page=_page("journal"),
+    )  # fmt: skip
+
+
+_FOR_JOURNAL = {
+    "installation.read-only": "rotation reconcile",
+    "journal.seal-broken": "rotation journal seal",
+}
+
+
+def _of_configuration(code: str) -> Alert:
+    return of_installation(
+        "configuration", code, works="rotations follow the former one",
+        next="rotation config check", page=_page("configuration"),
+    )  # fmt: skip
+
+
+def _stands(here: Installation, now: datetime) -> Iterator[Alert]:
+    for health in standing(here, (), now, list(spilled(here))):
+        rotation = open_rotation(here, health)
+        seen_now = Standing(
+            word=health.rank.word, due_at=health.due_at, max_age=health.max_age, row=health.row,
+            rotation=rotation, doubted_at=_doubted_at(here, rotation), strangers=health.strangers,
+        )  # fmt: skip
+        found = list(levels(now, seen_now))
+        latest = rotation if rotation is not None or not found else _latest(here, health)
+        for each in found:
+            next_ = next_step(health, rotation, now)
+            yield _alert(here, each, health.secret, latest, now, next_, health)
+
+
+def _doubted_at(here: Installation, rotation: Rotation | None) -> datetime | None:
+    doubtful = rotation is not None and any(s.in_doubt for s in rotation.states.values())
+    return doubted_at(here.records.entries(rotation.stream)) if rotation and doubtful else None
+
+
+def _latest(here: Installation, health: Health) -> Rotation | None:
+    entries = here.records.entries(health.row.stream) if health.row is not None else ()
+    return replay(entries) if entries else None
+
+
+def _alert(
+    here: Installation, found: Found, secret: str, rotation: Rotation | None, now: datetime,
+    next_: str, health: Health | None = None,
+) -> Alert:  # fmt: skip
+    entry = here.configuration.secret(secret)
+    row = present_row(rotation) if rotation is not None and rotation.outcome is None else None
+    stream = rotation.stream if rotation is not None else entry.stream if entry else secret
+    return Alert(
+        stream=stream,
+        event=found.event,
+        episode=found.episode,
+        since=found.since,
+        secret=secret if entry is None else entry.id,
+        owner=None if entry is None else entry.owner,
+        environment=None if entry is None else entry.environment,
+        row=None if row is None else row.name,
+        works=_works(rotation, health, now),
+        until=_until(rotation, health, now),
+        next=next_,
+        page=_page(found.event, None if rotation is None else rotation.held),
+    )
+
+
+def _works(rotation: Rotation | None, health: Health | None, now: datetime) -> str | None:
+    ends = health.row.expires if health is not None and health.row is not None else None
+    if rotation is None:
+        return None
+    if rotation.outcome is not None and ends is not None and ends <= now:
+        return "the current credential has ended"
+    return what_works(rotation)
+
+
+def _until(rotation: Rotation | None, health: Health | None, now: datetime) -> datetime | None:
+    """When that changes by itself."""
+    if rotation is not None and (dies := old_dies(rotation, now)) is not None:
+        return dies if rotation.held is None else None
+    return health.row.expires if health is not None and health.row is not None else None
+
+
+def _page(event: str, held: str | None = None) -> str:
+    if event == "held" and held in REASONS:
+        return f"docs/runbook/{held.removeprefix('held.')}.md"
+    return f"docs/alerts.md#{event}"
+
+
+def as_plain(each: Open) -> dict[str, Any]:
+    """For a program."""
+    said = each.alert.said()
+    return {
+        **{name: said[name] for name in said if name not in ("stream", "episode")},
+        "severity": str(each.alert.severity),
+        "sentence": each.alert.kind.sentence,
+        "raised_at": stamp(each.raised_at),
+        "acknowledged_at": stamp(each.acked_at),
+        "acknowledged_by": each.acked_by,
+        "reason": each.acked_why,
+        "undelivered": list(each.undelivered),
+    }
