@@ -4,12 +4,17 @@
     python docs/generate.py --check       exit 1 where one is out of date
     python docs/generate.py invariants    print which test holds which invariant
 
+Plugins are found by the entry points that are installed, so those must be the ones of pyproject.toml:
+exit 2 where they are not.
+
 A generated part stands between `<!-- generated: NAME ARGUMENT -->` and `<!-- end -->`.
 """  # noqa: INP001 -- a script beside the pages that it writes
 
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 
 import code_tables
@@ -84,7 +89,30 @@ def invariants() -> str:
     )
 
 
+def not_as_installed() -> list[str]:
+    """Entry points that only one of pyproject.toml and the installed package has."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {
+        (group, name, target)
+        for group, points in project["entry-points"].items()
+        for name, target in points.items()
+    }
+    installed = {
+        (point.group, point.name, point.value)
+        for point in distribution("rotation").entry_points
+        if point.group.startswith("rotation.")
+    }
+    return sorted(f"{group}: {name} = {target}" for group, name, target in declared ^ installed)
+
+
 def main(arguments: list[str]) -> int:
+    if differing := not_as_installed():
+        sys.stderr.write(
+            "pyproject.toml and the installed package differ in these entry points; nothing was written\n"
+            + "".join(f"  {point}\n" for point in differing)
+            + "install it again: pip install --no-deps --no-build-isolation -e .\n"
+        )
+        return 2
     if arguments == ["invariants"]:
         sys.stdout.write(invariants())
         return 0

@@ -20,7 +20,7 @@ from rotation.machine.held import REASONS
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 RUNBOOK = DOCS / "runbook"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
 COMMAND = re.compile(r"(?:^\$ |`)rotation ((?:-c \S+ )?[a-z][^`\n#|&>]*)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -45,15 +45,30 @@ def test_generated_parts_are_up_to_date() -> None:
     assert done.returncode == 0, f"python docs/generate.py\n{done.stdout}{done.stderr}"
 
 
-def test_the_check_finds_a_part_that_is_out_of_date(tmp_path: Path) -> None:
-    shutil.copytree(DOCS, tmp_path / "docs")
-    page = tmp_path / "docs" / "errors.md"
+def checked_copy(to: Path, edited: str, old: str, new: str) -> "subprocess.CompletedProcess[str]":
+    """`docs/generate.py --check` in a copy of the pages in which one file is edited."""
+    shutil.copytree(DOCS, to / "docs")
+    shutil.copy(ROOT / "pyproject.toml", to)
     for linked in ("README.md", "tests", "rotation", "providers"):
-        (tmp_path / linked).symlink_to(ROOT / linked)
-    page.write_text(page.read_text().replace("usage or configuration", "something else"))
-    check = [sys.executable, str(tmp_path / "docs" / "generate.py"), "--check"]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
+        (to / linked).symlink_to(ROOT / linked)
+    before = (to / edited).read_text()
+    assert old in before
+    (to / edited).write_text(before.replace(old, new))
+    check = [sys.executable, str(to / "docs" / "generate.py"), "--check"]
+    return subprocess.run(check, capture_output=True, text=True, check=False)
+
+
+def test_the_check_finds_a_part_that_is_out_of_date(tmp_path: Path) -> None:
+    done = checked_copy(tmp_path, "docs/errors.md", "usage or configuration", "something else")
     assert (done.returncode, done.stdout) == (1, "docs/errors.md\n")
+
+
+def test_a_plugin_that_is_not_installed_yet_is_missed_by_name(tmp_path: Path) -> None:
+    group = '[project.entry-points."rotation.stores"]\n'
+    done = checked_copy(tmp_path, "pyproject.toml", group, f'{group}shelf = "elsewhere:Shelf"\n')
+    assert done.returncode == 2
+    assert "rotation.stores: shelf = elsewhere:Shelf" in done.stderr
+    assert "install it again" in done.stderr
 
 
 def test_every_reason_has_its_page_and_every_page_a_reason() -> None:

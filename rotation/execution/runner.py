@@ -134,7 +134,8 @@ class Runner:
     ) -> Lease:  # fmt: skip
         """Opens REPLACE and, in the same transaction, closes an open rotation as superseded. Raises
         PolicyRefusal where that one is an emergency, which has to contain first, or where a person
-        holds the identity; JournalMoved where the stream has moved on. seen: as there."""
+        holds the identity; JournalMoved where the stream has moved on. seen: as in
+        `open_emergency`."""
         refuse_doubtful(self.journal, stream)
         entries = self.journal.entries(stream)
         before = replay(entries) if entries else None
@@ -260,8 +261,8 @@ class _Run:
             self.decided = self.entries[-1].hash, self.decided[1]
 
     def _with_decision(self, past: tuple[Entry, ...]) -> Sequence[Draft]:
-        """What is unwritten and what follows from it, with the decision, so that readers of the
-        journal need not decide again what this rotation waits for."""
+        """Adds the decision to the entries to be written, so that readers of the journal need not
+        decide again what this rotation waits for."""
         ahead = self._ahead(past, self.unwritten)
         rotation = self.replay(ahead)
         following = self._follow_up(rotation)
@@ -334,9 +335,9 @@ class _Run:
             self._done(cx, record)
 
     def _done(self, cx: Context, record: Record) -> None:
-        """Writes the fact. The fact of a pure read waits while the next row is another read: this
-        saves four commits, a fiftieth of a rotation's time, which the promised ratios need (`python
-        -m benchmarks`). Refused logins have a cost, so they are not treated as a read."""
+        """Writes the fact. The fact of a pure read waits while the next row is another read.
+        Fewer commits; see docs/benchmarks.md. Refused logins have a cost, so they are not treated
+        as a read."""
         draft = draft_of(cx, Kind.DONE, record)
         read = not cx.row.effect and cx.row.step is not Step.PROVE_OFF
         if read and cx.now - self.proved_at < FENCE:

@@ -1,5 +1,5 @@
-"""What a runner decided, as the journal keeps it (`next`): nobody decides it again to know what a
-rotation waits for. Pure."""
+"""A runner's decision, as the journal keeps it (`next`): a reader learns from it what a rotation waits
+for, and does not decide again. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,8 @@ from rotation.machine.replay import Rotation, failed_row
 
 
 def decided(rotation: Rotation, action: Action) -> Decided:
-    """What waits for a gate whose end nobody knows is due: no entry tells that it opened."""
+    """The decision as facts. A wait without a known end is not among them, so the rotation stays due:
+    no entry says when its gate opens."""
     row = action.row if isinstance(action, Do | Wait) else failed_row(rotation)
     said = Decided() if row is None else Decided(phase=str(row.phase), row=row.name)
     match action:
@@ -25,7 +26,7 @@ def decided(rotation: Rotation, action: Action) -> Decided:
 
 
 def with_decision(drafts: Sequence[Draft], rotation: Rotation, action: Action) -> list[Draft]:
-    """The last of them says it; what is closed waits for nothing."""
+    """The drafts, with the decision in the last one. A closed rotation waits for nothing."""
     if isinstance(action, Close):
         return [*drafts]
     *before, last = drafts
@@ -34,7 +35,7 @@ def with_decision(drafts: Sequence[Draft], rotation: Rotation, action: Action) -
 
 
 def is_recorded(entries: Sequence[Entry], rotation: Rotation, action: Action) -> bool:
-    """Whether the journal has it. What is due is due whatever it says."""
+    """Whether the journal has that decision. One without `until` is due anyway and is not compared."""
     said, now, whenever = decided(rotation, action), standing(entries), Decided(held_at=None)
     if rotation.outcome is not None or not said.has(Decided.until):
         return True

@@ -1,7 +1,8 @@
 """The closed table of reasons why a rotation is Held, and the ways out of each.
 
-A Held rotation is open: it keeps the identity, nothing is undone, and a person decides. Each code
-has a page in `docs/runbook/`.
+A Held rotation is open: it keeps the identity, nothing is undone, and an operator decides. Each code
+has a page in `docs/runbook/`. This is only the table. Whether a rotation is Held is decided in
+`execution/effects/failure.py` for an error, and in `decide.next_action` for what the journal shows.
 """
 
 from collections.abc import Mapping

@@ -50,7 +50,7 @@ def replay(entries: Sequence[Entry]) -> Rotation:
 
 
 class Replayed:
-    """`replay` that folds the same entries only once in a row."""
+    """`replay`, which keeps its last result and folds entries that end in the same one only once."""
 
     def __init__(self) -> None:
         self._last: Rotation | None = None

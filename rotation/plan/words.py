@@ -1,4 +1,8 @@
-"""The words that describe a row of a plan."""
+"""The words that describe a row of a plan.
+
+A step is what a row does. A row is a step in one plan (`tables.Row`). A row instance
+is a row of one rotation: `deliver` for one consumer (`instance.RowInstance`).
+"""
 
 from enum import StrEnum
 
@@ -15,9 +19,9 @@ class OnFailure(StrEnum):
     """What a definite refusal of the row leads to. Whatever needs a person makes any row Held."""
 
     ROLL_BACK = "roll-back"
-    WAIT = "wait"  # keep trying, both credentials stay alive, alert
+    WAIT = "wait"  # keep trying: both credentials stay alive
     HOLD = "hold"
-    KEEP_TRYING = "keep-trying"  # too late to go back: try for ever, alert
+    KEEP_TRYING = "keep-trying"  # too late to go back: try for ever
 
 
 class Gate(StrEnum):

@@ -43,15 +43,22 @@ class ProbeConformance:
         raise NotImplementedError("override the fixture `bench`")
 
     def test_a_good_credential_is_accepted(self, bench: ProbeBench) -> None:
-        assert bench.probe.login(bench.good()) is Verdict.ACCEPTED
+        verdict = bench.probe.login(bench.good())
+        assert verdict is Verdict.ACCEPTED, "`login` refuses what the service accepts"
 
     def test_a_dead_credential_is_refused(self, bench: ProbeBench) -> None:
-        assert bench.probe.login(bench.dead()) is Verdict.REFUSED
+        verdict = bench.probe.login(bench.dead())
+        assert verdict is Verdict.REFUSED, "`login` accepts what the service refuses"
 
     def test_a_wrong_secret_is_refused_and_does_no_harm(self, bench: ProbeBench) -> None:
         good = bench.good()
-        assert bench.probe.wrong(good) is Verdict.REFUSED
-        assert bench.probe.login(good) is Verdict.ACCEPTED
+        assert bench.probe.wrong(good) is Verdict.REFUSED, (
+            "`wrong` is to log in with a wrong secret"
+        )
+        verdict = bench.probe.login(good)
+        assert verdict is Verdict.ACCEPTED, (
+            "after `wrong` the good one is refused: is it locked out?"
+        )
 
     @pytest.mark.parametrize("alive", [True, False])
     @pytest.mark.parametrize(
@@ -63,7 +70,7 @@ class ProbeConformance:
         fields = bench.good() if alive else bench.dead()
         with bench.trouble(kind), pytest.raises(Transient) as caught:
             bench.probe.login(fields)
-        assert caught.value.hint
+        assert caught.value.hint, "the error has no hint: what the reader does next"
 
     def test_a_login_leaves_nothing_behind(self, bench: ProbeBench) -> None:
         good, dead = bench.good(), bench.dead()
@@ -71,7 +78,7 @@ class ProbeConformance:
         bench.probe.login(good)
         bench.probe.wrong(good)
         bench.probe.login(dead)
-        assert bench.traces() == before
+        assert bench.traces() == before, "a login left something at the service"
 
     def test_nothing_secret_is_told(
         self, bench: ProbeBench, caplog: pytest.LogCaptureFixture
@@ -83,5 +90,6 @@ class ProbeConformance:
         bench.probe.login(dead)
         with bench.trouble(CallFault.BROKEN), pytest.raises(RotationError) as caught:
             bench.probe.login(good)
-        assert not contains_live_value(f"{caught.value} {caught.value.__dict__}")
-        assert not contains_live_value(caplog.text)
+        told = f"{caught.value} {caught.value.__dict__}"
+        assert not contains_live_value(told), "a secret is in the error"
+        assert not contains_live_value(caplog.text), "a secret was logged"

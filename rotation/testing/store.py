@@ -235,7 +235,7 @@ class StoreConformance:
         before = bench.store.state()
         with bench.trouble(operation, kind), pytest.raises(expected) as caught:
             _do(bench, operation, old, new)
-        assert caught.value.hint
+        assert caught.value.hint, f"the {type(caught.value).__name__} has no hint: what to do next"
         after = bench.store.state()
         assert (after.labels, after.claim) == (before.labels, before.claim)
 
