@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from rotation.errors import UsageError
 from rotation.options import ConnectionOptions, Connections, IssuerOptions, values
 from rotation.plugins.broken import reporting_broken, without_options
-from rotation.plugins.guarded import guarded
+from rotation.plugins.guarded import build
 from rotation.types import PluginSpec, Specification, Traits, stream_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Plugins:
     def build(self, kind: str, name: str, *given: Any, **named: Any) -> Any:
         """The adapter, ready to be called."""
         with reporting_broken(self._point(kind, name)):
-            return guarded(self.load(kind, name), kind)(*given, **named)
+            return build(self.load(kind, name), kind, name, given, named)
 
     def options(self, kind: str, name: str) -> type[Any]:
         """The dataclass of a plugin's options; the plugin itself is not loaded. Where plugins of

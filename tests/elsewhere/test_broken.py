@@ -107,6 +107,11 @@ BREAKS = {
         "locker", lambda text: text.replace("super().__init__(options, context)", "{}['EXAMPLE']")
     ),
     "connection constructor": ("office", lambda text: text.replace("pass", "open('/no/EXAMPLE')", 1)),
+    "a delivery that would not run": ("desk", lambda text: text + "        yield\n"),
+    "no delivery": ("desk", lambda text: text.replace("def deliver", "def delivers")),
+    "a mark that would not run": (
+        "locker", lambda text: text + "    async def mark_compromised(self, version): pass\n"
+    ),
     "exits": ("desk", lambda text: text + "\nraise SystemExit(0)\n"),
 }  # fmt: skip
 

@@ -1,13 +1,19 @@
 """Whatever an adapter raises, the machine sees an error of ours, without the adapter's text."""
 
+import inspect
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import NoneType
+from typing import Any
 
 import pytest
 
-from rotation.errors import Ambiguous, Denied
-from rotation.plugins.guarded import guarded
-from rotation.types import SecretValue
+from rotation.errors import Ambiguous, Denied, UsageError
+from rotation.plugins.guarded import check_data, check_methods, contract, guarded
+from rotation.types import Handle, Listing, SecretValue
 
 CANARY = "canary-password-in-a-text"
 
@@ -66,6 +72,26 @@ def test_an_error_with_a_secret_in_it_is_not_passed_on() -> None:
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
+KINDS = ("issuers", "stores", "probes", "consumers", "verifiers", "connections")
+
+
+def ran_never(self: object) -> Iterator[int]:
+    yield 1
+    raise KeyError(CANARY)
+
+
+async def ran_never_async(self: object) -> None:
+    raise KeyError(CANARY)
+
+
+async def ran_never_at_all(self: object) -> Any:
+    yield 1
+
+
+def returns_one(self: object) -> int:
+    return 1
+
+
 WANTED = {
     "issuers": {"listing", "issue", "usage", "handle_of", "read_back", "cautions"},
     "stores": {"state", "stage", "read", "place", "stale", "lacking"},
@@ -97,6 +123,88 @@ def test_an_answer_of_another_type_is_told_by_its_type_alone() -> None:
     with pytest.raises(Ambiguous, match=r"returned dict from .*StoreState") as caught:
         guarded(garbled, "stores")().state()
     assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+NOTHING = [
+    (kind, name) for kind in KINDS for name, said in contract(kind).items() if said is NoneType
+]
+
+
+@pytest.mark.parametrize(("kind", "method"), NOTHING)
+@pytest.mark.parametrize("promise", [ran_never, ran_never_async, ran_never_at_all, returns_one])
+def test_an_answer_where_the_contract_says_none_is_not_taken_for_done(
+    kind: str, method: str, promise: Any
+) -> None:
+    adapter = type("Promising", (), {method: promise})
+    with pytest.raises(Ambiguous, match=f"Promising returned .* from {method}, .* nothing: it"):
+        getattr(guarded(adapter, kind)(), method)()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("promise", [ran_never, ran_never_async, ran_never_at_all])
+@pytest.mark.parametrize("within", [lambda method: method, staticmethod, classmethod])
+def test_a_method_that_would_not_run_is_named_with_its_place(
+    kind: str, promise: Any, within: Any
+) -> None:
+    for method in contract(kind):
+        adapter = type("Promising", (), {method: within(promise)})
+        with pytest.raises(UsageError) as caught:
+            check_methods(adapter, kind, "elsewhere")
+        assert caught.value.code == "plugin.contract"
+        assert f"`{method}` would not run when it is called" in caught.value.message
+        line = inspect.getsourcelines(promise)[1]
+        assert f"({Path(__file__)}:{line})" in caught.value.message
+
+
+def test_static_and_class_methods_are_guarded_too() -> None:
+    class Loose:
+        @staticmethod
+        def login() -> bool:
+            return True
+
+        @classmethod
+        def wrong(cls) -> bool:
+            raise KeyError(CANARY)
+
+    with pytest.raises(Ambiguous, match="returned bool from login"):
+        guarded(Loose, "probes")().login()
+    with pytest.raises(Ambiguous, match="broke off in wrong"):
+        guarded(Loose, "probes")().wrong()
+
+
+@pytest.mark.parametrize(
+    ("listed", "what"),
+    [
+        (Listing(handles=(Handle(id="a"),)), None),
+        (Listing(handles=(each for each in ())), "Listing whose `handles` is generator"),
+        (Listing(handles=("a",)), "Listing whose `handles` is tuple with str in it"),
+        (
+            Listing(handles=(Handle(id="a", created=datetime(2026, 1, 1)),)),  # noqa: DTZ001
+            "Listing whose `handles` is tuple with Handle whose `created` is datetime without a time zone in it",
+        ),
+    ],
+)
+def test_an_answer_is_looked_at_down_to_its_parts(listed: Any, what: str | None) -> None:
+    adapter = guarded(type("Lister", (), {"listing": lambda self: listed}), "issuers")()
+    if what is None:
+        assert adapter.listing() is listed
+        return
+    with pytest.raises(Ambiguous) as caught:
+        adapter.listing()
+    assert f"Lister returned {what} from listing, where its contract says Listing" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("traits", [None, {"origin": "assigned"}])
+def test_traits_that_are_none_are_named(traits: Any) -> None:
+    with pytest.raises(UsageError, match=r"`traits` is .*, and the contract says Traits"):
+        check_data(type("Vague", (), {"traits": traits})(), "issuers", "elsewhere")
+
+
+def test_a_method_that_is_missing_is_named() -> None:
+    with pytest.raises(UsageError, match="`deliver` is missing"):
+        check_methods(type("Empty", (), {}), "consumers", "elsewhere")
 
 
 def test_an_adapter_does_not_end_the_program() -> None:

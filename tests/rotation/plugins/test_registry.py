@@ -12,8 +12,9 @@ import pytest
 from rotation.config import load
 from rotation.errors import UsageError
 from rotation.interfaces import PluginContext
+from rotation.plugins.guarded import contract
 from rotation.plugins.registry import Plugin, Plugins, Registry, by_hand, installed
-from rotation.types import ConsumerSpec, PluginSpec, Specification
+from rotation.types import ConsumerSpec, PluginSpec, Specification, Traits
 from tests.support.simulator import SimulatedClock, World
 
 HERE = "plugins_of_the_registry_s_tests"
@@ -33,8 +34,16 @@ class Options:
 
 @dataclass
 class Adapter:
+    """It keeps the contract of every kind, as far as that can be seen."""
+
     options: Any
     context: PluginContext
+    traits: ClassVar = Traits(origin="assigned", can_suspend=True, reports_usage=False)
+
+
+for kind in ("issuers", "stores", "probes", "consumers", "verifiers"):
+    for name in contract(kind):
+        setattr(Adapter, name, lambda self: None)
 
 
 @dataclass
