@@ -9,14 +9,16 @@ from importlib import import_module
 from pathlib import Path
 
 from code_tables import page_of, table
-
-from rotation import errors as errors_of
-from rotation.errors import Permanent
+from next_steps import Module, Product, name_of, text_of
 
 CODE = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*")
 # Raised by simulators and suites, never by the product.
 TEST_ONLY = ("testing", "demo")
 WAITS = ("NotYet", "wait_until")
+# Caught where it is raised: a valid answer.
+NEVER_PRINTED = ("Absent",)
+# What a store returns as its `refusal` is raised by the effects as this.
+REFUSAL = "NeedsPerson"
 
 
 @dataclass(frozen=True, order=True)
@@ -33,23 +35,35 @@ class Raised:
 
 @cache
 def raised(root: Path) -> tuple[Raised, ...]:
-    found = set()
-    for top in ("rotation", "providers"):
-        for path in sorted((root / top).rglob("*.py")):
-            if not set(TEST_ONLY) & set(path.relative_to(root).parts):
-                found |= set(_in_module(ast.parse(path.read_text())))
+    product = Product(tuple(_trees(root)))
+    found = {
+        each
+        for tree in product.trees
+        for each in _in_module(Module(tree, product, _sentences(tree)))
+        if each.kind not in NEVER_PRINTED
+    }
     return tuple(sorted(found))
 
 
-def _in_module(tree: ast.Module) -> Iterator[Raised]:
+def _trees(root: Path) -> Iterator[ast.Module]:
+    for top in ("rotation", "providers"):
+        for path in sorted((root / top).rglob("*.py")):
+            if not set(TEST_ONLY) & set(path.relative_to(root).parts):
+                yield ast.parse(path.read_text())
+
+
+def _in_module(module: Module) -> Iterator[Raised]:
     """Calls and pairs in which a code is followed by a sentence."""
-    named = _sentences(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
+    returned = {id(n.value) for n in ast.walk(module.tree) if isinstance(n, ast.Return)}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and name_of(node.func) == "Finding":
+            yield from _in_finding(node.args, module)
+        elif isinstance(node, ast.Call):
             hint = next((k.value for k in node.keywords if k.arg == "hint"), None)
-            yield from _in_arguments(_name(node.func), node.args, hint, named)
+            yield from _in_arguments(name_of(node.func), node.args, hint, module)
         elif isinstance(node, ast.Tuple):
-            yield from _in_arguments("", node.elts, None, named)
+            kind = REFUSAL if id(node) in returned and len(node.elts) == 2 else ""
+            yield from _in_arguments(kind, node.elts, None, module)
 
 
 def _sentences(tree: ast.Module) -> dict[str, str]:
@@ -61,62 +75,38 @@ def _sentences(tree: ast.Module) -> dict[str, str]:
         for alias in node.names
         if alias.name.isupper()
     )
-    return {name: text for name, text in shared if isinstance(text, str)} | {
-        target.id: _text(node.value)
+    own = {
+        target.id: text_of(node.value)
         for node in tree.body
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+    shown = {name: text for name, text in shared if isinstance(text, str)} | own
+    return {name: text for name, text in shown.items() if text}
 
 
 def _in_arguments(
-    kind: str, given: list[ast.expr], hint: ast.expr | None, named: dict[str, str]
+    kind: str, given: list[ast.expr], hint: ast.expr | None, module: Module
 ) -> Iterator[Raised]:
     for n, node in enumerate(given[:-1]):
-        code, message = _text(node), _text(given[n + 1])
-        if message and isinstance(node, ast.Constant) and CODE.fullmatch(code):
+        message = text_of(given[n + 1])
+        if message and _is_code(node) and not CODE.fullmatch(message):
             step = hint or (given[n + 2] if len(given) > n + 2 else None)
-            yield Raised(code, kind, message, _next_step(kind, step, named))
+            waits = kind in WAITS and not isinstance(step, ast.Constant)
+            yield Raised(text_of(node), kind, message, "" if waits else module.step(kind, step))
 
 
-def _next_step(kind: str, step: ast.expr | None, named: dict[str, str]) -> str:
-    """The error's own, or its kind's. One that is put together is in the message alone."""
-    text = "" if step is None else _text(step)
-    if isinstance(step, ast.Name):
-        text = named.get(step.id, "")
-    if text or kind in WAITS:
-        return text
-    if step is not None and not isinstance(step, ast.Constant):
-        return "as it says"
-    return str(getattr(getattr(errors_of, kind, Permanent), "NEXT", ""))
+def _in_finding(given: list[ast.expr], module: Module) -> Iterator[Raised]:
+    """Of `doctor`: the subject, the sentence, how bad it is, the code, and the next step."""
+    if len(given) > 3 and _is_code(given[3]):
+        step = given[4] if len(given) > 4 else None
+        message = module.said(given[1]) or "{…}"
+        yield Raised(text_of(given[3]), "Finding", message, module.step("", step))
 
 
-def _name(node: ast.expr) -> str:
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else ""
-
-
-def _text(node: ast.expr) -> str:
-    """A sentence with its variable parts named; empty where it is no sentence."""
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.JoinedStr(values=parts):
-            return "".join(map(_text, parts))
-        case ast.IfExp(body=one, orelse=other):
-            return " or ".join(filter(None, (_text(one), _text(other))))
-        case ast.FormattedValue(value=value):
-            return f"{{{_last_name(value)}}}"
-        case _:
-            return ""
-
-
-def _last_name(node: ast.expr) -> str:
-    names = [n.attr if isinstance(n, ast.Attribute) else n.id for n in ast.walk(node)
-             if isinstance(n, ast.Attribute | ast.Name)]  # fmt: skip
-    return names[0].lstrip("_").removeprefix("format_").replace("_", " ") if names else "…"
+def _is_code(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and bool(CODE.fullmatch(text_of(node)))
 
 
 def areas(root: Path) -> list[str]:
