@@ -1,6 +1,7 @@
 """Advances what was opened as far as it goes, and reports how far that was."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from rotation.cli.outcome import exit_code_of, print_outcomes
 from rotation.cli.output import complain
 from rotation.cli.progress import progress
 from rotation.cli.session import Session
+from rotation.cli.trace import trace_of
 from rotation.errors import RotationError
 from rotation.operations.advance import RunResult, advance_all
 from rotation.operations.continuation import keeps_failing
@@ -39,6 +41,8 @@ def carry_out(
     failures = [] if failures is None else failures
     failures += [end for end in ends.values() if isinstance(end, RotationError)]
     for failure in failures:
+        if settings().debug and failure.__cause__ is not None:
+            sys.stderr.write(trace_of(failure))
         complain(failure, settings())
     print_outcomes(session, arrived)
     code = worst([*map(exit_code_of, arrived.values()), *map(code_of, failures)])

@@ -108,7 +108,7 @@ def contained_lines(rotation: Rotation, found: ExposureReport) -> list[str]:
     unmarked = f"{at}  the store could not be marked yet: only runners on this journal know"
     return [
         *(
-            plain(f"{at}  the issuer says {handle} is off; the proof follows")
+            plain(f"{at}  the issuer accepted the switch-off of {handle}; the proof follows")
             for handle in contained.contained
         ),
         *([unmarked] if contained.has(Contained.marked) and not contained.marked else []),

@@ -25,7 +25,8 @@ def without_journal(
     done(
         "contained",
         plain(
-            f"{target.name}  {', '.join(ended.off) or 'nothing'} is off, and the journal does not know"
+            f"{target.name}  {', '.join(ended.off) or 'nothing'} was switched off, and the journal "
+            "does not know"
         ),
         secret=target.name, contained=list(ended.off), not_contained=sorted(ended.failures),
         by_hand=[session.by_hand(target.spec, handle) for handle in sorted(ended.failures)],
@@ -39,7 +40,8 @@ class _Watcher:
         self._session = session
 
     def is_off(self, handle: str) -> None:
-        note(plain(f"{self._session.clock.now():%H:%M:%S}Z  the issuer says {handle} is off"))
+        at = f"{self._session.clock.now():%H:%M:%S}Z"
+        note(plain(f"{at}  the issuer accepted the switch-off of {handle}"))
 
     def tries_again(self, why: RotationError) -> None:
         note(plain(f"not contained yet: {why.message}; tries again"))

@@ -229,8 +229,8 @@ class Scenario:
 
         def heard(line: str) -> None:
             if not contained.is_set():
-                self.screen.line("", line, "31" if "is off" in line else "")
-            if "the issuer says" in line:
+                self.screen.line("", line, "31" if "the issuer accepted" in line else "")
+            if "the issuer accepted" in line:
                 contained.set()
 
         return heard

@@ -16,6 +16,7 @@ from rotation.machine.decide import Action, Do, Wait, next_action
 from rotation.machine.replay import Rotation, replay
 from rotation.operations.continuation import keeps_failing
 from rotation.operations.installation import POLL, Installation
+from rotation.plugins.guarded import place_of
 from rotation.runtime.process import STOP_WITHIN, end_children
 
 # The total time that a command waits for one rotation; the rest is left to the next `run`, unless
@@ -64,12 +65,26 @@ def advance_all(
             return _work(installation, stream, stay, at_work)
         except RotationError as error:
             return error
+        except Exception as bug:  # noqa: BLE001 -- a fault of ours in one must end no other
+            return _bug(installation, stream, bug)
 
     installation.stop_on_signals()
     with ThreadPoolExecutor(max(1, min(THREADS_MAX, len(streams)))) as pool:
         working = {stream: pool.submit(walk, stream) for stream in streams}
         _await_all(installation, list(working.values()), give_up)
     return {stream: done.result() for stream, done in working.items()}
+
+
+def _bug(installation: Installation, stream: str, bug: Exception) -> RotationError:
+    secrets = (entry.id for entry in installation.configuration.secrets() if entry.stream == stream)
+    broke = RotationError(
+        "rotation.broke",
+        f"{next(secrets, stream)}: a bug of this program stopped it ({place_of(bug)}); it stays "
+        "resumable, and no other one waits for it",
+        "run it again with --debug and report what it says",
+    )
+    broke.__cause__ = bug
+    return broke
 
 
 @dataclass

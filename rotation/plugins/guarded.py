@@ -148,7 +148,7 @@ def _coded(name: str, method: Callable[..., Any], adapter: str, answers: Any) ->
         except (Exception, SystemExit) as stray:  # noqa: BLE001 -- its text stays here
             raise Ambiguous(
                 "adapter.failed",
-                f"{adapter} broke off in {name} ({_where(stray)}): it may have happened",
+                f"{adapter} broke off in {name} ({place_of(stray)}): it may have happened",
                 "nothing to do: it is looked at again; where it stays, report this line",
             ) from None
         if what := misfit(answer, answers):
@@ -179,7 +179,7 @@ def _secret_in(adapter: str, method: str) -> Ambiguous:
     )
 
 
-def _where(stray: BaseException) -> str:
+def place_of(stray: BaseException) -> str:
     """The exception's kind and place, never its text."""
     last = traceback.extract_tb(stray.__traceback__)[-1]
     return f"{type(stray).__name__}, {Path(last.filename).name}:{last.lineno}"

@@ -21,7 +21,7 @@ def test_an_emergency_contains_replaces_and_destroys(shell: Shell) -> None:
     done = shell.run("emergency", "app", "--yes", "--reason", "KEY1 was pasted in a chat")
     assert done.exit_code == 0, done.output
     assert set(shell.world.instances) == {"KEY2"}
-    assert "the issuer says KEY1 is off" in done.stderr
+    assert "the issuer accepted the switch-off of KEY1" in done.stderr
     assert "KEY1 is dead (proved)" in done.stdout
     assert "what it may not end: sessions that were obtained with it earlier" in done.stderr
     opened = shell.journal.entries(STREAM)[0]
@@ -143,7 +143,7 @@ def test_a_store_that_cannot_be_marked_is_told(shell: Shell) -> None:
     shell.adopted().world.denied.add("store.mark")
     shell.world.emergency = True
     done = shell.run("emergency", "app", "--yes", "--reason", "leak")
-    assert "the issuer says KEY1 is off" in done.stderr
+    assert "the issuer accepted the switch-off of KEY1" in done.stderr
     assert "only runners on this journal know" in done.stderr
 
 

@@ -44,7 +44,7 @@ def test_an_emergency_replaces_the_key_and_leaves_no_other(installation: Install
         "emergency", "--key-id", leaked["id"], "--yes", "--reason", "in a public repository"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"the issuer says {leaked['id']} is off" in done.stderr
+    assert f"the issuer accepted the switch-off of {leaked['id']}" in done.stderr
     assert installation.is_whole()
     assert installation.current()["id"] != leaked["id"]
     assert leaked["secret"] not in done.stdout + done.stderr

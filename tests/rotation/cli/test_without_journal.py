@@ -46,7 +46,7 @@ def test_it_is_contained_and_recorded_and_merged_later(
     done = failing.run(*WORDS)
     assert done.exit_code == 12, done.output
     assert not failing.world.instances["KEY1"].active
-    assert "the issuer says KEY1 is off" in done.stderr
+    assert "the issuer accepted the switch-off of KEY1" in done.stderr
     path = spilled(failing)
     assert f"rotation emergency merge {path}" in done.stderr
     assert failing.world.secrets()
