@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from rotation.interfaces import Adapters
+from rotation.journal.facts import Opened
 from rotation.machine.decide import Close, Held
 from rotation.machine.leftover import leftovers_of
 from rotation.plan import PLANS
@@ -174,7 +175,7 @@ def retiring(story: Story, **facts: str) -> None:
     story.world.consumers.clear()
     gone = tuple(replace(consumer, gone=True) for consumer in story.spec.consumers)
     story.spec = replace(story.spec, consumers=gone)
-    story.runner().open(STREAM, PLANS["retire"], story.spec, trigger="test", facts={**facts})
+    story.runner().open(STREAM, PLANS["retire"], story.spec, trigger="test", said=Opened(**facts))
 
 
 @pytest.mark.parametrize("until", ["verify", "promote", "suspend"])
