@@ -15,6 +15,7 @@ from rotation import plan as plans
 from rotation.alerts.table import EVENTS, REPEATED, Lasts, Severity
 from rotation.calendar import Freeze, Schedule, Window
 from rotation.cli import failures
+from rotation.cli.verbs import SECTIONS
 from rotation.config.model import Document, Limits, PolicyClass, Secret
 from rotation.config.plugins import Head
 from rotation.config.reading import is_duration, key_of
@@ -184,6 +185,15 @@ def exit_codes(_: str) -> str:
     section = (inspect.getdoc(failures) or "").split("\n\n")[1]
     codes = [entry.strip(" .\n").split(" ", 1) for entry in section.replace("\n", " ").split("·")]
     return table(("exit code", "meaning"), codes)
+
+
+def verbs(_: str) -> str:
+    parts = (
+        f"### {section}\n\n"
+        + table(("verb", ""), ((f"`{verb}`", listed.help) for verb, listed in verbs.items()))
+        for section, verbs in SECTIONS.items()
+    )
+    return "\n\n".join(parts)
 
 
 def layouts(store: str) -> str:

@@ -48,6 +48,7 @@ PARTS: Mapping[str, Part] = {
     "plugins": code_tables.plugins,
     "grants": code_tables.grants,
     "exit-codes": code_tables.exit_codes,
+    "verbs": code_tables.verbs,
     "layouts": code_tables.layouts,
     "paths": code_tables.paths,
     "matrix": lambda _: matrix_table.matrix(),
