@@ -13,7 +13,16 @@ from rotation.cli.options import yes_option
 from rotation.cli.output import as_json, done, escaped, note, plain, result
 from rotation.cli.prompts import confirm
 from rotation.cli.session import open_session
-from rotation.operations.journal import back_up, checked, exported, repaired, restored, upgraded
+from rotation.operations.journal import (
+    NEWER,
+    Checked,
+    back_up,
+    checked,
+    exported,
+    repaired,
+    restored,
+    upgraded,
+)
 from rotation.operations.sealing import reach, seal_anew
 
 if TYPE_CHECKING:
@@ -45,10 +54,17 @@ def check() -> int:
         where = f"{each.stream} {each.seq or ''}".strip()
         result(plain(f"{where}: {each.message} [{each.code}]"))
     result(plain(found.proof))
-    result("the journal is damaged" if found.findings else "the journal is whole")
+    result(_verdict(found))
     if found.way_out is not None:
         note(f"next: {found.way_out}")
     return code
+
+
+def _verdict(found: Checked) -> str:
+    codes = {each.code for each in found.findings}
+    if codes == {NEWER}:
+        return "a newer version of rotation wrote to the journal: this one cannot check it"
+    return "the journal is damaged" if codes else "the journal is whole"
 
 
 @journal.add("repair", "journal repair")

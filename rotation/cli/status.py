@@ -14,15 +14,17 @@ from rotation.cli.continuation import goes_on_lines
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
 from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
-from rotation.cli.output import as_json, plain, result, table
+from rotation.cli.output import as_json, note, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status_json import secret_json
+from rotation.errors import JournalError
 from rotation.journal.spill import SpillRecord
 from rotation.machine.decide import next_action
 from rotation.operations.continuation import ways_on
 from rotation.operations.fleet import (
     Health,
     Rank,
+    Spills,
     frozen_wait,
     most_urgent,
     on_hold,
@@ -62,7 +64,7 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
     with open_session(effectful=False) as session:
         now, spills = session.clock.now(), list(spilled(session))
         left = [_unmerged(path, spill) for path, spill in spills]
-        healths = list(standing(session, names, now, spills))
+        healths = _standing(session, names, now, spills)
         silent = _undelivered(session)
         shown = most_urgent(healths, everything=everything or bool(names))
         if settings().output == "json":
@@ -72,7 +74,7 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
             })  # fmt: skip
         else:
             for each in left:
-                result(plain(f"UNMERGED: {each['message']}; {each['hint']} [{each['code']}]"))
+                result(_unmerged_line(each))
             for each in silent:
                 result(plain(f"ALERTS: {each['message']}; {each['hint']} [{each['code']}]"))
             _print(session, healths, shown, now)
@@ -88,12 +90,28 @@ def _undelivered(session: Session) -> list[dict[str, str]]:
     return failing_routes(session)
 
 
+def _standing(
+    session: Session, names: tuple[str, ...], now: datetime, spills: Spills
+) -> list[Health]:
+    """Where the journal cannot be read, what it does not have yet is told all the same."""
+    try:
+        return list(standing(session, names, now, spills))
+    except JournalError:
+        for path, spill in spills:
+            note(_unmerged_line(_unmerged(path, spill)))
+        raise
+
+
 def _unmerged(path: Path, spill: SpillRecord) -> dict[str, str]:
     return {
         "code": "emergency.unmerged",
         "message": spill.unknown,
         "hint": f"`rotation emergency merge {path}`",
     }
+
+
+def _unmerged_line(left: dict[str, str]) -> str:
+    return plain(f"UNMERGED: {left['message']}; {left['hint']} [{left['code']}]")
 
 
 def _print(session: Session, healths: list[Health], shown: list[Health], now: datetime) -> None:

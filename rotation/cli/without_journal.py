@@ -22,11 +22,12 @@ def without_journal(
     note(plain(f"{what}: {why.message}; containing without it"))
     ended = containment.without_journal(session, target, found, said, _Watcher(session))
     _print(session, target, found, ended, why)
+    were = "were" if len(ended.off) > 1 else "was"
     done(
         "contained",
         plain(
-            f"{target.name}  {', '.join(ended.off) or 'nothing'} was switched off, and the journal "
-            "does not know"
+            f"{target.name}  {', '.join(ended.off) or 'nothing'} {were} switched off; the journal does "
+            "not have it yet"
         ),
         secret=target.name, contained=list(ended.off), not_contained=sorted(ended.failures),
         by_hand=[session.by_hand(target.spec, handle) for handle in sorted(ended.failures)],

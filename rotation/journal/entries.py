@@ -152,6 +152,14 @@ def corrupt(what: str) -> JournalError:
     )
 
 
+def newer(what: str, schema: int) -> JournalError:
+    return JournalError(
+        "journal.newer-schema",
+        f"{what} has schema {schema}, this version knows {SCHEMA}: a newer one wrote it",
+        "install that version of rotation again",
+    )
+
+
 def as_damage(error: Exception) -> JournalError:
     return error if isinstance(error, JournalError) else corrupt("what the journal says")
 

@@ -10,6 +10,7 @@ from rotation.journal.record import (
     Fact,
     Flag,
     Moment,
+    Name,
     Names,
     OneOrMore,
     Record,
@@ -300,12 +301,12 @@ def baseline_of(entry: Entry) -> Baseline:
 class Opened(Bounds):
     """Whose it is, what it finishes on, why it was opened, and what a person said."""
 
-    plan: Word = Word(logged=True)
+    plan: Name = Name(logged=True)
     plan_version: Count = Count()
-    secret: Word = Word()
+    secret: Name = Name()
     # As `plan.specification` keeps it, with its digest; its rows, as `plan.compiled` does.
-    spec_identity: Word = Word()
-    spec: Anything = Anything()
+    spec_identity: Name = Name()
+    spec: Content = Content()
     spec_sha256: Text = Text()
     rows: Anything = Anything()
     undo: Anything = Anything()

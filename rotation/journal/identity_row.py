@@ -9,7 +9,7 @@ rotation is due at once, and the runner that claims it decides.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from rotation.journal.chain import rotations
 from rotation.journal.decided import Decided, Place, decided_in
@@ -23,7 +23,7 @@ from rotation.journal.facts import (
     Specified,
     baseline_of,
 )
-from rotation.types import Facts
+from rotation.journal.record import Name
 
 # The columns that `next` sets.
 DECIDED = ("phase", "row", "wake_at", "why", "held", "held_at", "old")
@@ -48,16 +48,21 @@ def identity_row(entries: tuple[Entry, ...], before: Identity | None) -> Identit
     said = Opened.of(opened.facts)
     return replace(
         base,
-        secret=said.secret,
-        identity=said.spec_identity,
+        secret=_said(said.secret, base.secret),
+        identity=_said(said.spec_identity, base.identity),
         seq=last.seq,
         hash=last.hash,
         rotation=opened.seq,
         on_hold=_is_on_hold(entries),
         epoch=max(base.epoch, last.epoch),
-        unverified=Specified.of(cast("Facts", said.spec)).probe is None,
+        unverified=Specified.of(said.spec).probe is None,
         **columns,
     )
+
+
+def _said(name: str, before: str) -> str:
+    """The name as it was before, where OPENED is of a version that does not say it."""
+    return before if before and name == Name.UNKNOWN else name
 
 
 @dataclass(frozen=True, slots=True)

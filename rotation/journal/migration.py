@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rotation.errors import JournalError
 from rotation.journal import sqlite
-from rotation.journal.entries import RESTORE, SCHEMA, corrupt
+from rotation.journal.entries import RESTORE, SCHEMA, corrupt, newer
 from rotation.journal.liveness import living, runners_of
 from rotation.journal.sqlite import statements
 
@@ -132,11 +132,7 @@ def _read_schema(connection: sqlite3.Connection) -> int:
 
 def _wrong_schema(schema: int) -> JournalError:
     if schema > SCHEMA:
-        return JournalError(
-            "journal.newer-schema",
-            f"the journal has schema {schema}, this version knows {SCHEMA}: a newer one wrote it",
-            "install that version of rotation again",
-        )
+        return newer("the journal", schema)
     return JournalError(
         "journal.older-schema",
         f"the journal has schema {schema}, this version needs {SCHEMA}",

@@ -59,6 +59,15 @@ class Word(Fact[str, str]):
         return str(value)
 
 
+class Name(Fact[str, str]):
+    """A text that every version so far writes. Where a later one does not, it reads as unknown."""
+
+    UNKNOWN = "?"
+
+    def read(self, value: Json) -> str:
+        return self.UNKNOWN if value is None else str(value)
+
+
 class Flag(Fact[bool, bool]):
     def read(self, value: Json) -> bool:
         return value is True

@@ -12,12 +12,14 @@ from typing import Any, TypeAlias
 
 from rotation.journal.entries import (
     NONSENSE,
+    SCHEMA,
     Entry,
     Identity,
     Kind,
     RowKey,
     compact,
     corrupt,
+    newer,
     stamp,
 )
 
@@ -25,6 +27,7 @@ ENTRY_NAMES = (
     "stream", "seq", "rotation", "schema", "kind", "position", "step", "subject", "round",
     "attempt", "epoch", "runner", "who", "at", "server_at", "facts", "prev", "hash",
 )  # fmt: skip
+_SCHEMA = ENTRY_NAMES.index("schema")
 IDENTITY_NAMES = tuple(field.name for field in fields(Identity))
 DERIVED_NAMES = tuple(
     name for name in IDENTITY_NAMES if name not in ("epoch", "lease_runner", "lease_until")
@@ -78,11 +81,15 @@ def entry_values(entry: Entry) -> dict[str, Any]:
 
 
 def entry_from(values: Sequence[Any]) -> Entry:
-    """From values in the order of ENTRY_NAMES. Raises JournalError where they are no entry."""
+    """From values in the order of ENTRY_NAMES. Raises JournalError where they are no entry, or one
+    of a schema that this version must not read."""
+    what = f"entry {_short(values[1])} of {_short(values[0])}"
+    if isinstance(schema := values[_SCHEMA], int) and schema > SCHEMA:
+        raise newer(what, schema)
     try:
         return _entry(values)
     except NONSENSE:
-        raise corrupt(f"entry {_short(values[1])} of {_short(values[0])}") from None
+        raise corrupt(what) from None
 
 
 def _entry(values: Sequence[Any]) -> Entry:

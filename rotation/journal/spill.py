@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from rotation.errors import UsageError
+from rotation.errors import JournalError, UsageError
 from rotation.journal.entries import GENESIS, NONSENSE, Entry, compact
 from rotation.runtime.ownership import ordinary
 from rotation.types import Facts, contains_live_value
@@ -121,8 +121,11 @@ class SpillRecord:
     @property
     def unknown(self) -> str:
         """What to say of it while no journal has it."""
-        scope = ", ".join(self.scope)
-        return f"{scope} of {self.secret} was switched off without the journal, which does not know it yet"
+        were = "was" if len(self.scope) == 1 else "were"
+        return (
+            f"{', '.join(self.scope)} of {self.secret} {were} switched off without the journal, "
+            "which does not have it yet"
+        )
 
 
 def read(path: Path, installation: str) -> SpillRecord:
@@ -176,9 +179,12 @@ class Records(Protocol):
 def unmerged(
     journal: Path, installation: str, records: Records
 ) -> Iterator[tuple[Path, SpillRecord]]:
-    """The spills that no journal has yet."""
+    """The spills that the journal does not have yet, as far as it can be read."""
     for path, record in found(journal, installation):
-        if not is_known((entry.facts for entry in records.history(record.stream)), record.id):
+        known = False
+        with suppress(JournalError):
+            known = is_known((entry.facts for entry in records.history(record.stream)), record.id)
+        if not known:
             yield path, record
 
 

@@ -102,8 +102,6 @@ def _links(entries: Sequence[Entry]) -> Iterator[Finding]:
     for entry in entries:
         if entry.hash != entry_hash(entry):
             yield _finding("journal.changed", entry, "the entry is not what was hashed")
-        if entry.schema > SCHEMA:
-            yield _finding("journal.newer-schema", entry, "a newer version wrote this entry")
     for before, entry in pairwise(entries):
         if entry.seq != before.seq + 1:
             yield _finding("journal.gap", entry, f"follows seq {before.seq}")
@@ -140,8 +138,8 @@ def _row(
     known = [entry for entry in entries if entry.seq <= row.seq]
     try:
         folded = fold(known, summarise)
-    except JournalError:
-        yield _finding("journal.row", last, "this version does not understand the rotation")
+    except JournalError as error:
+        yield _finding(error.code, last, error.message)
     else:
         if folded is None or with_kept_columns(row, with_lease_of(row, folded), known) != row:
             yield _finding("journal.row", last, "the row does not follow from the entries")
@@ -255,7 +253,7 @@ def _start_over(
                 "take an older one",
             )
         for stream in streams[1:]:
-            with suppress(JournalError):  # a rotation that this version does not understand
+            with suppress(JournalError):  # its row says then what it said when it was backed up
                 journal.rebuild(stream)
         journal.raise_epochs()
         journal.record(Draft(kind=Kind.RESTORED, who=who), runner, now)

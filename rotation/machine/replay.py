@@ -64,7 +64,9 @@ class Replayed:
 def _fold(entries: Sequence[Entry]) -> Rotation:
     opened, compiled = entries[0], rows_of(entries[0])
     said = Opened.of(opened.facts)
-    assert opened.kind is Kind.OPENED, "a rotation begins with OPENED"
+    assert opened.kind is Kind.OPENED and said, (
+        "a rotation begins with OPENED, which says something"
+    )
     baseline = baseline_of(opened)
     rows = compiled.rows + compiled.undo + compiled.accept
     rotation = Rotation(

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from rotation.calendar import Freeze
+from rotation.errors import JournalError
 from rotation.journal.entries import Entry, Identity
 from rotation.journal.facts import baseline_of
-from rotation.journal.spill import SpillRecord, unmerged
+from rotation.journal.spill import SpillRecord, found, unmerged
 from rotation.machine.decide import Wait, next_action
 from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
 from rotation.machine.replay import Rotation, replay
@@ -92,9 +93,15 @@ class Health:
 
 
 def spilled(here: Installation) -> Iterator[tuple[Path, SpillRecord]]:
-    """What an emergency did without the journal and nobody has merged since."""
+    """What an emergency did without the journal and nobody has merged since. Of a journal that
+    cannot be read it is all that is told."""
     configuration = here.configuration
-    yield from unmerged(configuration.journal, configuration.installation, here.records)
+    try:
+        records = here.records
+    except JournalError:
+        yield from found(configuration.journal, configuration.installation)
+    else:
+        yield from unmerged(configuration.journal, configuration.installation, records)
 
 
 def standing(
@@ -116,14 +123,26 @@ def _known(
     else:
         found, closings = _all(here), records.closings(without=NOTHING_LEFT)
     left = _left_alive(closings)
-    for stream, entry, row in found:
+    for stream, entry, recorded in found:
         off = stream in seen and bool(seen[stream].off)
-        folds = row is not None and (may_be_at_risk(row) or stream in left or off)
+        folds = recorded is not None and (
+            recorded.plan is not None or may_be_at_risk(recorded) or stream in left or off
+        )
         rotation = with_look(replay(records.entries(stream)), seen.get(stream)) if folds else None
+        row = _as_replayed(recorded, rotation)
         if entry is not None:
             yield stream, _health(entry, row, rotation, freezes, now)
         elif row is not None:
             yield stream, _orphan(row, rotation, now)
+
+
+def _as_replayed(row: Identity | None, rotation: Rotation | None) -> Identity | None:
+    """Held for what this version does not understand: no runner wrote that yet."""
+    if row is None or rotation is None or rotation.outcome is not None or row.held is not None:
+        return row
+    if rotation.held is None:
+        return row
+    return replace(row, held=rotation.held, held_at=rotation.held_at, wake_at=None, why=None)
 
 
 def _named(here: Installation, names: Sequence[str]) -> Iterator[Found]:

@@ -1,22 +1,28 @@
 """What is asked of a journal as a whole."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotation.errors import JournalError, UsageError
+from rotation.journal.chain import is_open
+from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
 from rotation.operations.sealing import opened_for_proof, reach
 
 if TYPE_CHECKING:
     from rotation.journal.upkeep import Finding
 
+NEWER = "journal.newer-schema"
+_SEAL = "journal.seal"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """findings: empty for a whole journal. proof: how much of it its seals prove. way_out: the command
-    that repairs it."""
+    """findings: empty for a whole journal. proof: how much of it its seals prove. way_out: what
+    repairs it."""
 
     findings: "Sequence[Finding]"
     proof: str
@@ -28,8 +34,24 @@ def checked(here: Installation) -> Checked:
     from rotation.journal import upkeep  # noqa: PLC0415 -- brings the database along
 
     configuration = here.configuration
-    findings = upkeep.check(configuration.journal, configuration.installation, here.seals)
+    found = upkeep.check(configuration.journal, configuration.installation, here.seals)
+    findings = (*found, *_not_replayed(here, {each.stream for each in found}))
     return Checked(findings=findings, proof=_proof(here), way_out=way_out(findings))
+
+
+def _not_replayed(here: Installation, known: Collection[str]) -> "Iterator[Finding]":
+    """Open rotations that no runner could go on with, beside the streams that are `known` to be
+    damaged."""
+    from rotation.journal.upkeep import Finding  # noqa: PLC0415
+
+    records = here.records
+    for stream in set(records.streams()).difference(known):
+        entries = records.entries(stream)
+        try:
+            if is_open(entries):
+                replay(entries)
+        except JournalError as error:
+            yield Finding(error.code, stream, entries[-1].seq, error.message)
 
 
 def _proof(here: Installation) -> str:
@@ -40,15 +62,20 @@ def _proof(here: Installation) -> str:
 
 
 def way_out(findings: "Sequence[Finding]") -> str | None:
-    """The mildest that can help: rows are derived, entries are not."""
+    """The mildest that helps: rows are derived where the entries of their stream are whole."""
     from rotation.journal.upkeep import WRONG_ROW  # noqa: PLC0415
 
-    codes = {found.code for found in findings}
-    if not codes:
-        return None
-    if codes & WRONG_ROW:
+    codes = defaultdict(set)
+    for found in findings:
+        codes[found.stream].add(found.code)
+    damaged = [found - {_SEAL} for found in codes.values() if found - {_SEAL}]
+    if not damaged:
+        return "rotation journal seal" if codes else None
+    if any(found <= WRONG_ROW for found in damaged):
         return "rotation journal repair"
-    return "rotation journal seal" if codes == {"journal.seal"} else "rotation journal restore FILE"
+    if all(found == {NEWER} for found in damaged):
+        return "install the newer version of rotation again"
+    return "rotation journal restore FILE"
 
 
 def repaired(here: Installation) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from rotation.errors import JournalError
 from rotation.journal.decided import Decided, Deciding
@@ -171,7 +171,7 @@ def rows_of(opened: Entry) -> Compiled:
     plan = PLANS.get(said.plan)
     gates = _gates(plan) if plan is not None else {}
     rows, undo, accept = (_known_rows(kept, gates) for kept in (said.rows, said.undo, said.accept))
-    known = plan is not None and _is_read(said.spec)
+    known = plan is not None and _says_all(said) and _is_read(said.spec)
     unknown = not known or None in (*rows, *undo, *accept)
     if len(_compiled) >= _COMPILED_MAX:
         _compiled.clear()
@@ -186,9 +186,20 @@ def _gates(plan: Plan) -> PlanGates:
     }
 
 
+# A rotation whose OPENED lacks one of them is not understood; of the others each has a default.
+_NEEDED = (
+    Opened.plan, Opened.secret, Opened.spec_identity, Opened.baseline,
+    Opened.rows, Opened.undo, Opened.accept,
+)  # fmt: skip
+
+
+def _says_all(said: Opened) -> bool:
+    return all(said.facts.get(fact.name) is not None for fact in _NEEDED)
+
+
 def _known_rows(rows: Json, gates: PlanGates) -> list[RowInstance | None]:
     """None for a row that this version of the program does not know."""
-    return [_row_or_none(row, gates) for row in cast("list[Any]", rows)]
+    return [_row_or_none(row, gates) for row in rows] if isinstance(rows, list) else [None]
 
 
 # The order of a row's values before schema 3, which stored no names.
@@ -206,9 +217,9 @@ def _row_or_none(kept: Any, gates: PlanGates) -> RowInstance | None:
         return None
 
 
-def _is_read(spec: Json) -> bool:
+def _is_read(spec: Facts) -> bool:
     try:
-        spec_from_json(cast("Facts", spec))
+        spec_from_json(spec)
     except JournalError:
         return False
     return True

@@ -126,9 +126,19 @@ def no_fields(facts: dict[str, Any]) -> None:
     del facts["spec"]["fields"]
 
 
+def without(key: str) -> Change:
+    def change(facts: dict[str, Any]) -> None:
+        del facts[key]
+
+    change.__name__ = f"without_{key}"
+    return change
+
+
+NEEDED = ("plan", "secret", "spec_identity", "spec", "baseline", "rows", "undo", "accept")
+
 BROKEN: Sequence[Change] = (
     no_position, no_step, unknown_step, unknown_phase, unknown_plan, not_a_row, no_issuer, no_type,
-    no_fields,
+    no_fields, *map(without, NEEDED),
 )  # fmt: skip
 
 
@@ -147,6 +157,13 @@ def test_what_cannot_be_ignored_is_held_and_can_be_abandoned(name: str, broken: 
         rotation[-2], kind=Kind.REQUESTED, row=None, facts={"verb": "abandon"}, hash="asked" + name
     )
     assert isinstance(next_action(replay([*rotation[:-1], asked]), asked.at), Close)
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_cannot_be_ignored_has_a_row(broken: Change) -> None:
+    row = fold_stream(history("3-routine-assigned", broken)[:12], identity_row)
+    assert row is not None
+    assert row.plan is not None
 
 
 @pytest.mark.parametrize("broken", BROKEN)

@@ -185,6 +185,8 @@ def test_what_the_journal_says_of_it_does_not_keep_a_leaked_key_alive(
     [spill] = shared.installation.root.rglob("*.spill")
     assert shared.leaked in spill.read_text()
     assert "next: " in done.stderr
+    told = shared.run("status").output
+    assert f"UNMERGED: {shared.leaked} of app was switched off" in told
 
 
 @pytest.mark.parametrize("how", ANOTHERS)
