@@ -251,9 +251,9 @@ REASONS: dict[str, Reason] = {
         {Exit.RESUME: "once the clock is set"},
     ),
     "held.unknown-row": Reason(
-        "this version of the program does not know a row of the open rotation, or cannot read what it "
-        "was opened with",
+        "a newer version of rotation opened this; install that version again, and it goes on",
         (Exit.ABANDON,),
+        {Exit.ABANDON: "where that version cannot be installed again"},
     ),
     "held.compromised": Reason(
         "the store marks the old version as compromised; nothing is switched on again",
