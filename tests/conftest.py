@@ -47,7 +47,7 @@ def refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(refuse_the_network)
 
 
-# Whoever asks for one of these waits for a server, or for the product as a process of its own.
+# A test with one of these waits for a server, or for the product as a process of its own.
 REAL = {"installation", "lasting", "postgres", "services", "the_passwords", "the_server", "vault"}
 
 

@@ -28,9 +28,10 @@ GREEN = "green"
 
 @dataclass(frozen=True, eq=False)
 class Cause:
-    """arrive: the world's own accident; the machine arrives at the Held by itself. mend: what a
-    person does first where the reason says so, and after `abandon`; `by_hand` for one exit alone,
-    None where that one is for another cause. afterwards: what is typed after `abandon`. leads_to: where one exit ends in another Held, as told."""
+    """arrive: the world's own accident; the machine arrives at the Held by itself. repair: what an
+    operator does first where the reason says so, and after `abandon`; `by_hand` for one exit alone,
+    None where that exit is for another cause. afterwards: the command after `abandon`. leads_to:
+    the other Held in which an exit ends, where its reason says so."""
 
     code: str
     arrive: Callable[[], Story]

@@ -1,5 +1,5 @@
-"""An issuer that does not say when it made what it made: our own mint dates it, whoever dies
-meanwhile, and it becomes due again by its age."""
+"""An issuer that does not say when it made what it made: our own mint dates it, even if the
+runner dies meanwhile, and it becomes due again by its age."""
 
 from datetime import timedelta
 

@@ -16,7 +16,7 @@ from tests.support.turns import EVERY, SOME, taken
 from tests.support.world import INSTALLATION
 
 
-class Told:
+class KillableEmergency:
     """One story. Its boundaries are the provider's calls, the lines of the spill and, while it is
     merged, the journal's writes."""
 
@@ -83,7 +83,7 @@ class Told:
 _ADD = Spill.add
 
 
-def settled(reply: Told) -> list[str]:
+def settled(reply: KillableEmergency) -> list[str]:
     for _ in range(5):
         reply.merge(kill=None)
     reply.shell.world.advance(reply.shell.world.now + reply.shell.world.lag * 2)
@@ -93,13 +93,13 @@ def settled(reply: Told) -> list[str]:
 def test_killed_at_every_boundary_of_the_containment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clean = Told(tmp_path / "clean", monkeypatch)
+    clean = KillableEmergency(tmp_path / "clean", monkeypatch)
     names = clean.begin(kill=None)
     assert {"before issuer.suspend", "after a line"} <= set(names)
     assert settled(clean) == []
     bad = []
     for number, name in enumerate(names):
-        reply = Told(tmp_path / str(number), monkeypatch)
+        reply = KillableEmergency(tmp_path / str(number), monkeypatch)
         reply.begin(kill=number)
         off = [i.id for i in reply.shell.world.instances.values() if not i.active]
         unknown = [i for i in off if not any(i in path.read_text() for path in reply.spills())]
@@ -112,12 +112,12 @@ def test_killed_at_every_boundary_of_the_containment(
 def test_killed_at_every_boundary_of_the_merge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
-    clean = Told(tmp_path / "clean", monkeypatch)
+    clean = KillableEmergency(tmp_path / "clean", monkeypatch)
     clean.begin(kill=None)
     names = clean.merge(kill=None)
     bad = []
     for number in taken(len(names), stride, "merge"):
-        reply = Told(tmp_path / str(number), monkeypatch)
+        reply = KillableEmergency(tmp_path / str(number), monkeypatch)
         reply.begin(kill=None)
         reply.merge(kill=number)
         if findings := settled(reply):

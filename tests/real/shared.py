@@ -1,7 +1,7 @@
 """One server for all the processes of a run. The first that asks starts it, and keeps it until no
 other uses it; it ends with that process even where that one is killed.
 
-Whoever uses it holds a lock, which the system takes back however its holder ends. A test that
+Each process that uses it holds a lock, which the system takes back however its holder ends. A test that
 changes the whole of a server, or looks at all that it was asked, needs one of its own.
 """
 
@@ -21,7 +21,7 @@ from tests.real.vault_server import VaultServer, running
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 """What this process makes in a shared server has this in its name."""
 
-Told = dict[str, Any]
+Address = dict[str, Any]
 Server = TypeVar("Server")
 
 
@@ -29,7 +29,7 @@ def vault(request: pytest.FixtureRequest) -> VaultServer:
     def start(directory: Path) -> AbstractContextManager[VaultServer]:
         return running(directory / "vault")
 
-    def reply(server: VaultServer) -> Told:
+    def reply(server: VaultServer) -> Address:
         return {name: getattr(server, name) for name in ("port", "root", "key", "cluster")}
 
     return _of_the_run(
@@ -61,8 +61,8 @@ def once(
     directory: Path,
     name: str,
     start: Callable[[Path], AbstractContextManager[Server]],
-    reply: Callable[[Server], Told],
-    reach: Callable[[Path, Told], Server],
+    reply: Callable[[Server], Address],
+    reach: Callable[[Path, Address], Server],
 ) -> Iterator[Server]:
     with (
         (directory / f"{name}.users").open("w") as users,

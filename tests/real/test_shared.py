@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from tests.real.shared import Told, once
+from tests.real.shared import Address, once
 
 HOLDS = """
 import sys, time
@@ -29,7 +29,7 @@ def starting(directory: Path) -> Iterator[str]:
 
 
 def using(directory: Path) -> AbstractContextManager[str]:
-    def reply(server: str) -> Told:
+    def reply(server: str) -> Address:
         return {"words": "reached"}
 
     return once(directory, "server", starting, reply, lambda _, reply: str(reply["words"]))

@@ -98,8 +98,8 @@ def breaks_at(story: Story, act: Callable[[], None]) -> None:
 
 
 def declare(story: Story, scope: Sequence[str] = ()) -> None:
-    """An emergency on everything that is ours, or on that scope; declared once, whoever dies
-    meanwhile."""
+    """An emergency on everything that is ours, or on that scope; declared once, even if
+    the runner dies meanwhile."""
 
     def declaring(runner: Runner) -> None:
         if replay(story.journal.entries(STREAM)).plan == "compromised":

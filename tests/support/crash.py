@@ -30,7 +30,7 @@ _WRITES = frozenset({"claim", "release", "open", "append", "request", "supersede
 @dataclass
 class Boundaries:
     """Counts them; kills at those in `kill_at`; lets `act` do something at each, which may be to
-    kill. Whoever is killed is dead to the world, whatever his `finally` would still like to do."""
+    kill. A killed runner changes nothing more, whatever its `finally` would still do."""
 
     kill_at: frozenset[int] = frozenset()
     names: list[str] = field(default_factory=list)
