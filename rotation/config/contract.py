@@ -17,19 +17,68 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 from rotation.config.findings import Problem
 from rotation.config.reading import key_of, reader
 from rotation.options import KINDS, PluginOptions
+from rotation.plugins.answers import misfit, spelt
+from rotation.plugins.guarded import place_of
 
 
 def broken(kind: str, name: str, options: Any, taken: Iterable[str]) -> Iterator[Problem]:
     """taken: the keys beside the options that do not belong to the plugin."""
     contract = KINDS[kind]
     for option, what in _breaches(contract, options, {"type", *taken}):
-        yield Problem(
-            ("type",),
-            "plugin.contract",
-            f"the options of `{name}` break the contract of {kind}: {what} "
-            f"({_place(options, option)})",
-            "report it to the author of the plugin; docs/adding-a-provider.md has the contract",
-        )
+        yield _problem(kind, name, options, option, what)
+
+
+def broken_words(kind: str, name: str, options: Any) -> Iterator[Problem]:
+    """Of options that were read: each member is asked for what the core will read of it."""
+    contract = KINDS[kind]
+    for member in _members(contract):
+        what = _word(contract, options, member)
+        if what is not None:
+            yield _problem(kind, name, type(options), member, what)
+
+
+def _word(contract: type, options: Any, member: str) -> str | None:
+    """What is wrong with what that member says; None: nothing."""
+    stated = inspect.getattr_static(contract, member, None)
+    if inspect.isfunction(stated) and list(inspect.signature(stated).parameters) != ["self"]:
+        return _other_arguments(stated, getattr(options, member), member)
+    said = _said(contract, stated, member)
+    try:
+        value = getattr(options, member)
+        if inspect.isfunction(stated) and not callable(value):
+            return f"`{member}` is {type(value).__name__}, and the contract says a method"
+        value = value() if inspect.isfunction(stated) else value
+    except Exception as stray:  # noqa: BLE001 -- its text stays here
+        return f"`{member}` raises {place_of(stray)}"
+    found = misfit(value, said)
+    return found and f"`{member}` is {found}, and the contract says {spelt(said)}"
+
+
+def _other_arguments(stated: Any, method: Any, member: str) -> str | None:
+    given = [name for name in inspect.signature(stated).parameters if name != "self"]
+    try:
+        inspect.signature(method).bind(*given)
+    except (TypeError, ValueError):
+        return f"`{member}` is not called with {' and '.join(f'`{name}`' for name in given)}"
+    return None
+
+
+def _said(contract: type, stated: Any, member: str) -> Any:
+    if isinstance(stated, property):
+        return get_type_hints(stated.fget)["return"]
+    if inspect.isfunction(stated):
+        return get_type_hints(stated)["return"]
+    hint = get_type_hints(contract)[member]
+    return get_args(hint)[0] if get_origin(hint) is ClassVar else hint
+
+
+def _problem(kind: str, name: str, options: Any, option: str, what: str) -> Problem:
+    return Problem(
+        ("type",),
+        "plugin.contract",
+        f"the options of `{name}` break the contract of {kind}: {what} ({_place(options, option)})",
+        "report it to the author of the plugin; docs/adding-a-provider.md has the contract",
+    )
 
 
 def _breaches(contract: type, options: Any, taken: set[str]) -> Iterator[tuple[str, str]]:

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Annotated, Any
 
-from rotation.config.contract import broken
+from rotation.config.contract import broken, broken_words
 from rotation.config.findings import Invalid, Problem, collected, invalid
 from rotation.config.reading import As, Shape, expected, reader, remembering, shape
-from rotation.errors import UsageError
+from rotation.errors import RotationError, UsageError
 from rotation.options import ConsumerOptions
 from rotation.plugins.broken import reporting_broken
+from rotation.plugins.guarded import place_of
 from rotation.plugins.registry import Plugin, installed
 from rotation.types import ConsumerSpec
 
@@ -33,7 +34,32 @@ def read_plugin(kind: str, raw: Any) -> Plugin[Any]:
     name = options.pop("type", None)
     if type(name) is not str:
         raise invalid("config.missing", "`type` is missing: the name of a plugin")
-    return Plugin(name, options_shape(kind, name).read(options))
+    return Plugin(name, _read(kind, name, options))
+
+
+# The classes of options whose members were asked once: asking all of them takes too long for each
+# of many secrets.
+_asked: set[type] = set()
+
+
+def _read(kind: str, name: str, raw: Any) -> Any:
+    read = options_shape(kind, name).read
+    try:
+        options = read(raw)
+    except (Invalid, RotationError):
+        raise
+    except Exception as stray:  # noqa: BLE001 -- its text stays here
+        raise invalid(
+            "plugin.contract",
+            f"the options of `{name}` break the contract of {kind}: they raise {place_of(stray)}",
+            "report it to the author of the plugin; docs/adding-a-provider.md has the contract",
+            where=("type",),
+        ) from None
+    if type(options) not in _asked:
+        if found := tuple(broken_words(kind, name, options)):
+            raise Invalid(found)
+        _asked.add(type(options))
+    return options
 
 
 def a(kind: str, *, repeats: bool = False) -> As:

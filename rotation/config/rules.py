@@ -23,6 +23,8 @@ from rotation.config.model import PolicyClass, Secret
 from rotation.config.plugins import options_of
 from rotation.config.times import Timing, bearable, format_duration, of_its_environment, timing_of
 from rotation.options import ConnectionOptions, IssuerOptions, PluginOptions, StoreOptions
+from rotation.plugins.answers import misfit, spelt
+from rotation.plugins.guarded import place_of
 from rotation.plugins.registry import Plugin
 
 # The owner that `rotation init` writes where none was given.
@@ -300,7 +302,21 @@ def located(
         turns = issuer.options.turns(context.options)
     except ValueError as error:
         raise invalid("config.value", str(error), where=(part,)) from None
+    except Exception as stray:  # noqa: BLE001 -- a plugin's own code; its text stays here
+        raise _no_place(part, f"raise {place_of(stray)}") from None
+    for what, said in ((identity, str | None), (turns, tuple[str, ...])):
+        if found := misfit(what, said):
+            raise _no_place(part, f"say {found} where the contract says {spelt(said)}")
     return place, f"{issuer.type}/{place}" if identity is None else identity, turns
+
+
+def _no_place(part: str, what: str) -> Invalid:
+    return invalid(
+        "plugin.contract",
+        f"its options cannot say what it is: they {what}",
+        "report it to the author of the plugin; docs/adding-a-provider.md has the contract",
+        where=(part,),
+    )
 
 
 def _fields(secret: Secret) -> Mapping[str, str]:

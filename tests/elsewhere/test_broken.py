@@ -254,6 +254,12 @@ OPTIONS = {
     "syntax error": lambda text: text + "\ndef broken(\n",
     "missing class": lambda text: text.replace("class Options", "class Option"),
     "unknown type": lambda text: text.replace("connection: str", "connection: Missing"),
+    "files raise": lambda text: text + "    def files(self):\n        return {}['EXAMPLE']\n",
+    "a text for a switch": lambda text: text.replace(
+        "PUSHED: ClassVar = True", "PUSHED: ClassVar = 'no'"
+    ),
+    "no commands": lambda text: text + "    def commands(self):\n        return None\n",
+    "raises once read": lambda text: text + "    def __post_init__(self):\n        {}['EXAMPLE']\n",
     "unknown type in quotes": lambda text: text.replace("connection: str", "connection: 'Missing'"),
 }
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from rotation.config.contract import broken
+from rotation.config.contract import broken, broken_words
 from rotation.options import KINDS, ConnectionOptions, ConsumerOptions, IssuerOptions, StoreOptions
 from rotation.plugins.registry import installed
 from rotation.types import Traits
@@ -141,6 +141,42 @@ def test_what_breaks_the_contract_is_named_with_its_place(
     within = [n for n, line in enumerate(lines) if line.strip().startswith(f"{option}:")]
     line = first + (within[0] if option and within else 0)
     assert problem.message.endswith(f"({Path(__file__)}:{line})")
+
+
+def raises(self: object, *given: object) -> Any:
+    raise KeyError("EXAMPLE")
+
+
+@pytest.mark.parametrize(
+    ("kind", "member", "stated", "said"),
+    [
+        ("consumers", "PUSHED", "no", "`PUSHED` is str, and the contract says bool"),
+        ("consumers", "files", raises, "`files` raises KeyError, test_contract.py:"),
+        ("consumers", "files", lambda self: ["/run"], "`files` is list, and the contract says"),
+        ("consumers", "files", lambda self: {"path": 5}, "`files` is dict with int in it"),
+        ("consumers", "files", "/run", "`files` is str, and the contract says a method"),
+        ("consumers", "commands", lambda self: None, "`commands` is NoneType"),
+        ("consumers", "grants", lambda self: None, "`grants` is NoneType"),
+        ("consumers", "refresh_s", "soon", "`refresh_s` is str"),
+        ("issuers", "TRAITS", None, "`TRAITS` is NoneType, and the contract says Traits"),
+        ("issuers", "TRAITS", {}, "`TRAITS` is dict, and the contract says Traits"),
+        ("issuers", "TRAITS", property(raises), "`TRAITS` raises KeyError"),
+        ("issuers", "identity", lambda self: "x", "`identity` is not called with `connections`"),
+        ("issuers", "by_hand", lambda self, key: "x", "is not called with `handle_id` and"),
+        ("issuers", "ADVISED", "90d", "`ADVISED` is str"),
+        ("issuers", "PUBLIC", ["name"], "`PUBLIC` is list, and the contract says frozenset"),
+    ],
+)
+def test_a_member_that_says_something_else_is_named_with_its_place(
+    kind: str, member: str, stated: Any, said: str
+) -> None:
+    base: Any = Consumer if kind == "consumers" else Issuer
+    stating = dataclass(frozen=True, kw_only=True)(type("Stating", (base,), {member: stated}))
+    [problem] = broken_words(kind, "elsewhere", stating())
+    assert problem.code == "plugin.contract"
+    assert said in problem.message
+    assert "Stating" in problem.message
+    assert "EXAMPLE" not in problem.message
 
 
 @pytest.mark.parametrize("kind", KINDS)
