@@ -19,6 +19,8 @@ WAITS = ("NotYet", "wait_until")
 NEVER_PRINTED = ("Absent",)
 # What a store returns as its `refusal` is raised by the effects as this.
 REFUSAL = "NeedsPerson"
+# A finding of the configuration is printed with its file and line; some suggest no more than that.
+AT_ITS_LINE = "change the line that it names"
 
 
 @dataclass(frozen=True, order=True)
@@ -116,8 +118,12 @@ def areas(root: Path) -> list[str]:
 def table_of(found: list[Raised]) -> str:
     return table(
         ("code", "message", "next step"),
-        ((_link(each.code), each.message, each.hint) for each in found),
+        ((_link(each.code), each.message, _next_step(each)) for each in found),
     )
+
+
+def _next_step(each: Raised) -> str:
+    return each.hint or (AT_ITS_LINE if each.area == "config" else "")
 
 
 def _link(code: str) -> str:

@@ -193,6 +193,7 @@ def _translated(path: Path) -> Iterator[None]:
         raise OutboxError(
             "alerts.outbox",
             f"{path.name} failed ({name or type(error).__name__}); no alert is sent",
+            "move it away: a new one announces again what still stands",
         ) from None
 
 

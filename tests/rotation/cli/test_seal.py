@@ -116,7 +116,7 @@ def test_what_was_changed_stops_what_is_new_and_an_emergency_still_contains(
     assert (refused.exit_code, "journal.seal-broken" in refused.stderr) == (5, True)
     assert last_entry(shell) == before
     leaked = shell.run("emergency", "app", "--yes", "--reason", "leaked")
-    assert "is off" in leaked.output, leaked.output
+    assert "accepted the switch-off of KEY1" in leaked.output, leaked.output
     assert "look twice" in leaked.output
     kinds = {entry.kind for entry in shell.journal.entries(STREAM)}
     assert "opened" in kinds
