@@ -190,7 +190,7 @@ def _logged_in(rotation: Rotation, now: datetime) -> str:
 def still_alive(left: Sequence[str], name: str) -> str:
     is_, it = ("is", "it") if len(left) == 1 else ("are", "them")
     return (
-        f"{', '.join(left)} {is_} still alive; the next rotation removes {it} once nobody "
+        f"{', '.join(left)} {is_} not destroyed; the next rotation removes {it} once nobody "
         f"uses {it}: rotation rotate {name}"
     )
 

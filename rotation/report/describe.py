@@ -35,6 +35,8 @@ def what_works(rotation: Rotation) -> str:
     if rotation.outcome is not None and not consumers_at_risk(rotation):
         return _after_close(rotation)
     now, given = standing(rotation), rotation.state(Step.PROMOTE).done
+    if now.new is None and now.readers in (Readers.NEW, Readers.EITHER):
+        return "what readers get is not known to this version of rotation"
     found = found_dead(rotation) if takes_over(rotation) else None
     wrote = takes_over(rotation) and rotation.mode is Mode.ACCEPT
     if rotation.held in _UNRECORDED or (wrote and found is None):
@@ -62,7 +64,7 @@ def what_works(rotation: Rotation) -> str:
 def _either(old_life: CredentialStatus, old: str | None) -> str:
     if old_life is CredentialStatus.WORKS:
         return "; both work"
-    return f"; {old} is gone" if old_life is CredentialStatus.GONE else ""
+    return f"; {old} is gone" if old and old_life is CredentialStatus.GONE else ""
 
 
 def _read_old(now: RotationStatus) -> str:

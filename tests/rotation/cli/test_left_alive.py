@@ -9,7 +9,7 @@ from rotation.types import CURRENT
 from tests.support.shell import Shell
 
 STILL_ALIVE = (
-    "KEY1 is still alive; the next rotation removes it once nobody uses it: rotation rotate app"
+    "KEY1 is not destroyed; the next rotation removes it once nobody uses it: rotation rotate app"
 )
 
 
