@@ -236,7 +236,7 @@ def no_answer(call: str, of: str, *, repeatable: bool) -> RotationError:
     if repeatable:
         return Transient(
             "aws.no-answer",
-            f"{call} on {of} was not answered; sending it again makes the same thing true",
+            f"{call} on {of} was not answered; it is safe to send again",
             "nothing to do: it is tried again",
         )
     return Ambiguous(

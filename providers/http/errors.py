@@ -91,7 +91,7 @@ def no_answer(call: Call, headers: Mapping[str, str] | None = None) -> RotationE
     if call.repeatable:
         return Transient(
             "http.no-answer",
-            f"{call.what} was not answered; sending it again makes the same thing true",
+            f"{call.what} was not answered; it is safe to send again",
             "nothing to do: it is tried again",
             retry_after=seconds_to_wait(headers or {}),
         )

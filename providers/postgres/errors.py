@@ -66,8 +66,8 @@ def translated(call: str, *, of: str, meanings: Meanings | None = None) -> Itera
     except TooLong:
         raise Transient(
             "postgres.answer-too-long",
-            f"{call} of {of}: the server says more than 4 MiB, which was not read to its end; asking "
-            "again makes the same thing true",
+            f"{call} of {of}: the server says more than 4 MiB, which was not read to its end; it "
+            "is safe to ask again",
             "where it is the probe's `query`, let it end in `limit 1`; else see who answers at the "
             "connection's host",
         ) from None
@@ -78,7 +78,7 @@ def translated(call: str, *, of: str, meanings: Meanings | None = None) -> Itera
 def no_answer(call: str, of: str) -> Transient:
     return Transient(
         "postgres.no-answer",
-        f"{call} of {of} was not answered; asking again makes the same thing true",
+        f"{call} of {of} was not answered; it is safe to ask again",
         "nothing to do: it is tried again",
     )
 

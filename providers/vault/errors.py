@@ -156,7 +156,7 @@ def no_answer(call: str, *, repeatable: bool) -> RotationError:
     if repeatable:
         return Transient(
             "vault.no-answer",
-            f"{call} was not answered; sending it again makes the same thing true",
+            f"{call} was not answered; it is safe to send again",
             "nothing to do: it is tried again",
         )
     return Ambiguous(

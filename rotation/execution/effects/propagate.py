@@ -69,7 +69,7 @@ def confirm(cx: Context) -> Record:
             given + 2 * refresh,
             cx.now,
             "confirm.refresh",
-            f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
+            f"{consumer.id} reads the store again within {2 * consumer.refresh_s} s",
         )
         return Confirmed(evidence=Evidence.ELAPSED)
     if not cx.traits.reports_usage:

@@ -139,7 +139,7 @@ def confirm_old(cx: Context) -> Record:
         demoted + refresh,
         cx.now,
         "confirm.refresh",
-        f"{consumer.id} reads the store again within 2 x {consumer.refresh_s} s",
+        f"{consumer.id} reads the store again within {2 * consumer.refresh_s} s",
     )
     if cx.traits.reports_usage and cx.rotation.new is not None and not _kept(cx):
         used = cx.issuer.usage(cx.rotation.new).last_used
