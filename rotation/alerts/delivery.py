@@ -34,7 +34,7 @@ def sender(installation: str, commands: Path | None) -> Send:
 
     def send(route: Route, message: Message, now: datetime) -> str:
         alert = replace(message.alert, since=message.alert.since or message.raised_at)
-        id_ = id_of(alert, message.sent)
+        id_ = id_of(alert, message.state, message.sent)
         return transmit(route, alert, message.state, id_, installation, commands, now)
 
     return send
@@ -66,7 +66,7 @@ def deliver(
             for message in due:
                 if message.alert.stream in waiting:
                     continue
-                error = _one(outbox, route, message, send, now)
+                error = _one(outbox, route, message, send, now, waiting)
                 if error is not None:
                     yield route, error
                     waiting.add(message.alert.stream)
@@ -76,13 +76,15 @@ def deliver(
 
 
 def _one(
-    outbox: Outbox, route: Route, message: Message, send: Send, now: Callable[[], datetime]
-) -> RotationError | None:
+    outbox: Outbox, route: Route, message: Message, send: Send, now: Callable[[], datetime],
+    waiting: set[str],
+) -> RotationError | None:  # fmt: skip
     at = now()
     if _is_stale(message, at):
         outbox.drop(message, at)
         return None
     if not outbox.claim(message, at + CLAIMED):
+        waiting.add(message.alert.stream)  # another process is sending it
         return None
     try:
         send(route, message, at)

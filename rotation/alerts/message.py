@@ -10,15 +10,17 @@ from rotation.journal.entries import stamp
 from rotation.types import contains_live_value
 
 
-def id_of(alert: Alert, sent: int) -> str:
+def id_of(alert: Alert, state: str, sent: int) -> str:
     """The same for a message that is sent again because nobody knows whether it arrived."""
     key = hashlib.sha256("\0".join(alert.key).encode()).hexdigest()[:32]
-    return f"{key}.{sent}"
+    return f"{key}.{state}.{sent}"
 
 
 def as_json(alert: Alert, state: str, id_: str, installation: str, now: datetime) -> str:
     """Raises where a secret is in it: then nothing is sent."""
     said = alert.said()
+    if state == "resolved":
+        said |= {"works": None, "until": None, "next": None}  # they were about what is over
     data = {
         "state": state,
         "severity": alert.severity,

@@ -19,7 +19,7 @@ from rotation.alerts.records import Failing, Look, Message, Open
 from rotation.alerts.table import Lasts
 from rotation.config.routes import Route
 from rotation.errors import RotationError
-from rotation.journal.entries import stamp, unstamp
+from rotation.journal.entries import NONSENSE, stamp, unstamp
 from rotation.journal.sqlite.statements import named
 from rotation.runtime.ownership import flaws
 
@@ -87,17 +87,19 @@ class Outbox:
             run("forget", before=before)
 
     def open(self) -> list[Open]:
-        return list(_opened(self._read("open")))
+        with _translated(self._path):
+            return list(_opened(self._read("open")))
 
     def due(self, route: str, now: datetime) -> list[Message]:
-        return [
-            Message(
-                id=id_, route=route, alert=Alert.read(json.loads(said)), raised_at=_time(raised),
-                ended=ended is not None, has_it=bool(has_it), sent=sent, tries=tries, due=due,
-            )
-            for id_, said, raised, ended, has_it, sent, tries, due
-            in self._read("due", route=route, now=stamp(now))
-        ]  # fmt: skip
+        with _translated(self._path):
+            return [
+                Message(
+                    id=id_, route=route, alert=Alert.read(json.loads(said)), raised_at=_time(raised),
+                    ended=ended is not None, has_it=bool(has_it), sent=sent, tries=tries, due=due,
+                )
+                for id_, said, raised, ended, has_it, sent, tries, due
+                in self._read("due", route=route, now=stamp(now))
+            ]  # fmt: skip
 
     def claim(self, message: Message, until: datetime) -> bool:
         """Whether this process sends it. If it dies, the message is due again at that time."""
@@ -188,7 +190,7 @@ def _translated(path: Path) -> Iterator[None]:
     """Errors without SQLite's own text."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, *NONSENSE) as error:
         name = getattr(error, "sqlite_errorname", None) or getattr(error, "strerror", None)
         raise OutboxError(
             "alerts.outbox",

@@ -40,18 +40,19 @@ UPDATE alert SET ended_at = :now WHERE id = :id
     AND NOT EXISTS (SELECT 1 FROM delivery WHERE alert = :id AND due IS NOT NULL)
 
 -- name: announce_end
--- A route that never got it does not hear that it is over.
-UPDATE delivery SET due = iif(has_it, :now, NULL), tries = 0, failing_since = NULL, why = NULL
+-- A route that never got it does not hear that it is over. One that did not answer in time may have it.
+UPDATE delivery SET due = iif(has_it OR why = 'alerts.timed-out', :now, NULL), tries = 0, failing_since = NULL, why = NULL
 WHERE alert = :id
 
 -- name: due
--- In order per secret: an earlier message that could not be delivered goes first.
+-- In order per secret: an earlier alert that the route does not have yet goes first, also one that a
+-- killed process may have sent.
 SELECT alert.id, alert.said, alert.raised_at, alert.ended_at, delivery.has_it, delivery.sent,
     delivery.tries, delivery.due
 FROM delivery JOIN alert ON alert.id = delivery.alert
 WHERE delivery.route = :route AND delivery.due <= :now AND NOT EXISTS (
     SELECT 1 FROM delivery AS earlier JOIN alert AS before ON before.id = earlier.alert
-    WHERE earlier.route = :route AND earlier.tries > 0 AND earlier.due > :now
+    WHERE earlier.route = :route AND NOT earlier.has_it AND earlier.due > :now
         AND before.stream = alert.stream AND before.id < alert.id
 )
 ORDER BY alert.id LIMIT 100
@@ -87,7 +88,7 @@ WHERE due IS NOT NULL AND failing_since IS NOT NULL GROUP BY route ORDER BY rout
 
 -- name: ack
 UPDATE alert SET acked_at = :now, acked_by = :who, acked_why = :why
-WHERE id = :id AND acked_at IS NULL
+WHERE id = :id
 
 -- name: quiet
 UPDATE delivery SET due = NULL, tries = 0, failing_since = NULL, why = NULL

@@ -1,4 +1,5 @@
-"""The one command that helps a secret now: the first of those that `status` prints."""
+"""The one command that helps a secret now: the first of those that `status` prints, or `status` itself
+where a person has to choose."""
 
 from datetime import datetime
 
@@ -15,6 +16,9 @@ def next_step(health: Health, rotation: Rotation | None, now: datetime) -> str:
     held = rotation is not None and rotation.held is not None
     if health.row is not None and health.row.on_hold and not held:
         return f"rotation unpause {name}"
+    if held:
+        # Which way out is right depends on what a person finds; some of them cannot be undone.
+        return f"rotation status {name}"
     if rotation is not None and not health.unmerged:
         ways = [*ways_out(rotation, name), *ways_on(rotation, next_action(rotation, now), name)]
         return ways[0] if ways else f"rotation status {name}"

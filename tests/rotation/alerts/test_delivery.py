@@ -1,10 +1,12 @@
 """At least once, in order per secret, and no flood: over real HTTP and real programs."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from standardwebhooks import Webhook
 
 from rotation.alerts.alert import LEFT_OUT, Alert
 from rotation.alerts.delivery import deliver, sender, transmit
+from rotation.alerts.message import id_of
 from rotation.alerts.outbox import Outbox, OutboxError
 from rotation.alerts.records import Look
 from rotation.config.routes import Route
@@ -173,6 +176,40 @@ def test_one_secret_does_not_wait_for_another(team: Team, receiver: Receiver) ->
     receiver.refuses = frozenset()
     team.sends(after=timedelta(minutes=5))
     assert receiver.received[1:3] == [("held", "raised"), ("past-max-age", "raised")]
+
+
+def test_what_a_killed_process_had_is_not_overtaken(team: Team, receiver: Receiver) -> None:
+    first, second = alert(event="emergency-contained"), alert(event="emergency-closed")
+    team.finds(happened=(first,))
+    [claimed] = team.outbox.due("oncall", team.now)
+    assert team.outbox.claim(claimed, team.now + timedelta(minutes=1))
+    team.finds(happened=(second,))
+    assert (team.sends(), receiver.got) == ([], [])
+    assert team.sends(after=timedelta(minutes=1)) == []
+    assert [event for event, _ in receiver.received] == [first.event, second.event]
+
+
+def test_an_end_has_an_id_of_its_own_and_says_nothing_of_before(
+    team: Team, receiver: Receiver
+) -> None:
+    """Also where the receipt of the message before was lost, so that it would be sent again."""
+    team.finds(alert(works="KEY1 works"))
+    team.sends()
+    team.finds()
+    team.sends()
+    said = receiver.got[-1]["data"]
+    assert (said["state"], said["works"], said["next"]) == ("resolved", None, None)
+    assert id_of(alert(), "repeated", 1) != id_of(alert(), "resolved", 1)
+
+
+def test_a_file_that_says_nonsense_is_an_error_of_ours(team: Team) -> None:
+    team.finds(alert())
+    with closing(sqlite3.connect(team.directory / "journal.db.alerts")) as other:
+        other.execute("UPDATE alert SET said = 'x'")
+        other.commit()
+    for asked in (team.outbox.open, lambda: team.outbox.due("oncall", team.now)):
+        with pytest.raises(OutboxError):
+            asked()
 
 
 def test_an_hour_is_the_longest_pause(team: Team, receiver: Receiver) -> None:

@@ -85,7 +85,7 @@ def test_a_held_rotation_pages_with_what_works_and_the_command_of_status(
     assert receiver.received == [("held", "raised")]
     said = last(receiver)
     shown = watched.run("status", "app").stdout
-    assert str(said["next"]) in shown
+    assert said["next"] == "rotation status app"
     assert str(said["works"]) in shown
     assert (said["severity"], said["page"]) == ("page", "docs/runbook/unknown-instance.md")
     assert said["row"]

@@ -38,7 +38,6 @@ def paused(shell: Shell) -> None:
     [
         (unknown, "rotation adopt app"),
         (unaccounted, "rotation reconcile app"),
-        (held_for_an_unknown_instance, "rotation resolve app"),
         (down, "rotation rotate app --replace"),
         (paused, "rotation unpause app"),
     ],
@@ -50,8 +49,16 @@ def test_it_is_the_first_that_status_prints(
     session, now = at_work(shell), shell.world.now
     (health,) = standing(session, (), now, [])
     step = next_step(health, open_rotation(session, health), now)
-    assert step.startswith((command, "rotation resume app"))
+    assert step.startswith(command)
     assert step in shell.run("status", "app").stdout
+
+
+def test_where_a_person_has_to_choose_it_is_status_itself(shell: Shell) -> None:
+    """`resolve --foreign` of a key that an attacker made would accept it."""
+    held_for_an_unknown_instance(shell)
+    session, now = at_work(shell), shell.world.now
+    (health,) = standing(session, (), now, [])
+    assert next_step(health, open_rotation(session, health), now) == "rotation status app"
 
 
 def test_where_nothing_helps_it_is_status_itself(shell: Shell) -> None:
