@@ -63,7 +63,9 @@ def look(
             raise
         base = version if error.code == "store.missing-field" else None
         return Found(version, known[1], Dead.LOST, base)
-    handle = known[1] if version == known[0] else _handle_of(bound, fields, version)
+    handle = known[1] if version == known[0] else None
+    if handle is None:
+        handle = _handle_of(bound, fields, version)
     said = describe(bound, handle, listing, now)
     return Found(version, handle, said or _refused(bound, fields), version)
 

@@ -32,6 +32,8 @@ _UNRECORDED = frozenset({"held.foreign-mark", "held.journal-behind", "held.world
 
 def what_works(rotation: Rotation) -> str:
     """What a consumer can log in with at this moment, and what readers of the store get."""
+    if rotation.rules.contains and rotation.old is None and rotation.new is None:
+        return "not known: the journal does not know what readers get"
     if rotation.outcome is not None and not consumers_at_risk(rotation):
         return _after_close(rotation)
     now, given = standing(rotation), rotation.state(Step.PROMOTE).done

@@ -141,7 +141,7 @@ def _check_new(cx: Context, handle_id: str) -> None:
         "held.replaced-in-place",
         f"{said}: most likely what readers hold of it has stopped working; nothing was staged",
         "make a credential at the service by hand, write it into the secret, then "
-        "`rotation resolve --accept-current`",
+        f"`rotation resolve {cx.spec.secret} --accept-current`",
     )
 
 
@@ -285,7 +285,7 @@ def _never_used(cx: Context, handle_id: str) -> None:
         raise NeedsPerson(
             "held.unknown-instance",
             f"{handle_id} appeared during our mint and is in use: it is somebody's; it was not touched",
-            "`rotation resolve --foreign ID` leaves it alone",
+            f"`rotation resolve {cx.spec.secret} --foreign ID` leaves it alone",
             instances=handle_id,
         )
 

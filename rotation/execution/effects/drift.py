@@ -287,5 +287,5 @@ def check_slot(cx: Context, listing: Listing) -> None:
         raise SlotFull(
             "held.slot-full",
             f"the issuer holds {len(staying)} of {most} instances; beside the current one: {others}",
-            "remove the one that nobody needs, or `rotation resolve --ours ID`",
+            f"remove the one that nobody needs, or `rotation resolve {cx.spec.secret} --ours ID`",
         )

@@ -132,14 +132,15 @@ def look_destroy(cx: Context) -> Record:
         handle = listing.find(handle_id)
         if handle is not None and handle.state is KeyState.ACTIVE:
             switch_off(cx.issuer, handle_id)
-    state = cx.store_state()
+    state, name = cx.store_state(), cx.spec.secret
     if _replaces_current(cx):
         _readers_are_on_the_new(state.current, cx)
     elif state.current is not None and state.current not in cx.rotation.baseline.known:
         raise NeedsPerson(
             "held.unknown-pointer",
             f"the current version {state.current} may name what is contained; nothing is destroyed",
-            "see what it holds; then `rotation resolve --accept-current`, or an emergency for all",
+            "see what it holds; where it names what is contained: "
+            f"`rotation abandon {name}`, `rotation adopt {name}`, `rotation rotate {name} --replace`",
         )
     return LookedBefore(current=state.current, listing=sorted(listing.ids))
 
@@ -209,7 +210,7 @@ def sweep(cx: Context) -> Record:
         raise NeedsPerson(
             "held.unknown-instance",
             f"appeared during the emergency and contained: {', '.join(appeared)}",
-            "`rotation emergency --key-id ID --destroy-foreign` removes it",
+            f"`rotation emergency {cx.spec.secret} --key-id ID --destroy-foreign` removes it",
             instances=",".join(appeared),
         )
     return Contained(contained=[])

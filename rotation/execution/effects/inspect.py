@@ -96,7 +96,8 @@ def _not_forgotten(cx: Context, current: str) -> None:
         raise NeedsPerson(
             "held.journal-behind",
             f"the current version {current} is ours, but this journal does not know it",
-            "restore the newest journal; if it is gone for good: `rotation adopt --take-over`",
+            "restore the newest journal; if it is gone for good: "
+            f"`rotation adopt {cx.spec.secret} --take-over`",
         )
 
 

@@ -93,11 +93,11 @@ def _nobody_needs(cx: Context, handle_id: str, left: Leftover, off_at: object) -
     if not left.served or _retired_by_word(cx):
         return
     if not cx.traits.reports_usage:
-        raise _still_needed(handle_id, "and nothing tells whether somebody still uses it")
+        raise _still_needed(cx, handle_id, "and nothing tells whether somebody still uses it")
     used = cx.issuer.usage(handle_id).last_used
     quiet = timedelta(seconds=cx.spec.quiet_s) + cx.traits.report_lag
     if used is not None and cx.now < used + quiet:
-        raise _still_needed(handle_id, f"and it was used at {used:%Y-%m-%d %H:%M:%S} UTC")
+        raise _still_needed(cx, handle_id, f"and it was used at {used:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _retired_by_word(cx: Context) -> bool:
@@ -107,11 +107,11 @@ def _retired_by_word(cx: Context) -> bool:
     return cx.rotation.rules.retires and bool(gap or not cx.traits.reports_usage)
 
 
-def _still_needed(handle_id: str, why: str) -> NeedsPerson:
+def _still_needed(cx: Context, handle_id: str, why: str) -> NeedsPerson:
     return NeedsPerson(
         "held.leftover",
         f"{handle_id} is left from an earlier rotation, readers had it, {why}; it stays on",
-        "`rotation resolve --ours ID` removes it carefully anyway",
+        f"`rotation resolve {cx.spec.secret} --ours ID` removes it carefully anyway",
         instances=handle_id,
     )
 

@@ -241,7 +241,8 @@ def _pointer_still_new(cx: Context) -> None:
             "held.pointer-moved-late",
             f"the current version is {current} now, and {old_handle(cx)} is destroyed: "
             "readers may be without a working credential",
-            f"`rotation resolve --accept-current` or `rotation emergency {cx.spec.secret}`",
+            f"`rotation resolve {cx.spec.secret} --accept-current`, or "
+            f"`rotation emergency {cx.spec.secret}`",
         )
 
 

@@ -159,7 +159,7 @@ def _not_current(cx: Context) -> None:
         moved = NeedsPerson(
             "held.pointer-moved",
             "the store's current version is the new one again; it was not revoked",
-            "see who moved the label; then `rotation resolve --accept-current`",
+            f"see who moved the label; then `rotation resolve {cx.spec.secret} --accept-current`",
         )
         moved.facts |= PointerMoved(back_at=None).facts
         raise moved

@@ -1,5 +1,6 @@
 """`emergency`: the scope before the question, containment at once, every printed line true."""
 
+import re
 from dataclasses import replace
 
 import click
@@ -52,6 +53,26 @@ def test_it_goes_on_where_nobody_reads_its_progress_any_more(
     done = shell.run("emergency", "app", "--yes", "--reason", "leak")
     assert done.exit_code == 0, done.output
     assert set(shell.world.instances) == {"KEY2"}
+
+
+def test_one_that_was_never_adopted_is_contained_and_the_printed_commands_lead_out(
+    shell: Shell,
+) -> None:
+    shell.world.emergency = True
+    done = shell.run(
+        "emergency", "app", "--all-instances", "--destroy-foreign", "--yes", "--reason", "leak"
+    )
+    assert done.exit_code == 11, done.output
+    assert not shell.world.instances["KEY1"].active
+    assert "works now: not known: the journal does not know what readers get" in done.stdout
+    commands = re.findall(r"`rotation ([^`]+)`", done.stdout.split("next: ")[1].splitlines()[0])
+    assert commands == ["abandon app", "adopt app", "rotate app --replace"]
+    shell.run("abandon", "app", "--yes")
+    assert "not known" in shell.run("show", "app").stdout
+    adopted = shell.run("adopt", "app", "--yes", "--wait")
+    assert adopted.exit_code == 12, adopted.output  # found off
+    done = shell.run("rotate", "app", "--replace", "--wait")
+    assert "KEY1 is dead (proved); KEY2 is the current credential" in done.stdout, done.output
 
 
 def test_who_else_is_thrown_out_is_said_before_the_question(
