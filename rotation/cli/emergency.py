@@ -63,7 +63,8 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
 
     Shows what would be switched off and who would notice, and asks. Then evidence is saved and
     the credential is off at once, from this process; consumers are without it until its successor
-    is delivered, which follows by itself.
+    is delivered. The command stays until that is done; once the credential is off, Ctrl-C leaves
+    the rest to a live `serve`, or to `rotation run`.
 
     It needs no journal to switch off: what it did without one is in a file, which `emergency merge
     FILE` brings into the journal later.
