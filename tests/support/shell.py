@@ -79,6 +79,8 @@ class Shell:
     gates: Callable[[datetime], Gates] = lambda now: Gates()
     living: str | None = None
     on_pause: Callable[[], None] = lambda: None
+    #: So many waits are sat out, and then Ctrl-C is typed; None: nobody types it.
+    pauses_left: int | None = None
 
     def run(self, *words: str, answers: str | None = None) -> Result:
         return CliRunner().invoke(program, list(words), input=answers)
@@ -135,7 +137,12 @@ class SimulatedSession(Session):
     def live_runner(self) -> str | None:
         return self.shell.living
 
+    def stop(self) -> bool:
+        return self.shell.pauses_left == -1 or super().stop()
+
     def pause(self, until: datetime) -> None:
+        if self.shell.pauses_left is not None:
+            self.shell.pauses_left -= 1
         self.shell.on_pause()
         self.shell.world.advance(min(until, self.shell.world.now + timedelta(minutes=1)))
 
