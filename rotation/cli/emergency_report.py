@@ -37,7 +37,8 @@ def scope_lines(
         lines.append(f"  expected outage: about {expected}, the making and proving of it included")
         lines += _cheaper(name, found, scope)
     if not found.known:
-        lines.append("  the journal cannot be read: whose they are is not known, all are meant")
+        meant = "" if left else ", all are meant"
+        lines.append(f"  the journal cannot be read: whose they are is not known{meant}")
     if not found.store_reached:
         lines.append("  the store cannot be asked: what is current is the journal's word")
     if traits.ends:
