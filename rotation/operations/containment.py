@@ -55,8 +55,8 @@ def _store(here: Installation, spec: Specification) -> Store:
 
 
 def contain(here: Installation, target: Target, waits: Callable[[Wait], None]) -> Rotation:
-    """Saves the evidence and contains. Whatever fails is tried again at once. waits: called before
-    each wait."""
+    """Saves the evidence and contains. Whatever fails is tried again at once, until the operator
+    stops it or somebody ends the emergency. waits: called before each wait."""
     stream = target.stream
     rotation = replay(here.journal.entries(stream))
     contains = _containing(rotation)
@@ -66,7 +66,7 @@ def contain(here: Installation, target: Target, waits: Callable[[Wait], None]) -
     while not rotation.done(contains):
         action = here.runner.advance(stream, until=after)
         rotation = replay(here.journal.entries(stream))
-        if isinstance(action, Held) or here.stop():
+        if isinstance(action, Held) or here.stop() or rotation.outcome is not None:
             break
         if isinstance(action, Wait) and action.until is not None:
             waits(action)

@@ -108,10 +108,10 @@ def survey(
 
 
 def emergency_under_way(rotation: Rotation | None) -> Rotation | None:
-    """The rotation, if it is an open emergency that was not cancelled."""
+    """The rotation, if it is an open emergency that nobody cancelled or abandoned."""
     if rotation is None or rotation.outcome is not None or not rotation.rules.contains:
         return None
-    return rotation if rotation.mode is Mode.FORWARD else None
+    return rotation if rotation.mode is Mode.FORWARD and not rotation.abandoned else None
 
 
 def was_there(rotation: Rotation, handle: str) -> bool:

@@ -9,7 +9,9 @@ import pytest
 from rotation.cli import prompts
 from rotation.cli.continuation import goes_on_lines
 from rotation.cli.session import Session
-from rotation.journal.facts import Opened
+from rotation.errors import Transient
+from rotation.journal.entries import Draft, Kind
+from rotation.journal.facts import Opened, Requested
 from rotation.machine.replay import replay
 from rotation.operations.survey import survey
 from tests.support.shell import STREAM, Shell
@@ -73,6 +75,27 @@ def test_one_that_was_never_adopted_is_contained_and_the_printed_commands_lead_o
     assert adopted.exit_code == 12, adopted.output  # found off
     done = shell.run("rotate", "app", "--replace", "--wait")
     assert "KEY1 is dead (proved); KEY2 is the current credential" in done.stdout, done.output
+
+
+@pytest.mark.parametrize(("verb", "code"), [("cancel", 4), ("abandon", 12)])
+def test_one_that_somebody_ends_before_it_contained_says_so(
+    shell: Shell, verb: str, code: int
+) -> None:
+    def away(number: int, name: str) -> None:
+        if name == "issuer.suspend":
+            raise Transient("sim.away", "the service does not answer")
+
+    def ended() -> None:
+        shell.on_pause, shell.world.before = lambda: None, None
+        draft = Draft(kind=Kind.REQUESTED, who="bob", facts=Requested(verb=verb).facts)
+        shell.journal.request(STREAM, draft, "elsewhere", shell.world.now)
+
+    shell.adopted().world.emergency = True
+    shell.world.before, shell.on_pause = away, ended
+    done = shell.run("emergency", "app", "--yes", "--reason", "leak")
+    assert done.exit_code == code, done.output
+    assert "NOT CONTAINED" in done.stderr
+    assert shell.world.instances["KEY1"].active
 
 
 def test_who_else_is_thrown_out_is_said_before_the_question(

@@ -268,6 +268,7 @@ def worked(office: Office, chance: random.Random) -> list[str]:
     "stride", [pytest.param(STRIDE, id="some"), pytest.param(1, marks=pytest.mark.slow, id="all")]
 )
 @pytest.mark.parametrize("first", range(0, SEEDS, PER_TEST))
+@pytest.mark.timeout(1800)
 def test_whatever_they_type_nothing_breaks_that_nobody_asked_for(
     first: int, stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
