@@ -12,7 +12,7 @@ from rotation.cli.options import maybe_name_argument
 from rotation.cli.output import as_json, plain, result, verbatim
 from rotation.cli.session import Session, open_session
 from rotation.config import ConfigInvalid, Finding
-from rotation.operations.configured import compared, exceptions_over
+from rotation.operations.configured import compared, exceptions_over, pauses_over
 from rotation.plan.specification import spec_to_json
 
 config = verb_group(
@@ -36,7 +36,7 @@ def check() -> int:
             _print(invalid.findings, invalid.further, secrets=None)
             return USAGE
         over = tuple(exceptions_over(session))
-        found = (*over, *loaded.warnings)
+        found = (*over, *pauses_over(session), *loaded.warnings)
         _print(found, loaded.further_warnings, secrets=None if over else len(loaded))
         return USAGE if over else OK
 

@@ -85,7 +85,7 @@ class _Like:
         return ConfiguredSecret(
             own_id, identity, like.issuer, place, like.connection, like.class_name, owner,
             application, environment, like.state, like.until, like.reason, like.schedule,
-            like.max_age_s, like.margin_s, like.period_s, file, line, text, turns=turns,
+            like.max_age_s, like.margin_s, like.period_s, file, line, text, turns=turns, by=like.by,
         )  # fmt: skip
 
 

@@ -36,8 +36,8 @@ class ConfiguredSecret(NamedTuple):
     needed is read again from `text`, its own JSON.
 
     place: its secret in the store. turns: what its rotations replace, where the identity does not
-    say it. connection: the one that its rotations load most. until: the end of a pause. period_s:
-    the age at which it is due.
+    say it. connection: the one that its rotations load most. until: the end of a pause. by: who
+    answers for the pause. period_s: the age at which it is due.
     """
 
     id: str
@@ -61,10 +61,17 @@ class ConfiguredSecret(NamedTuple):
     text: bytes
     exception: Exempt | None = None
     turns: tuple[str, ...] = ()
+    by: str | None = None
 
     def exempt_at(self, now: datetime) -> Exempt | None:
         """The exception, if it still holds."""
         return self.exception if self.exception and now < self.exception.until else None
+
+    def paused_at(self, now: datetime) -> str | None:
+        """Who paused it and why, if the pause still holds."""
+        if self.state != "paused" or self.until is None or now >= self.until:
+            return None
+        return f"paused by {self.by}: {self.reason}" if self.by else f"paused: {self.reason}"
 
     def over_s(self, now: datetime) -> int:
         """By how much its life is shorter now that its exception has ended."""
@@ -162,6 +169,7 @@ def entry_of(resolved: Resolved, *, file: str, line: int, text: bytes) -> Config
         line=line,
         text=text,
         exception=_exempt(secret),
+        by=secret.by,
     )
 
 

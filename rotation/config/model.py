@@ -132,9 +132,12 @@ class Secret:
     destroy: Literal["unattended", "by-hand"] | None = _doc(
         "by-hand: a person lets the old one go; the default where the issuer cannot suspend"
     )
-    state: Literal["active", "paused", "retired"] = _doc("paused needs until and reason", "active")
+    state: Literal["active", "paused", "retired"] = _doc(
+        "paused needs until, reason and by", "active"
+    )
     until: str | None = _doc("paused: the first day on which it is rotated again")
     reason: str | None = _doc("paused: why")
+    by: str | None = _doc("paused: who answers for the pause")
     schedule: Annotated[Schedule | None, As(remembering(shape(Schedule).read), like=Schedule)] = (
         field(default=None, metadata={"doc": "when, where it differs from its class"})
     )
@@ -149,9 +152,12 @@ class Secret:
             _require(self.until is not None, "state: paused needs `until`, a day")
             _require(self.reason and self.reason.isprintable(), "state: paused needs `reason`")
             _check_day("until", str(self.until))
+            named = self.by is None or (self.by.strip() and self.by.isprintable())
+            _require(named, "by: who answers for the pause")
         else:
             _require(self.until is None, "until: only while paused")
             _require(self.reason is None, "reason: only while paused")
+            _require(self.by is None, "by: only while paused")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -157,6 +157,14 @@ def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
             f"{format_duration(max_age)} by an exception of {exception.owner} until {exception.until}: {exception.reason}",
             level=Level.WARNING,
         )
+    if secret.state == "paused" and secret.by is None:
+        yield Problem(
+            ("state",),
+            "config.pause-unowned",
+            f"paused until {secret.until}, and it does not say who answers for that",
+            "add `by:`, a team or a person",
+            Level.WARNING,
+        )
     if secret.owner == NOBODY_YET:
         yield Problem(
             ("owner",),

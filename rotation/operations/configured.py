@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rotation.config import Finding
+from rotation.config import Finding, Level
 from rotation.journal.entries import Identity
 from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
@@ -22,6 +22,19 @@ def exceptions_over(here: Installation) -> Iterator[Finding]:
                 code="config.exception-over",
                 message=f"the exception of {entry.id} is over; its environment's limit holds",
                 hint="choose a stricter class and take the exception out, or give it a new end",
+            )  # fmt: skip
+
+
+def pauses_over(here: Installation) -> Iterator[Finding]:
+    """Pauses that hold no more: those secrets are rotated again, whatever `state` seems to say."""
+    now = here.clock.now()
+    for entry in here.configuration.secrets():
+        if entry.state == "paused" and entry.paused_at(now) is None:
+            yield Finding(
+                file=entry.file, line=entry.line, path="until", code="config.pause-over",
+                message=f"the pause of {entry.id} ended on {entry.until:%Y-%m-%d}; it is rotated again",
+                hint="take `state: paused` out with its `until`, `reason` and `by`, or give it a new end",
+                level=Level.WARNING,
             )  # fmt: skip
 
 

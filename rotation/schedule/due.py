@@ -59,8 +59,8 @@ def due(
     """How the secret stands. identity: the row of its stream in the journal."""
     if entry.state == "retired":
         return Due(DueState.RETIRED, "retired by the configuration")
-    if entry.state == "paused" and entry.until is not None and now < entry.until:
-        return Due(DueState.PAUSED, f"paused: {entry.reason}", entry.until)
+    if (paused := entry.paused_at(now)) is not None:
+        return Due(DueState.PAUSED, paused, entry.until)
     if identity is None:
         return Due(DueState.NEVER, "the journal does not know it: adopt it, or create it")
     try:

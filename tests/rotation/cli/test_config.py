@@ -123,6 +123,17 @@ def test_a_lost_journal_is_never_made_in_passing(file: Path, tmp_path: Path) -> 
     assert not (tmp_path / "journal.db").exists()
 
 
+def test_the_check_says_which_pauses_have_ended(file: Path) -> None:
+    pause = "    state: paused\n    until: 2020-01-01\n    reason: audit\n    by: ada\n"
+    file.write_text(file.read_text().replace("    store:", f"{pause}    store:"))
+    found = reply(file, "config", "check")
+    assert (found["valid"], found["findings"][0]["code"]) == (True, "config.pause-over")
+    assert "ended on 2020-01-01; it is rotated again" in run(file, "config", "check").stdout
+    text = file.read_text().replace("2020-01-01", "2999-01-01")
+    file.write_text(text)
+    assert "config.pause-over" not in json.dumps(reply(file, "config", "check"))
+
+
 def test_an_exception_that_is_over_is_refused_by_the_check_alone(file: Path) -> None:
     text = file.read_text().replace("class: production ", "class: development ")
     exception = "    exception: {owner: security, reason: slow, until: 2020-01-01}\n"

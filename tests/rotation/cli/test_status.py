@@ -97,9 +97,9 @@ def test_whoever_paused_it_is_named_with_the_reason(shell: Shell) -> None:
     assert "hold" not in text
     shell.run("unpause", "app", "--wait")
     until = shell.world.now + timedelta(days=3)
-    shell.configuration.entry = APP._replace(state="paused", until=until, reason="audit")
+    shell.configuration.entry = APP._replace(state="paused", until=until, reason="audit", by="ada")
     assert one(shell)["state"] == "paused"
-    assert "paused: audit" in shell.run("status").stdout
+    assert "paused by ada: audit" in shell.run("status").stdout
 
 
 def test_the_summary_counts_all_and_the_urgent_come_first(

@@ -112,6 +112,11 @@ CASES: dict[str, tuple[str, int, str, str]] = {
         "config.value",
     ),
     "paused for ever": (more("state: paused"), 14, "secrets[0].state", "config.value"),
+    "a pause of nobody": (
+        more("state: paused\n    until: 2026-12-01\n    reason: x\n    by: ' '"), 17,
+        "secrets[0].by", "config.value",
+    ),
+    "who answers for no pause": (more("by: ada"), 14, "secrets[0].by", "config.value"),
     "every beyond the period": (
         more("schedule: {every: 82d}"), 14, "secrets[0].schedule.every", "config.every",
     ),

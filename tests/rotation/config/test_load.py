@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -280,6 +280,18 @@ def test_paused_has_an_end(loaded: Load) -> None:
     assert (entry.state, entry.until, entry.reason) == (
         "paused", datetime(2026, 12, 1, tzinfo=UTC), "migration",
     )  # fmt: skip
+
+
+def test_a_pause_says_who_answers_for_it(loaded: Load) -> None:
+    text = VALID + "    state: paused\n    until: 2026-12-01\n    reason: migration\n"
+    unowned = loaded(text)
+    assert "config.pause-unowned" in {finding.code for finding in unowned.warnings}
+    owned = loaded(text + "    by: team-platform\n")
+    assert "config.pause-unowned" not in {finding.code for finding in owned.warnings}
+    [entry] = owned.secrets()
+    end = datetime(2026, 12, 1, tzinfo=UTC)
+    assert entry.paused_at(end - timedelta(seconds=1)) == "paused by team-platform: migration"
+    assert entry.paused_at(end) is None
 
 
 def test_paths_are_beside_the_file(loaded: Load, tmp_path: Path) -> None:
