@@ -10,24 +10,27 @@ from rotation.config.routes import Route
 from rotation.journal.entries import stamp, unstamp
 from rotation.types import contains_live_value
 
-LENGTH_MAX = 500
+LENGTH_MAX, PART = 500, 200
 LEFT_OUT = "(left out: there was a secret in it)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """An event of a stream. episode: differs between occurrences of the same event; since:
-    None where nobody knows when it began."""
+    None where nobody knows when it began; why: what it is about, in a line; begins: whether it is
+    raised where it was not before."""
 
     event: str
-    episode: str
+    episode: str = ""
     since: datetime | None = None
+    why: str | None = None
+    begins: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """works: what works right now, and `until` when, where that is known. next: one command. page:
-    of the runbook."""
+    """why: what it is about. works: what works right now, and `until` when, where that is known.
+    next: one command. page: of the runbook. begins: False where it only goes on."""
 
     stream: str
     event: str
@@ -37,10 +40,12 @@ class Alert:
     owner: str | None = None
     environment: str | None = None
     row: str | None = None
+    why: str | None = None
     works: str | None = None
     until: datetime | None = None
     next: str
     page: str
+    begins: bool = True
 
     @property
     def kind(self) -> Event:
@@ -57,33 +62,36 @@ class Alert:
     def said(self) -> dict[str, Any]:
         """As plain data. Each text is one short line without a secret."""
         plain = {
-            name: stamp(v) if isinstance(v, datetime) else v for name, v in asdict(self).items()
+            name: stamp(v) if isinstance(v, datetime) else v
+            for name, v in asdict(self).items()
+            if name != "begins"
         }
         return {name: safe(v) if isinstance(v, str) else v for name, v in plain.items()}
 
     @classmethod
     def read(cls, said: dict[str, Any]) -> Self:
-        given: dict[str, Any] = {field.name: said.get(field.name) for field in fields(cls)}
+        names = (field.name for field in fields(cls) if field.name != "begins")
+        given: dict[str, Any] = {name: said.get(name) for name in names}
         given |= {name: unstamp(said[name]) for name in ("since", "until")}
         return cls(**given)
 
-    def text(self, state: str) -> str:
-        """One line for a person."""
-        now = "over" if state == "resolved" else self.kind.sentence
-        parts = [f"[{self.severity}] {self.secret}: {self.event}: {now}"]
-        if state != "resolved":
-            parts += [f"works now: {self.works}"] if self.works else []
-            parts.append(f"next: {self.next}")
-        return safe("; ".join(parts))
+    def text(self, state: str, host: str) -> str:
+        """One line for a person. Each part is bounded by itself, so that none pushes another out."""
+        over = state == "resolved"
+        head = f"[{self.severity}] {safe(self.secret, PART)}: {self.event}"
+        parts = [f"{head}: {'over' if over else self.kind.sentence}"]
+        said = {"why": self.why, "works now": self.works, "next": self.next, "page": self.page}
+        parts += [f"{name}: {safe(text, PART)}" for name, text in said.items() if text and not over]
+        return "; ".join([*parts, f"host: {safe(host, PART)}"])
 
 
-def safe(text: str) -> str:
+def safe(text: str, most: int = LENGTH_MAX) -> str:
     """One line that steers no terminal and is no longer than a screen; nothing where a live secret
     is in it. What does not print includes what turns the order of letters round."""
     if contains_live_value(text):
         return LEFT_OUT
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:LENGTH_MAX])
-    return line if len(text) <= LENGTH_MAX else f"{line[:-1]}…"
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:most])
+    return line if len(text) <= most else f"{line[:-1]}…"
 
 
 def wanted_by(alert: Alert, routes: Iterable[Route]) -> list[str]:

@@ -19,7 +19,7 @@ def start(route: Route, body: str, id_: str, directory: Path | None) -> str:
         raise Transient(
             "alerts.timed-out",
             f"the command of route {route.id} did not end in {route.timeout_s} s and was ended",
-            "it is tried again; make it faster, or raise the route's `timeout:`",
+            "make it faster, or raise the route's `timeout:`",
         ) from None
     except OSError as error:
         raise _cannot(route, error) from None
@@ -27,7 +27,7 @@ def start(route: Route, body: str, id_: str, directory: Path | None) -> str:
         raise Refused(
             "alerts.not-accepted",
             f"the command of route {route.id} ended with {code}, which is no receipt",
-            "it is tried again; run it by hand as the runner's user and see what it says",
+            "run it by hand as the runner's user and see what it says",
         )
     return "it ended with 0"
 

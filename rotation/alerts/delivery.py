@@ -6,9 +6,10 @@ route that does not answer is asked with one message at a time, and has all the 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from socket import gethostname
 
 from rotation.alerts.alert import Alert
 from rotation.alerts.message import as_json, id_of
@@ -29,28 +30,27 @@ STALE = timedelta(hours=1)
 Send = Callable[[Route, Message, datetime], str]
 
 
-def sender(installation: str, commands: Path | None) -> Send:
-    """How a message goes out."""
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """How a message goes out of one installation."""
 
-    def send(route: Route, message: Message, now: datetime) -> str:
+    installation: str
+    commands: Path | None = None
+    host: str = field(default_factory=gethostname)
+
+    def __call__(self, route: Route, message: Message, now: datetime) -> str:
         alert = replace(message.alert, since=message.alert.since or message.raised_at)
-        id_ = id_of(alert, message.state, message.sent)
-        return transmit(route, alert, message.state, id_, installation, commands, now)
+        id_ = id_of(alert, message.raised_at, message.state, message.sent)
+        return self.transmit(route, alert, message.state, id_, now)
 
-    return send
+    def transmit(self, route: Route, alert: Alert, state: str, id_: str, now: datetime) -> str:
+        """What the other side said. Raises RotationError where that is no receipt."""
+        from rotation.alerts import command, webhook  # noqa: PLC0415 -- only who sends pays for it
 
-
-def transmit(
-    route: Route, alert: Alert, state: str, id_: str, installation: str, commands: Path | None,
-    now: datetime,
-) -> str:  # fmt: skip
-    """What the other side said. Raises RotationError where that is no receipt."""
-    from rotation.alerts import command, webhook  # noqa: PLC0415 -- only who sends pays for it
-
-    body = as_json(alert, state, id_, installation, now)
-    if route.type == "webhook":
-        return webhook.post(route, body, id_, now)
-    return command.start(route, body, id_, commands)
+        body = as_json(alert, state, id_, self.installation, self.host, now)
+        if route.type == "webhook":
+            return webhook.post(route, body, id_, now)
+        return command.start(route, body, id_, self.commands)
 
 
 def deliver(

@@ -7,7 +7,7 @@ from rotation.journal.entries import Entry, Kind
 from rotation.journal.facts import Closed, Failure
 from rotation.machine.replay import Outcome, Rotation, replay
 from rotation.plan import Step
-from rotation.report.describe import death
+from rotation.report.describe import death, sent_back_by
 from rotation.types import Death
 
 
@@ -17,7 +17,13 @@ def edges(entries: Sequence[Entry], after: int = 0) -> Iterator[Found]:
     for entry in entries:
         if entry.seq > after:
             for event in _events(rotation, entry):
-                yield Found(event=event, episode=str(entry.seq), since=entry.at)
+                why = _sent_back(rotation) if event == "rolled-back" else None
+                yield Found(event=event, episode=str(entry.seq), since=entry.at, why=why)
+
+
+def _sent_back(rotation: Rotation) -> str | None:
+    row = sent_back_by(rotation)
+    return None if row is None else f"the step {row.name} was refused"
 
 
 def _events(rotation: Rotation, entry: Entry) -> Iterator[str]:

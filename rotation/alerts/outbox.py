@@ -176,8 +176,12 @@ def _happened(run: Run, alert: Alert, routes: Sequence[str], at: str | None) -> 
 
 def _stands(run: Run, alert: Alert, routes: Sequence[str], at: str | None) -> None:
     values = _values(alert)
-    run("insert", **values, now=at)
-    (id_, ended) = run("one", **values).fetchone()
+    if alert.begins:
+        run("insert", **values, now=at)
+    found = run("one", **values).fetchone()
+    if found is None or not (alert.begins or found[1] is None):
+        return
+    (id_, ended) = found
     run("refresh" if ended is None else "reopen", id=id_, **values, now=at)
     for route in routes:
         run("address", id=id_, route=route, now=at)

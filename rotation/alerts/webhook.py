@@ -35,7 +35,7 @@ def post(route: Route, body: str, id_: str, now: datetime) -> str:
         raise Transient(
             "alerts.no-answer",
             f"route {route.id} does not answer ({type(error).__name__})",
-            "it is tried again; look at its receiver and the way to it",
+            "look at its receiver and the way to it",
         ) from None
     finally:
         connection.close()
@@ -43,7 +43,7 @@ def post(route: Route, body: str, id_: str, now: datetime) -> str:
         raise Refused(
             "alerts.not-accepted",
             f"route {route.id} answered {status}, which is no receipt",
-            "it is tried again; only 2xx is a receipt, and no redirect is followed",
+            "only 2xx is a receipt, and no redirect is followed",
         )
     return f"it answered {status}"
 

@@ -67,6 +67,8 @@ def _print(found: Sequence[Open], failing: Sequence[Failing]) -> None:
 def _lines(each: Open) -> list[str]:
     alert = each.alert
     lines = [f"raised: {local(each.raised_at)}"]
+    if alert.why:
+        lines.append(f"why: {alert.why}")
     if alert.works:
         lines.append(f"works now: {alert.works}")
     if alert.until:
@@ -98,8 +100,9 @@ def ack(name: str, *, reason: str | None) -> int:
     It is not repeated any more. When it is over, the routes still get that. `installation` stands
     for what belongs to no secret: the journal, the configuration.
     """
+    reason = checked_reason(reason)
     with open_session(effectful=True) as session, Alerts(here=session) as here:
-        found = here.acknowledge(name, checked_reason(reason))
+        found = here.acknowledge(name, reason)
         events = [each.alert.event for each in found]
         text = f"acknowledged by {session.who}: {name}: {', '.join(events)}"
         done("ack", text, secret=name, events=events, reason=reason)

@@ -77,6 +77,7 @@ def show(name: str | None) -> None:
             "installation": loaded.installation,
             "journal": str(loaded.journal),
             "digest": loaded.digest,
+            "alerts": [asdict(route) for route in loaded.alerts.routes],
             "secrets": [_shown(session, each) for each in names],
         }
         if settings().output == "json":

@@ -101,7 +101,7 @@ LOGIN = record(
 ALERT = record(
     event=TEXT, severity={"enum": ["page", "warn", "info"]}, sentence=TEXT, secret=TEXT,
     owner=maybe(TEXT), environment=maybe(TEXT), row=maybe(TEXT), since=maybe(TIME), raised_at=TIME,
-    works=maybe(TEXT), until=maybe(TIME), next=TEXT, page=TEXT, acknowledged_at=maybe(TIME),
+    why=maybe(TEXT), works=maybe(TEXT), until=maybe(TIME), next=TEXT, page=TEXT, acknowledged_at=maybe(TIME),
     acknowledged_by=maybe(TEXT), reason=maybe(TEXT), undelivered=NAMES,
 )  # fmt: skip
 
@@ -113,7 +113,8 @@ SHAPES: dict[str, Schema] = {
     ),
     "alerts-test": record(route=TEXT, **DONE),
     "config": record(
-        path=TEXT, installation=TEXT, journal=TEXT, digest=TEXT, secrets=listed(by_name(ANYTHING))
+        path=TEXT, installation=TEXT, journal=TEXT, digest=TEXT, alerts=listed(by_name(ANYTHING)),
+        secrets=listed(by_name(ANYTHING)),
     ),
     "config-check": record(
         valid=YES_OR_NO, secrets=maybe(COUNT), further=COUNT,

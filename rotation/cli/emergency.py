@@ -71,7 +71,7 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
 
     `emergency cancel NAME` switches it on again, while nothing is destroyed or replaced.
     """
-    checked_reason(reason)
+    reason = checked_reason(reason)
     with open_session(effectful=True) as session:
         session.patience_s = PATIENCE_S
         if len(words) == 2 and words[0] == "cancel":

@@ -7,6 +7,8 @@ import click
 from rotation.cli.output import is_terminal
 from rotation.errors import UsageError
 
+REASON_MAX = 500
+
 # The start of a well-known token, or a long word as random as a key: both cases and digits.
 _TOKEN = re.compile(r"(gh[opsu]_|github_pat_|xox[abp]-|hv[sb]\.|glpat-|sk-|eyJ)[A-Za-z0-9_.-]{8,}")
 _BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
@@ -48,8 +50,15 @@ def _declined() -> UsageError:
 
 
 def checked_reason(reason: str | None) -> str | None:
-    """A reason stays in the journal for ever, so it must not contain a key. Key ids are public and
-    welcome."""
+    """A reason stays for ever, and everybody reads it: it becomes one line, and must contain no key.
+    Key ids are public and welcome."""
+    reason = None if reason is None else " ".join(reason.split())
+    if reason is not None and (len(reason) > REASON_MAX or not reason.isprintable()):
+        raise UsageError(
+            "cli.reason-not-plain",
+            f"a reason is at most {REASON_MAX} characters, all of which print; nothing was written",
+            "say it in a sentence",
+        )
     if reason is not None and _looks_like_a_key(reason):
         raise UsageError(
             "cli.reason-holds-a-key",

@@ -197,9 +197,10 @@ def pause(name: str, *, reason: str) -> int:
     An open rotation stands still, none is opened, and nothing is undone; an old credential that
     must come back does. A pause that lands while a step is on its way stops the one after it.
     """
+    reason = checked_reason(reason) or ""
     with open_session(effectful=True) as session:
         rotation = latest_rotation(session, name)
-        request(session, rotation, Requested(verb="hold", reason=checked_reason(reason)))
+        request(session, rotation, Requested(verb="hold", reason=reason))
         text = f"{name} is paused; `rotation unpause {name}` lets it go on"
         done("pause", text, secret=name, paused=True, reason=reason)
         return OK

@@ -10,6 +10,7 @@ from rotation.types import is_loopback, require
 COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 FILE = re.compile(r"/[^\0]+|\$[A-Z][A-Z0-9_]*")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+RANDOM_MIN = 12
 SECONDS_MAX = 15
 """Less than a runner has to end."""
 
@@ -23,6 +24,19 @@ def is_safe_url(text: str) -> bool:
         return False
     secure = url.scheme == "https" or (url.scheme == "http" and is_loopback(host))
     return bool(secure and host and "@" not in url.netloc and text.isascii() and text.isprintable())
+
+
+def may_hold_a_token(text: str) -> bool:
+    """Whether something in an address looks as if it let its holder in: a query, or a random word."""
+    url = urlsplit(text)
+    words = re.split(r"[^A-Za-z0-9]+", url.path)
+    return bool(url.query or url.fragment) or any(_is_random(word) for word in words)
+
+
+def _is_random(word: str) -> bool:
+    kinds = (str.isupper, str.islower, str.isdigit)
+    mixed = sum(any(kind(letter) for letter in word) for kind in kinds) > 1
+    return len(word) >= RANDOM_MIN and mixed
 
 
 def _doc(text: str, default: Any = None) -> Any:
@@ -62,6 +76,10 @@ class Route:
         require(not self.argv, "argv: only of a command")
         url, key = self.url or "", self.secret or ""
         require(FILE.fullmatch(url) or is_safe_url(url), "url: https://..., a file, or $NAME")
+        require(
+            FILE.fullmatch(url) or not may_hold_a_token(url),
+            "url: there seems to be a token in it; write the address into a file, and name that here",
+        )
         require(FILE.fullmatch(key), "secret: the file with the key of the signature, or $NAME")
 
     def _check_command(self) -> None:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, Self
 
 from rotation.alerts.alert import Alert, Found, of_installation
-from rotation.alerts.delivery import deliver, sender, transmit
+from rotation.alerts.delivery import Sender, deliver
 from rotation.alerts.edges import edges
 from rotation.alerts.levels import Standing, doubted_at, levels
 from rotation.alerts.outbox import Outbox, file_of
@@ -54,9 +54,12 @@ class Alerts:
         if self.here.stop():
             return
         self.outbox.record(found, routes, now)
+        yield from deliver(self.outbox, routes, self.sender, self.here.clock.now)
+
+    @property
+    def sender(self) -> Sender:
         configuration = self.here.configuration
-        send = sender(configuration.installation, configuration.commands)
-        yield from deliver(self.outbox, routes, send, self.here.clock.now)
+        return Sender(installation=configuration.installation, commands=configuration.commands)
 
     def test(self, name: str) -> str:
         """Sends a real message; what the other side said."""
@@ -66,14 +69,12 @@ class Alerts:
             raise UnknownName(
                 "alerts.unknown-route", f"there is no route {name}", f"`alerts:` has {known}"
             )
-        now, configuration = self.here.clock.now(), self.here.configuration
+        now = self.here.clock.now()
         alert = of_installation(
             "test", str(stamp(now)), next="rotation alerts", page="docs/alerts.md", since=now
         )
         id_ = f"test.{now:%Y%m%dT%H%M%S.%f}"
-        return transmit(
-            route, alert, "test", id_, configuration.installation, configuration.commands, now
-        )
+        return self.sender.transmit(route, alert, "test", id_, now)
 
     def acknowledge(self, name: str, why: str | None) -> list[Open]:
         called = name if name == INSTALLATION else self.here.called(name)
@@ -152,7 +153,7 @@ def _doubts(here: Installation) -> Iterator[Alert]:
 
 def _of_journal(error: RotationError) -> Alert:
     return of_installation(
-        "journal", error.code, works=error.message, next=_FOR_JOURNAL.get(error.code, "rotation journal check"),
+        "journal", error.code, why=error.message, next=_FOR_JOURNAL.get(error.code, "rotation journal check"),
         page=_page("journal"),
     )  # fmt: skip
 
@@ -165,7 +166,7 @@ _FOR_JOURNAL = {
 
 def _of_configuration(code: str) -> Alert:
     return of_installation(
-        "configuration", code, works="rotations follow the former one",
+        "configuration", code, why=f"refused for {code}", works="rotations follow the former one",
         next="rotation config check", page=_page("configuration"),
     )  # fmt: skip
 
@@ -174,7 +175,7 @@ def _stands(here: Installation, now: datetime) -> Iterator[Alert]:
     for health in standing(here, (), now, list(spilled(here))):
         rotation = open_rotation(here, health)
         seen_now = Standing(
-            word=health.rank.word, due_at=health.due_at, max_age=health.max_age, row=health.row,
+            words=frozenset(rank.word for rank in health.ranks), why=health.why, due_at=health.due_at, max_age=health.max_age, row=health.row,
             rotation=rotation, doubted_at=_doubted_at(here, rotation), strangers=health.strangers,
         )  # fmt: skip
         found = list(levels(now, seen_now))
@@ -210,6 +211,8 @@ def _alert(
         owner=None if entry is None else entry.owner,
         environment=None if entry is None else entry.environment,
         row=None if row is None else row.name,
+        why=found.why,
+        begins=found.begins,
         works=_works(rotation, health, now),
         until=_until(rotation, health, now),
         next=next_,

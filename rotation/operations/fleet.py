@@ -73,7 +73,7 @@ class Health:
 
     secret: str
     policy: str
-    rank: Rank
+    rank: Rank  # the most urgent of what holds
     max_age: timedelta
     age: timedelta | None
     due_at: datetime | None  # when it is due next, if time alone decides that
@@ -84,6 +84,11 @@ class Health:
     unmerged: bool = False  # an emergency did more than the journal knows
     strangers: tuple[str, ...] = ()  # live instances that nobody accounts for
     strangers_at: datetime | None = None  # when a look found them
+    beside: frozenset[Rank] = frozenset()  # what holds as well
+
+    @property
+    def ranks(self) -> frozenset[Rank]:
+        return self.beside | {self.rank}
 
     @property
     def order(self) -> tuple[int, float, str]:
@@ -173,11 +178,16 @@ def _left_alive(closings: Iterable[Closing]) -> frozenset[str]:
 def _orphan(row: Identity, rotation: Rotation | None, now: datetime) -> Health:
     """A secret that only the journal still names: nothing rotates it, but an open rotation goes
     on."""
-    held = Rank.HELD if row.held is not None else Rank.ORPHANED
+    ranks = {Rank.ORPHANED}
+    if row.held is not None:
+        ranks.add(Rank.HELD)
+    if rotation is not None and consumers_at_risk(rotation):
+        ranks.add(Rank.DOWN)
     return Health(
         secret=row.secret,
         policy="?",
-        rank=Rank.DOWN if rotation is not None and consumers_at_risk(rotation) else held,
+        rank=min(ranks),
+        beside=frozenset(ranks),
         max_age=timedelta(),
         age=now - row.created if row.created is not None else None,
         due_at=None,
@@ -194,10 +204,12 @@ def _health(
     state = due(entry, row, now, freezes)
     age = now - row.created if row is not None and row.created is not None else None
     max_age = timedelta(seconds=entry.max_age_s - entry.over_s(now))
+    ranks = list(_ranks(row, rotation, max_age, state.kind, now))
     return Health(
         secret=entry.id,
         policy=entry.class_name,
-        rank=_rank(row, rotation, max_age, state.kind, now),
+        rank=ranks[0],
+        beside=frozenset(ranks),
         max_age=max_age,
         age=age,
         due_at=state.at
@@ -210,28 +222,31 @@ def _health(
     )
 
 
-def _rank(
+def _ranks(
     row: Identity | None,
     rotation: Rotation | None,
     max_age: timedelta,
     kind: DueState,
     now: datetime,
-) -> Rank:
+) -> Iterator[Rank]:
+    """Everything that holds, the most urgent first."""
     if rotation is not None and consumers_at_risk(rotation):
-        return Rank.DOWN
+        yield Rank.DOWN
     if row is not None and row.held is not None:
-        return Rank.HELD
+        yield Rank.HELD
     if kind is DueState.RETIRED:
-        return Rank.RETIRED
+        yield Rank.RETIRED
+        return
     if row is not None and row.plan is None and row.expires is not None and row.expires <= now:
-        return Rank.DOWN
+        yield Rank.DOWN
     if row is not None and row.created is not None and now - row.created > max_age:
-        return Rank.PAST_MAX_AGE
+        yield Rank.PAST_MAX_AGE
     if rotation is not None and left_alive(rotation):
-        return Rank.LEFT_ALIVE
+        yield Rank.LEFT_ALIVE
     if row is not None and row.on_hold:
-        return Rank.ON_HOLD
-    return _BY_KIND[kind]
+        yield Rank.ON_HOLD
+        return
+    yield _BY_KIND[kind]
 
 
 _BY_KIND = {
@@ -253,8 +268,10 @@ def _with_strangers(
     if look is None or not look.instances or not (entries := here.records.entries(stream)):
         return health
     left = unaccounted(replay(entries), look)
-    rank = min(health.rank, Rank.UNACCOUNTED) if left else health.rank
-    return replace(health, rank=rank, strangers=left, strangers_at=look.at)
+    if not left:
+        return replace(health, strangers_at=look.at)
+    rank, beside = min(health.rank, Rank.UNACCOUNTED), health.ranks | {Rank.UNACCOUNTED}
+    return replace(health, rank=rank, beside=beside, strangers=left, strangers_at=look.at)
 
 
 def _by_stream(spills: Spills) -> Mapping[str, Sequence[SpillRecord]]:
@@ -274,8 +291,9 @@ def _with_spills(
     entries = here.records.entries(stream)
     down = bool(entries and given(replay(entries)) & off)
     why = f"{', '.join(sorted(off))} switched off without the journal"
-    rank = min(health.rank, Rank.DOWN if down else Rank.HELD)
-    return replace(health, rank=rank, why=why, unmerged=True)
+    found = Rank.DOWN if down else Rank.HELD
+    rank, beside = min(health.rank, found), health.ranks | {found}
+    return replace(health, rank=rank, beside=beside, why=why, unmerged=True)
 
 
 def most_urgent(healths: list[Health], *, everything: bool) -> list[Health]:

@@ -22,6 +22,8 @@ def next_step(health: Health, rotation: Rotation | None, now: datetime) -> str:
     if rotation is not None and not health.unmerged:
         ways = [*ways_out(rotation, name), *ways_on(rotation, next_action(rotation, now), name)]
         return ways[0] if ways else f"rotation status {name}"
+    if health.rank is Rank.UNKNOWN and health.row is not None:
+        return f"rotation adopt {name} --created DATE"
     return _BY_RANK.get(health.rank, "rotation status {name}").format(name=name)
 
 

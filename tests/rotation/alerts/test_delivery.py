@@ -16,7 +16,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from rotation.alerts.alert import LEFT_OUT, Alert
-from rotation.alerts.delivery import deliver, sender, transmit
+from rotation.alerts.delivery import Sender, deliver
 from rotation.alerts.message import id_of
 from rotation.alerts.outbox import Outbox, OutboxError
 from rotation.alerts.records import Look
@@ -62,7 +62,7 @@ class Team:
 
     def sends(self, after: timedelta = timedelta()) -> list[RotationError]:
         self.now += after
-        send = sender("0123456789ab", self.commands)
+        send = Sender(installation="0123456789ab", commands=self.commands)
         made = deliver(self.outbox, self.routes, send, lambda: self.now)
         return [error for _, error in made]
 
@@ -79,7 +79,7 @@ def test_a_team_verifies_it_with_the_library(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     route = webhook(receiver, tmp_path)
-    transmit(route, alert(), "raised", "id.0", "0123456789ab", None, datetime.now(UTC))
+    Sender(installation="i").transmit(route, alert(), "raised", "id.0", datetime.now(UTC))
     [(headers, body)] = receiver.sent
     assert Webhook(KEY).verify(body, headers)["data"]["event"] == "held"
 
@@ -199,7 +199,7 @@ def test_an_end_has_an_id_of_its_own_and_says_nothing_of_before(
     team.sends()
     said = receiver.got[-1]["data"]
     assert (said["state"], said["works"], said["next"]) == ("resolved", None, None)
-    assert id_of(alert(), "repeated", 1) != id_of(alert(), "resolved", 1)
+    assert id_of(alert(), NOW, "repeated", 1) != id_of(alert(), NOW, "resolved", 1)
 
 
 def test_a_file_that_says_nonsense_is_an_error_of_ours(team: Team) -> None:
@@ -292,7 +292,9 @@ def test_a_route_that_is_taken_out_leaves_nothing_and_one_that_comes_hears_what_
 
 def attempt(route: Route, commands: Path | None = None) -> str:
     try:
-        return transmit(route, alert(), "raised", "id.0", "0123456789ab", commands, NOW)
+        return Sender(installation="i", commands=commands).transmit(
+            route, alert(), "raised", "id.0", NOW
+        )
     except RotationError as error:
         return error.code
 
@@ -318,13 +320,10 @@ def test_an_address_is_never_said(
     file.write_text(f"{receiver.url}?token=EXAMPLE-very-secret\n")
     file.chmod(0o600)
     receiver.status = 500
-    for url in (
-        str(file),
-        f"{receiver.url}?token=EXAMPLE-very-secret",
-        "https://127.0.0.1:1/EXAMPLE",
-    ):
+    for url in (str(file), f"{receiver.url}/EXAMPLE", "https://127.0.0.1:1/EXAMPLE"):
+        route = webhook(receiver, tmp_path, url=url)
         with pytest.raises(RotationError) as failed:
-            transmit(webhook(receiver, tmp_path, url=url), alert(), "raised", "id", "i", None, NOW)
+            Sender(installation="i").transmit(route, alert(), "raised", "id", NOW)
         said = f"{failed.value} {failed.value.hint} {failed.value.__cause__} {caplog.text}"
         assert "EXAMPLE" not in said
         assert "127.0.0.1" not in said
@@ -402,3 +401,17 @@ def test_a_message_that_holds_one_all_the_same_is_not_sent(
     assert isinstance(error, Permanent)
     assert error.code == "alerts.secret-refused"
     assert receiver.asked == []
+
+
+def test_no_part_of_a_text_steers_a_terminal_or_pushes_another_out(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    long = "\x1b[31m\n" + "x" * 1_000_000
+    said = dict.fromkeys(("secret", "owner", "row", "why", "works", "next", "page"), long)
+    sender = Sender(installation="i", host=f"db{long}")
+    sender.transmit(webhook(receiver, tmp_path), alert(**said), "raised", "id", NOW)
+    data = receiver.got[0]["data"]
+    assert all(text.isprintable() for text in data.values() if isinstance(text, str))
+    assert len(receiver.sent[0][1]) < 20_000
+    assert all(f"{part}: " in data["text"] for part in ("why", "next", "page", "host"))
+    assert len(data["text"]) < 1500

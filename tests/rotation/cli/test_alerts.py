@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,44 +17,12 @@ from rotation.config.routes import Alerts
 from rotation.errors import Ambiguous, JournalError, Transient
 from rotation.journal.entries import Kind, stamp
 from tests.support.configured import file
-from tests.support.receiver import Receiver, receiving, webhook
+from tests.support.receiver import Receiver, webhook
 from tests.support.shell import APP, DAY, Shell, at_work
 from tests.support.simulator import PushedConsumer, SimulatedIssuer
+from tests.support.watched import events, last, later, receiver, watched
 
-__all__ = ["file"]  # the fixture
-
-ALL = ("page", "warn", "info")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-def watched(shell: Shell, receiver: Receiver, tmp_path: Path) -> Shell:
-    """A secret that is fine, and a route that has heard of it."""
-    shell.configuration.entry = APP._replace(max_age_s=400 * DAY, period_s=390 * DAY)
-    route = webhook(receiver, tmp_path, severities=ALL)
-    shell.configuration.alerts = Alerts(routes=(route,))
-    shell.adopted().run("run")
-    receiver.got.clear()
-    return shell
-
-
-def later(shell: Shell, **by: float) -> None:
-    shell.world.advance(shell.world.now + timedelta(**by))
-
-
-def events(receiver: Receiver) -> list[str]:
-    return [event for event, _ in receiver.received]
-
-
-def last(receiver: Receiver) -> dict[str, object]:
-    data = receiver.got[-1]["data"]
-    assert isinstance(data, dict)
-    return data
+__all__ = ["file", "receiver", "watched"]  # the fixtures
 
 
 def test_what_is_fine_is_told_to_nobody(watched: Shell, receiver: Receiver) -> None:
@@ -132,9 +99,8 @@ def test_an_open_emergency_stands_until_it_is_closed(watched: Shell, receiver: R
     receiver.got.clear()
     watched.run("resume", "app", "--wait")
     watched.run("run")
-    assert {("emergency", "resolved"), ("down", "resolved"), ("emergency-closed", "raised")} == set(
-        receiver.received
-    )
+    ended = {(event, "resolved") for event in ("emergency", "down", "held")}
+    assert {*ended, ("emergency-closed", "raised")} == set(receiver.received)
 
 
 def test_one_that_was_given_up_is_unproven_until_acknowledged(
@@ -316,6 +282,7 @@ def test_a_test_sends_a_real_one_and_says_what_it_saw(watched: Shell, receiver: 
     done = watched.run("alerts", "test", "oncall")
     assert done.exit_code == 4
     assert "answered 302" in done.stderr
+    assert "tried again" not in done.stderr
     assert watched.run("alerts", "test", "nobody").exit_code == 6
 
 

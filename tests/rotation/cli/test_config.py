@@ -59,6 +59,13 @@ def test_show_fills_in_every_default(file: Path) -> None:
     assert run(file, "config", "show", "nothing").exit_code == 6
 
 
+def test_show_has_the_routes_of_the_alerts(file: Path) -> None:
+    route = "{id: oncall, type: webhook, url: /etc/keys/hook, secret: /etc/keys/a}"
+    file.write_text(f"{file.read_text()}\nalerts: {{routes: [{route}]}}\n")
+    (shown,) = reply(file, "config", "show")["alerts"]
+    assert (shown["id"], shown["severities"]) == ("oncall", ["page", "warn"])
+
+
 def test_the_schema_is_one_that_an_editor_reads(file: Path) -> None:
     schema = json.loads(run(file, "config", "schema").stdout)
     assert schema["$schema"].startswith("https://json-schema.org/")

@@ -47,6 +47,8 @@ def test_without_them_there_are_none(file: Path) -> None:
         (COMMAND.replace("page, now", "/bin/page"), "without a path"),
         (COMMAND.replace("page, now", ""), "a command and its arguments"),
         (COMMAND.replace("}", ", url: https://a.example.com}"), "only of a webhook"),
+        (HOOK.replace("/a,", "/services/T0EXAMPLE/B0EXAMPLE/EXAMPLEexample0123456789,"), "a token"),
+        (HOOK.replace("/a,", "/a?key=EXAMPLE,"), "a token"),
         (HOOK.replace("oncall", "a b"), "A-Z a-z 0-9"),
     ],
 )
@@ -57,7 +59,15 @@ def test_a_mistake_is_named(file: Path, routes: str, said: str) -> None:
     assert "hooks.example" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/hook", "http://localhost/x", "$HOOK"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8080/hook",
+        "http://localhost/x",
+        "$HOOK",
+        "https://a.example.com/v2/alert-receiver-prod",
+    ],
+)
 def test_this_machine_and_references_are_addresses_too(file: Path, url: str) -> None:
     routes = HOOK.replace("https://hooks.example.com/a", url)
     assert load(with_routes(file, routes)).alerts.routes[0].url == url

@@ -1,40 +1,14 @@
 """What a look at the whole installation raises, and what it leaves alone."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from rotation.config.routes import Alerts
 from rotation.errors import JournalError
 from rotation.operations.alerts import Alerts as Sending
-from tests.support.receiver import Receiver, receiving, webhook
-from tests.support.shell import APP, DAY, Shell, at_work, shell
+from tests.support.receiver import Receiver
+from tests.support.shell import Shell, at_work, shell
+from tests.support.watched import events, receiver, watched
 
-__all__ = ["shell"]  # the fixture
-
-ALL = ("page", "warn", "info")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-def watched(shell: Shell, receiver: Receiver, tmp_path: Path) -> Shell:
-    """A secret that is fine, and a route that has heard of it."""
-    shell.configuration.entry = APP._replace(max_age_s=400 * DAY, period_s=390 * DAY)
-    route = webhook(receiver, tmp_path, severities=ALL)
-    shell.configuration.alerts = Alerts(routes=(route,))
-    shell.adopted().run("run")
-    receiver.got.clear()
-    return shell
-
-
-def events(receiver: Receiver) -> list[str]:
-    return [event for event, _ in receiver.received]
+__all__ = ["receiver", "shell", "watched"]  # the fixtures
 
 
 def test_a_journal_that_cannot_be_read_is_told_and_ends_nothing_else(
