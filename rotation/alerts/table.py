@@ -68,6 +68,10 @@ EVENTS: Mapping[str, Event] = {
         PAGE, STATE, "the journal is in trouble, so rotations stop",
         "Run the command of the alert. Other alerts may be missing until the journal can be read.",
     ),
+    "breaker": Event(
+        PAGE, STATE, "rotations of a class keep failing on a connection, so no more of them is begun",
+        "Find out what they have in common: a release, a policy, a service. Then reset the breaker.",
+    ),
     "consumer-slow": Event(
         WARN, STATE, "a consumer has not moved, and half of its grace is over",
         "Look whether the consumer is up and may be reached.",

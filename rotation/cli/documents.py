@@ -112,6 +112,8 @@ SHAPES: dict[str, Schema] = {
         failing=listed(record(route=TEXT, since=TIME, waiting=COUNT, code=TEXT)),
     ),
     "alerts-test": record(route=TEXT, **DONE),
+    "breaker": record(group=TEXT, reason=TEXT, **DONE),
+    "breakers": record(breakers=listed(record(group=TEXT, at=TIME, reason=TEXT, next=TEXT))),
     "config": record(
         path=TEXT, installation=TEXT, journal=TEXT, digest=TEXT, alerts=listed(by_name(ANYTHING)),
         secrets=listed(by_name(ANYTHING)),

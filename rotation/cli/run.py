@@ -12,7 +12,7 @@ from rotation.cli.app import settings, verb
 from rotation.cli.carry_out import carry_out
 from rotation.cli.failures import code_of, worst
 from rotation.cli.options import here_option, known_names, names_argument, wait_option
-from rotation.cli.output import complain, note
+from rotation.cli.output import complain, note, plain
 from rotation.cli.replacing import open_replacement
 from rotation.cli.session import Session, open_session
 from rotation.errors import PolicyRefusal, RotationError
@@ -86,6 +86,8 @@ def _complained(error: RotationError) -> int:
 def _stop_if_behind(session: Session) -> None:
     for stop in begin.stops_if_behind(session):
         note(f"{stop}; {stop.hint}")
+    for opened in begin.trip(session):
+        note(plain(f"{opened.refusal}; {opened.refusal.hint}"))
 
 
 def _due(session: Session) -> tuple[Sequence["ConfiguredSecret"], list[int]]:

@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, wor
 from rotation.cli.output import as_json, note, plain, result, table
 from rotation.cli.session import Session, open_session
 from rotation.cli.status_json import secret_json
-from rotation.errors import JournalError
+from rotation.errors import JournalError, PolicyRefusal
 from rotation.journal.spill import SpillRecord
 from rotation.machine.decide import next_action
 from rotation.operations.continuation import ways_on
@@ -34,6 +34,7 @@ from rotation.operations.fleet import (
 )
 from rotation.report.health import left_alive
 from rotation.schedule.brakes import stops
+from rotation.schedule.breaker import trips
 
 
 @verb("status", "status", "status billing-iam", "status --check -o json")
@@ -135,17 +136,21 @@ def _print(session: Session, healths: list[Health], shown: list[Health], now: da
 
 
 def print_stops(session: Session) -> None:
-    """Printed first: what stops every secret."""
-    for stop in stops(session.configuration, session.records):
+    """Printed first: what stops every secret, or those of a class on a connection."""
+    for stop in _stops(session):
         kind, _, reason = stop.message.partition(": ")
         result(plain(f"{kind.upper()}: {reason}; {stop.hint} [{stop.code}]"))
 
 
 def stops_json(session: Session) -> list[dict[str, str]]:
     return [
-        {"code": stop.code, "message": stop.message, "hint": stop.hint}
-        for stop in stops(session.configuration, session.records)
+        {"code": stop.code, "message": stop.message, "hint": stop.hint} for stop in _stops(session)
     ]
+
+
+def _stops(session: Session) -> Iterator[PolicyRefusal]:
+    yield from stops(session.configuration, session.records)
+    yield from (trip.refusal for trip in trips(session.records).values())
 
 
 def _details(session: Session, health: Health, now: datetime) -> list[str]:

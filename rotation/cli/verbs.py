@@ -32,6 +32,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "abandon": Listed("requests:abandon", "Close a Held rotation and touch nothing."),
         "pause": Listed("requests:pause", "Stop a secret where it is."),
         "unpause": Listed("requests:unpause", "Let a paused secret go on."),
+        "breaker": Listed("breaker:breaker", "List the classes whose rotations keep failing, or let them go on."),
         "freeze": Listed("requests:freeze", "Close every window of this installation, or open them again."),
     },
     "Setting up": {

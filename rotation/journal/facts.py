@@ -327,8 +327,7 @@ class Opened(Bounds):
     # Of an emergency: what leaked; what is not ours is destroyed as well.
     scope: Names = Names(logged=True)
     destroy_foreign: Flag = Flag()
-    # What was contained without the journal: where it stood, which of it was on, when, and who
-    # brought it in.
+    # What was contained without the journal: where it stood, what was on, when, who brought it in.
     spill: Text = Text()
     contained: Names = Names(logged=True)
     active: Names = Names()
@@ -374,12 +373,13 @@ class Looked(Record):
 
 
 class Frozen(Record):
-    """FROZEN: of the two brakes the one that it names."""
+    """FROZEN and BREAKER: of the brakes the one that it names; a breaker is of CLASS@CONNECTION."""
 
-    # Every window is closed.
+    # Every window is closed; nothing but containment has an effect.
     frozen: Flag = Flag()
-    # Nothing but containment has an effect.
     read_only: Flag = Flag()
+    breaker: Text = Text()
+    broken: Flag = Flag()
     reason: Text = Text(logged=True)
 
 

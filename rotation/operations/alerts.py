@@ -25,6 +25,7 @@ from rotation.operations.next_step import next_step
 from rotation.report.describe import old_dies, what_works
 from rotation.report.health import present_row
 from rotation.schedule.brakes import read_only_stop
+from rotation.schedule.breaker import trips
 
 
 @dataclass(kw_only=True)
@@ -107,7 +108,7 @@ def look(here: Installation, seen: Mapping[str, int], now: datetime) -> Look:
         rows = list(here.records.identities())  # first: what lands meanwhile is of the next look
         return Look(
             happened=tuple(_happened(here, rows, seen, now)) if seen else (),
-            stands=(*stands, *_doubts(here), *_stands(here, now)),
+            stands=(*stands, *_doubts(here), *_breakers(here), *_stands(here, now)),
             seen={
                 INSTALLATION: 0,
                 **{row.stream: row.seq for row in rows if row.seq != seen.get(row.stream)},
@@ -149,6 +150,15 @@ def _doubts(here: Installation) -> Iterator[Alert]:
         yield _of_journal(JournalError("journal.seal-broken", doubt))
     for stop in read_only_stop(here.records):
         yield _of_journal(stop)
+
+
+def _breakers(here: Installation) -> Iterator[Alert]:
+    for trip in trips(here.records).values():
+        yield of_installation(
+            "breaker", f"{trip.group} {stamp(trip.at)}", since=trip.at,
+            works=f"{trip.why}; what readers have works as before",
+            next=f'rotation breaker reset {trip.group} --reason "..."', page=_page("breaker"),
+        )  # fmt: skip
 
 
 def _of_journal(error: RotationError) -> Alert:

@@ -14,6 +14,7 @@ from rotation.operations.replacing import refuse_inactive
 if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
     from rotation.schedule.auto_replace import Gone
+    from rotation.schedule.breaker import Trip
 
 
 def unknown(here: Installation, names: Collection[str]) -> NeedsPerson | None:
@@ -50,6 +51,13 @@ def due_now(here: Installation) -> Sequence["ConfiguredSecret"]:
 
     refuse_doubtful(here.journal)
     return admission.due_now(here.configuration, here.journal, here.clock.now())
+
+
+def trip(here: Installation) -> "list[Trip]":
+    """Opens the breaker of each class and connection whose rotations fail too often."""
+    from rotation.schedule import breaker  # noqa: PLC0415
+
+    return breaker.trip(here.configuration, here.journal, here.runner.id, here.clock.now())
 
 
 def saved_plan(here: Installation, saved: Path) -> Sequence["ConfiguredSecret"]:
@@ -120,8 +128,11 @@ def open_by_hand(here: Installation, entry: "ConfiguredSecret") -> Identity | No
 
 def _open_routine(here: Installation, entry: "ConfiguredSecret", *, trigger: str) -> None:
     from rotation.schedule.admission import refusals_of_unmerged  # noqa: PLC0415
+    from rotation.schedule.breaker import group_of, trips  # noqa: PLC0415
 
     refusal = refusals_of_unmerged(here.configuration, here.journal).get(entry.stream)
     if refusal is not None:
         raise refusal
+    if (trip := trips(here.journal).get(group_of(entry))) is not None:
+        raise trip.refusal
     open_rotation(here, entry, "routine", trigger=trigger)

@@ -17,6 +17,7 @@ from rotation.plugins.guard import Guard, Stopped
 from rotation.schedule.admission import due_now, refusals_of_unmerged, refuse_unknown
 from rotation.schedule.auto_replace import Gone, gone
 from rotation.schedule.brakes import stop_if_behind
+from rotation.schedule.breaker import trip
 from rotation.schedule.scheduler import Opening, Waking
 from rotation.types import Specification
 
@@ -56,6 +57,8 @@ class BySchedule:
     def due(self, now: datetime) -> Iterator[Opening]:
         here = self.installation
         stop_if_behind(here.configuration, here.journal, here.runner.id, now)
+        for opened in trip(here.configuration, here.journal, here.runner.id, now):
+            self.log_error("breaker.opened", opened.refusal)
         self._log_unknown(now)
         found = self._due(now)
         unmerged = refusals_of_unmerged(here.configuration, here.journal) if found else {}

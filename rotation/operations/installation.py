@@ -321,6 +321,7 @@ class Installation:
     def gates(self, name: str, now: datetime) -> Gates:
         from rotation.calendar import gates  # noqa: PLC0415
         from rotation.schedule.brakes import freeze_file, frozen_by  # noqa: PLC0415
+        from rotation.schedule.breaker import group_of, trips  # noqa: PLC0415
 
         reason = frozen_by(self.journal, freeze_file(self.configuration))
         if reason is not None:
@@ -328,6 +329,8 @@ class Installation:
         found = self.configuration.secret(name)
         if found is None:
             return Gates()
+        if (trip := trips(self.journal).get(group_of(found))) is not None:
+            return Gates(open=False, frozen=trip.why)
         return gates(found.schedule, self.configuration.freezes, now)
 
     # ---------------------------------------------------------------------------- time, others

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rotation.errors import JournalError, PolicyRefusal, UnknownName
 from rotation.journal.entries import Draft, Kind
@@ -16,6 +17,9 @@ from rotation.plan.specification import spec_from_json
 from rotation.report.exits import can_roll_back, exits_of, leads_back, ways_out, why_held
 from rotation.report.health import instances_in_question, met, present_row
 from rotation.types import Facts
+
+if TYPE_CHECKING:
+    from rotation.schedule.breaker import Trip
 
 
 def latest_rotation(here: Installation, name: str) -> Rotation:
@@ -193,6 +197,27 @@ def freeze_all(here: Installation, reason: str | None) -> None:
     """Closes every window of the installation. reason None: they are open again."""
     facts = Frozen(frozen=reason is not None, reason=reason).facts
     draft = Draft(kind=Kind.FROZEN, who=here.who, facts=facts)
+    here.journal.record(draft, here.runner.id, here.clock.now())
+
+
+def open_breakers(here: Installation) -> "list[Trip]":
+    from rotation.schedule.breaker import trips  # noqa: PLC0415 -- only here
+
+    return sorted(trips(here.records).values(), key=lambda trip: trip.group)
+
+
+def reset_breaker(here: Installation, group: str, reason: str | None) -> None:
+    """From now on the rotations of that class and connection go on. Raises UnknownName where that
+    breaker is not open."""
+    open_ = [trip.group for trip in open_breakers(here)]
+    if group not in open_:
+        raise UnknownName(
+            "breaker.closed",
+            f"no breaker of {group} is open; nothing was done",
+            f"open: {', '.join(open_) or 'none'}",
+        )
+    facts = Frozen(breaker=group, broken=False, reason=reason).facts
+    draft = Draft(kind=Kind.BREAKER, who=here.who, facts=facts)
     here.journal.record(draft, here.runner.id, here.clock.now())
 
 

@@ -9,6 +9,7 @@ from rotation.errors import NeedsPerson
 from rotation.journal.entries import Identity
 from rotation.journal.spill import unmerged
 from rotation.schedule.brakes import refuse_stopped, stops
+from rotation.schedule.breaker import group_of, trips
 from rotation.schedule.due import Due, DueState, due, fraction, may_be_replaced
 
 if TYPE_CHECKING:
@@ -25,16 +26,17 @@ AT_ONCE_MIN, AT_ONCE_SHARE, AT_ONCE_SPAN = 3, 0.2, timedelta(hours=1)
 def due_now(
     configuration: "Configuration", journal: "Journal", now: datetime
 ) -> list["ConfiguredSecret"]:
-    """What the schedule may open now: due, inside its window, and not too many. Raises
-    PolicyRefusal where something is due and the whole installation is stopped."""
+    """What the schedule may open now: due, inside its window, its breaker closed, and not too many.
+    Raises PolicyRefusal where something is due and the whole installation is stopped."""
     rows = {row.stream: row for row in journal.identities()}
     found: list[tuple[ConfiguredSecret, Due]] = []
     busy: Counter[str] = Counter()
+    tripped = trips(journal)
     for entry in configuration.secrets():
         row = rows.get(entry.stream)
         busy[entry.connection] += row is not None and _is_loading(row)
         answer = due(entry, row, now, configuration.freezes)
-        if answer.kind is DueState.DUE:
+        if answer.kind is DueState.DUE and group_of(entry) not in tripped:
             found.append((entry, answer))
     left = room(configuration, rows.values(), now)
     opening = list(admitted(found, left, busy, configuration.concurrency))

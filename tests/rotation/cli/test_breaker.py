@@ -1,0 +1,145 @@
+"""The breaker, by its real causes, on strict AWS: secrets of one class that keep failing."""
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from providers.aws.testing import StrictControl, spawn_strict_aws
+from rotation.cli.app import program
+from rotation.config.routes import Route
+from tests.e2e.installation import DAY, Installation
+from tests.support.configured import reply
+from tests.support.receiver import receiving, webhook
+
+NAMES = ("b", "c", "d")
+GROUP = "quick@aws"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def control() -> Iterator[StrictControl]:
+    with spawn_strict_aws() as control:
+        yield control
+
+
+class Four:
+    """`app`, b, c and d: 100-day-old IAM keys of one class on one connection."""
+
+    def __init__(self, root: Path, aws: StrictControl, name: str) -> None:
+        root.mkdir(mode=0o700)
+        self.aws, self.name = aws, name
+        self.installation = Installation(root, aws, user=f"{name}-app", secret=f"{name}/app")
+        self.installation.furnish()
+        self.installation.write(secret="".join(map(self._made, NAMES)))
+        for secret in NAMES:
+            assert self.run("adopt", secret).exit_code == 0
+
+    def _made(self, secret: str) -> str:
+        user, place = f"{self.name}-{secret}", f"{self.name}/{secret}"
+        self.aws.client("iam").create_user(UserName=user)
+        self.aws.client("secretsmanager").create_secret(Name=place)
+        self.aws.clock.advance(-100 * DAY)
+        key = self.aws.out_of_band.create_key(user)
+        content = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+        self.aws.out_of_band.put_secret(place, json.dumps(content))
+        self.aws.clock.advance(100 * DAY)
+        return f"""  - id: {secret}
+    application: {secret}
+    environment: test
+    owner: team
+    class: quick
+    store: {{type: aws-secrets-manager, connection: aws, name: {place}}}
+    issuer: {{type: aws-iam-access-key, connection: aws, user: {user}}}
+    fields: {{access_key_id: id, secret_access_key: secret}}
+    probe: {{type: aws-sts, connection: aws}}
+    consumers:
+      - {{id: reader, type: command, argv: [take], confirms: true}}
+"""
+
+    @property
+    def configuration(self) -> Path:
+        return self.installation.configuration
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(program, ["-c", str(self.configuration), *words])
+
+    def tells(self, route: Route) -> None:
+        alerts = f"alerts: {{routes: [{{id: oncall, type: webhook, url: {route.url}, secret: {route.secret}}}]}}\n"
+        self.configuration.write_text(self.configuration.read_text() + alerts)
+
+    def lose_claim(self, secret: str) -> None:
+        self.aws.client("secretsmanager").untag_resource(
+            SecretId=f"{self.name}/{secret}", TagKeys=["rotation:owner"]
+        )
+
+    def keys(self, secret: str) -> int:
+        return len(self.aws.oracle.keys(f"{self.name}-{secret}"))
+
+
+@pytest.fixture
+def four(control: StrictControl, tmp_path: Path) -> Four:
+    return Four(tmp_path / "four", control, f"breaker-{next(_numbers)}")
+
+
+def test_three_that_are_held_stop_the_next_until_a_person_resets_it(four: Four) -> None:
+    for secret in ("app", "b", "c"):
+        four.lose_claim(secret)
+        assert four.run("rotate", secret).exit_code == 11
+    done = four.run("run")
+    assert f"breaker of {GROUP}: 3 were Held within 24 h: app, b, c" in done.output
+    refused = four.run("rotate", "d")
+    assert refused.exit_code == 5, refused.output
+    assert "code: breaker.open" in refused.output
+    assert four.keys("d") == 1
+    status = four.run("status").output
+    assert status.startswith(f"BREAKER OF {GROUP.upper()}: ") or GROUP in status.splitlines()[0]
+    (trip,) = reply(four.configuration, "breaker")["breakers"]
+    assert trip["next"] == f'rotation breaker reset {GROUP} --reason "..."'
+    assert four.run("breaker", "reset", "other@aws", "--reason", "x").exit_code == 6
+    assert four.run("breaker", "reset", GROUP, "--reason", "the tags are back").exit_code == 0
+    assert four.run("breaker").output == "no breaker is open\n"
+    four.run("run")
+    assert four.run("breaker").output == "no breaker is open\n", "what failed before counts again"
+    assert four.run("rotate", "d").exit_code == 0
+    assert four.keys("d") == 1
+
+
+def test_two_that_fail_after_promotion_stop_what_is_on_its_way_as_well(
+    four: Four, control: StrictControl, tmp_path: Path
+) -> None:
+    with receiving() as receiver:
+        route = webhook(receiver, tmp_path)
+        four.tells(route)
+        control.faults.before("iam:UpdateAccessKey", "AccessDenied", status=403, times=99)
+        for secret in ("app", "b"):
+            assert four.run("rotate", secret).exit_code == 11
+        control.faults.clear()
+        four.run("run", "--only", "app")
+        assert ("breaker", "raised") in receiver.received
+        said = next(each["data"] for each in receiver.got if each["data"]["event"] == "breaker")
+        assert said["next"] == f'rotation breaker reset {GROUP} --reason "..."'
+        assert "2 failed after promotion within 24 h: app, b" in said["works"]
+        waits = four.run("resume", "app")
+        assert f"frozen: breaker of {GROUP}" in waits.output
+        assert four.keys("app") == 2, "the old one is not switched off"
+        assert (
+            four.run("breaker", "reset", GROUP, "--reason", "the policy is mended").exit_code == 0
+        )
+        assert four.run("run", "--only", "app").exit_code == 0
+        assert four.keys("app") == 1
+        assert ("breaker", "resolved") in receiver.received
+
+
+def test_an_emergency_and_a_replacement_are_not_stopped(four: Four) -> None:
+    for secret in ("app", "b", "c"):
+        four.lose_claim(secret)
+        four.run("rotate", secret)
+    four.run("run")
+    assert four.run("breaker", "-o", "json").exit_code == 0
+    assert four.run("rotate", "d").exit_code == 5
+    assert four.run("emergency", "d", "--yes", "--reason", "leak").exit_code == 0
+    assert four.keys("d") == 1
