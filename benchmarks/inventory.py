@@ -24,6 +24,7 @@ from tests.support.simulator import SimulatedClock, bound
 from tests.support.world import World
 
 VERBS = ("plan", "status")
+TEAMS = 100
 YAML, LINES = 10_000, (25_000, 50_000, 100_000)
 LIMITS, GROWTH = {YAML: (2.0, 100.0), max(LINES): (6.0, 300.0)}, 1.2
 """Seconds and megabytes, by the number of secrets."""
@@ -40,6 +41,9 @@ def measure(directory: Path, *, quick: bool) -> Iterator[Figure]:
     scale = QUICK if quick else 1
     many = Installation(directory / "yaml")
     many.grow(YAML // scale, in_yaml=True)
+    for verb in VERBS:
+        yield from many.spend(verb)
+    many.write_for_teams(YAML // scale)
     for verb in VERBS:
         yield from many.spend(verb)
     most, sizes = Installation(directory / "lines"), [size // scale for size in LINES]
@@ -96,6 +100,24 @@ class Installation:
         text = yaml.dump(head, Dumper=yaml.CSafeDumper, sort_keys=False)
         _private(self.path).write_text(text)
 
+    def write_for_teams(self, size: int) -> None:
+        """The same secrets in a file for each team, which may name its own only."""
+        self.write(0, in_yaml=True)
+        self.size, self.form = size, f"{TEAMS} included files"
+        secrets, includes = [_secret(number) for number in range(size)], []
+        for team in range(TEAMS):
+            own = secrets[team::TEAMS]
+            file = _private(self.directory / f"team-{team}.yaml")
+            file.write_text(yaml.dump({"secrets": own}, Dumper=yaml.CSafeDumper, sort_keys=False))
+            names = [secret["id"] for secret in own]
+            stored = [f"aws-secrets-manager/{ACCOUNT}/{REGION}/prod/{name}" for name in names]
+            issued = [f"aws-iam/{ACCOUNT}/{name}" for name in names]
+            may = {"names": names, "stored": stored, "issued": issued, "connections": ["main"]}
+            includes.append({"files": file.name, "owner": f"team-{team}", "may": may})
+        text = yaml.dump({"include": includes}, Dumper=yaml.CSafeDumper, sort_keys=False)
+        with self.path.open("a") as main:
+            main.write(text)
+
     def spend(self, verb: str) -> tuple[Figure, Figure]:
         """Its seconds and its memory."""
         spent = spend(rotation("-c", str(self.path), verb))
@@ -121,7 +143,7 @@ def _secret(number: int) -> dict[str, Any]:
         "id": name,
         "application": name,
         "environment": "production",
-        "owner": f"team-{number % 100}",
+        "owner": f"team-{number % TEAMS}",
         "store": {"type": "aws-secrets-manager", "connection": "main", "name": f"prod/{name}"},
         "issuer": {"type": "aws-iam-access-key", "connection": "main", "user": name},
         "fields": {"access_key_id": "id", "secret_access_key": "secret"},

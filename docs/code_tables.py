@@ -20,6 +20,7 @@ from rotation.config.model import Document, Limits, PolicyClass, Secret
 from rotation.config.plugins import Head
 from rotation.config.reading import is_duration, key_of
 from rotation.config.routes import Alerts, Route
+from rotation.config.scope import Include, May
 from rotation.config.times import format_duration
 from rotation.execution.effects import EFFECTS
 from rotation.interfaces import Diagnosis
@@ -53,7 +54,20 @@ CORE = (
     "execution/effects/emergency.py",
     "execution/runner.py",
 )
-CLASSES = (Document, Limits, Alerts, Route, Secret, Head, PolicyClass, Schedule, Window, Freeze)
+CLASSES = (
+    Document,
+    Limits,
+    Alerts,
+    Route,
+    Include,
+    May,
+    Secret,
+    Head,
+    PolicyClass,
+    Schedule,
+    Window,
+    Freeze,
+)
 _PER = {
     Per.SECRET: "",
     Per.CONSUMER: "one per consumer",

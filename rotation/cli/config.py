@@ -97,6 +97,7 @@ def _shown(session: Session, name: str) -> dict[str, Any]:
         "state": entry.state,
         "max_age_s": entry.max_age_s,
         "period_s": entry.period_s,
+        "place": entry.place,
         "from": f"{entry.file}:{entry.line}",
         **spec_to_json(session.configuration.specification(entry)),
     }

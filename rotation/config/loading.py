@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rotation.config import access, document, leaks
+from rotation.config import access, document, included, leaks
 from rotation.config.alike import Alike
 from rotation.config.bindings import bound
+from rotation.config.collecting import Report
 from rotation.config.configuration import Configuration, ConfiguredSecret, entry_of
 from rotation.config.findings import (
-    FINDINGS_MAX,
     ConfigInvalid,
-    Finding,
     Invalid,
-    Level,
     Problem,
     Where,
     collected,
@@ -27,6 +25,7 @@ from rotation.config.findings import (
 from rotation.config.model import Document, Secret
 from rotation.config.reading import shape
 from rotation.config.rules import Surroundings, resolve, warnings
+from rotation.config.scope import Include, Scope
 from rotation.config.times import policy_classes
 from rotation.config.uniqueness import Taken
 from rotation.errors import UsageError
@@ -62,60 +61,16 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-class _Report:
-    """Collects problems, each with its file and, where it is known already, its line."""
-
-    def __init__(self) -> None:
-        self._kept: list[tuple[str, int | None, Problem]] = []
-        self._count: Counter[Level] = Counter()
-
-    def add(self, file: str, line: int | None, problems: Iterable[Problem]) -> None:
-        for problem in problems:
-            self._count[problem.level] += 1
-            if self._count[problem.level] <= FINDINGS_MAX:
-                self._kept.append((file, line, problem))
-
-    @property
-    def failed(self) -> bool:
-        return self._count[Level.ERROR] > 0
-
-    @property
-    def further(self) -> int:
-        """The number of findings that were not kept."""
-        return self._count.total() - len(self._kept)
-
-    @property
-    def further_errors(self) -> int:
-        """The number of those that are mistakes."""
-        return max(self._count[Level.ERROR] - FINDINGS_MAX, 0)
-
-    def findings(self, text: str) -> list[Finding]:
-        """text: the file whose problems have no line yet."""
-        asked = [problem.where for _, line, problem in self._kept if line is None]
-        lines = document.lines(text, asked) if asked else {}
-        found = [
-            Finding(
-                file=file,
-                line=lines[problem.where] if line is None else line,
-                path=spell(problem.where),
-                code=problem.code,
-                message=problem.message,
-                hint=problem.hint,
-                level=problem.level,
-            )
-            for file, line, problem in self._kept
-        ]
-        return sorted(found, key=lambda finding: (finding.file, finding.line))
-
-
 class _Loading:
     def __init__(self, path: Path, *, bindings: bool) -> None:
         self._path = path
         self._with_bindings = bindings
         self._file = str(path)
-        self._report = _Report()
+        self._report = Report()
         self._digest = hashlib.sha256()
         self._taken = Taken()
+        self._included: dict[Path, Where] = {}
+        self._scope: Scope | None = None  # of the file that is being read
         self._renamed: dict[str, tuple[ConfiguredSecret, Where]] = {}
 
     def configuration(self) -> Configuration:
@@ -132,25 +87,35 @@ class _Loading:
         self._report.add(self._file, None, found)
         if not isinstance(raw, dict):
             raise self._refusal(text)
-        suspicious = leaks.may_hold_one(text.encode())
-        leaking = suspicious and self._leaks(raw, self._file, None)
         self._context = self._surroundings(raw)
         self._alike = Alike(self._context)
-        for n, secret in enumerate(_list(raw, "secrets")):
-            where = ("secrets", n)
-            self._in_yaml(secret, lines[where], where, leaking=leaking)
+        self._secrets(raw, text, lines, self._file)
         for n, name in enumerate(_list(raw, "inventory")):
             self._inventory(name, ("inventory", n))
+        for n, given in enumerate(_list(raw, "include")):
+            if (include := collected([], shape(Include).read, given)) is not None:
+                self._include(include, ("include", n))
         self._check_former_names()
         if head is None or self._report.failed:
             raise self._refusal(text)
         return self._result(head, text)
 
+    def _secrets(
+        self, raw: Mapping[str, Any], text: str, lines: Mapping[Where, int], file: str
+    ) -> None:
+        suspicious = leaks.may_hold_one(text.encode())
+        leaking = suspicious and self._leaks(raw, file, None)
+        for n, secret in enumerate(_list(raw, "secrets")):
+            where = ("secrets", n)
+            self._in_yaml(secret, file, lines[where], where, leaking=leaking)
+
     def _refusal(self, text: str) -> ConfigInvalid:
-        return ConfigInvalid(self._report.findings(text), self._report.further_errors)
+        self._report.locate(self._file, text)
+        return ConfigInvalid(self._report.findings(), self._report.further_errors)
 
     def _result(self, head: Document, text: str) -> Configuration:
         directory = self._path.absolute().parent
+        self._report.locate(self._file, text)
         return Configuration(
             path=self._path,
             installation=head.installation,
@@ -160,7 +125,7 @@ class _Loading:
             file_roots=tuple(map(Path, head.file_roots)),
             freezes=head.freezes,
             concurrency=head.limits.concurrency,
-            warnings=tuple(self._report.findings(text)),
+            warnings=tuple(self._report.findings()),
             further_warnings=self._report.further,
             digest=self._digest.hexdigest(),
             surroundings=self._context,
@@ -180,6 +145,13 @@ class _Loading:
                 f"{self._file} cannot be read: {error.strerror}",
                 "name another file with -c, or write one with `rotation init`",
             ) from None
+        text = self._decoded(content, self._file)
+        if text is None:
+            raise self._refusal("")
+        return text
+
+    def _decoded(self, content: bytes, file: str) -> str | None:
+        """None: it is no file that can be read on, and the report says why."""
         if len(content) > FILE_BYTES_MAX:
             problem = Problem(
                 (),
@@ -187,16 +159,52 @@ class _Loading:
                 f"longer than {FILE_BYTES_MAX >> 20} MiB",
                 "many secrets belong in an `inventory:`, which is read line by line",
             )
-            self._report.add(self._file, 1, [problem])
-            raise self._refusal("")
+            self._report.add(file, 1, [problem])
+            return None
         self._digest.update(content)
         try:
             return content.decode()
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
-            problem = Problem((), "config.syntax", "a byte that is no UTF-8")
-            self._report.add(self._file, line, [problem])
-            raise self._refusal("") from None
+            self._report.add(file, line, [Problem((), "config.syntax", "a byte that is no UTF-8")])
+            return None
+
+    def _include(self, include: Include, where: Where) -> None:
+        """Its secrets are alike among themselves only: each include may name other things."""
+        self._alike, self._scope = Alike(self._context), Scope(include)
+        for found in included.files_of(include, self._path):
+            if isinstance(found, Problem):
+                self._report.add(self._file, None, [found.under(*where)])
+            elif (real := found.resolve()) in self._included:
+                message = f"`{found.name}` is included already, by {spell(self._included[real])}"
+                problem = Problem((*where, "files"), "config.include-twice", message)
+                self._report.add(self._file, None, [problem])
+            else:
+                self._included[real] = where
+                self._included_file(found, where)
+
+    def _included_file(self, path: Path, where: Where) -> None:
+        file = str(path)
+        try:
+            self._report.add(file, 1, access.problems(path))
+            with ordinary(path) as opened:
+                content = opened.read(FILE_BYTES_MAX + 1)
+        except OSError as error:
+            message = f"`{path.name}` cannot be read: {error.strerror}"
+            problem = Problem((*where, "files"), "config.unreadable", message)
+            self._report.add(self._file, None, [problem])
+            return
+        text = self._decoded(content, file)
+        if text is None:
+            return
+        raw, problems, lines = document.parse(text)
+        for line, problem in problems:
+            self._report.add(file, line, [problem])
+        if raw is not None or not problems:
+            self._report.add(file, None, included.foreign_keys(raw))
+            if isinstance(raw, dict):
+                self._secrets(raw, text, lines, file)
+        self._report.locate(file, text)
 
     def _surroundings(self, raw: Mapping[str, Any]) -> Surroundings:
         """Whatever can be read of them, so that the secrets' own mistakes are found as well."""
@@ -212,11 +220,11 @@ class _Loading:
             unreadable=broken | unreadable,
         )
 
-    def _in_yaml(self, raw: Any, line: int, where: Where, *, leaking: bool) -> None:
+    def _in_yaml(self, raw: Any, file: str, line: int, where: Where, *, leaking: bool) -> None:
         text = json.dumps(raw).encode()
-        like = self._alike.entry(text, self._file, line)
+        like = self._alike.entry(text, file, line)
         if like is None:
-            self._secret(raw, text, self._file, line, where, leaking=leaking)
+            self._secret(raw, text, file, line, where, leaking=leaking)
         else:
             self._add(*like, where)
 
@@ -229,18 +237,22 @@ class _Loading:
             self._report_problems(file, line, error.problems, where)
             return
         entry = entry_of(resolved, file=file, line=line, text=text)
+        beyond: tuple[Problem, ...] = ()
+        if self._scope is not None:
+            beyond = tuple(included.beyond_in_detail(resolved, self._scope))
         found = tuple(warnings(resolved))
-        self._add(entry, found, where)
+        self._add(entry, (*found, *beyond), where)
         files = {} if entry.state == "retired" else resolved.files
         self._report_problems(file, line, self._taken.files_twice(files, entry), where)
         former = resolved.secret.was
         if former is not None:
             self._rename(former, entry, where)
-        elif not leaking and not files:  # each of these has a place of its own
+        elif not leaking and not files and not beyond:  # each of these has a place of its own
             self._alike.learn(text, raw, resolved, entry, found)
 
     def _add(self, entry: ConfiguredSecret, found: Iterable[Problem], where: Where = ()) -> None:
-        problems = (*found, *self._taken.twice(entry))
+        beyond = included.beyond(entry, self._scope) if self._scope is not None else ()
+        problems = (*found, *self._taken.twice(entry), *beyond)
         if problems:
             self._report_problems(entry.file, entry.line, problems, where)
 
@@ -264,7 +276,8 @@ class _Loading:
                     f"there is a secret `{former}` still: a name stands for one secret",
                     "take `was` out once nothing is open that began under that name",
                 )
-                self._report_problems(entry.file, entry.line, [problem], where)
+                located = where if entry.file == self._file else ()
+                self._report_problems(entry.file, entry.line, [problem], located)
 
     def _report_problems(
         self, file: str, line: int, problems: Iterable[Problem], where: Where

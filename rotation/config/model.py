@@ -13,6 +13,7 @@ from rotation.config.findings import invalid
 from rotation.config.plugins import Listed, a, read_consumers
 from rotation.config.reading import As, expected, reader, remembering, shape
 from rotation.config.routes import Alerts
+from rotation.config.scope import Include
 from rotation.options import ConnectionOptions, IssuerOptions, ProbeOptions, StoreOptions
 from rotation.plugins.registry import Plugin
 from rotation.types import ConsumerSpec
@@ -213,6 +214,7 @@ class Document:
     secrets: Annotated[list[Any], As(_read_list, like=tuple[Secret, ...])] = field(
         default_factory=list, metadata={"doc": "the credentials"}
     )
+    include: tuple[Include, ...] = _doc("files of teams, each with what it may name", ())
     inventory: tuple[str, ...] = _doc("files with further secrets, one JSON object a line", ())
 
     def __post_init__(self) -> None:

@@ -36,7 +36,7 @@ _DURATION = re.compile(r"(\d{1,6})([smhd])")
 LATER = frozenset(
     {
         "approvals", "approvers", "blast", "brownout", "canary", "dependents", "heartbeat",
-        "health", "include", "incident", "notify", "overdue", "owners", "replaces", "sensitivity",
+        "health", "incident", "notify", "overdue", "owners", "replaces", "sensitivity",
         "tripwire", "usage", "waves",
     }
 )  # fmt: skip

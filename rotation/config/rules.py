@@ -72,7 +72,7 @@ class Resolved:
 
 def resolve(secret: Secret, context: Surroundings) -> Resolved:
     """Raises Invalid with all errors at once."""
-    plugins = tuple(_plugins(secret))
+    plugins = tuple(plugins_of(secret))
     files = {
         (*part, key): path
         for part, plugin in plugins
@@ -178,7 +178,7 @@ def _of_people(secret: Secret, max_age: int) -> Iterator[Problem]:
 Parts = Iterable[tuple[Where, Plugin[PluginOptions]]]
 
 
-def _plugins(secret: Secret) -> Parts:
+def plugins_of(secret: Secret) -> Parts:
     """Each of its plugins, with its place in the file."""
     yield ("store",), secret.store
     yield ("issuer",), secret.issuer

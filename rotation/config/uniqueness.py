@@ -20,7 +20,9 @@ class Taken:
         owner."""
         other = self.entries.setdefault(entry.id, entry)
         if other is not entry:
-            yield Problem(("id",), "config.duplicate-id", f"there is a secret `{entry.id}` already")
+            hint = f"{other.file}:{other.line} has it" if other.file != entry.file else ""
+            message = f"there is a secret `{entry.id}` already"
+            yield Problem(("id",), "config.duplicate-id", message, hint)
         others = [
             self._turned.setdefault(turned, entry) for turned in entry.turns or (entry.identity,)
         ]

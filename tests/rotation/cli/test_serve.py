@@ -9,6 +9,9 @@ from structlog.testing import capture_logs
 
 from rotation.cli.serve import reload
 from rotation.operations.installation import Installation
+from tests.support.configured import file
+
+__all__ = ["file"]
 
 
 def before(configuration: Any) -> Installation:
@@ -74,3 +77,28 @@ def test_another_installation_s_file_is_not_taken(monkeypatch: pytest.MonkeyPatc
         assert here.configuration is first
         assert here.refused == "config.other-journal"
     assert [reply["code"] for reply in logs] == ["config.other-journal"]
+
+
+def test_a_hang_up_reads_the_included_files_again(file: Path) -> None:
+    """A team's file that names too much changes nothing: the runner goes on with what it had."""
+    text = file.read_text()
+    head, secrets = text[: text.index("secrets:")], text[text.index("secrets:") :]
+    team = file.parent / "team.yaml"
+    team.write_text(secrets)
+    team.chmod(0o600)
+    file.write_text(
+        f"{head}include:\n  - files: team.yaml\n    owner: nobody-yet\n    may:\n"
+        "      {names: [prod-billing], stored: ['*'], issued: ['*'], connections: ['*']}\n"
+    )
+    here = Installation(configuration_path=file, effectful=False)
+    assert [entry.id for entry in here.configuration.secrets()] == ["prod-billing"]
+    kept = here.configuration.digest
+    team.write_text(secrets.replace("id: prod-billing", "id: prod-orders"))
+    with capture_logs() as logs:
+        reload(here)
+    assert (here.configuration.digest, here.refused) == (kept, "config.invalid")
+    assert "prod-orders" in logs[0]["message"]
+    team.write_text(secrets.replace("5m", "6m"))
+    reload(here)
+    assert here.refused is None
+    assert here.configuration.digest != kept

@@ -64,7 +64,7 @@ CASES: dict[str, tuple[str, int, str, str]] = {
     ),
     "unenforced": (more("approvals: 2"), 14, "secrets[0].approvals", "config.not-enforced"),
     "unenforced at the top": (
-        VALID + "include: [more.yaml]\n", 14, "include", "config.not-enforced",
+        VALID + "replaces: [more]\n", 14, "replaces", "config.not-enforced",
     ),
     "unknown plugin": (
         changed("aws-secrets-manager", "aws-secret-manager"), 9, "secrets[0].store.type",
