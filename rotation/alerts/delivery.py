@@ -1,14 +1,16 @@
-"""Sends what is due, on each route by itself: at least once, in order per secret.
+"""Sends what is due, on each route in a thread of its own: at least once, in order per secret.
 
 A message that a route refuses waits, with the later ones of its secret; those of others go on. A
 route that does not answer is asked with one message at a time, and has all the others once it is back.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from queue import SimpleQueue
 from socket import gethostname
 
 from rotation.alerts.alert import Alert
@@ -22,8 +24,6 @@ from rotation.errors import RotationError, Transient
 PAUSE, PAUSE_MAX = timedelta(seconds=30), timedelta(hours=1)
 CLAIMED = timedelta(minutes=1)
 """Longer than one try may take: afterwards whoever had the message is dead."""
-BUDGET_SECONDS = 30
-"""For one route at a time, so that a slow one does not stop the others."""
 STALE = timedelta(hours=1)
 """What nobody has to act on is not sent any more after this; the journal has it."""
 
@@ -53,26 +53,60 @@ class Sender:
         return command.start(route, body, id_, self.commands)
 
 
-def deliver(
-    outbox: Outbox, routes: Sequence[Route], send: Send, now: Callable[[], datetime]
-) -> Iterator[tuple[Route, RotationError]]:
-    """Yields each try that failed."""
-    for route in routes:
-        end, waiting = time.monotonic() + BUDGET_SECONDS, set[str]()
-        while time.monotonic() < end:
-            due = [m for m in outbox.due(route.id, now()) if m.alert.stream not in waiting]
-            if not due:
-                break
-            for message in due:
-                if message.alert.stream in waiting:
-                    continue
-                error = _one(outbox, route, message, send, now, waiting)
-                if error is not None:
-                    yield route, error
-                    waiting.add(message.alert.stream)
-                if isinstance(error, Transient) or time.monotonic() >= end:
-                    end = 0.0
-                    break
+class Delivery:
+    """The threads of one process: a route that hangs delays no other, and is not asked twice."""
+
+    def __init__(self, outbox: Outbox, send: Send, now: Callable[[], datetime]) -> None:
+        self._outbox, self._send, self._now = outbox, send, now
+        self._busy: dict[str, threading.Thread] = {}
+        self._failed: SimpleQueue[tuple[Route, BaseException]] = SimpleQueue()
+
+    def to(self, routes: Sequence[Route], seconds: float) -> Iterator[tuple[Route, RotationError]]:
+        """Yields each try that failed. A route that is not done after that time goes on beside the
+        next call."""
+        end = time.monotonic() + seconds
+        for route in routes:
+            if route.id not in self._busy:
+                thread = threading.Thread(
+                    target=self._serve, args=(route,), daemon=True, name=f"alerts {route.id}"
+                )
+                self._busy[route.id] = thread
+                thread.start()
+        for id_, thread in list(self._busy.items()):
+            thread.join(max(end - time.monotonic(), 0))
+            if not thread.is_alive():
+                del self._busy[id_]
+        while not self._failed.empty():
+            route, error = self._failed.get()
+            if not isinstance(error, RotationError):
+                raise error  # a bug, or this process is told to end
+            yield route, error
+
+    def _serve(self, route: Route) -> None:
+        try:
+            for error in _all(self._outbox, route, self._send, self._now):
+                self._failed.put((route, error))
+        except BaseException as error:  # noqa: BLE001 -- raised again by the thread that waits
+            self._failed.put((route, error))
+
+
+def _all(
+    outbox: Outbox, route: Route, send: Send, now: Callable[[], datetime]
+) -> Iterator[RotationError]:
+    waiting = set[str]()
+    while True:
+        due = [m for m in outbox.due(route.id, now()) if m.alert.stream not in waiting]
+        if not due:
+            return
+        for message in due:
+            if message.alert.stream in waiting:
+                continue
+            error = _one(outbox, route, message, send, now, waiting)
+            if error is not None:
+                yield error
+                waiting.add(message.alert.stream)
+            if isinstance(error, Transient):
+                return
 
 
 def _one(
@@ -103,6 +137,6 @@ def _is_stale(message: Message, now: datetime) -> bool:
 
 
 def _again(message: Message, now: datetime) -> datetime | None:
-    if message.ended or message.alert.kind.lasts is Lasts.NEWS:
+    if message.alert.kind.lasts is Lasts.NEWS:
         return None
     return now + REPEATED[message.alert.severity]

@@ -18,7 +18,9 @@ def edges(entries: Sequence[Entry], after: int = 0) -> Iterator[Found]:
         if entry.seq > after:
             for event in _events(rotation, entry):
                 why = _sent_back(rotation) if event == "rolled-back" else None
-                yield Found(event=event, episode=str(entry.seq), since=entry.at, why=why)
+                yield Found(
+                    event=event, episode=entry.hash[:32] or str(entry.seq), since=entry.at, why=why
+                )
 
 
 def _sent_back(rotation: Rotation) -> str | None:

@@ -93,7 +93,7 @@ def _number(standing: Standing) -> str:
 
 
 def _of_open(now: datetime, rotation: Rotation, doubted: datetime | None) -> Iterator[Found]:
-    number = str(rotation.opened.seq)
+    number = rotation.opened.hash[:32] or str(rotation.opened.seq)
     if rotation.rules.contains:
         yield Found(event="emergency", episode=number, since=rotation.opened.at)
     begins = rotation.held is None  # a person is called already; what was so before goes on

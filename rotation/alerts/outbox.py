@@ -8,14 +8,15 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rotation.alerts.alert import Alert, wanted_by
-from rotation.alerts.records import Failing, Look, Message, Open
+from rotation.alerts.alert import Alert
+from rotation.alerts.recording import Run, record
+from rotation.alerts.records import Failing, Look, Message, Open, Position
 from rotation.alerts.table import Lasts
 from rotation.config.routes import Route
 from rotation.errors import RotationError
@@ -24,8 +25,7 @@ from rotation.journal.sqlite.statements import named
 from rotation.runtime.ownership import flaws
 
 BUSY_SECONDS = 5
-KEPT = timedelta(days=30)
-"""How long what is over is remembered."""
+VERSION = 2
 
 QUERIES = named(Path(__file__).with_name("queries.sql").read_text(encoding="utf-8"))
 SCHEMA = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
@@ -55,36 +55,37 @@ class Outbox:
             self._database = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._database.execute("PRAGMA journal_mode=wal")
-            self._database.executescript(SCHEMA)
+            self._prepare()
         self._path = path
+
+    def _prepare(self) -> None:
+        """What another version wrote is as good as lost."""
+        database = self._database
+        database.execute("PRAGMA journal_mode=wal")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == VERSION:
+            return
+        former = ["seen", "alert", "delivery", "about"]
+        drop = "".join(f"DROP TABLE IF EXISTS {table};" for table in former)
+        database.executescript(
+            f"BEGIN IMMEDIATE;{drop}{SCHEMA};PRAGMA user_version={VERSION};COMMIT;"
+        )
 
     def close(self) -> None:
         with self._lock:
             self._database.close()
 
-    def seen(self) -> dict[str, int]:
-        return dict(self._read("seen"))
+    def position(self) -> Position:
+        about = dict(self._read("about"))
+        return Position(
+            origin=about.get("origin"), looked_at=unstamp(about.get("looked_at")),
+            seen=dict(self._read("seen")),
+        )  # fmt: skip
 
     def record(self, look: Look, routes: Sequence[Route], now: datetime) -> None:
         """One transaction, or nothing of it."""
-        at, names = stamp(now), [route.id for route in routes]
         with self._transaction() as run:
-            run("forget_routes", routes=json.dumps(names))
-            for alert in look.happened:
-                _happened(run, alert, wanted_by(alert, routes), at)
-            for alert in look.stands:
-                _stands(run, alert, wanted_by(alert, routes), at)
-            for stream, seq in look.seen.items():
-                run("see", stream=stream, seq=seq)
-            kept = {Alert.read(alert.said()).key for alert in look.stands}
-            for each in _opened(run("open")):
-                if _is_over(each.alert, look, kept):
-                    _end(run, each.id, at)
-                _end_news(run, each.id, each.alert, at)
-            before = stamp(now - KEPT)
-            run("forget_deliveries", before=before)
-            run("forget", before=before)
+            record(run, look, routes, now)
 
     def open(self) -> list[Open]:
         with _translated(self._path):
@@ -112,10 +113,10 @@ class Outbox:
     def sent(self, message: Message, now: datetime, again: datetime | None) -> None:
         with self._transaction() as run:
             run(
-                "sent", id=message.id, route=message.route, has_it=not message.ended,
-                now=stamp(now), again=stamp(again),
+                "sent", id=message.id, route=message.route, has_it=message.state != "resolved",
+                news=message.alert.kind.lasts is Lasts.NEWS, now=stamp(now), again=stamp(again),
             )  # fmt: skip
-            _end_news(run, message.id, message.alert, stamp(now))
+            _end_news(run, message, now)
             run("back", route=message.route, now=stamp(now))
 
     def failed(self, message: Message, now: datetime, again: datetime, why: str) -> None:
@@ -126,7 +127,12 @@ class Outbox:
     def drop(self, message: Message, now: datetime) -> None:
         with self._transaction() as run:
             run("dropped", id=message.id, route=message.route)
-            _end_news(run, message.id, message.alert, stamp(now))
+            _end_news(run, message, now)
+
+    def free(self, route: str, now: datetime) -> None:
+        """It works again: what it refused before is tried now."""
+        with self._transaction() as run:
+            run("free", route=route, now=stamp(now))
 
     def failing(self) -> list[Failing]:
         return [
@@ -135,21 +141,23 @@ class Outbox:
         ]
 
     def acknowledge(self, ids: Sequence[int], who: str, why: str | None, now: datetime) -> None:
-        """It is not repeated; what lasts until then is over."""
+        """It is not repeated; what lasts until then is over. A route that does not have it yet gets
+        it all the same."""
         with self._transaction() as run:
             lasting = {each.id: each.alert.kind.lasts for each in _opened(run("open"))}
             for id_ in ids:
                 run("ack", id=id_, who=who, why=why, now=stamp(now))
                 run("quiet", id=id_)
-                if lasting.get(id_) is not Lasts.STATE:
-                    _end(run, id_, stamp(now))
+                if lasting.get(id_) is Lasts.ACKNOWLEDGED:
+                    run("end", id=id_, now=stamp(now))
+                    run("announce_end", id=id_, now=stamp(now))
 
     def _read(self, query: str, **values: Any) -> list[Any]:
         with _translated(self._path), self._lock:
             return self._database.execute(QUERIES[query], values).fetchall()
 
     @contextmanager
-    def _transaction(self) -> Iterator["Run"]:
+    def _transaction(self) -> Iterator[Run]:
         def run(query: str, **values: Any) -> sqlite3.Cursor:
             return self._database.execute(QUERIES[query], values)
 
@@ -163,30 +171,10 @@ class Outbox:
                 raise
 
 
-Run = Callable[..., sqlite3.Cursor]
-
-
-def _happened(run: Run, alert: Alert, routes: Sequence[str], at: str | None) -> None:
-    if run("insert", **_values(alert), now=at).rowcount:
-        (id_, _) = run("one", **_values(alert)).fetchone()
-        for route in routes:
-            run("address", id=id_, route=route, now=at)
-        _end_news(run, id_, alert, at)
-
-
-def _stands(run: Run, alert: Alert, routes: Sequence[str], at: str | None) -> None:
-    values = _values(alert)
-    if alert.begins:
-        run("insert", **values, now=at)
-    found = run("one", **values).fetchone()
-    if found is None or not (alert.begins or found[1] is None):
-        return
-    (id_, ended) = found
-    run("refresh" if ended is None else "reopen", id=id_, **values, now=at)
-    for route in routes:
-        run("address", id=id_, route=route, now=at)
-    if ended is not None:
-        run("announce_again", id=id_, now=at)
+def _end_news(run: Run, message: Message, now: datetime) -> None:
+    """Once every route has it."""
+    if message.alert.kind.lasts is Lasts.NEWS:
+        run("end_this_news", id=message.id, now=stamp(now))
 
 
 @contextmanager
@@ -201,35 +189,6 @@ def _translated(path: Path) -> Iterator[None]:
             f"{path.name} failed ({name or type(error).__name__}); no alert is sent",
             "move it away: a new one announces again what still stands",
         ) from None
-
-
-def _is_over(alert: Alert, look: Look, kept: set[tuple[str, str, str]]) -> bool:
-    """What is so ends when it is no longer so, a rollback when a rotation succeeds."""
-    if not look.whole or alert.key in kept:
-        return False
-    if alert.kind.lasts is Lasts.STATE:
-        return True
-    succeeded = any(
-        each.event == "succeeded" and each.stream == alert.stream for each in look.happened
-    )
-    return alert.event == "rolled-back" and succeeded
-
-
-def _end(run: Run, id_: int, at: str | None) -> None:
-    run("end", id=id_, now=at)
-    run("announce_end", id=id_, now=at)
-
-
-def _end_news(run: Run, id_: int, alert: Alert, at: str | None) -> None:
-    """Once every route has it."""
-    if alert.kind.lasts is Lasts.NEWS:
-        run("end_news", id=id_, now=at)
-
-
-def _values(alert: Alert) -> dict[str, Any]:
-    said = alert.said()
-    key = {name: said[name] for name in ("stream", "event", "episode", "secret")}
-    return {**key, "said": json.dumps(said, ensure_ascii=False)}
 
 
 def _opened(rows: Any) -> Iterator[Open]:

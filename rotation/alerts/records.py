@@ -8,11 +8,21 @@ from rotation.alerts.alert import Alert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """happened: events since the last look. stands: every condition that holds now. seen: streams
-    that moved, and how far they were read. whole: False where the journal could not be read, so that
-    nothing is known to be over."""
+class Position:
+    """How far which journal was read."""
 
+    origin: str | None = None
+    looked_at: datetime | None = None
+    seen: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """origin: the journal. happened: events since the last look. stands: every condition that holds
+    now. seen: streams that moved, and how far they were read. whole: False where the journal could
+    not be read, so that nothing is known to be over."""
+
+    origin: str | None = None
     happened: Sequence[Alert] = ()
     stands: Sequence[Alert] = ()
     seen: Mapping[str, int] = field(default_factory=dict)
@@ -48,9 +58,9 @@ class Message:
 
     @property
     def state(self) -> str:
-        if self.ended:
-            return "resolved"
-        return "repeated" if self.has_it else "raised"
+        if not self.has_it:
+            return "raised"
+        return "resolved" if self.ended else "repeated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,11 @@ neither. Whatever is said of a try names the route and never its address, which 
 import os
 import ssl
 from datetime import datetime
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from rotation.alerts.reach import Encrypted, Plain
 from rotation.config.routes import FILE, Route, is_safe_url
 from rotation.errors import Denied, Refused, Transient
 from rotation.runtime.deadline import Deadline
@@ -24,19 +25,17 @@ def post(route: Route, body: str, id_: str, now: datetime) -> str:
     parts = urlsplit(url.reveal())
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = _connection(route, parts.scheme, parts.hostname or "", parts.port)
+    asked = False
     try:
         with Deadline(route.timeout_s) as deadline:
             deadline.watch(connection)
             connection.connect()
             deadline.watch(connection)
+            asked = True
             connection.request("POST", target, body=body.encode(), headers=headers)
             status = connection.getresponse().status
     except (HTTPException, OSError, ValueError) as error:
-        raise Transient(
-            "alerts.no-answer",
-            f"route {route.id} does not answer ({type(error).__name__})",
-            "look at its receiver and the way to it",
-        ) from None
+        raise _unanswered(route, error, asked=asked) from None
     finally:
         connection.close()
     if not 200 <= status < 300:
@@ -46,6 +45,21 @@ def post(route: Route, body: str, id_: str, now: datetime) -> str:
             "only 2xx is a receipt, and no redirect is followed",
         )
     return f"it answered {status}"
+
+
+def _unanswered(route: Route, error: Exception, *, asked: bool) -> Transient:
+    name = type(error).__name__
+    if asked:
+        return Transient(
+            "alerts.no-receipt",
+            f"route {route.id} may have the message and gave no receipt ({name})",
+            "look at its receiver: the same message comes again under the same id",
+        )
+    return Transient(
+        "alerts.no-answer",
+        f"route {route.id} does not answer ({name})",
+        "look at its receiver and the way to it",
+    )
 
 
 def _headers(route: Route, body: str, id_: str, now: datetime) -> dict[str, str]:
@@ -98,8 +112,8 @@ def _word(route: Route, file: str) -> SecretValue:
 
 def _connection(route: Route, scheme: str, host: str, port: int | None) -> HTTPConnection:
     if scheme == "http":
-        return HTTPConnection(host, port, timeout=route.timeout_s)
-    return HTTPSConnection(host, port, timeout=route.timeout_s, context=_tls())
+        return Plain(host, port, route.timeout_s)
+    return Encrypted(host, port, route.timeout_s, _tls())
 
 
 def _tls() -> ssl.SSLContext:

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,9 +14,13 @@ from rotation.runtime.logs import log_error
 
 if TYPE_CHECKING:
     from rotation.cli.session import Session
+    from rotation.operations.alerts import Alerts
 
 EVERY_SECONDS = 15.0
 END_SECONDS = 2.0
+BESIDE_SECONDS = 1.0
+AT_ONCE_SECONDS = 30.0
+"""How long slow routes are waited for: by `serve`, which comes back, and by `run`, which ends."""
 
 log = structlog.get_logger("rotation")
 
@@ -41,7 +46,7 @@ def _send_once(session: "Session") -> None:
 
     try:
         with Alerts(here=session) as alerts:
-            for _, error in alerts.update():
+            for _, error in alerts.update(AT_ONCE_SECONDS):
                 note(plain(f"alerts: {error.message}; {next_step(error)}"))
     except RotationError as error:
         note(plain(f"alerts: {error.message}; {next_step(error)}"))
@@ -63,23 +68,42 @@ def alerting(session: "Session") -> Iterator[None]:
 
 
 def _repeat(session: "Session", ends: threading.Event) -> None:
-    while True:
-        try:
-            _send_and_log(session)
-        except RotationError as error:
-            log_error("alerts.failed", error)
-        except Exception:  # a bug in the alerts ends no rotation
-            if not ends.is_set():
-                log.exception("alerts.broke")
-        if ends.wait(EVERY_SECONDS):
+    repeated = _Repeated(session)
+    with closing(repeated):
+        while True:
+            try:
+                repeated.once()
+            except RotationError as error:
+                log_error("alerts.failed", error)
+            except Exception:  # a bug in the alerts ends no rotation
+                if not ends.is_set():
+                    log.exception("alerts.broke")
+            if ends.wait(EVERY_SECONDS):
+                return
+
+
+@dataclass
+class _Repeated:
+    """The outbox stays open while routes are slow; one that failed is opened again."""
+
+    session: "Session"
+    alerts: "Alerts | None" = None
+
+    def once(self) -> None:
+        if not self.session.configuration.alerts.routes:
             return
+        from rotation.operations.alerts import Alerts  # noqa: PLC0415 -- only where there are routes
 
+        if self.alerts is None:
+            self.alerts = Alerts(here=self.session)
+        try:
+            for route, error in self.alerts.update(BESIDE_SECONDS):
+                log_error("alerts.failed", error, route=route.id)
+        except RotationError:
+            self.close()
+            raise
 
-def _send_and_log(session: "Session") -> None:
-    if not session.configuration.alerts.routes:
-        return
-    from rotation.operations.alerts import Alerts  # noqa: PLC0415 -- only where there are routes
-
-    with Alerts(here=session) as alerts:
-        for route, error in alerts.update():
-            log_error("alerts.failed", error, route=route.id)
+    def close(self) -> None:
+        if self.alerts is not None:
+            self.alerts.outbox.close()
+        self.alerts = None

@@ -47,7 +47,7 @@ from rotation.schedule.breaker import trips
     "--check",
     is_flag=True,
     help="Exit 12 where readers are without a credential, 11 where one is held, 1 where one is too "
-    "old, unknown, or alive and nobody's.",
+    "old, unknown, or alive and nobody's, or where alerts do not get through.",
 )
 def status(names: tuple[str, ...], *, everything: bool, connections: bool, check: bool) -> int:
     """Show how old each secret is and where it stands.
@@ -79,7 +79,7 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
             for each in silent:
                 result(plain(f"ALERTS: {each['message']}; {each['hint']} [{each['code']}]"))
             _print(session, healths, shown, now)
-        return _exit_code(healths, left=bool(left)) if check else OK
+        return _exit_code(healths, left=bool(left), silent=bool(silent)) if check else OK
 
 
 def _undelivered(session: Session) -> list[dict[str, str]]:
@@ -245,9 +245,9 @@ def _summary_line(healths: list[Health]) -> str:
     return count + (f": {', '.join(parts)}" if parts else "")
 
 
-def _exit_code(healths: Iterable[Health], *, left: bool) -> int:
+def _exit_code(healths: Iterable[Health], *, left: bool, silent: bool) -> int:
     codes = [_CODES[health.rank] for health in healths if health.rank in _CODES]
-    return worst([*codes, HELD] if left else codes)
+    return worst([*codes, *[HELD] * left, *[GENERIC] * silent])
 
 
 _CODES = {

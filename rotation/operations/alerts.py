@@ -8,15 +8,16 @@ from itertools import groupby
 from typing import Any, Self
 
 from rotation.alerts.alert import Alert, Found, of_installation
-from rotation.alerts.delivery import Sender, deliver
+from rotation.alerts.delivery import Delivery, Sender
 from rotation.alerts.edges import edges
 from rotation.alerts.levels import Standing, doubted_at, levels
 from rotation.alerts.outbox import Outbox, file_of
-from rotation.alerts.records import Failing, Look, Open
+from rotation.alerts.recording import KEPT
+from rotation.alerts.records import Failing, Look, Message, Open, Position
 from rotation.alerts.table import INSTALLATION
 from rotation.config.routes import Route
 from rotation.errors import JournalError, RotationError, UnknownName
-from rotation.journal.entries import Entry, Identity, stamp
+from rotation.journal.entries import Entry, Identity, Kind, stamp
 from rotation.machine.held import REASONS
 from rotation.machine.replay import Rotation, replay
 from rotation.operations.fleet import Health, open_rotation, spilled, standing
@@ -36,6 +37,7 @@ class Alerts:
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(file_of(self.here.configuration.journal))
+        self._delivery = Delivery(self.outbox, self._send, self.here.clock.now)
 
     def __enter__(self) -> Self:
         return self
@@ -47,15 +49,18 @@ class Alerts:
     def routes(self) -> tuple[Route, ...]:
         return self.here.configuration.alerts.routes
 
-    def update(self) -> Iterator[tuple[Route, RotationError]]:
-        """Yields each try that failed. While the process ends, a journal that is closed under a look
+    def update(self, seconds: float) -> Iterator[tuple[Route, RotationError]]:
+        """Yields each try that failed; waits so long for slow routes. While the process ends, a journal that is closed under a look
         is no trouble of the journal."""
         routes, now = self.routes, self.here.clock.now()
-        found = look(self.here, self.outbox.seen(), now)
+        found = look(self.here, self.outbox.position(), now)
         if self.here.stop():
             return
         self.outbox.record(found, routes, now)
-        yield from deliver(self.outbox, routes, self.sender, self.here.clock.now)
+        yield from self._delivery.to(routes, seconds)
+
+    def _send(self, route: Route, message: Message, now: datetime) -> str:
+        return self.sender(route, message, now)
 
     @property
     def sender(self) -> Sender:
@@ -75,7 +80,9 @@ class Alerts:
             "test", str(stamp(now)), next="rotation alerts", page="docs/alerts.md", since=now
         )
         id_ = f"test.{now:%Y%m%dT%H%M%S.%f}"
-        return self.sender.transmit(route, alert, "test", id_, now)
+        answer = self.sender.transmit(route, alert, "test", id_, now)
+        self.outbox.free(route.id, self.here.clock.now())
+        return answer
 
     def acknowledge(self, name: str, why: str | None) -> list[Open]:
         called = name if name == INSTALLATION else self.here.called(name)
@@ -101,13 +108,18 @@ def raised(here: Installation) -> tuple[list[Open], list[Failing]]:
         return outbox.open(), [each for each in outbox.failing() if each.route in names]
 
 
-def look(here: Installation, seen: Mapping[str, int], now: datetime) -> Look:
-    """seen: how far each stream was read. Without any, what happened before raises nothing."""
+def look(here: Installation, before: Position, now: datetime) -> Look:
+    """before: how far the last look read. Without one, what happened before raises nothing."""
     stands = [] if here.refused is None else [_of_configuration(here.refused)]
     try:
         rows = list(here.records.identities())  # first: what lands meanwhile is of the next look
+        origin = _origin(here)
+        restored = origin != before.origin
+        first = not before.seen or (restored and not _is_same(before.origin, origin))
+        seen = {} if restored else before.seen
         return Look(
-            happened=tuple(_happened(here, rows, seen, now)) if seen else (),
+            origin=origin,
+            happened=() if first else tuple(_happened(here, rows, seen, now, again=restored)),
             stands=(*stands, *_doubts(here), *_breakers(here), *_stands(here, now)),
             seen={
                 INSTALLATION: 0,
@@ -118,18 +130,34 @@ def look(here: Installation, seen: Mapping[str, int], now: datetime) -> Look:
         return Look(stands=(*stands, _of_journal(error)), whole=False)
 
 
+def _origin(here: Installation) -> str:
+    """The journal that is read: of which installation, and restored how often."""
+    restored = (e.hash for e in here.records.installation_entries() if e.kind is Kind.RESTORED)
+    return " ".join((here.configuration.installation, *list(restored)[-1:]))
+
+
+def _is_same(before: str | None, origin: str) -> bool:
+    return before is not None and before.split()[0] == origin.split(maxsplit=1)[0]
+
+
 def _happened(
-    here: Installation, rows: Iterable[Identity], seen: Mapping[str, int], now: datetime
-) -> Iterator[Alert]:
+    here: Installation, rows: Iterable[Identity], seen: Mapping[str, int], now: datetime, *,
+    again: bool,
+) -> Iterator[Alert]:  # fmt: skip
+    """What another history, put back from a backup, has before the end of the one that was read is
+    read again: what was sent is remembered as long as that."""
     for row in rows:
-        after = seen.get(row.stream, 0)
-        if row.seq > after:
-            for entries in _since(here, row.stream, after):
-                rotation = replay(entries)
-                for found in edges(entries, after):
-                    yield _alert(
-                        here, found, row.secret, rotation, now, f"rotation show {row.secret}"
-                    )
+        known = seen.get(row.stream, 0)
+        put_back = again or row.seq < known
+        after = 0 if put_back else known
+        if row.seq == after:
+            continue
+        for entries in _since(here, row.stream, after):
+            rotation = replay(entries)
+            for found in edges(entries, after):
+                if not put_back or now - (found.since or now) < KEPT:
+                    next_ = f"rotation show {row.secret}"
+                    yield _alert(here, found, row.secret, rotation, now, next_)
 
 
 def _since(here: Installation, stream: str, after: int) -> Iterator[tuple[Entry, ...]]:

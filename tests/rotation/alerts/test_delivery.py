@@ -7,64 +7,24 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
-from rotation.alerts.alert import LEFT_OUT, Alert
-from rotation.alerts.delivery import Sender, deliver
+from rotation.alerts.alert import LEFT_OUT
+from rotation.alerts.delivery import Sender
 from rotation.alerts.message import id_of
 from rotation.alerts.outbox import Outbox, OutboxError
-from rotation.alerts.records import Look
 from rotation.config.routes import Route
 from rotation.errors import Permanent, RotationError
 from rotation.types import SecretValue
-from tests.support.receiver import KEY, Receiver, receiving, webhook
+from tests.support.receiver import KEY, Receiver, webhook
+from tests.support.team import NOW, Team, alert
+from tests.support.watched import ALL, receiver
 
-ALL = ("page", "warn", "info")
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
-
-
-def alert(secret: str = "app", event: str = "held", **more: Any) -> Alert:
-    given: dict[str, Any] = {
-        "stream": f"sim/{secret}", "event": event, "episode": "1", "since": NOW, "secret": secret,
-        "next": f"rotation resume {secret}", "page": "docs/alerts.md",
-    }  # fmt: skip
-    return Alert(**{**given, **more})
-
-
-@dataclass
-class Team:
-    """An outbox, a route, and time."""
-
-    directory: Path
-    routes: tuple[Route, ...]
-    now: datetime = NOW
-    commands: Path | None = None
-    failed: list[RotationError] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.outbox = Outbox(self.directory / "journal.db.alerts")
-
-    def finds(self, *stands: Alert, happened: tuple[Alert, ...] = ()) -> None:
-        found = Look(stands=stands, happened=happened, seen={"installation": 0})
-        self.outbox.record(found, self.routes, self.now)
-
-    def sends(self, after: timedelta = timedelta()) -> list[RotationError]:
-        self.now += after
-        send = Sender(installation="0123456789ab", commands=self.commands)
-        made = deliver(self.outbox, self.routes, send, lambda: self.now)
-        return [error for _, error in made]
+__all__ = ["receiver"]  # the fixture
 
 
 @pytest.fixture
@@ -93,8 +53,8 @@ def test_a_runner_that_was_killed_before_it_sent_leaves_the_alert_to_the_next(
         import os, signal, sys
         from pathlib import Path
         sys.path.insert(0, {str(Path(__file__).parents[3])!r})
-        from tests.rotation.alerts.test_delivery import NOW, alert
-        from rotation.alerts.delivery import deliver
+        from tests.support.team import NOW, alert
+        from rotation.alerts.delivery import Delivery
         from rotation.alerts.outbox import Outbox
         from rotation.alerts.records import Look
         from rotation.config.routes import Route
@@ -102,7 +62,7 @@ def test_a_runner_that_was_killed_before_it_sent_leaves_the_alert_to_the_next(
         outbox = Outbox(Path({str(tmp_path / "journal.db.alerts")!r}))
         outbox.record(Look(stands=(alert(),)), (route,), NOW)
         kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        list(deliver(outbox, (route,), kill, lambda: NOW))
+        list(Delivery(outbox, kill, lambda: NOW).to((route,), 30))
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], check=False, capture_output=True
@@ -161,7 +121,7 @@ def test_one_that_does_not_answer_is_asked_with_one_message_and_told_all_on_retu
     receiver.hangs = True
     team.finds(*(alert(f"app{n}") for n in range(20)))
     (error,) = team.sends()
-    assert error.code == "alerts.no-answer"
+    assert error.code == "alerts.no-receipt"
     assert len(receiver.asked) == 1
     receiver.hangs = False
     team.sends(after=timedelta(seconds=31))
@@ -237,7 +197,7 @@ def test_without_its_file_what_stands_is_told_again_and_nothing_else(
     for left in tmp_path.glob("journal.db.alerts*"):
         left.unlink()
     team.outbox = Outbox(tmp_path / "journal.db.alerts")
-    assert team.outbox.seen() == {}, "so a look says nothing of what happened before"
+    assert team.outbox.position().seen == {}, "so a look says nothing of what happened before"
     team.finds(alert())
     team.sends()
     assert receiver.received == [("succeeded", "raised"), ("held", "raised"), ("held", "raised")]
@@ -310,7 +270,7 @@ def test_only_2xx_is_a_receipt_and_no_redirect_is_followed(
     assert attempt(route) == "alerts.not-accepted"
     assert len(receiver.asked) == 2
     receiver.hangs = True
-    assert attempt(route) == "alerts.no-answer"
+    assert attempt(route) == "alerts.no-receipt"
 
 
 def test_an_address_is_never_said(

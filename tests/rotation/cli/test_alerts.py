@@ -263,6 +263,7 @@ def test_a_broken_route_stops_no_rotation_and_is_told_by_status_and_doctor(
     assert "route oncall answered 503, which is no receipt" in done.stderr
     (silent,) = watched.json("status")["alerts"]
     assert silent["code"] == "alerts.undelivered"
+    assert watched.run("status", "--check").exit_code == 1
     assert "ALERTS: route oncall has not got through since" in watched.run("status").stdout
     assert "`rotation alerts test oncall`" in watched.run("doctor").stdout
     assert watched.json("alerts")["failing"][0]["route"] == "oncall"
@@ -271,6 +272,24 @@ def test_a_broken_route_stops_no_rotation_and_is_told_by_status_and_doctor(
     watched.run("run")
     assert receiver.received == [("succeeded", "raised")]
     assert watched.json("status")["alerts"] == []
+    assert watched.run("status", "--check").exit_code == 0
+
+
+def test_a_good_test_frees_what_a_refusal_put_off(watched: Shell, receiver: Receiver) -> None:
+    receiver.status = 503
+    watched.world.mint(by_person=True)
+    watched.run("rotate", "app")
+    for _ in range(8):
+        watched.run("run")
+        later(watched, hours=1)
+    watched.run("run")
+    receiver.status = 204
+    later(watched, minutes=1)
+    watched.run("run")
+    assert receiver.received == []
+    assert watched.run("alerts", "test", "oncall").exit_code == 0
+    watched.run("run")
+    assert receiver.received == [("test", "test"), ("held", "raised")]
 
 
 def test_a_test_sends_a_real_one_and_says_what_it_saw(watched: Shell, receiver: Receiver) -> None:

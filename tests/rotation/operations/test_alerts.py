@@ -3,6 +3,8 @@
 import pytest
 
 from rotation.errors import JournalError
+from rotation.journal import Draft, Journal, Kind
+from rotation.journal.memory import MemoryJournal
 from rotation.operations.alerts import Alerts as Sending
 from tests.support.receiver import Receiver
 from tests.support.shell import Shell, at_work, shell
@@ -24,7 +26,7 @@ def test_a_journal_that_cannot_be_read_is_told_and_ends_nothing_else(
 
         broken.setattr(watched.journal, "identities", fails)
         with Sending(here=at_work(watched)) as sending:
-            assert list(sending.update()) == []
+            assert list(sending.update(30)) == []
     assert receiver.received == [("held", "raised"), ("journal", "raised")]
     watched.run("run")
     assert receiver.received[2:] == [("journal", "resolved")]
@@ -36,10 +38,10 @@ def test_a_change_of_the_configuration_that_is_refused_is_told(
     session = at_work(watched)
     session.refused = "config.unreadable"
     with Sending(here=session) as sending:
-        assert list(sending.update()) == []
+        assert list(sending.update(30)) == []
         assert events(receiver) == ["configuration"]
         session.refused = None
-        list(sending.update())
+        list(sending.update(30))
     assert receiver.received[1:] == [("configuration", "resolved")]
 
 
@@ -53,7 +55,7 @@ def test_a_process_that_ends_takes_a_closed_journal_for_no_trouble(
     session = at_work(watched)
     monkeypatch.setattr(type(session), "stop", lambda session: True)
     with Sending(here=session) as sending:
-        assert list(sending.update()) == []
+        assert list(sending.update(30)) == []
     assert receiver.received == []
 
 
@@ -70,9 +72,9 @@ def test_what_lands_during_a_look_is_of_the_next_one(
                 return doubt()
 
             meanwhile.setattr(watched.journal, "doubt", rotates)
-            assert list(sending.update()) == []
-        list(sending.update())
-        list(sending.update())
+            assert list(sending.update(30)) == []
+        list(sending.update(30))
+        list(sending.update(30))
     assert receiver.received == [("succeeded", "raised")]
 
 
@@ -80,5 +82,41 @@ def test_all_rotations_since_the_last_look_are_seen(watched: Shell, receiver: Re
     for _ in range(2):
         assert watched.run("rotate", "app", "--wait").exit_code == 0
     with Sending(here=at_work(watched)) as sending:
-        list(sending.update())
+        list(sending.update(30))
     assert receiver.received == [("succeeded", "raised")] * 2
+
+
+def copy(journal: Journal) -> MemoryJournal:
+    assert isinstance(journal, MemoryJournal)
+    made = MemoryJournal(journal.installation)
+    made._entries = {stream: list(each) for stream, each in journal._entries.items()}
+    made._rows = dict(journal._rows)
+    return made
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_news_of_a_history_that_was_put_back_is_sent_and_none_of_before_again(
+    watched: Shell, receiver: Receiver, *, recorded: bool
+) -> None:
+    """The rotation that comes has the numbers of those that are gone. recorded: by `journal
+    restore`, or by a copy of the file."""
+    watched.run("rotate", "app", "--wait")
+    watched.run("run")
+    backup = copy(watched.journal)
+    for _ in range(4):
+        assert watched.run("rotate", "app", "--wait").exit_code == 0
+    watched.run("run")
+    assert receiver.received == [("succeeded", "raised")] * 5
+    watched.journal = backup
+    if recorded:
+        backup.record(Draft(kind=Kind.RESTORED), "one", watched.world.now)
+    watched.run("run")
+    assert len(receiver.got) == 5
+    assert watched.run("rotate", "app").exit_code == 11
+    watched.run("run")
+    assert watched.run("resolve", "app", "--accept-current", "--yes").exit_code == 0
+    done = watched.run("rotate", "app", "--wait")
+    assert done.exit_code == 0, done.output
+    watched.run("run")
+    assert events(receiver)[5:] == ["held", "held", "succeeded"]
+    assert receiver.received[6] == ("held", "resolved")
