@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from rotation.cli import output
 from rotation.cli.documents import schema_of
+from tests.support.receiver import HEARD
 from tests.support.shapes import mismatches
 from tests.support.turns import TURN
 
@@ -55,6 +56,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not REAL.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("real")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    HEARD.clear()
+    yield
+    for marker in item.iter_markers("provokes"):
+        unheard = set(marker.args) - HEARD
+        assert not unheard, f"no server received {unheard}, signed"
 
 
 def pytest_report_header() -> str:

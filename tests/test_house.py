@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from rotation import plan
+from rotation.alerts.table import EVENTS
 
 # One worker parses the tree, once.
 pytestmark = pytest.mark.xdist_group("house")
@@ -280,6 +281,19 @@ def test_no_protocol_is_asked_by_type_because_proxies_have_none_of_their_own() -
         for path in shipped()
         if "runtime_checkable" in path.read_text(encoding="utf-8")
     ]
+
+
+def test_each_alert_is_provoked_by_its_real_cause_and_received_by_a_server() -> None:
+    """A test says so by `@pytest.mark.provokes(EVENT)`, and fails where no server received it."""
+    marks = re.compile(r"^@pytest\.mark\.provokes\(([^)]*)\)", re.MULTILINE)
+    found = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for given in marks.findall(path.read_text())
+        for name in ast.literal_eval(f"[{given}]")
+    }
+    assert set(EVENTS) - found == set(), "raised by nothing that a test does"
+    assert found <= set(EVENTS)
 
 
 def test_nobody_sleeps_because_waiting_is_a_value() -> None:

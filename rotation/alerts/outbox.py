@@ -77,10 +77,10 @@ class Outbox:
 
     def position(self) -> Position:
         about = dict(self._read("about"))
-        return Position(
-            origin=about.get("origin"), looked_at=unstamp(about.get("looked_at")),
-            seen=dict(self._read("seen")),
-        )  # fmt: skip
+        return Position(origin=about.get("origin"), seen=dict(self._read("seen")))
+
+    def looked_at(self) -> datetime | None:
+        return unstamp(dict(self._read("about")).get("looked_at"))
 
     def record(self, look: Look, routes: Sequence[Route], now: datetime) -> None:
         """One transaction, or nothing of it."""

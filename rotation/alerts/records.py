@@ -12,7 +12,6 @@ class Position:
     """How far which journal was read."""
 
     origin: str | None = None
-    looked_at: datetime | None = None
     seen: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -68,6 +68,10 @@ EVENTS: Mapping[str, Event] = {
         PAGE, STATE, "the journal is in trouble, so rotations stop",
         "Run the command of the alert. Other alerts may be missing until the journal can be read.",
     ),
+    "outbox": Event(
+        PAGE, STATE, "what is raised cannot be stored, so alerts may be missing",
+        "Look at the disk of the journal, and run the command of the alert.",
+    ),
     "breaker": Event(
         PAGE, STATE, "rotations of a class keep failing on a connection, so no more of them is begun",
         "Find out what they have in common: a release, a policy, a service. Then reset the breaker.",

@@ -14,7 +14,9 @@ from rotation.runtime.logs import log_error
 
 if TYPE_CHECKING:
     from rotation.cli.session import Session
+    from rotation.config.routes import Route
     from rotation.operations.alerts import Alerts
+    from rotation.operations.silence import Unstored
 
 EVERY_SECONDS = 15.0
 END_SECONDS = 2.0
@@ -42,16 +44,26 @@ def _send_once(session: "Session") -> None:
         return
     if session.live_runner() is not None:
         return
-    from rotation.operations.alerts import Alerts  # noqa: PLC0415 -- only where there are routes
+    from rotation.alerts.outbox import OutboxError  # noqa: PLC0415 -- only where there are routes
+    from rotation.operations.alerts import Alerts  # noqa: PLC0415
+    from rotation.operations.silence import Unstored  # noqa: PLC0415
 
     try:
         with Alerts(here=session) as alerts:
             for _, error in alerts.update(AT_ONCE_SECONDS):
-                note(plain(f"alerts: {error.message}; {next_step(error)}"))
+                _note(error)
+    except OutboxError as error:
+        _note(error)
+        for _, further in Unstored(here=session).say(error):
+            _note(further)
     except RotationError as error:
-        note(plain(f"alerts: {error.message}; {next_step(error)}"))
+        _note(error)
     except Exception as error:  # noqa: BLE001 -- a bug in the alerts must not change the outcome
         note(f"alerts: a bug of this program stopped them ({type(error).__name__}); report it")
+
+
+def _note(error: RotationError) -> None:
+    note(plain(f"alerts: {error.message}; {next_step(error)}"))
 
 
 @contextmanager
@@ -88,22 +100,37 @@ class _Repeated:
 
     session: "Session"
     alerts: "Alerts | None" = None
+    unstored: "Unstored | None" = None
 
     def once(self) -> None:
         if not self.session.configuration.alerts.routes:
             return
+        from rotation.alerts.outbox import OutboxError  # noqa: PLC0415 -- only where there are routes
+        from rotation.operations.silence import Unstored  # noqa: PLC0415
+
+        self.unstored = self.unstored or Unstored(here=self.session)
+        try:
+            _log(self._update())
+            _log(self.unstored.is_over())
+        except RotationError as error:
+            self.close()
+            if isinstance(error, OutboxError):
+                _log(self.unstored.say(error))
+            raise
+
+    def _update(self) -> Iterator[tuple["Route", RotationError]]:
         from rotation.operations.alerts import Alerts  # noqa: PLC0415 -- only where there are routes
 
         if self.alerts is None:
             self.alerts = Alerts(here=self.session)
-        try:
-            for route, error in self.alerts.update(BESIDE_SECONDS):
-                log_error("alerts.failed", error, route=route.id)
-        except RotationError:
-            self.close()
-            raise
+        yield from self.alerts.update(BESIDE_SECONDS)
 
     def close(self) -> None:
         if self.alerts is not None:
             self.alerts.outbox.close()
         self.alerts = None
+
+
+def _log(failed: Iterator[tuple["Route", RotationError]]) -> None:
+    for route, error in failed:
+        log_error("alerts.failed", error, route=route.id)

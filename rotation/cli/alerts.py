@@ -9,12 +9,12 @@ from rotation.cli.app import VerbGroup, global_options, settings, verb
 from rotation.cli.failures import OK
 from rotation.cli.options import known_names
 from rotation.cli.outcome import local
-from rotation.cli.output import as_json, done, plain, result
+from rotation.cli.output import as_json, done, next_step, plain, result
 from rotation.cli.prompts import checked_reason
 from rotation.cli.session import Session, open_session
-from rotation.errors import RotationError
 from rotation.journal.entries import stamp
 from rotation.operations.alerts import Alerts, as_plain, raised
+from rotation.operations.silence import trouble
 
 HELP = """List what was raised and who has it; try a route.
 
@@ -110,16 +110,8 @@ def ack(name: str, *, reason: str | None) -> int:
 
 
 def failing_routes(session: Session) -> list[dict[str, str]]:
-    """For `status`: the routes that alerts do not get through."""
-    try:
-        _, failing = raised(session)
-    except RotationError as error:
-        return [{"code": error.code, "message": error.message, "hint": error.hint or error.NEXT}]
+    """For `status`: why alerts may not arrive."""
     return [
-        {
-            "code": "alerts.undelivered",
-            "message": str(each),
-            "hint": f"`rotation alerts test {each.route}`",
-        }
-        for each in failing
+        {"code": each.code, "message": each.message, "hint": next_step(each) or ""}
+        for each in trouble(session, session.clock.now())
     ]

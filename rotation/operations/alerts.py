@@ -100,12 +100,18 @@ class Alerts:
 
 def raised(here: Installation) -> tuple[list[Open], list[Failing]]:
     """What is not over, and the configured routes that do not get through. Asking makes nothing."""
-    names = {route.id for route in here.configuration.alerts.routes}
     if not file_of(here.configuration.journal).exists():
         return [], []
     with Alerts(here=here) as alerts:
-        outbox = alerts.outbox
-        return outbox.open(), [each for each in outbox.failing() if each.route in names]
+        return alerts.outbox.open(), failing(here)
+
+
+def failing(here: Installation) -> list[Failing]:
+    names = {route.id for route in here.configuration.alerts.routes}
+    if not file_of(here.configuration.journal).exists():
+        return []
+    with Alerts(here=here) as alerts:
+        return [each for each in alerts.outbox.failing() if each.route in names]
 
 
 def look(here: Installation, before: Position, now: datetime) -> Look:

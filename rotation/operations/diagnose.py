@@ -53,13 +53,14 @@ def _route_checks(here: Installation) -> Iterator[Finding]:
     """Each route of the alerts, and since when it does not get through."""
     if not here.configuration.alerts.routes:
         return
-    from rotation.operations.alerts import raised  # noqa: PLC0415 -- only where there are routes
+    from rotation.operations.alerts import failing  # noqa: PLC0415 -- only where there are routes
+    from rotation.operations.silence import trouble  # noqa: PLC0415
 
-    try:
-        wrong = {each.route: each for each in raised(here)[1]}
-    except RotationError as error:
-        yield failed("alerts", error)
-        return
+    for error in trouble(here, here.clock.now()):
+        if error.code != "alerts.undelivered":
+            yield failed("alerts", error)
+            return
+    wrong = {each.route: each for each in failing(here)}
     for route in here.configuration.alerts.routes:
         subject, found = f"alerts by {route.id}", wrong.get(route.id)
         try_ = f"`rotation alerts test {route.id}`"

@@ -17,6 +17,10 @@ from rotation.config.routes import Route
 KEY = "whsec_" + "RVhBTVBMRS1rZXktb2YtYWxlcnRz"
 
 
+HEARD = set[str]()
+"""What was raised and verified since the test began."""
+
+
 @dataclass
 class Receiver:
     """status: what it answers with; hangs: it does not answer; refuses: secrets whose messages it
@@ -52,6 +56,8 @@ class Receiver:
         if 200 <= self.status < 300:
             self.got.append(event)
             self.sent.append((headers, body))
+            if event["data"]["state"] == "raised":
+                HEARD.add(event["data"]["event"])
         return self.status
 
 

@@ -108,6 +108,7 @@ def test_three_that_are_held_stop_the_next_until_a_person_resets_it(four: Four) 
     assert four.keys("d") == 1
 
 
+@pytest.mark.provokes("breaker")
 def test_two_that_fail_after_promotion_stop_what_is_on_its_way_as_well(
     four: Four, control: StrictControl, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def test_a_journal_that_cannot_be_read_is_told_and_ends_nothing_else(
     assert receiver.received[2:] == [("journal", "resolved")]
 
 
+@pytest.mark.provokes("configuration")
 def test_a_change_of_the_configuration_that_is_refused_is_told(
     watched: Shell, receiver: Receiver
 ) -> None:
