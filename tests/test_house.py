@@ -39,7 +39,8 @@ SLEEPS = {"time.sleep"}
 
 # Where the bytes of a secret may be taken out of their wrapper, outside of adapters, and why.
 REVEALS = {
-    "rotation/alerts/webhook.py": "a route's address and key are read, used and forgotten",
+    "rotation/alerts/address.py": "an address is read, used and forgotten",
+    "rotation/alerts/webhook.py": "a route's key is read, used and forgotten",
     "rotation/journal/seal.py": "the key of the seals is hashed with what it seals",
     "rotation/testing/journal/entries.py": "the conformance suite offers the journal live values",
     "rotation/types.py": "the writers' refusal has to compare texts with the live values",

@@ -1,6 +1,7 @@
 """`serve`: keep rotating by schedule until told to stop."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 
 import click
@@ -10,8 +11,10 @@ from rotation.cli.alerting import alerting
 from rotation.cli.app import verb
 from rotation.cli.failures import CANCELLED, OK
 from rotation.cli.session import Session, open_session
+from rotation.cli.watching import Watching, watching
 from rotation.errors import RotationError
 from rotation.journal import Journal
+from rotation.journal.entries import Entry
 from rotation.journal.liveness import runners_of, sweep
 from rotation.operations.by_schedule import BySchedule
 from rotation.operations.installation import SERVE, Installation
@@ -42,10 +45,11 @@ def serve(*, log_level: str) -> int:
     logs.configure(log_level)
     with open_session(effectful=True) as session:
         session.runs_as, session.log_level = SERVE, log_level
-        scheduler = _scheduler(session)
+        watch = Watching(session=session)
+        scheduler = _scheduler(session, watch)
         digest = session.configuration.digest
         log.info("serve.began", runner=scheduler.runner.id, configuration=digest)
-        with alerting(session):
+        with alerting(session), watching(watch):
             left_nothing = scheduler.run()
         code = OK if left_nothing else CANCELLED
         log.info("serve.ended", exit=code)
@@ -56,15 +60,22 @@ def serve(*, log_level: str) -> int:
     return code
 
 
-def _scheduler(session: Session) -> Scheduler:
+def _scheduler(session: Session, watch: Watching) -> Scheduler:
     signals, journal = session.stop_on_signals(reloads=True), session.journal
-    session.runner.follow = observer(partial(_secret_of, journal), journal.entries)
+    session.meter, logged = watch.meter, observer(partial(_secret_of, journal), journal.entries)
+
+    def follow(entries: Sequence[Entry]) -> None:
+        logged(entries)
+        watch.follow(entries)
+
+    session.runner.follow = follow
     return Scheduler(
         runner=session.runner,
         policy=BySchedule(installation=session, log_error=logs.log_error).policy(),
         signals=signals,
         reload=partial(reload, session),
         sweep=partial(sweep, runners_of(session.configuration.journal)),
+        turned=watch.turned,
     )
 
 

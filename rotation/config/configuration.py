@@ -14,6 +14,7 @@ from rotation.config.reading import shape
 from rotation.config.routes import Alerts
 from rotation.config.rules import Resolved, Surroundings, resolve
 from rotation.config.times import AGE_LIMITS
+from rotation.config.watching import Health, Heartbeat
 from rotation.options import ConnectionOptions
 from rotation.plugins.registry import Plugin
 from rotation.types import Specification, stream_of
@@ -109,6 +110,8 @@ class Configuration:
     entries: Mapping[str, ConfiguredSecret] = field(repr=False)
     renamed: Mapping[str, str] = field(default_factory=dict)
     alerts: Alerts = field(default_factory=Alerts)
+    health: Health | None = None
+    heartbeat: Heartbeat | None = None
 
     @property
     def connections(self) -> Mapping[str, Plugin[ConnectionOptions]]:

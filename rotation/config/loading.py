@@ -132,6 +132,8 @@ class _Loading:
             entries=self._taken.entries,
             renamed={former: entry.id for former, (entry, _) in self._renamed.items()},
             alerts=head.alerts,
+            health=head.health,
+            heartbeat=head.heartbeat,
         )
 
     def _text(self) -> str:

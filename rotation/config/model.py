@@ -14,6 +14,7 @@ from rotation.config.plugins import Listed, a, read_consumers
 from rotation.config.reading import As, expected, reader, remembering, shape
 from rotation.config.routes import Alerts
 from rotation.config.scope import Include
+from rotation.config.watching import Health, Heartbeat
 from rotation.options import ConnectionOptions, IssuerOptions, ProbeOptions, StoreOptions
 from rotation.plugins.registry import Plugin
 from rotation.types import ConsumerSpec
@@ -179,6 +180,9 @@ class PolicyClass:
     schedule: Schedule = field(
         default=Schedule(), metadata={"doc": "when; as late as its age allows by default"}
     )
+    unattended: Literal["accepted"] | None = _doc(
+        "accepted: `config check` allows production secrets whose trouble nobody hears of"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +214,12 @@ class Document:
     limits: Limits = field(default=Limits(), metadata={"doc": "how much at once"})
     alerts: Alerts = field(
         default=Alerts(), metadata={"doc": "who gets a message when something needs somebody"}
+    )
+    health: Health | None = field(
+        default=None, metadata={"doc": "where `rotation serve` says how it is; nowhere by default"}
+    )
+    heartbeat: Heartbeat | None = field(
+        default=None, metadata={"doc": "what `rotation serve` calls while all is well"}
     )
     secrets: Annotated[list[Any], As(_read_list, like=tuple[Secret, ...])] = field(
         default_factory=list, metadata={"doc": "the credentials"}

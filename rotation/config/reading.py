@@ -35,8 +35,8 @@ _DURATION = re.compile(r"(\d{1,6})([smhd])")
 # Keys of later versions. This version refuses what it does not enforce.
 LATER = frozenset(
     {
-        "approvals", "approvers", "blast", "brownout", "canary", "dependents", "heartbeat",
-        "health", "incident", "notify", "overdue", "owners", "replaces", "sensitivity",
+        "approvals", "approvers", "blast", "brownout", "canary", "dependents",
+        "incident", "notify", "overdue", "owners", "replaces", "sensitivity",
         "tripwire", "usage", "waves",
     }
 )  # fmt: skip

@@ -9,7 +9,7 @@ import os
 import pwd
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -67,6 +67,8 @@ class Installation:
     #: How long another process may hold the journal; None: as long as any writer may.
     patience_s: float | None = None
     signals: "Signals | None" = None
+    #: Sees the calls of a rotation's adapters.
+    meter: "Callable[[Adapters, Specification], Adapters]" = lambda bound, spec: bound
     #: Why the latest change of the configuration file was refused, by its code.
     refused: str | None = None
     _exits: ExitStack = field(default_factory=ExitStack)
@@ -204,7 +206,7 @@ class Installation:
     def bind(self, spec: Specification) -> "Adapters":
         with self._building:  # many threads advance rotations
             registry = self.registry
-        return registry.bind(spec)
+        return self.meter(registry.bind(spec), spec)
 
     def issuer(self, spec: Specification) -> "Issuer":
         return self.registry.issuer(spec)

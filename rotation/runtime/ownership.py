@@ -95,3 +95,11 @@ def read_word(path: Path) -> str:
     if not text:  # outside of the `except`, whose error holds the bytes
         raise OSError(errno.EINVAL, why)
     return text
+
+
+def refuse_read_by_others(path: Path) -> None:
+    """Raises OSError for a file that everybody on this host may read, or that somebody else may
+    change: what it holds proves who somebody is."""
+    read_secret(path)
+    if path.stat().st_mode & stat.S_IRWXO:
+        raise PermissionError(errno.EPERM, "everybody on this host may read it")

@@ -79,6 +79,7 @@ class Scheduler:
     signals: Signals
     reload: Callable[[], None] = lambda: None
     sweep: Callable[[], None] = lambda: None
+    turned: Callable[[str], None] = lambda loop: None  # a loop of it came round
     _lock: threading.Condition = field(default_factory=threading.Condition)
     _active: dict[str, str] = field(default_factory=dict)
     _ready: dict[str, deque[Identity]] = field(default_factory=dict)
@@ -198,7 +199,10 @@ class Scheduler:
         )
         now = self.runner.clock.now()
         tick = jobs.add_job(
-            _logging_errors(self.tick), "interval", seconds=TICK.total_seconds(), next_run_time=now
+            _logging_errors(self._timed_tick),
+            "interval",
+            seconds=TICK.total_seconds(),
+            next_run_time=now,
         )
         drain = jobs.add_job(
             _logging_errors(self._timed_drain),
@@ -224,6 +228,7 @@ class Scheduler:
                 self._follow_clock(watch, WATCH)
                 self._follow_clock(housekeeping, HOUSEKEEPING)
                 self._wake(drain)
+                self.turned("scheduler")
         finally:
             self.signals.stopping = True
             jobs.shutdown(wait=False)
@@ -269,6 +274,12 @@ class Scheduler:
             return None
         self._failing_since = None
         return wake
+
+    def _timed_tick(self) -> None:
+        try:
+            self.tick()
+        finally:
+            self.turned("tick")
 
     def _timed_drain(self) -> None:
         began = time.monotonic()

@@ -18,6 +18,7 @@ from rotation.cli.app import program
 from rotation.cli.session import Session
 from rotation.config import ConfiguredSecret, Finding, stream_of
 from rotation.config.routes import Alerts
+from rotation.config.watching import Health, Heartbeat
 from rotation.execution.runner import Runner
 from rotation.interfaces import Adapters, Issuer
 from rotation.journal import Journal
@@ -51,6 +52,8 @@ class FakeConfiguration:
     entry: ConfiguredSecret = APP
     by_itself: bool = False
     alerts: Alerts = field(default_factory=Alerts)
+    health: Health | None = None
+    heartbeat: Heartbeat | None = None
     commands: Path | None = None
 
     def secret(self, name: str) -> ConfiguredSecret | None:
