@@ -27,6 +27,7 @@ from rotation.interfaces import Diagnosis
 from rotation.machine.held import REASONS, Exit
 from rotation.plan import PLANS, Gate, Per, Row, Step
 from rotation.plugins.registry import installed
+from rotation.plugins.trust import Trusted
 from rotation.types import PermissionSet
 
 CORE = (
@@ -61,6 +62,7 @@ CLASSES = (
     Route,
     Include,
     May,
+    Trusted,
     Secret,
     Head,
     PolicyClass,

@@ -1,6 +1,7 @@
 """`config`: check, schema, show and diff."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,7 @@ from rotation.cli.options import maybe_name_argument
 from rotation.cli.output import as_json, plain, result, verbatim
 from rotation.cli.session import Session, open_session
 from rotation.config import ConfigInvalid, Finding
+from rotation.errors import RotationError
 from rotation.operations.configured import compared, exceptions_over, pauses_over
 from rotation.plan.specification import spec_to_json
 
@@ -59,9 +61,11 @@ def _print(findings: tuple[Finding, ...], further: int, *, secrets: int | None) 
 
 @config.add("schema", "config schema > rotation.schema.json")
 def schema() -> None:
-    """Print the JSON Schema, for editors."""
+    """Print the JSON Schema, for editors. With a configuration, its trusted plugins are in it."""
     from rotation.config import json_schema  # noqa: PLC0415 -- for this verb only
 
+    with suppress(RotationError), open_session(effectful=False) as session:
+        _ = session.configuration
     verbatim(json.dumps(json_schema.of_document(), indent=2))
 
 

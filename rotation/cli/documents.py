@@ -123,6 +123,10 @@ SHAPES: dict[str, Schema] = {
         findings=listed(record(file=TEXT, line=COUNT, path=TEXT, code=TEXT, message=TEXT,
                                hint=TEXT, level={"enum": ["error", "warning", "info"]})),
     ),
+    "trust": record(
+        packages=listed(record(name=TEXT, version=TEXT, digest=TEXT, plugins=NAMES, standing=TEXT,
+                               line=TEXT)),
+    ),
     "config-diff": record(
         new=NAMES, gone=NAMES, renamed=by_name(TEXT), changed=by_name(NAMES), later=by_name(NAMES)
     ),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from rotation.config.model import Document
 from rotation.config.plugins import Head
 from rotation.config.reading import As, is_duration, key_of
+from rotation.errors import UsageError
 from rotation.plugins.registry import installed
 
 Schema = dict[str, Any]
@@ -71,6 +72,10 @@ def _of_plugins(kind: str) -> Schema:
     plugins = installed()
     shapes = []
     for name in plugins.names(kind):
+        try:
+            plugins.check(kind, name)
+        except UsageError:
+            continue  # it would not be loaded
         shape = _of_class(plugins.options(kind, name), {"type": {"const": name}})
         if kind == "consumers":
             head = _of_class(Head)

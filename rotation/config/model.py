@@ -17,6 +17,7 @@ from rotation.config.scope import Include
 from rotation.config.watching import Health, Heartbeat
 from rotation.options import ConnectionOptions, IssuerOptions, ProbeOptions, StoreOptions
 from rotation.plugins.registry import Plugin
+from rotation.plugins.trust import Trusted
 from rotation.types import ConsumerSpec
 
 INSTALLATION = re.compile(r"[0-9a-f]{12}")
@@ -224,6 +225,7 @@ class Document:
     secrets: Annotated[list[Any], As(_read_list, like=tuple[Secret, ...])] = field(
         default_factory=list, metadata={"doc": "the credentials"}
     )
+    plugins: tuple[Trusted, ...] = _doc("packages of others whose plugins may be loaded", ())
     include: tuple[Include, ...] = _doc("files of teams, each with what it may name", ())
     inventory: tuple[str, ...] = _doc("files with further secrets, one JSON object a line", ())
 

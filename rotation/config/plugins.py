@@ -12,6 +12,7 @@ from rotation.options import ConsumerOptions
 from rotation.plugins.broken import reporting_broken
 from rotation.plugins.guarded import place_of
 from rotation.plugins.registry import Plugin, installed
+from rotation.plugins.trust import Trust, Trusted
 from rotation.types import ConsumerSpec
 
 
@@ -25,6 +26,16 @@ class Head:
         metadata={"doc": "time alone is evidence: it has moved once it had the time to"},
     )
     gone: bool = field(default=False, metadata={"doc": "it no longer uses the secret"})
+
+
+def trusted_by(raw: Any) -> Trust:
+    """What a configuration trusts, known before anything else of it is read: reading a plugin's
+    options runs its package. What is wrong with it is reported with the rest."""
+    given = raw.get("plugins") if type(raw) is dict else None
+    read = (
+        collected([], shape(Trusted).read, each) for each in (given if type(given) is list else ())
+    )
+    return Trust(each for each in read if each is not None)
 
 
 def read_plugin(kind: str, raw: Any) -> Plugin[Any]:
@@ -119,9 +130,17 @@ def read_consumers(raw: Any) -> tuple[ConsumerSpec, ...]:
     return consumers
 
 
-@cache
 def options_shape(kind: str, name: str) -> Shape[Any]:
     """How the options of that plugin are read."""
+    try:
+        installed().check(kind, name)  # each time: the next configuration may trust it no more
+    except UsageError as error:
+        raise invalid(error.code, error.message, error.hint, where=("type",)) from None
+    return _options_shape(kind, name)
+
+
+@cache
+def _options_shape(kind: str, name: str) -> Shape[Any]:
     plugins = installed()
     try:
         with reporting_broken(plugins.point_of_options(kind, name)):

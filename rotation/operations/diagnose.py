@@ -75,6 +75,7 @@ def _plugin_checks(here: Installation, names: Sequence[str]) -> Iterator[Finding
     from rotation.plugins.registry import installed, parts_of  # noqa: PLC0415
 
     specs = [here.specification(name) for name in names]
+    yield from _package_checks()
     used = dict.fromkeys((kind, part.type) for spec in specs for kind, part in parts_of(spec))
     for kind, plugin in used:
         if plugin not in installed().names(kind):
@@ -83,6 +84,18 @@ def _plugin_checks(here: Installation, names: Sequence[str]) -> Iterator[Finding
             installed().load(kind, plugin)
         except RotationError as error:
             yield failed(f"plugin {plugin}", error)
+
+
+def _package_checks() -> Iterator[Finding]:
+    """Each package of others that is trusted, as it is installed."""
+    from rotation.operations.trust import UNNAMED, installed_packages  # noqa: PLC0415
+    from rotation.plugins.registry import installed  # noqa: PLC0415
+    from rotation.plugins.trust import Trust  # noqa: PLC0415
+
+    for package in installed_packages(installed().trust or Trust()):
+        if package.standing != UNNAMED:  # those run nothing
+            sentence = f"{', '.join(package.plugins)}; {package.standing}; {package.digest}"
+            yield Finding(f"plugins of {package.name} {package.version}", sentence)
 
 
 def _of_secret(

@@ -221,13 +221,13 @@ class Installation:
     def by_hand(self, spec: Specification, handle: str) -> str | None:
         """The service's own command that ends the instance; without the connection's part where the
         configuration cannot be read."""
-        from rotation.plugins.registry import by_hand  # noqa: PLC0415
+        from rotation.plugins.commands import by_hand  # noqa: PLC0415
 
         return by_hand(spec, handle, self._connections())
 
     def audit_command(self, spec: Specification, handle: str) -> str | None:
         """The service's own command that shows what the instance was used for."""
-        from rotation.plugins.registry import audit_command  # noqa: PLC0415
+        from rotation.plugins.commands import audit_command  # noqa: PLC0415
 
         return audit_command(spec, handle, self._connections())
 

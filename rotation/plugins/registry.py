@@ -6,6 +6,7 @@ one of them is ours: no package can take over a name that is trusted already.
 
 import dataclasses
 import difflib
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rotation.errors import UsageError
-from rotation.options import ConnectionOptions, Connections, IssuerOptions, values
+from rotation.options import ConnectionOptions, IssuerOptions, values
 from rotation.plugins.broken import reporting_broken, without_options
 from rotation.plugins.guarded import build
+from rotation.plugins.trust import Trust, check
 from rotation.types import PluginSpec, Specification, Traits, stream_of
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Plugins:
             if point.dist not in by:
                 by.append(point.dist)
         self._loading = threading.Lock()
+        self.trust: Trust | None = None  # None: everything
 
     def names(self, kind: str) -> list[str]:
         return sorted(name for group, name in self._points if group == kind)
@@ -103,7 +106,15 @@ class Plugins:
             )
         if not points:
             raise self._unknown(kind, name)
+        check(points[0], self.trust)
         return points[0]
+
+    def check(self, kind: str, name: str) -> None:
+        """Raises UsageError unless exactly one package has it, and that one is trusted."""
+        self._point(kind, name)
+
+    def points(self) -> Iterator[EntryPoint]:
+        return itertools.chain.from_iterable(self._points.values())
 
     def _owners(self, name: str) -> list[str]:
         """Read only to be shown, because reading a distribution's name is slow."""
@@ -124,12 +135,14 @@ class Plugins:
 @cache
 def installed() -> Plugins:
     found = entry_points()
-    return Plugins(
+    plugins = Plugins(
         point
         for group in found.groups
         if group.startswith(GROUP)
         for point in found.select(group=group)
     )
+    plugins.trust = Trust()
+    return plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,29 +229,6 @@ class LoggedInAs:
 
 
 Declared = Mapping[str, Plugin[ConnectionOptions]]
-
-
-def by_hand(spec: Specification, handle_id: str, connections: Declared) -> str | None:
-    """The command by which an operator ends that instance without this tool."""
-    return _command(spec, connections, lambda issuer, known: issuer.by_hand(handle_id, known))
-
-
-def audit_command(spec: Specification, handle_id: str, connections: Declared) -> str | None:
-    """The command that shows what the instance was used for."""
-    return _command(spec, connections, lambda issuer, known: issuer.audit_command(handle_id, known))
-
-
-def _command(
-    spec: Specification,
-    connections: Declared,
-    ask: Callable[[IssuerOptions, Connections], str | None],
-) -> str | None:
-    """The service's own command, without adapter or login; None where the plugin has none."""
-    try:
-        issuer = installed().read_back("issuers", spec.issuer)
-        return ask(issuer, {name: connection.options for name, connection in connections.items()})
-    except Exception:  # noqa: BLE001 -- a plugin's own code, and without it there is a sentence
-        return None
 
 
 class Registry:

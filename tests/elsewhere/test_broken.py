@@ -87,6 +87,7 @@ acme-office = acme_parts.office_options:Options
 CONFIGURATION = """
 installation: "0123456789ab"
 journal: journal.db
+plugins: [{distribution: acme-parts, version: "1.0"}]
 connections:
   main: {type: aws, account: "123456789012", region: REGION, endpoint: "ENDPOINT", credentials_file: LOGIN}
   office: {type: acme-office, directory: /nowhere}
@@ -280,6 +281,6 @@ def test_options_that_do_not_load_are_an_error_of_the_line_that_names_them(
         done = adopted.process(*words)
         reply = done.stdout + done.stderr
         assert done.returncode == 2, reply
-        assert "rotation.yaml:8" in reply
+        assert "rotation.yaml:9" in reply
         assert "desk_options" in reply
     assert f"--access-key-id {key} " in reply

@@ -21,34 +21,12 @@ from rotation.permissions import compile  # noqa: A004 -- the field's own word
 from rotation.plan import PLANS
 from rotation.plugins.registry import Registry
 from rotation.types import PermissionSet
-
-CONFIGURATION = """
-installation: "0123456789ab"
-connections:
-  main: {type: aws, account: "123456789012", region: eu-west-1MORE}
-  cluster: {type: acme-cluster, directory: DIRECTORY, owner: platform}
-secrets:
-  - id: mail
-    application: mail
-    environment: production
-    owner: team-mail
-    store: {type: aws-secrets-manager, connection: main, name: mail}
-    issuer: {type: acme-smtp, connection: main, user: mail, unverified: no-relay}
-    consumers:
-      - {id: api, type: acme-cluster, connection: cluster, path: billing/mail, argv: "-v"}
-"""
+from tests.support.elsewhere import CONFIGURATION, written
 
 
 @pytest.fixture
 def text(site: Path, tmp_path: Path) -> str:
     return CONFIGURATION.replace("DIRECTORY", str(tmp_path)).replace("MORE", "")
-
-
-def written(text: str, directory: Path) -> Path:
-    path = directory / "rotation.yaml"
-    path.write_text(text)
-    path.chmod(0o600)
-    return path
 
 
 @pytest.fixture

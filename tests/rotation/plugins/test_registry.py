@@ -12,8 +12,9 @@ import pytest
 from rotation.config import load
 from rotation.errors import UsageError
 from rotation.interfaces import PluginContext
+from rotation.plugins.commands import by_hand
 from rotation.plugins.guarded import contract
-from rotation.plugins.registry import Plugin, Plugins, Registry, by_hand, installed
+from rotation.plugins.registry import Plugin, Plugins, Registry, installed
 from rotation.types import ConsumerSpec, PluginSpec, Specification, Traits
 from tests.support.simulator import SimulatedClock, World
 
