@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import inventory, logins, past, policies, rotations, sessions, start
+from benchmarks import alerts, inventory, logins, past, policies, rotations, sessions, start
 from benchmarks.report import Figure, table
 
 _err = Console(stderr=True)
@@ -52,6 +52,7 @@ def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:
     yield from logins.measure(directory / "logins", quick=quick)
     yield from inventory.measure(directory / "inventory", quick=quick)
     yield from past.measure(directory / "past", quick=quick)
+    yield from alerts.measure(directory / "alerts", quick=quick)
     yield from policies.measure(directory / "policies", quick=quick)
 
 

@@ -1,7 +1,7 @@
 """One alert, in words that may leave this host."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 
@@ -61,17 +61,13 @@ class Alert:
 
     def said(self) -> dict[str, Any]:
         """As plain data. Each text is one short line without a secret."""
-        plain = {
-            name: stamp(v) if isinstance(v, datetime) else v
-            for name, v in asdict(self).items()
-            if name != "begins"
-        }
-        return {name: safe(v) if isinstance(v, str) else v for name, v in plain.items()}
+        given = {name: getattr(self, name) for name in _SAID}
+        clean = safe if contains_live_value("\n".join(filter(_is_text, given.values()))) else _line
+        return {name: _plain(value, clean) for name, value in given.items()}
 
     @classmethod
     def read(cls, said: dict[str, Any]) -> Self:
-        names = (field.name for field in fields(cls) if field.name != "begins")
-        given: dict[str, Any] = {name: said.get(name) for name in names}
+        given: dict[str, Any] = {name: said.get(name) for name in _SAID}
         given |= {name: unstamp(said[name]) for name in ("since", "until")}
         return cls(**given)
 
@@ -85,11 +81,28 @@ class Alert:
         return "; ".join([*parts, f"host: {safe(host, PART)}"])
 
 
+_SAID = tuple(field.name for field in fields(Alert) if field.name != "begins")
+
+
 def safe(text: str, most: int = LENGTH_MAX) -> str:
     """One line that steers no terminal and is no longer than a screen; nothing where a live secret
     is in it. What does not print includes what turns the order of letters round."""
-    if contains_live_value(text):
-        return LEFT_OUT
+    return LEFT_OUT if contains_live_value(text) else _line(text, most)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _plain(value: Any, clean: Callable[[str], str]) -> Any:
+    return (
+        stamp(value) if isinstance(value, datetime) else clean(value) if _is_text(value) else value
+    )
+
+
+def _line(text: str, most: int = LENGTH_MAX) -> str:
+    if len(text) <= most and text.isprintable():
+        return text
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:most])
     return line if len(text) <= most else f"{line[:-1]}…"
 

@@ -13,6 +13,8 @@ from rotation.types import Death
 
 def edges(entries: Sequence[Entry], after: int = 0) -> Iterator[Found]:
     """Of one rotation, OPENED first. Entries up to `after` were looked at before."""
+    if not any(entry.seq > after and entry.kind in _KINDS for entry in entries):
+        return  # folding it takes as long as all else
     rotation = replay(entries)
     for entry in entries:
         if entry.seq > after:
@@ -21,6 +23,9 @@ def edges(entries: Sequence[Entry], after: int = 0) -> Iterator[Found]:
                 yield Found(
                     event=event, episode=entry.hash[:32] or str(entry.seq), since=entry.at, why=why
                 )
+
+
+_KINDS = frozenset({Kind.FAILED, Kind.DONE, Kind.CLOSED})
 
 
 def _sent_back(rotation: Rotation) -> str | None:

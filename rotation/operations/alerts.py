@@ -159,11 +159,10 @@ def _happened(
         if row.seq == after:
             continue
         for entries in _since(here, row.stream, after):
-            rotation = replay(entries)
             for found in edges(entries, after):
                 if not put_back or now - (found.since or now) < KEPT:
                     next_ = f"rotation show {row.secret}"
-                    yield _alert(here, found, row.secret, rotation, now, next_)
+                    yield _alert(here, found, row.secret, replay(entries), now, next_)
 
 
 def _since(here: Installation, stream: str, after: int) -> Iterator[tuple[Entry, ...]]:
@@ -217,7 +216,7 @@ def _of_configuration(code: str) -> Alert:
 
 def _stands(here: Installation, now: datetime) -> Iterator[Alert]:
     for health in standing(here, (), now, list(spilled(here))):
-        rotation = open_rotation(here, health)
+        rotation = _open(here, health)
         seen_now = Standing(
             words=frozenset(rank.word for rank in health.ranks), why=health.why, due_at=health.due_at, max_age=health.max_age, row=health.row,
             rotation=rotation, doubted_at=_doubted_at(here, rotation), strangers=health.strangers,
@@ -227,6 +226,15 @@ def _stands(here: Installation, now: datetime) -> Iterator[Alert]:
         for each in found:
             next_ = next_step(health, rotation, now)
             yield _alert(here, each, health.secret, latest, now, next_, health)
+
+
+def _open(here: Installation, health: Health) -> Rotation | None:
+    """What `standing` folded already, where it did."""
+    rotation = health.rotation
+    is_open = health.row is not None and health.row.plan is not None and rotation is not None
+    if is_open and rotation is not None and rotation.outcome is None:
+        return rotation
+    return open_rotation(here, health)
 
 
 def _doubted_at(here: Installation, rotation: Rotation | None) -> datetime | None:

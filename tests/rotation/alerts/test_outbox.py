@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rotation.alerts.outbox import QUERIES
 from tests.support.receiver import Receiver, webhook
 from tests.support.team import Team, alert
 from tests.support.watched import ALL, receiver
@@ -164,3 +165,12 @@ def test_what_is_over_is_forgotten_after_a_week(team: Team) -> None:
     team.finds()
     with closing(sqlite3.connect(team.directory / "journal.db.alerts")) as file:
         assert file.execute("SELECT * FROM alert").fetchall() == []
+
+
+@pytest.mark.parametrize("query", ["standing", "open", "due", "gone", "failing", "one", "back"])
+def test_no_look_reads_what_is_over(team: Team, query: str) -> None:
+    given = dict.fromkeys(("stream", "event", "episode", "route", "now", "before"), "x")
+    with closing(sqlite3.connect(team.directory / "journal.db.alerts")) as file:
+        plan = file.execute(f"EXPLAIN QUERY PLAN {QUERIES[query]}", given).fetchall()
+    scans = [step for *_, step in plan if step.startswith("SCAN ") and "USING" not in step]
+    assert [step for step in scans if "waiting" not in step] == []
