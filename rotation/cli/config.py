@@ -3,17 +3,18 @@
 import json
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
 from rotation.cli.app import settings, verb_group
-from rotation.cli.failures import OK, USAGE
+from rotation.cli.failures import GENERIC, OK, USAGE
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.output import as_json, plain, result, verbatim
 from rotation.cli.session import Session, open_session
 from rotation.config import ConfigInvalid, Finding
-from rotation.errors import RotationError
+from rotation.errors import RotationError, UsageError
 from rotation.operations.configured import compared, exceptions_over, pauses_over
 from rotation.plan.specification import spec_to_json
 
@@ -122,19 +123,40 @@ def _outline(value: Any, indent: str = "") -> list[str]:
     return lines
 
 
-@config.add("diff", "config diff", "config diff -o json")
-def diff() -> None:
-    """Compare the configuration with what the journal knows.
+@config.add(
+    "diff",
+    "config diff",
+    "config diff -o json",
+    "-c rotation.yaml config diff ../main/rotation.yaml --format markdown",
+)
+@click.argument("old", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown"]),
+    help="With OLD: for a pull request.",
+)
+def diff(old: Path | None, *, form: str | None) -> int:
+    """Compare the configuration with an older one, or with what the journal knows.
 
-    Which secrets it does not know yet, which left the configuration without being retired, which
-    have another name without `was`, which open rotations would be Held because their secret changed under them, and which changes wait
-    for the next rotation.
+    With OLD: who gains code execution, a sink for secrets, a host, a reference to a secret, or a
+    right to name what is another team's; which secrets are new, gone or move; whose pause
+    ends; what becomes due at once, where the journal can be read. Exit 0 where nobody gains
+    anything, 1 where somebody does, 2 where one of the two files is refused.
+
+    Without OLD: which secrets the journal does not know yet, which left the configuration without
+    being retired, which have another name without `was`, which open rotations would be Held because
+    their secret changed under them, and which changes wait for the next rotation.
     """
+    if old is not None:
+        return _print_changes(old, form)
+    if form is not None:
+        raise UsageError("config.diff-format", "--format needs OLD", "name the former file")
     with open_session(effectful=False) as session:
         found = compared(session)
     if settings().output == "json":
         as_json("config-diff", asdict(found))
-        return
+        return OK
     for word, names in (("new", found.new), ("gone", found.gone)):
         for name in names:
             result(f"{word:<8} {plain(name)}")
@@ -146,3 +168,24 @@ def diff() -> None:
         result(f"later    {plain(name)}: {', '.join(later)}; its open rotation ends as it began")
     if found.same:
         result("the configuration and the journal know the same secrets")
+    return OK
+
+
+def _print_changes(old: Path, form: str | None) -> int:
+    from rotation.cli import changes as words  # noqa: PLC0415 -- for this verb only
+    from rotation.config import load  # noqa: PLC0415
+    from rotation.operations.changes import by_stream, changes  # noqa: PLC0415
+
+    former = load(old, bindings=False)  # first: the later one decides which plugins are trusted
+    with open_session(effectful=False) as session:
+        try:
+            rows = by_stream(session.records.identities())
+        except RotationError:
+            rows = None  # as in CI
+        found = changes(former, session.unbound, session.clock.now(), rows)
+    if settings().output == "json":
+        as_json("config-changes", words.as_document(found))
+    else:
+        for line in words.markdown(found) if form == "markdown" else words.text(found):
+            result(line)
+    return GENERIC if found.gains else OK

@@ -127,6 +127,11 @@ SHAPES: dict[str, Schema] = {
         packages=listed(record(name=TEXT, version=TEXT, digest=TEXT, plugins=NAMES, standing=TEXT,
                                line=TEXT)),
     ),
+    "config-changes": record(
+        gains=listed(record(kind=TEXT, whose=TEXT, what=TEXT)), new=NAMES, gone=NAMES,
+        renamed=by_name(TEXT), moved=by_name(NAMES), changed=by_name(NAMES), pauses=by_name(TEXT),
+        due=maybe(NAMES), settings=NAMES,
+    ),
     "config-diff": record(
         new=NAMES, gone=NAMES, renamed=by_name(TEXT), changed=by_name(NAMES), later=by_name(NAMES)
     ),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rotation.calendar import Freeze, Schedule
 from rotation.config.findings import Finding
-from rotation.config.model import Secret
+from rotation.config.model import Document, Secret
 from rotation.config.reading import shape
 from rotation.config.routes import Alerts
 from rotation.config.rules import Resolved, Surroundings, resolve
@@ -93,7 +93,8 @@ def connection_of(secret: Secret) -> str:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Configuration:
     """warnings: findings that are no errors. renamed: former name -> id. digest: SHA-256 of all its
-    files. concurrency: how many rotations work at once on one connection."""
+    files. concurrency: how many rotations work at once on one connection. head: the main file without
+    its secrets, as it was read."""
 
     path: Path
     installation: str
@@ -112,6 +113,7 @@ class Configuration:
     alerts: Alerts = field(default_factory=Alerts)
     health: Health | None = None
     heartbeat: Heartbeat | None = None
+    head: Document = field(kw_only=True, repr=False)
 
     @property
     def connections(self) -> Mapping[str, Plugin[ConnectionOptions]]:

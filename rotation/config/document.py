@@ -5,14 +5,16 @@ a few, so `lines` reads the text again and looks only for those.
 """
 
 import contextlib
+import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave it out
 
-from rotation.config.findings import Problem, Where
+from rotation.config.findings import Invalid, Problem, Where
 
 DEPTH_MAX = 20
 # The number of values that aliases may repeat: nested ones multiply.
@@ -172,3 +174,25 @@ def _resolve(text: str) -> Any:
     if _FLOAT.fullmatch(text):
         return float(text)
     return text
+
+
+# ------------------------------------------------------------------------------ one line of JSON
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise Invalid([Problem((twice,), "config.duplicate-key", "this key is there twice")])
+    return content
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_once)
+
+
+def parse_line(text: str) -> Any:
+    """Raises Invalid for a key that is there twice, ValueError where it is not one JSON value."""
+    value, end = _decoder.raw_decode(text)
+    if end < len(text):
+        raise ValueError("something follows the value")
+    return value

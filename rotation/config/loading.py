@@ -3,9 +3,9 @@
 import gc
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -144,6 +144,7 @@ class _Loading:
             alerts=head.alerts,
             health=head.health,
             heartbeat=head.heartbeat,
+            head=replace(head, secrets=[]),
         )
 
     def _text(self) -> str:
@@ -334,7 +335,7 @@ class _Loading:
 
     def _line(self, text: bytes, file: str, number: int, *, suspicious: bool) -> None:
         try:
-            raw = _decode(text.decode())
+            raw = document.parse_line(text.decode())
         except Invalid as error:
             self._report.add(file, number, error.problems)
         except (ValueError, RecursionError):
@@ -380,21 +381,3 @@ def _readable(raw: Mapping[str, Any], key: str) -> tuple[dict[str, Any], frozens
         read = collected([], shape(Document).members[key].read, {name: part})
         good.update(read or {})
     return good, frozenset(parts or ()) - good.keys() if isinstance(parts, dict) else frozenset()
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise Invalid([Problem((twice,), "config.duplicate-key", "this key is there twice")])
-    return content
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_once)
-
-
-def _decode(text: str) -> Any:
-    value, end = _decoder.raw_decode(text)
-    if end < len(text):
-        raise ValueError("something follows the value")
-    return value
