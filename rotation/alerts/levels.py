@@ -2,8 +2,8 @@
 the state of an open rotation."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rotation.alerts.alert import Found
@@ -33,6 +33,7 @@ class Standing:
     rotation: Rotation | None
     doubted_at: datetime | None = None
     strangers: tuple[str, ...] = ()
+    differs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def doubted_at(entries: Iterable[Entry]) -> datetime | None:
@@ -78,6 +79,9 @@ def _by_word(standing: Standing, word: str) -> Iterator[Found]:
         for name in standing.strangers[:STRANGERS_MAX]:
             id_ = hashlib.sha256(name.encode()).hexdigest()[:16]
             yield Found(event=word, episode=id_, why=f"{name} is alive")
+    elif word == "drift":
+        for code, (message, *_) in standing.differs.items():
+            yield Found(event=word, episode=code, why=message)
     else:
         yield Found(event=word)
 

@@ -96,6 +96,10 @@ EVENTS: Mapping[str, Event] = {
         WARN, STATE, "there is a live credential that nobody knows",
         "Find out who made it. Remove it, or say whose it is in the next rotation.",
     ),
+    "drift": Event(
+        WARN, STATE, "the world is not as the journal has it, so its next rotation would be held",
+        "Find out who changed it. Nothing is repaired until a person says what is right.",
+    ),
     "unknown": Event(
         WARN, STATE, "the journal does not know its credential, so nothing rotates it",
         "Adopt it. If the journal knew it before, the journal was lost: restore it first.",

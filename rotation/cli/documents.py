@@ -54,7 +54,7 @@ STATUS = record(
     waits_until=maybe(TIME), waits_for=maybe(TEXT), held=maybe(TEXT), held_at=maybe(TIME),
     last_outcome=maybe(TEXT), last_success_at=maybe(TIME), what_works=maybe(TEXT), seen_at=maybe(TIME),
     old_dies_not_before=maybe(TIME), exits=NAMES, goes_on=GOES_ON, exception=maybe(TEXT),
-    strangers=NAMES, strangers_seen_at=maybe(TIME), on_hold=maybe(TEXT), on_hold_by=maybe(TEXT),
+    strangers=NAMES, strangers_seen_at=maybe(TIME), differs=listed(PROBLEM), differs_seen_at=maybe(TIME), on_hold=maybe(TEXT), on_hold_by=maybe(TEXT),
 )  # fmt: skip
 
 ROTATIONS = record(

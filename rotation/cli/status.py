@@ -166,7 +166,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     out += _paused(session, health)
     if health.rotation is not None and (left := left_alive(health.rotation)):
         out.append(f"left alive: {still_alive(left, health.secret)}")
-    out += _strangers(health)
+    out += [*_strangers(health), *_drift(health)]
     rotation = open_rotation(session, health)
     if rotation is None and health.rank is Rank.DOWN:
         return [*_down(health, now), *out]
@@ -174,7 +174,7 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
         return out
     if rotation.held is not None:
         held = held_lines(rotation, rotation.held, health.secret, now)
-        return [*(line.strip() for line in held), *_strangers(health)]
+        return [*(line.strip() for line in held), *_strangers(health), *_drift(health)]
     frozen = frozen_wait(session, rotation, now)
     waits = frozen.why if frozen else health.row.why if health.row else None
     lines = [f"waits for: {plain(waits.removeprefix('waits for '))}"] if waits else []
@@ -208,6 +208,17 @@ def _strangers(health: Health) -> list[str]:
             f"rotation rotate {name} asks whose it is"
         )
     return lines
+
+
+def _drift(health: Health) -> list[str]:
+    if health.differs_at is None:
+        return []
+    seen = f"(seen {local(health.differs_at)})"
+    return [
+        plain(line)
+        for code, (message, next_) in health.differs.items()
+        for line in (f"differs: {message} {seen} [{code}]", *([f"next: {next_}"] if next_ else []))
+    ]
 
 
 def _paused(session: Session, health: Health) -> list[str]:
@@ -257,5 +268,6 @@ _CODES = {
     Rank.ORPHANED: GENERIC,
     Rank.LEFT_ALIVE: GENERIC,
     Rank.UNACCOUNTED: GENERIC,
+    Rank.DRIFT: GENERIC,
     Rank.UNKNOWN: GENERIC,
 }

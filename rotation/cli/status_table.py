@@ -20,6 +20,7 @@ _STYLES: Mapping[Rank, Mapping[str, Any]] = {
     Rank.ORPHANED: {"fg": "yellow"},
     Rank.LEFT_ALIVE: {"fg": "yellow"},
     Rank.UNACCOUNTED: {"fg": "yellow"},
+    Rank.DRIFT: {"fg": "yellow"},
     Rank.HELD: {"fg": "red", "bold": True},
     Rank.PAST_MAX_AGE: {"fg": "red"},
     Rank.UNKNOWN: {"fg": "yellow"},
@@ -113,6 +114,11 @@ def as_json(health: Health) -> dict[str, Any]:
         "left_alive": list(left_alive(health.rotation)) if health.rotation else [],
         "strangers": list(health.strangers),
         "strangers_seen_at": stamp(health.strangers_at) if health.strangers else None,
+        "differs": [
+            {"code": code, "message": message, "hint": next_ or None}
+            for code, (message, next_) in health.differs.items()
+        ],
+        "differs_seen_at": stamp(health.differs_at),
         "age_s": None if health.age is None else int(health.age.total_seconds()),
         "age_stated": bool(row and row.stated),
         "max_age_s": int(health.max_age.total_seconds()),

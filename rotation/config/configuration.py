@@ -104,6 +104,7 @@ class Configuration:
     file_roots: tuple[Path, ...]
     freezes: tuple[Freeze, ...]
     concurrency: int
+    look_every_s: int
     warnings: tuple[Finding, ...]
     further_warnings: int
     digest: str

@@ -14,14 +14,7 @@ from rotation.config.alike import Alike
 from rotation.config.bindings import bound
 from rotation.config.collecting import Report
 from rotation.config.configuration import Configuration, ConfiguredSecret, entry_of
-from rotation.config.findings import (
-    ConfigInvalid,
-    Invalid,
-    Problem,
-    Where,
-    collected,
-    spell,
-)
+from rotation.config.findings import ConfigInvalid, Invalid, Problem, Where, collected, spell
 from rotation.config.model import Document, Secret
 from rotation.config.plugins import trusted_by
 from rotation.config.reading import shape
@@ -135,6 +128,7 @@ class _Loading:
             file_roots=tuple(map(Path, head.file_roots)),
             freezes=head.freezes,
             concurrency=head.limits.concurrency,
+            look_every_s=head.limits.look_every_s,
             warnings=tuple(self._report.findings()),
             further_warnings=self._report.further,
             digest=self._digest.hexdigest(),

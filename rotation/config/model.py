@@ -189,9 +189,11 @@ class PolicyClass:
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     concurrency: int = _doc("rotations at work at once on one connection", 4)
+    look_every_s: int = _doc("how often `serve` compares each secret with the journal", 3600)
 
     def __post_init__(self) -> None:
         _require(0 < self.concurrency <= 256, "concurrency: from 1 to 256")
+        _require(60 <= self.look_every_s <= 7 * DAY, "look_every: from 1m to 7d")
 
 
 @dataclass(frozen=True, kw_only=True)

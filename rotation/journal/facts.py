@@ -360,35 +360,6 @@ class Closed(Bounds):
     rotated: Flag = Flag()
 
 
-# ------------------------------------------------------------------- what the installation says
-
-
-class Looked(Record):
-    """SEEN: live instances of a stream that a look found, and that are not known."""
-
-    stream: Text = Text("of")
-    instances: Names = Names()
-    # What the open rotation has as working, and the issuer as switched off.
-    off: Names = Names()
-
-
-class Frozen(Record):
-    """FROZEN and BREAKER: of the brakes the one that it names; a breaker is of CLASS@CONNECTION."""
-
-    # Every window is closed; nothing but containment has an effect.
-    frozen: Flag = Flag()
-    read_only: Flag = Flag()
-    breaker: Text = Text()
-    broken: Flag = Flag()
-    reason: Text = Text(logged=True)
-
-
-class Sealed(Record):
-    # How many entries there were, and the faults that a person took as they are.
-    entries: Anything = Anything()
-    accepted: Names = Names()
-
-
 def _logged(kind: type[Record]) -> Iterator[str]:
     own = (fact for fact in vars(kind).values() if isinstance(fact, Fact))
     yield from (fact.name for fact in own if fact.logged)

@@ -2,11 +2,12 @@
 look no longer finds them, a person says whose they are, or they are removed."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rotation.journal.entries import Entry, Kind
-from rotation.journal.facts import Inspected, Issued, Looked, Tidied
+from rotation.journal.facts import Inspected, Issued, Tidied
+from rotation.journal.installation_facts import Looked
 from rotation.machine.replay import Rotation
 from rotation.plan import Step
 
@@ -18,19 +19,20 @@ class Seen:
     instances: tuple[str, ...]
     off: tuple[str, ...]
     at: datetime
+    # What else differs: by its code a sentence and one next step.
+    differs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    down: bool = False  # readers get one that is gone or off
 
 
 def seen_of(entries: Iterable[Entry]) -> Mapping[str, Seen]:
     """By stream, from the installation's entries."""
     return {
-        str(looked.stream): Seen(tuple(looked.instances), tuple(looked.off), entry.at)
+        str(looked.stream): Seen(
+            tuple(looked.instances), tuple(looked.off), entry.at, _differs(looked), looked.down
+        )
         for entry in entries
         if entry.kind is Kind.SEEN and (looked := Looked.of(entry.facts))
     }
-
-
-def as_facts(stream: str, instances: Iterable[str], off: Iterable[str]) -> Looked:
-    return Looked(stream=stream, instances=sorted(instances), off=sorted(off))
 
 
 def with_look(rotation: Rotation, seen: Seen | None) -> Rotation:
@@ -42,6 +44,16 @@ def with_look(rotation: Rotation, seen: Seen | None) -> Rotation:
     if any(at is not None and at > seen.at for at in looked):
         return rotation
     return replace(rotation, found_off=frozenset(seen.off), found_off_at=seen.at)
+
+
+def _differs(looked: Looked) -> dict[str, tuple[str, str]]:
+    """A later version may say it otherwise: then the code alone is shown."""
+    return {
+        code: (str(said[0]), str(said[1]))
+        if isinstance(said, list) and len(said) == 2
+        else (code, "")
+        for code, said in looked.differs.items()
+    }
 
 
 _LOOKS = (

@@ -189,7 +189,7 @@ def _breakers(here: Installation) -> Iterator[Alert]:
     for trip in trips(here.records).values():
         yield of_installation(
             "breaker", f"{trip.group} {stamp(trip.at)}", since=trip.at,
-            works=f"{trip.why}; what readers have works as before",
+            why=trip.why,
             next=f'rotation breaker reset {trip.group} --reason "..."', page=_page("breaker"),
         )  # fmt: skip
 
@@ -220,6 +220,7 @@ def _stands(here: Installation, now: datetime) -> Iterator[Alert]:
         seen_now = Standing(
             words=frozenset(rank.word for rank in health.ranks), why=health.why, due_at=health.due_at, max_age=health.max_age, row=health.row,
             rotation=rotation, doubted_at=_doubted_at(here, rotation), strangers=health.strangers,
+            differs=health.differs,
         )  # fmt: skip
         found = list(levels(now, seen_now))
         latest = rotation if rotation is not None or not found else _latest(here, health)

@@ -12,13 +12,14 @@ from rotation.execution.opening import refuse_doubtful
 from rotation.interfaces import Adapters
 from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
+from rotation.operations.watch import DriftWatch
 from rotation.plan import ROUTINE
 from rotation.plugins.guard import Guard, Stopped
 from rotation.schedule.admission import due_now, refusals_of_unmerged, refuse_unknown
 from rotation.schedule.auto_replace import Gone, gone
 from rotation.schedule.brakes import stop_if_behind
 from rotation.schedule.breaker import trip
-from rotation.schedule.scheduler import Opening, Waking
+from rotation.schedule.scheduler import COMPARE, Opening, Waking
 from rotation.types import Specification
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class BySchedule:
         return Waking(
             due=self.due,
             gone=self.gone,
+            compare=DriftWatch(here=self.installation, log=self.log_error, pace=COMPARE).tick,
             lane=self.lane,
             width=lambda: self.installation.configuration.concurrency,
         )

@@ -4,7 +4,7 @@ alone."""
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
@@ -17,7 +17,7 @@ from rotation.journal.facts import baseline_of
 from rotation.journal.spill import SpillRecord, found, unmerged
 from rotation.machine.decide import Wait, next_action
 from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
-from rotation.machine.replay import Rotation, replay
+from rotation.machine.replay import Outcome, Rotation, replay
 from rotation.machine.unaccounted import Seen, seen_of, unaccounted, with_look
 from rotation.operations.history import as_looked_at
 from rotation.operations.installation import Installation
@@ -49,13 +49,14 @@ class Rank(IntEnum):
     ORPHANED = 3  # alive or open, and not in the configuration
     LEFT_ALIVE = 4  # a rotation that was given up left instances behind
     UNACCOUNTED = 5  # a look found unknown live instances
-    UNKNOWN = 6  # the journal does not know its credential
-    ON_HOLD = 7
-    OPEN = 8
-    DUE = 9
-    FINE = 10
-    PAUSED = 11
-    RETIRED = 12
+    DRIFT = 6  # a look found something else that differs from the journal
+    UNKNOWN = 7  # the journal does not know its credential
+    ON_HOLD = 8
+    OPEN = 9
+    DUE = 10
+    FINE = 11
+    PAUSED = 12
+    RETIRED = 13
 
     @property
     def word(self) -> str:
@@ -84,6 +85,9 @@ class Health:
     unmerged: bool = False  # an emergency did more than the journal knows
     strangers: tuple[str, ...] = ()  # live instances that nobody accounts for
     strangers_at: datetime | None = None  # when a look found them
+    # What else a look found: by its code a sentence and one next step.
+    differs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    differs_at: datetime | None = None
     beside: frozenset[Rank] = frozenset()  # what holds as well
 
     @property
@@ -115,7 +119,8 @@ def standing(
     """The state of the named secrets, or of all."""
     seen, off = seen_of(here.records.installation_entries()), _by_stream(spills)
     for stream, health in _known(here, names, now, seen):
-        yield _with_spills(here, _with_strangers(here, health, stream, seen), stream, off)
+        looked_at = _with_drift(_with_strangers(here, health, stream, seen), seen.get(stream))
+        yield _with_spills(here, looked_at, stream, off)
 
 
 def _known(
@@ -272,6 +277,28 @@ def _with_strangers(
         return replace(health, strangers_at=look.at)
     rank, beside = min(health.rank, Rank.UNACCOUNTED), health.ranks | {Rank.UNACCOUNTED}
     return replace(health, rank=rank, beside=beside, strangers=left, strangers_at=look.at)
+
+
+def _with_drift(health: Health, look: Seen | None) -> Health:
+    """What the latest look found to differ, unless a rotation has looked since."""
+    row = health.row
+    if look is None or row is None or not (look.differs or look.down) or _looked(row, look.at):
+        return health
+    found = {Rank.DOWN} if look.down else set()
+    found |= {Rank.DRIFT} if look.differs and row.held is None else set()
+    rank = min({health.rank, *found})
+    why = health.why if rank == health.rank else next(iter(look.differs.values()), ("", ""))[0]
+    beside = health.ranks | found
+    return replace(
+        health, rank=rank, beside=beside, why=why, differs=look.differs, differs_at=look.at
+    )
+
+
+def _looked(row: Identity, after: datetime) -> bool:
+    """Whether a rotation that is open, or that succeeded, began or ended later."""
+    succeeded = row.last_outcome in (Outcome.SUCCEEDED, Outcome.ACCEPTED)
+    later = row.opened_at if row.plan is not None else row.last_closed_at if succeeded else None
+    return later is not None and later > after
 
 
 def _by_stream(spills: Spills) -> Mapping[str, Sequence[SpillRecord]]:

@@ -33,6 +33,7 @@ _BY_RANK = {
     Rank.PAST_MAX_AGE: "rotation rotate {name}",
     Rank.LEFT_ALIVE: "rotation rotate {name}",
     Rank.UNACCOUNTED: "rotation reconcile {name}",
+    Rank.DRIFT: "rotation reconcile {name}",
     Rank.UNKNOWN: "rotation adopt {name}",
     Rank.DUE: "rotation rotate {name}",
 }

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 
 from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
 from rotation.execution.effects import drift, shared
 from rotation.execution.effects.context import Context
 from rotation.journal.entries import Draft, Kind
-from rotation.journal.facts import Baseline, Failure, Frozen, Issued, Written
+from rotation.journal.facts import Baseline, Failure, Issued, Written
+from rotation.journal.installation_facts import Frozen, Looked
 from rotation.machine.leftover import leftovers_of
 from rotation.machine.replay import Rotation, RowState, replay
-from rotation.machine.unaccounted import as_facts, seen_of, with_look
+from rotation.machine.unaccounted import Seen, seen_of, with_look
 from rotation.operations.installation import Installation
 from rotation.plan import Step
 from rotation.report.health import CredentialStatus, Readers, given, standing
 from rotation.schedule.brakes import BEHIND_MIN, read_only
-from rotation.types import Listing, StoreState
+from rotation.types import Facts, KeyState, Listing, StoreState
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,9 @@ class Difference:
     strangers: tuple[str, ...] = ()  # unknown live instances
     off: tuple[str, ...] = ()  # instances that an open rotation has as working
 
+    def as_error(self) -> NeedsPerson:
+        return NeedsPerson(self.code, self.message, self.next)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -42,6 +47,19 @@ class Found:
     @property
     def strangers(self) -> frozenset[str]:
         return frozenset(each for difference in self.differences for each in difference.strangers)
+
+    @property
+    def differs(self) -> Facts:
+        """Everything else: by its code a sentence and one next step."""
+        return {
+            each.code: [each.message, each.next]
+            for each in self.differences
+            if not each.strangers and not each.off
+        }
+
+    @property
+    def down(self) -> bool:
+        return any(each.down for each in self.differences)
 
     @property
     def off(self) -> frozenset[str]:
@@ -138,6 +156,7 @@ def _instances(cx: Context, listing: Listing) -> None:
         _beside(cx, listing)
     else:
         drift.check_instances(cx, listing)
+        _switched_on(cx, listing, {*cx.rotation.scope} if cx.rotation.rules.contains else set())
 
 
 def _readers_instance(cx: Context, listing: Listing) -> None:
@@ -168,6 +187,27 @@ def _beside(cx: Context, listing: Listing) -> None:
     if not cx.rotation.rules.contains:  # in an emergency they are meant to be off
         for handle in sorted(alive):
             drift.check_active(listing, handle)
+    _switched_on(cx, listing, _off(cx.rotation))
+
+
+def _switched_on(cx: Context, listing: Listing, off: set[str]) -> None:
+    """Checks that what was switched off is still off."""
+    on = [h.id for h in listing.handles if h.id in off and h.state is KeyState.ACTIVE]
+    if on:
+        raise NeedsPerson(
+            "reconcile.switched-on",
+            f"{', '.join(sorted(on))} is active, and was switched off here",
+            "find out who needs it. Where it leaked: "
+            f"`rotation emergency {cx.spec.secret} --key-id {min(on)}`",
+        )
+
+
+def _off(rotation: Rotation) -> set[str]:
+    """What this rotation has switched off and not destroyed."""
+    now = standing(replace(rotation, held=None))
+    lives = {now.old: now.old_life, now.new: now.new_life}
+    off = {each for each, life in lives.items() if each and life is CredentialStatus.OFF}
+    return off | ({*rotation.scope} if rotation.done(Step.CONTAIN) else set())
 
 
 def _alive(rotation: Rotation) -> set[str]:
@@ -213,15 +253,25 @@ def go_on(here: Installation) -> None:
     here.journal.record(draft, here.runner.id, here.clock.now())
 
 
+_NOTHING = Seen((), (), datetime.min.replace(tzinfo=UTC))
+
+
 def is_news(here: Installation, stream: str, found: Found) -> bool:
-    """Whether this look found something unknown that no earlier look had found."""
-    seen = seen_of(here.records.installation_entries()).get(stream)
+    """Whether this look found something else than the one before it."""
+    seen = seen_of(here.records.installation_entries()).get(stream) or _NOTHING
     known_off = with_look(replay(here.records.entries(stream)), seen).found_off
-    return found.strangers != frozenset(seen.instances if seen else ()) or found.off != known_off
+    return (
+        found.strangers != frozenset(seen.instances)
+        or found.off != known_off
+        or (found.differs.keys(), found.down) != (seen.differs.keys(), seen.down)
+    )
 
 
 def remember(here: Installation, stream: str, found: Found) -> None:
     """Records it, so that `status` shows it."""
-    facts = as_facts(stream, found.strangers, found.off).facts
-    draft = Draft(kind=Kind.SEEN, who=here.who, facts=facts)
+    looked = Looked(
+        stream=stream, instances=sorted(found.strangers), off=sorted(found.off),
+        differs=found.differs, down=found.down,
+    )  # fmt: skip
+    draft = Draft(kind=Kind.SEEN, who=here.who, facts=looked.facts)
     here.journal.record(draft, here.runner.id, here.clock.now())

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import JournalError, PolicyRefusal, UnknownName
 from rotation.journal.entries import Draft, Kind
-from rotation.journal.facts import Cause, Frozen, Requested
+from rotation.journal.facts import Cause, Requested
+from rotation.journal.installation_facts import Frozen
 from rotation.machine.decide import Wait, next_action
 from rotation.machine.held import Exit
 from rotation.machine.replay import Rotation, RowState, replay

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from rotation.errors import JournalError, PolicyRefusal, UsageError
 from rotation.execution.opening import refuse_doubtful
 from rotation.journal.entries import Draft, Entry, Kind
-from rotation.journal.facts import Sealed
+from rotation.journal.installation_facts import Sealed
 from rotation.operations.installation import Installation
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rotation.errors import PolicyRefusal
 from rotation.journal.entries import Draft, Entry, Kind
-from rotation.journal.facts import Frozen
+from rotation.journal.installation_facts import Frozen
 from rotation.journal.record import Flag
 from rotation.runtime.ownership import ordinary
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import PolicyRefusal
 from rotation.journal.entries import Draft, Identity, Kind
-from rotation.journal.facts import Frozen
+from rotation.journal.installation_facts import Frozen
 from rotation.machine.replay import Outcome, replay
 from rotation.plan import Step, rules_of
 from rotation.schedule.brakes import Installation

@@ -1,8 +1,8 @@
 """What happens without an operator: due rotations are opened, open ones are advanced.
 
-It stores nothing durable. It has four jobs: `tick` opens what is due, `watch` what has to be
-replaced, `drain` advances what can go on by the journal, `housekeeping` removes what dead runners
-left. It asks the journal for its next wake-up a few times a second, so it takes operators' requests
+It stores nothing durable. It has five jobs: `tick` opens what is due, `watch` what has to be
+replaced, `drain` advances what can go on by the journal, `compare` looks for drift, `housekeeping`
+removes what dead runners left. It asks the journal for its next wake-up a few times a second, so it takes operators' requests
 and a dead runner's work at once.
 """
 
@@ -31,6 +31,7 @@ from rotation.types import Specification
 
 TICK = timedelta(seconds=60)
 WATCH = timedelta(minutes=5)
+COMPARE = timedelta(seconds=30)
 HOUSEKEEPING = timedelta(hours=1)
 POLL = timedelta(milliseconds=250)
 # The wait where the journal names no time to wake.
@@ -60,12 +61,14 @@ class Opening:
 class Waking:
     """What the scheduler needs of the configuration, always as it is now.
 
-    due: what to open now. gone: what to replace now, looked at one after the other. lane: the
+    due: what to open now. gone: what to replace now, looked at one after the other. compare: looks at
+    some secrets, and changes nothing of them. lane: the
     connection that a rotation loads; `width` of them at once are advanced on each lane.
     """
 
     due: Callable[[datetime], Iterable[Opening]]
     gone: Callable[[datetime], Iterable[Gone]] = lambda now: ()
+    compare: Callable[[datetime], None] = lambda now: None
     lane: Callable[[Identity], str] = lambda identity: ""
     width: Callable[[], int] = lambda: 4
 
@@ -121,6 +124,10 @@ class Scheduler:
                 log_error("rotation.not-opened", error, secret=gone.spec.secret)
             else:
                 log.warning("rotation.replaces", secret=gone.spec.secret, reason=gone.reason)
+
+    def compare(self) -> None:
+        """Each secret is compared with the journal once an interval."""
+        self.policy.compare(self.runner.clock.now())
 
     def drain(self) -> None:
         """Whatever can go on now is being advanced, emergencies first, no lane beyond its width."""
@@ -198,35 +205,21 @@ class Scheduler:
             timezone=UTC,
         )
         now = self.runner.clock.now()
-        tick = jobs.add_job(
-            _logging_errors(self._timed_tick),
-            "interval",
-            seconds=TICK.total_seconds(),
-            next_run_time=now,
-        )
-        drain = jobs.add_job(
-            _logging_errors(self._timed_drain),
-            "interval",
-            seconds=IDLE.total_seconds(),
-            next_run_time=now,
-        )
-        watch = jobs.add_job(
-            _logging_errors(self.watch),
-            "interval",
-            seconds=WATCH.total_seconds(),
-            next_run_time=now,
-        )
-        housekeeping = jobs.add_job(
-            _logging_errors(self.housekeeping), "interval", seconds=HOUSEKEEPING.total_seconds()
+        drain = _every(jobs, IDLE, self._timed_drain, now)
+        tick = _every(jobs, TICK, self._timed_tick, now)
+        paced = (
+            (tick, TICK),
+            (_every(jobs, WATCH, self.watch, now), WATCH),
+            (_every(jobs, COMPARE, self.compare), COMPARE),
+            (_every(jobs, HOUSEKEEPING, self.housekeeping), HOUSEKEEPING),
         )
         jobs.start()
         try:
             while not self.signals.stopping:
                 self.signals.wait(POLL.total_seconds())
                 self._reload_if_asked(tick)
-                self._follow_clock(tick, TICK)
-                self._follow_clock(watch, WATCH)
-                self._follow_clock(housekeeping, HOUSEKEEPING)
+                for job, interval in paced:
+                    self._follow_clock(job, interval)
                 self._wake(drain)
                 self.turned("scheduler")
         finally:
@@ -307,6 +300,15 @@ class Scheduler:
         return bool(journal.runnable(self.runner.clock.now())) or any(
             row.plan is not None and row.held is None for row in rows
         )
+
+
+def _every(
+    jobs: BackgroundScheduler, interval: timedelta, job: Callable[[], None],
+    first: datetime | None = None,
+) -> Job:  # fmt: skip
+    """first: None: after one interval."""
+    at = {} if first is None else {"next_run_time": first}
+    return jobs.add_job(_logging_errors(job), "interval", seconds=interval.total_seconds(), **at)
 
 
 def _logging_errors(job: Callable[[], None]) -> Callable[[], None]:

@@ -47,6 +47,7 @@ class FakeConfiguration:
 
     connections: dict[str, Any] = field(default_factory=dict)
     concurrency: int = 4
+    look_every_s: int = 3600
     warnings: tuple[Finding, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     entry: ConfiguredSecret = APP

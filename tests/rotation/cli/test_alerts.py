@@ -20,6 +20,7 @@ from tests.support.receiver import Receiver, webhook
 from tests.support.shell import APP, DAY, Shell, at_work
 from tests.support.simulator import PushedConsumer, SimulatedIssuer
 from tests.support.watched import events, last, later, receiver, watched
+from tests.support.world import INSTALLATION
 
 __all__ = ["file", "receiver", "watched"]  # the fixtures
 
@@ -365,6 +366,22 @@ def test_no_name_steers_a_terminal_or_fills_a_screen(watched: Shell, receiver: R
     said = json.loads(body)["data"]
     assert all(text.isprintable() for text in said.values() if isinstance(text, str))
     assert headers["content-type"].startswith("application/cloudevents+json")
+
+
+@pytest.mark.provokes("drift")
+def test_what_somebody_changed_by_hand_is_told_until_it_is_right(
+    watched: Shell, receiver: Receiver
+) -> None:
+    watched.world.claim = None
+    watched.run("reconcile", "app")
+    watched.run("run")
+    assert receiver.received == [("drift", "raised")]
+    assert "owner claim" in str(last(receiver)["why"])
+    assert last(receiver)["next"] == "rotation reconcile app"
+    watched.world.claim = INSTALLATION
+    watched.run("reconcile", "app")
+    watched.run("run")
+    assert receiver.received[1:] == [("drift", "resolved")]
 
 
 @pytest.mark.provokes("journal")

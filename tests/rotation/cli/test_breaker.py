@@ -123,7 +123,7 @@ def test_two_that_fail_after_promotion_stop_what_is_on_its_way_as_well(
         assert ("breaker", "raised") in receiver.received
         said = next(each["data"] for each in receiver.got if each["data"]["event"] == "breaker")
         assert said["next"] == f'rotation breaker reset {GROUP} --reason "..."'
-        assert "2 failed after promotion within 24 h: app, b" in said["works"]
+        assert "2 failed after promotion within 24 h: app, b" in said["why"]
         waits = four.run("resume", "app")
         assert f"frozen: breaker of {GROUP}" in waits.output
         assert four.keys("app") == 2, "the old one is not switched off"

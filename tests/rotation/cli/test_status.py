@@ -143,7 +143,7 @@ def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
     reply = shell.adopted().json("status")
     assert (reply["schema_version"], reply["kind"]) == (1, "status")
     assert list(reply["secrets"][0]) == [
-        "secret", "class", "state", "needs_attention", "readers_down", "left_alive", "strangers", "strangers_seen_at", "age_s", "age_stated", "max_age_s",
+        "secret", "class", "state", "needs_attention", "readers_down", "left_alive", "strangers", "strangers_seen_at", "differs", "differs_seen_at", "age_s", "age_stated", "max_age_s",
         "due_at", "why", "current", "old", "asserted", "plan", "phase", "row", "waits_until",
         "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works", "seen_at",
         "old_dies_not_before", "exits", "goes_on", "on_hold", "on_hold_by", "exception",

@@ -62,4 +62,4 @@ def test_the_worst_comes_first_and_then_the_oldest() -> None:
         health(Rank.PAST_MAX_AGE, 99),
     ]
     ordered = sorted(mixed, key=lambda each: each.order)
-    assert [each.secret for each in ordered] == ["1-1", "2-99", "10-80", "10-10"]
+    assert [each.secret for each in ordered] == ["1-1", "2-99", "11-80", "11-10"]

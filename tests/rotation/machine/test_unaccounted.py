@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from rotation.journal.entries import INSTALLATION, Draft, Kind
-from rotation.machine.unaccounted import Seen, as_facts, seen_of, unaccounted, with_look
+from rotation.journal.installation_facts import Looked
+from rotation.machine.unaccounted import Seen, seen_of, unaccounted, with_look
 from tests.support.acts import opened
 from tests.support.crash import Story
 
@@ -15,10 +16,10 @@ def look(story: Story, *instances: str, off: tuple[str, ...] = ()) -> Seen:
 def test_the_latest_look_at_a_stream_counts() -> None:
     story = opened()
     for found in (["KEY1"], ["KEY9", "KEY1"]):
-        draft = Draft(kind=Kind.SEEN, facts=as_facts("s", found, ()).facts)
+        draft = Draft(kind=Kind.SEEN, facts=Looked(stream="s", instances=found).facts)
         story.journal.record(draft, "runner", story.world.now)
     seen = seen_of(story.journal.history(INSTALLATION))
-    assert seen["s"].instances == ("KEY1", "KEY9")
+    assert seen["s"].instances == ("KEY9", "KEY1")
 
 
 def test_what_the_rotation_knows_is_accounted_for() -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from rotation.journal.entries import Draft, Kind
-from rotation.journal.facts import Sealed
+from rotation.journal.installation_facts import Sealed
 from rotation.operations.sealing import latest_seal, reach
 from tests.support.shell import Shell, at_work
 

@@ -1,0 +1,37 @@
+"""What the entries of the installation's own stream say: what looks found, the brakes, the seal. As
+`journal.facts`."""
+
+from rotation.journal.record import Anything, Content, Flag, Names, Record, Text
+
+
+class Looked(Record):
+    """SEEN: what the latest look at a stream found."""
+
+    stream: Text = Text("of")
+    # Live ones that are not known.
+    instances: Names = Names()
+    # What the open rotation has as working, and the issuer as switched off.
+    off: Names = Names()
+    # Everything else that differs: by its code a sentence and one next step.
+    differs: Content = Content()
+    # Readers get one that is gone or off.
+    down: Flag = Flag()
+
+
+class Frozen(Record):
+    """FROZEN and BREAKER: of the brakes the one that it names."""
+
+    # Every window is closed.
+    frozen: Flag = Flag()
+    # Nothing but containment has an effect.
+    read_only: Flag = Flag()
+    # The breaker of that class and connection is open, or was reset.
+    breaker: Text = Text()
+    broken: Flag = Flag()
+    reason: Text = Text(logged=True)
+
+
+class Sealed(Record):
+    # How many entries there were, and the faults that a person took as they are.
+    entries: Anything = Anything()
+    accepted: Names = Names()
