@@ -16,7 +16,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import alerts, inventory, logins, past, policies, rotations, sessions, start
+from benchmarks import (
+    alerts,
+    inventory,
+    logins,
+    past,
+    policies,
+    rotations,
+    scrape,
+    sessions,
+    start,
+)
 from benchmarks.report import Figure, table
 
 _err = Console(stderr=True)
@@ -51,6 +61,7 @@ def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:
     yield from sessions.measure(directory / "sessions", quick=quick)
     yield from logins.measure(directory / "logins", quick=quick)
     yield from inventory.measure(directory / "inventory", quick=quick)
+    yield from scrape.measure(directory / "scrape", quick=quick)
     yield from past.measure(directory / "past", quick=quick)
     yield from alerts.measure(directory / "alerts", quick=quick)
     yield from policies.measure(directory / "policies", quick=quick)

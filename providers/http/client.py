@@ -35,6 +35,8 @@ from rotation.types import PermissionSet, SecretValue
 
 # For all the calls of one method together, below the 20 seconds that the contract allows.
 METHOD_S = CALL_S
+# What a gateway says in the place of its service.
+_AWAY = frozenset({502, 503, 504})
 CONNECT_S = 5.0
 
 
@@ -104,8 +106,13 @@ class HttpConnection:
         return {name: _read_credential(name, file) for name, file in files.items()}
 
     def own_credential(self) -> OwnCredential:
-        """There is no request by which every API would tell whose credential it got."""
+        """There is no request by which every API would tell whose credential it got, so the service
+        is only asked whether it answers, and without one."""
         self.credentials(PermissionSet.OBSERVE)
+        call = Call("ask whether it answers")
+        answer = self.send(Sent(method="HEAD", path="/"), call, Budget())
+        if answer.status in _AWAY:
+            raise errors.no_answer(call)
         return OwnCredential(kind="API credential", accepted=None)
 
     def close(self) -> None:

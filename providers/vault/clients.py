@@ -75,6 +75,7 @@ class VaultConnection:
         self._lock = threading.RLock()
         self._login: Login | None = None
         self._unwrapped: SecretValue | None = None
+        self._may_not_look = False
         self._children: dict[str, Login] = {}
 
     def call(
@@ -134,10 +135,14 @@ class VaultConnection:
         )
 
     def _secret_id(self, role: str) -> OwnCredential | None:
-        """None where we may not look up our own secret id, which is usual."""
+        """None where we may not look up our own secret id, which is usual. A refusal is remembered:
+        a heartbeat asks every minute, and each would be an alarm in somebody's audit log."""
+        if self._may_not_look:
+            return None
         try:
             found = Role(self, self.options.mount, role).look_up_value(self._given(), OBSERVE)
-        except RotationError:
+        except RotationError as error:
+            self._may_not_look = isinstance(error, Denied)
             return None
         if found is None:
             return None

@@ -26,6 +26,7 @@ from rotation.operations.installation import Installation
 from rotation.operations.observed import Observed
 from rotation.report.metrics import SecretRow, Standing, families
 from rotation.schedule.brakes import stops
+from rotation.schedule.breaker import trips
 
 REFRESH_S = 30.0
 STALE_S = 60.0
@@ -45,6 +46,8 @@ class Metrics:
     beat_at: Callable[[], datetime | None] = lambda: None
     monotonic: Callable[[], float] = time.monotonic
     _standing: tuple[float, bytes] | None = None
+    _moved: int = 0
+    _took: float = 0.0
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -52,12 +55,15 @@ class Metrics:
         self.observed.registry.register(_Live(self))
 
     def refresh(self) -> None:
-        """Reads the journal, where what is kept grows old. Raises JournalError."""
+        """Reads the journal where what is kept grows old: soon after this runner wrote, but not more
+        than a tenth of the time. Raises JournalError."""
         with self._refreshing:
-            kept = self._standing
-            if kept is None or self.monotonic() - kept[0] >= REFRESH_S:
-                began = self.monotonic()
+            kept, began, moved = self._standing, self.monotonic(), self.observed.moved
+            age = REFRESH_S if kept is None else began - kept[0]
+            soon = moved != self._moved and age >= 10 * self._took
+            if soon or age >= REFRESH_S:
                 self._standing = (began, text_of(standing_of(self.here)))
+                self._moved, self._took = moved, self.monotonic() - began
 
     def page(self) -> bytes:
         kept, now = self._standing, self.monotonic()
@@ -82,6 +88,7 @@ def standing_of(here: Installation) -> Standing:
         states=tuple(rank.word for rank in Rank),
         alerts=alerts,
         undelivered={each.route: each.count for each in failing},
+        breakers=tuple(trips(here.records)),
         stopped=tuple(stop.code for stop in stops(here.configuration, here.records)),
     )
 

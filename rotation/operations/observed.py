@@ -24,6 +24,8 @@ class Observed:
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     entries_of: Callable[[str], Sequence[Entry]] = lambda stream: ()
+    #: Grows with each commit.
+    moved: int = 0
     _ended: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class Observed:
     def follow(self, entries: Sequence[Entry]) -> None:
         """Of a runner: each batch is one commit."""
         self.commits.inc()
+        self.moved += 1
         for entry in entries:
             self.entries.labels(str(entry.kind)).inc()
             if entry.kind is Kind.DONE and entry.row is not None:

@@ -35,7 +35,7 @@ class SecretRow:
 class Standing:
     """The whole installation at one moment. alerts: those that are not over, by severity and whether
     somebody has them; undelivered: how many wait, by route; stopped: codes of what stops every
-    secret."""
+    secret; breakers: the groups whose breaker is open."""
 
     at: datetime
     rows: Sequence[SecretRow]
@@ -43,6 +43,7 @@ class Standing:
     alerts: Mapping[tuple[str, bool], int] = field(default_factory=dict)
     undelivered: Mapping[str, int] = field(default_factory=dict)
     stopped: Sequence[str] = ()
+    breakers: Sequence[str] = ()
 
 
 STOPS = ("installation.frozen", "installation.read-only")
@@ -105,6 +106,9 @@ def _of_all(standing: Standing) -> Iterator[Metric]:
     yield _gauge("alerts_undelivered", "Messages that wait for a route that does not get through.",
                  ["route"], {(text(route),): n for route, n in standing.undelivered.items()})  # fmt: skip
     yield _gauge("stopped", "1: it stops every secret.", ["reason"], stopped)
+    yield _gauge("breakers_open", "Breakers that are open.", [], {(): len(standing.breakers)})
+    yield _gauge("breaker_open", "1: the breaker of this class on this connection is open.", ["group"],
+                 {(text(group),): 1 for group in standing.breakers})  # fmt: skip
 
 
 def _gauge(name: str, help_: str, labels: Iterable[str], values: Mapping[Any, float]) -> Metric:

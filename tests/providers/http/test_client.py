@@ -3,8 +3,10 @@
 import datetime as dt
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -339,3 +341,46 @@ def test_digest_is_the_example_of_the_standard(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_an_unknown_challenge_is_not_answered(challenge: str) -> None:
     assert digest_answer(challenge, user="u", password="p", method="GET", path="/") is None
+
+
+# ------------------------------------------------------------------------------ whether it answers
+
+
+@contextmanager
+def answering(status: int) -> Iterator[tuple[str, list[str]]]:
+    """A service that says nothing else, and the credentials that it was sent."""
+    got: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            got.append(str(self.headers))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", got
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("status", [200, 301, 401, 404, 405, 500, 501])
+def test_any_answer_shows_that_it_answers(status: int, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("EXAMPLE-admin-key\n")
+    file.chmod(0o600)
+    with answering(status) as (origin, got):
+        own = connection_to(origin, credentials={"key": str(file)}).own_credential()
+    assert own.accepted is None, "nobody was asked whether the login is good"
+    assert len(got) == 1 and "EXAMPLE-admin-key" not in got[0]
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateway_without_its_service_is_no_answer(status: int) -> None:
+    with answering(status) as (origin, _), pytest.raises(Transient) as away:
+        connection_to(origin).own_credential()
+    assert away.value.code == "http.no-answer"

@@ -38,8 +38,9 @@ def test_a_file_that_is_empty_is_no_refusal(connect: Connect) -> None:
 
 @pytest.mark.parametrize("may_look", [True, False])
 def test_a_secret_id_tells_its_own_age_where_we_may_look(
-    vault: VaultServer, connect: Connect, fresh_name: str, *, may_look: bool
-) -> None:
+    vault: VaultServer, connect: Connect, fresh_name: str, monkeypatch: pytest.MonkeyPatch,
+    *, may_look: bool,
+) -> None:  # fmt: skip
     path = f"auth/{fresh_name}/role/runner"
     vault.api("POST", f"sys/auth/{fresh_name}", {"type": "approle"})
     rule = f'path "{path}/secret-id/lookup" {{ capabilities = ["update"] }}' if may_look else ""
@@ -47,9 +48,14 @@ def test_a_secret_id_tells_its_own_age_where_we_may_look(
     vault.api("POST", path, {"token_policies": fresh_name, "secret_id_ttl": "24h"})
     role_id = vault.api("GET", f"{path}/role-id")["data"]["role_id"]
     given = vault.api("POST", f"{path}/secret-id")["data"]
-    own = connect(
+    connection = connect(
         given=given["secret_id"], auth="approle", auth_mount=fresh_name, role=role_id
-    ).own_credential()
+    )
+    own = connection.own_credential()
     assert own.kind == "secret id"
     assert own.id == (given["secret_id_accessor"] if may_look else None)
     assert (own.expires is not None and own.expires > datetime.now(UTC)) == may_look
+    sent, wire = [], connection._wire.send
+    monkeypatch.setattr(connection._wire, "send", lambda *a, **m: sent.append(a) or wire(*a, **m))
+    assert connection.own_credential() == own
+    assert len(sent) == (2 if may_look else 1), "a refusal is not asked for again and again"

@@ -42,7 +42,15 @@ def samples(text: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]
 def test_ages_states_reasons_and_alerts_are_counted() -> None:
     held = replace(ROW, secret="held", state="held", held="held.unknown-instance")
     found = samples(
-        text_of(standing(ROW, held, alerts={("page", False): 2}, stopped=("installation.frozen",)))
+        text_of(
+            standing(
+                ROW,
+                held,
+                alerts={("page", False): 2},
+                stopped=("installation.frozen",),
+                breakers=("production@aws",),
+            )
+        )
     )
     whose = (("environment", "production"), ("owner", "team"), ("secret", "app"))
     assert found["rotation_secret_age_seconds", whose] == (85 * DAY).total_seconds()
@@ -53,6 +61,8 @@ def test_ages_states_reasons_and_alerts_are_counted() -> None:
     assert found["rotation_held", (("reason", "held.unknown-instance"),)] == 1
     assert found["rotation_alerts", (("acknowledged", "no"), ("severity", "page"))] == 2
     assert found["rotation_stopped", (("reason", "installation.frozen"),)] == 1
+    assert found["rotation_breaker_open", (("group", "production@aws"),)] == 1
+    assert found["rotation_breakers_open", ()] == 1
     assert found["rotation_stopped", (("reason", "installation.read-only"),)] == 0
 
 
@@ -115,6 +125,11 @@ def test_what_cannot_be_refreshed_is_left_out_after_a_tick(
         time.now = REFRESH_S
         metrics.refresh()
         assert _age(metrics.page()) == _age(first) + DAY.total_seconds()
+        shell.world.advance(shell.world.now + DAY)
+        metrics.observed.follow(())
+        time.now += 1
+        metrics.refresh()
+        assert _age(metrics.page()) == _age(first) + 2 * DAY.total_seconds(), "this runner wrote"
         time.now += STALE_S + 1
         late = metrics.page()
         assert b"rotation_secret_age_seconds" not in late
