@@ -123,6 +123,7 @@ SHAPES: dict[str, Schema] = {
         findings=listed(record(file=TEXT, line=COUNT, path=TEXT, code=TEXT, message=TEXT,
                                hint=TEXT, level={"enum": ["error", "warning", "info"]})),
     ),
+    "trust-file": record(path=TEXT, digest=TEXT, **DONE),
     "trust": record(
         packages=listed(record(name=TEXT, version=TEXT, digest=TEXT, plugins=NAMES, standing=TEXT,
                                line=TEXT)),

@@ -27,15 +27,32 @@ class Session(Installation):
     """Also tells the operator what they should know beside the answer."""
 
     log_level: str = "warning"
+    #: The configuration was found by walking up, and nobody named it.
+    only_found: bool = False
     _renamed: set[str] = field(default_factory=set)
 
     @cached_property
     def registry(self) -> "Registry":
         from rotation.runtime import logs  # noqa: PLC0415
 
+        if self.only_found:
+            self._refuse_unless_trusted()
         # Whatever adapters and their libraries log passes the gate.
         logs.configure(self.log_level)
         return super().registry
+
+    def _refuse_unless_trusted(self) -> None:
+        """Without adapters nothing is sent anywhere, and nothing is started."""
+        from rotation.operations.trusted_file import is_trusted  # noqa: PLC0415
+
+        if not is_trusted(self.configuration):
+            found = self.configuration_path
+            raise UsageError(
+                "cli.config-not-trusted",
+                f"{found} was only found by walking up, and it says where logins are sent and what is "
+                "started here; nothing was asked",
+                f"look at it, then `rotation trust {found}`; or name it: -c {found}",
+            )
 
     def renamed(self, former: str, name: str) -> None:
         if former not in self._renamed:
@@ -86,8 +103,10 @@ def open_session(*, effectful: bool, logins: Mapping[str, str] | None = None) ->
         from rotation.runtime import process  # noqa: PLC0415
 
         process.harden()
+    path = configuration_path(settings(), effectful=effectful)
     return Session(
-        configuration_path=configuration_path(settings(), effectful=effectful),
+        configuration_path=path,
+        only_found=not settings().config and _from_environment() is None,
         effectful=effectful,
         logins=logins or {},
     )

@@ -38,7 +38,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     "Setting up": {
         "init": Listed("init:init", "Write a commented rotation.yaml and make the journal."),
         "config": Listed("config:config", "Check, show and compare the configuration."),
-        "trust": Listed("trust:trust", "Show whose plugins may run, and record a package as it is."),
+        "trust": Listed("trust:trust", "Show whose plugins may run; record a package, or a configuration, as it is."),
         "create": Listed("lifecycle:create", "Make the first credential of an empty secret."),
         "adopt": Listed("lifecycle:adopt", "Bring an existing credential under rotation."),
         "retire": Listed("lifecycle:retire", "Take a secret out of service, its credential last."),

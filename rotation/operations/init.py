@@ -75,7 +75,7 @@ class Created:
 def create(target: Path, journal: Path | None, answers: Answers) -> Created:
     """Writes a commented configuration and makes its journal. Nothing is overwritten."""
     installation = secrets.token_hex(6)
-    place = (journal or _state_directory() / installation / "journal.db").absolute()
+    place = (journal or state_directory() / installation / "journal.db").absolute()
     _write(target, document(installation, place, answers))
     ignored = _make_journal(place, installation)
     return Created(
@@ -104,7 +104,7 @@ def create_journal(target: Path) -> Created:
     )  # fmt: skip
 
 
-def _state_directory() -> Path:
+def state_directory() -> Path:
     """Under systemd its own, else the user's."""
     given = os.environ.get("STATE_DIRECTORY")
     if given:

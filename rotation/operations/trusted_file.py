@@ -1,0 +1,63 @@
+"""Which configurations a user looked at, so that they may be used where they are only found.
+
+A file that is found by walking up may come with a cloned repository. It names hosts that logins are sent
+to and commands that are started, so nothing is asked of a service by it until its user trusts it.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from rotation.config import Configuration
+from rotation.errors import UsageError
+from rotation.operations.init import state_directory
+from rotation.runtime.ownership import flaws, ordinary
+
+SCHEMA_VERSION = 1
+BYTES_MAX = 1 << 20
+
+
+def is_trusted(configuration: Configuration) -> bool:
+    """As it is now, with everything that it includes."""
+    return _known().get(_name(configuration)) == configuration.digest
+
+
+def remember(configuration: Configuration) -> None:
+    known = {**_known(), _name(configuration): configuration.digest}
+    place = _place()
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as file:
+            json.dump({"schema_version": SCHEMA_VERSION, "files": known}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(place)
+    except OSError as error:
+        raise UsageError(
+            "trust.not-remembered",
+            f"{place} cannot be written: {error.strerror}; nothing is trusted by it",
+            "name the configuration with -c, or set ROTATION_CONFIG",
+        ) from None
+
+
+def _name(configuration: Configuration) -> str:
+    return str(configuration.path.resolve())
+
+
+def _place() -> Path:
+    return state_directory() / "trusted.json"
+
+
+def _known() -> dict[str, str]:
+    """Nothing where the list cannot be read, or somebody else may have written it."""
+    place = _place()
+    try:
+        if any(flaws(place)):
+            return {}
+        with ordinary(place) as file:
+            content = json.loads(file.read(BYTES_MAX))
+        files = content["files"] if content["schema_version"] == SCHEMA_VERSION else {}
+        return {str(name): str(digest) for name, digest in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
