@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
-from rotation.execution.effects import drift, shared
+from rotation.execution.effects import drift, neighbours, shared
 from rotation.execution.effects.context import Context
 from rotation.journal.entries import Draft, Kind
 from rotation.journal.facts import Baseline, Failure, Issued, Written
@@ -127,16 +127,29 @@ def _differences(cx: Context) -> Iterator[Difference]:
 
 
 def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[[], None], ...]:
+    edited = _edited(cx, state)
+    current = edited[0] if edited else _current(cx.rotation)
     return (
         lambda: drift.check_clocks(cx),
         lambda: drift.check_writable(cx, state),
         lambda: drift.check_copies(cx, state),
-        lambda: drift.check_current(cx, state, _current(cx.rotation)),
+        lambda: drift.check_current(cx, state, current),
         lambda: drift.check_pending(cx, state),
-        lambda: drift.check_pointers(cx, state),
+        lambda: drift.check_pointers(cx, state, edited),
         lambda: _instances(cx, listing),
         lambda: shared.check(cx, shared.known(cx, listing)),
     )
+
+
+def _edited(cx: Context, state: StoreState) -> tuple[str, ...]:
+    """Versions in which a person changed other keys than ours, as the next rotation would see it. Who
+    may not read the bytes is told that the version is another one."""
+    if cx.rotation.outcome is None:
+        return ()
+    try:
+        return neighbours.edited(cx, state)
+    except RotationError:
+        return ()
 
 
 def _current(rotation: Rotation) -> str | None:
