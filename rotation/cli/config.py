@@ -13,9 +13,9 @@ from rotation.cli.failures import GENERIC, OK, USAGE
 from rotation.cli.options import maybe_name_argument
 from rotation.cli.output import as_json, plain, result, verbatim
 from rotation.cli.session import Session, open_session
-from rotation.config import ConfigInvalid, Finding
+from rotation.config import ConfigInvalid, Finding, Level
 from rotation.errors import RotationError, UsageError
-from rotation.operations.configured import compared, exceptions_over, pauses_over
+from rotation.operations.configured import compared, exceptions_over, pauses_over, unattended
 from rotation.plan.specification import spec_to_json
 
 config = verb_group(
@@ -38,10 +38,11 @@ def check() -> int:
         except ConfigInvalid as invalid:
             _print(invalid.findings, invalid.further, secrets=None)
             return USAGE
-        over = tuple(exceptions_over(session))
-        found = (*over, *pauses_over(session), *loaded.warnings)
-        _print(found, loaded.further_warnings, secrets=None if over else len(loaded))
-        return USAGE if over else OK
+        today = (*exceptions_over(session), *unattended(session), *pauses_over(session))
+        refused = any(finding.level is Level.ERROR for finding in today)
+        found = (*today, *loaded.warnings)
+        _print(found, loaded.further_warnings, secrets=None if refused else len(loaded))
+        return USAGE if refused else OK
 
 
 def _print(findings: tuple[Finding, ...], further: int, *, secrets: int | None) -> None:

@@ -12,11 +12,13 @@ from rotation.cli.app import verb
 from rotation.cli.failures import CANCELLED, OK
 from rotation.cli.session import Session, open_session
 from rotation.cli.watching import Watching, watching
+from rotation.config import Level
 from rotation.errors import RotationError
 from rotation.journal import Journal
 from rotation.journal.entries import Entry
 from rotation.journal.liveness import runners_of, sweep
 from rotation.operations.by_schedule import BySchedule
+from rotation.operations.configured import unattended
 from rotation.operations.installation import SERVE, Installation
 from rotation.report.events import observer
 from rotation.runtime import logs
@@ -49,6 +51,7 @@ def serve(*, log_level: str) -> int:
         scheduler = _scheduler(session, watch)
         digest = session.configuration.digest
         log.info("serve.began", runner=scheduler.runner.id, configuration=digest)
+        _say_unattended(session)
         with alerting(session), watching(watch):
             left_nothing = scheduler.run()
         code = OK if left_nothing else CANCELLED
@@ -58,6 +61,12 @@ def serve(*, log_level: str) -> int:
             # state.
             os._exit(code)
     return code
+
+
+def _say_unattended(session: Session) -> None:
+    for found in unattended(session):
+        if found.level is Level.ERROR:
+            log.warning("serve.unattended", code=found.code, message=found.message, hint=found.hint)
 
 
 def _scheduler(session: Session, watch: Watching) -> Scheduler:

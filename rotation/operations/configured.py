@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rotation.config import Finding, Level
+from rotation.config import ConfiguredSecret, Finding, Level
 from rotation.journal.entries import Identity
 from rotation.machine.replay import replay
 from rotation.operations.installation import Installation
 from rotation.plan.specification import differences, spec_from_json, waiting
 from rotation.types import Specification
+
+if TYPE_CHECKING:
+    from rotation.config import Configuration
 
 
 def exceptions_over(here: Installation) -> Iterator[Finding]:
@@ -36,6 +40,52 @@ def pauses_over(here: Installation) -> Iterator[Finding]:
                 hint="take `state: paused` out with its `until`, `reason` and `by`, or give it a new end",
                 level=Level.WARNING,
             )  # fmt: skip
+
+
+def unattended(here: Installation) -> Iterator[Finding]:
+    """Production classes whose trouble nobody would hear of. Only `config check` refuses them:
+    rotations must not stop because nobody is told, let alone an emergency."""
+    configuration = here.configuration
+    found: dict[str, list[ConfiguredSecret]] = {}
+    lacking: dict[str, dict[str, None]] = {}
+    for entry in configuration.secrets():
+        missing = _missing(configuration, entry) if _is_production(entry) else []
+        if missing:
+            found.setdefault(entry.class_name, []).append(entry)
+            lacking.setdefault(entry.class_name, {}).update(dict.fromkeys(missing))
+    for name, entries in found.items():
+        accepted = configuration.surroundings.classes[name].unattended == "accepted"
+        many = f"{len(entries)} secret{'s' if len(entries) > 1 else ''} of class {name}"
+        kinds = list(lacking[name])
+        more = f", and {len(kinds) - WAYS_NAMED} more" if len(kinds) > WAYS_NAMED else ""
+        yield Finding(
+            file=entries[0].file, line=entries[0].line, path="class", code="config.unattended",
+            message=f"nobody would hear of trouble with {many}: {', '.join(kinds[:WAYS_NAMED])}{more}",
+            hint="it is accepted by `unattended: accepted`" if accepted else
+            f"declare `alerts:` and `heartbeat:`, or state `classes: {{{name}: {{unattended: accepted}}}}`",
+            level=Level.WARNING if accepted else Level.ERROR,
+        )  # fmt: skip
+
+
+WAYS_NAMED = 3
+_ATTENDED = frozenset({"development", "trial"})
+
+
+def _is_production(entry: ConfiguredSecret) -> bool:
+    """A trial is watched by the person who tries it."""
+    production = "production" in (entry.class_name, entry.environment)
+    return entry.state == "active" and production and entry.class_name not in _ATTENDED
+
+
+def _missing(configuration: "Configuration", entry: ConfiguredSecret) -> list[str]:
+    told = any(
+        "page" in route.severities
+        and (not route.owners or entry.owner in route.owners)
+        and (not route.environments or entry.environment in route.environments)
+        for route in configuration.alerts.routes
+    )
+    out = [] if told else [f"no alert route takes `page` for {entry.owner} in {entry.environment}"]
+    return out if configuration.heartbeat else ["no heartbeat says that the runner lives", *out]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

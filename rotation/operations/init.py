@@ -35,6 +35,13 @@ NO_CONNECTION = """
 #     region: eu-west-1
 """
 
+UNATTENDED = """
+# Nobody would hear yet when something needs somebody, or when the runner is gone; this accepts it.
+# Take it out once `alerts:` and `heartbeat:` are here: docs/alerts.md, docs/watching.md.
+classes:
+  production: {unattended: accepted}
+"""
+
 SECRET = """
 secrets:
   - id: {id}                     # its only name, for ever
@@ -128,12 +135,13 @@ def _secret(answers: Answers) -> str:
     from rotation.config.rules import NOBODY_YET  # noqa: PLC0415 -- brings the model along
     from rotation.config.times import BUILT_IN, format_duration  # noqa: PLC0415
 
-    policy = BUILT_IN[answers.class_ or CLASS]
-    return SECRET.format(
+    policy, class_ = BUILT_IN[answers.class_ or CLASS], answers.class_ or CLASS
+    accepted = UNATTENDED if class_ == "production" else ""
+    return accepted + SECRET.format(
         id=scalar(str(answers.name)),
-        environment="development" if answers.class_ == "development" else "production",
+        environment="development" if class_ == "development" else "production",
         owner=scalar(answers.owner or NOBODY_YET),
-        class_=answers.class_ or CLASS,
+        class_=class_,
         age=f"replaced before it is {format_duration(policy.max_age_s or 0)} old",
         store=scalar(str(answers.secret)),
         user=scalar(str(answers.user)),

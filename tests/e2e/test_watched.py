@@ -157,3 +157,16 @@ def test_a_token_that_everybody_may_read_is_refused(
     served = installation.serve()
     assert served.await_event("health.failed")["code"] == "health.token"
     assert says(port, "/livez") is None
+
+
+def test_it_says_where_nobody_would_hear_of_trouble_and_goes_on(installation: Installation) -> None:
+    """An installation of an earlier version has neither route nor heartbeat."""
+    text = installation.configuration.read_text()
+    installation.configuration.write_text(
+        text.replace("environment: test", "environment: production")
+    )
+    served = installation.serve()
+    said = served.await_event("serve.unattended")
+    assert (said["code"], said["level"]) == ("config.unattended", "warning")
+    assert "unattended: accepted" in str(said["hint"])
+    assert served.await_event("rotation.closed")["outcome"] == "succeeded"

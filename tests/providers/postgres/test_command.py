@@ -30,6 +30,7 @@ connections:
     password_file: {the_passwords[RUNNER]}
     emergency_user: {EMERGENCY}
     emergency_password_file: {the_passwords[EMERGENCY]}
+classes: {{production: {{unattended: accepted}}}}
 secrets:
   - id: orders-login
     application: orders
