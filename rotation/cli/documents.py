@@ -55,6 +55,7 @@ STATUS = record(
     last_outcome=maybe(TEXT), last_success_at=maybe(TIME), what_works=maybe(TEXT), seen_at=maybe(TIME),
     old_dies_not_before=maybe(TIME), exits=NAMES, goes_on=GOES_ON, exception=maybe(TEXT),
     strangers=NAMES, strangers_seen_at=maybe(TIME), differs=listed(PROBLEM), differs_seen_at=maybe(TIME), on_hold=maybe(TEXT), on_hold_by=maybe(TEXT),
+    on_hold_until=maybe(TIME),
 )  # fmt: skip
 
 ROTATIONS = record(
@@ -160,7 +161,7 @@ SHAPES: dict[str, Schema] = {
     "journal-restore": record(file=TEXT, former=maybe(TEXT), next=TEXT, **DONE),
     "journal-upgrade": record(had=COUNT, has=COUNT, **DONE),
     "merged": record(secret=TEXT, spill=TEXT, **DONE),
-    "pause": record(secret=TEXT, paused=YES_OR_NO, reason=maybe(TEXT), **DONE),
+    "pause": record(secret=TEXT, paused=YES_OR_NO, reason=maybe(TEXT), until=maybe(TIME), **DONE),
     "plan": {"anyOf": [PLAN_OF_ALL, PLAN_OF_ONE]},
     "policy": record(
         family=TEXT,

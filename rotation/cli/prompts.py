@@ -1,6 +1,7 @@
 """Questions to a person, and checks of what a person wrote."""
 
 import re
+from datetime import UTC, date, datetime, time, timedelta
 
 import click
 
@@ -77,3 +78,26 @@ def _looks_like_a_key(text: str) -> bool:
 def _is_random(word: str) -> bool:
     kinds = (str.isupper, str.islower, str.isdigit)
     return all(any(kind(letter) for letter in word) for kind in kinds)
+
+
+def checked_end(until: str | None, now: datetime) -> datetime | None:
+    """The end of a pause, by a day or by how long it lasts."""
+    if until is None:
+        return None
+    from rotation.config.findings import Invalid  # noqa: PLC0415 -- brings the model along
+    from rotation.config.reading import seconds  # noqa: PLC0415
+
+    try:
+        end = now + timedelta(seconds=seconds(until))
+    except (Invalid, OverflowError):
+        try:
+            end = datetime.combine(date.fromisoformat(until), time(), UTC)
+        except ValueError:
+            end = now
+    if end <= now:
+        raise UsageError(
+            "cli.pause-end",
+            "--until is no day and no time that is still to come; nothing was done",
+            "write the first day on which it goes on, as 2026-12-20, or 36h, or 7d",
+        )
+    return end

@@ -14,10 +14,12 @@ from rotation.cli.options import (
     wait_option,
     yes_option,
 )
+from rotation.cli.outcome import local
 from rotation.cli.output import done
-from rotation.cli.prompts import checked_reason, confirm
+from rotation.cli.prompts import checked_end, checked_reason, confirm
 from rotation.cli.session import open_session
 from rotation.errors import UsageError
+from rotation.journal.entries import stamp
 from rotation.journal.facts import Requested
 from rotation.machine.held import Exit
 from rotation.operations.requests import (
@@ -191,18 +193,23 @@ def abandon(name: str, *, yes: bool) -> int:
 @verb("pause", 'pause billing-iam --reason "one person on call this week"')
 @name_argument
 @click.option("--reason", required=True, help="Why; everybody who looks will see it.")
-def pause(name: str, *, reason: str) -> int:
+@click.option("--until", help="When it goes on by itself: a day, as 2026-12-20 (UTC), or 36h, 7d.")
+def pause(name: str, *, reason: str, until: str | None) -> int:
     """Stop a secret where it is.
 
     An open rotation stands still, none is opened, and nothing is undone; an old credential that
     must come back does. A pause that lands while a step is on its way stops the one after it.
+    With --until it ends by itself: `serve` and `run` lift it then, and the journal says so. Without it
+    it stays until `rotation unpause`.
     """
     reason = checked_reason(reason) or ""
     with open_session(effectful=True) as session:
         rotation = latest_rotation(session, name)
-        request(session, rotation, Requested(verb="hold", reason=reason))
-        text = f"{name} is paused; `rotation unpause {name}` lets it go on"
-        done("pause", text, secret=name, paused=True, reason=reason)
+        end = checked_end(until, session.clock.now())
+        request(session, rotation, Requested(verb="hold", reason=reason, until=end))
+        ends = f" until {local(end)}" if end else ""
+        text = f"{name} is paused{ends}; `rotation unpause {name}` lets it go on"
+        done("pause", text, secret=name, paused=True, reason=reason, until=stamp(end))
         return OK
 
 
@@ -217,7 +224,7 @@ def unpause(name: str, *, wait: bool, here: bool) -> int:
         request(session, rotation, Requested(verb="release"))
         if rotation.outcome is not None:
             text = f"{name} is no longer paused"
-            done("pause", text, secret=name, paused=False, reason=None)
+            done("pause", text, secret=name, paused=False, reason=None, until=None)
             return OK
         return carry_out(session, {rotation.stream: name}, wait=wait, here=here)
 

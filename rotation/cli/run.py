@@ -52,6 +52,8 @@ def run(
     with open_session(effectful=True) as session, alerts_after(session):
         names = {session.entry(name).id for name in only}
         _stop_if_behind(session)
+        for name in begin.lift_pauses(session):
+            note(plain(f"{name}: its pause has ended"))
         unknown = _unknown(session, names)
         for entry, age in begin.undated(session, names):
             note(f"{entry.id}: {age}")

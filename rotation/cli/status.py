@@ -26,6 +26,7 @@ from rotation.operations.fleet import (
     Rank,
     Spills,
     frozen_wait,
+    hold_end,
     most_urgent,
     on_hold,
     open_rotation,
@@ -226,7 +227,10 @@ def _paused(session: Session, health: Health) -> list[str]:
     rotation = on_hold(session, health)
     if rotation is None:
         return []
-    return [plain(rotation.paused), f"way out: rotation unpause {plain(health.secret)}"]
+    name, end = plain(health.secret), hold_end(session, health)
+    ends = f"the pause ends {local(end)}: `serve` or `run` lifts it then" if end else ""
+    way_out = f"way out: rotation unpause {name}"
+    return [plain(rotation.paused), *([ends] if ends else []), way_out]
 
 
 def _down(health: Health, now: datetime) -> list[str]:

@@ -11,7 +11,7 @@ from rotation.journal.entries import stamp
 from rotation.machine.decide import next_action
 from rotation.machine.replay import Rotation
 from rotation.operations.continuation import ways_on
-from rotation.operations.fleet import Health, frozen_wait, on_hold, open_rotation
+from rotation.operations.fleet import Health, frozen_wait, hold_end, on_hold, open_rotation
 from rotation.report.describe import old_dies, what_works
 from rotation.report.exits import ways_out
 from rotation.report.health import given, seen_at
@@ -20,7 +20,8 @@ from rotation.report.health import given, seen_at
 def secret_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:
     document = {**status_table.as_json(health), **_rotation_json(session, health, now)}
     paused = on_hold_json(on_hold(session, health))
-    return {**document, **paused, "exception": health.exempt or None}
+    until = stamp(hold_end(session, health))
+    return {**document, **paused, "exception": health.exempt or None, "on_hold_until": until}
 
 
 def _rotation_json(session: Session, health: Health, now: datetime) -> dict[str, Any]:

@@ -142,9 +142,12 @@ class Journal(Protocol):
         appended meanwhile, and the new entries."""
         ...
 
-    def request(self, stream: str, draft: Draft, runner: str, now: datetime) -> Entry:
+    def request(
+        self, stream: str, draft: Draft, runner: str, now: datetime, *, seen: int | None = None
+    ) -> Entry:
         """Appends an operator's REQUESTED. Needs no lease and no epoch, so a hold that lands first
-        wins. On a stream without an open rotation it belongs to the last one."""
+        wins. On a stream without an open rotation it belongs to the last one. seen: as for `open`;
+        None: no check."""
         ...
 
     def supersede(  # noqa: PLR0913 -- what is opened, by whom, from what

@@ -348,6 +348,8 @@ class Requested(Record):
     # Of `ours` and `foreign`.
     instance: Text = Text()
     reason: Text = Text(logged=True)
+    # Of `hold`: when it ends by itself.
+    until: Moment = Moment()
     # Pauses after a failed try are over; the destruction is allowed; readers get it without a login.
     now: Flag = Flag()
     destroy: Flag = Flag()

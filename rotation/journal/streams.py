@@ -126,12 +126,16 @@ class StreamJournal(ABC):
                 transaction.save(before, row if row.plan else _without_lease(row))
         return rotation
 
-    def request(self, stream: str, draft: Draft, runner: str, now: datetime) -> Entry:
+    def request(
+        self, stream: str, draft: Draft, runner: str, now: datetime, *, seen: int | None = None
+    ) -> Entry:
         _only(Kind.REQUESTED, draft)
         with self._transaction() as transaction:
             before = transaction.row(stream)
             row = before or blank(stream)
             rotation = transaction.latest(stream)
+            if seen is not None:
+                _refuse_moved(rotation, seen, row.secret)
             requested = link(
                 rotation[-1:], stream, (draft,), epoch=row.epoch, runner=runner, now=now
             )

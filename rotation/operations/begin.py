@@ -60,6 +60,13 @@ def trip(here: Installation) -> "list[Trip]":
     return breaker.trip(here.configuration, here.journal, here.runner.id, here.clock.now())
 
 
+def lift_pauses(here: Installation) -> Iterator[str]:
+    """Lets secrets go on whose pause has ended."""
+    from rotation.operations.pauses import lift_ended  # noqa: PLC0415
+
+    return lift_ended(here, here.clock.now())
+
+
 def saved_plan(here: Installation, saved: Path) -> Sequence["ConfiguredSecret"]:
     from rotation.operations.planning import load_plan  # noqa: PLC0415
     from rotation.schedule.brakes import refuse_stopped, stops  # noqa: PLC0415

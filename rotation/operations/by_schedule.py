@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from rotation.errors import NeedsPerson, PolicyRefusal, RotationError
 from rotation.execution.opening import refuse_doubtful
 from rotation.interfaces import Adapters
 from rotation.journal.entries import Identity
 from rotation.operations.installation import Installation
+from rotation.operations.pauses import lift_ended
 from rotation.operations.watch import DriftWatch
 from rotation.plan import ROUTINE
 from rotation.plugins.guard import Guard, Stopped
@@ -21,6 +24,8 @@ from rotation.schedule.brakes import stop_if_behind
 from rotation.schedule.breaker import trip
 from rotation.schedule.scheduler import COMPARE, Opening, Waking
 from rotation.types import Specification
+
+log = structlog.get_logger("rotation")
 
 if TYPE_CHECKING:
     from rotation.config import ConfiguredSecret
@@ -61,6 +66,8 @@ class BySchedule:
         stop_if_behind(here.configuration, here.journal, here.runner.id, now)
         for opened in trip(here.configuration, here.journal, here.runner.id, now):
             self.log_error("breaker.opened", opened.refusal)
+        for name in lift_ended(here, now):
+            log.info("pause.ended", secret=name)
         self._log_unknown(now)
         found = self._due(now)
         unmerged = refusals_of_unmerged(here.configuration, here.journal) if found else {}

@@ -21,6 +21,7 @@ from rotation.machine.replay import Outcome, Rotation, replay
 from rotation.machine.unaccounted import Seen, seen_of, unaccounted, with_look
 from rotation.operations.history import as_looked_at
 from rotation.operations.installation import Installation
+from rotation.operations.pauses import end_of
 from rotation.report.health import consumers_at_risk, given, left_alive, may_be_at_risk
 from rotation.schedule.brakes import freeze_file, frozen_by
 from rotation.schedule.due import DueState, due
@@ -350,3 +351,9 @@ def open_rotation(here: Installation, health: Health) -> Rotation | None:
 def on_hold(here: Installation, health: Health) -> Rotation | None:
     on_hold = health.row is not None and health.row.on_hold
     return replay(here.records.entries(health.row.stream)) if on_hold and health.row else None
+
+
+def hold_end(here: Installation, health: Health) -> datetime | None:
+    """When that pause ends by itself."""
+    on_hold = health.row is not None and health.row.on_hold
+    return end_of(here.records.entries(health.row.stream)) if on_hold and health.row else None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rotation.errors import JournalError
+from rotation.errors import JournalError, JournalMoved
 from rotation.journal import Journal
 from rotation.journal.entries import INSTALLATION, Draft, Entry, Kind
 from rotation.testing.journal.drafts import (
@@ -17,6 +17,7 @@ from rotation.testing.journal.drafts import (
     ROW,
     SECOND,
     TTL,
+    asking,
     began,
     claimed,
     done,
@@ -164,6 +165,17 @@ class EntriesConformance:
         whole = journal.append(lease, [done()], NOW, known=known)
         assert whole[-2] == held
         assert whole[-1].seq == held.seq + 1
+
+    def test_a_request_that_follows_from_what_was_seen_is_refused_after_another_one(
+        self, journal: Journal
+    ) -> None:
+        opened(journal)
+        seen = journal.entries(APP)[-1].seq
+        journal.request(APP, HOLD, "person", NOW)
+        with pytest.raises(JournalMoved):
+            journal.request(APP, asking("release"), "one", NOW, seen=seen)
+        last = journal.entries(APP)[-1].seq
+        assert journal.request(APP, asking("release"), "one", NOW, seen=last).seq == last + 1
 
     def test_a_hold_that_landed_first_is_seen_by_the_decision(self, journal: Journal) -> None:
         lease = opened(journal)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -140,6 +141,41 @@ def test_the_former_names_are_understood_and_listed_nowhere(shell: Shell) -> Non
     assert shell.run("release", "app").exit_code == 0
     text = shell.run("--help").stdout
     assert "  pause " in text and "  hold " not in text
+
+
+def test_a_pause_with_an_end_ends_by_itself(shell: Shell) -> None:
+    shell.adopted()
+    until = (shell.world.now + timedelta(days=9)).date()
+    done = shell.run("pause", "app", "--reason", "audit", "--until", f"{until}")
+    assert f"app is paused until {until}" in done.stdout
+    assert shell.run("run", "--wait").exit_code == 0
+    text = shell.run("status", "app").stdout
+    assert "paused by alice: audit" in text
+    assert f"the pause ends {until}" in text
+    assert shell.json("status")["secrets"][0]["on_hold_until"].startswith(f"{until}T00:00:00")
+    assert set(shell.world.instances) == {"KEY1"}
+    shell.world.advance(shell.world.now + timedelta(days=9))
+    done = shell.run("run", "--wait")
+    assert "app: its pause has ended" in done.stderr
+    assert "paused" not in shell.run("status", "app").stdout
+    assert shell.json("status")["secrets"][0]["on_hold_until"] is None
+
+
+def test_an_open_rotation_goes_on_when_its_pause_has_ended(shell: Shell) -> None:
+    draining(shell).run("pause", "app", "--reason", "wait", "--until", "36h")
+    done = shell.run("run", "--wait")
+    assert "paused by alice: wait" in done.stdout
+    shell.world.advance(shell.world.now + timedelta(hours=36))
+    shell.run("run", "--wait")
+    assert set(shell.world.instances) == {"KEY2"}
+
+
+@pytest.mark.parametrize("until", ["2020-01-01", "tomorrow", "0s", "2026-13-01", "", "999999d999"])
+def test_an_end_that_is_none_pauses_nothing(shell: Shell, until: str) -> None:
+    done = shell.adopted().run("pause", "app", "--reason", "x", "--until", until)
+    assert done.exit_code == 2
+    assert "cli.pause-end" in done.stderr
+    assert shell.json("status")["secrets"][0]["on_hold"] is None
 
 
 def test_a_paused_secret_that_is_not_open_says_who_and_why(shell: Shell) -> None:

@@ -147,6 +147,7 @@ def test_the_schema_of_the_json_is_stable(shell: Shell) -> None:
         "due_at", "why", "current", "old", "asserted", "plan", "phase", "row", "waits_until",
         "waits_for", "held", "held_at", "last_outcome", "last_success_at", "what_works", "seen_at",
         "old_dies_not_before", "exits", "goes_on", "on_hold", "on_hold_by", "exception",
+        "on_hold_until",
     ]  # fmt: skip
 
 
