@@ -40,6 +40,7 @@ SLEEPS = {"time.sleep"}
 # Where the bytes of a secret may be taken out of their wrapper, outside of adapters, and why.
 REVEALS = {
     "rotation/alerts/address.py": "an address is read, used and forgotten",
+    "rotation/alerts/by_apprise.py": "the address is the input of the process that uses it",
     "rotation/alerts/webhook.py": "a route's key is read, used and forgotten",
     "rotation/journal/seal.py": "the key of the seals is hashed with what it seals",
     "rotation/testing/journal/entries.py": "the conformance suite offers the journal live values",

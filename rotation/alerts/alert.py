@@ -71,11 +71,14 @@ class Alert:
         given |= {name: unstamp(said[name]) for name in ("since", "until")}
         return cls(**given)
 
+    def title(self, state: str) -> str:
+        over = ": over" if state == "resolved" else ""
+        return f"[{self.severity}] {safe(self.secret, PART)}: {self.event}{over}"
+
     def text(self, state: str, host: str) -> str:
         """One line for a person. Each part is bounded by itself, so that none pushes another out."""
         over = state == "resolved"
-        head = f"[{self.severity}] {safe(self.secret, PART)}: {self.event}"
-        parts = [f"{head}: {'over' if over else self.kind.sentence}"]
+        parts = [self.title(state) if over else f"{self.title(state)}: {self.kind.sentence}"]
         said = {"why": self.why, "works now": self.works, "next": self.next, "page": self.page}
         parts += [f"{name}: {safe(text, PART)}" for name, text in said.items() if text and not over]
         return "; ".join([*parts, f"host: {safe(host, PART)}"])

@@ -45,11 +45,13 @@ class Sender:
 
     def transmit(self, route: Route, alert: Alert, state: str, id_: str, now: datetime) -> str:
         """What the other side said. Raises RotationError where that is no receipt."""
-        from rotation.alerts import command, webhook  # noqa: PLC0415 -- only who sends pays for it
+        from rotation.alerts import by_apprise, command, webhook  # noqa: PLC0415 -- only who sends pays
 
         body = as_json(alert, state, id_, self.installation, self.host, now)
         if route.type == "webhook":
             return webhook.post(route, body, id_, now)
+        if route.type == "apprise":
+            return by_apprise.notify(route, alert, state, self.host)
         return command.start(route, body, id_, self.commands)
 
 

@@ -16,6 +16,7 @@ from rotation.cli.session import Session, open_session
 from rotation.config import ConfigInvalid, Finding, Level
 from rotation.errors import RotationError, UsageError
 from rotation.operations.configured import compared, exceptions_over, pauses_over, unattended
+from rotation.operations.silence import missing_extras
 from rotation.plan.specification import spec_to_json
 
 config = verb_group(
@@ -38,7 +39,10 @@ def check() -> int:
         except ConfigInvalid as invalid:
             _print(invalid.findings, invalid.further, secrets=None)
             return USAGE
-        today = (*exceptions_over(session), *unattended(session), *pauses_over(session))
+        today = (
+            *exceptions_over(session), *unattended(session), *pauses_over(session),
+            *missing_extras(session),
+        )  # fmt: skip
         refused = any(finding.level is Level.ERROR for finding in today)
         found = (*today, *loaded.warnings)
         _print(found, loaded.further_warnings, secrets=None if refused else len(loaded))

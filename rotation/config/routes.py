@@ -48,11 +48,13 @@ class Route:
     """One way to a team."""
 
     id: str = field(metadata={"doc": "its name, in `rotation alerts test NAME`"})
-    type: Literal["webhook", "command"] = field(
-        metadata={"doc": "webhook: a signed POST; command: a program of yours"}
+    type: Literal["webhook", "command", "apprise"] = field(
+        metadata={
+            "doc": "webhook: a signed POST; command: a program of yours; apprise: Slack, Teams, mail, …"
+        }
     )
     url: str | None = _doc(
-        "webhook: https://...; or the file that holds it, `$NAME`: NAME names the file"
+        "webhook: https://...; or the file that holds it, `$NAME`: NAME names the file; apprise: the file"
     )
     secret: str | None = _doc("webhook: the file with the key of the signature, or `$NAME`")
     argv: tuple[str, ...] = _doc("command: a file in the directory `commands`, and arguments", ())
@@ -69,6 +71,8 @@ class Route:
         require(self.severities, "severities: at least one")
         if self.type == "webhook":
             self._check_webhook()
+        elif self.type == "apprise":
+            self._check_apprise()
         else:
             self._check_command()
 
@@ -82,8 +86,13 @@ class Route:
         )
         require(FILE.fullmatch(key), "secret: the file with the key of the signature, or $NAME")
 
+    def _check_apprise(self) -> None:
+        require(not self.argv, "argv: only of a command")
+        require(self.secret is None, "secret: only of a webhook")
+        require(FILE.fullmatch(self.url or ""), "url: the file with apprise's address, or $NAME")
+
     def _check_command(self) -> None:
-        require(self.url is None, "url: only of a webhook")
+        require(self.url is None, "url: not of a command")
         require(self.secret is None, "secret: only of a webhook")
         require(self.argv, "argv: a command and its arguments")
         require(all("\0" not in word for word in self.argv), "argv: without NUL")

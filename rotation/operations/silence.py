@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 
 from rotation.alerts.alert import of_installation, wanted_by
 from rotation.alerts.delivery import Sender
 from rotation.alerts.outbox import Outbox, file_of
+from rotation.config import Finding, Level
 from rotation.config.routes import Route
 from rotation.errors import RotationError, Transient
 from rotation.operations.installation import Installation
@@ -39,6 +41,17 @@ def trouble(here: Installation, now: datetime) -> list[RotationError]:
     if lives and (looked_at is None or now - looked_at > LATE):
         found.append(_not_looked(looked_at))
     return found
+
+
+def missing_extras(here: Installation) -> Iterator[Finding]:
+    """Routes that need a package that is not installed. Nothing else waits for it."""
+    routes = here.configuration.alerts.routes
+    if any(route.type == "apprise" for route in routes) and find_spec("apprise") is None:
+        yield Finding(
+            file=str(here.configuration_path), line=1, path="alerts.routes", code="config.extra-missing",
+            message="a route of type apprise needs the package apprise, which is not installed",
+            hint="install rotation[apprise]", level=Level.WARNING,
+        )  # fmt: skip
 
 
 def _not_looked(at: datetime | None) -> RotationError:

@@ -10,6 +10,7 @@ from tests.support.configured import file
 __all__ = ["file"]
 
 HOOK = "{id: oncall, type: webhook, url: https://hooks.example.com/a, secret: /etc/keys/a}"
+CHAT = "{id: chat, type: apprise, url: /etc/keys/chat}"
 COMMAND = "{id: ops, type: command, argv: [page, now]}"
 
 
@@ -41,12 +42,15 @@ def test_without_them_there_are_none(file: Path) -> None:
         (HOOK.replace(", secret: /etc/keys/a", ""), "the key of the signature"),
         (HOOK.replace("/etc/keys/a", "EXAMPLE"), "the key of the signature"),
         (HOOK.replace("}", ", argv: [page]}"), "only of a command"),
-        (HOOK.replace("webhook", "pigeon"), "one of webhook, command"),
+        (HOOK.replace("webhook", "pigeon"), "one of webhook, command, apprise"),
         (HOOK.replace("}", ", timeout: 5m}"), "up to 15 s"),
+        (CHAT.replace("/etc/keys/chat", "slack://EXAMPLE"), "the file with apprise's address"),
+        (CHAT.replace("}", ", argv: [page]}"), "only of a command"),
+        (CHAT.replace("}", ", secret: /etc/keys/a}"), "only of a webhook"),
         (COMMAND, "a command needs `commands:`"),
         (COMMAND.replace("page, now", "/bin/page"), "without a path"),
         (COMMAND.replace("page, now", ""), "a command and its arguments"),
-        (COMMAND.replace("}", ", url: https://a.example.com}"), "only of a webhook"),
+        (COMMAND.replace("}", ", url: https://a.example.com}"), "not of a command"),
         (HOOK.replace("/a,", "/services/T0EXAMPLE/B0EXAMPLE/EXAMPLEexample0123456789,"), "a token"),
         (HOOK.replace("/a,", "/a?key=EXAMPLE,"), "a token"),
         (HOOK.replace("oncall", "a b"), "A-Z a-z 0-9"),

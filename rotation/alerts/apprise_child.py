@@ -1,0 +1,47 @@
+"""The process that sends by apprise: its input says what, its exit code how it went.
+
+A library of a hundred services reads the environment, logs addresses, follows redirects and keeps its
+own time. None of that outlives this process, which has no environment and is ended in time.
+"""
+
+import json
+import logging
+import sys
+from typing import Any
+
+from rotation.types import is_loopback
+
+SENT, REFUSED, NO_URL, OPEN, MISSING = 0, 1, 3, 4, 5
+
+
+def main() -> int:
+    given = json.load(sys.stdin)
+    logging.disable(logging.CRITICAL)
+    try:
+        from apprise import Apprise, AppriseAsset, NotifyFormat  # noqa: PLC0415 -- an extra
+    except ImportError:
+        return MISSING
+    asset = AppriseAsset(http_redirects=False, async_mode=False, storage_mode="memory")
+    service = Apprise.instantiate(given["url"], asset=asset)
+    if service is None:
+        return NO_URL
+    if not _is_safe(service):
+        return OPEN
+    service.redirects = False
+    service.socket_connect_timeout = service.socket_read_timeout = float(given["seconds"])
+    sent = service.notify(
+        body=given["body"], title=given["title"], notify_type=given["type"],
+        body_format=NotifyFormat.TEXT,
+    )  # fmt: skip
+    return SENT if sent else REFUSED
+
+
+def _is_safe(service: Any) -> bool:
+    """Encrypted and verified, where the service knows both ways; or to this machine."""
+    chooses = bool(service.protocol and service.secure_protocol)
+    here = is_loopback(str(getattr(service, "host", None) or ""))
+    return here or (bool(service.verify_certificate) and (service.secure or not chooses))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
