@@ -45,6 +45,8 @@ class Watching:
     _listener: "Listener | None" = None
     _listens_as: "Health | None" = None
     _next_try: float = 0.0
+    _next_beat: float = 0.0
+    _beats_for: object = None
     _said: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,20 +71,23 @@ class Watching:
     # --------------------------------------------------------------------------------- heartbeat
 
     def beat(self) -> float:
-        """Asks everybody, and calls the heartbeat where all is well. Returns in how many seconds it
-        is to be done again."""
+        """Asks everybody once an interval, and calls the heartbeat where all is well. Returns after
+        how many seconds to look again, so that a reload is followed soon."""
         configuration, began = self.session.configuration, time.monotonic()
+        self.loops.expect("pulse", 3 * ASKED_S)
+        self.loops.turned("pulse")
         if configuration.heartbeat is None and configuration.health is None:
             return TURN_S
-        self.loops.expect("pulse", self.pulse.every_s + 3 * ASKED_S)
-        self.loops.turned("pulse")
+        if began < self._next_beat and configuration is self._beats_for:
+            return min(self._next_beat - began, TURN_S)
         self.pulse.ask()
         wrong = [*self.loops.stuck(), *self.pulse.silent]
         self._say_wrong(wrong)
         every = float(self.pulse.every_s)
         if configuration.heartbeat is not None and not wrong and not self._beaten():
             every = min(every / 4, AGAIN_S)
-        return max(every - (time.monotonic() - began), 0.05)
+        self._next_beat, self._beats_for = began + every, configuration
+        return 0.0
 
     def _beaten(self) -> bool:
         from rotation.alerts.heartbeat import beat  # noqa: PLC0415 -- only where there is one
@@ -218,5 +223,5 @@ def _repeat(turn: Callable[[], float], ends: threading.Event) -> None:
         except Exception:  # a bug in the watching ends no rotation
             if not ends.is_set():
                 log.exception("health.broke")
-        if ends.wait(wait):
+        if ends.wait(max(wait, 0.05)):
             return

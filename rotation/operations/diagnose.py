@@ -39,6 +39,7 @@ def all_checks(
     journal = list(_journal_checks(here))
     yield from journal
     yield from _route_checks(here)
+    yield from _heartbeat_check(here)
     for each in (name for name in names if here.orphans_of(name)):
         yield from _orphan_checks(here, each)
     names = [name for name in names if here.configuration.secret(name) is not None]
@@ -68,6 +69,21 @@ def _route_checks(here: Installation) -> Iterator[Finding]:
             yield Finding(subject, f"nothing waits; to try it: {try_}")
         else:
             yield Finding(subject, str(found), Grade.WRONG, found.why, try_)
+
+
+def _heartbeat_check(here: Installation) -> Iterator[Finding]:
+    """It is not called: a call would hide for an interval that nobody else makes one."""
+    heartbeat = here.configuration.heartbeat
+    if heartbeat is None:
+        return
+    from rotation.alerts.heartbeat import address  # noqa: PLC0415 -- only where there is one
+
+    try:
+        address(heartbeat)
+    except RotationError as error:
+        yield failed("heartbeat", error)
+    else:
+        yield Finding("heartbeat", "`rotation serve` calls it while all is well")
 
 
 def _plugin_checks(here: Installation, names: Sequence[str]) -> Iterator[Finding]:

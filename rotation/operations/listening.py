@@ -1,10 +1,12 @@
 """The listener of a runner, as `health:` describes it."""
 
+import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rotation.alerts.address import named
-from rotation.config.watching import Health
+from rotation.config.watching import Health, Tls
 from rotation.errors import UsageError
 from rotation.operations.health import Loops, Pulse
 from rotation.runtime.listener import Answer, Listener, Page, tls
@@ -23,10 +25,9 @@ def listen(health: Health, answer: Answer) -> Listener:
             "it must belong to root or to the runner, and only they may read it; one line",
         ) from None
     try:
-        context = None
-        if health.tls is not None:
-            clients = None if health.tls.clients is None else named(health.tls.clients)
-            context = tls(named(health.tls.certificate), named(health.tls.key), clients)
+        context = None if health.tls is None else partial(_context, health.tls)
+        if context is not None:
+            context()
     except (OSError, ValueError) as error:
         raise UsageError(
             "health.tls",
@@ -42,6 +43,11 @@ def listen(health: Health, answer: Answer) -> Listener:
             f"nothing listens on {health.listen}: {error.strerror}; rotations go on",
             "end what has the port, or change `listen:` and reload; it is tried again by itself",
         ) from None
+
+
+def _context(given: Tls) -> ssl.SSLContext:
+    clients = None if given.clients is None else named(given.clients)
+    return tls(named(given.certificate), named(given.key), clients)
 
 
 def _token(health: Health) -> Callable[[], str | None]:

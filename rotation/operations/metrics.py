@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from rotation import __version__
+from rotation.errors import Permanent
 from rotation.operations.alerts import raised
 from rotation.operations.fleet import Health, Rank, spilled, standing
 from rotation.operations.health import Loops, Pulse
@@ -27,6 +28,7 @@ from rotation.operations.observed import Observed
 from rotation.report.metrics import SecretRow, Standing, families
 from rotation.schedule.brakes import stops
 from rotation.schedule.breaker import trips
+from rotation.types import contains_live_value
 
 REFRESH_S = 30.0
 STALE_S = 60.0
@@ -74,7 +76,14 @@ class Metrics:
 def text_of(found: Standing) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Fixed(list(families(found))))
-    return as_text(registry)
+    text = as_text(registry)
+    if contains_live_value(text.decode()):
+        raise Permanent(
+            "metrics.secret-refused",
+            "the figures would have held a secret value, so they are left out; rotations go on",
+            "report this as a bug",
+        )
+    return text
 
 
 def standing_of(here: Installation) -> Standing:

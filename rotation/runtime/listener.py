@@ -40,7 +40,8 @@ Token = Callable[[], str | None]
 
 
 class Listener(TCPServer):
-    """Listens from the moment it is made. Raises OSError where it cannot."""
+    """Listens from the moment it is made. Raises OSError where it cannot. tls: made afresh for each
+    request, so that a renewed certificate needs no restart."""
 
     allow_reuse_address = True
     request_queue_size = 128
@@ -50,7 +51,7 @@ class Listener(TCPServer):
         address: tuple[str, int],
         answer: Answer,
         token: Token = lambda: None,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.answer, self.token, self._tls = answer, token, tls
@@ -72,13 +73,13 @@ class Listener(TCPServer):
 
     def _take(self, request: socket.socket, client_address: Any) -> None:
         try:
-            with suppress(OSError), Deadline(REQUEST_S) as deadline:
+            with suppress(OSError, ValueError), Deadline(REQUEST_S) as deadline:
                 request.settimeout(REQUEST_S)
                 deadline.watch(_Of(request))
                 taken = request
                 if self._tls is not None:
                     # Here, not where connections are accepted: a handshake may be slow.
-                    taken = self._tls.wrap_socket(request, server_side=True)
+                    taken = self._tls().wrap_socket(request, server_side=True)
                     deadline.watch(_Of(taken))
                 self.finish_request(taken, client_address)
                 self.shutdown_request(taken)

@@ -147,6 +147,21 @@ def test_a_reload_moves_the_listener_and_a_wrong_one_leaves_it(
     outside.hears(1)
 
 
+def test_a_reload_is_followed_though_the_former_interval_is_long(
+    installation: Installation, outside: Watcher
+) -> None:
+    port = free_port()
+    served = watched(installation, outside, port)
+    text = installation.configuration.read_text()
+    installation.configuration.write_text(text.replace("every: 1s", "every: 1d"))
+    os.kill(served.process.pid, signal.SIGHUP)
+    outside.alarms(SILENCE)
+    comes(port, "/readyz", 200)
+    installation.configuration.write_text(text)
+    os.kill(served.process.pid, signal.SIGHUP)
+    outside.hears(3)
+
+
 def test_a_token_that_everybody_may_read_is_refused(
     installation: Installation, outside: Watcher, tmp_path: Path
 ) -> None:

@@ -1,9 +1,11 @@
 """Who is asked, and what silence means."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +13,11 @@ from rotation.config.watching import Heartbeat
 from rotation.errors import JournalError, Transient
 from rotation.interfaces import OwnCredential
 from rotation.operations.health import Loops, Pulse
+from rotation.operations.installation import Installation
+from tests.support.configured import file
 from tests.support.shell import Shell, SimulatedSession, at_work
+
+__all__ = ["file"]
 
 
 @dataclass
@@ -128,3 +134,24 @@ def test_a_loop_that_does_not_turn_is_stuck() -> None:
     assert list(loops.stuck()) == ["the loop scheduler has not turned for 61 s"]
     loops.turned("scheduler")
     assert not list(loops.stuck())
+
+
+def test_a_journal_that_another_process_holds_is_silent_until_it_is_free(file: Path) -> None:
+    """The real file: `init` made it, and another connection holds its write lock."""
+    text = file.read_text()
+    head = text.partition("connections:")[0] + "heartbeat: {url: /nowhere, every: 5s}\n"
+    file.write_text(head)
+    with Installation(configuration_path=file, effectful=True, patience_s=0.2) as here:
+        pulse = Pulse(here=here)
+        pulse.ask()
+        assert not pulse.silent
+        before = here.journal.installation_entries()
+        with closing(sqlite3.connect(here.configuration.journal, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            pulse.ask()
+            [said] = pulse.silent
+            assert said.startswith("journal has not answered for ") and "[journal." in said
+            other.execute("ROLLBACK")
+        pulse.ask()
+        assert not pulse.silent
+        assert here.journal.installation_entries() == before, "asking writes nothing"

@@ -112,6 +112,8 @@ def test_only_clients_of_the_authority_are_answered(tmp_path: Path) -> None:
             with pytest.raises((ssl.SSLError, OSError, http.client.HTTPException)):
                 ask(port, stranger)
         assert ask(port, "client") == 200
+        certificate(tmp_path, "server", "ca")  # renewed, while it listens
+        assert ask(port, "client") == 200
     (tmp_path / "server.key").chmod(0o644)
     with pytest.raises(UsageError) as refused:
         listen(Health(listen=f"{LOOPBACK}:{free_port()}", tls=tls), answer)

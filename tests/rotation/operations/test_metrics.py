@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from rotation.errors import Permanent
 from rotation.operations.health import Loops, Pulse
 from rotation.operations.metrics import REFRESH_S, STALE_S, Metrics, standing_of, text_of
 from rotation.operations.observed import Observed
 from rotation.report.metrics import SecretRow, Standing
+from rotation.types import SecretValue
 from tests.real.prometheus import promtool
 from tests.support.shell import Shell, at_work
 
@@ -95,6 +97,14 @@ def test_it_says_what_status_says(shell: Shell) -> None:
         [row] = standing_of(here).rows
     assert (row.secret, row.owner, row.environment) == ("app", "team", "production")
     assert row.state == shell.json("status")["secrets"][0]["state"] == "past-max-age"
+
+
+def test_a_name_that_holds_a_secret_value_is_refused_and_not_printed() -> None:
+    value = SecretValue("EXAMPLE-of-a-live-value")
+    with pytest.raises(Permanent) as refused:
+        text_of(standing(replace(ROW, owner=f"team {value.reveal()}")))
+    assert refused.value.code == "metrics.secret-refused"
+    assert value.reveal() not in str(refused.value)
 
 
 @dataclass
