@@ -85,6 +85,10 @@ class Journal(Protocol):
         """Open rotations that are Held for that reason."""
         ...
 
+    def paused(self) -> Sequence[Identity]:
+        """The rows that a person paused, in the order of their streams."""
+        ...
+
     def runnable(self, now: datetime) -> Sequence[Identity]:
         """Open rotations whose wake_at has come, except the Held ones; the longest waiting
         first."""

@@ -55,6 +55,10 @@ class MemoryJournal(StreamJournal):
         with self._lock:
             return [self._rows[s] for s in sorted(self._rows) if self._rows[s].held == code]
 
+    def paused(self) -> Sequence[Identity]:
+        with self._lock:
+            return [self._rows[s] for s in sorted(self._rows) if self._rows[s].on_hold]
+
     def runnable(self, now: datetime) -> Sequence[Identity]:
         with self._lock:
             waking = [(row.wake_at, row.stream) for row in self._rows.values() if row.wake_at]

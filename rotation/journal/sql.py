@@ -122,6 +122,9 @@ class SqlJournal(StreamJournal):
     def held_for(self, code: str) -> Sequence[Identity]:
         return self._read("held_for", identity_from, code=code)
 
+    def paused(self) -> Sequence[Identity]:
+        return self._read("paused", identity_from)
+
     def runnable(self, now: datetime) -> Sequence[Identity]:
         return self._read("runnable", identity_from, now=stamp(now))
 

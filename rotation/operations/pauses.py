@@ -7,6 +7,7 @@ from rotation.errors import JournalMoved
 from rotation.journal.entries import Draft, Entry, Kind
 from rotation.journal.facts import Requested
 from rotation.operations.installation import Installation
+from rotation.types import Facts
 
 WHO = "the end of the pause"
 
@@ -23,14 +24,12 @@ def end_of(entries: Sequence[Entry]) -> datetime | None:
 def lift_ended(here: Installation, now: datetime) -> Iterator[str]:
     """The secrets whose pauses have ended. What a person asks for at the same moment counts: then
     nothing is lifted, and the next look decides again."""
-    for row in here.journal.identities():
-        if not row.on_hold:
-            continue
+    for row in here.journal.paused():
         entries = here.journal.entries(row.stream)
         end = end_of(entries)
         if end is None or now < end:
             continue
-        facts = {key: fact for key, fact in Requested(verb="release").facts.items() if fact}
+        facts: Facts = {key: fact for key, fact in Requested(verb="release").facts.items() if fact}
         draft = Draft(kind=Kind.REQUESTED, who=WHO, facts=facts)
         try:
             here.journal.request(row.stream, draft, here.runner.id, now, seen=entries[-1].seq)

@@ -52,6 +52,9 @@ SELECT {identity} FROM identity WHERE stream > :after AND seq > 0 ORDER BY strea
 -- name: held_for
 SELECT {identity} FROM identity WHERE held = :code ORDER BY stream
 
+-- name: paused
+SELECT {identity} FROM identity WHERE on_hold ORDER BY stream
+
 -- name: runnable
 SELECT {identity} FROM identity WHERE wake_at <= :now ORDER BY wake_at
 

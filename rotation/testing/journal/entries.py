@@ -177,6 +177,13 @@ class EntriesConformance:
         last = journal.entries(APP)[-1].seq
         assert journal.request(APP, asking("release"), "one", NOW, seen=last).seq == last + 1
 
+    def test_what_is_paused_is_listed(self, journal: Journal) -> None:
+        opened(journal)
+        assert journal.paused() == []
+        journal.request(APP, HOLD, "person", NOW)
+        opened(journal, "another")
+        assert [row.stream for row in journal.paused()] == [APP]
+
     def test_a_hold_that_landed_first_is_seen_by_the_decision(self, journal: Journal) -> None:
         lease = opened(journal)
         known = journal.entries(APP)
