@@ -76,6 +76,14 @@ EVENTS: Mapping[str, Event] = {
         PAGE, STATE, "rotations of a class keep failing on a connection, so no more of them is begun",
         "Find out what they have in common: a release, a policy, a service. Then reset the breaker.",
     ),
+    "clock": Event(
+        WARN, STATE, "this host's clock differs from those of the services",
+        "Set the clock. Until then nothing is switched off or destroyed.",
+    ),
+    "connection-ends": Event(
+        WARN, STATE, "what a connection itself logs in with ends soon",
+        "Hand it over to a new one. Once it has ended, nothing of that connection can be rotated.",
+    ),
     "consumer-slow": Event(
         WARN, STATE, "a consumer has not moved, and half of its grace is over",
         "Look whether the consumer is up and may be reached.",

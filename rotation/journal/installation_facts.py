@@ -3,6 +3,9 @@
 
 from rotation.journal.record import Anything, Content, Flag, Names, Record, Text
 
+# SEEN of a connection's own credential has this before the connection's name.
+CONNECTION = "connection "
+
 
 class Looked(Record):
     """SEEN: what the latest look at a stream found."""

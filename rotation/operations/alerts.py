@@ -18,8 +18,10 @@ from rotation.alerts.table import INSTALLATION
 from rotation.config.routes import Route
 from rotation.errors import JournalError, RotationError, UnknownName
 from rotation.journal.entries import Entry, Identity, Kind, stamp
+from rotation.journal.installation_facts import CONNECTION
 from rotation.machine.held import REASONS
 from rotation.machine.replay import Rotation, replay
+from rotation.machine.unaccounted import seen_of
 from rotation.operations.fleet import Health, open_rotation, spilled, standing
 from rotation.operations.installation import Installation
 from rotation.operations.next_step import next_step
@@ -126,7 +128,7 @@ def look(here: Installation, before: Position, now: datetime) -> Look:
         return Look(
             origin=origin,
             happened=() if first else tuple(_happened(here, rows, seen, now, again=restored)),
-            stands=(*stands, *_doubts(here), *_breakers(here), *_stands(here, now)),
+            stands=(*stands, *_doubts(here), *_breakers(here), *_noted(here), *_stands(here, now)),
             seen={
                 INSTALLATION: 0,
                 **{row.stream: row.seq for row in rows if row.seq != seen.get(row.stream)},
@@ -192,6 +194,20 @@ def _breakers(here: Installation) -> Iterator[Alert]:
             why=trip.why,
             next=f'rotation breaker reset {trip.group} --reason "..."', page=_page("breaker"),
         )  # fmt: skip
+
+
+def _noted(here: Installation) -> Iterator[Alert]:
+    """What looks found of the installation itself."""
+    connections = {CONNECTION + name for name in here.configuration.connections}
+    for stream, seen in seen_of(here.records.installation_entries()).items():
+        clock = stream == INSTALLATION
+        event = "clock" if clock else "connection-ends"
+        if clock or stream in connections:
+            for message, next_ in seen.differs.values():
+                yield of_installation(
+                    event, f"{stream} {stamp(seen.at)}", since=seen.at, why=message,
+                    next="rotation doctor" if clock else next_, page=_page(event),
+                )  # fmt: skip
 
 
 def _of_journal(error: RotationError) -> Alert:

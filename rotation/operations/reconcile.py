@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Self
 
 from rotation.errors import NeedsPerson, NotYet, PolicyRefusal, RotationError
 from rotation.execution.effects import drift, neighbours, shared
@@ -56,6 +57,16 @@ class Found:
             for each in self.differences
             if not each.strangers and not each.off
         }
+
+    @property
+    def clock(self) -> Facts:
+        """Whether the clock here is right has nothing to do with one secret."""
+        return {
+            each.code: [each.message, each.next] for each in self.differences if each.code == CLOCK
+        }
+
+    def without_clock(self) -> Self:
+        return replace(self, differences=[d for d in self.differences if d.code != CLOCK])
 
     @property
     def down(self) -> bool:
@@ -267,6 +278,7 @@ def go_on(here: Installation) -> None:
 
 
 _NOTHING = Seen((), (), datetime.min.replace(tzinfo=UTC))
+CLOCK = "held.clock"
 
 
 def is_news(here: Installation, stream: str, found: Found) -> bool:

@@ -3,20 +3,27 @@ what the runner changes itself is no drift."""
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from rotation.interfaces import OwnCredential
 from rotation.journal.entries import Kind
 from rotation.machine.decide import Wait
 from rotation.machine.replay import replay
-from rotation.operations.watch import DriftWatch
+from rotation.operations.logins import Login
+from rotation.operations.watch import DriftWatch, ending
 from rotation.report.health import CredentialStatus, standing
 from rotation.runtime import logs
 from rotation.types import CURRENT, PREVIOUS
+from tests.support.receiver import Receiver
 from tests.support.shell import APP, STREAM, Shell, at_work, furnished
+from tests.support.simulator import SimulatedClock
 from tests.support.turns import STRIDE, taken
+from tests.support.watched import last, receiver, watched
+
+__all__ = ["receiver", "watched"]  # the fixtures
 
 PACE = timedelta(seconds=30)
 INTERVAL = timedelta(hours=1)
@@ -151,6 +158,82 @@ def test_what_is_switched_on_again_while_the_old_one_soaks_is_noticed(shell: She
     assert shell.world.instances[old].active
 
 
+class Slow(SimulatedClock):
+    """This host is behind."""
+
+    def now(self) -> datetime:
+        return super().now() - timedelta(minutes=5)
+
+
+@pytest.mark.provokes("clock")
+def test_a_clock_that_is_wrong_is_one_thing_to_say_and_over_once_it_is_right(
+    watched: Shell, receiver: Receiver
+) -> None:
+    of = watch(watched)
+    of.here.clock = Slow(watched.world)
+    an_interval(watched, of)
+    (entry,) = looks(watched)
+    assert entry["of"] == "installation"
+    assert state(watched) == "fine", "it is not the secret that differs"
+    watched.run("run")
+    assert receiver.received == [("clock", "raised")]
+    assert "UTC at the provider" in str(last(receiver)["why"])
+    of.here.clock = SimulatedClock(watched.world)
+    an_interval(watched, of)
+    watched.run("run")
+    assert receiver.received[-1] == ("clock", "resolved")
+    assert len(looks(watched)) == 2
+
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("created", "left", "said"),
+    [
+        (NOW - timedelta(days=300), timedelta(days=13), True),
+        (NOW - timedelta(days=300), timedelta(days=15), False),
+        (None, timedelta(days=13), True),
+        (NOW - timedelta(days=3), timedelta(days=2), False),
+        (NOW - timedelta(days=3), timedelta(hours=12), True),
+        (NOW - timedelta(minutes=50), timedelta(minutes=10), False),
+        (NOW - timedelta(days=300), -timedelta(days=1), True),
+    ],
+)
+def test_a_connection_whose_own_credential_ends_is_named_in_time(
+    created: datetime | None, left: timedelta, *, said: bool
+) -> None:
+    own = OwnCredential(kind="login", created=created, expires=NOW + left)
+    found = ending("main", own, NOW)
+    assert bool(found) is said
+    assert not said or found["connection.ends"][1] == "rotation handover main"
+
+
+@pytest.mark.provokes("connection-ends")
+def test_a_login_that_ends_is_told_until_it_is_handed_over(
+    watched: Shell, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = watched.world.now + timedelta(days=3)
+    watched.configuration.connections = {"main": object()}
+
+    def asked(here: object, name: str) -> Login:
+        """The simulated world has no connections."""
+        own = OwnCredential(kind="login", id="rotation", expires=ends)
+        return Login(name=name, type="postgres", owner=None, own=own)
+
+    monkeypatch.setattr("rotation.operations.watch.ask", asked)
+    of = watch(watched)
+    of.tick(watched.world.now)
+    watched.run("run")
+    assert receiver.received == [("connection-ends", "raised")]
+    assert last(receiver)["next"] == "rotation handover main"
+    ends = watched.world.now + timedelta(days=300)
+    watched.world.advance(watched.world.now + timedelta(hours=7))
+    of.tick(watched.world.now)
+    watched.run("run")
+    assert receiver.received[-1] == ("connection-ends", "resolved")
+
+
 @pytest.mark.parametrize(
     "stride",
     [pytest.param(STRIDE, id="some"), pytest.param(1, marks=pytest.mark.every, id="every")],
@@ -171,14 +254,14 @@ def test_what_the_runner_does_itself_is_no_drift(
 def looked_at_random(shell: Shell, seed: int) -> list[dict[str, object]]:
     chance, of, busy = random.Random(seed), watch(shell), False  # noqa: S311 -- a seed, no secret
 
-    def look(_number: int, _name: str) -> None:
+    def looked(_number: int, _name: str) -> None:
         nonlocal busy
         if not busy and chance.random() < 0.2:
             busy = True
             of._compare("app")
             busy = False
 
-    shell.world.before = shell.world.after = look
+    shell.world.before = shell.world.after = looked
     for line in ("rotate app --wait", "rotate app", "rollback app --yes --wait"):
         shell.run(*line.split())
     an_interval(shell, of)
