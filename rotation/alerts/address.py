@@ -18,6 +18,8 @@ from rotation.runtime.deadline import Deadline
 from rotation.runtime.ownership import read_word
 from rotation.types import SecretValue
 
+TOO_MANY = 429
+
 
 def send(
     whose: str, method: str, url: SecretValue, headers: Mapping[str, str], timeout_s: int,
@@ -40,6 +42,12 @@ def send(
         raise _unanswered(whose, error, asked=asked) from None
     finally:
         connection.close()
+    if status >= 500 or status == TOO_MANY:
+        raise Transient(
+            "alerts.unavailable",
+            f"{whose} answered {status}, which is no receipt",
+            "look at its receiver: it is in trouble itself",
+        )
     if not 200 <= status < 300:
         raise Refused(
             "alerts.not-accepted",

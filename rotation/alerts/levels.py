@@ -23,7 +23,7 @@ STRANGERS_MAX = 8
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One secret as `status` sees it. words: every state that holds; why: of its state; rotation: the
-    open one; doubted_at: since when it is not known whether a change of it happened."""
+    open one; gated: since when only a freeze or a window keeps it; doubted_at: since when it is not known whether a change of it happened."""
 
     words: frozenset[str]
     why: str | None = None
@@ -32,6 +32,7 @@ class Standing:
     row: Identity | None
     rotation: Rotation | None
     doubted_at: datetime | None = None
+    gated: datetime | None = None
     strangers: tuple[str, ...] = ()
     differs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -58,6 +59,8 @@ def levels(now: datetime, standing: Standing) -> Iterator[Found]:
     due = standing.due_at
     if "due" in standing.words and due is not None and now - due >= OVERDUE:
         yield Found(event="overdue", episode=_number(standing), since=due)
+    if standing.gated is not None and now - standing.gated >= OVERDUE:
+        yield Found(event="overdue", episode=_number(standing), since=standing.gated, begins=False)
     if standing.rotation is not None:
         yield from _of_open(now, standing.rotation, standing.doubted_at)
 

@@ -125,7 +125,7 @@ WHERE alert = :id AND route = :route
 -- The route answers again, so what waited for that goes now.
 UPDATE delivery SET due = :now
 WHERE route = :route AND due > :now
-    AND why IN ('alerts.no-answer', 'alerts.no-receipt', 'alerts.timed-out')
+    AND why IN ('alerts.no-answer', 'alerts.no-receipt', 'alerts.timed-out', 'alerts.unavailable')
 
 -- name: free
 UPDATE delivery SET due = :now WHERE route = :route AND due > :now AND tries > 0

@@ -13,7 +13,7 @@ from rotation.cli.output import as_json, done, next_step, plain, result
 from rotation.cli.prompts import checked_reason
 from rotation.cli.session import Session, open_session
 from rotation.journal.entries import stamp
-from rotation.operations.alerts import Alerts, as_plain, raised
+from rotation.operations.alerts import Alerts, as_plain, raised, tested
 from rotation.operations.silence import trouble
 
 HELP = """List what was raised and who has it; try a route.
@@ -85,8 +85,8 @@ def _lines(each: Open) -> list[str]:
 @click.argument("route")
 def test(route: str) -> int:
     """Send a real message to ROUTE, and say what came back."""
-    with open_session(effectful=True) as session, Alerts(here=session) as here:
-        answer = here.test(route)
+    with open_session(effectful=True) as session:
+        answer = tested(session, route)
         done("alerts-test", f"route {route} has it: {answer}", route=route)
         return OK
 

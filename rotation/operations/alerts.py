@@ -2,6 +2,7 @@
 the outbox, and sends what is due."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -62,29 +63,7 @@ class Alerts:
         yield from self._delivery.to(routes, seconds)
 
     def _send(self, route: Route, message: Message, now: datetime) -> str:
-        return self.sender(route, message, now)
-
-    @property
-    def sender(self) -> Sender:
-        configuration = self.here.configuration
-        return Sender(installation=configuration.installation, commands=configuration.commands)
-
-    def test(self, name: str) -> str:
-        """Sends a real message; what the other side said."""
-        route = next((route for route in self.routes if route.id == name), None)
-        if route is None:
-            known = ", ".join(route.id for route in self.routes) or "none"
-            raise UnknownName(
-                "alerts.unknown-route", f"there is no route {name}", f"`alerts:` has {known}"
-            )
-        now = self.here.clock.now()
-        alert = of_installation(
-            "test", str(stamp(now)), next="rotation alerts", page="docs/alerts.md", since=now
-        )
-        id_ = f"test.{now:%Y%m%dT%H%M%S.%f}"
-        answer = self.sender.transmit(route, alert, "test", id_, now)
-        self.outbox.free(route.id, self.here.clock.now())
-        return answer
+        return _sender(self.here)(route, message, now)
 
     def acknowledge(self, name: str, why: str | None) -> list[Open]:
         called = name if name == INSTALLATION else self.here.called(name)
@@ -98,6 +77,34 @@ class Alerts:
         new = [each.id for each in found if each.acked_at is None]
         self.outbox.acknowledge(new, self.here.who, why, self.here.clock.now())
         return found
+
+
+def _sender(here: Installation) -> Sender:
+    configuration = here.configuration
+    return Sender(installation=configuration.installation, commands=configuration.commands)
+
+
+def tested(here: Installation, name: str) -> str:
+    """Sends a real message; what the other side said."""
+    routes = here.configuration.alerts.routes
+    route = next((route for route in routes if route.id == name), None)
+    if route is None:
+        known = ", ".join(route.id for route in routes) or "none"
+        raise UnknownName(
+            "alerts.unknown-route", f"there is no route {name}", f"`alerts:` has {known}"
+        )
+    now = here.clock.now()
+    alert = of_installation(
+        "test", str(stamp(now)), next="rotation alerts", page="docs/alerts.md", since=now
+    )
+    id_ = f"test.{now:%Y%m%dT%H%M%S.%f}"
+    answer = _sender(here).transmit(route, alert, "test", id_, now)
+    with (
+        suppress(RotationError),
+        Alerts(here=here) as alerts,
+    ):  # of what it got, and could not store
+        alerts.outbox.free(route.id, here.clock.now())
+    return answer
 
 
 def raised(here: Installation) -> tuple[list[Open], list[Failing]]:
@@ -234,7 +241,7 @@ def _stands(here: Installation, now: datetime) -> Iterator[Alert]:
     for health in standing(here, (), now, list(spilled(here))):
         rotation = _open(here, health)
         seen_now = Standing(
-            words=frozenset(rank.word for rank in health.ranks), why=health.why, due_at=health.due_at, max_age=health.max_age, row=health.row,
+            words=frozenset(rank.word for rank in health.ranks), why=health.why, gated=health.gated, due_at=health.due_at, max_age=health.max_age, row=health.row,
             rotation=rotation, doubted_at=_doubted_at(here, rotation), strangers=health.strangers,
             differs=health.differs,
         )  # fmt: skip

@@ -81,6 +81,7 @@ class Health:
     due_at: datetime | None  # when it is due next, if time alone decides that
     why: str  # the rule that says so
     row: Identity | None
+    gated: datetime | None = None  # since when it is due, where only a freeze or a window stops it
     exempt: str = ""  # the exception that lets it live longer
     rotation: Rotation | None = None  # the latest one, where it may tell more than its row
     unmerged: bool = False  # an emergency did more than the journal knows
@@ -221,6 +222,7 @@ def _health(
         due_at=state.at
         if state.kind in (DueState.DUE, DueState.LATER, DueState.PAUSED, DueState.UNKNOWN)
         else None,
+        gated=state.gated,
         why=state.reason,
         row=row,
         exempt=str(entry.exempt_at(now) or ""),

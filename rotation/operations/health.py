@@ -12,8 +12,9 @@ from rotation.interfaces import OwnCredential
 from rotation.journal.entries import Lease
 from rotation.operations.installation import Installation
 from rotation.operations.logins import ask
+from rotation.operations.silence import mute
 
-JOURNAL = "journal"
+JOURNAL, ALERTS = "journal", "alerts"
 ASKED_S = 20.0
 """What the contract allows one question."""
 AT_ONCE = 16
@@ -75,7 +76,9 @@ class Pulse:
     @property
     def subjects(self) -> Sequence[str]:
         """A connection has its own name after the kind, as one may be called `journal`."""
-        return (JOURNAL, *(f"connection {name}" for name in self.here.configuration.connections))
+        configuration = self.here.configuration
+        alerts = (ALERTS,) if configuration.alerts.routes else ()
+        return (JOURNAL, *alerts, *(f"connection {name}" for name in configuration.connections))
 
     @property
     def answers(self) -> Mapping[str, Answer]:
@@ -137,6 +140,9 @@ class Pulse:
             if subject == JOURNAL:
                 # A transaction that changes nothing: it finds a file that is gone, and a lock.
                 self.here.journal.release(Lease(stream="", runner="", epoch=0))
+            elif subject == ALERTS:
+                broken = mute(self.here, self.here.clock.now())
+                error = None if broken is None else broken.code
             else:
                 login = ask(self.here, subject.removeprefix("connection "))
                 error, own = login.error.code if login.error else None, login.own

@@ -43,6 +43,16 @@ def trouble(here: Installation, now: datetime) -> list[RotationError]:
     return found
 
 
+def mute(here: Installation, now: datetime) -> RotationError | None:
+    """Why no team would be woken. One route of several that is down is no such thing."""
+    found = trouble(here, now)
+    for error in found:
+        if error.code != "alerts.undelivered":
+            return error
+    waking = sum("page" in route.severities for route in here.configuration.alerts.routes)
+    return found[0] if found and len(found) >= waking else None
+
+
 def missing_extras(here: Installation) -> Iterator[Finding]:
     """Routes that need a package that is not installed. Nothing else waits for it."""
     routes = here.configuration.alerts.routes

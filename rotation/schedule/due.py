@@ -43,11 +43,13 @@ class DueState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """at: since when it is due, or when it will be; None: time alone changes nothing."""
+    """at: since when it is due, or when it will be; None: time alone changes nothing. gated: since when
+    it is due, where a freeze or its window is all that it waits for."""
 
     kind: DueState
     reason: str
     at: datetime | None = None
+    gated: datetime | None = None
 
 
 def due(
@@ -135,7 +137,7 @@ def _in_time(
     if gate.open:
         return Due(DueState.DUE, reason, at)
     waits = f"frozen: {gate.frozen}" if gate.frozen else "waits for its window"
-    return Due(DueState.LATER, f"{reason}; {waits}", gate.opens_at)
+    return Due(DueState.LATER, f"{reason}; {waits}", gate.opens_at, gated=at)
 
 
 def _reasons(

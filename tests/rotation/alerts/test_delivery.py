@@ -375,3 +375,22 @@ def test_no_part_of_a_text_steers_a_terminal_or_pushes_another_out(
     assert len(receiver.sent[0][1]) < 20_000
     assert all(f"{part}: " in data["text"] for part in ("why", "next", "page", "host"))
     assert len(data["text"]) < 1500
+
+
+def test_a_service_in_trouble_is_asked_with_one_message_and_told_all_on_return(
+    team: Team, receiver: Receiver
+) -> None:
+    """As one that does not answer: 503 says nothing of the message."""
+    receiver.status = 503
+    team.finds(*(alert(f"app{n}") for n in range(20)))
+    for _ in range(5):
+        assert [error.code for error in team.sends(after=timedelta(seconds=15))] == [
+            "alerts.unavailable"
+        ]
+    assert len(receiver.asked) == 5
+    receiver.status = 204
+    team.sends(after=timedelta(seconds=15))
+    team.sends(after=timedelta(seconds=1))
+    assert sorted(event["subject"] for event in receiver.got) == sorted(
+        f"app{n}" for n in range(20)
+    )

@@ -1,5 +1,6 @@
 """Which conditions hold, from what `status` concludes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from rotation.alerts.alert import Found
@@ -37,3 +38,12 @@ def test_what_is_not_known_yet_goes_on_and_does_not_begin() -> None:
     (still,) = found("open")
     assert (still.event, still.begins) == ("unknown", False)
     assert found("open", row=None) == []
+
+
+def test_what_is_due_and_waits_for_a_window_goes_on_and_does_not_begin() -> None:
+    standing = Standing(
+        words=frozenset({"fine"}), due_at=NOW + timedelta(days=1), max_age=timedelta(days=90),
+        row=replace(ROW, created=NOW), rotation=None, gated=NOW - timedelta(days=2),
+    )  # fmt: skip
+    (still,) = levels(NOW, standing)
+    assert (still.event, still.begins, still.episode) == ("overdue", False, "0")

@@ -6,14 +6,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from rotation.alerts.outbox import file_of
 from rotation.cli import alerting as alerting_module
 from rotation.cli.alerting import alerting
-from rotation.operations.silence import LATE, trouble
-from tests.support.receiver import Receiver
+from rotation.config.routes import Alerts
+from rotation.operations.health import Pulse
+from rotation.operations.silence import LATE, mute, trouble
+from tests.support.receiver import Receiver, webhook
 from tests.support.shell import Shell, at_work, shell
 from tests.support.watched import events, last, later, receiver, watched
 
@@ -107,3 +110,31 @@ def test_a_slow_route_does_not_keep_a_live_runner_from_looking(
         assert len(receiver.asked) == 1
         receiver.released.set()
     assert set(events(receiver)) <= {"held"}
+
+
+def test_a_route_is_tried_though_nothing_can_be_stored(watched: Shell, receiver: Receiver) -> None:
+    path = file_of(watched.configuration.journal)
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink()
+    path.write_bytes(b"no database at all" * 100)
+    assert watched.run("alerts", "test", "oncall").exit_code == 0
+    assert receiver.received == [("test", "test")]
+
+
+def test_a_runner_whose_alerts_reach_nobody_is_not_well(
+    watched: Shell, receiver: Receiver, tmp_path: Path
+) -> None:
+    session = at_work(watched)
+    pulse = Pulse(here=session)
+    pulse.ask()
+    assert not [said for said in pulse.silent if "alerts" in said]
+    receiver.status = 503
+    watched.world.mint(by_person=True)
+    watched.run("rotate", "app")
+    watched.run("run")
+    pulse.ask()
+    assert [said for said in pulse.silent if "alerts" in said and "alerts.undelivered" in said]
+    (route,) = watched.configuration.alerts.routes
+    second = webhook(receiver, tmp_path, id="second")
+    watched.configuration.alerts = Alerts(routes=(route, second))
+    assert mute(session, watched.world.now) is None, "the other one may be fine"

@@ -212,8 +212,9 @@ def test_a_freeze_does_not_move_what_is_due() -> None:
     freeze = Freeze(from_="2026-11-20", to="2026-11-30", reason="launch")
     frozen = due(ENTRY, known(created=NOW - 100 * DAY), NOW, [freeze])
     assert frozen == Due(
-        DueState.LATER, "by its age; frozen: launch", datetime(2026, 12, 1, tzinfo=UTC)
-    )
+        DueState.LATER, "by its age; frozen: launch", datetime(2026, 12, 1, tzinfo=UTC),
+        gated=NOW - 20 * DAY,
+    )  # fmt: skip
     assert due(ENTRY, known(), NOW, [freeze]).at == NOW + 30 * DAY
 
 
