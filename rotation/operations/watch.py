@@ -48,6 +48,7 @@ class DriftWatch:
     # lags behind a rotation is no drift.
     suspected: dict[str, Found] = field(default_factory=dict, init=False)
     asked_at: datetime | None = field(default=None, init=False)
+    clock_wrong: bool | None = field(default=None, init=False)
 
     def tick(self, now: datetime) -> None:
         if self.asked_at is None or not self.asked_at <= now < self.asked_at + ASKED_EVERY:
@@ -73,7 +74,7 @@ class DriftWatch:
         entry = self.here.configuration.secret(name)
         found = None if entry is None else self._found(entry)
         if found is not None and found.looked:
-            note(self.here, INSTALLATION, found.clock)
+            self._note_clock(found)
             found = found.without_clock()
         if entry is None or found is None or not is_news(self.here, entry.stream, found):
             self.suspected.pop(name, None)
@@ -84,6 +85,13 @@ class DriftWatch:
                 self.log("drift.found", each.as_error(), secret=name)
         else:
             self.suspected[name] = found
+
+    def _note_clock(self, found: Found) -> None:
+        """Once for all secrets that show the same: each note reads what is known."""
+        wrong = bool(found.clock)
+        if wrong is not self.clock_wrong:
+            self.clock_wrong = wrong
+            note(self.here, INSTALLATION, found.clock)
 
     def _ask_connections(self, now: datetime) -> None:
         """One that does not answer leaves what was known of it."""
