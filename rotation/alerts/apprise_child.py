@@ -6,11 +6,13 @@ own time. None of that outlives this process, which has no environment and is en
 
 import json
 import logging
+import signal
 import sys
 from typing import Any
 
 from rotation.types import is_loopback
 
+LEFT_S = 2
 SENT, REFUSED, NO_URL, OPEN, MISSING = 0, 1, 3, 4, 5
 
 
@@ -21,6 +23,7 @@ def main() -> int:
         from apprise import Apprise, AppriseAsset, NotifyFormat  # noqa: PLC0415 -- an extra
     except ImportError:
         return MISSING
+    signal.alarm(int(given["seconds"]) + LEFT_S)  # where the runner that would end it was killed
     asset = AppriseAsset(http_redirects=False, async_mode=False, storage_mode="memory")
     service = Apprise.instantiate(given["url"], asset=asset)
     if service is None:

@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -138,6 +140,17 @@ def test_the_time_is_kept_whatever_the_service_does(chat: Chat, tmp_path: Path, 
     slow = route(tmp_path, address(chat, "?rto=1000&cto=1000"), timeout_s=3)
     assert attempt(slow) in ("alerts.timed-out", "alerts.not-accepted")
     assert time.monotonic() - began < 30
+
+
+def test_it_ends_though_the_runner_that_would_end_it_was_killed(chat: Chat) -> None:
+    chat.way = "trickles"
+    given = {"url": address(chat), "title": "t", "body": "b", "type": "info", "seconds": 1}
+    orphan = subprocess.run(
+        [sys.executable, "-I", "-m", "rotation.alerts.apprise_child"],
+        input=json.dumps(given), text=True, check=False, capture_output=True, timeout=50,
+    )  # fmt: skip
+    assert orphan.returncode in (-signal.SIGALRM, apprise_child.REFUSED)
+    assert len(chat.got) == 1
 
 
 def test_long_names_and_control_characters_stay_short_lines(chat: Chat, tmp_path: Path) -> None:

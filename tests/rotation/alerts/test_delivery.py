@@ -99,6 +99,7 @@ def test_a_route_that_was_down_for_an_hour_loses_nothing_and_floods_nobody(
     secrets = [f"app{n}" for n in range(15)]
     over, stays = secrets[:5], secrets[5:]
     receiver.status = 503
+    team.finds(*map(alert, secrets), happened=(alert("off", "emergency-contained"),))
     for n in range(12):
         team.finds(*map(alert, secrets), happened=(alert(event="succeeded", episode=str(n)),))
         team.sends(after=timedelta(minutes=5))
@@ -112,6 +113,8 @@ def test_a_route_that_was_down_for_an_hour_loses_nothing_and_floods_nobody(
     first = [event["subject"] for event in receiver.got if event["data"]["state"] == "raised"
              and event["data"]["event"] == "held"]  # fmt: skip
     assert sorted(first) == sorted(stays)
+    assert receiver.received.count(("emergency-contained", "raised")) == 1, "news that counts waits"
+    assert len(receiver.got) <= len(stays) + 1 + 12 + len(stays), "one each, and one repeat"
     assert not set(told) & set(over), "what is over was never told, so its end is not either"
 
 
