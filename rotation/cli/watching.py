@@ -62,8 +62,12 @@ class Watching:
             self.ticked_at = self.session.clock.now()
 
     def follow(self, entries: "Sequence[Entry]") -> None:
-        if self._metrics is not None:
+        if self._metrics is None:
+            return
+        try:
             self._metrics.observed.follow(entries)
+        except Exception:  # the entries are durable, and counting them must not undo a step
+            log.exception("metrics.broke")
 
     def meter(self, bound: "Adapters", spec: "Specification") -> "Adapters":
         return bound if self._metrics is None else self._metrics.observed.watch(bound, spec)
