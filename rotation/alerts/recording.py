@@ -77,7 +77,7 @@ def _follow_routes(run: Run, before: str | None, routes: Sequence[Route], at: st
         alert = Alert.read(json.loads(said))
         wanted = wanted_by(alert, routes)
         run("narrow", id=id_, routes=json.dumps(wanted))
-        for route in wanted if alert.kind.lasts is Lasts.STATE else ():
+        for route in wanted if alert.kind.lasts is not Lasts.NEWS else ():
             run("address", id=id_, route=route, now=at)
             run("restart", id=id_, route=route, now=at)
     run("tell", name="routes", value=asked)
@@ -92,8 +92,8 @@ def _follow_conditions(run: Run, look: Look, routes: Sequence[Route], at: str | 
             run("refresh", id=known[0], said=values["said"])
         elif known is None and alert.begins:
             _raise(run, alert, values, routes, at)
-    for (stream, event, _), (id_, _) in standing.items():
-        if look.whole and _is_over(str(stream), str(event), look):
+    for (stream, event, _), (id_, said) in standing.items():
+        if look.whole and _is_over(str(stream), str(event), said, look):
             run("end", id=id_, now=at)
             for query in ("may_have_it", "announce_end", "give_up"):
                 run(query, id=id_, now=at)
@@ -116,13 +116,15 @@ def _address(run: Run, id_: int, alert: Alert, routes: Sequence[Route], at: str 
         run("address", id=id_, route=route, now=at)
 
 
-def _is_over(stream: str, event: str, look: Look) -> bool:
-    """What is so ends when it is no longer so, a rollback when a rotation succeeds."""
+def _is_over(stream: str, event: str, said: str, look: Look) -> bool:
+    """What is so ends when it is no longer so, a rollback when a later rotation succeeds."""
     if _lasts(event) is Lasts.STATE:
         return True
-    return event == "rolled-back" and any(
-        each.event == "succeeded" and each.stream == stream for each in look.happened
-    )
+    if event != "rolled-back":
+        return False
+    successes = (e for e in look.happened if e.event == "succeeded" and e.stream == stream)
+    since = json.loads(said)["since"] or ""
+    return any((stamp(each.since) or "") > since for each in successes)
 
 
 def _lasts(event: str) -> Lasts:

@@ -174,3 +174,27 @@ def test_no_look_reads_what_is_over(team: Team, query: str) -> None:
         plan = file.execute(f"EXPLAIN QUERY PLAN {QUERIES[query]}", given).fetchall()
     scans = [step for *_, step in plan if step.startswith("SCAN ") and "USING" not in step]
     assert [step for step in scans if "waiting" not in step] == []
+
+
+def test_a_rollback_is_over_only_by_a_later_success(team: Team, receiver: Receiver) -> None:
+    """Both may be in one look, where the runner was away."""
+    before = alert(event="succeeded", episode="a", since=team.now - HOUR)
+    back = alert(event="rolled-back", episode="b", since=team.now)
+    team.finds(happened=(before, back))
+    team.sends()
+    assert receiver.received == [("succeeded", "raised"), ("rolled-back", "raised")]
+    team.finds(happened=(alert(event="succeeded", episode="c", since=team.now + HOUR),))
+    team.sends()
+    assert ("rolled-back", "resolved") in receiver.received
+
+
+def test_a_route_that_comes_back_gets_what_is_not_acknowledged(
+    team: Team, receiver: Receiver
+) -> None:
+    team.finds(happened=(alert(event="emergency-unproven"),))
+    wide, team.routes = team.routes, ()
+    team.finds()
+    team.routes = wide
+    team.finds()
+    team.sends()
+    assert receiver.received == [("emergency-unproven", "raised")]
