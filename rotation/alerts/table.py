@@ -77,8 +77,8 @@ EVENTS: Mapping[str, Event] = {
         "Find out what they have in common: a release, a policy, a service. Then reset the breaker.",
     ),
     "clock": Event(
-        WARN, STATE, "this host's clock differs from those of the services",
-        "Set the clock. Until then nothing is switched off or destroyed.",
+        WARN, STATE, "this host's clock is wrong, or was",
+        "Set the clock. While it differs from a service's, nothing is switched off or destroyed there.",
     ),
     "connection-ends": Event(
         WARN, STATE, "what a connection itself logs in with ends soon",

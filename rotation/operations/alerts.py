@@ -4,7 +4,7 @@ the outbox, and sends what is due."""
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Self
 
@@ -30,6 +30,9 @@ from rotation.report.describe import old_dies, what_works
 from rotation.report.health import present_row
 from rotation.schedule.brakes import read_only_stop
 from rotation.schedule.breaker import trips
+
+# No two clocks agree to the second.
+AHEAD_MAX = timedelta(seconds=60)
 
 
 @dataclass(kw_only=True)
@@ -135,7 +138,14 @@ def look(here: Installation, before: Position, now: datetime) -> Look:
         return Look(
             origin=origin,
             happened=() if first else tuple(_happened(here, rows, seen, now, again=restored)),
-            stands=(*stands, *_doubts(here), *_breakers(here), *_noted(here), *_stands(here, now)),
+            stands=(
+                *stands,
+                *_doubts(here),
+                *_breakers(here),
+                *_noted(here),
+                *_ahead(rows, now),
+                *_stands(here, now),
+            ),
             seen={
                 INSTALLATION: 0,
                 **{row.stream: row.seq for row in rows if row.seq != seen.get(row.stream)},
@@ -215,6 +225,18 @@ def _noted(here: Installation) -> Iterator[Alert]:
                     event, f"{stream} {stamp(seen.at)}", since=seen.at, why=message,
                     next="rotation doctor" if clock else next_, page=_page(event),
                 )  # fmt: skip
+
+
+def _ahead(rows: Iterable[Identity], now: datetime) -> Iterator[Alert]:
+    """An entry from the future: a clock was ahead when it was written, or this one is behind now."""
+    times = (at for row in rows for at in (row.opened_at, row.held_at, row.last_closed_at) if at)
+    latest = max(times, default=now)
+    if latest - now > AHEAD_MAX:
+        yield of_installation(
+            "clock", f"ahead {stamp(latest)}",
+            why=f"the journal has an entry of {latest:%Y-%m-%d %H:%M} UTC, which is still to come",
+            next="rotation doctor", page=_page("clock"),
+        )  # fmt: skip
 
 
 def _of_journal(error: RotationError) -> Alert:

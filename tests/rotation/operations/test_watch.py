@@ -185,6 +185,21 @@ def test_a_clock_that_is_wrong_is_one_thing_to_say_and_over_once_it_is_right(
     assert len(looks(watched)) == 2
 
 
+@pytest.mark.provokes("clock")
+def test_an_entry_from_the_future_is_told_until_its_time_has_come(
+    watched: Shell, receiver: Receiver
+) -> None:
+    right = watched.world.now
+    watched.world.advance(right + timedelta(hours=2))
+    watched.run("rotate", "app", "--wait")
+    watched.world.now = right
+    watched.run("run")
+    assert ("clock", "raised") in receiver.received
+    watched.world.advance(right + timedelta(hours=5))
+    watched.run("run")
+    assert ("clock", "resolved") in receiver.received
+
+
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
