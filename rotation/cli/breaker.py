@@ -35,7 +35,7 @@ def _listed(context: click.Context) -> int | None:
     if settings().output == "json":
         as_json("breakers", {
             "breakers": [
-                {"group": trip.group, "at": stamp(trip.at), "reason": trip.reason, "next": _next(trip)}
+                {"group": trip.group, "at": stamp(trip.at), "reason": trip.reason, "next": trip.reset}
                 for trip in found
             ],
         })  # fmt: skip
@@ -52,13 +52,9 @@ breaker = VerbGroup(
 def _print(found: Sequence[Trip]) -> None:
     for trip in found:
         result(plain(f"{trip.group}  open since {trip.at:%Y-%m-%d %H:%M:%S}Z: {trip.reason}"))
-        result(plain(f"    next: find the cause, then {_next(trip)}"))
+        result(plain(f"    next: find the cause, then {trip.reset}"))
     if not found:
         result("no breaker is open")
-
-
-def _next(trip: Trip) -> str:
-    return f'rotation breaker reset {trip.group} --reason "..."'
 
 
 @breaker.add("reset", 'breaker reset production@aws-main --reason "the policy is mended"')

@@ -88,7 +88,7 @@ class Watching:
         wrong = [*self.loops.stuck(), *self.pulse.silent]
         self._say_wrong(wrong)
         every = float(self.pulse.every_s)
-        if configuration.heartbeat is not None and not wrong and not self._beaten():
+        if wrong or not self._beaten():
             every = min(every / 4, AGAIN_S)
         self._next_beat, self._beats_for = began + every, configuration
         return 0.0

@@ -131,8 +131,8 @@ class Runner:
     def open_replacement(
         self, stream: str, spec: Specification, *, trigger: str, who: str | None = None,
         reason: str | None = None, seen: int | None = None,
-    ) -> Lease:  # fmt: skip
-        """Opens REPLACE and, in the same transaction, closes an open rotation as superseded. Raises
+    ) -> None:  # fmt: skip
+        """Opens REPLACE, in the same transaction closes what is open, and leaves it to any runner. Raises
         PolicyRefusal where that one is an emergency, which has to contain first, or where a person
         holds the identity; JournalMoved where the stream has moved on. seen: as in
         `open_emergency`."""
@@ -144,7 +144,8 @@ class Runner:
         baseline = left_by(before)
         seen = entries[-1].seq if seen is None and entries else seen or 0
         said = Opened(trigger=trigger, reason=reason)
-        return self._supersede(stream, REPLACE, spec, baseline, who=who, said=said, seen=seen)
+        lease = self._supersede(stream, REPLACE, spec, baseline, who=who, said=said, seen=seen)
+        self.journal.release(lease)
 
     def _supersede(
         self, stream: str, plan: Plan, spec: Specification, baseline: Baseline, *,

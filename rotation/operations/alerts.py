@@ -23,7 +23,7 @@ from rotation.journal.installation_facts import CONNECTION
 from rotation.machine.held import REASONS
 from rotation.machine.replay import Rotation, replay
 from rotation.machine.unaccounted import seen_of
-from rotation.operations.fleet import Health, open_rotation, spilled, standing
+from rotation.operations.fleet import Health, Rank, open_rotation, spilled, standing
 from rotation.operations.installation import Installation
 from rotation.operations.next_step import next_step
 from rotation.report.describe import old_dies, what_works
@@ -209,7 +209,7 @@ def _breakers(here: Installation) -> Iterator[Alert]:
         yield of_installation(
             "breaker", f"{trip.group} {stamp(trip.at)}", since=trip.at,
             why=trip.why,
-            next=f'rotation breaker reset {trip.group} --reason "..."', page=_page("breaker"),
+            next=trip.reset, page=_page("breaker"),
         )  # fmt: skip
 
 
@@ -322,6 +322,8 @@ def _works(rotation: Rotation | None, health: Health | None, now: datetime) -> s
     ends = health.row.expires if health is not None and health.row is not None else None
     if rotation is None:
         return None
+    if health is not None and health.rank is Rank.DOWN and health.differs_at is not None:
+        return "by the latest look, the issuer has what readers get as gone or off"
     if rotation.outcome is not None and ends is not None and ends <= now:
         return "the current credential has ended"
     return what_works(rotation)

@@ -140,6 +140,7 @@ def _open_routine(here: Installation, entry: "ConfiguredSecret", *, trigger: str
     refusal = refusals_of_unmerged(here.configuration, here.journal).get(entry.stream)
     if refusal is not None:
         raise refusal
-    if (trip := trips(here.journal).get(group_of(entry))) is not None:
-        raise trip.refusal
+    trip(here)
+    if (tripped := trips(here.journal).get(group_of(entry))) is not None:
+        raise tripped.refusal
     open_rotation(here, entry, "routine", trigger=trigger)

@@ -15,6 +15,7 @@ from rotation.operations.findings import Finding, Grade, failed
 from rotation.operations.installation import Installation
 from rotation.operations.secret_health import Looked, findings, of_journal, refused_login
 from rotation.report.exits import leads_back, open_exits
+from rotation.schedule.breaker import trips
 from rotation.types import PENDING, PermissionSet, StoreState, Verdict
 
 HEALTHY = frozenset({"healthy", "in-progress"})
@@ -83,7 +84,9 @@ def _heartbeat_check(here: Installation) -> Iterator[Finding]:
     except RotationError as error:
         yield failed("heartbeat", error)
     else:
-        yield Finding("heartbeat", "`rotation serve` calls it while all is well")
+        yield Finding(
+            "heartbeat", "its address can be read; the log of `serve` says whether it gets through"
+        )
 
 
 def _plugin_checks(here: Installation, names: Sequence[str]) -> Iterator[Finding]:
@@ -189,6 +192,9 @@ def _journal_checks(here: Installation) -> Iterator[Finding]:
     yield Finding("journal", f"{here.configuration.journal}, installation {installation}")
     yield from _proof(here)
     yield from _unmerged(here)
+    for trip in trips(here.records).values():
+        refusal = trip.refusal
+        yield Finding("breaker", refusal.message, Grade.HELD, refusal.code, refusal.hint)
     alive = here.live_runner()
     yield Finding("runner", f"{alive} is alive" if alive else "no `rotation serve` is alive here")
 

@@ -154,7 +154,7 @@ class Installation:
             raise JournalError(
                 "journal.missing",
                 f"there is no journal at {path}; nothing was done",
-                "`rotation init` makes a new one; `rotation journal restore` brings a lost one back",
+                "`rotation journal restore FILE` brings a lost one back; `rotation init` is for a first one",
             )
         return path
 
@@ -332,7 +332,7 @@ class Installation:
         if found is None:
             return Gates()
         if (trip := trips(self.journal).get(group_of(found))) is not None:
-            return Gates(open=False, frozen=trip.why)
+            return Gates(open=False, frozen=f"{trip.why}, until `{trip.reset}`")
         return gates(found.schedule, self.configuration.freezes, now)
 
     # ---------------------------------------------------------------------------- time, others

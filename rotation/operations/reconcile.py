@@ -130,11 +130,21 @@ def _differences(cx: Context) -> Iterator[Difference]:
             yield Difference(
                 difference.code,
                 difference.message,
-                difference.hint,
+                difference.hint if cx.rotation.outcome is None else _at_rest_hint(cx, difference),
                 down=dead and _given(cx.rotation) in named,
                 strangers=tuple(named) if difference.code == "held.unknown-instance" else (),
                 off=tuple(named) if off and cx.rotation.outcome is None else (),
             )
+
+
+def _at_rest_hint(cx: Context, difference: NeedsPerson) -> str:
+    """While no rotation is open, none can be resumed or resolved."""
+    name = cx.spec.secret
+    if difference.code == "held.found-suspended":
+        return f"switch it on at the service, or `rotation rotate {name} --replace`"
+    if "`rotation resolve" in difference.hint:
+        return f"{difference.hint}, after `rotation rotate {name}` was held for it"
+    return difference.hint
 
 
 def _checks(cx: Context, state: StoreState, listing: Listing) -> tuple[Callable[[], None], ...]:

@@ -90,6 +90,12 @@ def can_be_accepted(rotation: Rotation) -> bool:
     return not is_past_return(rotation) and not contained and not rotation.rules.adopts
 
 
+def _are_foreign(rotation: Rotation) -> bool:
+    """A person said that all instances in question are somebody else's."""
+    about = instances_in_question(rotation)
+    return bool(about) and rotation.foreign.issuperset(about)
+
+
 def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
     """The ways out that work now: those of the reason, without a way back that is cut off."""
     if rotation.held is None:
@@ -100,4 +106,5 @@ def open_exits(rotation: Rotation) -> tuple[Exit, ...]:
         if (way is not Exit.ROLLBACK or leads_back(rotation))
         and (way is not Exit.ACCEPT_CURRENT or can_be_accepted(rotation))
         and (way is not Exit.REPLACE or can_be_replaced(rotation))
+        and (way is not Exit.OURS or not _are_foreign(rotation))
     )

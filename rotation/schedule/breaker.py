@@ -46,11 +46,15 @@ class Trip:
         return f"breaker of {self.group}: {self.reason}"
 
     @property
+    def reset(self) -> str:
+        return f'rotation breaker reset {self.group} --reason "..."'
+
+    @property
     def refusal(self) -> PolicyRefusal:
         return PolicyRefusal(
             "breaker.open",
             f"{self.why}; nothing more of it is begun, promoted, switched off or destroyed",
-            f'find the cause, then `rotation breaker reset {self.group} --reason "..."`',
+            f"find the cause, then `{self.reset}`",
         )
 
 

@@ -126,7 +126,9 @@ def test_two_that_fail_after_promotion_stop_what_is_on_its_way_as_well(
         assert "2 failed after promotion within 24 h: app, b" in said["why"]
         waits = four.run("resume", "app")
         assert f"frozen: breaker of {GROUP}" in waits.output
+        assert f"until `rotation breaker reset {GROUP}" in waits.output
         assert four.keys("app") == 2, "the old one is not switched off"
+        assert four.run("doctor", "c").exit_code == 11
         assert (
             four.run("breaker", "reset", GROUP, "--reason", "the policy is mended").exit_code == 0
         )

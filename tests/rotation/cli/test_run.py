@@ -267,6 +267,23 @@ def test_a_stop_leaves_a_resumable_rotation_and_exit_8(shell: Shell) -> None:
     assert set(shell.world.instances) == {"KEY2"}
 
 
+def test_a_live_serve_takes_a_replacement_while_the_command_watches(shell: Shell) -> None:
+    shell.adopted().living = "serve-elsewhere"
+    shell.world.emergency = True
+    shell.world.instances.pop("KEY1")
+    other, asked = shell.elsewhere(), shell.world.now
+
+    def elsewhere() -> None:
+        other.advance(STREAM)
+        shell.world.advance(shell.world.now + timedelta(seconds=1))
+
+    shell.on_pause = elsewhere
+    done = shell.run("rotate", "app", "--replace")
+    assert "issue: done (KEY2)" in done.stderr
+    minted = next(e.at for e in shell.journal.entries(STREAM) if e.row and e.row.step == "issue")
+    assert minted - asked < timedelta(seconds=30), "nobody waits for a lease"
+
+
 def test_a_live_serve_does_the_work_and_the_command_watches(shell: Shell) -> None:
     shell.adopted().living = "serve-elsewhere"
     other = shell.elsewhere()
