@@ -128,7 +128,7 @@ def ending(name: str, own: OwnCredential, now: datetime) -> Facts:
     ):
         return {}
     sentence = f"the {own.kind} that connection {name} logs in with ends at {own.expires:%Y-%m-%d %H:%M} UTC"
-    return {"connection.ends": [sentence, f"rotation handover {name}"]}
+    return {"connection.ends": [sentence, "rotation handover --help"]}
 
 
 def note(here: Installation, stream: str, said: Facts) -> None:

@@ -28,8 +28,8 @@ WITHIN = timedelta(hours=24)
 FAILED_MAX, HELD_MAX = 2, 3
 NAMED_MAX = 5
 
-# These wait for a person by intention: nothing has failed.
-_MEANT = frozenset({"held.destroy-by-hand", "held.spec-changed"})
+# These wait for a person by intention, or for this host's clock: no rotation has failed.
+_MEANT = frozenset({"held.destroy-by-hand", "held.spec-changed", "held.clock"})
 _CREATE = "create"
 
 

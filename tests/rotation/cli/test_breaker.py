@@ -146,3 +146,12 @@ def test_an_emergency_and_a_replacement_are_not_stopped(four: Four) -> None:
     assert four.run("rotate", "d").exit_code == 5
     assert four.run("emergency", "d", "--yes", "--reason", "leak").exit_code == 0
     assert four.keys("d") == 1
+
+
+def test_a_clock_that_is_wrong_is_no_failure_of_a_rotation(four: Four) -> None:
+    four.aws.clock.advance(120)
+    for secret in ("app", "b", "c"):
+        assert "held.clock" in four.run("rotate", secret).output
+    four.aws.clock.advance(-120)
+    four.run("run")
+    assert four.run("breaker").output == "no breaker is open\n"

@@ -221,7 +221,7 @@ def test_a_connection_whose_own_credential_ends_is_named_in_time(
     own = OwnCredential(kind="login", created=created, expires=NOW + left)
     found = ending("main", own, NOW)
     assert bool(found) is said
-    assert not said or found["connection.ends"][1] == "rotation handover main"
+    assert not said or found["connection.ends"][1] == "rotation handover --help"
 
 
 @pytest.mark.provokes("connection-ends")
@@ -241,7 +241,7 @@ def test_a_login_that_ends_is_told_until_it_is_handed_over(
     of.tick(watched.world.now)
     watched.run("run")
     assert receiver.received == [("connection-ends", "raised")]
-    assert last(receiver)["next"] == "rotation handover main"
+    assert last(receiver)["next"] == "rotation handover --help"
     ends = watched.world.now + timedelta(days=300)
     watched.world.advance(watched.world.now + timedelta(hours=7))
     of.tick(watched.world.now)
