@@ -129,6 +129,7 @@ def open_by_hand(here: Installation, entry: "ConfiguredSecret") -> Identity | No
     refuse_inactive(entry)
     if is_open(here, entry.stream):
         return here.journal.identity(entry.stream)
+    trip(here)  # `run` and `serve` have looked by then, once for all
     _open_routine(here, entry, trigger="person")
     return None
 
@@ -140,7 +141,6 @@ def _open_routine(here: Installation, entry: "ConfiguredSecret", *, trigger: str
     refusal = refusals_of_unmerged(here.configuration, here.journal).get(entry.stream)
     if refusal is not None:
         raise refusal
-    trip(here)
     if (tripped := trips(here.journal).get(group_of(entry))) is not None:
         raise tripped.refusal
     open_rotation(here, entry, "routine", trigger=trigger)
