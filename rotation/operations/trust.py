@@ -1,8 +1,6 @@
 """The packages of others that have plugins, and the lines of a configuration that trust them."""
 
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from rotation.config.plugins import trusted_by
 from rotation.errors import UnknownName, UsageError
 from rotation.plugins.registry import installed
 from rotation.plugins.trust import Trust, digest_of, foreign, normal
-from rotation.runtime.ownership import ordinary
+from rotation.runtime.ownership import ordinary, replace_whole
 
 TRUSTED, UNPINNED, UNNAMED = "trusted", "trusted, any files", "not trusted"
 OTHER_VERSION, CHANGED = "another version is trusted", "its files have changed"
@@ -140,15 +138,7 @@ def _replace(path: Path, text: str) -> None:
     """The file itself where `path` is a link; whole or not at all."""
     target = path.resolve()
     try:
-        mode = target.stat().st_mode & 0o7777
-        with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, delete=False, encoding="utf-8"
-        ) as new:
-            new.write(text)
-            new.flush()
-            os.fsync(new.fileno())
-        Path(new.name).chmod(mode)
-        Path(new.name).replace(target)
+        replace_whole(target, text, mode=target.stat().st_mode & 0o7777)
     except OSError as error:
         raise UsageError(
             "trust.not-written",

@@ -5,14 +5,12 @@ to and commands that are started, so nothing is asked of a service by it until i
 """
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from rotation.config import Configuration
 from rotation.errors import UsageError
 from rotation.operations.init import state_directory
-from rotation.runtime.ownership import flaws, ordinary
+from rotation.runtime.ownership import flaws, ordinary, replace_whole
 
 SCHEMA_VERSION = 1
 BYTES_MAX = 1 << 20
@@ -28,11 +26,7 @@ def remember(configuration: Configuration) -> None:
     place = _place()
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as file:
-            json.dump({"schema_version": SCHEMA_VERSION, "files": known}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(place)
+        replace_whole(place, json.dumps({"schema_version": SCHEMA_VERSION, "files": known}))
     except OSError as error:
         raise UsageError(
             "trust.not-remembered",

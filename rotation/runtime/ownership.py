@@ -103,3 +103,15 @@ def refuse_read_by_others(path: Path) -> None:
     read_secret(path)
     if path.stat().st_mode & stat.S_IRWXO:
         raise PermissionError(errno.EPERM, "everybody on this host may read it")
+
+
+def replace_whole(path: Path, text: str, mode: int = 0o600) -> None:
+    """Puts the text in the place of the file, whole or not at all. Raises OSError."""
+    import tempfile  # noqa: PLC0415 -- only who writes pays for it
+
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
+        new.write(text)
+        new.flush()
+        os.fsync(new.fileno())
+    Path(new.name).chmod(mode)
+    Path(new.name).replace(path)
