@@ -5,7 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.support.serving import Quiet, serving
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Watcher:
 def watcher() -> Iterator[Watcher]:
     made = Watcher()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             made.take(self.path)
             self.send_response(made.status)
@@ -62,23 +64,9 @@ def watcher() -> Iterator[Watcher]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that hung up is what some tests are about."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_address[1]}/beat?token=EXAMPLE-of-the-heartbeat"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield made
-    finally:
-        made.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as port:
+        made.url = f"http://127.0.0.1:{port}/beat?token=EXAMPLE-of-the-heartbeat"
+        try:
+            yield made
+        finally:
+            made.released.set()

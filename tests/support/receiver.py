@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from standardwebhooks import Webhook
 
 from rotation.config.routes import Route
+from tests.support.serving import Quiet, serving
 
 KEY = "whsec_" + "RVhBTVBMRS1rZXktb2YtYWxlcnRz"
 
@@ -65,7 +66,7 @@ class Receiver:
 def receiving() -> Iterator[Receiver]:
     receiver = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             status = receiver.take({k.lower(): v for k, v in self.headers.items()}, body)
@@ -76,25 +77,12 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
             self.wfile.write(receiver.body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that hung up is what some tests are about."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
-    try:
-        yield receiver
-    finally:
-        receiver.released.set()
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as port:
+        receiver.url = f"http://127.0.0.1:{port}/hook"
+        try:
+            yield receiver
+        finally:
+            receiver.released.set()
 
 
 def webhook(receiver: Receiver, directory: Path, **more: Any) -> Route:

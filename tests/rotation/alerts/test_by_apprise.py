@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from rotation.alerts.delivery import Sender
 from rotation.config.routes import Alerts, Route
 from rotation.errors import RotationError
 from rotation.operations.silence import missing_extras
+from tests.support.serving import Quiet, serving
 from tests.support.shell import Shell, at_work, shell
 from tests.support.team import NOW, alert
 from tests.support.watched import receiver, watched
@@ -49,7 +50,7 @@ class Chat:
 def chat() -> Iterator[Chat]:
     made = Chat()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             made.got.append({"path": self.path, **json.loads(body)})
@@ -66,22 +67,9 @@ def chat() -> Iterator[Chat]:
             self.end_headers()
             self.wfile.write(b"<html>an error</html>\r\n")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that was ended is what some tests are about."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    made.port = server.server_port
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield made
-    made.over.set()
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as made.port:
+        yield made
+        made.over.set()
 
 
 def route(directory: Path, url: str, **more: Any) -> Route:
