@@ -29,7 +29,7 @@ FUNCTION_LINES_MAX = 45
 MODULE_LINES_MAX = 400
 # What the reading order of the design names: modules of the top, and whole rooms.
 CORE = {"types", "interfaces", "errors", "plan", "machine", "execution"}
-CORE_LINES_MAX = 6500
+CORE_LINES_MAX = 6700
 # What is read in ten minutes: the page of the plans, the machine and the runner.
 TEN_MINUTES = ("plan/words", "plan/rules", "plan/tables", "machine/decide", "execution/runner")
 TEN_MINUTES_LINES_MAX = 1000

@@ -175,7 +175,9 @@ class Journal(Protocol):
         """Appends to the installation's stream."""
         ...
 
-    def installation_entries(self) -> tuple[Entry, ...]: ...
+    def installation_entries(self, *kinds: Kind) -> tuple[Entry, ...]:
+        """The entries of the installation's stream, of these kinds; without one, all of them."""
+        ...
 
     def doubt(self, stream: str | None = None) -> str | None:
         """Why the journal may have been altered: a seal that does not prove what is there. Checks

@@ -10,7 +10,7 @@ from typing import NoReturn
 from rotation.errors import JournalError
 from rotation.types import Facts
 
-SCHEMA = 3
+SCHEMA = 4
 GENESIS = "0" * 64
 INSTALLATION = "installation"
 """The reserved stream for what concerns the whole installation."""
@@ -43,11 +43,21 @@ class Kind(StrEnum):
     RESTORED = "restored"
     SEALED = "sealed"
     SEEN = "seen"  # `reconcile` found live instances that are not known
+    CHECKPOINT = "checkpoint"  # the signed heads of all streams
+    APPROVAL = "approval"  # asked for, given, refused or used
+    INCIDENT = "incident"  # opened, noted or closed
+    REVIEW = "review"  # begun or signed
+    FINDING = "finding"  # what the logs of a service showed
+    FINGERPRINT = "fingerprint"  # by which a copy of a credential is recognised
 
 
 INSTALLATION_KINDS = frozenset(
-    {Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED, Kind.RESTORED, Kind.SEALED, Kind.SEEN}
-)
+    {
+        Kind.CREATED, Kind.FROZEN, Kind.BREAKER, Kind.TRUSTED, Kind.RESTORED, Kind.SEALED,
+        Kind.SEEN, Kind.CHECKPOINT, Kind.APPROVAL, Kind.INCIDENT, Kind.REVIEW, Kind.FINDING,
+        Kind.FINGERPRINT,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,8 @@ class MemoryJournal(StreamJournal):
         with self._lock:
             return min((row.wake_at for row in self._rows.values() if row.wake_at), default=None)
 
-    def installation_entries(self) -> tuple[Entry, ...]:
-        return tuple(self.history(INSTALLATION))
+    def installation_entries(self, *kinds: Kind) -> tuple[Entry, ...]:
+        return tuple(e for e in self.history(INSTALLATION) if not kinds or e.kind in kinds)
 
     @contextmanager
     def _transaction(self) -> Iterator["_MemoryTransaction"]:

@@ -1,5 +1,6 @@
 """The journal in a SQL database: on one host a SQLite file."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any, Self, TypeVar
 from rotation.errors import JournalMoved
 from rotation.journal import sqlite
 from rotation.journal.chain import Summarise
-from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, stamp, unstamp
+from rotation.journal.entries import INSTALLATION, Draft, Entry, Identity, Kind, stamp, unstamp
 from rotation.journal.identity_row import AT_ONCE, identity_row
 from rotation.journal.migration import create, look_at, open_file
 from rotation.journal.rows import (
@@ -131,8 +132,11 @@ class SqlJournal(StreamJournal):
     def next_wake(self) -> datetime | None:
         return self._read("next_wake", lambda row: unstamp(row[0]))[0]
 
-    def installation_entries(self) -> tuple[Entry, ...]:
-        return tuple(self.history(INSTALLATION))
+    def installation_entries(self, *kinds: Kind) -> tuple[Entry, ...]:
+        if not kinds:
+            return tuple(self.history(INSTALLATION))
+        names = json.dumps(kinds)
+        return tuple(self._read("of_kinds", entry_from, kinds=names))
 
     def doubt(self, stream: str | None = None) -> str | None:
         if stream is None or self._doubted is not None:

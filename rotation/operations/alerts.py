@@ -157,7 +157,7 @@ def look(here: Installation, before: Position, now: datetime) -> Look:
 
 def _origin(here: Installation) -> str:
     """The journal that is read: of which installation, and restored how often."""
-    restored = (e.hash for e in here.records.installation_entries() if e.kind is Kind.RESTORED)
+    restored = (e.hash for e in here.records.installation_entries(Kind.RESTORED))
     return " ".join((here.configuration.installation, *list(restored)[-1:]))
 
 
@@ -216,7 +216,7 @@ def _breakers(here: Installation) -> Iterator[Alert]:
 def _noted(here: Installation) -> Iterator[Alert]:
     """What looks found of the installation itself."""
     connections = {CONNECTION + name for name in here.configuration.connections}
-    for stream, seen in seen_of(here.records.installation_entries()).items():
+    for stream, seen in seen_of(here.records.installation_entries(Kind.SEEN)).items():
         clock = stream == INSTALLATION
         event = "clock" if clock else "connection-ends"
         if clock or stream in connections:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rotation.calendar import Freeze
 from rotation.errors import JournalError
-from rotation.journal.entries import Entry, Identity
+from rotation.journal.entries import Entry, Identity, Kind
 from rotation.journal.facts import baseline_of
 from rotation.journal.spill import SpillRecord, found, unmerged
 from rotation.machine.decide import Wait, next_action
@@ -119,7 +119,7 @@ def standing(
     here: Installation, names: Sequence[str], now: datetime, spills: Spills
 ) -> Iterator[Health]:
     """The state of the named secrets, or of all."""
-    seen, off = seen_of(here.records.installation_entries()), _by_stream(spills)
+    seen, off = seen_of(here.records.installation_entries(Kind.SEEN)), _by_stream(spills)
     for stream, health in _known(here, names, now, seen):
         looked_at = _with_drift(_with_strangers(here, health, stream, seen), seen.get(stream))
         yield _with_spills(here, looked_at, stream, off)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from rotation.errors import UnknownName
-from rotation.journal.entries import Entry
+from rotation.journal.entries import Entry, Kind
 from rotation.machine.replay import Rotation, replay
 from rotation.machine.unaccounted import seen_of, with_look
 from rotation.operations.installation import Installation
@@ -41,7 +41,7 @@ def the_one(here: Installation, name: str, number: int | None) -> Rotation:
 
 def as_looked_at(here: Installation, rotation: Rotation) -> Rotation:
     """With what a look found off since its own rows looked."""
-    seen = seen_of(here.records.installation_entries())
+    seen = seen_of(here.records.installation_entries(Kind.SEEN))
     return with_look(rotation, seen.get(rotation.stream))
 
 

@@ -293,7 +293,7 @@ CLOCK = "held.clock"
 
 def is_news(here: Installation, stream: str, found: Found) -> bool:
     """Whether this look found something else than the one before it."""
-    seen = seen_of(here.records.installation_entries()).get(stream) or _NOTHING
+    seen = seen_of(here.records.installation_entries(Kind.SEEN)).get(stream) or _NOTHING
     known_off = with_look(replay(here.records.entries(stream)), seen).found_off
     return (
         found.strangers != frozenset(seen.instances)

@@ -33,7 +33,7 @@ def refuse_unproved(here: Installation) -> None:
 
 
 def latest_seal(here: Installation) -> Entry | None:
-    sealed = [e for e in here.records.installation_entries() if e.kind is Kind.SEALED]
+    sealed = here.records.installation_entries(Kind.SEALED)
     return sealed[-1] if sealed else None
 
 

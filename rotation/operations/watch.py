@@ -133,7 +133,7 @@ def ending(name: str, own: OwnCredential, now: datetime) -> Facts:
 
 def note(here: Installation, stream: str, said: Facts) -> None:
     """Writes down what was seen of the installation itself, where that is new."""
-    seen = seen_of(here.journal.installation_entries()).get(stream)
+    seen = seen_of(here.journal.installation_entries(Kind.SEEN)).get(stream)
     known = {} if seen is None else {code: list(words) for code, words in seen.differs.items()}
     if said.keys() != known.keys() or (said != known and CLOCK not in said):
         facts = Looked(stream=stream, differs=said).facts

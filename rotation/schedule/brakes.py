@@ -26,7 +26,7 @@ REASON_BYTES_MAX = 16 * 1024
 class Installation(Protocol):
     """The part of a journal that shows what stops everything."""
 
-    def installation_entries(self) -> tuple[Entry, ...]: ...
+    def installation_entries(self, *kinds: Kind) -> tuple[Entry, ...]: ...
 
 
 def refuse_stopped(stopped: Iterable[PolicyRefusal]) -> None:
@@ -113,5 +113,5 @@ def _reason(journal: Installation, stop: Flag) -> str | None:
 
 
 def _latest(journal: Installation, stop: Flag) -> Entry | None:
-    entries = [e for e in journal.installation_entries() if e.kind is Kind.FROZEN]
+    entries = journal.installation_entries(Kind.FROZEN)
     return next((entry for entry in reversed(entries) if stop.name in entry.facts), None)

@@ -142,10 +142,9 @@ def _readers_had_it(journal: "Journal", stream: str) -> bool:
 def _latest(journal: Installation) -> dict[str, tuple[datetime, str | None]]:
     """Of each group the time of its last trip or reset; the reason of a trip, None for a reset."""
     found: dict[str, tuple[datetime, str | None]] = {}
-    for entry in journal.installation_entries():
+    for entry in journal.installation_entries(Kind.BREAKER):
         said = Frozen.of(entry.facts)
-        if entry.kind is Kind.BREAKER:
-            found[said.breaker or "?"] = entry.at, (said.reason or "?") if said.broken else None
+        found[said.breaker or "?"] = entry.at, (said.reason or "?") if said.broken else None
     return found
 
 

@@ -35,6 +35,11 @@ ORDER BY ended LIMIT :page
 -- name: history
 SELECT {entry} FROM entry WHERE stream = :stream AND seq > :after ORDER BY seq LIMIT :page
 
+-- name: of_kinds
+SELECT {entry} FROM entry
+WHERE stream = 'installation' AND kind IN (SELECT value FROM json_each(:kinds))
+ORDER BY seq
+
 -- name: streams
 SELECT DISTINCT stream FROM entry
 WHERE stream > :after AND stream <> 'installation'

@@ -28,6 +28,8 @@ CREATE TABLE entry (
     PRIMARY KEY (stream, seq)
 ) WITHOUT ROWID;
 
+CREATE INDEX entry_installation_kind ON entry (kind, seq) WHERE stream = 'installation';
+
 CREATE TABLE identity (
     stream TEXT PRIMARY KEY,
     identity TEXT NOT NULL,

@@ -9,3 +9,6 @@ CREATE TABLE seal (
 
 -- name: 2
 -- What is in the entries became keyed, which only an earlier version minds.
+
+-- name: 3
+CREATE INDEX entry_installation_kind ON entry (kind, seq) WHERE stream = 'installation';

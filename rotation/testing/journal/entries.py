@@ -291,6 +291,9 @@ class EntriesConformance:
         frozen = journal.record(Draft(kind=Kind.FROZEN, facts={"all": True}), "two", NOW - TTL)
         assert journal.installation_entries() == (created, frozen)
         assert (created.stream, created.epoch, created.rotation) == (INSTALLATION, 0, 0)
+        assert journal.installation_entries(Kind.FROZEN) == (frozen,)
+        assert journal.installation_entries(Kind.SEALED, Kind.CREATED) == (created,)
+        assert journal.installation_entries(Kind.SEALED) == ()
         assert unbroken(journal.installation_entries())
         assert list(journal.history(INSTALLATION)) == [created, frozen]
         assert list(journal.streams()) == []

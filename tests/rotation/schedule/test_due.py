@@ -282,8 +282,8 @@ class Records:
     def held_for(self, code: str) -> list[Identity]:
         return [row for row in self.rows if row.held == code]
 
-    def installation_entries(self) -> list[JournalEntry]:
-        return self.installation
+    def installation_entries(self, *kinds: EntryKind) -> list[JournalEntry]:
+        return [entry for entry in self.installation if entry.kind in kinds]
 
     def record(self, draft: Draft, runner: str, now: datetime) -> None:
         self.installation.append(replace(frozen(on=True), at=now, facts=draft.facts))
