@@ -210,9 +210,9 @@ def replayed(entries: Sequence[Entry]) -> MemoryJournal:
     return journal
 
 
-@pytest.mark.parametrize("name", kept())
+@pytest.mark.parametrize("name", [name for name in kept() if name < "4"])
 def test_what_an_earlier_version_left_open_is_due_or_held(name: str) -> None:
-    """None of its entries says what it waits for: a runner decides."""
+    """None of its entries says what it waits for, as they do since schema 4: a runner decides."""
     entries = history(name)
     for end in range(1, len(entries)):
         row = fold_stream(entries[:end], identity_row)
