@@ -2,19 +2,19 @@
 the state of an open rotation."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rotation.alerts.alert import Found
 from rotation.alerts.table import EVENTS
-from rotation.journal.entries import Entry, Identity, Kind, RowKey, stamp
+from rotation.journal.entries import Identity, stamp
 from rotation.machine.replay import Rotation
 from rotation.plan.specification import spec_from_json
 from rotation.report.describe import awaited, given_at
+from rotation.report.doubt import DOUBT_MAX
 from rotation.report.exits import why_held
 
-IN_DOUBT = timedelta(minutes=15)
 OVERDUE = timedelta(days=1)
 STRANGERS_MAX = 8
 """Each is an alert of its own; the look of `reconcile` names them all."""
@@ -35,20 +35,6 @@ class Standing:
     gated: datetime | None = None
     strangers: tuple[str, ...] = ()
     differs: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-def doubted_at(entries: Iterable[Entry]) -> datetime | None:
-    """By the first intent that nothing answered, however often it was looked at since."""
-    since: dict[RowKey, datetime] = {}
-    for entry in entries:
-        if entry.row is not None and entry.kind is Kind.BEGAN:
-            since.setdefault(entry.row, entry.at)
-        elif entry.row is not None and entry.kind in _ANSWERS:
-            since.pop(entry.row, None)
-    return min(since.values(), default=None)
-
-
-_ANSWERS = frozenset({Kind.DONE, Kind.RETRY, Kind.FAILED})
 
 
 def levels(now: datetime, standing: Standing) -> Iterator[Found]:
@@ -104,7 +90,7 @@ def _of_open(now: datetime, rotation: Rotation, doubted: datetime | None) -> Ite
     if rotation.rules.contains:
         yield Found(event="emergency", episode=number, since=rotation.opened.at)
     begins = rotation.held is None  # a person is called already; what was so before goes on
-    if doubted is not None and now - doubted >= IN_DOUBT:
+    if doubted is not None and now - doubted >= DOUBT_MAX:
         yield Found(event="in-doubt", episode=number, since=doubted, begins=begins)
     yield from _of_consumers(now, rotation, number, begins=begins)
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 from rotation.alerts.alert import Alert, Found, of_installation
 from rotation.alerts.delivery import Delivery, Sender
 from rotation.alerts.edges import edges
-from rotation.alerts.levels import Standing, doubted_at, levels
+from rotation.alerts.levels import Standing, levels
 from rotation.alerts.outbox import Outbox, file_of
 from rotation.alerts.recording import KEPT
 from rotation.alerts.records import Failing, Look, Message, Open, Position
@@ -27,6 +27,7 @@ from rotation.operations.fleet import Health, Rank, open_rotation, spilled, stan
 from rotation.operations.installation import Installation
 from rotation.operations.next_step import next_step
 from rotation.report.describe import old_dies, what_works
+from rotation.report.doubt import doubted_at
 from rotation.report.health import present_row
 from rotation.schedule.brakes import read_only_stop
 from rotation.schedule.breaker import trips

@@ -17,6 +17,7 @@ from rotation.journal.entries import Draft, Identity, Kind
 from rotation.journal.installation_facts import Frozen
 from rotation.machine.replay import Outcome, replay
 from rotation.plan import Step, rules_of
+from rotation.report.doubt import DOUBT_MAX, doubted_at
 from rotation.schedule.brakes import Installation
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ def _add(count: _Count, journal: "Journal", row: Identity, since: datetime, now:
         count.held.append(row.secret)
         if row.phase != _CREATE:
             count.failed.append(row.secret)
+    if row.plan is not None and row.held is None and _keeps_failing(journal, row, since, now):
+        count.failed.append(row.secret)
     went_back = row.last_outcome == Outcome.ROLLED_BACK and row.plan is None
     if (
         went_back
@@ -131,6 +134,16 @@ def _rotates(row: Identity) -> bool:
 def _is_in(at: datetime | None, since: datetime, now: datetime) -> bool:
     """A time from a clock that was ahead does not count for ever."""
     return at is not None and since < at <= now + WITHIN
+
+
+def _keeps_failing(journal: "Journal", row: Identity, since: datetime, now: datetime) -> bool:
+    """Such as a consumer that refuses what it is given: each try may succeed, and none does."""
+    if not _rotates(row):
+        return False
+    entries = journal.entries(row.stream)
+    doubted = doubted_at(entries)
+    too_long = doubted is not None and since < doubted <= now - DOUBT_MAX
+    return too_long and replay(entries).intended(Step.PROMOTE)
 
 
 def _readers_had_it(journal: "Journal", stream: str) -> bool:

@@ -1,7 +1,9 @@
 """The breaker, by its real causes, on strict AWS: secrets of one class that keep failing."""
 
 import json
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -11,12 +13,13 @@ from click.testing import CliRunner, Result
 from providers.aws.testing import StrictControl, spawn_strict_aws
 from rotation.cli.app import program
 from rotation.config.routes import Route
-from tests.e2e.installation import DAY, Installation
+from tests.e2e.installation import DAY, Installation, wait_for
 from tests.support.configured import reply
 from tests.support.receiver import receiving, webhook
 
 NAMES = ("b", "c", "d")
 GROUP = "quick@aws"
+NONE_OPEN = "no breaker is open\n"
 _numbers = count(1)
 
 
@@ -71,6 +74,9 @@ class Four:
         alerts = f"alerts: {{routes: [{{id: oncall, type: webhook, url: {route.url}, secret: {route.secret}}}]}}\n"
         self.configuration.write_text(self.configuration.read_text() + alerts)
 
+    def consumer(self, script: str) -> None:
+        (self.configuration.parent / "commands" / "take").write_text(f"#!/bin/sh\n{script}\n")
+
     def lose_claim(self, secret: str) -> None:
         self.aws.client("secretsmanager").untag_resource(
             SecretId=f"{self.name}/{secret}", TagKeys=["rotation:owner"]
@@ -78,6 +84,12 @@ class Four:
 
     def keys(self, secret: str) -> int:
         return len(self.aws.oracle.keys(f"{self.name}-{secret}"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that has to wait is waited for."""
+    monkeypatch.setattr("rotation.operations.advance.PATIENCE", timedelta())
 
 
 @pytest.fixture
@@ -101,9 +113,9 @@ def test_three_that_are_held_stop_the_next_until_a_person_resets_it(four: Four) 
     assert trip["next"] == f'rotation breaker reset {GROUP} --reason "..."'
     assert four.run("breaker", "reset", "other@aws", "--reason", "x").exit_code == 6
     assert four.run("breaker", "reset", GROUP, "--reason", "the tags are back").exit_code == 0
-    assert four.run("breaker").output == "no breaker is open\n"
+    assert four.run("breaker").output == NONE_OPEN
     four.run("run")
-    assert four.run("breaker").output == "no breaker is open\n", "what failed before counts again"
+    assert four.run("breaker").output == NONE_OPEN, "what failed before counts again"
     assert four.run("rotate", "d").exit_code == 0
     assert four.keys("d") == 1
 
@@ -154,4 +166,90 @@ def test_a_clock_that_is_wrong_is_no_failure_of_a_rotation(four: Four) -> None:
         assert "held.clock" in four.run("rotate", secret).output
     four.aws.clock.advance(-120)
     four.run("run")
-    assert four.run("breaker").output == "no breaker is open\n"
+    assert four.run("breaker").output == NONE_OPEN
+
+
+def test_a_consumer_that_refuses_what_it_is_given_is_a_failure_after_promotion(
+    four: Four, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No row is Held: each of them may succeed the next time, for as long as it takes."""
+    four.consumer("exit 77")
+    for secret in ("app", "b"):
+        assert "take refused to deliver" in four.run("rotate", secret).output
+    four.run("run", "--only", "app")
+    assert four.run("breaker").output == NONE_OPEN, "a service may restart"
+    monkeypatch.setattr("rotation.schedule.breaker.DOUBT_MAX", timedelta())
+    four.run("run", "--only", "app")
+    (trip,) = reply(four.configuration, "breaker")["breakers"]
+    assert "2 failed after promotion within 24 h: app, b" in trip["reason"]
+    assert four.run("rotate", "d").exit_code == 5
+    four.consumer("exec cat >/dev/null")
+    assert four.run("breaker", "reset", GROUP, "--reason", "it takes them").exit_code == 0
+    for secret in ("app", "b"):
+        assert four.run("resume", secret, "--now").exit_code == 0
+    assert four.run("breaker").output == NONE_OPEN, "the same failures, counted again"
+    assert (four.keys("app"), four.keys("b")) == (1, 1)
+
+
+def test_it_opens_again_when_it_goes_on(four: Four) -> None:
+    for secret in ("app", "b", "c"):
+        four.lose_claim(secret)
+        four.run("rotate", secret)
+    four.run("run")
+    four.run("breaker", "reset", GROUP, "--reason", "tried")
+    for secret in ("app", "b", "c"):
+        assert four.run("resume", secret).exit_code == 11, "it is Held for the same cause"
+    four.run("run")
+    (trip,) = reply(four.configuration, "breaker")["breakers"]
+    assert "3 were Held within 24 h: app, b, c" in trip["reason"]
+
+
+def test_what_a_person_or_a_window_does_is_no_failure(four: Four, impatient: None) -> None:
+    four.consumer("exit 77")
+    for secret in ("app", "b", "c"):
+        four.run("rotate", secret)
+        four.consumer("exec cat >/dev/null")
+        assert four.run("rollback", secret, "--yes").exit_code == 0
+        four.consumer("exit 77")
+    four.run("freeze", "--reason", "fair")
+    four.consumer("exec cat >/dev/null")
+    four.run("rotate", "d")
+    four.run("run")
+    assert four.run("breaker").output == NONE_OPEN
+    assert four.keys("d") == 2, "it waits for the freeze to end"
+
+
+def test_what_is_dead_is_replaced_while_it_is_open(four: Four, control: StrictControl) -> None:
+    for secret in ("app", "b", "c"):
+        four.lose_claim(secret)
+        four.run("rotate", secret)
+    four.run("run")
+    iam = control.client("iam")
+    user = f"{four.name}-d"
+    (dead,) = four.aws.oracle.keys(user)
+    iam.delete_access_key(UserName=user, AccessKeyId=dead["AccessKeyId"])
+    assert four.run("rotate", "d").exit_code == 5
+    replaced = four.run("rotate", "d", "--replace")
+    assert replaced.exit_code == 0, replaced.output
+    (key,) = four.aws.oracle.keys(user)
+    assert key["AccessKeyId"] != dead["AccessKeyId"]
+
+
+def test_a_live_runner_stops_and_goes_on_after_the_reset(four: Four) -> None:
+    """The secrets are due, and the runner begins none of them while it is open."""
+    for secret in ("app", "b", "c"):
+        four.lose_claim(secret)
+        four.run("rotate", secret)
+    served = four.installation.serve()
+    try:
+        served.await_event("serve.began")
+        wait_for(lambda: reply(four.configuration, "breaker")["breakers"], "a trip")
+        assert four.keys("d") == 1
+        for secret in ("app", "b", "c"):
+            assert four.run("abandon", secret, "--yes").exit_code == 0
+        before = time.monotonic()
+        assert four.run("breaker", "reset", GROUP, "--reason", "mended").exit_code == 0
+        wait_for(lambda: served.named("rotation.opened"), "the next rotation", 60)
+        assert time.monotonic() - before < 35
+    finally:
+        served.end()
