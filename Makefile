@@ -130,8 +130,8 @@ lock:  ## resolve the requirements again from pyproject.toml (needs uv)
 	@$(foreach extra,$(EXTRAS),$(UV_COMPILE) pyproject.toml --extra $(extra) --constraint $(LOCK) \
 	  --output-file requirements/runner-$(extra).txt &&) true
 
-DEVELOPERS := --extra apprise --extra demo --extra http --extra metrics --extra postgres --extra vault --group build --group dev
-EXTRAS := apprise aws http keys metrics postgres vault
+DEVELOPERS := --extra apprise --extra demo --extra http --extra metrics --extra postgres --extra report --extra vault --group build --group dev
+EXTRAS := apprise aws http keys metrics postgres report vault
 UV_COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' --quiet

@@ -22,6 +22,7 @@ from benchmarks import (
     logins,
     past,
     policies,
+    reviewing,
     rotations,
     scrape,
     sessions,
@@ -65,6 +66,7 @@ def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:
     yield from past.measure(directory / "past", quick=quick)
     yield from alerts.measure(directory / "alerts", quick=quick)
     yield from policies.measure(directory / "policies", quick=quick)
+    yield from reviewing.measure(directory / "reviewing", quick=quick)
 
 
 def _printed(figures: Iterator[Figure]) -> Iterator[Figure]:

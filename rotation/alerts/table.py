@@ -112,6 +112,10 @@ EVENTS: Mapping[str, Event] = {
         WARN, STATE, "the journal does not know its credential, so nothing rotates it",
         "Adopt it. If the journal knew it before, the journal was lost: restore it first.",
     ),
+    "review-overdue": Event(
+        WARN, STATE, "an owner has not reviewed what they own in time",
+        "Look at the report of that owner, then sign the review: `rotation report --owner`.",
+    ),
     "configuration": Event(
         WARN, STATE, "the changed configuration is refused, and the former one is used",
         "`rotation config check` lists the mistakes; reload the runner afterwards.",

@@ -106,6 +106,21 @@ ALERT = record(
     acknowledged_by=maybe(TEXT), reason=maybe(TEXT), undelivered=NAMES,
 )  # fmt: skip
 
+REVIEW = record(
+    owner=TEXT, state={"enum": ["never", "open", "overdue", "signed"]}, begun=maybe(TIME),
+    due=maybe(TIME), signed=maybe(TIME), by=maybe(TEXT), note=maybe(TEXT),
+)  # fmt: skip
+CONTROL = record(
+    id=TEXT, source=TEXT, asks=TEXT, counted=TEXT, total=COUNT, failing=NAMES,
+    counts=by_name(COUNT), command=TEXT,
+)  # fmt: skip
+OWNED = record(
+    secret=TEXT, application=TEXT, environment=TEXT, owner=TEXT, class_=TEXT, issuer=TEXT, scope=TEXT, place=TEXT,
+    consumers=NAMES, current=maybe(TEXT), created=maybe(TIME), rotated=maybe(TIME),
+    expires=maybe(TIME), age_s=maybe(COUNT), max_age_s=COUNT, due=maybe(TIME), states=NAMES,
+    by_hand=YES_OR_NO, connections=NAMES,
+)  # fmt: skip
+
 SHAPES: dict[str, Schema] = {
     "ack": record(secret=TEXT, events=NAMES, reason=maybe(TEXT), **DONE),
     "alerts": record(
@@ -137,6 +152,7 @@ SHAPES: dict[str, Schema] = {
     "config-diff": record(
         new=NAMES, gone=NAMES, renamed=by_name(TEXT), changed=by_name(NAMES), later=by_name(NAMES)
     ),
+    "control": CONTROL,
     "connections": record(connections=listed(LOGIN)),
     "contained": record(
         secret=TEXT, contained=NAMES, not_contained=NAMES, by_hand=listed(maybe(TEXT)),
@@ -171,6 +187,19 @@ SHAPES: dict[str, Schema] = {
     "reconcile": record(
         secrets=listed(record(secret=TEXT, equal=YES_OR_NO, differences=listed(PROBLEM)))
     ),
+    "report": record(
+        installation=TEXT, at=TIME, since=TIME, secrets=listed(OWNED), overdue=NAMES,
+        exceptions=listed(record(secret=TEXT, what=TEXT, owner=TEXT, reason=TEXT, until=maybe(TIME))),
+        access=listed(record(connection=TEXT, set=TEXT, holder=TEXT, does=TEXT, calls=NAMES,
+                             secrets=NAMES, used=maybe(YES_OR_NO))),
+        as_found=maybe(listed(record(subject=TEXT, ok=YES_OR_NO, finding=TEXT))),
+        deeds=listed(record(at=TIME, who=TEXT, what=TEXT, secret=maybe(TEXT), reason=maybe(TEXT))),
+        reviews=listed(REVIEW), controls=listed(CONTROL),
+    ),
+    "report-written": record(file=TEXT, **DONE),
+    "review-signed": record(owner=TEXT, secrets=NAMES, note=TEXT, **DONE),
+    "review-started": record(owners=NAMES, **DONE),
+    "reviews": record(reviews=listed(REVIEW)),
     "rotation": record(
         **PAST["properties"], mode=TEXT, rows=listed(STEP), what_works=TEXT, seen_at=maybe(TIME),
         old_dies_not_before=maybe(TIME), exits=NAMES, on_hold=maybe(TEXT), on_hold_by=maybe(TEXT),

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 def known_names(context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
     """The configured secrets whose name begins so; none where the configuration cannot be read."""
-    found = _configured(context)
+    found = configured(context)
     entries = [] if found is None else found.secrets()
     return [entry.id for entry in entries if entry.id.startswith(begun)]
 
 
 def _connections(context: click.Context) -> "Declared":
-    found = _configured(context)
+    found = configured(context)
     return {} if found is None else found.connections
 
 
-def _configured(context: click.Context) -> "Configuration | None":
+def configured(context: click.Context) -> "Configuration | None":
     from rotation.cli.session import configuration_path  # noqa: PLC0415 -- a shell asks, seldom
     from rotation.config import load  # noqa: PLC0415
     from rotation.errors import RotationError  # noqa: PLC0415

@@ -17,6 +17,8 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "run": Listed("run:run", "Rotate everything that is due, as far as it goes now."),
         "rotate": Listed("run:rotate", "Rotate the named secrets now, due or not."),
         "serve": Listed("serve:serve", "Keep rotating by schedule until told to stop."),
+        "report": Listed("report:report", "Write the report for reviewers and auditors: a page, CSV or JSON."),
+        "review": Listed("review:review", "List the owners' reviews of what they own; begin or sign one."),
         "history": Listed("history:history", "List past rotations, the latest first."),
         "show": Listed("history:show", "Show one rotation, row by row."),
     },

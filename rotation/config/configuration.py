@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rotation.calendar import Freeze, Schedule
 from rotation.config.findings import Finding
-from rotation.config.model import Document, Secret
+from rotation.config.model import Document, Reviews, Secret
 from rotation.config.reading import shape
 from rotation.config.routes import Alerts
 from rotation.config.rules import Resolved, Surroundings, resolve
@@ -114,6 +114,7 @@ class Configuration:
     alerts: Alerts = field(default_factory=Alerts)
     health: Health | None = None
     heartbeat: Heartbeat | None = None
+    reviews: Reviews | None = None
     head: Document = field(kw_only=True, repr=False)
 
     @property

@@ -138,6 +138,7 @@ class _Loading:
             alerts=head.alerts,
             health=head.health,
             heartbeat=head.heartbeat,
+            reviews=head.reviews,
             head=replace(head, secrets=[]),
         )
 

@@ -197,6 +197,17 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reviews:
+    every_s: int = _doc("how often each owner looks at what they own", 90 * DAY)
+    within_s: int = _doc("how long they have for it", 14 * DAY)
+
+    def __post_init__(self) -> None:
+        _require(
+            DAY <= self.within_s <= self.every_s, "within: from 1d, and no longer than `every`"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """One installation."""
 
@@ -217,6 +228,10 @@ class Document:
     limits: Limits = field(default=Limits(), metadata={"doc": "how much at once"})
     alerts: Alerts = field(
         default=Alerts(), metadata={"doc": "who gets a message when something needs somebody"}
+    )
+    reviews: Reviews | None = field(
+        default=None,
+        metadata={"doc": "how often owners review what they own; never by default"},
     )
     health: Health | None = field(
         default=None, metadata={"doc": "where `rotation serve` says how it is; nowhere by default"}

@@ -179,6 +179,14 @@ class Journal(Protocol):
         """The entries of the installation's stream, of these kinds; without one, all of them."""
         ...
 
+    def by_people(self, since: datetime) -> Sequence[Entry]:
+        """What people did from that time on, of all streams, as it happened."""
+        ...
+
+    def done_steps(self, since: datetime) -> set[tuple[str, str]]:
+        """Which steps were done from that time on, each with its stream."""
+        ...
+
     def doubt(self, stream: str | None = None) -> str | None:
         """Why the journal may have been altered: a seal that does not prove what is there. Checks
         that stream's seal and the hashes of its latest rotation; None: the seals of all streams."""

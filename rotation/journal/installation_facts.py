@@ -1,7 +1,7 @@
 """What the entries of the installation's own stream say: what looks found, the brakes, the seal. As
 `journal.facts`."""
 
-from rotation.journal.record import Anything, Content, Flag, Names, Record, Text
+from rotation.journal.record import Anything, Content, Flag, Moment, Names, Record, Text
 
 # SEEN of a connection's own credential has this before the connection's name.
 CONNECTION = "connection "
@@ -32,6 +32,17 @@ class Frozen(Record):
     breaker: Text = Text()
     broken: Flag = Flag()
     reason: Text = Text(logged=True)
+
+
+class Reviewed(Record):
+    """REVIEW: an owner is asked to look at what they own, or has."""
+
+    owner: Text = Text()
+    # Of a begun one: when it has to be signed.
+    due: Moment = Moment()
+    # Of a signed one: what was looked at, and what the owner says of it.
+    secrets: Names = Names()
+    note: Text = Text(logged=True)
 
 
 class Sealed(Record):

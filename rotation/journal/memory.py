@@ -71,6 +71,18 @@ class MemoryJournal(StreamJournal):
     def installation_entries(self, *kinds: Kind) -> tuple[Entry, ...]:
         return tuple(e for e in self.history(INSTALLATION) if not kinds or e.kind in kinds)
 
+    def by_people(self, since: datetime) -> Sequence[Entry]:
+        found = [e for e in self._since(since) if e.who is not None]
+        return sorted(found, key=lambda entry: (entry.at, entry.stream, entry.seq))
+
+    def done_steps(self, since: datetime) -> set[tuple[str, str]]:
+        done = (e for e in self._since(since) if e.kind is Kind.DONE and e.row is not None)
+        return {(entry.stream, entry.row.step) for entry in done if entry.row is not None}
+
+    def _since(self, since: datetime) -> Iterator[Entry]:
+        with self._lock:
+            return iter([e for all_ in self._entries.values() for e in all_ if e.at >= since])
+
     @contextmanager
     def _transaction(self) -> Iterator["_MemoryTransaction"]:
         with self._lock:

@@ -138,6 +138,12 @@ class SqlJournal(StreamJournal):
         names = json.dumps(kinds)
         return tuple(self._read("of_kinds", entry_from, kinds=names))
 
+    def by_people(self, since: datetime) -> Sequence[Entry]:
+        return self._read("by_people", entry_from, since=stamp(since))
+
+    def done_steps(self, since: datetime) -> set[tuple[str, str]]:
+        return set(self._read("done_steps", itemgetter(0, 1), since=stamp(since)))
+
     def doubt(self, stream: str | None = None) -> str | None:
         if stream is None or self._doubted is not None:
             self._doubted = _in_words(self.faults())

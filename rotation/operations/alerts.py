@@ -26,6 +26,7 @@ from rotation.machine.unaccounted import seen_of
 from rotation.operations.fleet import Health, Rank, open_rotation, spilled, standing
 from rotation.operations.installation import Installation
 from rotation.operations.next_step import next_step
+from rotation.operations.reviews import overdue
 from rotation.report.describe import old_dies, what_works
 from rotation.report.doubt import doubted_at
 from rotation.report.health import present_row
@@ -145,6 +146,7 @@ def look(here: Installation, before: Position, now: datetime) -> Look:
                 *_breakers(here),
                 *_noted(here),
                 *_ahead(rows, now),
+                *_reviews(here, now),
                 *_stands(here, now),
             ),
             seen={
@@ -226,6 +228,15 @@ def _noted(here: Installation) -> Iterator[Alert]:
                     event, f"{stream} {stamp(seen.at)}", since=seen.at, why=message,
                     next="rotation doctor" if clock else next_, page=_page(event),
                 )  # fmt: skip
+
+
+def _reviews(here: Installation, now: datetime) -> Iterator[Alert]:
+    for review in overdue(here, now):
+        yield of_installation(
+            "review-overdue", f"{review.owner} {stamp(review.due)}", since=review.due,
+            why=f"{review.owner} has not reviewed what they own", page=_page("review-overdue"),
+            next=f'rotation review sign {review.owner} --note "..."',
+        )  # fmt: skip
 
 
 def _ahead(rows: Iterable[Identity], now: datetime) -> Iterator[Alert]:

@@ -40,6 +40,12 @@ SELECT {entry} FROM entry
 WHERE stream = 'installation' AND kind IN (SELECT value FROM json_each(:kinds))
 ORDER BY seq
 
+-- name: by_people
+SELECT {entry} FROM entry WHERE who IS NOT NULL AND at >= :since ORDER BY at, stream, seq
+
+-- name: done_steps
+SELECT DISTINCT stream, step FROM entry WHERE kind = 'done' AND at >= :since
+
 -- name: streams
 SELECT DISTINCT stream FROM entry
 WHERE stream > :after AND stream <> 'installation'

@@ -284,6 +284,17 @@ class EntriesConformance:
             journal.append(lease, [done(), floating], NOW)
         assert kinds(journal.history(APP)) == [Kind.OPENED]
 
+    def test_what_people_did_is_found_by_its_time(self, journal: Journal) -> None:
+        lease = opened(journal)
+        journal.append(lease, [done()], NOW)
+        early = journal.record(Draft(kind=Kind.FROZEN, who="ada"), "one", NOW - TTL)
+        late = journal.record(Draft(kind=Kind.FROZEN, who="ben"), "one", NOW + TTL)
+        journal.record(Draft(kind=Kind.CREATED), "one", NOW + TTL)
+        assert list(journal.by_people(NOW - TTL)) == [early, late]
+        assert list(journal.by_people(NOW + TTL)) == [late]
+        assert journal.done_steps(NOW) == {(APP, ROW.step)}
+        assert journal.done_steps(NOW + TTL) == set()
+
     # ---------------------------------------------------------------------- the installation
 
     def test_the_installation_has_a_stream_of_its_own(self, journal: Journal) -> None:
