@@ -106,6 +106,13 @@ ALERT = record(
     acknowledged_by=maybe(TEXT), reason=maybe(TEXT), undelivered=NAMES,
 )  # fmt: skip
 
+INCIDENT = record(
+    id=TEXT, secret=TEXT, owner=maybe(TEXT), reason=maybe(TEXT), by=maybe(TEXT), opened_at=TIME,
+    state={"enum": ["open", "to close", "closed", "cancelled", "superseded"]},
+    ended_at=maybe(TIME), scope=NAMES, unproven=NAMES, works=TEXT, evidence=by_name(ANYTHING),
+    rotation=COUNT, checks=listed(record(step=TEXT, done=maybe(YES_OR_NO), found=TEXT)),
+    timeline=listed(record(at=TIME, who=maybe(TEXT), what=TEXT)),
+)  # fmt: skip
 REVIEW = record(
     owner=TEXT, state={"enum": ["never", "open", "overdue", "signed"]}, begun=maybe(TIME),
     due=maybe(TIME), signed=maybe(TIME), by=maybe(TEXT), note=maybe(TEXT),
@@ -167,6 +174,11 @@ SHAPES: dict[str, Schema] = {
         {"successor": TEXT, "proven": maybe(TEXT), "next": NAMES, "death": TEXT}, connection=TEXT
     ),
     "history": record(rotations=listed(PAST)),
+    "incident": INCIDENT,
+    "incident-closed": record(incident=TEXT, note=TEXT, **DONE),
+    "incident-noted": record(incident=TEXT, note=TEXT, **DONE),
+    "incident-written": record(file=TEXT, **DONE),
+    "incidents": record(incidents=listed(INCIDENT)),
     "init": record(config=TEXT, journal=TEXT, installation=TEXT, secret=maybe(TEXT)),
     "journal-backup": record(file=TEXT, **DONE),
     "journal-check": record(

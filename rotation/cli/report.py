@@ -13,8 +13,8 @@ from rotation.cli.app import settings, verb
 from rotation.cli.failures import GENERIC, OK
 from rotation.cli.output import SCHEMA_VERSION, Cell, as_json, done, plain, result, table, written
 from rotation.cli.review import known_owners, review_json
+from rotation.cli.saved import save, writer_of
 from rotation.cli.session import open_session
-from rotation.errors import UsageError
 from rotation.journal.entries import stamp
 from rotation.operations.controls import Evidence
 from rotation.operations.inventory import Line
@@ -45,13 +45,13 @@ def report(
     the journal; asks no provider, except with --ask. Without --out it prints the controls.
     Exit 1 where --control finds something that does not meet it.
     """
-    write = None if out is None else _writer(out)
+    write = None if out is None else writer_of(out, WRITERS)
     with open_session(effectful=False) as session:
         made = made_report(session, days, owner=owner, ask=ask)
     if control is not None:
         return _print_control(of_control(made, control))
     if out is not None and write is not None:
-        _write(out, write(made))
+        save(out, write(made))
         done("report-written", f"{out}: {len(made.lines)} secrets", file=str(out))
     elif settings().output == "json":
         as_json("report", content(made))
@@ -60,35 +60,9 @@ def report(
     return OK
 
 
-def _writer(out: Path) -> Callable[[Report], str]:
-    known: Mapping[str, Callable[[Report], str]] = {
-        ".html": _as_page, ".csv": _as_csv, ".json": _as_json,
-    }  # fmt: skip
-    if out.suffix not in known:
-        raise UsageError(
-            "report.kind", f"{out} is neither .html, .csv nor .json; nothing was written",
-            "`rotation report --out credentials.html`",
-        )  # fmt: skip
-    return known[out.suffix]
-
-
-def _write(out: Path, text: str) -> None:
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            "report.unwritable", f"{out} cannot be written: {error.strerror}", "name another --out"
-        ) from None
-
-
 def _as_page(made: Report) -> str:
-    try:
-        from rotation.report.page import page  # noqa: PLC0415 -- loads the template engine
-    except ModuleNotFoundError:
-        raise UsageError(
-            "report.extra", "a page needs the extra `report`; nothing was written",
-            "`pip install 'rotation[report]'`; .csv and .json need nothing more",
-        ) from None  # fmt: skip
+    from rotation.report.page import page  # noqa: PLC0415 -- loads the template engine
+
     return page({
         "installation": made.installation, "at": made.at, "since": made.since, "lines": made.lines,
         "overdue": made.overdue, "access": made.access, "found": made.found, "deeds": made.deeds,
@@ -200,3 +174,8 @@ def _print(made: Report) -> None:
         result(line)
     result()
     result("next: rotation report --out credentials.html, for all of it")
+
+
+WRITERS: Mapping[str, Callable[[Report], str]] = {
+    ".html": _as_page, ".csv": _as_csv, ".json": _as_json,
+}  # fmt: skip

@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "alerts": Listed("alerts:alerts", "List what was raised and who has it; try a route."),
         "ack": Listed("alerts:ack", "Say that somebody looks after what was raised."),
         "emergency": Listed("emergency:emergency", "A key leaked: switch it off first, then replace it."),
+        "incident": Listed("incident:incident", "List incidents, show one, add to it, or close it."),
         "doctor": Listed("doctor:doctor", "Find what is wrong, and offer the one safe repair."),
         "reconcile": Listed("reconcile:reconcile", "Compare the world with the journal."),
         "resume": Listed("requests:resume", "Let Held rotations go on from the step that stopped them."),

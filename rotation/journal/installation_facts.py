@@ -1,7 +1,7 @@
 """What the entries of the installation's own stream say: what looks found, the brakes, the seal. As
 `journal.facts`."""
 
-from rotation.journal.record import Anything, Content, Flag, Moment, Names, Record, Text
+from rotation.journal.record import Anything, Content, Count, Flag, Moment, Names, Record, Text
 
 # SEEN of a connection's own credential has this before the connection's name.
 CONNECTION = "connection "
@@ -32,6 +32,18 @@ class Frozen(Record):
     breaker: Text = Text()
     broken: Flag = Flag()
     reason: Text = Text(logged=True)
+
+
+class Incident(Record):
+    """INCIDENT: what a person says of an emergency afterwards."""
+
+    # The stream and the rotation that the emergency is.
+    stream: Text = Text("of")
+    rotation: Count = Count()
+    note: Text = Text(logged=True)
+    # It is over; and of what no proof exists, how a person saw that it is dead.
+    closed: Flag = Flag()
+    seen_dead: Text = Text()
 
 
 class Reviewed(Record):

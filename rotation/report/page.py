@@ -1,11 +1,21 @@
-"""The report as one HTML file that needs nothing else: no script, no font, no request."""
+"""A report or an incident as one HTML file that needs nothing else: no script, no font, no request."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from rotation.errors import UsageError
+
+try:
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+except ModuleNotFoundError:
+    raise UsageError(
+        "report.extra",
+        "a page needs the extra `report`; nothing was written",
+        "`pip install 'rotation[report]'`; the other kinds of file need nothing more",
+    ) from None
 
 DAY_S = 86_400
 NAMED_MAX = 12
@@ -14,13 +24,26 @@ CALM = frozenset({"fine", "due", "open", "paused", "retired"})
 
 
 def page(content: Mapping[str, Any]) -> str:
+    """The report."""
+    return _rendered("page.html", {**content, "calm": CALM})
+
+
+def incident_page(content: Mapping[str, Any]) -> str:
+    return _rendered("incident.html", content)
+
+
+def _rendered(name: str, content: Mapping[str, Any]) -> str:
     """Every text is escaped: owners, reasons and names come from files and people."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(day=_day, minute=_minute, days=_days, named=_named)
-    text = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    return environment.from_string(text).render(content, calm=CALM)
+    environment.filters.update(day=_day, minute=_minute, second=_second, days=_days, named=_named)
+    text, style = (_beside(each) for each in (name, "style.css"))
+    return environment.from_string(text).render(content, style=Markup(style))  # noqa: S704 -- our own
+
+
+def _beside(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _day(at: datetime | None) -> str:
@@ -29,6 +52,10 @@ def _day(at: datetime | None) -> str:
 
 def _minute(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _second(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _days(seconds: int | None) -> str:
