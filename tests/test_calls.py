@@ -27,7 +27,8 @@ from benchmarks.fleet import (
 from providers.aws.testing import Credential as Key
 from providers.aws.testing.server import StrictAws
 from rotation.errors import Transient
-from rotation.execution.runner import Live, Runner
+from rotation.execution.live import Live
+from rotation.execution.runner import Runner
 from rotation.journal.memory import MemoryJournal
 from rotation.machine.decide import Action, Close, Wait
 from rotation.machine.replay import Outcome, Rotation, replay

@@ -234,6 +234,9 @@ def test_tests_lie_where_their_subject_lies() -> None:
 # Rooms each of whose modules has its own test beside its name; elsewhere a story may do.
 TESTED_BY_NAME = ("plan", "machine", "execution", "execution/effects", "journal", "operations")
 TESTED_ELSEWHERE = {
+    "execution/live": "what the tests of the runner and of approvals give it",
+    "journal/approving": "a declaration: tests/rotation/approvals",
+    "operations/live": "puts together what other tests look at, as every command does",
     "plan/rules": "a declaration, which the tests of all plans read",
     "plan/words": "a declaration, which the tests of all plans read",
     "operations/alarms": "a stack that was brought up shows it: tests/infra/test_alarms.py",

@@ -76,6 +76,19 @@ EVENTS: Mapping[str, Event] = {
         PAGE, STATE, "rotations of a class keep failing on a connection, so no more of them is begun",
         "Find out what they have in common: a release, a policy, a service. Then reset the breaker.",
     ),
+    "break-glass": Event(
+        PAGE, STATE, "an emergency did not wait for approval, and nobody else has looked at it since",
+        "Find out who it was and why. Another person closes the review by the command of the alert.",
+    ),
+    "approval": Event(
+        WARN, STATE, "a step waits for people to agree",
+        "`rotation approvals` says what happens then. Whoever may agree runs the command of the alert.",
+    ),
+    "approval-refused": Event(
+        WARN, STATE, "somebody said no to a step, so it stays where it is",
+        "Talk to who refused. `rotation rollback` leads back; else it is asked for again when the request "
+        "would have ended.",
+    ),
     "clock": Event(
         WARN, STATE, "this host's clock is wrong, or was",
         "Set the clock. While it differs from a service's, nothing is switched off or destroyed there.",

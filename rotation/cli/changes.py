@@ -8,7 +8,7 @@ from rotation.cli.output import plain
 from rotation.operations.changes import Changes
 
 SAME = "both configurations say the same"
-NOTHING = "nobody gains code execution, a sink, a host, a reference or a right to name"
+NOTHING = "nobody gains code execution, a sink, a host, a reference or a right"
 LOOK = "look at each gain as you would at a change of rights"
 NO_JOURNAL = "which become due at once is not known here: the journal cannot be read"
 

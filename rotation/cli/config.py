@@ -145,8 +145,8 @@ def diff(old: Path | None, *, form: str | None) -> int:
     """Compare the configuration with an older one, or with what the journal knows.
 
     With OLD: who gains code execution, a sink for secrets, a host, a reference to a secret, or a
-    right to name what is another team's; which secrets are new, gone or move; whose pause
-    ends; what becomes due at once, where the journal can be read. Exit 0 where nobody gains
+    right to name what is another team's, or to approve; which secrets are new, gone or move;
+    whose pause ends; what becomes due at once, where the journal can be read. Exit 0 where nobody gains
     anything, 1 where somebody does, 2 where one of the two files is refused.
 
     Without OLD: which secrets the journal does not know yet, which left the configuration without

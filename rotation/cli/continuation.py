@@ -3,9 +3,12 @@
 from datetime import datetime
 from typing import Any
 
+from rotation.approvals.rules import Asks
+from rotation.cli.output import plain
 from rotation.journal.entries import stamp
+from rotation.machine.decide import Action
 from rotation.machine.replay import Rotation
-from rotation.operations.continuation import goes_on
+from rotation.operations.continuation import goes_on, ways_on
 from rotation.report.describe import relative
 
 
@@ -21,6 +24,12 @@ def goes_on_lines(
     if found.who is not None:
         return [f"{begin}{found.who} is alive and goes on by itself{when}"]
     return [f"{begin}nobody goes on with it; `{found.command}` does{when}"]
+
+
+def ways_on_lines(rotation: Rotation, action: Action, name: str) -> list[str]:
+    """What an operator can type while it waits."""
+    when = "for who may agree" if isinstance(action, Asks) else "once the cause is over"
+    return [plain(f"{when}: {line}") for line in ways_on(rotation, action, name)]
 
 
 def goes_on_json(rotation: Rotation, runner: str | None, now: datetime) -> dict[str, Any] | None:

@@ -90,7 +90,7 @@ PLAN_OF_ONE = record(
     **PLANNED["properties"], rows=listed(ROW), destroys=maybe(TEXT), by_hand=YES_OR_NO,
     suspend_not_before=maybe(TIME), destroy_not_before=maybe(TIME), plan=TEXT,
     without_access=maybe(listed(TIME)), permissions_probed=YES_OR_NO,
-    differences=listed(record(code=TEXT, message=TEXT)),
+    differences=listed(record(code=TEXT, message=TEXT)), approvals=by_name(COUNT), approvers=NAMES,
 )  # fmt: skip
 
 LOGIN = record(
@@ -135,6 +135,15 @@ SHAPES: dict[str, Schema] = {
         failing=listed(record(route=TEXT, since=TIME, waiting=COUNT, code=TEXT)),
     ),
     "alerts-test": record(route=TEXT, **DONE),
+    "approvals": record(
+        waiting=listed(record(
+            secret=TEXT, step=TEXT, request=maybe(TEXT), does=maybe(TEXT), rows=NAMES, digest=maybe(TEXT),
+            requester=maybe(TEXT), needs=COUNT, by=NAMES, given=NAMES, not_counted=by_name(TEXT),
+            refused_by=maybe(TEXT), asked_at=maybe(TIME), ends_at=maybe(TIME), next=TEXT,
+        )),
+        reviews=listed(record(secret=TEXT, who=maybe(TEXT), at=TIME, reason=TEXT, next=TEXT)),
+    ),
+    "approve": record(secret=TEXT, approver=TEXT, given=NAMES, needs=COUNT, **DONE),
     "breaker": record(group=TEXT, reason=TEXT, **DONE),
     "breakers": record(breakers=listed(record(group=TEXT, at=TIME, reason=TEXT, next=TEXT))),
     "config": record(
@@ -199,6 +208,8 @@ SHAPES: dict[str, Schema] = {
     "reconcile": record(
         secrets=listed(record(secret=TEXT, equal=YES_OR_NO, differences=listed(PROBLEM)))
     ),
+    "reject": record(secret=TEXT, step=TEXT, reason=TEXT, **DONE),
+    "approvals-review": record(secret=TEXT, note=TEXT, **DONE),
     "report": record(
         installation=TEXT, at=TIME, since=TIME, secrets=listed(OWNED), overdue=NAMES,
         exceptions=listed(record(secret=TEXT, what=TEXT, owner=TEXT, reason=TEXT, until=maybe(TIME))),

@@ -1,11 +1,13 @@
 """A key leaked. Contain first: evidence, switch-off, then the replacement. Only a person starts
 it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from rotation.cli.alerting import alerting, alerts_after
 from rotation.cli.app import verb
 from rotation.cli.by_hand import audit_lines, by_hand_lines, offering_by_hand
 from rotation.cli.carry_out import carry_out, went_back
@@ -22,7 +24,8 @@ from rotation.journal.entries import NONSENSE, as_damage
 from rotation.journal.facts import Opened, Requested
 from rotation.journal.spill import read
 from rotation.machine.decide import Wait
-from rotation.machine.replay import replay
+from rotation.machine.replay import Rotation, replay
+from rotation.operations.approvals import approval_wait, go_without
 from rotation.operations.containment import contain, frozen_runner, is_contained, still_given
 from rotation.operations.emergency import Asked, declare, looked_at, merge, to_cancel
 from rotation.operations.opening import is_open
@@ -53,11 +56,12 @@ PATIENCE_S = 3.0
     help="Even if the secret is paused.",
 )  # fmt: skip
 @click.option("--all-instances", is_flag=True, help="Contain instances that are not ours as well.")
+@click.option("--break-glass", is_flag=True, help="Do not wait for approval; a review follows.")
 @click.option("--destroy-foreign", is_flag=True, help="Destroy what is not ours, too.")
 @yes_option
 @here_option
 def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,  # noqa: PLR0913 -- one option each
-              override_hold: bool, all_instances: bool, destroy_foreign: bool,
+              override_hold: bool, all_instances: bool, break_glass: bool, destroy_foreign: bool,
               yes: bool, here: bool) -> int:  # fmt: skip
     """A key leaked: switch it off first, then replace it.
 
@@ -78,15 +82,16 @@ def emergency(words: tuple[str, ...], *, key_id: str | None, reason: str | None,
             return _cancel(session, words[1], yes=yes, here=here)
         if len(words) == 2 and words[0] == "merge":
             return _merge(session, Path(words[1]), here=here)
-        if yes and not reason:
+        if (yes or break_glass) and not reason:
             raise UsageError(
                 "cli.needs-reason",
-                "--yes needs --reason TEXT here; nothing was done",
+                f"{'--yes' if yes else '--break-glass'} needs --reason TEXT here; nothing was done",
                 'add --reason "what happened"',
             )
         asked = Asked(
             key_id=key_id, reason=reason, override_hold=override_hold,
             all_instances=all_instances, destroy_foreign=destroy_foreign, yes=yes,
+            without_approval=break_glass,
         )  # fmt: skip
         return _declare(session, words, asked, here=here)
 
@@ -99,8 +104,22 @@ def _declare(session: Session, words: Sequence[str], asked: Asked, *, here: bool
             return _replace(session, target.name, asked.reason, yes=asked.yes, here=here)
         if declared.found is not None and declared.why is not None:
             return without_journal(session, target, declared.found, declared.said, declared.why)
+    if asked.without_approval and go_without(session, target.stream, str(asked.reason)):
+        note(plain(f"not waiting for approval; review: `rotation approvals review {target.name}`"))
     found = declared.found or looked_at(session, target)
-    return _carried_out(session, target, found, declared.said, here=here)
+    with _heard(session):
+        return _carried_out(session, target, found, declared.said | asked.alone, here=here)
+
+
+@contextmanager
+def _heard(session: Session) -> Iterator[None]:
+    """Those who have to agree, or to look at who did not wait for them, hear of it at once, and not by the
+    next `run`."""
+    if session.configuration.approvals is None or session.live_runner() is not None:
+        yield
+        return
+    with alerts_after(session), alerting(session):
+        yield
 
 
 class _AtTerminal:
@@ -140,7 +159,7 @@ def _carried_out(
             return without_journal(session, target, found, said, as_damage(error))
     for line in contained_lines(rotation, found):
         note(line)
-    if not is_contained(rotation):
+    if not is_contained(rotation) and not _waits_for_people(session, target.name, rotation):
         for line in by_hand_lines(session, target.spec, said.scope):
             note(line)
     streams, failures = {target.stream: target.name}, list[RotationError]()
@@ -154,6 +173,14 @@ def _carried_out(
     for line in audit_lines(session, target.spec, rotation.scope):
         note(line)
     return code
+
+
+def _waits_for_people(session: Session, name: str, rotation: Rotation) -> bool:
+    wait = approval_wait(session, rotation, session.clock.now())
+    if wait is not None:
+        note(plain(f"NOT CONTAINED: it {wait.why}; `rotation approve {name}`"))
+        note(plain(f'not to wait: `rotation emergency {name} --break-glass --reason "..."`'))
+    return wait is not None
 
 
 def _journal_lost(

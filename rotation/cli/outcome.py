@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rotation.approvals.rules import Asks
 from rotation.cli.app import settings
-from rotation.cli.continuation import goes_on_json, goes_on_lines
+from rotation.cli.continuation import goes_on_json, goes_on_lines, ways_on_lines
 from rotation.cli.failures import AT_RISK, CANCELLED, FAILED, HELD, LOCKED, OK
 from rotation.cli.output import as_json, plain, result
 from rotation.cli.session import Session
@@ -106,6 +107,8 @@ def exit_code_of(arrival: "RunResult") -> int:
             return CANCELLED
         case Held():
             return HELD
+        case Asks():
+            return HELD
         case Wait(None, _, None) if not arrival.rotation.on_hold:
             return LOCKED
         case Wait() | Do():
@@ -139,10 +142,7 @@ def _lines(name: str, arrival: "RunResult", now: datetime) -> list[str]:
             when = "" if until is None else f" until {local(until)} ({relative(until, now)})"
             line = f"{label}  waits{when}: {plain(why)}"
             out = [f"  way out: rotation unpause {plain(name)}"] if rotation.on_hold else []
-            out += [
-                f"  once the cause is over: {plain(line)}"
-                for line in ways_on(rotation, action, name)
-            ]
+            out += [f"  {line}" for line in ways_on_lines(rotation, action, name)]
             works = works_now(rotation, now)
             return [line, f"  {plain(works)}", *_dies(rotation, now), *out]
         case _:

@@ -18,6 +18,7 @@ from rotation.cli.output import SCHEMA_VERSION, Cell, as_json, plain, result, ta
 from rotation.cli.session import Session, open_session
 from rotation.cli.status import print_stops, stops_json
 from rotation.journal.entries import Identity, stamp
+from rotation.operations.approvals import People
 from rotation.operations.planning import Calls, Planned, ahead, as_saved, planned, write_plan
 from rotation.plan import Gate, Plan, RowInstance, Step, rules_of
 from rotation.report.describe import duration, forecast, outage_window, relative
@@ -120,6 +121,7 @@ def _print_one(session: Session, each: Planned, now: datetime, *, refresh: bool)
     spec, plan, rows, calls = found.spec, found.plan, found.rows, found.calls
     if settings().output == "json":
         as_json("plan", {**_json(each), **_one_json(spec, plan, rows, each.row, now, calls),
+                         "approvals": found.people.needed, "approvers": list(found.people.may),
                          "differences": [asdict(d) for d in found.differences]})  # fmt: skip
         return
     for line in _stands(each, now):
@@ -138,6 +140,8 @@ def _print_one(session: Session, each: Planned, now: datetime, *, refresh: bool)
         else _replaced(spec, each.row, now)
     )
     for line in (*lines, *_proved(spec)):
+        result(plain(line))
+    for line in _asked(found.people):
         result(plain(line))
     for difference in found.differences:
         result(plain(f"would be Held: {difference.message} [{difference.code}]"))
@@ -214,6 +218,11 @@ def _proved(spec: Specification) -> Iterator[str]:
         yield "no probe: nothing logs in, and the death of the old one is asserted, not proved"
     else:
         yield f"probe {spec.probe.type}: a login proves acceptance; permissions are not probed"
+
+
+def _asked(people: People) -> Iterator[str]:
+    for step, count in people.needed.items():
+        yield f"before {step} it asks: {count} of {', '.join(people.may)} have to agree"
 
 
 def _span(seconds: int) -> str:

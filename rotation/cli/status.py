@@ -10,7 +10,7 @@ import click
 
 from rotation.cli import status_table
 from rotation.cli.app import settings, verb
-from rotation.cli.continuation import goes_on_lines
+from rotation.cli.continuation import goes_on_lines, ways_on_lines
 from rotation.cli.failures import AT_RISK, GENERIC, HELD, OK, worst
 from rotation.cli.options import maybe_names_argument
 from rotation.cli.outcome import dies_lines, held_lines, local, still_alive, works_now
@@ -20,12 +20,11 @@ from rotation.cli.status_json import secret_json
 from rotation.errors import JournalError, PolicyRefusal
 from rotation.journal.spill import SpillRecord
 from rotation.machine.decide import next_action
-from rotation.operations.continuation import ways_on
 from rotation.operations.fleet import (
     Health,
     Rank,
     Spills,
-    frozen_wait,
+    gated_wait,
     hold_end,
     most_urgent,
     on_hold,
@@ -176,16 +175,13 @@ def _details(session: Session, health: Health, now: datetime) -> list[str]:
     if rotation.held is not None:
         held = held_lines(rotation, rotation.held, health.secret, now)
         return [*(line.strip() for line in held), *_strangers(health), *_drift(health)]
-    frozen = frozen_wait(session, rotation, now)
-    waits = frozen.why if frozen else health.row.why if health.row else None
+    gated = gated_wait(session, rotation, now)
+    waits = gated.why if gated else health.row.why if health.row else None
     lines = [f"waits for: {plain(waits.removeprefix('waits for '))}"] if waits else []
     lines.append(plain(works_now(rotation, now)))
     lines += dies_lines(rotation, now)
-    action = next_action(rotation, now)
-    lines += [
-        f"once the cause is over: {plain(line)}"
-        for line in ways_on(rotation, action, health.secret)
-    ]
+    action = gated or next_action(rotation, now)
+    lines += ways_on_lines(rotation, action, health.secret)
     lines += goes_on_lines(rotation, session.at_work(rotation), now, stopped=False)
     return [*lines, *out]
 

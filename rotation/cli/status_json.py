@@ -11,7 +11,7 @@ from rotation.journal.entries import stamp
 from rotation.machine.decide import next_action
 from rotation.machine.replay import Rotation
 from rotation.operations.continuation import ways_on
-from rotation.operations.fleet import Health, frozen_wait, hold_end, on_hold, open_rotation
+from rotation.operations.fleet import Health, gated_wait, hold_end, on_hold, open_rotation
 from rotation.report.describe import old_dies, what_works
 from rotation.report.exits import ways_out
 from rotation.report.health import given, seen_at
@@ -56,5 +56,5 @@ def _current(rotation: Rotation) -> dict[str, Any]:
 
 
 def _frozen(session: Session, rotation: Rotation, now: datetime) -> dict[str, Any]:
-    waits = frozen_wait(session, rotation, now)
+    waits = gated_wait(session, rotation, now)
     return {} if waits is None else {"waits_until": stamp(waits.until), "waits_for": waits.why}

@@ -7,6 +7,7 @@ from rotation.cli.session import Session
 from rotation.errors import JournalError, RotationError
 from rotation.journal.facts import Opened
 from rotation.operations import containment
+from rotation.operations.approvals import refuse_unapproved
 from rotation.operations.containment import SwitchedOff
 from rotation.operations.survey import ExposureReport
 from rotation.operations.target import Target
@@ -16,6 +17,7 @@ def without_journal(
     session: Session, target: Target, found: ExposureReport, said: Opened, why: RotationError
 ) -> int:
     """why: the reason why nothing but the switch-off is possible. Returns the exit code."""
+    refuse_unapproved(session, target.name, said, why)
     what = (
         "the journal cannot be written" if isinstance(why, JournalError) else "no more can be done"
     )

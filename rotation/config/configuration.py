@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rotation.calendar import Freeze, Schedule
+from rotation.config.approving import Approvals, Demands
 from rotation.config.findings import Finding
 from rotation.config.model import Document, Reviews, Secret
 from rotation.config.reading import shape
@@ -112,6 +113,7 @@ class Configuration:
     entries: Mapping[str, ConfiguredSecret] = field(repr=False)
     renamed: Mapping[str, str] = field(default_factory=dict)
     alerts: Alerts = field(default_factory=Alerts)
+    approvals: Approvals | None = None
     health: Health | None = None
     heartbeat: Heartbeat | None = None
     reviews: Reviews | None = None
@@ -133,6 +135,15 @@ class Configuration:
 
     def replaces_by_itself(self, entry: ConfiguredSecret) -> bool:
         return self.surroundings.classes[entry.class_name].replace == "by-itself"
+
+    @property
+    def allowed_signers(self) -> Path:
+        """Of `approvals`, where there are any."""
+        assert self.approvals is not None, "asked only where somebody may approve"
+        return self.path.absolute().parent / self.approvals.allowed_signers
+
+    def demands(self, entry: ConfiguredSecret) -> Demands | None:
+        return self.surroundings.classes[entry.class_name].approvals
 
     def specification(self, entry: ConfiguredSecret) -> Specification:
         """Everything that a rotation of that secret keeps to the end."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rotation.config import access, document, included, leaks
+from rotation.config import access, approving, document, included, leaks
 from rotation.config.alike import Alike
 from rotation.config.bindings import bound
 from rotation.config.collecting import Report
@@ -99,6 +99,8 @@ class _Loading:
             if (include := collected([], shape(Include).read, given)) is not None:
                 self._include(include, ("include", n))
         self._check_former_names()
+        approvals = None if head is None else head.approvals
+        self._report.add(self._file, None, approving.problems(approvals, self._context.classes))
         if head is None or self._report.failed:
             raise self._refusal(text)
         return self._result(head, text)
@@ -136,6 +138,7 @@ class _Loading:
             entries=self._taken.entries,
             renamed={former: entry.id for former, (entry, _) in self._renamed.items()},
             alerts=head.alerts,
+            approvals=head.approvals,
             health=head.health,
             heartbeat=head.heartbeat,
             reviews=head.reviews,

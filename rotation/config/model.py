@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from rotation.calendar import Freeze, Schedule
+from rotation.config.approving import Approvals, Demands
 from rotation.config.findings import invalid
 from rotation.config.plugins import Listed, a, read_consumers
 from rotation.config.reading import As, expected, reader, remembering, shape
@@ -184,6 +185,10 @@ class PolicyClass:
     unattended: Literal["accepted"] | None = _doc(
         "accepted: `config check` allows production secrets whose trouble nobody hears of"
     )
+    approvals: Demands | None = field(
+        default=None,
+        metadata={"doc": "how many people have to agree before a step; nobody by default"},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +237,9 @@ class Document:
     reviews: Reviews | None = field(
         default=None,
         metadata={"doc": "how often owners review what they own; never by default"},
+    )
+    approvals: Approvals | None = field(
+        default=None, metadata={"doc": "who may agree where a class asks for approval"}
     )
     health: Health | None = field(
         default=None, metadata={"doc": "where `rotation serve` says how it is; nowhere by default"}

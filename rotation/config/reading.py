@@ -35,9 +35,9 @@ _DURATION = re.compile(r"(\d{1,6})([smhd])")
 # Keys of later versions. This version refuses what it does not enforce.
 LATER = frozenset(
     {
-        "approvals", "approvers", "blast", "brownout", "canary", "dependents",
+        "aws", "blast", "brownout", "canary", "dependents",
         "incident", "notify", "overdue", "owners", "replaces", "sensitivity",
-        "tripwire", "usage", "waves",
+        "tripwire", "usage", "vault", "waves",
     }
 )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The runner: claim, decide, write the intent, act, write the fact. The order matters only here."""
 
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from rotation.errors import Ambiguous, JournalMoved, PolicyRefusal, RotationErro
 from rotation.execution.effects import Context, effect_for, look_for
 from rotation.execution.effects.context import draft_of, key_of
 from rotation.execution.effects.failure import failure_entry
+from rotation.execution.live import Live
 from rotation.execution.opening import (
     over,
     refuse_doubtful,
@@ -30,23 +31,11 @@ from rotation.plan import COMPROMISED, CONTAIN_ONLY, REPLACE, Gate, Plan, RowIns
 from rotation.plan.compiled import opening
 from rotation.plan.specification import changes, spec_from_json
 from rotation.plugins.guard import Guard, Stopped
-from rotation.types import OPEN_GATES, Gates, Specification
+from rotation.types import Specification
 
 LEASE = timedelta(seconds=60)
 # A runner that has not heard from the journal for so long asks it before the next call.
 FENCE = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Live:
-    """What is read live and never from the stored specification."""
-
-    gates: Callable[[str, datetime], Gates] = lambda secret, now: OPEN_GATES
-    # None: the configuration no longer names the secret.
-    specification: Callable[[str], Specification | None] = lambda secret: None
-    read_only: Callable[[], str | None] = lambda: None  # why only containment may have an effect
-    # Secrets of the configuration that use one of these logins too.
-    others: Callable[[Specification, Collection[str]], Sequence[str]] = lambda spec, logins: ()
 
 
 @dataclass(kw_only=True)
@@ -214,6 +203,8 @@ class _Run:
             self._perform(rotation, action)
         if self.unwritten or not is_recorded(self.entries, rotation, self._decide(rotation)):
             self._append([])
+        if isinstance(action, Wait) and action.row is not None:
+            self.runner.live.ask(rotation, action.row)
         return action
 
     @property
@@ -241,6 +232,8 @@ class _Run:
             reason = self.doubt or self.runner.live.read_only()
             if reason is not None:
                 return Wait(None, f"read-only: {reason}", action.row)
+        if not action.in_doubt and (wait := self.runner.live.approval(rotation, action.row)):
+            return wait
         if Gate.WINDOW in action.row.gates:
             gates = self.runner.live.gates(Opened.of(rotation.opened.facts).secret, now)
             return next_action(rotation, now, gates)

@@ -327,6 +327,8 @@ class Opened(Bounds):
     # Of an emergency: what leaked; what is not ours is destroyed as well.
     scope: Names = Names(logged=True)
     destroy_foreign: Flag = Flag()
+    # A person did not wait for the approval that it needs.
+    without_approval: Flag = Flag()
     # What was contained without the journal: where it stood, what was on, when, who brought it in.
     spill: Text = Text()
     contained: Names = Names(logged=True)

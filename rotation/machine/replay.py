@@ -1,6 +1,6 @@
 """A rotation, folded from its entries. Pure: no clock, no I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from rotation.journal.facts import (
 )
 from rotation.machine.leftover import Leftover, leftovers_of
 from rotation.machine.rotation import Mode, Outcome, Rotation, RowState
-from rotation.plan import OnFailure, RowInstance, Step
+from rotation.plan import OnFailure, PlanRules, RowInstance, Step
 from rotation.plan.compiled import rows_of
 
 __all__ = [
@@ -275,8 +275,11 @@ def can_go_back(rotation: Rotation) -> bool:
 def replaced_by(rotation: Rotation) -> Step | None:
     """Without overlap: the row whose intent ends the old credential for good, and with it the way
     back. None where the old credential lives until it is destroyed."""
-    steps = {row.step for row in rotation.rows}
-    if not rotation.rules.risks_outage or steps & {Step.CONTAIN, Step.DESTROY}:
+    return cut_of(rotation.rules, {row.step for row in rotation.rows})
+
+
+def cut_of(rules: PlanRules, steps: Collection[Step]) -> Step | None:
+    if not rules.risks_outage or {*steps} & {Step.CONTAIN, Step.DESTROY}:
         return None
     return Step.ACTIVATE if Step.ACTIVATE in steps else Step.ISSUE
 

@@ -14,6 +14,7 @@ from rotation.journal.entries import Entry
 from rotation.journal.facts import Opened
 from rotation.machine.decide import Action, Do, Wait, next_action
 from rotation.machine.replay import Rotation, replay
+from rotation.operations.approvals import approval_wait
 from rotation.operations.continuation import keeps_failing
 from rotation.operations.installation import POLL, Installation
 from rotation.plugins.guarded import place_of
@@ -133,7 +134,9 @@ def _watch(installation: Installation, stream: str, show: Show, stay: _Stay) -> 
         if entries[-1].seq != seen[-1].seq:
             moved.spent = timedelta()
         seen, rotation, now = entries, replay(entries), installation.clock.now()
-        action = next_action(rotation, now, installation.gates(_secret(rotation), now))
+        action = approval_wait(installation, rotation, now) or next_action(
+            rotation, now, installation.gates(_secret(rotation), now)
+        )
         # A rotation without new entries is not being worked on, even if its runner is alive.
         working = isinstance(action, Do) and moved.spent < PATIENCE
         working = working and installation.live_runner() is not None

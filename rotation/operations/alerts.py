@@ -23,6 +23,7 @@ from rotation.journal.installation_facts import CONNECTION
 from rotation.machine.held import REASONS
 from rotation.machine.replay import Rotation, replay
 from rotation.machine.unaccounted import seen_of
+from rotation.operations.approvals import asked_of, reviews_of_approvals
 from rotation.operations.fleet import Health, Rank, open_rotation, spilled, standing
 from rotation.operations.installation import Installation
 from rotation.operations.next_step import next_step
@@ -148,6 +149,7 @@ def look(here: Installation, before: Position, now: datetime) -> Look:
                 *_ahead(rows, now),
                 *_reviews(here, now),
                 *_stands(here, now),
+                *_without_approval(here, now),
             ),
             seen={
                 INSTALLATION: 0,
@@ -284,6 +286,13 @@ def _stands(here: Installation, now: datetime) -> Iterator[Alert]:
         for each in found:
             next_ = next_step(health, rotation, now)
             yield _alert(here, each, health.secret, latest, now, next_, health)
+        for each, next_ in asked_of(here, rotation, health.secret, now):
+            yield _alert(here, each, health.secret, rotation, now, next_)
+
+
+def _without_approval(here: Installation, now: datetime) -> Iterator[Alert]:
+    for name, found, next_ in reviews_of_approvals(here):
+        yield _alert(here, found, name, None, now, next_)
 
 
 def _open(here: Installation, health: Health) -> Rotation | None:

@@ -31,6 +31,7 @@ class Gains(StrEnum):
     HOST = "a host"
     REFERENCE = "a reference"
     RIGHT = "a right to name"
+    APPROVAL = "a right to approve"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -231,10 +232,25 @@ def _of_head(found: Changes, old: Configuration, new: Configuration) -> None:
         name = ".".join(leaf)
         added = _added(before, after)
         kind = _kind(leaf, added) if added is not None else None
-        if kind is not None:
+        if leaf[0] == "classes" and "approvals" in leaf:
+            change = f"{name}: {_short(before)} -> {_short(after)}"
+            if _asks_less(leaf[-1], before, after):
+                found.gains.append(Gain(Gains.APPROVAL, INSTALLATION, change))
+            else:
+                found.settings.append(change)
+        elif kind is not None:
             found.gains.append(Gain(kind, INSTALLATION, f"{name}: {_short(added)}"))
         else:
             found.settings.append(f"{name}: {_short(before)} -> {_short(after)}")
+
+
+def _asks_less(key: str, before: object, after: object) -> bool:
+    """Whether somebody can do what more, or other, people had to agree to."""
+    if before is None:
+        return after == "accepted"
+    if isinstance(before or 0, int) and isinstance(after or 0, int) and key != "expire_s":
+        return int(str(after or 0)) < int(str(before or 0))
+    return True
 
 
 def _added(before: object, after: object) -> object:
@@ -251,6 +267,7 @@ _BY_KEY: Mapping[str, Gains] = {
     "plugins": Gains.CODE,
     "file_roots": Gains.SINK,
     "include": Gains.RIGHT,
+    "approvals": Gains.APPROVAL,
     "seal_key": Gains.REFERENCE,
     "journal": Gains.REFERENCE,
     "bindings": Gains.REFERENCE,
@@ -262,7 +279,7 @@ _BY_KEY: Mapping[str, Gains] = {
 def _kind(leaf: Leaf, value: object) -> Gains | None:
     """By the form of the value first: a file or a variable is read wherever it is named."""
     top = _BY_KEY.get(leaf[0])
-    if top in (Gains.CODE, Gains.SINK, Gains.RIGHT):
+    if top in (Gains.CODE, Gains.SINK, Gains.RIGHT, Gains.APPROVAL):
         return top
     if leaf[-1] in _BY_KEY and _BY_KEY[leaf[-1]] is Gains.CODE:
         return Gains.CODE

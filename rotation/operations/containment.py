@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn, Protocol, cast
 
+from rotation.approvals.rules import Asks
 from rotation.errors import Ambiguous, JournalError, NotYet, RotationError, Transient
 from rotation.execution.effects.emergency import switch_off
 from rotation.interfaces import Adapters, Store
@@ -66,7 +67,7 @@ def contain(here: Installation, target: Target, waits: Callable[[Wait], None]) -
     while not rotation.done(contains):
         action = here.runner.advance(stream, until=after)
         rotation = replay(here.journal.entries(stream))
-        if isinstance(action, Held) or here.stop() or rotation.outcome is not None:
+        if isinstance(action, Held | Asks) or here.stop() or rotation.outcome is not None:
             break
         if isinstance(action, Wait) and action.until is not None:
             waits(action)

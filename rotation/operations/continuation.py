@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from rotation.approvals.rules import Asks
 from rotation.machine.decide import Action, Held, Wait, gives_up, next_action
 from rotation.machine.replay import Rotation
 
@@ -15,6 +16,8 @@ def is_retrying(rotation: Rotation, action: Action) -> bool:
 
 def ways_on(rotation: Rotation, action: Action, name: str) -> list[str]:
     """What an operator can type for a rotation that is not Held, once the cause is gone."""
+    if isinstance(action, Asks):
+        return [f"rotation approve {name}"]
     return [f"rotation resume {name} --now"] if is_retrying(rotation, action) else []
 
 

@@ -11,6 +11,7 @@ from rotation.journal.facts import Failure
 from rotation.journal.spill import unmerged
 from rotation.machine.held import Exit
 from rotation.machine.replay import replay
+from rotation.operations import approvals
 from rotation.operations.findings import Finding, Grade, failed
 from rotation.operations.installation import Installation
 from rotation.operations.secret_health import Looked, findings, of_journal, refused_login
@@ -41,6 +42,7 @@ def all_checks(
     yield from journal
     yield from _route_checks(here)
     yield from _heartbeat_check(here)
+    yield from approvals.checks(here)
     for each in (name for name in names if here.orphans_of(name)):
         yield from _orphan_checks(here, each)
     names = [name for name in names if here.configuration.secret(name) is not None]

@@ -16,6 +16,7 @@ from rotation.journal.entries import NONSENSE, Draft, Kind, as_damage
 from rotation.journal.facts import Opened, Requested
 from rotation.journal.spill import SpillRecord, is_known
 from rotation.machine.replay import Rotation, can_go_back, replay
+from rotation.operations.approvals import go_without
 from rotation.operations.containment import bound_for_containment
 from rotation.operations.installation import Installation
 from rotation.operations.requests import open_rotation_of
@@ -35,6 +36,7 @@ class Asked:
     override_hold: bool
     all_instances: bool
     destroy_foreign: bool
+    without_approval: bool = False
     #: Agreed to what is shown first, and to nothing that comes after it.
     yes: bool
 
@@ -42,7 +44,12 @@ class Asked:
         """The facts with which COMPROMISED is opened, without the scope."""
         asked = Opened(reason=self.reason or "not given")
         foreign = Opened(destroy_foreign=True) if self.destroy_foreign else Opened()
-        return asked | foreign
+        return asked | foreign | self.alone
+
+    @property
+    def alone(self) -> Opened:
+        """What says that it does not wait for the people who have to agree."""
+        return Opened(without_approval=True) if self.without_approval else Opened()
 
 
 class Person(Protocol):
@@ -254,6 +261,8 @@ def merge(here: Installation, record: SpillRecord) -> tuple[Target, Opened]:
                 record.stream, target.spec, found.baseline,
                 who=record.who, said=said, seen=found.seen,
             )  # fmt: skip
+    # It is contained already, and nobody could see then who agreed.
+    go_without(here, record.stream, str(record.reason), record.who)
     return target, said
 
 

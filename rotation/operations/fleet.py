@@ -19,6 +19,7 @@ from rotation.machine.decide import Wait, next_action
 from rotation.machine.leftover import NOTHING_LEFT, leftovers_of
 from rotation.machine.replay import Outcome, Rotation, replay
 from rotation.machine.unaccounted import Seen, seen_of, unaccounted, with_look
+from rotation.operations.approvals import approval_wait
 from rotation.operations.history import as_looked_at
 from rotation.operations.installation import Installation
 from rotation.operations.pauses import end_of
@@ -334,8 +335,13 @@ def most_urgent(healths: list[Health], *, everything: bool) -> list[Health]:
     return heapq.nsmallest(many, healths, key=lambda health: health.order)
 
 
-def frozen_wait(here: Installation, rotation: Rotation, now: datetime) -> Wait | None:
-    """The wait that a manual freeze causes now: the row was written before it."""
+def gated_wait(here: Installation, rotation: Rotation, now: datetime) -> Wait | None:
+    """The wait that people cause now: the row was written before it. They have to agree, or closed every
+    window by hand."""
+    return approval_wait(here, rotation, now) or _frozen_wait(here, rotation, now)
+
+
+def _frozen_wait(here: Installation, rotation: Rotation, now: datetime) -> Wait | None:
     reason = frozen_by(here.records, freeze_file(here.configuration))
     if reason is None:
         return None

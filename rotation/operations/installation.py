@@ -161,7 +161,7 @@ class Installation:
     @cached_property
     def runner(self) -> "Runner":
         """The runner. Other runners of this host see it as alive until the process ends."""
-        from rotation.execution.runner import Live, Runner  # noqa: PLC0415
+        from rotation.execution.runner import Runner  # noqa: PLC0415
         from rotation.journal.liveness import (  # noqa: PLC0415
             RunnerLock,
             is_dead,
@@ -169,7 +169,7 @@ class Installation:
             runners_of,
         )
         from rotation.journal.sqlite import translated  # noqa: PLC0415
-        from rotation.schedule.brakes import read_only  # noqa: PLC0415
+        from rotation.operations.live import live_of  # noqa: PLC0415
 
         journal, directory = self.journal, runners_of(self.configuration.journal)
         with translated():  # its file lies on the journal's disk
@@ -179,12 +179,7 @@ class Installation:
             bind=self.bind,
             clock=self.clock,
             id=self._lock.runner_id,
-            live=Live(
-                gates=self.gates,
-                specification=self.live_specification,
-                read_only=lambda: read_only(journal),
-                others=self.others(),
-            ),
+            live=live_of(self),
             dead=lambda runner: is_dead(directory, runner),
             stopping=self.stop,
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rotation.errors import PolicyRefusal, UsageError
 from rotation.interfaces import Call
 from rotation.journal.entries import Identity
+from rotation.operations.approvals import People, people
 from rotation.operations.installation import Installation
 from rotation.plan import ROUTINE, Plan, RowInstance, plan_for
 from rotation.plan.compiled import compile_rows
@@ -58,6 +59,7 @@ class Ahead:
     rows: tuple[RowInstance, ...]
     calls: Calls
     differences: Sequence["Difference"]
+    people: People
 
 
 def ahead(here: Installation, entry: "ConfiguredSecret", *, refresh: bool) -> Ahead:
@@ -71,6 +73,7 @@ def ahead(here: Installation, entry: "ConfiguredSecret", *, refresh: bool) -> Ah
         rows=compile_rows(plan.rows, spec, traits),
         calls=_calls(here, entry),
         differences=_differences(here, entry) if refresh else (),
+        people=people(here, entry, plan, {row.step for row in plan.rows}),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from rotation.errors import NeedsPerson, Refused, Transient
-from rotation.execution.runner import Live
+from rotation.execution.live import Live
 from rotation.machine.held import Exit
 from rotation.types import COMPROMISED
 from tests.crash.causes import (

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rotation.errors import Denied, Transient
-from rotation.execution.runner import Live, Runner
+from rotation.execution.live import Live
+from rotation.execution.runner import Runner
 from rotation.journal.facts import Opened
 from rotation.machine.decide import Close, Held, Wait, pending_resume
 from rotation.machine.held import REASONS

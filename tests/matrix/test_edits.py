@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rotation.execution.runner import Live
+from rotation.execution.live import Live
 from rotation.machine.decide import Action, Close, Held
 from tests.matrix.samples import sample
 from tests.matrix.services import STORES, Services

@@ -17,6 +17,7 @@ from rotation.cli import session as session_module
 from rotation.cli.app import program
 from rotation.cli.session import Session
 from rotation.config import ConfiguredSecret, Finding, stream_of
+from rotation.config.approving import Approvals, Demands
 from rotation.config.routes import Alerts
 from rotation.config.watching import Health, Heartbeat
 from rotation.execution.runner import Runner
@@ -56,6 +57,10 @@ class FakeConfiguration:
     health: Health | None = None
     heartbeat: Heartbeat | None = None
     commands: Path | None = None
+    approvals: Approvals | None = None
+    asks: Demands | None = None
+    reviews: Any = None
+    allowed_signers: Path = Path("-")
 
     def secret(self, name: str) -> ConfiguredSecret | None:
         return self.entry if name == self.entry.id else None
@@ -68,6 +73,9 @@ class FakeConfiguration:
 
     def replaces_by_itself(self, entry: ConfiguredSecret) -> bool:
         return self.by_itself
+
+    def demands(self, entry: ConfiguredSecret) -> Demands | None:
+        return self.asks
 
     def specification(self, entry: ConfiguredSecret) -> Specification:
         return self.spec
@@ -82,6 +90,7 @@ class Shell:
     configuration: FakeConfiguration
     gates: Callable[[datetime], Gates] = lambda now: Gates()
     living: str | None = None
+    who: str = "alice"
     on_pause: Callable[[], None] = lambda: None
     #: So many waits are sat out, and then Ctrl-C is typed; None: nobody types it.
     pauses_left: int | None = None
@@ -153,7 +162,7 @@ class SimulatedSession(Session):
 
 def at_work(shell: Shell, **given: Any) -> SimulatedSession:
     given = {"configuration_path": Path("-"), "effectful": True, **given}
-    return SimulatedSession(shell=shell, clock=SimulatedClock(shell.world), who="alice", **given)
+    return SimulatedSession(shell=shell, clock=SimulatedClock(shell.world), who=shell.who, **given)
 
 
 @pytest.fixture

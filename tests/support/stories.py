@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rotation.errors import AlreadyOpen
-from rotation.execution.runner import Live, Runner
+from rotation.execution.live import Live
+from rotation.execution.runner import Runner
 from rotation.journal.entries import Draft, Kind
 from rotation.machine.decide import Action, Close, Held, Wait
 from rotation.machine.replay import replay

@@ -62,7 +62,7 @@ CASES: dict[str, tuple[str, int, str, str]] = {
         changed("team-payments", "postgres://app:" + "hunter2@db"), 8, "secrets[0].owner",
         "config.inline-secret",
     ),
-    "unenforced": (more("approvals: 2"), 14, "secrets[0].approvals", "config.not-enforced"),
+    "unenforced": (more("canary: 2"), 14, "secrets[0].canary", "config.not-enforced"),
     "unenforced at the top": (
         VALID + "replaces: [more]\n", 14, "replaces", "config.not-enforced",
     ),
@@ -205,7 +205,7 @@ secrets:
 {SECRET}    onwer: x
 {SECRET.replace("billing-iam", "second").replace("5m", "10:30")}
   - {{id: third}}
-approvals: 2
+canary: 2
 """
     assert [(f.line, f.path, f.code) for f in found(text)] == [
         (1, "installation", "config.type"),
@@ -218,7 +218,7 @@ approvals: 2
         (26, "secrets[2].owner", "config.missing"),
         (26, "secrets[2].store", "config.missing"),
         (26, "secrets[2].issuer", "config.missing"),
-        (27, "approvals", "config.not-enforced"),
+        (27, "canary", "config.not-enforced"),
     ]
 
 
@@ -293,7 +293,7 @@ def test_a_credential_of_two_owners_is_said_to_be_shared(found: Find, key: str) 
             "max age 8d - grace 10m - soak 1d - margin 7d = -10m",
         ),
         (VALID + "classes: {production: {grace: 9m}}\n", "2 x the longest refresh of 5m = 10m"),
-        (more("approvals: 2"), "not enforced by this version"),
+        (more("canary: 2"), "not enforced by this version"),
         (more("<<: {a: 1}"), "YAML 1.2 has no merge key"),
         (changed('"111122223333"', "111122223333"), "quote it"),
     ],

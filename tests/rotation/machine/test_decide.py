@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from rotation.errors import PolicyRefusal, Transient, UsageError
-from rotation.execution.runner import Live
+from rotation.execution.live import Live
 from rotation.machine.decide import Close, Do, Held, Wait, next_action
 from rotation.machine.replay import Outcome, replay
 from rotation.plan import PLANS, Step

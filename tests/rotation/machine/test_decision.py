@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rotation.execution import runner
-from rotation.execution.runner import Live
+from rotation.execution.live import Live
 from rotation.journal.decided import Deciding, decided_in
 from rotation.journal.entries import Draft, Entry, Identity, Kind
 from rotation.journal.identity_row import AT_ONCE
