@@ -11,7 +11,7 @@ from rotation.journal.decided import Deciding
 from rotation.journal.entries import Entry, canonical, stamp
 from rotation.journal.facts import Opened
 from rotation.machine.decide import Wait
-from rotation.machine.replay import Mode, Rotation, cut_of
+from rotation.machine.replay import Mode, Rotation, cut_of, replaced_by
 from rotation.plan import PlanRules, RowInstance, Step
 
 ASKED, GIVEN, REFUSED, WITHOUT = "asked", "given", "refused", "without"
@@ -31,16 +31,29 @@ def demanded(rotation: Rotation, row: RowInstance) -> tuple[str, ...]:
     none."""
     if rotation.mode is not Mode.FORWARD:
         return ()
-    return kinds(rotation.rules, {each.step for each in rotation.rows}, row.step)
+    found = kinds(rotation.rules, {each.step for each in rotation.rows}, row.step)
+    return found or (("destroy",) if removed_by(rotation, row) else ())
+
+
+def removed_by(rotation: Rotation, row: RowInstance) -> list[str]:
+    """Instances of earlier rotations, or that a person gave up, which the row destroys beside its own
+    work. While readers have nothing that works, only what a person gave up is asked about."""
+    rules = rotation.rules
+    if rules.contains or row.step not in (Step.ISSUE, Step.MAKE_ROOM, Step.TIDY):
+        return []
+    if row.step is Step.MAKE_ROOM:
+        return sorted(rotation.given_up)
+    removes = rules.retires if row.step is Step.TIDY else not rules.replaces_dead
+    return sorted(rotation.leftovers) if removes and replaced_by(rotation) is None else []
 
 
 def kinds(plan: PlanRules, steps: Collection[Step], step: Step) -> tuple[str, ...]:
     """The same of a step of a plan. What gives readers of a dead credential a new one needs none."""
     cut = cut_of(plan, steps)
+    if step is Step.DESTROY:  # in an emergency it is off already, so nothing is lost
+        return ("destroy",)
     if plan.contains:
         return ("emergency",) if step is (cut or Step.CONTAIN) else ()
-    if step is Step.DESTROY:
-        return ("destroy",)
     if plan.replaces_dead:
         return ()
     if cut is not None:  # what follows it must not wait
@@ -99,11 +112,16 @@ def _row(rotation: Rotation, row: RowInstance) -> list[str | int]:
 
 
 def _does(rotation: Rotation, row: RowInstance) -> str:
-    if rotation.rules.contains:
+    if left := removed_by(rotation, row):
+        return (
+            f"ends {', '.join(left)} for good, which an earlier rotation left or a person gave up"
+        )
+    if rotation.rules.contains and row.step is not Step.DESTROY:
         return f"switches off {', '.join(rotation.scope) or rotation.old}, and replaces it"
     if row.step is Step.PROMOTE:
         return f"readers get {rotation.new or 'the new credential'} in the place of {rotation.old or 'none'}"
-    return f"ends {rotation.old or 'the old credential'} for good"
+    ends = rotation.scope if rotation.rules.contains else [rotation.old or "the old credential"]
+    return f"ends {', '.join(ends)} for good"
 
 
 def digest(rotation: Rotation, row: RowInstance, around: Surroundings) -> str:
@@ -121,6 +139,7 @@ def digest(rotation: Rotation, row: RowInstance, around: Surroundings) -> str:
         "said": {key: value for key, value in said.facts.items() if key != Deciding.next.name},
         "spec": rotation.spec,
         "row": _row(rotation, row),
+        "removes": removed_by(rotation, row),
         "instances": [rotation.old, rotation.old_version, rotation.new, rotation.new_version],
     }
     return hashlib.sha256(canonical(content).encode()).hexdigest()

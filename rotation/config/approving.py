@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from rotation.config.findings import Problem, named
+from rotation.config.findings import Level, Problem, named
 from rotation.types import require
 
 if TYPE_CHECKING:
@@ -108,4 +108,12 @@ def problems(known: Approvals | None, classes: Mapping[str, "PolicyClass"]) -> I
                 "config.too-few-approvers",
                 f"{demands.most} have to agree, and only {len(may)} may",
                 "name more in `approvals: {approvers: …}`, or ask for fewer",
+            )
+        if not demands.emergency:
+            yield Problem(
+                where,
+                "config.emergency-unapproved",
+                "an emergency of this class is one person's word, and switches off at once",
+                "or ask for `emergency` as well",
+                Level.INFO,
             )

@@ -133,7 +133,7 @@ def agree(here: Installation, name: str, approver: str, signature: str | None) -
         said=rules.GIVEN, request=number_of(found.asked), approver=approver, signature=signature,
         by_os_user=signature is None,
     )  # fmt: skip
-    draft = _draft(here, said)
+    draft = _draft(here, said, found.secret)
     why = approvals_of(here).why_not(draft, found.asked, found.standing.around)
     if why is not None:
         raise PolicyRefusal(
@@ -151,12 +151,13 @@ def refuse(here: Installation, name: str, reason: str) -> Waiting:
     """Records that somebody says no: this request cannot be agreed to any more."""
     found = waiting_of(here, name)
     said = Approval(said=rules.REFUSED, request=number_of(found.asked), reason=reason)
-    _record(here, _draft(here, said))
+    _record(here, _draft(here, said, found.secret))
     return found
 
 
-def _draft(here: Installation, said: Approval) -> Draft:
-    given: Facts = {name: value for name, value in said.facts.items() if value is not None}
+def _draft(here: Installation, said: Approval, secret: str) -> Draft:
+    facts = (said | Request(secret=secret)).facts
+    given: Facts = {name: value for name, value in facts.items() if value is not None}
     return Draft(kind=Kind.APPROVAL, who=here.who, facts=given)
 
 
@@ -285,5 +286,5 @@ def close_review(here: Installation, name: str, note: str) -> list[Entry]:
         )
     for each in found:
         said = Approval(said=rules.REVIEWED, request=number_of(each), reason=note)
-        _record(here, _draft(here, said))
+        _record(here, _draft(here, said, name))
     return found

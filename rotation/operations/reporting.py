@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rotation.approvals.rules import ASKED
 from rotation.errors import UnknownName
+from rotation.journal.approving import Approval, Request
 from rotation.journal.entries import INSTALLATION, Entry, Kind
 from rotation.journal.facts import Opened, Requested
 from rotation.operations.access import Access, as_found, granted
@@ -96,13 +98,26 @@ def deeds(here: Installation, since: datetime) -> Iterator[Deed]:
     names = {row.stream: row.secret for row in here.records.identities()}
     for entry in here.records.by_people(since):
         assert entry.who is not None
-        secret = None if entry.stream == INSTALLATION else names.get(entry.stream, entry.stream)
+        if entry.kind is Kind.APPROVAL and Approval.of(entry.facts).said == ASKED:
+            continue  # of the runner, in whoever's account it runs
+        secret = (
+            _secret(entry)
+            if entry.stream == INSTALLATION
+            else names.get(entry.stream, entry.stream)
+        )
         yield Deed(
             at=entry.at, who=entry.who, what=_what(entry), secret=secret, reason=_reason(entry.facts)
         )  # fmt: skip
 
 
+def _secret(entry: Entry) -> str | None:
+    return Request.of(entry.facts).secret if entry.kind is Kind.APPROVAL else None
+
+
 def _what(entry: Entry) -> str:
+    if entry.kind is Kind.APPROVAL:
+        said = Approval.of(entry.facts)
+        return f"approval {said.said}" + (f" by {said.approver}" if said.approver else "")
     if entry.kind is Kind.OPENED:
         return f"opened {Opened.of(entry.facts).plan}"
     if entry.kind is Kind.REQUESTED:

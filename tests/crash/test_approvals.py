@@ -79,7 +79,8 @@ class Asking(Story):
         if not rotation.rules.contains and rotation.intended(Step.PROMOTE):
             assert rotation.intended(Step.DESTROY) is False
         assert "KEY1" in self.world.instances
-        assert self.world.instances["KEY1"].active or not rotation.rules.contains
+        contained = rotation.rules.contains and rotation.done(Step.CONTAIN)
+        assert self.world.instances["KEY1"].active is not contained or not rotation.rules.contains
 
     def asked(self) -> list[str | None]:
         entries = self.journal.installation_entries(Kind.APPROVAL)
@@ -111,7 +112,7 @@ def begun(kill_at: frozenset[int] = frozenset()) -> Asking:
     return story
 
 
-WORK = [(routine, ["promote", "destroy"]), (emergency, ["emergency"])]
+WORK = [(routine, ["promote", "destroy"]), (emergency, ["emergency", "destroy"])]
 
 
 def survives(work: Any, steps: list[str], number: int) -> None:

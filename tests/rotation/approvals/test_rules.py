@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -24,6 +25,7 @@ from rotation.plan.compiled import compile_rows
 from rotation.plan.specification import spec_to_json
 from rotation.types import Facts, Specification
 from tests.support import stories
+from tests.support.approvers import people
 from tests.support.crash import STREAM, Story
 from tests.support.shell import FakeConfiguration
 from tests.support.simulator import SimulatedClock
@@ -161,6 +163,38 @@ def test_nor_one_of_other_surroundings(story: Story, change: dict[str, Any]) -> 
     )
 
 
+EDITS = {
+    "rotation": "0" * 64, "row": ["destroy", 1, 0], "digest": "0" * 64, "needs": 0, "by": ["eve"],
+    "expires": "2099-01-01T00:00:00.000000Z", "requester": "mallory", "secret": "b", "step": "promote",
+    "environment": "test", "policy": "trial", "plan": "retire", "does": "nothing", "rows": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", sorted(Request.keys - {"stream"}))
+def test_a_request_that_was_edited_in_the_journal_is_not_what_was_signed(
+    story: Story, tmp_path: Path, key: str
+) -> None:
+    made = people(tmp_path / "people")
+    approvals = of(story, Demands(destroy=1))
+    configuration: Any = approvals.configuration()
+    configuration.allowed_signers = made.signers
+    rotation, row = present(story)
+    approvals.ask(rotation, row, "runner-1")
+    (asked,) = story.journal.installation_entries(Kind.APPROVAL)
+    signature = made.sign("bob", text_of(asked, INSTALLATION)).read_text()
+    said = Approval(
+        said=rules.GIVEN, request=rules.number_of(asked), approver="bob", signature=signature
+    )
+    given = story.journal.record(
+        Draft(kind=Kind.APPROVAL, facts=said.facts), "runner-1", story.world.now
+    )
+    assert approvals.wait(rotation, row) is None
+    assert asked.facts[key] != EDITS[key]
+    edited = replace(asked, facts={**asked.facts, key: EDITS[key]})
+    journal: Any = Mock(installation_entries=lambda *kinds: (edited, given))
+    assert isinstance(replace(approvals, journal=lambda: journal).wait(rotation, row), Asks)
+
+
 def test_another_round_of_the_same_row_is_asked_for_again(story: Story) -> None:
     approvals = of(story, Demands(destroy=1, os_users="accepted"))
     rotation, row = present(story)
@@ -216,7 +250,7 @@ def test_each_plan_asks_before_what_cannot_be_taken_back() -> None:
     assert kinds("retire") == {"destroy": ("destroy",)}
     assert kinds("first") == {"promote": ("promote",)}
     assert kinds("replace") == {"destroy": ("destroy",)}, "readers have nothing that works"
-    assert kinds("compromised") == {"contain": ("emergency",)}
+    assert kinds("compromised") == {"contain": ("emergency",), "destroy": ("destroy",)}
     assert kinds("adopt") == kinds("repair") == {}
     assert COMPROMISED.rules.contains
 

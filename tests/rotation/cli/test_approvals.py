@@ -8,10 +8,12 @@ import pytest
 
 from rotation.config.approving import Demands
 from rotation.journal.entries import Kind
+from rotation.operations.reporting import deeds
 from tests.support.approvers import People, approved, demanding, people, request
 from tests.support.receiver import Receiver
-from tests.support.shell import STREAM, Shell
+from tests.support.shell import STREAM, Shell, at_work
 from tests.support.watched import last, receiver, watched
+from tests.support.world import INSTALLATION, START
 
 __all__ = ["receiver", "watched"]  # the fixtures
 
@@ -339,6 +341,25 @@ def test_nothing_waits(shell: Shell, made: People) -> None:
     assert "code: approval.nothing-waits" in done.output
 
 
+def test_the_plan_says_who_is_asked(shell: Shell, made: People) -> None:
+    demanding(shell.adopted(), made, Demands(destroy=2, promote=1, by=("bob", "carol")))
+    said = shell.run("plan", "app").output
+    assert "before promote it asks: 1 of bob, carol have to agree" in said
+    assert "before destroy it asks: 2 of bob, carol have to agree" in said
+    document = shell.json("plan", "app")
+    assert document["approvals"] == {"promote": 1, "destroy": 2}
+    assert document["approvers"] == ["bob", "carol"]
+
+
+def test_the_report_says_who_agreed(shell: Shell, made: People) -> None:
+    at_destroy(shell, made)
+    approved(shell, made, "bob")
+    with at_work(shell) as here:
+        said = [(each.who, each.what, each.secret) for each in deeds(here, START)]
+    assert ("runner", "approval given by bob", "app") in said
+    assert not [each for each in said if "asked" in each[1]]
+
+
 def test_for_a_program(shell: Shell, made: People) -> None:
     at_destroy(shell, made)
     (waits,) = shell.json("approvals")["waiting"]
@@ -399,7 +420,7 @@ def test_glass_that_was_broken_pages_until_another_person_has_looked(
 
 # ---------------------------------------------------------------------------------- emergencies
 
-EMERGENCY = Demands(emergency=1, destroy=1)
+EMERGENCY = Demands(emergency=1)
 LEAKED = ("emergency", "app", "--yes", "--reason", "pasted")
 
 
@@ -418,6 +439,41 @@ def test_an_emergency_waits_for_a_second_person(shell: Shell, made: People) -> N
     goes_on(shell)
     assert not active(shell)
     assert not lives(shell), "its other steps ask nobody"
+
+
+def test_what_is_off_is_destroyed_once_somebody_agrees(shell: Shell, made: People) -> None:
+    """Otherwise a word that it leaked would be the way around those who approve destructions."""
+    demanding(shell.adopted(), made, DESTROY)
+    done = shell.run(*LEAKED)
+    assert done.exit_code == 11, done.output
+    assert lives(shell)
+    assert not active(shell)
+    assert shell.world.labels["current"] != "v0", "readers have the successor"
+    approved(shell, made, "bob")
+    shell.who = "runner"
+    goes_on(shell)
+    assert not lives(shell)
+
+
+def test_what_was_left_behind_is_asked_about_as_well(shell: Shell, made: People) -> None:
+    """Giving a rotation up is no way around them either."""
+    at_destroy(shell, made)
+    shell.world.claim = None
+    approved(shell, made, "bob")
+    goes_on(shell)
+    assert lives(shell)
+    assert shell.run("abandon", "app", "--yes").exit_code == 0
+    shell.world.claim = INSTALLATION
+    shell.who = "alice"
+    done = shell.run("rotate", "app")
+    assert "waits for approval: 0 of 1" in done.output
+    listed = shell.run("approvals").output
+    assert "it ends KEY1 for good, which an earlier rotation left" in listed
+    approved(shell, made, "bob")
+    shell.who = "runner"
+    goes_on(shell)
+    assert not lives(shell)
+    assert "KEY2" in shell.world.instances
 
 
 def test_a_leak_is_contained_at_once_where_glass_is_broken(shell: Shell, made: People) -> None:
@@ -451,20 +507,25 @@ def test_glass_is_not_broken_without_a_reason(shell: Shell, made: People) -> Non
 
 
 def test_where_nobody_has_to_agree_there_is_no_review(shell: Shell, made: People) -> None:
-    demanding(shell.adopted(), made, DESTROY)
+    demanding(shell.adopted(), made, Demands(promote=1))
     assert shell.run(*LEAKED, "--break-glass").exit_code == 0
     assert shell.json("approvals")["reviews"] == []
 
 
 def test_a_rotation_of_that_secret_is_superseded_as_ever(shell: Shell, made: People) -> None:
-    at_destroy(shell, made, EMERGENCY)
+    at_destroy(shell, made, Demands(destroy=1, emergency=1))
     shell.who = "alice"
     assert shell.run(*LEAKED).exit_code == 11
-    assert shell.journal.identity(STREAM) is not None
-    approved(shell, made, "bob")
-    shell.who = "runner"
-    goes_on(shell)
-    assert not lives(shell)
+    row = shell.journal.identity(STREAM)
+    assert row is not None
+    assert row.plan == "compromised"
+    assert shell.world.instances["KEY2"].active, "what readers have works until somebody agrees"
+    for _ in range(2):
+        shell.who = "carol"
+        approved(shell, made, "bob")
+        shell.who = "runner"
+        goes_on(shell)
+    assert set(shell.world.instances) == {"KEY3"}
 
 
 def test_the_machine_is_what_it_was_where_nothing_is_asked(shell: Shell, made: People) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from rotation.config.approving import Demands
 from rotation.errors import Denied, Transient, UsageError
 from rotation.journal import spill as spills
 from rotation.journal.memory import MemoryJournal
@@ -15,6 +16,7 @@ from rotation.machine.replay import replay
 from rotation.operations.by_schedule import BySchedule
 from rotation.runtime import logs
 from rotation.types import CURRENT
+from tests.support.approvers import demanding, people
 from tests.support.failing_journal import WORDS, WRITES, FailingJournal
 from tests.support.shell import STREAM, Shell, SimulatedSession, at_work
 from tests.support.simulator import SimulatedIssuer
@@ -120,6 +122,23 @@ def test_beside_a_spill_no_routine_is_opened(failing: Shell, words: tuple[str, .
     assert (reply["event"], reply["code"]) == ("serve.unmerged", "emergency.unmerged")
     failing.run("emergency", "merge", str(spilled(failing)))
     assert "emergency.unmerged" not in failing.run("run").output
+
+
+def test_what_needs_approval_is_contained_without_it_only_where_glass_is_broken(
+    failing: Shell, tmp_path: Path
+) -> None:
+    demanding(failing, people(tmp_path / "people"), Demands(emergency=1))
+    journal_of(failing).failing = WRITES
+    done = failing.run(*WORDS)
+    assert "code: approval.needs-journal" in done.output
+    assert failing.world.instances["KEY1"].active
+    assert failing.run(*WORDS, "--break-glass").exit_code == 12
+    assert not failing.world.instances["KEY1"].active
+    journal_of(failing).failing = ()
+    done = failing.run("emergency", "merge", str(spilled(failing)))
+    assert done.exit_code == 0, done.output
+    (review,) = failing.json("approvals")["reviews"]
+    assert (review["secret"], review["who"]) == ("app", "alice")
 
 
 def test_beside_a_spill_a_secret_is_not_fine_though_its_readers_moved_on(failing: Shell) -> None:

@@ -117,6 +117,40 @@ def test_each_kind_of_gain_is_found_by_the_change_that_gives_it(tmp_path: Path, 
     assert not back.same
 
 
+PEOPLE = "approvals: {allowed_signers: a, approvers: [{id: alice}, {id: bob}, {id: carol}]}\n"
+ASKS = "classes: {production: {approvals: {destroy: 2, expire: 24h, by: [alice, bob]}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("{id: carol}", "{id: carol}, {id: eve}", "approvals.approvers.eve.id: eve"),
+        ("signers: a", "signers: b", "approvals.allowed_signers: b"),
+        ("destroy: 2", "destroy: 1", "production.approvals.destroy: 2 -> 1"),
+        ("destroy: 2", "promote: 2", "production.approvals.destroy: 2 -> 0"),
+        ("[alice, bob]", "[alice, carol]", 'by: ["alice", "bob"] -> ["alice", "carol"]'),
+        ("24h", "240h", "approvals.expire_s: 86400 -> 864000"),
+        ("destroy: 2", "os_users: accepted, destroy: 2", "os_users: null -> accepted"),
+        (ASKS, "", "production.approvals.destroy: 2 -> null"),
+    ],
+)
+def test_fewer_or_other_approvers_are_a_gain(
+    tmp_path: Path, before: str, after: str, words: str
+) -> None:
+    text = BASE + PEOPLE + ASKS
+    found = between(tmp_path, text, text.replace(before, after))
+    assert [gain for gain in found.gains if gain.kind is Gains.APPROVAL and words in gain.what], (
+        found.gains
+    )
+
+
+def test_more_approvers_are_none(tmp_path: Path) -> None:
+    text = BASE + PEOPLE + ASKS
+    assert between(tmp_path, BASE + PEOPLE, text).gains == []
+    more = text.replace("destroy: 2", "promote: 1, destroy: 2")
+    assert between(tmp_path, text, more).gains == []
+
+
 def test_whose_gain_it_is(tmp_path: Path) -> None:
     found = between(tmp_path, BASE, BASE.replace("prod/billing/aws", "dev/mine"))
     assert {gain.whose for gain in found.gains} == {"team-payments: billing-iam"}
