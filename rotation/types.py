@@ -324,6 +324,8 @@ class ConsumerSpec:
     accept_elapsed: bool = False
     role: str = "reader"  # "verifier": the service that must accept the credential
     gone: bool = False
+    wave: int = 1  # it is given the new credential once all of the waves before have moved
+    bake_s: int = 0  # it has to run on it for so long before the next wave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,8 +356,9 @@ class Specification:
     def waits(self) -> timedelta:
         """How long a rotation waits by itself, at most, before the old credential is gone."""
         refresh_s = max((consumer.refresh_s for consumer in self.consumers), default=0)
+        baking_s = sum(consumer.bake_s for consumer in self.consumers)
         longest_s = max(self.grace_s, refresh_s) + self.settle_s + self.quiet_s + self.soak_s
-        return timedelta(seconds=longest_s)
+        return timedelta(seconds=longest_s + baking_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

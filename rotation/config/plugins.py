@@ -13,10 +13,12 @@ from rotation.plugins.broken import reporting_broken
 from rotation.plugins.guarded import place_of
 from rotation.plugins.registry import Plugin, installed
 from rotation.plugins.trust import Trust, Trusted
-from rotation.types import ConsumerSpec
+from rotation.types import ConsumerSpec, require
+
+BAKE_S_MAX = 7 * 86_400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Head:
     """What every consumer has, whatever its type."""
 
@@ -26,6 +28,18 @@ class Head:
         metadata={"doc": "time alone is evidence: it has moved once it had the time to"},
     )
     gone: bool = field(default=False, metadata={"doc": "it no longer uses the secret"})
+    wave: int = field(
+        default=1,
+        metadata={"doc": "1 to 9: it is given the new credential once the waves before have moved"},
+    )
+    bake_s: int = field(
+        default=0,
+        metadata={"doc": "how long it has to run on the new one before the next wave begins"},
+    )
+
+    def __post_init__(self) -> None:
+        require(0 < self.wave < 10, "wave: 1 to 9")
+        require(0 <= self.bake_s <= BAKE_S_MAX, "bake: at most 7d")
 
 
 def trusted_by(raw: Any) -> Trust:
@@ -96,6 +110,13 @@ def read_consumer(raw: Any) -> ConsumerSpec:
 
 def _specification(head: Head, plugin: Plugin[ConsumerOptions]) -> ConsumerSpec:
     options = plugin.options
+    if (head.wave > 1 or head.bake_s) and not (options.PUSHED and options.CONFIRMS):
+        raise invalid(
+            "config.wave",
+            "a wave waits for consumers that confirm what they were given",
+            "say `confirms: true` where it does, or leave out `wave` and `bake`: what reads the "
+            "store by itself moves when it reads",
+        )
     return ConsumerSpec(
         id=head.id,
         plugin=plugin.specification(),
@@ -105,6 +126,8 @@ def _specification(head: Head, plugin: Plugin[ConsumerOptions]) -> ConsumerSpec:
         accept_elapsed=head.accept_elapsed,
         role=options.role,
         gone=head.gone,
+        wave=head.wave,
+        bake_s=head.bake_s,
     )
 
 

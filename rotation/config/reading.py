@@ -37,7 +37,7 @@ LATER = frozenset(
     {
         "aws", "blast", "brownout", "canary", "dependents",
         "incident", "notify", "overdue", "owners", "replaces", "sensitivity",
-        "tripwire", "usage", "vault", "waves",
+        "tripwire", "usage", "vault",
     }
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ class Surroundings:
     # Kinds of options with names of connections that are known to fit.
     fitting: set[tuple[type, str]] = field(default_factory=set, repr=False)
     # By class, longest refresh and whether the issuer can suspend; there are only a few.
-    timings: "dict[tuple[str, int, bool], Timing]" = field(default_factory=dict, repr=False)
+    timings: "dict[tuple[str, int, bool, int], Timing]" = field(default_factory=dict, repr=False)
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
@@ -367,15 +367,15 @@ def _timed(secret: Secret, context: Surroundings) -> tuple[PolicyClass, Schedule
             raise Invalid([])
         hint = nearest(secret.class_, context.classes)
         raise invalid("config.unknown-class", "no policy class of that name", hint, ("class",))
-    longest = 0
+    longest, baking = 0, sum(consumer.bake_s for consumer in secret.consumers)
     for consumer in secret.consumers:
         if consumer.refresh_s > longest and consumer.role == "reader" and not consumer.gone:
             longest = consumer.refresh_s
     of_its_environment(secret, policy)
-    key = (secret.class_, longest, secret.issuer.options.TRAITS.can_suspend)
+    key = (secret.class_, longest, secret.issuer.options.TRAITS.can_suspend, baking)
     timing = context.timings.get(key)
     if timing is None:
-        timing = context.timings[key] = timing_of(policy, longest, key[2])
+        timing = context.timings[key] = timing_of(policy, longest, key[2], baking)
     own = secret.schedule
     schedule = policy.schedule if own is None else own.over(policy.schedule)
     if schedule.every_s is not None and schedule.every_s > timing.period:

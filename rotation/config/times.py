@@ -30,11 +30,13 @@ class Timing:
     soak: int
     margin: int
     period: int
+    baking: int = 0
 
     def __str__(self) -> str:
+        waves = f" - waves {format_duration(self.baking)}" if self.baking else ""
         return (
             f"max age {format_duration(self.max_age)} - grace {format_duration(self.grace)} - soak "
-            f"{format_duration(self.soak)} - margin {format_duration(self.margin)} = {format_duration(self.period)}"
+            f"{format_duration(self.soak)} - margin {format_duration(self.margin)}{waves} = {format_duration(self.period)}"
         )
 
 
@@ -92,7 +94,13 @@ def of_its_environment(secret: Secret, policy: PolicyClass) -> None:
         )
 
 
-def timing_of(policy: PolicyClass, longest_refresh: int, can_suspend: bool) -> Timing:  # noqa: FBT001
+def timing_of(
+    policy: PolicyClass,
+    longest_refresh: int,
+    can_suspend: bool,  # noqa: FBT001
+    baking: int = 0,
+) -> Timing:
+    """baking: how long the waves of consumers take."""
     floor = 2 * longest_refresh
     if policy.grace_s is not None and policy.grace_s < floor:
         raise invalid(
@@ -110,7 +118,8 @@ def timing_of(policy: PolicyClass, longest_refresh: int, can_suspend: bool) -> T
         grace=grace,
         soak=soak,
         margin=policy.margin_s,
-        period=policy.max_age_s - grace - soak - policy.margin_s,
+        period=policy.max_age_s - grace - soak - policy.margin_s - baking,
+        baking=baking,
     )
     if timing.period <= 0:
         raise invalid(

@@ -24,23 +24,30 @@ from rotation.plan import (
     plan_for,
 )
 from rotation.plan.specification import spec_digest, spec_from_json, spec_to_json
+from rotation.plan.waves import Wave, in_waves
 from rotation.types import Facts, Json, Specification, Traits
 
 PlanGates: TypeAlias = Mapping[str, tuple[Gate, ...]]
 
 
 def compile_rows(
-    rows: Iterable[Row], spec: Specification, traits: Traits, start: int = 0
+    rows: Iterable[Row],
+    spec: Specification,
+    traits: Traits,
+    start: int = 0,
+    *,
+    waves: bool = False,
 ) -> tuple[RowInstance, ...]:
-    """The rows of this identity, numbered from `start`."""
+    """The rows of this identity, numbered from `start`. waves: consumers may wait for each other,
+    because what they have works meanwhile."""
     compiled: list[RowInstance] = []
     groups: dict[Step, tuple[int, ...]] = {}
     before: tuple[int, ...] = ()
-    for row in rows:
+    for row, wave in in_waves(rows, spec) if waves else ((row, None) for row in rows):
         after = before if row.after is None else _positions(row.after, groups)
         instances = [
             _instance(row, start + len(compiled) + n, subject, after)
-            for n, subject in enumerate(_subjects(row, spec, traits))
+            for n, subject in enumerate(_subjects(row, spec, traits, wave))
         ]
         compiled += instances
         groups[row.step] = tuple(instance.position for instance in instances) or after
@@ -80,7 +87,9 @@ def _instance(row: Row, position: int, subject: str, after: tuple[int, ...]) -> 
     )
 
 
-def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
+def _subjects(
+    row: Row, spec: Specification, traits: Traits, wave: Wave | None = None
+) -> tuple[str, ...]:
     has = {
         Needs.PROBE: spec.probe is not None,
         Needs.CHOSEN: traits.origin == "chosen",
@@ -95,6 +104,7 @@ def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
     if row.per is Per.SECRET:
         return ("-",)
     readers = [c for c in spec.consumers if c.role == "reader" and not c.gone]
+    readers = [c for c in readers if wave is None or wave.has(c)]
     pushed_only = row.per is Per.PUSHED_CONSUMER
     return tuple(f"consumer:{c.id}" for c in readers if c.pushed or not pushed_only)
 
@@ -102,7 +112,7 @@ def _subjects(row: Row, spec: Specification, traits: Traits) -> tuple[str, ...]:
 def opening(plan: Plan, spec: Specification, traits: Traits) -> Opened:
     """What OPENED stores. The rotation finishes on it, whatever the configuration says later."""
     plan = plan_for(plan, traits)
-    rows = compile_rows(plan.rows, spec, traits)
+    rows = compile_rows(plan.rows, spec, traits, waves=plan.rules.overlaps)
     undo = compile_rollback(plan, spec, traits, start=len(rows))
     accept = compile_rows(ACCEPT, spec, traits, start=len(rows) + len(undo))
     first = Decided(phase=str(rows[0].phase), row=rows[0].name)

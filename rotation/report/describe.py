@@ -15,6 +15,7 @@ from rotation.machine.replay import (
 )
 from rotation.plan import RowInstance, Step
 from rotation.plan.specification import spec_from_json
+from rotation.plan.waves import baking
 from rotation.report.health import (
     CredentialStatus,
     Readers,
@@ -205,7 +206,7 @@ def awaited(rotation: Rotation, now: datetime) -> tuple[tuple[str, ...], timedel
 def _confirms(spec: Specification, row: RowInstance) -> bool:
     """Whether that consumer confirms. One that does not is waited for by the clock."""
     named = (each for each in spec.consumers if f"consumer:{each.id}" == row.subject)
-    return row.step is Step.CONFIRM and any(each.confirms for each in named)
+    return row.step is Step.CONFIRM and any(each.confirms and not each.bake_s for each in named)
 
 
 def overlap_before_suspend(spec: Specification) -> timedelta:
@@ -235,7 +236,7 @@ def outage_window(spec: Specification, start: datetime) -> tuple[datetime, datet
 def forecast(spec: Specification, start: datetime) -> dict[Step, datetime]:
     """The earliest time of each step that people wait for, if nothing delays it."""
     promoted = start + timedelta(seconds=spec.settle_s)
-    suspended = promoted + overlap_before_suspend(spec)
+    suspended = promoted + baking(spec) + overlap_before_suspend(spec)
     return {
         Step.ISSUE: start,
         Step.PROMOTE: promoted,

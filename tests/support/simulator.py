@@ -334,7 +334,9 @@ class PushedConsumer:
         self.world.call("consumer.deliver", give)
 
 
-def specification(world: World, *, exclusive: bool = False, pushed: bool = True) -> Specification:
+def specification(
+    world: World, *, exclusive: bool = False, pushed: bool = True, waves: bool = False
+) -> Specification:
     """A specification with short times, and its consumers put into the world."""
     refresh = timedelta(seconds=30)
     reader = SimulatedConsumer("api", refresh, next_read=world.now + timedelta(seconds=17))
@@ -347,6 +349,11 @@ def specification(world: World, *, exclusive: bool = False, pushed: bool = True)
             )
         )
         specs.append(_consumer_spec("batch", pushed=True, refresh_s=0))
+    if waves:
+        never = timedelta(days=999)
+        world.consumers.append(SimulatedConsumer("late", never, next_read=world.now + never))
+        late = _consumer_spec("late", pushed=True, refresh_s=0)
+        specs = [*specs[:-1], replace(specs[-1], bake_s=10), replace(late, wave=2)]
     current = world.labels.get(CURRENT)
     if current is not None:
         for consumer in world.consumers:

@@ -19,13 +19,15 @@ from tests.support.world import INSTALLATION, World
 Teller = Callable[[Story], Action]
 
 
-def seeded(*, exclusive: bool = False, empty: bool = False, **issuer: bool) -> Story:
+def seeded(
+    *, exclusive: bool = False, empty: bool = False, waves: bool = False, **issuer: bool
+) -> Story:
     world = World(**issuer)
     if not empty:
         world.seed()
     elif not world.overlap and not world.chosen:
         world.mint()  # a service that keeps the credential has one from its own beginning
-    return Story(world, specification(world, exclusive=exclusive))
+    return Story(world, specification(world, exclusive=exclusive, waves=waves))
 
 
 def open_plan(story: Story, name: str) -> None:
@@ -216,6 +218,9 @@ STORIES: dict[str, tuple[Teller, dict[str, bool]]] = {
     "rollback after confirm": (rollback_after("drain"), {"exclusive": True}),
     "rollback after suspend": (rollback_after("suspend"), {"exclusive": True}),
     "rollback, chosen": (rollback_after("suspend"), {"chosen": True}),
+    "routine, in waves": (routine, {"waves": True}),
+    "rollback in waves": (rollback_after("suspend"), {"waves": True}),
+    "rollback after a wave": (rollback_after("deliver"), {"waves": True}),
     "routine, never off": (routine, NEVER_OFF),
     "routine, blind": (routine, {**NEVER_OFF, "blind": True}),
     "rollback, never off": (rollback_after("drain"), NEVER_OFF),

@@ -61,6 +61,12 @@ def confirm(cx: Context) -> Record:
     issuer's usage report, only the refresh time passes here; `drain` reads the report."""
     consumer = consumer_spec(cx)
     if consumer.confirms and consumer.pushed:
+        wait_until(
+            _given_at(cx) + timedelta(seconds=consumer.bake_s),
+            cx.now,
+            "confirm.bake",
+            f"{consumer.id} runs on it for {consumer.bake_s} s before the next wave",
+        )
         return Confirmed(evidence=Evidence.ACKNOWLEDGED)
     given = given_at(cx, Step.PROMOTE, Step.DELIVER)
     refresh = timedelta(seconds=consumer.refresh_s)
@@ -85,6 +91,11 @@ def confirm(cx: Context) -> Record:
         f"{consumer.id} reads the store again within {consumer.refresh_s} s",
     )
     return Confirmed(evidence=Evidence.USAGE)
+
+
+def _given_at(cx: Context) -> datetime:
+    given = cx.rotation.state(Step.DELIVER, cx.row.subject).done_at
+    return given or cx.now
 
 
 def consumer_spec(cx: Context) -> ConsumerSpec:

@@ -62,6 +62,13 @@ CASES: dict[str, tuple[str, int, str, str]] = {
         changed("team-payments", "postgres://app:" + "hunter2@db"), 8, "secrets[0].owner",
         "config.inline-secret",
     ),
+    "a wave of what reads by itself": (
+        changed("refresh: 5m", "refresh: 5m, wave: 2"), 13, "secrets[0].consumers[0]", "config.wave",
+    ),
+    "a wave that is none": (
+        changed("refresh: 5m", "refresh: 5m, wave: 0"), 13, "secrets[0].consumers[0].wave",
+        "config.value",
+    ),
     "unenforced": (more("canary: 2"), 14, "secrets[0].canary", "config.not-enforced"),
     "unenforced at the top": (
         VALID + "replaces: [more]\n", 14, "replaces", "config.not-enforced",
