@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from rotation.config import access, approving, document, included, leaks
 from rotation.config.alike import Alike
-from rotation.config.bindings import bound
+from rotation.config.bindings import bound, content_of
 from rotation.config.collecting import Report
 from rotation.config.configuration import Configuration, ConfiguredSecret, entry_of
 from rotation.config.findings import ConfigInvalid, Invalid, Problem, Where, collected, spell
@@ -77,12 +77,29 @@ class _Loading:
         if raw is None and problems:
             raise self._refusal(text)
         if self._with_bindings and isinstance(raw, dict) and isinstance(raw.get("bindings"), str):
-            self._report.add(self._file, None, bound(raw, self._path.parent / raw["bindings"]))
+            self._bind(raw, self._path.parent / raw["bindings"])
         trust = trusted_by(raw)
         with reading(trust):
             configuration = self._read(raw, text, lines)
         installed().trust = trust
         return configuration
+
+    def _bind(self, raw: dict[str, Any], path: Path) -> None:
+        """Whoever trusted the configuration without this file has not seen what is in it."""
+        try:
+            content = content_of(path)
+        except OSError:
+            problem = Problem(("bindings",), "config.unreadable", "the file cannot be read")
+            self._report.add(self._file, None, [problem])
+            return
+        self._hash(content)
+        if content:
+            self._report.add(self._file, None, access.problems(path))
+            self._report.add(self._file, None, bound(raw, content))
+
+    def _hash(self, content: bytes) -> None:
+        """Each file by itself: what is moved from one into another is a change."""
+        self._digest.update(hashlib.sha256(content).digest())
 
     def _read(self, raw: Any, text: str, lines: Mapping[Where, int]) -> Configuration:
         found: list[Problem] = []
@@ -172,7 +189,7 @@ class _Loading:
             )
             self._report.add(file, 1, [problem])
             return None
-        self._digest.update(content)
+        self._hash(content)
         try:
             return content.decode()
         except UnicodeDecodeError as error:
@@ -311,17 +328,18 @@ class _Loading:
                 self._report.add(str(path), 1, found)
                 return
             with ordinary(path) as file:
-                number = 0
+                number, whole = 0, hashlib.sha256()
                 while lines := _block(file):
-                    self._lines(lines, str(path), number)
+                    block = b"".join(lines)
+                    whole.update(block)
+                    self._lines(lines, block, str(path), number)
                     number += len(lines)
+            self._hash(whole.digest())
         except OSError as error:
             message = f"the file cannot be read: {error.strerror}"
             self._report.add(self._file, None, [Problem(where, "config.unreadable", message)])
 
-    def _lines(self, lines: list[bytes], file: str, before: int) -> None:
-        block = b"".join(lines)
-        self._digest.update(block)
+    def _lines(self, lines: list[bytes], block: bytes, file: str, before: int) -> None:
         suspicious = leaks.may_hold_one(block)
         for number, line in enumerate(lines, before + 1):
             text = line.strip()

@@ -5,11 +5,13 @@ configuration names a word. So the configuration names the package as well, and 
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import Distribution, EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +19,8 @@ from pathlib import Path
 from rotation.errors import UsageError
 from rotation.types import require
 
-# The packages of this distribution.
-OURS = frozenset({"rotation", "providers"})
+# The distributions of this program.
+OURS = frozenset({"rotation", "rotation-demo", "rotation-infra"})
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # What the interpreter writes beside the code, and pip beside the package.
 _NOT_READ = frozenset({"__pycache__"})
@@ -42,8 +44,17 @@ class Trusted:
 
 
 def is_foreign(point: EntryPoint) -> bool:
-    """By the module: reading a distribution's name is slow, and most plugins are ours."""
-    return point.module.partition(".")[0] not in OURS
+    """By the distribution that declares it: a package of others may have modules under our names."""
+    return point.dist is None or not _is_ours(point.dist)
+
+
+@cache
+def _is_ours(package: Distribution) -> bool:
+    """Asked at each start: `package.name` would parse all of its description as a mail."""
+    about = package.read_text("METADATA") or ""
+    headers = itertools.takewhile(str.strip, about.splitlines())
+    names = (line.partition(":")[2] for line in headers if line.lower().startswith("name:"))
+    return normal(next(names, "").strip()) in OURS
 
 
 def normal(distribution: str) -> str:
@@ -144,19 +155,28 @@ def _files(package: Distribution) -> Iterator[tuple[str, Path]]:
         path = Path(str(package.locate_file(recorded)))
         if not about and ".." not in recorded.parts and _is_code(path):
             yield str(recorded), path
-    tops = {point.module.partition(".")[0] for point in package.entry_points}
-    for top in tops - OURS:
+    for top in {point.module.partition(".")[0] for point in package.entry_points}:
         yield from _of_module(top)
 
 
 def _of_module(top: str) -> Iterator[tuple[str, Path]]:
     found = find_spec(top)
     for place in (found.submodule_search_locations or ()) if found is not None else ():
-        for path in Path(place).rglob("*"):
-            if _is_code(path):
-                yield f"{top}/{path.relative_to(place).as_posix()}", path
+        yield from _below(top, Path(place), frozenset())
     if found is not None and found.origin and not found.submodule_search_locations:
         yield Path(found.origin).name, Path(found.origin)
+
+
+def _below(name: str, place: Path, above: frozenset[Path]) -> Iterator[tuple[str, Path]]:
+    """Also through links, as an import goes; a circle of them holds nothing that was not met."""
+    real = place.resolve()
+    if real in above:
+        return
+    for path in place.iterdir():
+        if path.is_dir() and path.name not in _NOT_READ:
+            yield from _below(f"{name}/{path.name}", path, above | {real})
+        elif _is_code(path):
+            yield f"{name}/{path.name}", path
 
 
 def _is_code(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from os.path import lexists
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,7 +41,7 @@ def stops(configuration: "Configuration", journal: Installation) -> Iterator[Pol
     beside = freeze_file(configuration)
     reason = frozen_by(journal, beside)
     if reason is not None:
-        lift = "rotation freeze --all --lift" if beside.exists() else "rotation freeze --lift"
+        lift = "rotation freeze --all --lift" if lexists(beside) else "rotation freeze --lift"
         yield PolicyRefusal(
             "installation.frozen",
             f"frozen: {reason}; nothing is promoted, switched off or destroyed",
@@ -90,8 +91,9 @@ def freeze_file(configuration: "Configuration") -> Path:
 
 def frozen_by(journal: Installation, beside: Path | None = None) -> str | None:
     """Why every window is closed; None while they are open. beside: the freeze file, which needs no
-    journal; if it is there but cannot be read, windows are closed too."""
-    if beside is not None and beside.exists():
+    journal; if it is there but cannot be read, also as a link that leads nowhere, windows are closed
+    too."""
+    if beside is not None and lexists(beside):
         try:
             with ordinary(beside) as file:
                 return file.read(REASON_BYTES_MAX).decode().strip() or "freeze --all"

@@ -1,8 +1,10 @@
 """A package of others runs only if the configuration names it, as it is installed."""
 
 import json
+import shutil
 import subprocess
 import sys
+from importlib.metadata import PathDistribution, entry_points
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from rotation.cli.app import program
 from rotation.config import ConfigInvalid, Finding, load
 from rotation.errors import UsageError
 from rotation.plugins.registry import installed
+from rotation.plugins.trust import Trust, foreign, is_foreign, normal
 from tests.support.elsewhere import CONFIGURATION, forget_plugins, written
 
 TRUSTS = '  - {distribution: acme-rotation, version: "1.0"}\n'
@@ -113,6 +116,49 @@ def test_a_file_that_it_adds_is_a_change(untrusted: Path, site: Path) -> None:
         assert {found.code for found in refused(untrusted)} == {"plugin.changed"}
     finally:
         added.unlink()
+
+
+def test_a_linked_directory_in_place_of_one_is_a_change(
+    untrusted: Path, site: Path, tmp_path: Path
+) -> None:
+    inner, other = site / "acme_rotation" / "inner", tmp_path / "other"
+    for place in (inner, other):
+        place.mkdir()
+        (place / "code.py").write_text("X = 1\n")
+    try:
+        run(untrusted, "trust", "acme-rotation", "--write")
+        assert len(load(untrusted)) == 1
+        shutil.move(inner, tmp_path / "former")
+        inner.symlink_to(other)
+        assert len(load(untrusted)) == 1, "the same code by a link"
+        (other / "code.py").write_text("X = 2\n")
+        assert {found.code for found in refused(untrusted)} == {"plugin.changed"}
+        inner.unlink()
+        inner.symlink_to("..")  # a circle is walked once
+        assert {found.code for found in refused(untrusted)} == {"plugin.changed"}
+    finally:
+        inner.unlink()
+
+
+@pytest.mark.parametrize("module", ["providers.acme", "rotation.acme", "acme"])
+@pytest.mark.parametrize("name", ["acme-tools", "rotation-tools", "rotation.evil", "providers"])
+def test_a_package_of_others_under_our_names_is_one_of_others(
+    tmp_path: Path, module: str, name: str
+) -> None:
+    about = tmp_path / f"{name}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n\nName: rotation\n")
+    (about / "entry_points.txt").write_text(f"[rotation.issuers]\nacme = {module}:I\n")
+    [point] = PathDistribution(about).entry_points
+    assert is_foreign(point)
+    assert list(foreign([point])) == [normal(name)]
+    with pytest.raises(UsageError, match=f"comes from {name} 1.0, which `plugins:` does not name"):
+        Trust().check(point)
+
+
+def test_ours_need_no_trust() -> None:
+    ours = [each for each in entry_points(group="rotation.issuers") if each.name == "generated"]
+    assert [is_foreign(each) for each in ours] == [False]
 
 
 def test_what_the_interpreter_writes_is_no_change(untrusted: Path, site: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.configured import reply, run
 
@@ -117,6 +118,33 @@ def test_the_way_out_leads_out_until_the_file_changes(cloned: Path, evil: Listen
     assert "cli.config-not-trusted" in refused.stdout + refused.stderr
     assert len(evil.calls) == before
     assert found(cloned, "rotate", "prod-billing").returncode == 2, "to act, it is named"
+
+
+def test_bindings_that_appear_beside_a_trusted_one_send_nothing(
+    cloned: Path, evil: Listener
+) -> None:
+    key = Path(os.environ["STATE_DIRECTORY"]) / "key"
+    for path in (key, key.with_name("token")):
+        path.write_text("EXAMPLE")
+        path.chmod(0o600)
+    api = f"  api: {{type: http, origin: 'http://127.0.0.1:{evil.port}', credentials: {{token: {key}}}}}\n"
+    text = cloned.read_text()
+    cloned.write_text(
+        f"bindings: b.json\n{text.replace('connections:', f'connections:{chr(10)}{api}', 1)}"
+    )
+    assert found(cloned, "trust", str(cloned)).returncode == 0
+    found(cloned, "status", "--connections")
+    before = len(evil.calls)
+    installation = yaml.safe_load(cloned.read_text())["installation"]
+    roles = {"observe": {"token": str(key.with_name("token"))}}
+    for given, code in (({"roles": roles}, "config.bindings"), ({}, "cli.config-not-trusted")):
+        (cloned.parent / "b.json").write_text(json.dumps(
+            {"schema_version": 1, "installation": installation, "connections": {"api": given}}
+        ))  # fmt: skip
+        (cloned.parent / "b.json").chmod(0o600)
+        done = found(cloned, "status", "--connections")
+        assert code in done.stdout + done.stderr
+        assert len(evil.calls) == before
 
 
 def test_it_is_remembered_for_this_user_alone(cloned: Path) -> None:

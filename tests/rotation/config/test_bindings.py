@@ -1,6 +1,7 @@
 """What a stack made reaches the runner by one file, and never against what the user wrote."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,35 @@ def test_a_stack_does_not_say_where_calls_go_or_who_logs_in(tmp_path: Path, key:
         configured(tmp_path, reply(**{key: "http://127.0.0.1:1"}))
     assert [finding.code for finding in caught.value.findings] == ["config.bindings"]
     assert "127.0.0.1" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["/home/me/.vault-token", "$HOME", {"token": "/etc/x"}, ["a"], 1])
+@pytest.mark.parametrize("key", ["roles", "external_id"])
+def test_a_stack_does_not_say_which_file_is_sent_as_a_login(
+    tmp_path: Path, key: str, value: Any
+) -> None:
+    """Of an API, `roles` are files, whose content is sent to the host."""
+    with pytest.raises(ConfigInvalid) as caught:
+        configured(tmp_path, reply(**{key: {"observe": value} if key == "roles" else value}))
+    codes = {finding.code for finding in caught.value.findings if finding.path == "bindings"}
+    assert codes == {"config.bindings"}
+    assert "me/.vault-token" not in str(caught.value)
+
+
+def test_the_digest_is_of_what_is_bound_as_well(tmp_path: Path) -> None:
+    """Whoever trusted a configuration has not seen what appears beside it later."""
+    given = (None, reply(), reply(roles={"mint": ROLE}), reply(roles={"mint": OWN}))
+    assert len({configured(tmp_path, each).digest for each in given}) == 4
+
+
+@pytest.mark.parametrize("put", [Path.mkdir, lambda path: path.symlink_to("nowhere")])
+def test_a_file_that_is_not_readable_is_not_an_absent_one(
+    tmp_path: Path, put: Callable[[Path], object]
+) -> None:
+    put(tmp_path / "rotation.infra.json")
+    with pytest.raises(ConfigInvalid) as caught:
+        configured(tmp_path, None)
+    assert [finding.code for finding in caught.value.findings] == ["config.unreadable"]
 
 
 def test_a_file_that_is_nested_without_an_end_is_an_error_as_any(tmp_path: Path) -> None:

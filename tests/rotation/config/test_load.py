@@ -371,6 +371,19 @@ def test_the_digest_is_of_every_file(loaded: Load, tmp_path: Path) -> None:
     assert len({*digests, loaded(VALID).digest}) == 4
 
 
+def test_a_line_that_moved_into_another_file_is_another_digest(
+    loaded: Load, tmp_path: Path
+) -> None:
+    files = (("1.jsonl", "2.jsonl"), ("\n\n", ""), ("\n", "\n"))
+    text = f"{VALID}inventory: [{', '.join(files[0])}]\n"
+    digests = set()
+    for contents in files[1:]:
+        for name, content in zip(files[0], contents, strict=True):
+            (tmp_path / name).write_text(content)
+        digests.add(loaded(text).digest)
+    assert len(digests) == 2
+
+
 # ---------------------------------------------------------------------------------------- access
 
 

@@ -26,6 +26,7 @@ from rotation.schedule.brakes import (
     read_only,
     read_only_stop,
     stop_if_behind,
+    stops,
 )
 from rotation.schedule.due import Due, DueState, due
 
@@ -416,7 +417,14 @@ def test_a_freeze_works_without_the_journal(tmp_path: Path) -> None:
         due_now(configuration, journal, NOW)
 
 
-@pytest.mark.parametrize("put", [lambda path: path.write_bytes(b"\xff"), os.mkfifo, Path.mkdir])
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda path: path.write_bytes(b"\xff"), os.mkfifo, Path.mkdir,
+        lambda path: path.symlink_to("nowhere"), lambda path: path.symlink_to(path),
+    ],
+    ids=["bytes", "pipe", "directory", "dangling", "circle"],
+)  # fmt: skip
 def test_a_freeze_whose_reason_cannot_be_read_holds_all_the_same(
     tmp_path: Path, put: Callable[[Path], object]
 ) -> None:
@@ -424,6 +432,10 @@ def test_a_freeze_whose_reason_cannot_be_read_holds_all_the_same(
     reason = frozen_by(Records([]), tmp_path / "journal.db.frozen")
     assert reason is not None
     assert "cannot be read" in reason
+    configuration = fleet(1)
+    configuration.journal = tmp_path / "journal.db"
+    [stop] = stops(configuration, Records([]))
+    assert "freeze --all --lift" in stop.hint
 
 
 @pytest.mark.parametrize(
