@@ -99,6 +99,11 @@ class StoreOptions(PluginOptions, Protocol):
     def location(self) -> str:
         """Where the secret is in that store."""
 
+    @property
+    def staged(self) -> str | None:
+        """Where in that store, other than usual, a value is until it is promoted."""
+        return None
+
 
 class ProbeOptions(PluginOptions, Protocol): ...
 

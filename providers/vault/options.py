@@ -172,6 +172,11 @@ class KvOptions(options.StoreOptions):
         """Where in that store."""
         return f"{self.mount}/{self.path}"
 
+    @property
+    def staged(self) -> str | None:
+        """What a stack makes lets no consumer read the usual mount."""
+        return None if self.staging == STAGING else f"{self.staging}/"
+
 
 # Our own logins use a dozen in a rotation; with a smaller number a consumer would miss them.
 USES_MIN = 1000

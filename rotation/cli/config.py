@@ -181,13 +181,13 @@ def _print_changes(old: Path, form: str | None) -> int:
     from rotation.config import load  # noqa: PLC0415
     from rotation.operations.changes import by_stream, changes  # noqa: PLC0415
 
-    former = load(old, bindings=False)  # first: the later one decides which plugins are trusted
+    former = load(old)  # first: the later one decides which plugins are trusted
     with open_session(effectful=False) as session:
         try:
             rows = by_stream(session.records.identities())
         except RotationError:
             rows = None  # as in CI
-        found = changes(former, session.unbound, session.clock.now(), rows)
+        found = changes(former, session.configuration, session.clock.now(), rows)
     if settings().output == "json":
         as_json("config-changes", words.as_document(found))
     else:

@@ -90,7 +90,7 @@ def beyond(entry: ConfiguredSecret, scope: Scope) -> Iterator[Problem]:
 
 
 def beyond_in_detail(resolved: Resolved, scope: Scope) -> Iterator[Problem]:
-    """The rest: connections, plugins, commands, files, class, exception, former name."""
+    """The rest: connections, plugins, commands, files, where values wait, class, exception, former name."""
     secret = resolved.secret
     if secret.was is not None:
         yield from _outside(("was",), "names", secret.was, scope)
@@ -106,6 +106,10 @@ def beyond_in_detail(resolved: Resolved, scope: Scope) -> Iterator[Problem]:
             yield from _outside((*part, key), "commands", words[0], scope)
     for where, path in resolved.files.items():
         yield from _outside(where, "files", path, scope)
+    store = secret.store.options
+    if store.staged is not None:
+        home = resolved.place.removesuffix(store.location)
+        yield from _outside(("store",), "stored", f"{home}{store.staged}", scope)
 
 
 def _outside(where: Where, key: str, name: str, scope: Scope) -> Iterator[Problem]:

@@ -192,7 +192,7 @@ def _gained(
     gained = _local(after) - known
     if before is None:  # that a new secret uses a connection says nothing more
         gained = {each for each in gained if each[0] is not Gains.HOST}
-    yield from sorted(gained)
+    yield from ((kind, _short(what)) for kind, what in sorted(gained))
     regions = set(after.regions) - set(before.regions if before is not None else ())
     yield from ((Gains.SINK, f"a replica in {region}") for region in sorted(regions))
     delivered = {each.id: each for each in before.consumers} if before is not None else {}
@@ -205,12 +205,15 @@ def _gained(
 
 
 def _local(spec: Specification) -> set[tuple[Gains, str]]:
-    """The commands that it starts, the files that it writes, the connections that it uses."""
+    """The commands that it starts, the files that it writes, the connections that it uses, where
+    its values wait. Whole: two that begin alike are two."""
     found = set()
     for kind, part in parts_of(spec):
         plugin = installed().read_back(kind, part)
+        if kind == "stores" and plugin.staged is not None:
+            found.add((Gains.SINK, f"stages new values in {plugin.staged}"))
         for words in plugin.commands().values():
-            found.add((Gains.CODE, f"starts {_short(list(words))}"))
+            found.add((Gains.CODE, f"starts {_json(list(words))}"))
         for path in plugin.files().values():
             found.add((Gains.SINK, f"writes {path}"))
         if plugin.connection is not None:
@@ -230,7 +233,8 @@ def _of_head(found: Changes, old: Configuration, new: Configuration) -> None:
         if before == after:
             continue
         name = ".".join(leaf)
-        added = _added(before, after)
+        unpinned = leaf in is_ and leaf[0] == "plugins" and leaf[-1] == "digest" and not after
+        added = "none, so any files" if unpinned else _added(leaf, before, after)
         kind = _kind(leaf, added) if added is not None else None
         if leaf[0] == "classes" and "approvals" in leaf:
             change = f"{name}: {_short(before)} -> {_short(after)}"
@@ -253,9 +257,10 @@ def _asks_less(key: str, before: object, after: object) -> bool:
     return True
 
 
-def _added(before: object, after: object) -> object:
-    """What is there now and was not; None: nothing."""
-    if isinstance(after, list) and isinstance(before, list):
+def _added(leaf: Leaf, before: object, after: object) -> object:
+    """What is there now and was not; None: nothing. Fewer words of a command, or the same ones in
+    another order, are another command."""
+    if isinstance(after, list) and isinstance(before, list) and leaf[-1] != "argv":
         more = [each for each in after if each not in before]
         return more or None
     return after or None
@@ -321,13 +326,18 @@ def _items(items: list[Any]) -> Any:
         names = [each.get(key) for each in items if isinstance(each, dict)]
         if names and len(set(names)) == len(items) and None not in names:
             return dict(zip(names, items, strict=True))
-    return [_short(each) if isinstance(each, dict) else each for each in items]
+    return items
 
 
 def _short(value: object) -> str:
-    """A configuration holds no secret."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+    """A configuration holds no secret. The end is shown as well: it may be all that is new."""
+    text = value if isinstance(value, str) else _json(value)
+    head, tail = text[: SHOWN_MAX * 2 // 3], text[-SHOWN_MAX // 3 :]
+    return text if len(text) <= SHOWN_MAX else f"{head} … {tail}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def by_stream(rows: Iterable[Identity]) -> Mapping[str, Identity]:

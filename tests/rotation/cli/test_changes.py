@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rotation.runtime import process
 from tests.support.configured import file, reply, run
@@ -93,3 +94,21 @@ def test_what_a_pull_request_contains_is_shown_and_not_rendered(file: Path, old:
     assert len(cells) == 3
     assert cells[2].strip().startswith("`")
     assert cells[2].strip().strip("|").strip().count("`") == 2
+
+
+def test_what_a_stack_binds_is_compared_as_well(file: Path, old: Path) -> None:
+    for path in (file, old):
+        path.write_text(f"bindings: bound.json\n{path.read_text()}")
+    installation = yaml.safe_load(file.read_text())["installation"]
+    role = "arn:aws:iam::111122223333:role/other"
+    bound = file.with_name("bound.json")
+    bound.write_text(json.dumps({
+        "schema_version": 1, "installation": installation,
+        "connections": {"aws": {"roles": {"observe": role}}},
+    }))  # fmt: skip
+    bound.chmod(0o600)
+    done = run(file, "config", "diff", str(old))
+    assert done.exit_code == 1
+    assert (
+        f"gains    a host  the installation: connections.aws.roles.observe: {role}" in done.stdout
+    )

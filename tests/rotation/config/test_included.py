@@ -176,6 +176,35 @@ def test_every_name_of_a_pair_of_roles_counts(written: Written) -> None:
     assert len(load(written({"rotation.yaml": main, "secrets.d/a.yaml": own}))) == 1
 
 
+@pytest.mark.parametrize(
+    ("staging", "refused_"), [("", []), ("apps/billing-next", []), ("shared", ["shared/"])]
+)
+def test_where_a_value_waits_is_a_place(
+    written: Written, staging: str, refused_: list[str]
+) -> None:
+    """Another team may be able to read that mount, and the value is the next credential."""
+    cluster = "6f0c8f0e-33f1-4c8d-a6bd-9dbd9cc44a2e"
+    store = f"vault-kv2/{cluster}/-"
+    connection = (
+        f'  v: {{type: vault, address: "https://vault.example:8200", cluster: "{cluster}", '
+        "auth: approle, role: 8f3a, login_file: /etc/r}\n"
+    )
+    main = MAIN.replace("file_roots", f"{connection}file_roots", 1)
+    main = main.replace("stored: [", f"stored: [{store}/apps/billing*, ")
+    main = main.replace("[aws-prod]", "[aws-prod, v]")
+    option = f", staging: {staging}" if staging else ""
+    team = TEAM.replace(
+        "{type: aws-secrets-manager, connection: aws-prod, name: prod/billing/aws}",
+        f"{{type: vault-kv2, connection: v, mount: apps, path: billing{option}}}",
+    )
+    path = written({"rotation.yaml": main, "secrets.d/a.yaml": team})
+    if not refused_:
+        assert len(load(path)) == 1
+    else:
+        assert only(path) == ("a.yaml", 6, "secrets[0].store", "config.outside-include")
+        assert f"`{store}/{refused_[0]}`" in refused(path)[0].message
+
+
 # ------------------------------------------------------------------------------ the files
 
 

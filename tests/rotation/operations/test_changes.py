@@ -1,5 +1,6 @@
 """What a changed configuration gives somebody: each kind of gain by the change that gives it."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 READER = "{id: billing-api, type: store-reader, refresh: 5m, accept_elapsed: true}"
 LOCAL = "commands: bin\nfile_roots: [/run/secrets]\n"
 BASE = f"{HEAD}{LOCAL}secrets:\n{SECRET}"
+ACME = f"sha256:{'ab' * 32}"
 ORDERS = SECRET.replace("billing", "orders")
 
 
@@ -101,6 +103,10 @@ GAINS = {
         "region: eu-west-1", "region: eu-west-1, credentials_file: /etc/login",
         Gains.REFERENCE, "connections.aws-prod.credentials_file: /etc/login",
     ),
+    "the digest of a package's files": (
+        "commands: bin", f'commands: bin\nplugins: [{{distribution: acme, version: "1", digest: "{ACME}"}}]',
+        Gains.CODE, "plugins.acme.digest: sha256",
+    ),
     "another journal": ("commands: bin", "commands: bin\njournal: other.db", Gains.REFERENCE, "journal: other.db"),
 }  # fmt: skip
 
@@ -149,6 +155,76 @@ def test_more_approvers_are_none(tmp_path: Path) -> None:
     assert between(tmp_path, BASE + PEOPLE, text).gains == []
     more = text.replace("destroy: 2", "promote: 1, destroy: 2")
     assert between(tmp_path, text, more).gains == []
+
+
+# A command and another one that a reviewer could take for the same.
+LONG = ["a" * 130, "harmless"]
+COMMANDS = {
+    "another end": (LONG, [*LONG[:1], "curl evil.example"]),
+    "another middle": (["a" * 130, "b" * 130], ["a" * 130 + "c", "b" * 130]),
+    "fewer words": (["page", "--dry-run", "all"], ["page", "all"]),
+    "another order": (["page", "a", "b"], ["page", "b", "a"]),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("of", ["a consumer", "an alert"])
+def test_any_other_words_are_another_command(tmp_path: Path, name: str, of: str) -> None:
+    def text(words: list[str]) -> str:
+        argv = json.dumps(["send", *words])
+        if of == "an alert":
+            route = f"{{id: a, type: command, argv: {argv}}}"
+            return BASE.replace("commands: bin", f"commands: bin\nalerts: {{routes: [{route}]}}")
+        return BASE.replace(READER, f"{{id: c, type: command, argv: {argv}, confirms: true}}")
+
+    before, after = COMMANDS[name]
+    found = between(tmp_path, text(before), text(after))
+    gained = [gain.what for gain in found.gains if gain.kind is Gains.CODE]
+    assert gained, found
+    assert gained[0].endswith(f'{after[-1][-20:]}"]'), "the end is shown, whatever comes before it"
+
+
+def test_a_package_that_is_no_longer_held_to_its_files_is_a_gain(tmp_path: Path) -> None:
+    def trusting(more: str) -> str:
+        line = f'plugins: [{{distribution: acme, version: "1"{more}}}]'
+        return BASE.replace("commands: bin", f"commands: bin\n{line}")
+
+    pinned = trusting(f', digest: "{ACME}"')
+    [gain] = between(tmp_path, pinned, trusting("")).gains
+    assert (gain.kind, gain.what) == (Gains.CODE, "plugins.acme.digest: none, so any files")
+    assert not between(tmp_path, pinned, BASE).gains
+
+
+def test_a_long_freeze_that_changed_at_its_end_is_a_change(tmp_path: Path) -> None:
+    def frozen(reason: str) -> str:
+        return (
+            f"{BASE}freezes: [{{from: 2026-12-01, to: 2026-12-05, reason: {'x' * 130}{reason}}}]\n"
+        )
+
+    assert not between(tmp_path, frozen("a"), frozen("b")).same
+
+
+def vault(staging: str) -> str:
+    return f"""installation: 0f3a9c2b71de
+connections:
+  v: {{type: vault, address: "https://vault.example:8200",
+       cluster: "6f0c8f0e-33f1-4c8d-a6bd-9dbd9cc44a2e", auth: approle, role: 8f3a, login_file: /etc/r}}
+secrets:
+  - id: token
+    application: a
+    environment: production
+    owner: team-payments
+    store: {{type: vault-kv2, connection: v, mount: secret, path: pay/token{staging}}}
+    issuer: {{type: generated, kind: token, unverified: true}}
+    consumers: [{READER}]
+"""
+
+
+def test_where_a_value_waits_is_a_sink(tmp_path: Path) -> None:
+    usual, moved = vault(""), vault(", staging: shared")
+    [gain] = between(tmp_path, usual, moved).gains
+    assert (gain.kind, gain.what) == (Gains.SINK, "stages new values in shared/")
+    assert not between(tmp_path, moved, usual).gains
 
 
 def test_whose_gain_it_is(tmp_path: Path) -> None:
