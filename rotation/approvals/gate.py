@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rotation.approvals import rules
@@ -12,7 +13,7 @@ from rotation.journal.approving import Approval, Request
 from rotation.journal.entries import Draft, Entry, Kind
 from rotation.journal.facts import Opened
 from rotation.machine.replay import Rotation
-from rotation.plan import RowInstance
+from rotation.plan import Gate, RowInstance
 
 if TYPE_CHECKING:
     from rotation.config import Configuration
@@ -49,6 +50,8 @@ class Approvals:
     journal: "Callable[[], Journal]"
     clock: "Clock"
     runner: str | None
+    #: When the secret's next window begins; None: it is open, or nobody knows.
+    opens_at: Callable[[str, datetime], datetime | None] = lambda secret, now: None
 
     def wait(self, rotation: Rotation, row: RowInstance) -> Asks | None:
         """What the row waits for; None where it may be begun."""
@@ -73,7 +76,9 @@ class Approvals:
         if found is None or found.enough or found.asked is not None:
             return
         now = self.clock.now()
-        facts = rules.request_for(rotation, row, found.around, now) | Approval(said=rules.ASKED)
+        opens = self.opens_at(found.around.secret, now) if Gate.WINDOW in row.gates else None
+        begins = max(now, opens or now)
+        facts = rules.request_for(rotation, row, found.around, begins) | Approval(said=rules.ASKED)
         draft = Draft(kind=Kind.APPROVAL, who=self.runner, facts=facts.facts)
         self.journal().record(draft, runner_id, now)
 

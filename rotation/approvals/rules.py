@@ -83,9 +83,9 @@ class Surroundings:
 
 
 def request_for(
-    rotation: Rotation, row: RowInstance, around: Surroundings, now: datetime
+    rotation: Rotation, row: RowInstance, around: Surroundings, begins: datetime
 ) -> Request:
-    """What an approver is asked for now."""
+    """What an approver is asked for. begins: when the step may be taken, from which its end counts."""
     asks = demanded(rotation, row)
     rows = [each for each in rotation.rows if each.position >= row.position]
     return Request(
@@ -100,7 +100,7 @@ def request_for(
         requester=rotation.opened.who,
         needs=needed(around.demands, asks),
         by=around.may,
-        expires=now + timedelta(seconds=around.demands.expire_s),
+        expires=begins + timedelta(seconds=around.demands.expire_s),
         does=_does(rotation, row),
         rows=[each.name for each in rows],
         digest=digest(rotation, row, around),

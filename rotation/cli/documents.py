@@ -226,6 +226,7 @@ SHAPES: dict[str, Schema] = {
     "rotation": record(
         **PAST["properties"], mode=TEXT, rows=listed(STEP), what_works=TEXT, seen_at=maybe(TIME),
         old_dies_not_before=maybe(TIME), exits=NAMES, on_hold=maybe(TEXT), on_hold_by=maybe(TEXT),
+        approvals=listed(record(step=TEXT, said=TEXT, who=TEXT, at=TIME, reason=maybe(TEXT))),
     ),
     "rotations": record(rotations=listed(ROTATIONS)),
     "saved-plan": record(

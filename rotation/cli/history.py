@@ -1,6 +1,7 @@
 """The past: `history` lists rotations, `show` prints one."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,7 @@ from rotation.journal.facts import (
 )
 from rotation.journal.record import Fact
 from rotation.machine.replay import Rotation
+from rotation.operations.approvals import words_about
 from rotation.operations.history import latest, the_one
 from rotation.plan import RowInstance, Step
 from rotation.report.describe import (
@@ -153,10 +155,18 @@ def show(name: str, *, number: int | None) -> int:
         rotation = the_one(session, name, number)
         now = session.clock.now()
         if settings().output == "json":
-            as_json("rotation", _details(rotation, name, now))
+            words = [
+                {**asdict(each), "at": stamp(each.at)} for each in words_about(session, rotation)
+            ]
+            as_json("rotation", {**_details(rotation, name, now), "approvals": words})
             return 0
         for line in _lines(rotation, name, now):
             result(line)
+        for each in words_about(session, rotation):
+            why = f": {each.reason}" if each.reason else ""
+            result(
+                plain(f"approval of {each.step} {each.said} by {each.who}, {local(each.at)}{why}")
+            )
         return 0
 
 

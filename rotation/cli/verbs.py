@@ -25,9 +25,9 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     "Trouble": {
         "alerts": Listed("alerts:alerts", "List what was raised and who has it; try a route."),
         "ack": Listed("alerts:ack", "Say that somebody looks after what was raised."),
-        "approvals": Listed("approvals:approvals", "List what waits for approval, and the open reviews; close one."),
-        "approve": Listed("approvals:approve", "Agree to a step that waits for it."),
-        "reject": Listed("approvals:reject", "Say no to a step that waits for approval."),
+        "approvals": Listed("approvals:approvals", "List what waits for approval, and the reviews that are open."),
+        "approve": Listed("approvals:approve", "Agree to what waits for approval."),
+        "reject": Listed("approvals:reject", "Say no to what waits for approval."),
         "emergency": Listed("emergency:emergency", "A key leaked: switch it off first, then replace it."),
         "incident": Listed("incident:incident", "List incidents, show one, add to it, or close it."),
         "doctor": Listed("doctor:doctor", "Find what is wrong, and offer the one safe repair."),

@@ -232,6 +232,34 @@ def checks(here: Installation) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What somebody said about a step of a rotation, in `said`: given, refused, without or reviewed."""
+
+    step: str
+    said: str
+    who: str
+    at: datetime
+    reason: str | None
+
+
+def words_about(here: Installation, rotation: Rotation) -> list[Word]:
+    """Everything that people said about its steps. It is not looked at whether it counts."""
+    entries, asked = here.records.installation_entries(Kind.APPROVAL), dict[str | None, str]()
+    found = []
+    for entry in entries:
+        said, about = Approval.of(entry.facts), Request.of(entry.facts)
+        if about.rotation == number_of(rotation.opened):
+            asked[number_of(entry)] = about.step or "emergency"
+        step = asked.get(number_of(entry)) or asked.get(said.request)
+        if step is not None and said.said not in (None, rules.ASKED):
+            who = said.approver or entry.who or "?"
+            found.append(
+                Word(step=step, said=str(said.said), who=who, at=entry.at, reason=said.reason)
+            )
+    return found
+
+
 # ------------------------------------------------------------------------------ who hears of it
 
 

@@ -1,5 +1,6 @@
 """What the runner of an installation reads live."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotation.approvals.gate import Approvals
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 def live_of(here: "Installation") -> Live:
     approvals, journal = approvals_of(here, here.who), here.journal
+    approvals = replace(approvals, opens_at=lambda secret, now: here.gates(secret, now).opens_at)
     return Live(
         gates=here.gates,
         specification=here.live_specification,

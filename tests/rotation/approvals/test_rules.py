@@ -214,6 +214,19 @@ def test_it_ends_at_its_time(story: Story) -> None:
     assert isinstance(approvals.wait(rotation, row), Asks)
 
 
+def test_its_end_counts_from_the_window_in_which_the_step_may_be_taken(story: Story) -> None:
+    """A day would be over before a window of the weekend begins."""
+    opens = story.world.now + timedelta(days=3)
+    approvals = of(story, Demands(destroy=1, expire_s=600, os_users="accepted"))
+    approvals = replace(approvals, opens_at=lambda secret, now: opens)
+    rotation, row = present(story)
+    agreed(story, approvals, rotation, row)
+    story.world.now = opens + timedelta(seconds=599)
+    assert approvals.wait(rotation, row) is None
+    story.world.now += timedelta(seconds=1)
+    assert isinstance(approvals.wait(rotation, row), Asks)
+
+
 def test_nobody_s_name_forges_a_line(story: Story) -> None:
     facts = Request(secret="app\nneeds: 0 of nobody", needs=2, by=["bob"]) | Approval(said="asked")
     asked = story.journal.record(

@@ -351,6 +351,15 @@ def test_the_plan_says_who_is_asked(shell: Shell, made: People) -> None:
     assert document["approvers"] == ["bob", "carol"]
 
 
+def test_the_rotation_says_who_agreed(shell: Shell, made: People) -> None:
+    at_destroy(shell, made)
+    approved(shell, made, "bob")
+    goes_on(shell)
+    assert "approval of destroy given by bob, " in shell.run("show", "app").output
+    (word,) = shell.json("show", "app")["approvals"]
+    assert (word["step"], word["said"], word["who"]) == ("destroy", "given", "bob")
+
+
 def test_the_report_says_who_agreed(shell: Shell, made: People) -> None:
     at_destroy(shell, made)
     approved(shell, made, "bob")
@@ -481,6 +490,7 @@ def test_a_leak_is_contained_at_once_where_glass_is_broken(shell: Shell, made: P
     done = shell.run(*LEAKED, "--break-glass")
     assert done.exit_code == 0, done.output
     assert not lives(shell)
+    assert "approval of emergency without by alice" in shell.run("show", "app").output
     listed = shell.run("approvals").output
     assert "app  REVIEW: alice did not wait for approval: pasted" in listed
     own = shell.run("approvals", "review", "app", "--note", "fine")
