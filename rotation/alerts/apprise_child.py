@@ -39,11 +39,40 @@ def main() -> int:
     return SENT if sent else REFUSED
 
 
+# These send everything in the clear, whatever their address says.
+IN_THE_CLEAR = frozenset({"aprs", "dapnet", "growl", "kavenegar", "rsyslog", "smpp"})
+# These call the host of their address and no other.
+AT_THEIR_HOST = frozenset(
+    {"apprise", "form", "gotify", "growl", "json", "mmost", "mqtt", "rocket", "rsyslog", "signal",
+     "smpp", "xml"}
+)  # fmt: skip
+
+
 def _is_safe(service: Any) -> bool:
     """Encrypted and verified, where the service knows both ways; or to this machine."""
+    names = _names(service)
+    if is_loopback(_peer(service, names)):
+        return True
     chooses = bool(service.protocol and service.secure_protocol)
-    here = is_loopback(str(getattr(service, "host", None) or ""))
-    return here or (bool(service.verify_certificate) and (service.secure or not chooses))
+    encrypted = service.secure or not chooses
+    open_ = getattr(service, "secure_mode", None) in ("insecure", "none")
+    verified = bool(service.verify_certificate)
+    return bool(verified and encrypted and not open_ and not names & IN_THE_CLEAR)
+
+
+def _names(service: Any) -> set[str]:
+    """The schemes of its addresses."""
+    found: set[str] = set()
+    for names in (service.protocol, service.secure_protocol):
+        found.update((names,) if isinstance(names, str) else names or ())
+    return found
+
+
+def _peer(service: Any, names: set[str]) -> str:
+    """The host that it calls; nothing where it may be another than that of its address."""
+    if hasattr(service, "smtp_host"):
+        return str(service.smtp_host or "")
+    return str(service.host or "") if names & AT_THEIR_HOST else ""
 
 
 if __name__ == "__main__":

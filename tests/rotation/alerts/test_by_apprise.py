@@ -1,5 +1,6 @@
 """Routes by apprise, over real HTTP and SMTP servers on loopback."""
 
+import inspect
 import io
 import json
 import logging
@@ -15,10 +16,12 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from apprise.plugins import N_MGR
 
 from rotation.alerts import apprise_child
 from rotation.alerts.delivery import Sender
@@ -159,11 +162,40 @@ def test_long_names_and_control_characters_stay_short_lines(chat: Chat, tmp_path
         f"json://chat.example.com/{TOKEN}",
         f"jsons://chat.example.com/{TOKEN}?verify=no",
         f"mailto://mail.example.com?from=a@b.example.com&mode=insecure&user={TOKEN}",
+        f"mailtos://u:{TOKEN}@mail.example.com?mode=insecure",
+        f"mailtos://u:{TOKEN}@mail.example.com?smtp=smtp.example.com&mode=insecure",
+        f"mailto://u:{TOKEN}@localhost?smtp=smtp.example.com&from=a@b.example.com",
+        f"mailtos://u:{TOKEN}@localhost?smtp=smtp.example.com&verify=no",
+        f"matrix://u:{TOKEN}@localhost/%23room?mode=slack",
+        f"dapnet://u:{TOKEN}@DF1ABC",
+        "rsyslog://log.example.com",
     ],
 )
 def test_an_address_that_is_none_or_not_encrypted_is_refused(tmp_path: Path, url: str) -> None:
     """A call would be seen: tests reach this machine only, and the child would fail otherwise."""
     assert attempt(route(tmp_path, url)) == "alerts.bad-url"
+
+
+def test_what_is_called_secure_and_is_not_is_refused() -> None:
+    """apprise's `smpps://` opens the same bare connection as `smpp://`."""
+    names = {"protocol": "smpp", "secure_protocol": "smpps"}
+    said = {"secure": True, "verify_certificate": True}
+    there = SimpleNamespace(host="sms.example.com", **names, **said)
+    here = SimpleNamespace(host="127.0.0.1", **names, **said)
+    assert [apprise_child._is_safe(each) for each in (there, here)] == [False, True]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of its plugins
+def test_no_other_service_of_apprise_has_an_address_in_the_clear() -> None:
+    """Those that it may learn with a later version as well."""
+    about = ("service_url", "setup_url")
+    found = {
+        each.secure_protocol
+        for each in N_MGR.plugins()
+        for name, text in inspect.getmembers(each, lambda member: isinstance(member, str))
+        if text.startswith("http://") and name not in about and each.secure_protocol
+    }
+    assert {"dapnet"} <= found <= apprise_child.IN_THE_CLEAR
 
 
 def test_a_file_that_others_may_change_is_not_used(chat: Chat, tmp_path: Path) -> None:
