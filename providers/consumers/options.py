@@ -71,7 +71,7 @@ class FileOptions(options.ConsumerOptions):
             path.root == "/" and str(path) == self.path and ".." not in path.parts,
             "path: absolute, without `.`, `..` or doubled slashes",
         )
-        require("\0" not in self.path and path.name, "path: the name of a file")
+        require(self.path.isprintable() and path.name, "path: the name of a file, which prints")
         require(
             len(path.name.encode()) <= NAME_BYTES_MAX,
             f"path: a file name of at most {NAME_BYTES_MAX} bytes",

@@ -11,7 +11,7 @@ from rotation.cli.alerting import alerts_after
 from rotation.cli.app import VerbGroup, global_options, settings, verb
 from rotation.cli.failures import OK
 from rotation.cli.options import name_argument
-from rotation.cli.output import as_json, done, note, plain, result, verbatim
+from rotation.cli.output import as_json, done, note, plain, plain_lines, result, verbatim
 from rotation.cli.prompts import checked_reason
 from rotation.cli.session import Session, open_session
 from rotation.errors import UsageError
@@ -189,7 +189,7 @@ def _signature(session: Session, name: str, key: Path | None, signature: Path | 
 
     if key is not None:
         found = waiting_of(session, name)
-        note(plain(found.text.rstrip("\n")))
+        note(plain_lines(found.text.rstrip("\n")))
         return signed(key, found.text)
     if signature is None:
         return None

@@ -19,6 +19,7 @@ from rotation.cli.output import (
     done,
     harmless,
     plain,
+    plain_lines,
     result,
     table,
     written,
@@ -189,7 +190,7 @@ def _as_page(found: Incident) -> str:
 
 
 def _as_text(found: Incident) -> str:
-    return plain("\n".join(_markdown(found)))
+    return plain_lines("\n".join(_markdown(found)))
 
 
 def _markdown(found: Incident) -> Iterator[str]:

@@ -26,9 +26,14 @@ _STEERING = re.compile(
 
 
 def plain(text: str) -> str:
-    """The text without characters that control a terminal or disguise a name: a provider or a file
-    may have named it."""
-    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
+    """The text as one line, without characters that control a terminal or disguise a name: a
+    provider or a file may have named it, and must not add a line of its own."""
+    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text.replace("\n", " ").replace("\t", " "))
+
+
+def plain_lines(text: str) -> str:
+    """The same of a text whose lines are ours."""
+    return "\n".join(map(plain, text.split("\n")))
 
 
 def escaped(json_text: str) -> str:

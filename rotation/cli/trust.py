@@ -74,4 +74,5 @@ def _print(package: Package, *, alone: bool) -> None:
     result(plain(f"    {', '.join(package.plugins)}"))
     result(f"    {package.digest}")
     if alone:
-        result(plain(f"plugins:\n  - {package.line}"))
+        result("plugins:")
+        result(plain(f"  - {package.line}"))

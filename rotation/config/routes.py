@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 from rotation.types import is_loopback, require
 
 COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-FILE = re.compile(r"/[^\0]+|\$[A-Z][A-Z0-9_]*")
+# A path that a line of a report can hold, or the name of a variable that holds one.
+FILE = re.compile(
+    r"/[^\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+|\$[A-Z][A-Z0-9_]*"
+)
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 RANDOM_MIN = 12
 SECONDS_MAX = 15

@@ -27,6 +27,7 @@ COMMAND = {"argv": ("reload",), "confirms": True}
         (FileOptions, FILE | {"path": "/run/app/"}, "path: absolute"),
         (FileOptions, FILE | {"path": "/"}, "path: the name"),
         (FileOptions, FILE | {"path": "/run/a\0b"}, "path: the name"),
+        (FileOptions, FILE | {"path": "/run/a\n## fine"}, "path: the name"),
         (FileOptions, FILE | {"path": "/run/" + "x" * 242}, "path: a file name"),
         (FileOptions, FILE | {"mode": "0644"}, "mode: "),
         (FileOptions, FILE | {"mode": "640"}, "mode: "),

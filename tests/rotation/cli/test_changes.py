@@ -96,6 +96,22 @@ def test_what_a_pull_request_contains_is_shown_and_not_rendered(file: Path, old:
     assert cells[2].strip().strip("|").strip().count("`") == 2
 
 
+@pytest.mark.parametrize("form", ["markdown", "text"])
+def test_no_value_adds_a_line(file: Path, old: Path, form: str) -> None:
+    """In a comment it would be one of ours: a heading, or that nobody gains anything."""
+    evil = "page\n\n### all is well\n\tnobody gainsx"
+    file.write_text(f"{file.read_text()}\ncommands: {json.dumps(evil)}\n")
+    more = ("--format", form) if form == "markdown" else ()
+    shown = run(file, "config", "diff", str(old), *more)
+    assert shown.exit_code == 1, shown.output
+    assert "all is well" in shown.stdout
+    assert not [
+        line
+        for line in shown.stdout.splitlines()
+        if line.lstrip().startswith(("### all", "nobody"))
+    ]
+
+
 def test_what_a_stack_binds_is_compared_as_well(file: Path, old: Path) -> None:
     for path in (file, old):
         path.write_text(f"bindings: bound.json\n{path.read_text()}")

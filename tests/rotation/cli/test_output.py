@@ -32,6 +32,11 @@ def test_nothing_that_is_printed_steers_who_looks_at_it(character: str) -> None:
     assert output.escaped('"Zürich, 東京"') == '"Zürich, 東京"'
 
 
+def test_what_somebody_named_adds_no_line() -> None:
+    assert output.plain("a\nFORGED\n\tb") == "a FORGED  b"
+    assert output.plain_lines("ours\nb\tc") == "ours\nb c"
+
+
 @pytest.mark.usefixtures("narrow")
 def test_a_long_line_is_broken_between_words_and_hangs(capsys: pytest.CaptureFixture[str]) -> None:
     words = "works now: AKIAIOSFODNN7EXAMPLE works, and readers get it; " * 4

@@ -44,6 +44,8 @@ def test_without_them_there_are_none(file: Path) -> None:
         (HOOK.replace("}", ", argv: [page]}"), "only of a command"),
         (HOOK.replace("webhook", "pigeon"), "one of webhook, command, apprise"),
         (HOOK.replace("}", ", timeout: 5m}"), "up to 15 s"),
+        (CHAT.replace("/etc/keys/chat", '"/etc/a\\n### fine"'), "the file with apprise's address"),
+        (HOOK.replace("/etc/keys/a", '"/etc/\\u202ea"'), "the key of the signature"),
         (CHAT.replace("/etc/keys/chat", "slack://EXAMPLE"), "the file with apprise's address"),
         (CHAT.replace("}", ", argv: [page]}"), "only of a command"),
         (CHAT.replace("}", ", secret: /etc/keys/a}"), "only of a webhook"),
