@@ -144,7 +144,8 @@ class AwsConnection:
 
     def own_credential(self) -> OwnCredential:
         """The base credentials; their age is known only where they may list their own keys."""
-        base = self._base_credentials()
+        with translated("sts:GetCallerIdentity", of="itself", repeatable=True):
+            base = self._base_credentials()
         answer = self.caller_identity.ask(base)
         if answer.refusal is not None:
             error = errors.refused(answer.refusal, "sts:GetCallerIdentity", "itself")

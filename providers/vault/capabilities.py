@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from providers.vault import errors
 from providers.vault.permissions import GRANTS, Grant
 from rotation.errors import Denied
 from rotation.types import PermissionSet
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 # Stands for the one path segment that is different each time.
 _ANY = "0" * 32
+_ASKED = "sys/capabilities-self"
 
 
 def missing_capabilities(
@@ -41,12 +43,15 @@ def _missing(
         return
     try:
         body = {"paths": list(needed)}
-        has = connection.call("POST", "sys/capabilities-self", under=under, body=body).data
+        has = connection.call("POST", _ASKED, under=under, body=body).data
     except Denied:
         return
     for path, grant in needed.items():
-        if "root" not in has[path]:
-            for capability in sorted(set(grant.capabilities) - set(has[path])):
+        said = has.get(path) if isinstance(has, dict) else None
+        if not isinstance(said, list):
+            raise errors.no_answer(f"POST {_ASKED}", repeatable=True)
+        if "root" not in said:
+            for capability in sorted({*grant.capabilities}.difference(map(str, said))):
                 yield f"{under}: {capability} on {grant.path.format(**place)}"
 
 

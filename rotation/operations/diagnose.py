@@ -9,6 +9,7 @@ from rotation.execution.effects.neighbours import stale_in
 from rotation.interfaces import Adapters, Consumer, Diagnosis, LabelSnapshot, Rehearses
 from rotation.journal.facts import Failure
 from rotation.journal.spill import unmerged
+from rotation.journal.sqlite import no_room
 from rotation.machine.held import Exit
 from rotation.machine.replay import replay
 from rotation.operations import approvals
@@ -191,7 +192,9 @@ def _journal_checks(here: Installation) -> Iterator[Finding]:
     except RotationError as error:
         yield failed("journal", error)
         return
-    yield Finding("journal", f"{here.configuration.journal}, installation {installation}")
+    place, full = here.configuration.journal, no_room(here.configuration.journal)
+    fine = Finding("journal", f"{place}, installation {installation}")
+    yield fine if full is None else failed("journal", full)
     yield from _proof(here)
     yield from _unmerged(here)
     for trip in trips(here.records).values():

@@ -11,6 +11,7 @@ from rotation.errors import (
     PolicyRefusal,
     RotationError,
     UnknownName,
+    UsageError,
 )
 from rotation.journal.entries import NONSENSE, Draft, Kind, as_damage
 from rotation.journal.facts import Opened, Requested
@@ -24,7 +25,7 @@ from rotation.operations.survey import ExposureReport, Past, survey
 from rotation.operations.target import Target, past_of, target_of
 from rotation.operations.under_way import UnderWay, under_way
 from rotation.plan.specification import spec_from_json
-from rotation.types import stream_of
+from rotation.types import Specification, stream_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,10 +270,22 @@ def merge(here: Installation, record: SpillRecord) -> tuple[Target, Opened]:
 def _target_of(here: Installation, record: SpillRecord) -> Target:
     """The target by the present configuration; by the stored specification where the name stands
     for another identity now."""
-    spec = here.live_specification(record.secret) or spec_from_json(record.spec)
+    spec = here.live_specification(record.secret) or _spilled(record)
     if stream_of(spec.issuer.type, spec.identity) != record.stream:
-        spec = spec_from_json(record.spec)
+        spec = _spilled(record)
     return Target(here.called(record.secret), record.stream, spec)
+
+
+def _spilled(record: SpillRecord) -> Specification:
+    try:
+        return spec_from_json(record.spec)
+    except JournalError:
+        raise UsageError(
+            "emergency.spill-specification",
+            "this version of the program cannot read what that spill says of its secret; nothing was merged",
+            "merge it with the version that wrote it; or `rotation emergency NAME` records what is "
+            "switched off now, and then move the file away",
+        ) from None
 
 
 def _covers(rotation: Rotation, scope: Sequence[str]) -> bool:

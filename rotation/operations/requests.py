@@ -222,21 +222,27 @@ def reset_breaker(here: Installation, group: str, reason: str | None) -> None:
     here.journal.record(draft, here.runner.id, here.clock.now())
 
 
+# Runners of other users read why.
+FREEZE_MODE = 0o644
+
+
 def freeze_beside(here: Installation, reason: str | None) -> Path:
     """The same freeze by a file, without the journal: every runner of the installation reads it
     before it promotes, switches off or destroys. Returns the file."""
-    from rotation.schedule.brakes import freeze_file  # noqa: PLC0415 -- only here
+    from rotation.runtime.ownership import replace_whole  # noqa: PLC0415 -- only here
+    from rotation.schedule.brakes import freeze_file  # noqa: PLC0415
 
     path = freeze_file(here.configuration)
     try:
         if reason is None:
             path.unlink(missing_ok=True)
         else:
-            path.write_text(f"{reason}\n", encoding="utf-8")
+            replace_whole(path, f"{reason}\n", mode=FREEZE_MODE)
     except OSError as error:
         raise JournalError(
             "installation.freeze-file",
             f"{path} cannot be changed ({error.strerror}); nothing was changed",
-            "its directory must exist and be writable for you; or stop the runners",
+            "its directory must exist, have room and be writable for you; an empty file of that name "
+            "freezes as well; or stop the runners",
         ) from None
     return path

@@ -109,9 +109,14 @@ def replace_whole(path: Path, text: str, mode: int = 0o600) -> None:
     """Puts the text in the place of the file, whole or not at all. Raises OSError."""
     import tempfile  # noqa: PLC0415 -- only who writes pays for it
 
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
-        new.write(text)
-        new.flush()
-        os.fsync(new.fileno())
-    Path(new.name).chmod(mode)
-    Path(new.name).replace(path)
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as new:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

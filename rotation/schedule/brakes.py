@@ -96,7 +96,7 @@ def frozen_by(journal: Installation, beside: Path | None = None) -> str | None:
     if beside is not None and lexists(beside):
         try:
             with ordinary(beside) as file:
-                return file.read(REASON_BYTES_MAX).decode().strip() or "freeze --all"
+                return " ".join(file.read(REASON_BYTES_MAX).decode().split()) or "freeze --all"
         except (OSError, UnicodeDecodeError):
             return f"freeze --all, and why cannot be read from {beside}"
     return _reason(journal, Frozen.frozen)

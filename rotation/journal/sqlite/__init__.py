@@ -20,6 +20,9 @@ from rotation.journal.writer import Busy, Connect, Writer
 BUSY_SECONDS = 15
 READERS = 8
 
+# More than one step of a rotation writes.
+ROOM_BYTES = 64 * 1024
+
 # WAL needs shared memory between all processes that open the file, and locks that work.
 NETWORK_FILE_SYSTEMS = frozenset({
     "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre",
@@ -73,6 +76,20 @@ def translated() -> Iterator[None]:
         code = _ERRNOS.get(error.errno or 0, sqlite3.SQLITE_IOERR)
         what, message, hint = _MEANINGS[code]
         raise JournalError(what, f"{message} ({error.strerror})", hint) from None
+
+
+def no_room(journal: Path) -> JournalError | None:
+    """Why the next entries do not fit on its disk: a file without a name is tried beside it. None
+    where they fit, or where this user cannot write there anyhow."""
+    import tempfile  # noqa: PLC0415 -- only who asks pays for it
+
+    try:
+        with translated(), tempfile.TemporaryFile(dir=journal.parent, buffering=0) as new:
+            new.write(bytes(ROOM_BYTES))
+            os.fsync(new.fileno())
+    except JournalError as error:
+        return error if error.code == "journal.full" else None
+    return None
 
 
 def _meaning(error: sqlite3.Error) -> JournalError:

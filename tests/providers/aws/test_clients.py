@@ -153,6 +153,13 @@ def test_credentials_that_are_not_there_are_our_own_error(connect, tmp_path: Pat
     assert "AWS_PROFILE is not read" in caught.value.hint
 
 
+def test_whose_login_it_is_without_any_is_our_own_error(connect, tmp_path: Path):
+    """A stray error of the SDK would be called a bug in which something may have happened."""
+    with pytest.raises(Denied) as caught:
+        connect(credentials_file=str(tmp_path / "nothing")).own_credential()
+    assert caught.value.code == "aws.credentials"
+
+
 def test_credentials_that_others_may_change_are_not_used(connect, tmp_path: Path):
     path = tmp_path / "anybodys"
     path.write_text("[default]\naws_access_key_id=AKIAANYBODYSEXAMPLE\naws_secret_access_key=x\n")

@@ -11,6 +11,7 @@ from rotation.journal.memory import MemoryJournal
 from rotation.plugins.registry import installed
 from rotation.types import COMPROMISED, CURRENT, PENDING, PREVIOUS, PluginSpec
 from tests.support import simulator
+from tests.support.full_disk import full_disk
 from tests.support.shell import STREAM, Shell
 from tests.support.simulator import PushedConsumer
 
@@ -108,6 +109,15 @@ def test_healthy_is_said_only_where_nothing_else_says_otherwise(
     done = patient.run("doctor", "app")
     assert "✗ app" in done.stdout
     assert "app: healthy" not in done.stdout, done.output
+
+
+def test_a_journal_is_not_fine_on_a_full_disk(patient: Shell) -> None:
+    assert "✓ journal" in patient.run("doctor").stdout
+    with full_disk():
+        done = patient.run("doctor")
+    assert "✓ journal" not in done.stdout
+    assert "✗ journal: the journal's disk is full" in done.stdout
+    assert done.exit_code == 9
 
 
 def test_a_way_back_is_advised_only_where_the_open_rotation_offers_it(patient: Shell) -> None:

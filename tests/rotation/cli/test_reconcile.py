@@ -8,6 +8,7 @@ from rotation.journal.entries import Draft, Kind, Lease
 from rotation.journal.facts import Opened
 from rotation.machine.replay import replay
 from rotation.types import CURRENT, PENDING, Facts
+from tests.support.full_disk import full_disk
 from tests.support.shell import STREAM, Shell
 from tests.support.world import World
 
@@ -141,6 +142,32 @@ def test_a_freeze_of_all_needs_no_journal(shell: Shell) -> None:
     done = shell.run("freeze", "--all", "--reason", "disk")
     assert done.exit_code == 9
     assert "installation.freeze-file" in done.stderr
+
+
+def test_on_a_full_disk_nothing_is_frozen_where_it_says_so(shell: Shell) -> None:
+    file = shell.configuration.journal.with_name("journal.db.frozen")
+    before = sorted(file.parent.iterdir())
+    with full_disk():
+        done = shell.run("freeze", "--all", "--reason", "disk")
+    assert (done.exit_code, "nothing was changed" in done.stderr) == (9, True)
+    assert sorted(file.parent.iterdir()) == before, "nor is half a file left"
+    assert shell.json("status")["stops"] == []
+    shell.run("freeze", "--all", "--reason", "first")
+    with full_disk():
+        assert shell.run("freeze", "--all", "--reason", "second").exit_code == 9
+    assert file.read_text() == "first\n"
+    assert file.stat().st_mode & 0o444 == 0o444, "runners of other users read why"
+    assert "an empty file of that name freezes as well" in " ".join(done.stderr.split())
+    file.write_text("")
+    assert shell.json("status")["stops"][0]["message"].startswith("frozen: freeze --all")
+
+
+def test_a_freeze_file_adds_no_line_to_a_report(shell: Shell) -> None:
+    file = shell.configuration.journal.with_name("journal.db.frozen")
+    file.write_text("disk\n\nFORGED: all is well\n\tmore\n")
+    lines = shell.run("status").stdout.splitlines()
+    assert lines[0].startswith("FROZEN: disk FORGED: all is well more;")
+    assert not [line for line in lines if line.startswith("FORGED")]
 
 
 def test_while_the_file_is_there_nothing_is_opened_and_everybody_is_told(shell: Shell) -> None:

@@ -84,6 +84,34 @@ def test_wherever_the_journal_fails_it_is_said_whether_readers_are_without(
     assert merged.exit_code == 0 or "held.unknown-instance" in merged.stdout, merged.output
 
 
+def other_spill(shell: Shell, **said: Any) -> Path:
+    header = {
+        "installation": INSTALLATION, "stream": "simulated-gone", "secret": "gone", "spec": {},
+        "who": "ann", "at": "2026-01-01T00:00:00Z", "reason": "leaked", "scope": ["KEY9"],
+        "active": ["KEY9"], "destroy_foreign": False, **said,
+    }  # fmt: skip
+    made = spills.begin(iter([shell.configuration.journal.parent]), "a" * 12, header)
+    assert made is not None
+    made.close()
+    return made.path
+
+
+def test_a_spill_that_this_version_cannot_read_has_a_way_out_that_leads_out(shell: Shell) -> None:
+    done = shell.adopted().run("emergency", "merge", str(other_spill(shell)))
+    assert done.exit_code == 2
+    assert "emergency.spill-specification" in done.stderr
+    assert "rotation abandon" not in done.stderr, "nothing is open that it would close"
+
+
+def test_a_spill_adds_no_line_to_a_report(shell: Shell) -> None:
+    shell.adopted()
+    other_spill(shell, secret="app\nFORGED: fine", scope=["K\n\tFORGED"])
+    for verb in ("status", "doctor"):
+        done = shell.run(verb)
+        assert "FORGED" in done.output
+        assert not [line for line in done.output.splitlines() if line.strip().startswith("FORGED")]
+
+
 def test_status_tells_of_what_nobody_brought_in(failing: Shell) -> None:
     journal_of(failing).failing = WRITES
     failing.run(*WORDS)

@@ -1,10 +1,7 @@
 """Alerts that do not arrive are noticed: by `status`, by the log, and by the teams where they can be."""
 
-import resource
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,22 +13,12 @@ from rotation.cli.alerting import alerting
 from rotation.config.routes import Alerts
 from rotation.operations.health import Pulse
 from rotation.operations.silence import LATE, mute, trouble
+from tests.support.full_disk import full_disk
 from tests.support.receiver import Receiver, webhook
 from tests.support.shell import Shell, at_work, shell
 from tests.support.watched import events, last, later, receiver, watched
 
 __all__ = ["receiver", "shell", "watched"]  # the fixtures
-
-
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file of this process may grow."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.provokes("outbox")
