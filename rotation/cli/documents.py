@@ -234,7 +234,7 @@ SHAPES: dict[str, Schema] = {
         secrets=listed(record(secret=TEXT, stream=TEXT, seq=COUNT, hash=TEXT, spec_sha256=TEXT)),
     ),
     "schemas": record(kinds=NAMES),
-    "status": record(stops=listed(PROBLEM), unmerged=listed(PROBLEM), alerts=listed(PROBLEM), summary=by_name(COUNT), secrets=listed(STATUS)),
+    "status": record(stops=listed(PROBLEM), unmerged=listed(PROBLEM), alerts=listed(PROBLEM), reviews=listed(PROBLEM), summary=by_name(COUNT), secrets=listed(STATUS)),
     "version": record(
         rotation=TEXT, python=TEXT, system=TEXT, journal_schema=COUNT, plugin_contract=ANYTHING,
         plans=by_name(COUNT), libraries=by_name(maybe(TEXT)),

@@ -163,10 +163,7 @@ def show(name: str, *, number: int | None) -> int:
         for line in _lines(rotation, name, now):
             result(line)
         for each in words_about(session, rotation):
-            why = f": {each.reason}" if each.reason else ""
-            result(
-                plain(f"approval of {each.step} {each.said} by {each.who}, {local(each.at)}{why}")
-            )
+            result(plain(f"{local(each.at)}  {each.who}: {each}"))
         return 0
 
 

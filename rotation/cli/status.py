@@ -20,6 +20,7 @@ from rotation.cli.status_json import secret_json
 from rotation.errors import JournalError, PolicyRefusal
 from rotation.journal.spill import SpillRecord
 from rotation.machine.decide import next_action
+from rotation.operations.approvals import reviews_of_approvals
 from rotation.operations.fleet import (
     Health,
     Rank,
@@ -66,16 +67,18 @@ def status(names: tuple[str, ...], *, everything: bool, connections: bool, check
         now, spills = session.clock.now(), list(spilled(session))
         left = [_unmerged(path, spill) for path, spill in spills]
         healths = _standing(session, names, now, spills)
-        silent = _undelivered(session)
+        silent, reviews = _undelivered(session), _reviews(session)
         shown = most_urgent(healths, everything=everything or bool(names))
         if settings().output == "json":
             as_json("status", {
-                "stops": stops_json(session), "unmerged": left, "alerts": silent, "summary": _summary(healths),
+                "stops": stops_json(session), "unmerged": left, "alerts": silent, "reviews": reviews, "summary": _summary(healths),
                 "secrets": [secret_json(session, health, now) for health in shown],
             })  # fmt: skip
         else:
             for each in left:
                 result(_unmerged_line(each))
+            for each in reviews:
+                result(plain(f"REVIEW: {each['message']}; {each['hint']} [{each['code']}]"))
             for each in silent:
                 result(plain(f"ALERTS: {each['message']}; {each['hint']} [{each['code']}]"))
             _print(session, healths, shown, now)
@@ -89,6 +92,14 @@ def _undelivered(session: Session) -> list[dict[str, str]]:
     from rotation.cli.alerts import failing_routes  # noqa: PLC0415 -- only where there are routes
 
     return failing_routes(session)
+
+
+def _reviews(session: Session) -> list[dict[str, str]]:
+    """Of emergencies that did not wait for approval."""
+    return [
+        {"code": "approval.review", "message": f"{name}: {found.why}", "hint": f"`{next_}`"}
+        for name, found, next_ in reviews_of_approvals(session)
+    ]
 
 
 def _standing(

@@ -242,6 +242,10 @@ class Word:
     at: datetime
     reason: str | None
 
+    def __str__(self) -> str:
+        done = "not waited for" if self.said == rules.WITHOUT else self.said
+        return f"approval of {self.step} {done}" + (f": {self.reason}" if self.reason else "")
+
 
 def words_about(here: Installation, rotation: Rotation) -> list[Word]:
     """Everything that people said about its steps. It is not looked at whether it counts."""
@@ -289,6 +293,8 @@ def reviews_of_approvals(here: Installation) -> Iterator[tuple[str, Found, str]]
 
 def open_reviews(here: Installation) -> list[Entry]:
     """The words of those who did not wait for approval, where nobody else has looked at it since."""
+    if here.configuration.approvals is None:
+        return []
     entries = here.records.installation_entries(Kind.APPROVAL)
     said = [Approval.of(entry.facts) for entry in entries]
     closed = {each.request for each in said if each.said == rules.REVIEWED}

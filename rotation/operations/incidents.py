@@ -11,6 +11,7 @@ from rotation.journal.entries import Draft, Entry, Kind
 from rotation.journal.facts import Opened, Saved
 from rotation.journal.installation_facts import Incident as Said
 from rotation.machine.replay import Outcome, Rotation, replay
+from rotation.operations.approvals import words_about
 from rotation.operations.installation import Installation
 from rotation.plan import Step, rules_of
 from rotation.report.describe import death, destroyed, what_works
@@ -131,7 +132,8 @@ def _made(
     entry = here.configuration.secret(opened.secret)
     closed = next((e for e in reversed(words) if Said.of(e.facts).closed), None)
     unproven = () if closed is not None else tuple(_unproven(rotation))
-    moments = [*timeline(entries), *_words(words)]
+    agreed = (Moment(each.at, each.who, str(each)) for each in words_about(here, rotation))
+    moments = [*timeline(entries), *_words(words), *agreed]
     return Incident(
         id=f"{opened.secret}@{number}",
         secret=opened.secret,

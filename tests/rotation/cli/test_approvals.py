@@ -281,13 +281,10 @@ def test_a_secret_that_left_the_configuration_is_still_asked_for(
     shell: Shell, made: People
 ) -> None:
     at_destroy(shell, made)
-    shell.configuration.entry = replace_entry(shell)
-    with_runner = shell.run("run", "--wait").output
-    assert lives(shell), with_runner
-
-
-def replace_entry(shell: Shell):  # type: ignore[no-untyped-def]
-    return shell.configuration.entry._replace(id="other", identity="simulated/other")
+    entry = shell.configuration.entry
+    shell.configuration.entry = entry._replace(id="other", identity="simulated/other")
+    assert WAITS in goes_on(shell)
+    assert lives(shell)
 
 
 # -------------------------------------------------------------------------------- files and words
@@ -355,7 +352,7 @@ def test_the_rotation_says_who_agreed(shell: Shell, made: People) -> None:
     at_destroy(shell, made)
     approved(shell, made, "bob")
     goes_on(shell)
-    assert "approval of destroy given by bob, " in shell.run("show", "app").output
+    assert "bob: approval of destroy given\n" in shell.run("show", "app").output
     (word,) = shell.json("show", "app")["approvals"]
     assert (word["step"], word["said"], word["who"]) == ("destroy", "given", "bob")
 
@@ -490,7 +487,13 @@ def test_a_leak_is_contained_at_once_where_glass_is_broken(shell: Shell, made: P
     done = shell.run(*LEAKED, "--break-glass")
     assert done.exit_code == 0, done.output
     assert not lives(shell)
-    assert "approval of emergency without by alice" in shell.run("show", "app").output
+    assert "alice: approval of emergency not waited for: pasted" in shell.run("show", "app").output
+    (incident,) = shell.json("incident")["incidents"]
+    said = shell.run("incident", "show", incident["id"]).output
+    assert "approval of emergency not waited for" in said
+    assert shell.run("status").output.startswith("REVIEW: app: alice did not wait for approval")
+    (review,) = shell.json("status")["reviews"]
+    assert review["code"] == "approval.review"
     listed = shell.run("approvals").output
     assert "app  REVIEW: alice did not wait for approval: pasted" in listed
     own = shell.run("approvals", "review", "app", "--note", "fine")
@@ -506,6 +509,17 @@ def test_glass_is_broken_for_an_emergency_that_waits_already(shell: Shell, made:
     assert active(shell)
     done = shell.run(*LEAKED, "--break-glass")
     assert done.exit_code == 0, done.output
+    assert not lives(shell)
+
+
+def test_glass_is_broken_for_the_switch_off_and_not_for_the_end(shell: Shell, made: People) -> None:
+    demanding(shell.adopted(), made, Demands(emergency=1, destroy=1))
+    assert shell.run(*LEAKED, "--break-glass").exit_code == 11
+    assert not active(shell)
+    assert lives(shell)
+    approved(shell, made, "bob")
+    shell.who = "runner"
+    goes_on(shell)
     assert not lives(shell)
 
 
