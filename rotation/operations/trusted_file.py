@@ -4,7 +4,9 @@ A file that is found by walking up may come with a cloned repository. It names h
 to and commands that are started, so nothing is asked of a service by it until its user trusts it.
 """
 
+import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from rotation.config import Configuration
@@ -17,12 +19,12 @@ BYTES_MAX = 1 << 20
 
 
 def is_trusted(configuration: Configuration) -> bool:
-    """As it is now, with everything that it includes."""
-    return _known().get(_name(configuration)) == configuration.digest
+    """As it is now, with everything that it includes and the commands that came with it."""
+    return _known().get(_name(configuration)) == _digest(configuration)
 
 
 def remember(configuration: Configuration) -> None:
-    known = {**_known(), _name(configuration): configuration.digest}
+    known = {**_known(), _name(configuration): _digest(configuration)}
     place = _place()
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -33,6 +35,24 @@ def remember(configuration: Configuration) -> None:
             f"{place} cannot be written: {error.strerror}; nothing is trusted by it",
             "name the configuration with -c, or set ROTATION_CONFIG",
         ) from None
+
+
+def _digest(configuration: Configuration) -> str:
+    """What came with the file: a directory elsewhere on this host is not its author's to change."""
+    commands, digest = configuration.commands, hashlib.sha256(configuration.digest.encode())
+    home = configuration.path.resolve().parent
+    if commands is not None and commands.resolve().is_relative_to(home) and commands.is_dir():
+        for path in sorted(path for path in commands.iterdir() if path.is_file()):
+            digest.update(f"{path.name}\0".encode(errors="surrogateescape"))
+            digest.update(hashlib.sha256(_content(path)).digest())
+    return digest.hexdigest()
+
+
+def _content(command: Path) -> bytes:
+    """Nothing of one that this user may only start."""
+    with suppress(OSError):
+        return command.read_bytes()
+    return b""
 
 
 def _name(configuration: Configuration) -> str:

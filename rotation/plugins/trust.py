@@ -22,8 +22,8 @@ from rotation.types import require
 # The distributions of this program.
 OURS = frozenset({"rotation", "rotation-demo", "rotation-infra"})
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-# What the interpreter writes beside the code, and pip beside the package.
-_NOT_READ = frozenset({"__pycache__"})
+# Of a compiled file: its first bytes say the interpreter's version, the next ones how it is checked.
+_HEADER_BYTES, _FLAGS = 8, slice(4, 8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,11 +173,18 @@ def _below(name: str, place: Path, above: frozenset[Path]) -> Iterator[tuple[str
     if real in above:
         return
     for path in place.iterdir():
-        if path.is_dir() and path.name not in _NOT_READ:
+        if path.is_dir():
             yield from _below(f"{name}/{path.name}", path, above | {real})
         elif _is_code(path):
             yield f"{name}/{path.name}", path
 
 
 def _is_code(path: Path) -> bool:
-    return path.is_file() and not _NOT_READ.intersection(path.parts)
+    """Not what the interpreter writes beside the code, which it uses only for a source of that age. A
+    compiled file that says otherwise came with the package, and is run in place of its source."""
+    if not path.is_file():
+        return False
+    if path.parent.name != "__pycache__" or path.suffix != ".pyc":
+        return True
+    with path.open("rb") as file:
+        return any(file.read(_HEADER_BYTES)[_FLAGS])

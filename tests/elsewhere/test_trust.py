@@ -1,11 +1,14 @@
 """A package of others runs only if the configuration names it, as it is installed."""
 
 import json
+import py_compile
 import shutil
 import subprocess
 import sys
 from importlib.metadata import PathDistribution, entry_points
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 import pytest
 from click.testing import CliRunner, Result
@@ -165,8 +168,27 @@ def test_what_the_interpreter_writes_is_no_change(untrusted: Path, site: Path) -
     run(untrusted, "trust", "acme-rotation", "--write")
     cache = site / "acme_rotation" / "__pycache__"
     cache.mkdir(exist_ok=True)
-    (cache / "smtp.cpython-311.pyc").write_bytes(b"compiled")
+    compiled = py_compile.compile(
+        str(site / "acme_rotation" / "smtp.py"), invalidation_mode=PycInvalidationMode.TIMESTAMP
+    )
+    assert Path(str(compiled)).parent == cache
     assert len(load(untrusted)) == 1
+
+
+@pytest.mark.parametrize("name", ["smtp.cpython-999.pyc", "more.py", "more.so"])
+def test_what_is_run_in_place_of_its_source_is_a_change(
+    untrusted: Path, site: Path, name: str
+) -> None:
+    """A compiled file that no source is compared with, and code where only such files belong."""
+    run(untrusted, "trust", "acme-rotation", "--write")
+    cache = site / "acme_rotation" / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    unchecked = MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
+    (cache / name).write_bytes(unchecked)
+    try:
+        assert {found.code for found in refused(untrusted)} == {"plugin.changed"}
+    finally:
+        (cache / name).unlink()
 
 
 def test_doctor_lists_plugins_package_version_and_digest(text: str, tmp_path: Path) -> None:

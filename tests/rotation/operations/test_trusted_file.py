@@ -38,6 +38,24 @@ def test_another_content_or_another_place_is_not_trusted(
     assert not is_trusted(load(here.path))
 
 
+def test_a_command_that_came_with_it_is_part_of_it(here: Configuration, tmp_path: Path) -> None:
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "send").write_text("one")
+    here.path.write_text(f"{VALID}commands: bin\n")
+    remember(load(here.path))
+    assert is_trusted(load(here.path))
+    (commands / "send").write_text("another")
+    assert not is_trusted(load(here.path))
+    remember(load(here.path))
+    (commands / "more").touch()
+    assert not is_trusted(load(here.path))
+    (commands / "more").unlink()
+    commands.rename(tmp_path / "former")
+    commands.symlink_to("former")
+    assert is_trusted(load(here.path)), "the same by a link"
+
+
 def test_a_second_one_does_not_take_the_place_of_the_first(
     here: Configuration, tmp_path: Path
 ) -> None:
