@@ -11,4 +11,4 @@ CREATE TABLE seal (
 -- What is in the entries became keyed, which only an earlier version minds.
 
 -- name: 3
-CREATE INDEX entry_installation_kind ON entry (kind, seq) WHERE stream = 'installation';
+CREATE INDEX IF NOT EXISTS entry_installation_kind ON entry (kind, seq) WHERE stream = 'installation';
