@@ -27,6 +27,7 @@ from benchmarks import (
     scrape,
     sessions,
     start,
+    tampering,
 )
 from benchmarks.report import Figure, table
 
@@ -67,6 +68,7 @@ def _measured(directory: Path, *, quick: bool) -> Iterator[Figure]:
     yield from alerts.measure(directory / "alerts", quick=quick)
     yield from policies.measure(directory / "policies", quick=quick)
     yield from reviewing.measure(directory / "reviewing", quick=quick)
+    yield from tampering.measure(directory / "tampering", quick=quick)
 
 
 def _printed(figures: Iterator[Figure]) -> Iterator[Figure]:

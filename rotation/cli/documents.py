@@ -144,6 +144,12 @@ SHAPES: dict[str, Schema] = {
         reviews=listed(record(secret=TEXT, who=maybe(TEXT), at=TIME, reason=TEXT, next=TEXT)),
     ),
     "approve": record(secret=TEXT, approver=TEXT, given=NAMES, needs=COUNT, **DONE),
+    "audit": record(
+        whole=YES_OR_NO, checkpoints=COUNT, latest=maybe(COUNT), latest_at=maybe(TIME),
+        anchored=COUNT, unanchored=COUNT,
+        findings=listed(record(code=TEXT, stream=TEXT, seq=maybe(COUNT), message=TEXT)),
+    ),
+    "audit-key": record(file=TEXT, key=TEXT, **DONE),
     "breaker": record(group=TEXT, reason=TEXT, **DONE),
     "breakers": record(breakers=listed(record(group=TEXT, at=TIME, reason=TEXT, next=TEXT))),
     "config": record(

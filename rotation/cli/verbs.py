@@ -51,6 +51,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "handover": Listed("handover:handover", "Change what the tool itself logs in with: proven first, then the old one dies."),
         "policy": Listed("policy:policy", "Print the permissions that the configuration needs."),
         "journal": Listed("journal:journal", "Check, repair, back up, restore, export or upgrade the journal."),
+        "audit": Listed("audit:audit", "Prove the journal to somebody who does not trust this host."),
         "demo": Listed("demo:demo", "Watch real rotations for about a minute; needs no account and no network."),
         "completion": Listed("about:completion", "Print the completion script of a shell."),
         "schema": Listed("about:schema", "Print the JSON Schema of a kind of document; without one, list the kinds."),

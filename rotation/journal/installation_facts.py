@@ -34,6 +34,13 @@ class Frozen(Record):
     reason: Text = Text(logged=True)
 
 
+class Anchored(Record):
+    """CHECKPOINT: one that was signed, whole, so that it can be handed out again."""
+
+    number: Count = Count()
+    line: Text = Text()
+
+
 class Incident(Record):
     """INCIDENT: what a person says of an emergency afterwards."""
 

@@ -2,6 +2,7 @@
 upgrade."""
 
 import glob
+import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,10 +24,12 @@ from rotation.journal.entries import (
     Entry,
     Identity,
     Kind,
+    RowKey,
     canonical,
     corrupt,
     entry_hash,
     stamp,
+    unstamp,
 )
 from rotation.journal.identity_row import identity_row, with_kept_columns
 from rotation.journal.seal import Seals
@@ -191,6 +194,22 @@ def export(journal: Journal) -> Iterator[str]:
                     "server_at": stamp(entry.server_at),
                 }
             )
+
+
+def exported(line: str) -> Entry:
+    """The entry of such a line. Raises JournalError for one that `export` did not write."""
+    try:
+        said = json.loads(line)
+        row, at = said["row"], unstamp(said["at"])
+        assert at is not None
+        parsed = {
+            "row": None if row is None else RowKey(*row),
+            "kind": Kind(said["kind"]),
+            "at": at,
+        }
+        return Entry(**{**said, **parsed, "server_at": unstamp(said["server_at"])})
+    except NONSENSE:
+        raise corrupt("a line of the export") from None
 
 
 def backup(path: Path, installation: str, target: Path) -> None:

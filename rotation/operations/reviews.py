@@ -35,9 +35,7 @@ def reviews(here: Installation, now: datetime) -> list[Review]:
     """Of each owner of a secret that is not retired, by name."""
     owners = {entry.owner for entry in here.configuration.secrets() if entry.state != "retired"}
     found = {owner: Review(owner=owner) for owner in sorted(owners)}
-    first = None
-    for entry in here.records.installation_entries(Kind.CREATED, Kind.REVIEW):
-        first = first or entry.at
+    for entry in here.records.installation_entries(Kind.REVIEW):
         said = Reviewed.of(entry.facts)
         if said.owner not in found:
             continue
@@ -48,12 +46,13 @@ def reviews(here: Installation, now: datetime) -> list[Review]:
             found[said.owner] = replace(
                 before, state=State.SIGNED, signed=entry.at, by=entry.who, note=said.note
             )
-    return [_at(here, each, first, now) for each in found.values()]
+    return [_at(here, each, now) for each in found.values()]
 
 
-def _at(here: Installation, review: Review, first: datetime | None, now: datetime) -> Review:
+def _at(here: Installation, review: Review, now: datetime) -> Review:
     """By the period of the configuration the next one begins by itself."""
-    period, since = here.configuration.reviews, review.signed or first
+    period = here.configuration.reviews
+    since = None if period is None else review.signed or _known_since(here, review.owner)
     if period is not None and review.state is not State.OPEN and since is not None:
         begins = since + timedelta(seconds=period.every_s - period.within_s)
         if begins <= now:
@@ -61,6 +60,15 @@ def _at(here: Installation, review: Review, first: datetime | None, now: datetim
             review = replace(review, state=State.OPEN, begun=begins, due=due)
     late = review.state is State.OPEN and review.due is not None and review.due < now
     return replace(review, state=State.OVERDUE) if late else review
+
+
+def _known_since(here: Installation, owner: str) -> datetime | None:
+    """When the journal first heard of something that this owner owns."""
+    for entry in here.configuration.secrets():
+        if entry.owner == owner:
+            for first in here.records.history(entry.stream):
+                return first.at
+    return None
 
 
 def overdue(here: Installation, now: datetime) -> Iterator[Review]:

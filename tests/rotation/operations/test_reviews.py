@@ -18,6 +18,10 @@ def test_an_owner_s_review_is_asked_for_signed_and_due_again(one: Installation) 
     one.write(extra="reviews: {every: 30d, within: 5d}")
     (at_first,) = reply(one.configuration, "review")["reviews"]
     assert at_first["state"] == "never"
+    for days, state in ((24, "never"), (26, "open"), (31, "overdue")):
+        with time_machine.travel(datetime.now(UTC) + timedelta(days=days)):
+            (never,) = reply(one.configuration, "review")["reviews"]
+            assert never["state"] == state, "nobody has to ask for the first one"
     run(one, "review", "start", "team", "--within", "2d")
     (asked,) = reply(one.configuration, "review")["reviews"]
     assert asked["state"] == "open"
