@@ -59,7 +59,9 @@ class Route:
     url: str | None = _doc(
         "webhook: https://...; or the file that holds it, `$NAME`: NAME names the file; apprise: the file"
     )
-    secret: str | None = _doc("webhook: the file with the key of the signature, or `$NAME`")
+    secret: str | None = _doc(
+        "webhook, which needs it: the file with the key of the signature, or `$NAME`"
+    )
     argv: tuple[str, ...] = _doc("command: a file in the directory `commands`, and arguments", ())
     timeout_s: int = _doc("how long one try may take", 10)
     severities: tuple[Literal["page", "warn", "info"], ...] = _doc(
@@ -87,6 +89,7 @@ class Route:
             FILE.fullmatch(url) or not may_hold_a_token(url),
             "url: there seems to be a token in it; write the address into a file, and name that here",
         )
+        require(key, "secret: a webhook needs it: the file with the key of the signature, or $NAME")
         require(FILE.fullmatch(key), "secret: the file with the key of the signature, or $NAME")
 
     def _check_apprise(self) -> None:
