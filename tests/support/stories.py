@@ -197,6 +197,7 @@ def accept_current_after(step: str) -> Teller:
     return tell
 
 
+IN_WAVES = {"exclusive": True, "waves": True}
 NEVER_OFF = {"chosen": True, "can_suspend": False}
 """Values that we choose, at an issuer that can only drop them for good."""
 
@@ -218,9 +219,9 @@ STORIES: dict[str, tuple[Teller, dict[str, bool]]] = {
     "rollback after confirm": (rollback_after("drain"), {"exclusive": True}),
     "rollback after suspend": (rollback_after("suspend"), {"exclusive": True}),
     "rollback, chosen": (rollback_after("suspend"), {"chosen": True}),
-    "routine, in waves": (routine, {"waves": True}),
-    "rollback in waves": (rollback_after("suspend"), {"waves": True}),
-    "rollback after a wave": (rollback_after("deliver"), {"waves": True}),
+    "routine, in waves": (routine, IN_WAVES),
+    "rollback in waves": (rollback_after("suspend"), IN_WAVES),
+    "rollback after a wave": (rollback_after("deliver"), IN_WAVES),
     "routine, never off": (routine, NEVER_OFF),
     "routine, blind": (routine, {**NEVER_OFF, "blind": True}),
     "rollback, never off": (rollback_after("drain"), NEVER_OFF),
