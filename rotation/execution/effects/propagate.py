@@ -61,12 +61,8 @@ def confirm(cx: Context) -> Record:
     issuer's usage report, only the refresh time passes here; `drain` reads the report."""
     consumer = consumer_spec(cx)
     if consumer.confirms and consumer.pushed:
-        wait_until(
-            _given_at(cx) + timedelta(seconds=consumer.bake_s),
-            cx.now,
-            "confirm.bake",
-            f"{consumer.id} runs on it for {consumer.bake_s} s before the next wave",
-        )
+        if cx.rotation.rules.overlaps:
+            _bake(cx, consumer)
         return Confirmed(evidence=Evidence.ACKNOWLEDGED)
     given = given_at(cx, Step.PROMOTE, Step.DELIVER)
     refresh = timedelta(seconds=consumer.refresh_s)
@@ -93,9 +89,15 @@ def confirm(cx: Context) -> Record:
     return Confirmed(evidence=Evidence.USAGE)
 
 
-def _given_at(cx: Context) -> datetime:
-    given = cx.rotation.state(Step.DELIVER, cx.row.subject).done_at
-    return given or cx.now
+def _bake(cx: Context, consumer: ConsumerSpec) -> None:
+    """Where nothing works beside the new one there are no waves, and nothing waits for one."""
+    given = cx.rotation.state(Step.DELIVER, cx.row.subject).done_at or cx.now
+    wait_until(
+        given + timedelta(seconds=consumer.bake_s),
+        cx.now,
+        "confirm.bake",
+        f"{consumer.id} runs on it for {consumer.bake_s} s before the next wave",
+    )
 
 
 def consumer_spec(cx: Context) -> ConsumerSpec:

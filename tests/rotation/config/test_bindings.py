@@ -58,7 +58,7 @@ def test_a_stack_does_not_say_where_calls_go_or_who_logs_in(tmp_path: Path, key:
     assert "127.0.0.1" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["/root/.vault-token", "$HOME", {"token": "/etc/x"}, ["a"], 1])
+@pytest.mark.parametrize("value", ["/etc/vault-token", "$HOME", {"token": "/etc/x"}, ["a"], 1])
 @pytest.mark.parametrize("key", ["roles", "external_id"])
 def test_a_stack_does_not_say_which_file_is_sent_as_a_login(
     tmp_path: Path, key: str, value: Any

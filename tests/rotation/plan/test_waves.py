@@ -9,6 +9,7 @@ from rotation.plan.tables import COMPROMISED
 from rotation.plan.waves import baking
 from rotation.types import ConsumerSpec, Specification
 from tests.support import stories
+from tests.support.acts import declare
 from tests.support.crash import STREAM
 from tests.support.simulator import bound, specification
 from tests.support.stories import seeded
@@ -94,3 +95,15 @@ def test_a_first_wave_that_refuses_stops_the_others_and_a_person_goes_back() -> 
     story.drive()
     assert story.rotation().outcome == "rolled-back"
     assert story.violations() == []
+
+
+def test_an_emergency_does_not_let_a_consumer_bake() -> None:
+    story = seeded(waves=True)
+    stories.without_faults(story, stories.adopt)
+    spec = story.spec
+    story.spec = replace(spec, consumers=tuple(replace(c, bake_s=86_400) for c in spec.consumers))
+    declare(story)
+    began = story.world.now
+    story.drive()
+    assert story.rotation().outcome == "succeeded"
+    assert story.world.now - began < timedelta(hours=1)
