@@ -119,7 +119,7 @@ class Approvals:
         return Surroundings(
             installation=configuration.installation, secret=entry.id, environment=entry.environment,
             policy=entry.class_name, demands=demands,
-            may=tuple(each for each in known if not demands.by or each in demands.by),
+            may=demands.allowed(known),
         )  # fmt: skip
 
     # ---------------------------------------------------------------------- whose word counts

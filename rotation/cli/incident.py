@@ -13,16 +13,15 @@ from rotation.cli.failures import OK
 from rotation.cli.options import known_names
 from rotation.cli.outcome import local
 from rotation.cli.output import (
-    SCHEMA_VERSION,
     Cell,
     as_json,
+    document,
     done,
     harmless,
     plain,
     plain_lines,
     result,
     table,
-    written,
 )
 from rotation.cli.prompts import checked_reason
 from rotation.cli.saved import save, writer_of
@@ -179,8 +178,7 @@ def _close(id_: str, *, text: str, seen_dead: str | None) -> int:
 
 
 def _as_json(found: Incident) -> str:
-    document = {"schema_version": SCHEMA_VERSION, "kind": "incident", **incident_json(found)}
-    return written(document, indent=2) + "\n"
+    return document("incident", incident_json(found)) + "\n"
 
 
 def _as_page(found: Incident) -> str:

@@ -114,8 +114,12 @@ def _without_secrets(value: Any) -> Any:
 
 def as_json(kind: str, content: Mapping[str, Any]) -> None:
     """Prints one document. `kind` and `schema_version` tell a program what it reads."""
-    document = {"schema_version": SCHEMA_VERSION, "kind": kind, **content}
-    click.echo(written(document, indent=2))
+    click.echo(document(kind, content))
+
+
+def document(kind: str, content: Mapping[str, Any]) -> str:
+    """The same as text, for a file."""
+    return written({"schema_version": SCHEMA_VERSION, "kind": kind, **content}, indent=2)
 
 
 def done(kind: str, text: str, **facts: Any) -> None:

@@ -11,7 +11,7 @@ import click
 
 from rotation.cli.app import settings, verb
 from rotation.cli.failures import GENERIC, OK
-from rotation.cli.output import SCHEMA_VERSION, Cell, as_json, done, plain, result, table, written
+from rotation.cli.output import Cell, as_json, document, done, plain, result, table
 from rotation.cli.review import known_owners, review_json
 from rotation.cli.saved import save, writer_of
 from rotation.cli.session import open_session
@@ -71,8 +71,7 @@ def _as_page(made: Report) -> str:
 
 
 def _as_json(made: Report) -> str:
-    document = {"schema_version": SCHEMA_VERSION, "kind": "report", **content(made)}
-    return written(document, indent=2) + "\n"
+    return document("report", content(made)) + "\n"
 
 
 def _as_csv(made: Report) -> str:

@@ -1,7 +1,7 @@
 """Who may agree to what: `approvals:` of the installation and of each policy class."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -87,6 +87,10 @@ class Demands:
     def most(self) -> int:
         return max(self.destroy, self.promote, self.emergency)
 
+    def allowed(self, people: Iterable[str]) -> tuple[str, ...]:
+        """Those of them who may agree, by their ids."""
+        return tuple(each for each in people if not self.by or each in self.by)
+
 
 def problems(known: Approvals | None, classes: Mapping[str, "PolicyClass"]) -> Iterator[Problem]:
     """Classes that ask for agreement which nobody could give."""
@@ -101,7 +105,7 @@ def problems(known: Approvals | None, classes: Mapping[str, "PolicyClass"]) -> I
                 "config.unknown-approver",
                 f"`approvals:` has no approver {named(stranger)}",
             )
-        may = people & {*demands.by} if demands.by else people
+        may = demands.allowed(people)
         if demands.most > len(may):
             yield Problem(
                 where,

@@ -110,11 +110,11 @@ def people(
     configuration, demands = here.configuration, here.configuration.demands(entry)
     if configuration.approvals is None or demands is None:
         return People()
-    may = tuple(each.id for each in configuration.approvals.approvers)
+    known = (each.id for each in configuration.approvals.approvers)
     counted = {step: rules.needed(demands, rules.kinds(plan.rules, steps, step)) for step in steps}
     return People(
         needed={step: count for step, count in counted.items() if count},
-        may=tuple(each for each in may if not demands.by or each in demands.by),
+        may=demands.allowed(known),
     )
 
 

@@ -33,8 +33,11 @@ class Review:
 
 def reviews(here: Installation, now: datetime) -> list[Review]:
     """Of each owner of a secret that is not retired, by name."""
-    owners = {entry.owner for entry in here.configuration.secrets() if entry.state != "retired"}
-    found = {owner: Review(owner=owner) for owner in sorted(owners)}
+    streams: dict[str, list[str]] = {}
+    for secret in here.configuration.secrets():
+        if secret.state != "retired":
+            streams.setdefault(secret.owner, []).append(secret.stream)
+    found = {owner: Review(owner=owner) for owner in sorted(streams)}
     for entry in here.records.installation_entries(Kind.REVIEW):
         said = Reviewed.of(entry.facts)
         if said.owner not in found:
@@ -46,13 +49,13 @@ def reviews(here: Installation, now: datetime) -> list[Review]:
             found[said.owner] = replace(
                 before, state=State.SIGNED, signed=entry.at, by=entry.who, note=said.note
             )
-    return [_at(here, each, now) for each in found.values()]
+    return [_at(here, each, streams[each.owner], now) for each in found.values()]
 
 
-def _at(here: Installation, review: Review, now: datetime) -> Review:
+def _at(here: Installation, review: Review, streams: Sequence[str], now: datetime) -> Review:
     """By the period of the configuration the next one begins by itself."""
     period = here.configuration.reviews
-    since = None if period is None else review.signed or _known_since(here, review.owner)
+    since = None if period is None else review.signed or _known_since(here, streams)
     if period is not None and review.state is not State.OPEN and since is not None:
         begins = since + timedelta(seconds=period.every_s - period.within_s)
         if begins <= now:
@@ -62,13 +65,10 @@ def _at(here: Installation, review: Review, now: datetime) -> Review:
     return replace(review, state=State.OVERDUE) if late else review
 
 
-def _known_since(here: Installation, owner: str) -> datetime | None:
-    """When the journal first heard of something that this owner owns."""
-    for entry in here.configuration.secrets():
-        if entry.owner == owner:
-            for first in here.records.history(entry.stream):
-                return first.at
-    return None
+def _known_since(here: Installation, streams: Sequence[str]) -> datetime | None:
+    """When the journal first heard of the first of them that it knows."""
+    firsts = (entry.at for stream in streams for entry in here.records.history(stream))
+    return next(firsts, None)
 
 
 def overdue(here: Installation, now: datetime) -> Iterator[Review]:

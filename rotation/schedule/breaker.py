@@ -138,7 +138,7 @@ def _is_in(at: datetime | None, since: datetime, now: datetime) -> bool:
 
 def _keeps_failing(journal: "Journal", row: Identity, since: datetime, now: datetime) -> bool:
     """Such as a consumer that refuses what it is given: each try may succeed, and none does."""
-    if not _rotates(row):
+    if row.phase == _CREATE or not _rotates(row):
         return False
     entries = journal.entries(row.stream)
     doubted = doubted_at(entries)
